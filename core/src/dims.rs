@@ -1,0 +1,238 @@
+//! The shape of a model, and every size that follows from it.
+//!
+//! Nothing here allocates or looks at weights: firmware can evaluate all of it in a `const`, so a buffer that is
+//! too small is a compile error of the board's build, not a surprise at run time.
+
+use crate::error::DimsError;
+
+/// The recurrent cell of every layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Cell {
+    /// Elman's simple recurrent cell: `h' = tanh(W x + U h + b)`.
+    Rnn,
+    /// Long short-term memory with gates i, f, g, o in this order (the order PyTorch uses), without peepholes.
+    Lstm,
+}
+
+impl Cell {
+    /// Rows of the weight matrix per hidden unit: 1 for the RNN, 4 for the LSTM.
+    pub const fn gates(self) -> usize {
+        match self {
+            Cell::Rnn => 1,
+            Cell::Lstm => 4,
+        }
+    }
+
+    /// The name used by files, options and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Cell::Rnn => "rnn",
+            Cell::Lstm => "lstm",
+        }
+    }
+}
+
+impl core::fmt::Display for Cell {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The number format of weights and state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Precision {
+    /// Weights, state and logits in IEEE 754 binary32.
+    F32,
+    /// Weights and hidden state int8, cell state int16, logits int32; integer operations only (docs/numerics.md).
+    Int8,
+}
+
+impl Precision {
+    /// The name used by files, options and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Int8 => "int8",
+        }
+    }
+
+    /// Bytes of one element of the hidden state.
+    pub const fn hidden_bytes(self) -> usize {
+        match self {
+            Precision::F32 => 4,
+            Precision::Int8 => 1,
+        }
+    }
+
+    /// Bytes of one element of the cell state.
+    pub const fn cell_bytes(self) -> usize {
+        match self {
+            Precision::F32 => 4,
+            Precision::Int8 => 2,
+        }
+    }
+}
+
+impl core::fmt::Display for Precision {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How the weight matrices of an image are arranged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Layout {
+    /// Row-major, the gate rows of a unit next to each other, columns padded with zeros to a multiple of four.
+    Rows,
+}
+
+impl core::fmt::Display for Layout {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Layout::Rows => "rows",
+        })
+    }
+}
+
+/// The shape of a model: everything that decides how much flash, RAM and arithmetic it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Dims {
+    /// The cell of every layer.
+    pub cell: Cell,
+    /// The number format.
+    pub precision: Precision,
+    /// Stacked recurrent layers, 1 to [`Dims::MAX_LAYERS`].
+    pub layers: usize,
+    /// Units of every layer, 1 to [`Dims::MAX_HIDDEN`].
+    pub hidden: usize,
+    /// Distinct tokens, 2 to [`Dims::MAX_VOCAB`].
+    pub vocab: usize,
+}
+
+impl Dims {
+    /// The most layers a model may have.
+    pub const MAX_LAYERS: usize = 4;
+    /// The most hidden units a layer may have.
+    pub const MAX_HIDDEN: usize = 1024;
+    /// The most tokens a vocabulary may have.
+    pub const MAX_VOCAB: usize = 16_384;
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Names the quantity that is out of range, with what was given.
+    pub const fn new(
+        cell: Cell,
+        precision: Precision,
+        layers: usize,
+        hidden: usize,
+        vocab: usize,
+    ) -> Result<Self, DimsError> {
+        if layers < 1 || layers > Self::MAX_LAYERS {
+            return Err(DimsError::Layers { found: layers });
+        }
+        if hidden < 1 || hidden > Self::MAX_HIDDEN {
+            return Err(DimsError::Hidden { found: hidden });
+        }
+        if vocab < 2 || vocab > Self::MAX_VOCAB {
+            return Err(DimsError::Vocab { found: vocab });
+        }
+        Ok(Dims {
+            cell,
+            precision,
+            layers,
+            hidden,
+            vocab,
+        })
+    }
+
+    /// Hidden units rounded up to a multiple of four: the padded length of one hidden vector, and of one head row.
+    pub const fn stride(&self) -> usize {
+        self.hidden.next_multiple_of(4)
+    }
+
+    /// Padded columns of layer `layer`'s weight matrix: the length of its operand, which is `[h]` in the first layer
+    /// (its input is a gathered row, not a product) and `[h of the layer below ; h]` above.
+    pub const fn columns(&self, layer: usize) -> usize {
+        if layer == 0 {
+            self.stride()
+        } else {
+            2 * self.stride()
+        }
+    }
+
+    /// Rows of every layer's weight matrix: gates x hidden, unit-major (row = unit * gates + gate).
+    pub const fn rows(&self) -> usize {
+        self.cell.gates() * self.hidden
+    }
+
+    /// Words of a snapshot: the hidden vectors of all layers, then (LSTM) the cell vectors of all layers, each
+    /// padded to [`Dims::stride`] elements.
+    pub const fn snapshot_words(&self) -> usize {
+        let elements = self.layers * self.stride();
+        let hidden = elements * self.precision.hidden_bytes() / 4;
+        let cell = match self.cell {
+            Cell::Rnn => 0,
+            Cell::Lstm => elements * self.precision.cell_bytes() / 4,
+        };
+        hidden + cell
+    }
+
+    /// Words a [`Session`](crate::Session) needs: a snapshot's, one hidden vector of scratch, and the logits.
+    pub const fn state_words(&self) -> usize {
+        self.snapshot_words() + self.stride() * self.precision.hidden_bytes() / 4 + self.vocab
+    }
+
+    /// Multiply-accumulates of the matrix products of one step. The first layer's input is a row gather and costs
+    /// none; padding columns are not counted.
+    pub const fn macs_per_step(&self) -> usize {
+        let mut macs = self.vocab * self.hidden;
+        let mut layer = 0;
+        while layer < self.layers {
+            let inputs = if layer == 0 { 1 } else { 2 };
+            macs += self.rows() * self.hidden * inputs;
+            layer += 1;
+        }
+        macs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_the_default_model_shape() {
+        let dims = Dims::new(Cell::Lstm, Precision::Int8, 1, 128, 64).unwrap();
+        assert_eq!(dims.macs_per_step(), 512 * 128 + 64 * 128);
+        assert_eq!(dims.snapshot_words(), 128 / 4 + 128 / 2);
+        assert_eq!(dims.state_words(), 96 + 32 + 64);
+    }
+
+    #[test]
+    fn every_bound_is_enforced() {
+        let new = |l, h, v| Dims::new(Cell::Rnn, Precision::F32, l, h, v);
+        assert_eq!(new(0, 8, 8), Err(DimsError::Layers { found: 0 }));
+        assert_eq!(new(5, 8, 8), Err(DimsError::Layers { found: 5 }));
+        assert_eq!(new(1, 0, 8), Err(DimsError::Hidden { found: 0 }));
+        assert_eq!(new(1, 1025, 8), Err(DimsError::Hidden { found: 1025 }));
+        assert_eq!(new(1, 8, 1), Err(DimsError::Vocab { found: 1 }));
+        assert_eq!(new(1, 8, 16_385), Err(DimsError::Vocab { found: 16_385 }));
+        assert!(new(4, 1024, 16_384).is_ok());
+    }
+
+    #[test]
+    fn odd_hidden_sizes_are_padded_to_whole_words() {
+        let dims = Dims::new(Cell::Lstm, Precision::Int8, 2, 5, 9).unwrap();
+        assert_eq!(
+            (dims.stride(), dims.columns(0), dims.columns(1)),
+            (8, 8, 16)
+        );
+        assert_eq!(dims.snapshot_words(), 2 * (8 / 4 + 8 / 2));
+    }
+}

@@ -1,0 +1,247 @@
+//! The model image, `.gatelet`: reader and writer share everything in this file. docs/model-format.md is normative.
+//!
+//! ```text
+//! preamble   32 bytes: magic, version, header length, image length, header CRC-32, zeros
+//! header     postcard: shape, scales, provenance, section table; zero-padded to a multiple of 16
+//! sections   each at a multiple of 16, zero-padded; a CRC-32 each, so that an error names the damaged one
+//! ```
+//!
+//! Everything is little-endian. Weights are used where they lie: a reader borrows them, and never copies.
+
+use core::fmt::{self, Display, Formatter};
+
+use serde::{Deserialize, Serialize};
+
+use crate::dims::{Cell, Dims, Precision};
+use crate::error::SectionName;
+pub use crate::write::{HeadSpec, ImageSpec, LayerSpec, image_len, write_image};
+
+#[cfg(target_endian = "big")]
+compile_error!(
+    "model images are little-endian and borrowed in place: big-endian targets are not supported"
+);
+
+/// The first eight bytes of an image.
+pub const MAGIC: [u8; 8] = *b"GATELET\0";
+/// The format version this build reads and writes.
+pub const VERSION: u16 = 1;
+/// Bytes of the preamble.
+pub const PREAMBLE: usize = 32;
+/// Alignment of the image, of the data area and of every section.
+pub const ALIGN: usize = 16;
+/// The most tokens of a known-answer test.
+pub const MAX_KNOWN_ANSWER: usize = 64;
+/// The most sections of an image: three per layer, three of the head, vocabulary, known answer.
+pub(crate) const MAX_SECTIONS: usize = 3 * Dims::MAX_LAYERS + 5;
+
+/// Offsets of the preamble's fields.
+pub(crate) mod at {
+    pub(crate) const VERSION: usize = 8;
+    pub(crate) const FLAGS: usize = 10;
+    pub(crate) const HEADER_LEN: usize = 12;
+    pub(crate) const IMAGE_LEN: usize = 16;
+    pub(crate) const HEADER_CRC: usize = 20;
+    pub(crate) const ZEROS: usize = 24;
+}
+
+/// CRC-32 as in zip and Ethernet (polynomial 0x04C11DB7 reflected).
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+    CRC.checksum(bytes)
+}
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SectionKind {
+    /// `[vocab]` u32: the characters' code points, ascending.
+    Vocabulary,
+    /// `[n]` u16: token ids of the known-answer test.
+    KnownAnswer,
+    /// First layer `[vocab, rows]`, above `[rows]`; f32, or i16 in Q3.12.
+    Input,
+    /// `[rows, columns]`; f32, or i8.
+    Weights,
+    /// `[rows]` i32; int8 models only.
+    Multipliers,
+    /// `[vocab, stride]`; f32, or i8.
+    HeadWeights,
+    /// `[vocab]` i32; int8 models only.
+    HeadMultipliers,
+    /// `[vocab]`; f32, or i32 in Q15.16.
+    HeadBias,
+}
+
+impl SectionKind {
+    /// The number that stands for the kind in the section table.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            SectionKind::Vocabulary => 1,
+            SectionKind::KnownAnswer => 2,
+            SectionKind::Input => 3,
+            SectionKind::Weights => 4,
+            SectionKind::Multipliers => 5,
+            SectionKind::HeadWeights => 6,
+            SectionKind::HeadMultipliers => 7,
+            SectionKind::HeadBias => 8,
+        }
+    }
+
+    /// Whether the section belongs to a layer (and not to the model as a whole).
+    pub(crate) const fn of_a_layer(self) -> bool {
+        matches!(
+            self,
+            SectionKind::Input | SectionKind::Weights | SectionKind::Multipliers
+        )
+    }
+}
+
+impl Display for SectionKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SectionKind::Vocabulary => "vocabulary",
+            SectionKind::KnownAnswer => "known answer",
+            SectionKind::Input => "input",
+            SectionKind::Weights => "weights",
+            SectionKind::Multipliers => "multipliers",
+            SectionKind::HeadWeights => "head weights",
+            SectionKind::HeadMultipliers => "head multipliers",
+            SectionKind::HeadBias => "head bias",
+        })
+    }
+}
+
+/// One section of an image, as its table tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// What it holds, and of which layer.
+    pub name: SectionName,
+    /// Bytes from the start of the image.
+    pub offset: usize,
+    /// Bytes, without padding.
+    pub bytes: usize,
+    /// CRC-32 of the bytes.
+    pub crc32: u32,
+}
+
+/// Where a model comes from. Borrowed from the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance<'a> {
+    /// Name of the corpus it was trained on.
+    pub corpus: &'a str,
+    /// SHA-256 of the corpus' bytes.
+    pub corpus_sha256: [u8; 32],
+    /// The command that trains it again.
+    pub command: &'a str,
+    /// Name and version of the trainer.
+    pub trainer: &'a str,
+    /// Seed of the training.
+    pub seed: u64,
+    /// Loss in nats per token on the held-out part, before quantization; NaN if it was not measured.
+    pub nats_f32: f32,
+    /// Loss in nats per token on the held-out part of the model in this image; NaN if it was not measured.
+    pub nats: f32,
+    /// Tokens in the held-out part.
+    pub heldout_tokens: u32,
+}
+
+/// The known-answer test: what a device must compute before it may be trusted with this model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownAnswer<'a> {
+    /// At most [`MAX_KNOWN_ANSWER`] token ids, fed from the zero state.
+    pub tokens: &'a [u16],
+    /// [`StateHash`](crate::StateHash) over the state after every one of them; for f32 models with the scalar kernel.
+    pub hash: u64,
+}
+
+/// Requantization of one layer. All zero in f32 models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayerScales {
+    pub(crate) shift: u8,
+    pub(crate) cell_bits: u8,
+}
+
+/// A line of the section table.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct SectionEntry {
+    pub(crate) kind: u8,
+    pub(crate) layer: u8,
+    /// From the start of the data area, so that it does not depend on the header's length.
+    pub(crate) offset: u32,
+    pub(crate) bytes: u32,
+    pub(crate) crc32: u32,
+}
+
+/// The header as encoded by postcard. Ranges are checked after decoding, so that an error can name the field.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Header<'a> {
+    pub(crate) cell: u8,
+    pub(crate) precision: u8,
+    pub(crate) layout: u8,
+    pub(crate) layers: u8,
+    pub(crate) hidden: u16,
+    pub(crate) vocab: u16,
+    pub(crate) head_shift: u8,
+    pub(crate) scales: [LayerScales; Dims::MAX_LAYERS],
+    pub(crate) known_answer_hash: u64,
+    #[serde(borrow)]
+    pub(crate) provenance: Provenance<'a>,
+    pub(crate) sections: heapless::Vec<SectionEntry, MAX_SECTIONS>,
+}
+
+/// The sections a shape has, in the order of the image, with the bytes of each. `known_answer` is its token count.
+pub(crate) fn sections_of(
+    dims: &Dims,
+    known_answer: usize,
+) -> impl Iterator<Item = (SectionName, usize)> {
+    let (rows, vocab, layers) = (dims.rows(), dims.vocab, dims.layers);
+    let dims = *dims;
+    let quantized = matches!(dims.precision, Precision::Int8);
+    let (input_bytes, weight_bytes) = if quantized { (2, 1) } else { (4, 4) };
+    let whole = |kind, bytes| (SectionName { kind, layer: 0 }, bytes);
+
+    let front = [
+        Some(whole(SectionKind::Vocabulary, 4 * vocab)),
+        Some(whole(SectionKind::KnownAnswer, 2 * known_answer)),
+    ];
+    let of_layers = (0..layers).flat_map(move |layer| {
+        let input_rows = if layer == 0 { vocab } else { 1 };
+        let of = |kind, bytes| Some((SectionName { kind, layer }, bytes));
+        [
+            of(SectionKind::Input, input_rows * rows * input_bytes),
+            of(
+                SectionKind::Weights,
+                rows * dims.columns(layer) * weight_bytes,
+            ),
+            quantized
+                .then(|| of(SectionKind::Multipliers, rows * 4))
+                .flatten(),
+        ]
+    });
+    let head = [
+        Some(whole(
+            SectionKind::HeadWeights,
+            vocab * dims.stride() * weight_bytes,
+        )),
+        quantized.then(|| whole(SectionKind::HeadMultipliers, vocab * 4)),
+        Some(whole(SectionKind::HeadBias, vocab * 4)),
+    ];
+    front.into_iter().chain(of_layers).chain(head).flatten()
+}
+
+/// The number that stands for a cell in the header.
+pub(crate) const fn cell_code(cell: Cell) -> u8 {
+    match cell {
+        Cell::Rnn => 0,
+        Cell::Lstm => 1,
+    }
+}
+
+/// The number that stands for a precision in the header.
+pub(crate) const fn precision_code(precision: Precision) -> u8 {
+    match precision {
+        Precision::F32 => 0,
+        Precision::Int8 => 1,
+    }
+}

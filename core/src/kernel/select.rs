@@ -1,0 +1,61 @@
+//! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
+
+use super::{Kernel, Portable, Scalar};
+
+/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
+#[cfg(target_arch = "arm")]
+pub type Native = Scalar;
+/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
+#[cfg(not(target_arch = "arm"))]
+pub type Native = Portable;
+
+/// Something to be done with whichever kernel is chosen: a generic closure.
+pub trait WithKernel {
+    /// What comes back.
+    type Output;
+    /// Does it.
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output;
+}
+
+/// A kernel that this machine can run.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Isa {
+    /// The specification.
+    Scalar(Scalar),
+    /// Vectors of the build's baseline, through the `wide` crate.
+    Portable(Portable),
+}
+
+impl Isa {
+    /// The fastest kernel of this machine.
+    pub fn detect() -> Self {
+        Isa::Portable(Portable)
+    }
+
+    /// Every kernel of this machine, the specification first.
+    pub fn available() -> impl Iterator<Item = Isa> {
+        [Isa::Scalar(Scalar), Isa::Portable(Portable)].into_iter()
+    }
+
+    /// The kernel of that name, if this machine has it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::available().find(|isa| isa.name() == name)
+    }
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Scalar(_) => Scalar::NAME,
+            Isa::Portable(_) => Portable::NAME,
+        }
+    }
+
+    /// Does `work` with this kernel.
+    pub fn run<W: WithKernel>(self, work: W) -> W::Output {
+        match self {
+            Isa::Scalar(kernel) => work.run(kernel),
+            Isa::Portable(kernel) => work.run(kernel),
+        }
+    }
+}

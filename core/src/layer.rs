@@ -1,0 +1,136 @@
+//! Borrowed views of a model's weights. Shapes, units, scales and the gate order are stated here, once.
+//!
+//! Rows are unit-major: row `unit * gates + gate`, gate order **i, f, g, o**. So the four gates of a unit stand
+//! together: one pass over the operand yields all pre-activations of the unit, and the cell update needs no buffer.
+//!
+//! The operand `x` of a layer's weight matrix is `[h]` in the first layer and `[h of the layer below ; h]` above,
+//! each half padded with zeros to [`Dims::stride`](crate::Dims::stride) elements. The first layer's input product
+//! is not a product: a token selects a row of `input`.
+
+use crate::dims::Cell;
+use crate::vocab::TokenId;
+
+/// Fraction bits of a gate pre-activation z: int16, Q3.12, so plus or minus 8.
+pub const Z_BITS: u32 = 12;
+/// Fraction bits of the hidden state: int8, scale 1/128.
+pub const H_BITS: u32 = 7;
+/// Fraction bits of a logit: int32, scale 1/65,536, the same for every token.
+pub const LOGIT_BITS: u32 = 16;
+/// Fraction bits of a sigmoid's result: int16, Q2.13.
+pub const SIGMOID_BITS: u32 = 13;
+/// Fraction bits of a tanh's result: int16, Q4.11.
+pub const TANH_BITS: u32 = 11;
+/// Fewest integer bits of the cell state (plus or minus 8).
+pub const MIN_CELL_BITS: u32 = 3;
+/// Most integer bits of the cell state (plus or minus 128).
+pub const MAX_CELL_BITS: u32 = 7;
+/// Smallest right shift of a requantization.
+pub const MIN_SHIFT: u32 = 8;
+/// Largest right shift of a requantization.
+pub const MAX_SHIFT: u32 = 31;
+/// What the rounded product of accumulator and multiplier stays below, so that one int32 holds it.
+pub const REQUANTIZED_LIMIT: u64 = 1 << 30;
+
+/// A recurrent layer in f32.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerF32<'a> {
+    /// The cell.
+    pub cell: Cell,
+    /// Units.
+    pub hidden: usize,
+    /// Padded columns of `weights`.
+    pub columns: usize,
+    /// First layer: `[vocab, rows]`, `W_x[id] + b`. Above: `[rows]`, `b`.
+    pub input: &'a [f32],
+    /// `[rows, columns]`, row-major.
+    pub weights: &'a [f32],
+}
+
+/// A recurrent layer in int8.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerInt8<'a> {
+    /// The cell.
+    pub cell: Cell,
+    /// Units.
+    pub hidden: usize,
+    /// Padded columns of `weights`.
+    pub columns: usize,
+    /// First layer: `[vocab, rows]`, `W_x[id] + b` in Q3.12. Above: `[rows]`, `b` in Q3.12.
+    pub input: &'a [i16],
+    /// `[rows, columns]`, row-major, symmetric -127..=127, one scale per row.
+    pub weights: &'a [i8],
+    /// `[rows]`, at least 0: the row's scale, as `round(scale / 128 * 2^12 * 2^shift)`.
+    pub multipliers: &'a [i32],
+    /// Right shift after the multiplication.
+    pub shift: u32,
+    /// Integer bits of the cell state: it is Q(cell_bits).(15 - cell_bits). 3 for the RNN, which has none.
+    pub cell_bits: u32,
+}
+
+/// A recurrent layer.
+#[derive(Clone, Copy, Debug)]
+pub enum Layer<'a> {
+    /// In f32.
+    F32(LayerF32<'a>),
+    /// In int8.
+    Int8(LayerInt8<'a>),
+}
+
+/// The output layer in f32: `logits = weights h + bias`.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadF32<'a> {
+    /// Padded columns of `weights`.
+    pub columns: usize,
+    /// `[vocab, columns]`, row-major.
+    pub weights: &'a [f32],
+    /// `[vocab]`.
+    pub bias: &'a [f32],
+}
+
+/// The output layer in int8.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadInt8<'a> {
+    /// Padded columns of `weights`.
+    pub columns: usize,
+    /// `[vocab, columns]`, row-major, symmetric -127..=127, one scale per row.
+    pub weights: &'a [i8],
+    /// `[vocab]`, at least 0: the row's scale, as `round(scale / 128 * 2^16 * 2^shift)`.
+    pub multipliers: &'a [i32],
+    /// `[vocab]`, Q15.16.
+    pub bias: &'a [i32],
+    /// Right shift after the multiplication.
+    pub shift: u32,
+}
+
+/// The output layer.
+#[derive(Clone, Copy, Debug)]
+pub enum Head<'a> {
+    /// In f32.
+    F32(HeadF32<'a>),
+    /// In int8.
+    Int8(HeadInt8<'a>),
+}
+
+/// Row `index` of a matrix with rows of `width` elements; empty if there is no such row.
+fn row<T>(matrix: &[T], index: usize, width: usize) -> &[T] {
+    let start = index.saturating_mul(width);
+    matrix
+        .get(start..start.saturating_add(width))
+        .unwrap_or(&[])
+}
+
+impl<'a> LayerF32<'a> {
+    /// The addend of the pre-activations: `[rows]`. `token` selects it in the first layer and is `None` above.
+    pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [f32] {
+        let rows = self.cell.gates() * self.hidden;
+        row(self.input, token.map_or(0, TokenId::index), rows)
+    }
+}
+
+impl<'a> LayerInt8<'a> {
+    /// The addend of the pre-activations: `[rows]`, Q3.12. `token` selects it in the first layer, `None` above.
+    pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [i16] {
+        let rows = self.cell.gates() * self.hidden;
+        row(self.input, token.map_or(0, TokenId::index), rows)
+    }
+}

@@ -1,0 +1,95 @@
+//! Streaming inference for recurrent nets, without `std`, allocation or panics.
+//!
+//! *Train a recurrent net on your computer, flash it on a microcontroller, and it predicts exactly the same characters
+//! in both places.* This crate is the part that runs in both places.
+//!
+//! # Layers, from the outside in
+//!
+//! - [`complete`](Completer), [`sample`](Sampler), [`history`](History): text from scores, and undo.
+//! - [`session`](Session): one stream of tokens through a model; the state is in the caller's memory.
+//! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
+//! - [`model`](Model): the only place where anything is validated; [`layer`]: borrowed views of its weights.
+//! - [`format`]: the model image, for readers and writers; [`vocab`](Vocab), [`dims`](Dims): what it is made of.
+//!
+//! # Example
+//!
+//! ```
+//! use gatelet::{Isa, Model, Native, Session};
+//! # use gatelet::format::{self, HeadSpec, ImageSpec, KnownAnswer, LayerSpec, Provenance};
+//! # use gatelet::{AlignedBytes, Cell, Dims, Precision};
+//! # let dims = Dims::new(Cell::Rnn, Precision::F32, 1, 2, 3)?;
+//! # let input = [0.5, -0.5, 0.1, 0.9, -0.3, 0.2];
+//! # let layer = [LayerSpec::F32 { input: &input, weights: &[0.1, 0.2, 0.0, 0.0, 0.3, -0.4, 0.0, 0.0] }];
+//! # let head = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];
+//! # let spec = ImageSpec {
+//! #     dims, vocab: &['a', 'b', 'c'], layers: &layer,
+//! #     head: HeadSpec::F32 { weights: &head, bias: &[0.0, 0.0, 0.0] },
+//! #     provenance: Provenance::default(), known_answer: KnownAnswer::default(),
+//! # };
+//! # let mut buffer = AlignedBytes([0; 1024]);
+//! # let length = format::write_image(&spec, &mut buffer.0)?;
+//! # let image = &buffer.0[..length];
+//! let model = Model::from_bytes(image)?; // checks everything, borrows the weights
+//! let mut storage = [0; 64]; // model.dims().state_words() of them are used
+//! let mut session = Session::new(model, Native::default(), &mut storage)?;
+//! for character in "abca".chars() {
+//!     let id = model.vocab().id_of(character).ok_or("not in the vocabulary")?;
+//!     let logits = session.step(id)?;
+//!     println!("after {character:?}: {:?}", logits.top::<3>());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Guarantees
+//!
+//! - int8 models give the same bits with every kernel on every machine (docs/numerics.md).
+//! - No input makes this crate panic, allocate, or read outside its slices; a bad image is refused with an error that
+//!   names the field or section. `firmware/src/bin/panic_probe.rs` proves the absence of panics at link time.
+//! - No `unsafe` outside `arch/`.
+
+#![no_std]
+#![deny(missing_docs, unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
+
+pub mod activation;
+mod complete;
+mod dims;
+mod error;
+pub mod format;
+mod hash;
+mod history;
+pub mod kernel;
+pub mod layer;
+mod model;
+mod sample;
+mod session;
+mod simd;
+mod state;
+mod vocab;
+mod write;
+
+pub use complete::{Completer, Completion};
+pub use dims::{Cell, Dims, Layout, Precision};
+pub use error::{
+    DimsError, LoadError, SectionName, SelfTestError, SessionError, SnapshotError, StepError,
+    WriteError,
+};
+pub use format::{KnownAnswer, Provenance, Section, SectionKind};
+pub use hash::StateHash;
+pub use history::History;
+pub use kernel::{Isa, Kernel, Native, Portable, Scalar, WithKernel};
+pub use layer::{Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
+pub use model::Model;
+pub use sample::{Logits, Sampler, SamplerError, Suggestion};
+pub use session::Session;
+pub use state::{AlignedBytes, StateBuf};
+pub use vocab::{TokenId, Vocab};

@@ -1,0 +1,186 @@
+//! Puts a model into the crate, and stops the build when it does not fit the board.
+//!
+//! ```text
+//! GATELET_MODEL (default models/default.gatelet) --Model::from_bytes--> dims --budget::plan--> model.rs, memory.x
+//! ```
+//!
+//! | variable | what for |
+//! |---|---|
+//! | `GATELET_MODEL` | the model to embed; relative to the directory cargo is called in, or absolute |
+//! | `GATELET_FLASH_KIB`, `GATELET_RAM_KIB` | a part of the family with less memory, or memory kept for other code |
+//! | `GATELET_CORRUPT_BYTE` | tests only: flips the lowest bit of this byte of the embedded copy, after it was checked |
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use gatelet::Model;
+
+#[path = "src/budget.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for the library, which uses the rest"
+)]
+mod budget;
+
+use budget::{Demand, Part, Plan, STACK_BYTES, STM32F405};
+
+fn main() {
+    for name in [
+        "GATELET_MODEL",
+        "GATELET_FLASH_KIB",
+        "GATELET_RAM_KIB",
+        "GATELET_CORRUPT_BYTE",
+    ] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/budget.rs");
+    // Cargo shows this line to the person; the build ends here.
+    if let Err(message) = embed() {
+        println!("cargo::error={message}");
+    }
+}
+
+/// Reads, checks, plans, writes.
+fn embed() -> Result<(), String> {
+    let path = model_path()?;
+    println!("cargo:rerun-if-changed={}", path.display());
+    let mut bytes = fs::read(&path).map_err(|e| {
+        format!(
+            "cannot read the model {}: {e}; GATELET_MODEL names another",
+            path.display()
+        )
+    })?;
+    let demand = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+    let part = part()?;
+    let plan = budget::plan(&part, &demand).map_err(|e| format!("{}: {e}", path.display()))?;
+    if let Some(offset) = number("GATELET_CORRUPT_BYTE")? {
+        let size = bytes.len();
+        *bytes.get_mut(offset).ok_or(format!(
+            "GATELET_CORRUPT_BYTE is {offset}, but the model has {size} bytes"
+        ))? ^= 1;
+    }
+    let name = path
+        .file_stem()
+        .map_or("model".into(), |s| s.to_string_lossy());
+    write("model.gatelet", &bytes)?;
+    write("model.rs", constants(&name, &demand, &plan).as_bytes())?;
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
+        write("memory.x", memory_x(&part).as_bytes())?;
+        link_arguments();
+    }
+    Ok(())
+}
+
+/// Where the model is. A relative path is meant from where cargo was called; a build script runs elsewhere.
+fn model_path() -> Result<PathBuf, String> {
+    let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(|e| e.to_string())?);
+    let Some(chosen) = env::var_os("GATELET_MODEL") else {
+        return Ok(manifest.join("models/default.gatelet"));
+    };
+    let from = env::var_os("PWD").map_or(manifest, PathBuf::from);
+    Ok(from.join(chosen))
+}
+
+/// Loads the model as the board will, and says what memory it asks for.
+fn check(bytes: &[u8]) -> Result<Demand, String> {
+    // An image wants to start at a multiple of 16, which a Vec<u8> does not promise.
+    let mut room = vec![0; bytes.len() + 16];
+    let start = room.as_ptr().align_offset(16);
+    let image = room
+        .get_mut(start..start + bytes.len())
+        .ok_or("cannot be aligned")?;
+    image.copy_from_slice(bytes);
+    let dims = Model::from_bytes(image).map_err(|e| e.to_string())?.dims();
+    Ok(Demand {
+        model_bytes: bytes.len(),
+        state_words: dims.state_words(),
+        snapshot_words: dims.snapshot_words(),
+    })
+}
+
+/// The part the image is for.
+fn part() -> Result<Part, String> {
+    let kib = |name, default: usize| Ok::<_, String>(number(name)?.map_or(default, |k| k * 1024));
+    let flash_bytes = kib("GATELET_FLASH_KIB", STM32F405.flash_bytes)?;
+    let ram_bytes = kib("GATELET_RAM_KIB", STM32F405.ram_bytes)?;
+    if flash_bytes > STM32F405.flash_bytes || ram_bytes > STM32F405.ram_bytes {
+        return Err(format!(
+            "GATELET_FLASH_KIB and GATELET_RAM_KIB are at most what the {} has: 1024 and 128",
+            STM32F405.name
+        ));
+    }
+    Ok(Part {
+        flash_bytes,
+        ram_bytes,
+        ..STM32F405
+    })
+}
+
+/// A number in a variable, if it is set.
+fn number(name: &str) -> Result<Option<usize>, String> {
+    match env::var(name) {
+        Ok(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("{name} is {text:?}, but must be a number")),
+        Err(_) => Ok(None),
+    }
+}
+
+/// `model.rs`, which `src/embedded.rs` includes.
+fn constants(name: &str, demand: &Demand, plan: &Plan) -> String {
+    format!(
+        "/// The model's name: its file's, without the extension.\n\
+         pub const MODEL_NAME: &str = {name:?};\n\
+         /// Bytes of the image.\n\
+         pub const MODEL_BYTES: usize = {};\n\
+         /// Words of a session's storage.\n\
+         pub const STATE_WORDS: usize = {};\n\
+         /// Words of a snapshot.\n\
+         pub const SNAPSHOT_WORDS: usize = {};\n\
+         /// Snapshots that Backspace can go back through without computing.\n\
+         pub const HISTORY_DEPTH: usize = {};\n",
+        demand.model_bytes, demand.state_words, demand.snapshot_words, plan.history_depth
+    )
+}
+
+/// The memory layout for cortex-m-rt's `link.x`: the stack at the bottom of RAM, everything static above it.
+fn memory_x(part: &Part) -> String {
+    format!(
+        "/* {}; written by build.rs */\n\
+         MEMORY\n{{\n  \
+           FLASH : ORIGIN = {:#010x}, LENGTH = {}\n  \
+           STACK : ORIGIN = {:#010x}, LENGTH = {STACK_BYTES}\n  \
+           RAM : ORIGIN = {:#010x}, LENGTH = {}\n\
+         }}\n\
+         /* Below the stack is no memory: running over it faults at once. */\n\
+         _stack_start = ORIGIN(STACK) + LENGTH(STACK);\n\
+         _stack_end = ORIGIN(STACK);\n",
+        part.name,
+        part.flash_start,
+        part.flash_bytes,
+        part.ram_start,
+        part.ram_start + STACK_BYTES,
+        part.ram_bytes - STACK_BYTES,
+    )
+}
+
+/// Linker scripts, only for this crate's programs: the library and core stay free of them.
+fn link_arguments() {
+    let out = env::var("OUT_DIR").unwrap_or_default();
+    let manifest = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    println!("cargo:rustc-link-search={out}");
+    println!("cargo:rerun-if-changed=no_panic.x");
+    // Before link.x: the first script to name an input section gets it.
+    println!("cargo:rustc-link-arg-bin=panic_probe=-T{manifest}/no_panic.x");
+    println!("cargo:rustc-link-arg-bin=gatelet-firmware=-Tdefmt.x");
+    println!("cargo:rustc-link-arg-bins=-Tlink.x");
+}
+
+/// Writes a file for this build.
+fn write(name: &str, bytes: &[u8]) -> Result<(), String> {
+    let path = Path::new(&env::var("OUT_DIR").map_err(|e| e.to_string())?).join(name);
+    fs::write(&path, bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))
+}

@@ -1,0 +1,77 @@
+//! Runs `selftest/text.txt` through the embedded model and prints the hash of every state, as one line of JSON by
+//! semihosting: `{"board","steps","state_hash"}`. `cargo xtask firmware selftest` compares it with the host's.
+//!
+//! Ends QEMU with 0, or with 1 after one line that says what is wrong. Not for a board without a debugger.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![deny(unsafe_code)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    gatelet_firmware::not_for_the_host();
+}
+
+#[cfg(target_os = "none")]
+mod image {
+    use cortex_m_rt::entry;
+    use cortex_m_semihosting::{debug, hprintln};
+    use gatelet::{Native, Session, StateBuf, StateHash};
+    use gatelet_firmware::embedded::{IMAGE, STATE_WORDS};
+    use gatelet_firmware::{boot, budget};
+    use stm32f4xx_hal as _;
+
+    /// Held-out text of `corpora/novels.txt`: the model has not been trained on it.
+    const TEXT: &str = include_str!("../../selftest/text.txt");
+
+    #[panic_handler]
+    fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+        hprintln!("error: {}", info);
+        exit(debug::EXIT_FAILURE)
+    }
+
+    #[entry]
+    fn main() -> ! {
+        static mut STATE: StateBuf<STATE_WORDS> = StateBuf::new();
+        exit(match run(STATE.as_mut()) {
+            Ok(()) => debug::EXIT_SUCCESS,
+            Err(()) => debug::EXIT_FAILURE,
+        })
+    }
+
+    fn run(storage: &mut [u32]) -> Result<(), ()> {
+        let kernel = Native::default();
+        let model = boot::check(&IMAGE.0, kernel, storage)
+            .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
+        let mut session = Session::new(model, kernel, storage)
+            .map_err(|why| hprintln!("error: no session: {}", why))?;
+        let mut hash = StateHash::new();
+        let mut steps = 0;
+        for character in TEXT.chars() {
+            let id = model.vocab().id_of(character).ok_or_else(|| {
+                hprintln!(
+                    "error: the model does not know {:?} of selftest/text.txt",
+                    character
+                );
+            })?;
+            session
+                .step(id)
+                .map_err(|why| hprintln!("error: {}", why))?;
+            session.hash_into(&mut hash);
+            steps += 1;
+        }
+        hprintln!(
+            "{{\"board\":\"{}\",\"steps\":{},\"state_hash\":\"{:016x}\"}}",
+            budget::STM32F405.name,
+            steps,
+            hash.finish()
+        );
+        Ok(())
+    }
+
+    fn exit(status: debug::ExitStatus) -> ! {
+        debug::exit(status);
+        loop {
+            cortex_m::asm::wfi();
+        }
+    }
+}

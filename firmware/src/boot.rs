@@ -1,0 +1,152 @@
+//! Is the embedded model sound, and what is it? Checked at every start, before the first key.
+//!
+//! Two checks, in this order: the image's structure and checksums ([`Model::from_bytes`]), then its known-answer
+//! test: a few tokens through the very kernel that will run, against the states the exporter saw. The first finds
+//! damaged flash, the second a kernel that computes something else.
+
+use core::fmt::{self, Display, Formatter};
+
+use embedded_io::Write;
+use gatelet::{Kernel, LoadError, Model, SelfTestError};
+
+use crate::view::View;
+
+/// Why a model is not used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Refused {
+    /// The image is damaged, or no model.
+    Image(LoadError),
+    /// The image is sound, but gives other states than the exporter saw.
+    Answer(SelfTestError),
+}
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Image(error) => Display::fmt(error, f),
+            Refused::Answer(error) => Display::fmt(error, f),
+        }
+    }
+}
+
+/// Checks an image with the kernel that will run it. `storage` holds at least the words of its session.
+///
+/// # Errors
+/// Says what is wrong with the image.
+pub fn check<'m, K: Kernel>(
+    image: &'m [u8],
+    kernel: K,
+    storage: &mut [u32],
+) -> Result<Model<'m>, Refused> {
+    let model = Model::from_bytes(image).map_err(Refused::Image)?;
+    model.self_test(kernel, storage).map_err(Refused::Answer)?;
+    Ok(model)
+}
+
+/// Says what runs: the model's name, shape, size, and the kernel.
+///
+/// # Errors
+/// Passes on what the terminal says.
+pub fn greet<W: Write, K: Kernel>(
+    view: &mut View<W>,
+    name: &str,
+    model: &Model<'_>,
+    _kernel: K,
+) -> Result<(), W::Error> {
+    let dims = model.dims();
+    let tested = model.known_answer().tokens.len();
+    view.line(format_args!(""))?;
+    view.line(format_args!(
+        "gatelet {}: predicts what you type",
+        env!("CARGO_PKG_VERSION")
+    ))?;
+    view.line(format_args!(
+        "model {name}: {} {}, {} x {} units, {} characters, {} bytes",
+        dims.cell,
+        dims.precision,
+        dims.layers,
+        dims.hidden,
+        dims.vocab,
+        model.image_bytes()
+    ))?;
+    view.line(format_args!(
+        "kernel {}, {} multiply-accumulates a character",
+        K::NAME,
+        dims.macs_per_step()
+    ))?;
+    view.line(format_args!(
+        "checksums ok, known-answer test ok ({tested} characters)"
+    ))?;
+    view.line(format_args!(
+        "Tab completes, Backspace takes back, Enter starts again"
+    ))?;
+    view.line(format_args!(""))
+}
+
+/// Says why a model is refused and what to do.
+///
+/// # Errors
+/// Passes on what the terminal says.
+pub fn refuse<W: Write>(view: &mut View<W>, name: &str, why: Refused) -> Result<(), W::Error> {
+    view.line(format_args!(""))?;
+    view.line(format_args!("error: model {name} refused: {why}"))?;
+    view.line(format_args!(
+        "Nothing is predicted with it. Flash an image with a sound model."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{self, DIMS};
+    use gatelet::Native;
+
+    fn checked(image: &[u8]) -> Result<Model<'_>, Refused> {
+        check(image, Native::default(), &mut [0; DIMS.state_words()])
+    }
+
+    #[test]
+    fn a_sound_model_is_greeted() {
+        let image = fixtures::image();
+        let model = checked(fixtures::image_bytes(&image)).unwrap();
+        let mut view = View::new(Vec::new());
+        greet(&mut view, "small", &model, Native::default()).unwrap();
+        let said = String::from_utf8(view.out().clone()).unwrap();
+        assert!(
+            said.contains("model small: lstm int8, 2 x 6 units, 12 characters"),
+            "{said}"
+        );
+        assert!(
+            said.contains("known-answer test ok (6 characters)"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn every_flipped_byte_is_refused_with_a_reason() {
+        let mut image = fixtures::image();
+        let length = fixtures::image_bytes(&image).len();
+        for offset in 0..length {
+            image.0[offset] ^= 1;
+            let why = checked(&image.0[..length]).unwrap_err();
+            let mut view = View::new(Vec::new());
+            refuse(&mut view, "small", why).unwrap();
+            let said = String::from_utf8(view.out().clone()).unwrap();
+            assert!(
+                said.contains("error: model small refused: "),
+                "{offset}: {said}"
+            );
+            image.0[offset] ^= 1;
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_refused_though_the_checksums_are_right() {
+        let image = fixtures::image_with_wrong_answer();
+        let why = checked(fixtures::image_bytes(&image)).unwrap_err();
+        assert!(
+            matches!(why, Refused::Answer(SelfTestError::Mismatch { .. })),
+            "{why}"
+        );
+    }
+}

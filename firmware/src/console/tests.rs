@@ -1,0 +1,252 @@
+//! Keys in, a state and a screen out.
+
+use gatelet::{Completer, History, Model, Native, StateBuf, TokenId};
+use proptest::prelude::*;
+
+use super::Console;
+use crate::fixtures::{self, DIMS};
+use crate::line::{LINE_CAPACITY, Line};
+use crate::view::View;
+
+const WORDS: usize = DIMS.snapshot_words();
+/// Shorter than most lines below, so that the way past its end is taken often.
+const DEPTH: usize = 5;
+
+/// Everything a console borrows.
+struct Bench {
+    image: gatelet::AlignedBytes<4096>,
+    state: StateBuf<{ DIMS.state_words() }>,
+    history: History<DEPTH, WORDS>,
+    completer: Completer<2, 16, WORDS>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench {
+            image: fixtures::image(),
+            state: StateBuf::new(),
+            history: History::new(),
+            completer: Completer::new(),
+        }
+    }
+
+    fn console(&mut self) -> Console<'_, '_, Native, Vec<u8>, DEPTH, WORDS> {
+        let model = Model::from_bytes(fixtures::image_bytes(&self.image)).unwrap();
+        let kernel = Native::default();
+        let line = Line::new(model, kernel, self.state.as_mut(), &mut self.history).unwrap();
+        Console::new(line, &mut self.completer, View::new(Vec::new()))
+    }
+}
+
+type Tested<'m, 's> = Console<'m, 's, Native, Vec<u8>, DEPTH, WORDS>;
+
+fn press(console: &mut Tested<'_, '_>, bytes: &[u8]) {
+    for &byte in bytes {
+        console.feed(byte).unwrap();
+        console.refresh().unwrap();
+    }
+}
+
+/// What the terminal got since the last time.
+fn drawn(console: &mut Tested<'_, '_>) -> String {
+    String::from_utf8(std::mem::take(console.terminal())).unwrap()
+}
+
+fn text(console: &Tested<'_, '_>) -> String {
+    console.line().chars().collect()
+}
+
+/// The invariant of `line.rs`, and that the scores belong to the state.
+fn assert_state_is_the_lines(console: &Tested<'_, '_>) {
+    let (model, tokens) = (*console.line().model(), console.line().tokens());
+    let mut state = [0; WORDS];
+    console.line().session().snapshot(&mut state).unwrap();
+    assert_eq!(
+        state.as_slice(),
+        fixtures::state_after(model, tokens),
+        "{tokens:?}"
+    );
+
+    let mut storage = vec![0; model.dims().state_words()];
+    let mut fresh = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+    fresh.restore(&state).unwrap();
+    assert_eq!(
+        console.line().logits().top::<12>(),
+        fresh.logits().top::<12>()
+    );
+}
+
+#[test]
+fn typing_steps_the_net_and_predicts() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, "cab é".as_bytes());
+    assert_eq!(text(&console), "cab é");
+    assert_state_is_the_lines(&console);
+    let drawn = drawn(&mut console);
+    assert!(drawn.matches('%').count() >= 3 * 5, "{drawn:?}");
+}
+
+#[test]
+fn backspace_restores_within_the_ring_and_recomputes_past_it() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    let typed = "bad cab ate a bean";
+    press(&mut console, typed.as_bytes());
+    for left in (0..typed.len()).rev() {
+        press(&mut console, b"\x7f");
+        assert_eq!(text(&console), typed[..left]);
+        assert_state_is_the_lines(&console);
+    }
+    drawn(&mut console);
+    press(&mut console, b"\x08");
+    assert!(drawn(&mut console).contains("the line is empty"));
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
+fn tab_takes_what_was_shown() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, b"a b");
+    let shown: Vec<TokenId> = console.completion.as_ref().unwrap().tokens.to_vec();
+    let before = console.line().tokens().to_vec();
+    press(&mut console, b"\t");
+    assert_eq!(console.line().tokens(), [before, shown].concat());
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
+fn tab_does_not_wait_for_a_redraw() {
+    let (mut slow, mut fast) = (Bench::new(), Bench::new());
+    let (mut slow, mut fast) = (slow.console(), fast.console());
+    press(&mut slow, b"ab\tc\t");
+    for &byte in b"ab\tc\t" {
+        fast.feed(byte).unwrap();
+    }
+    assert_eq!(text(&fast), text(&slow));
+    assert_state_is_the_lines(&fast);
+}
+
+#[test]
+fn enter_starts_again_from_nothing() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, b"bad\r\n");
+    assert_eq!(text(&console), "");
+    assert_state_is_the_lines(&console);
+    assert_eq!(drawn(&mut console).matches("\r\n").count(), 1);
+}
+
+#[test]
+fn unknown_characters_are_named_and_change_nothing() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, b"ab");
+    for (keys, said) in [
+        ("x".as_bytes(), "not in vocabulary: 'x'"),
+        ("😀".as_bytes(), "not in vocabulary: '😀'"),
+        (b"\x01", "not in vocabulary: U+0001"),
+        (b"\xff", "not UTF-8"),
+    ] {
+        drawn(&mut console);
+        press(&mut console, keys);
+        let drawn = drawn(&mut console);
+        assert!(drawn.contains(said) && drawn.contains('\x07'), "{drawn:?}");
+        assert_eq!(text(&console), "ab");
+        assert_state_is_the_lines(&console);
+    }
+    press(&mut console, b"c");
+    assert!(
+        !drawn(&mut console).contains("not in"),
+        "the next key clears the message"
+    );
+}
+
+#[test]
+fn arrows_do_nothing_and_draw_nothing() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, b"ab");
+    drawn(&mut console);
+    press(&mut console, b"\x1b[A\x1b[3~\x1bOP");
+    assert_eq!(drawn(&mut console), "");
+    press(&mut console, b"\x0c");
+    assert!(drawn(&mut console).contains("> ab"));
+}
+
+#[test]
+fn a_full_line_refuses_more() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    for _ in 0..LINE_CAPACITY {
+        console.feed(b'a').unwrap();
+    }
+    console.refresh().unwrap();
+    for key in [b'b', b'\t'] {
+        drawn(&mut console);
+        press(&mut console, &[key]);
+        assert!(drawn(&mut console).contains("line is full"));
+        assert_eq!(console.line().tokens().len(), LINE_CAPACITY);
+    }
+    assert_state_is_the_lines(&console);
+    press(&mut console, b"\x7fb");
+    assert!(text(&console).ends_with("ab"));
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
+fn memory_of_another_model_is_refused() {
+    let image = fixtures::image();
+    let model = Model::from_bytes(fixtures::image_bytes(&image)).unwrap();
+    let mut history = History::<3, { WORDS + 1 }>::new();
+    let mut storage = vec![0; DIMS.state_words()];
+    let error = Line::new(model, Native::default(), &mut storage, &mut history).unwrap_err();
+    assert!(error.to_string().contains("snapshot"), "{error}");
+    let error = Line::new(model, Native::default(), &mut storage[1..], &mut history).unwrap_err();
+    assert!(error.to_string().contains("words"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever is pressed, the state is the one of the visible line fed from the start.
+    #[test]
+    fn the_state_is_always_the_lines(
+        keys in proptest::collection::vec(
+            prop_oneof![
+                8 => proptest::sample::select(vec!["a", "b", "c", " ", "e", "é", "漢", "'"]),
+                5 => Just("\x7f"),
+                2 => Just("\t"),
+                1 => proptest::sample::select(vec!["\r", "\n", "x", "\x1b[A", "\x03", "\u{1}"]),
+            ],
+            0..60,
+        ),
+        refresh in any::<u64>(),
+    ) {
+        let mut bench = Bench::new();
+        let mut console = bench.console();
+        for (index, key) in keys.iter().enumerate() {
+            for &byte in key.as_bytes() {
+                console.feed(byte).unwrap();
+            }
+            // Redraws come at any time, or not at all while input waits.
+            if refresh >> (index % 64) & 1 == 1 {
+                console.refresh().unwrap();
+            }
+            assert_state_is_the_lines(&console);
+        }
+    }
+
+    /// No bytes whatever bring the console into a state that is not its line's.
+    #[test]
+    fn noise_does_no_harm(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let mut bench = Bench::new();
+        let mut console = bench.console();
+        for &byte in &noise {
+            console.feed(byte).unwrap();
+        }
+        console.refresh().unwrap();
+        assert_state_is_the_lines(&console);
+    }
+}

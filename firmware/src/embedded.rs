@@ -1,0 +1,11 @@
+//! The model this crate was built with, and the sizes that follow from it. `build.rs` writes the numbers.
+//!
+//! `GATELET_MODEL` chooses the file; without it `firmware/models/default.gatelet`.
+
+use gatelet::AlignedBytes;
+
+include!(concat!(env!("OUT_DIR"), "/model.rs"));
+
+/// The image, where a session borrows its weights from: in flash, at a multiple of 16.
+pub static IMAGE: AlignedBytes<MODEL_BYTES> =
+    AlignedBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/model.gatelet")));

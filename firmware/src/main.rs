@@ -1,0 +1,222 @@
+//! The program of the board: wires the console of the library to serial line, LED, watchdog and log.
+//!
+//! ```text
+//! USART1 interrupt --(queue)--> idle: console.feed(byte) ... console.refresh() --> USART1
+//! SysTick: LED, and a wake-up for the watchdog
+//! ```
+//!
+//! Received bytes wait in a queue while the net computes. When it is full the interrupt is switched off and the
+//! bytes stay in the receiver: on the board the next one is lost and the log says so, in QEMU the sender waits.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![deny(unsafe_code)]
+
+#[cfg(all(target_os = "none", feature = "log-rtt", feature = "log-semihosting"))]
+compile_error!(
+    "choose one log: log-rtt for a board (default), or --no-default-features --features log-semihosting"
+);
+#[cfg(all(
+    target_os = "none",
+    not(any(feature = "log-rtt", feature = "log-semihosting"))
+))]
+compile_error!("no log chosen: enable log-rtt (a board) or log-semihosting (QEMU)");
+
+#[cfg(target_os = "none")]
+#[expect(
+    unreachable_pub,
+    reason = "rtic's types, which are public, name the board's"
+)]
+mod board;
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    gatelet_firmware::not_for_the_host();
+}
+
+#[cfg(all(target_os = "none", feature = "log-rtt"))]
+use defmt_rtt as _;
+#[cfg(all(target_os = "none", feature = "log-semihosting"))]
+use defmt_semihosting as _;
+
+/// Logs the panic, then: a board starts again, QEMU ends with a failure.
+#[cfg(target_os = "none")]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    cortex_m::interrupt::disable();
+    defmt::error!("panic: {}", defmt::Display2Format(info));
+    #[cfg(feature = "log-semihosting")]
+    cortex_m_semihosting::debug::exit(cortex_m_semihosting::debug::EXIT_FAILURE);
+    cortex_m::peripheral::SCB::sys_reset()
+}
+
+#[cfg(target_os = "none")]
+#[rtic::app(device = stm32f4xx_hal::pac, peripherals = true)]
+mod app {
+    use core::convert::Infallible;
+
+    use embedded_io::{ErrorType, Write};
+    use gatelet::{Completer, History, Native, StateBuf};
+    use gatelet_firmware::console::{BEAM, COMPLETION};
+    use gatelet_firmware::embedded::{self, HISTORY_DEPTH, SNAPSHOT_WORDS, STATE_WORDS};
+    use gatelet_firmware::view::View;
+    use gatelet_firmware::{Console, Line, boot};
+    use heapless::spsc::{Consumer, Producer, Queue};
+    use rtic::Mutex;
+
+    use crate::board::{Board, Led, Serial, Watchdog};
+
+    /// Bytes that wait while the net computes: 45 ms at 115200 baud.
+    const QUEUE: usize = 512;
+
+    #[shared]
+    struct Shared {
+        serial: Serial,
+    }
+
+    #[local]
+    struct Local {
+        led: Led,
+        watchdog: Watchdog,
+        received: Producer<'static, u8>,
+        typed: Consumer<'static, u8>,
+    }
+
+    #[init(local = [queue: Queue<u8, QUEUE> = Queue::new()])]
+    fn init(cx: init::Context) -> (Shared, Local) {
+        let mut core = cx.core;
+        let board = Board::start(cx.device, &mut core.SYST);
+        defmt::info!("core clock {} Hz", board.core_hz);
+        let (received, typed) = cx.local.queue.split();
+        (
+            Shared {
+                serial: board.serial,
+            },
+            Local {
+                led: board.led,
+                watchdog: board.watchdog,
+                received,
+                typed,
+            },
+        )
+    }
+
+    #[idle(shared = [serial], local = [
+        typed, watchdog,
+        state: StateBuf<STATE_WORDS> = StateBuf::new(),
+        history: History<HISTORY_DEPTH, SNAPSHOT_WORDS> = History::new(),
+        completer: Completer<BEAM, COMPLETION, SNAPSHOT_WORDS> = Completer::new(),
+    ])]
+    fn idle(cx: idle::Context) -> ! {
+        let local = cx.local;
+        let view = View::new(Port {
+            serial: cx.shared.serial,
+            typed: local.typed,
+            watchdog: local.watchdog,
+        });
+        let Err(error) = run(view, local.state.as_mut(), local.history, local.completer);
+        match error {}
+    }
+
+    /// Checks the model, then is the console for ever; or refuses the model for ever.
+    fn run<S: Mutex<T = Serial>>(
+        mut view: View<Port<S>>,
+        storage: &'static mut [u32],
+        history: &'static mut History<HISTORY_DEPTH, SNAPSHOT_WORDS>,
+        completer: &'static mut Completer<BEAM, COMPLETION, SNAPSHOT_WORDS>,
+    ) -> Result<Infallible, Infallible> {
+        let kernel = Native::default();
+        let model = match boot::check(&embedded::IMAGE.0, kernel, storage) {
+            Ok(model) => model,
+            Err(why) => loop {
+                defmt::error!("model refused: {}", defmt::Display2Format(&why));
+                boot::refuse(&mut view, embedded::MODEL_NAME, why)?;
+                view.out().wait();
+                while view.out().next().is_some() {}
+            },
+        };
+        defmt::info!("model {} is sound", embedded::MODEL_NAME);
+        boot::greet(&mut view, embedded::MODEL_NAME, &model, kernel)?;
+        // build.rs made the memory for this very model.
+        let Ok(line) = Line::new(model, kernel, storage, history) else {
+            defmt::panic!("the memory is not the model's");
+        };
+        let mut console = Console::new(line, completer, view);
+        loop {
+            while let Some(byte) = console.terminal().next() {
+                console.feed(byte)?;
+            }
+            console.refresh()?;
+            console.terminal().wait();
+        }
+    }
+
+    /// Both directions of the serial line, as the console sees them.
+    struct Port<S: Mutex<T = Serial>> {
+        serial: S,
+        typed: &'static mut Consumer<'static, u8>,
+        watchdog: &'static mut Watchdog,
+    }
+
+    impl<S: Mutex<T = Serial>> Port<S> {
+        /// The next byte typed, if there is one.
+        fn next(&mut self) -> Option<u8> {
+            self.watchdog.feed();
+            let byte = self.typed.dequeue();
+            if byte.is_some() {
+                self.serial.lock(|serial| serial.listen(true));
+            }
+            byte
+        }
+
+        /// Sleeps until something happens: a byte, or the tick.
+        fn wait(&mut self) {
+            while !self.typed.ready() {
+                self.watchdog.feed();
+                // With interrupts held back none can slip in between the look and the sleep; a pending one wakes.
+                cortex_m::interrupt::free(|_| {
+                    if !self.typed.ready() {
+                        cortex_m::asm::wfi();
+                    }
+                });
+            }
+        }
+    }
+
+    impl<S: Mutex<T = Serial>> ErrorType for Port<S> {
+        type Error = Infallible;
+    }
+
+    impl<S: Mutex<T = Serial>> Write for Port<S> {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+            for &byte in bytes {
+                while !self.serial.lock(|serial| serial.try_write(byte)) {}
+            }
+            self.watchdog.feed();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    #[task(binds = USART1, shared = [serial], local = [received])]
+    fn receive(mut cx: receive::Context) {
+        let received = cx.local.received;
+        cx.shared.serial.lock(|serial| {
+            if !received.ready() {
+                serial.listen(false);
+            } else if let Some(next) = serial.read() {
+                if next.overrun {
+                    defmt::warn!("serial overrun: bytes were lost");
+                }
+                let _ = received.enqueue(next.byte);
+            }
+        });
+    }
+
+    #[task(binds = SysTick, local = [led])]
+    fn tick(cx: tick::Context) {
+        cx.local.led.toggle();
+    }
+}

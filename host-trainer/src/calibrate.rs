@@ -1,0 +1,146 @@
+//! What quantization does to a net: the range of c, numbers that saturate, and drift when it runs by itself.
+
+use gatelet::{Dims, Layer, Model, Native, Precision, Sampler, Session, TokenId};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::image::storage;
+
+/// Numbers that hit the end of their range while a text was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Saturation {
+    /// Characters read.
+    pub steps: usize,
+    /// Gate pre-activations beyond Q3.12, of `steps * rows` a layer.
+    pub z: usize,
+    /// Pre-activations in all.
+    pub z_of: usize,
+    /// Cell states at an end of int16.
+    pub c: usize,
+    /// Cell states in all.
+    pub c_of: usize,
+}
+
+/// int8 against f32 on a text that the int8 model wrote itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Drift {
+    /// Characters written.
+    pub characters: usize,
+    /// Mean over the first tenth of sum_v p_f32 log(p_f32 / p_int8), in nats.
+    pub first: f64,
+    /// The same over the last tenth: larger than `first` when errors pile up.
+    pub last: f64,
+}
+
+/// Steps that fit a budget of multiply-accumulates, at most `most`.
+pub fn steps_within(dims: &Dims, most: usize) -> usize {
+    // About ten seconds of the scalar kernel.
+    const BUDGET: usize = 6_000_000_000;
+    (BUDGET / dims.macs_per_step().max(1)).clamp(64, most)
+}
+
+/// Counts saturations while an int8 model reads `tokens`; f32 models have none.
+///
+/// # Errors
+/// [`Error::Inference`] when a token is outside the vocabulary.
+pub fn saturation(model: Model<'_>, tokens: &[u16]) -> Result<Saturation> {
+    let dims = model.dims();
+    let mut counts = Saturation {
+        steps: tokens.len(),
+        ..Saturation::default()
+    };
+    if dims.precision != Precision::Int8 {
+        return Ok(counts);
+    }
+    let mut storage = storage(&dims);
+    let mut session =
+        Session::new(model, Native::default(), &mut storage).map_err(Error::inference)?;
+    let mut before = vec![0_u32; dims.snapshot_words()];
+    let mut after = before.clone();
+    let stride = dims.stride();
+    for &id in tokens {
+        session.snapshot(&mut before).map_err(Error::inference)?;
+        session.step(TokenId(id)).map_err(Error::inference)?;
+        session.snapshot(&mut after).map_err(Error::inference)?;
+        let (old, new): (&[i8], &[i8]) =
+            (bytemuck::cast_slice(&before), bytemuck::cast_slice(&after));
+        for index in 0..dims.layers {
+            let Some(Layer::Int8(layer)) = model.layer(index) else {
+                continue;
+            };
+            // The operand of an upper layer: what the layer below has just produced, and the layer's own h.
+            let below = if index > 0 {
+                &new[(index - 1) * stride..index * stride]
+            } else {
+                &[]
+            };
+            let x: Vec<i32> = below
+                .iter()
+                .chain(&old[index * stride..(index + 1) * stride])
+                .map(|&h| h.into())
+                .collect();
+            let rows = dims.rows();
+            let row_of_token = if index == 0 {
+                usize::from(id) * rows
+            } else {
+                0
+            };
+            let addends = &layer.input[row_of_token..row_of_token + rows];
+            let weights = layer.weights.chunks_exact(layer.columns);
+            for ((row, &m), &addend) in weights.zip(layer.multipliers).zip(addends) {
+                let acc: i32 = row.iter().zip(&x).map(|(&w, x)| i32::from(w) * x).sum();
+                let z = i64::from(addend) + ((i64::from(acc) * i64::from(m)) >> layer.shift);
+                counts.z += usize::from(i16::try_from(z).is_err());
+            }
+            counts.z_of += rows;
+        }
+        let cells: &[i16] = bytemuck::cast_slice(&after[dims.layers * stride / 4..]);
+        for layer in cells.chunks_exact(stride) {
+            counts.c += layer[..dims.hidden]
+                .iter()
+                .filter(|&&c| c == i16::MAX || c == i16::MIN)
+                .count();
+            counts.c_of += dims.hidden;
+        }
+    }
+    Ok(counts)
+}
+
+/// Lets `int8` write `characters` characters and compares the predictions of `f32` on the same text.
+///
+/// # Errors
+/// [`Error::Inference`].
+pub fn drift(int8: Model<'_>, f32: Model<'_>, characters: usize) -> Result<Drift> {
+    let (mut storage_a, mut storage_b) = (storage(&int8.dims()), storage(&f32.dims()));
+    let mut a = Session::new(int8, Native::default(), &mut storage_a).map_err(Error::inference)?;
+    let mut b = Session::new(f32, Native::default(), &mut storage_b).map_err(Error::inference)?;
+    let mut sampler = Sampler::new(1);
+    let mut divergences = Vec::with_capacity(characters);
+    for _ in 0..characters {
+        let id = sampler.sample(&a.logits());
+        let q = log_softmax(&a.step(id).map_err(Error::inference)?);
+        let p = log_softmax(&b.step(id).map_err(Error::inference)?);
+        divergences.push(
+            p.iter()
+                .zip(&q)
+                .map(|(p, q)| p.exp() * (p - q))
+                .sum::<f64>(),
+        );
+    }
+    let tenth = (characters / 10).max(1).min(characters);
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
+    Ok(Drift {
+        characters,
+        first: mean(&divergences[..tenth]),
+        last: mean(&divergences[characters - tenth..]),
+    })
+}
+
+fn log_softmax(logits: &gatelet::Logits<'_>) -> Vec<f64> {
+    let scores: Vec<f64> = (0..logits.len())
+        .map(|id| logits.get(TokenId(id as u16)).map_or(f64::MIN, f64::from))
+        .collect();
+    let largest = scores.iter().copied().fold(f64::MIN, f64::max);
+    let log_sum = scores.iter().map(|s| (s - largest).exp()).sum::<f64>().ln() + largest;
+    scores.into_iter().map(|s| s - log_sum).collect()
+}

@@ -1,0 +1,405 @@
+//! Checkpoints: safetensors that PyTorch opens, with everything needed to use, trace and continue a net.
+//!
+//! ```text
+//! rnn.weight_ih_l{k}  [gates*hidden, vocab or hidden]      rnn.bias_ih_l{k}  [gates*hidden]
+//! rnn.weight_hh_l{k}  [gates*hidden, hidden]               rnn.bias_hh_l{k}  [gates*hidden], zeros when written
+//! head.weight         [vocab, hidden]                      head.bias         [vocab]
+//! ```
+//! Those are the names and shapes of `torch.nn.LSTM` / `torch.nn.RNN` and `torch.nn.Linear`; gate order i, f, g, o.
+//! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of several would be
+//! written in no fixed order, and the same run has to give the same bytes.
+//! `last.safetensors` of a run also holds `optimizer.mean`, `optimizer.square` (flat, in the trainer's order) and the
+//! carried state `state.h`, `state.c` ([layers, batch, hidden]).
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::corpus::Vocabulary;
+use crate::error::{Error, Result};
+use crate::params::{Params, Role, Shape, Tensor};
+use crate::train::Position;
+
+/// Key of the metadata in the file.
+const KEY: &str = "gatelet";
+
+/// Where a net comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The text's path as it was given.
+    pub corpus: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub corpus_sha256: String,
+    /// The command that trains this net again.
+    pub command: String,
+    /// Name and version of the trainer.
+    pub trainer: String,
+    /// Seed.
+    pub seed: u64,
+    /// Lowest held-out loss of the run so far, nats a character; `None` before the first evaluation.
+    pub nats: Option<f64>,
+    /// Epoch of that evaluation, from 1.
+    pub epoch: usize,
+    /// Characters seen in training up to these parameters.
+    pub characters: u64,
+}
+
+/// The metadata of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Version of this structure: 1.
+    pub format: u32,
+    /// The net's shape.
+    pub shape: Shape,
+    /// All characters in ascending order; the rank is the token id.
+    pub vocabulary: String,
+    /// Options of the run.
+    pub config: Config,
+    /// Origin.
+    pub provenance: Provenance,
+    /// Where the run stands; only in `last.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// What a run needs to go on exactly where it stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resume {
+    /// Adam's mean.
+    pub mean: Vec<f32>,
+    /// Adam's mean square.
+    pub square: Vec<f32>,
+    /// h of all streams: [layers, batch, hidden].
+    pub h: Vec<f32>,
+    /// c of all streams, or empty.
+    pub c: Vec<f32>,
+}
+
+/// A net with its vocabulary and origin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Metadata.
+    pub meta: Meta,
+    /// Vocabulary, as in the metadata.
+    pub vocab: Vocabulary,
+    /// Parameters.
+    pub params: Params<f32>,
+    /// Optimizer and state; only in `last.safetensors`.
+    pub resume: Option<Resume>,
+}
+
+/// The PyTorch name of a tensor.
+fn torch_name(tensor: &Tensor) -> String {
+    match tensor.role {
+        Role::Input => format!("rnn.weight_ih_l{}", tensor.layer),
+        Role::Recurrent => format!("rnn.weight_hh_l{}", tensor.layer),
+        Role::Bias => format!("rnn.bias_ih_l{}", tensor.layer),
+        Role::HeadWeight => "head.weight".to_owned(),
+        Role::HeadBias => "head.bias".to_owned(),
+    }
+}
+
+/// The PyTorch shape of a tensor.
+fn torch_shape(tensor: &Tensor) -> Vec<usize> {
+    match tensor.role {
+        Role::Input | Role::Recurrent => vec![tensor.columns, tensor.rows],
+        Role::HeadWeight => vec![tensor.rows, tensor.columns],
+        Role::Bias | Role::HeadBias => vec![tensor.columns],
+    }
+}
+
+/// [rows, columns] to [columns, rows].
+fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns)
+        .flat_map(|c| (0..rows).map(move |r| values[r * columns + c]))
+        .collect()
+}
+
+fn bytes_of(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+impl Checkpoint {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when the library refuses (it does not for shapes of a trainer's own).
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let failed = |what: String| Error::Checkpoint {
+            path: "checkpoint".into(),
+            what,
+        };
+        let mut tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
+        for tensor in self.params.shape.tensors() {
+            let values = &self.params.data[tensor.range.clone()];
+            let bytes = match tensor.role {
+                Role::Input | Role::Recurrent => {
+                    bytes_of(&transpose(values, tensor.rows, tensor.columns))
+                }
+                _ => bytes_of(values),
+            };
+            tensors.insert(torch_name(&tensor), (torch_shape(&tensor), bytes));
+            if tensor.role == Role::Bias {
+                let zeros = vec![0; 4 * tensor.columns];
+                tensors.insert(
+                    format!("rnn.bias_hh_l{}", tensor.layer),
+                    (vec![tensor.columns], zeros),
+                );
+            }
+        }
+        if let Some(resume) = &self.resume {
+            let streams =
+                |x: &[f32]| vec![self.params.shape.layers, x.len() / self.params.shape.layers];
+            tensors.insert(
+                "optimizer.mean".to_owned(),
+                (vec![resume.mean.len()], bytes_of(&resume.mean)),
+            );
+            tensors.insert(
+                "optimizer.square".to_owned(),
+                (vec![resume.square.len()], bytes_of(&resume.square)),
+            );
+            tensors.insert(
+                "state.h".to_owned(),
+                (streams(&resume.h), bytes_of(&resume.h)),
+            );
+            tensors.insert(
+                "state.c".to_owned(),
+                (streams(&resume.c), bytes_of(&resume.c)),
+            );
+        }
+        let views = tensors
+            .iter()
+            .map(|(name, (shape, bytes))| {
+                TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|error| failed(error.to_string()))?;
+        let meta = serde_json::to_string(&self.meta).map_err(|error| failed(error.to_string()))?;
+        safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), meta)])))
+            .map_err(|error| failed(error.to_string()))
+    }
+
+    /// Reads a checkpoint; `path` is for messages only.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] when it is no safetensors file, [`Error::Checkpoint`] when a tensor or the metadata is
+    /// missing or has another shape than it must have: the message names it, with expected and found.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let broken = |what: String| Error::Checkpoint {
+            path: path.to_owned(),
+            what,
+        };
+        let not_a_model = |error: safetensors::SafeTensorError| Error::NotAModel {
+            path: path.to_owned(),
+            found: error.to_string(),
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_a_model)?;
+        let file = SafeTensors::deserialize(bytes).map_err(not_a_model)?;
+        let meta = header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
+            broken(format!("no {KEY:?} in the metadata: this safetensors file was not written by `gatelet train`"))
+        })?;
+        let meta: Meta = serde_json::from_str(meta)
+            .map_err(|error| broken(format!("metadata {KEY:?}: {error}")))?;
+        if meta.format != 1 {
+            return Err(broken(format!(
+                "metadata format is {}, this program reads 1",
+                meta.format
+            )));
+        }
+        let shape = meta.shape;
+        let config = Config {
+            cell: shape.cell,
+            hidden: shape.hidden,
+            layers: shape.layers,
+            ..meta.config.clone()
+        };
+        config
+            .validate()
+            .map_err(|error| broken(format!("metadata: {error}")))?;
+        let vocab = Vocabulary::from_sorted(meta.vocabulary.chars().collect())
+            .filter(|vocab| vocab.len() == shape.vocab)
+            .ok_or_else(|| {
+                broken(format!(
+                    "metadata: the vocabulary is not {} distinct characters in ascending order",
+                    shape.vocab
+                ))
+            })?;
+
+        let read =
+            |name: &str, expected: &[usize]| read_tensor(&file, name, expected).map_err(broken);
+        let mut params = Params::zeros(shape);
+        for tensor in shape.tensors() {
+            let mut values = read(&torch_name(&tensor), &torch_shape(&tensor))?;
+            match tensor.role {
+                Role::Input | Role::Recurrent => {
+                    values = transpose(&values, tensor.columns, tensor.rows)
+                }
+                Role::Bias => {
+                    let other = read(&format!("rnn.bias_hh_l{}", tensor.layer), &[tensor.columns])?;
+                    values
+                        .iter_mut()
+                        .zip(other)
+                        .for_each(|(b, other)| *b += other);
+                }
+                Role::HeadWeight | Role::HeadBias => {}
+            }
+            params.data[tensor.range.clone()].copy_from_slice(&values);
+        }
+        let resume = if meta.position.is_some() {
+            let count = shape.parameters();
+            let streams = meta.config.batch * shape.hidden;
+            let memory = if shape.cell == crate::params::Cell::Lstm {
+                streams
+            } else {
+                0
+            };
+            Some(Resume {
+                mean: read("optimizer.mean", &[count])?,
+                square: read("optimizer.square", &[count])?,
+                h: read("state.h", &[shape.layers, streams])?,
+                c: read("state.c", &[shape.layers, memory])?,
+            })
+        } else {
+            None
+        };
+        Ok(Self {
+            meta,
+            vocab,
+            params,
+            resume,
+        })
+    }
+}
+
+/// One tensor's numbers, all finite.
+fn read_tensor(
+    file: &SafeTensors<'_>,
+    name: &str,
+    expected: &[usize],
+) -> std::result::Result<Vec<f32>, String> {
+    let view = file
+        .tensor(name)
+        .map_err(|_| format!("tensor {name} is missing (expected shape {expected:?})"))?;
+    if view.dtype() != Dtype::F32 {
+        return Err(format!(
+            "tensor {name} has type {:?}, expected F32",
+            view.dtype()
+        ));
+    }
+    if view.shape() != expected {
+        return Err(format!(
+            "tensor {name} has shape {:?}, expected {expected:?}",
+            view.shape()
+        ));
+    }
+    let (words, _) = view.data().as_chunks::<4>();
+    let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(format!(
+            "tensor {name} holds {} at element {at}",
+            values[at]
+        )),
+        None => Ok(values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::Cell;
+
+    fn example() -> Checkpoint {
+        let shape = Shape {
+            cell: Cell::Lstm,
+            layers: 2,
+            hidden: 3,
+            vocab: 4,
+        };
+        let config = Config {
+            hidden: 3,
+            layers: 2,
+            ..Config::default()
+        };
+        let provenance = Provenance {
+            corpus: "a.txt".into(),
+            corpus_sha256: "00".repeat(32),
+            command: "gatelet train a.txt".into(),
+            trainer: "gatelet-trainer 0".into(),
+            seed: 1,
+            nats: Some(1.5),
+            epoch: 2,
+            characters: 10,
+        };
+        let meta = Meta {
+            format: 1,
+            shape,
+            vocabulary: "abcd".into(),
+            config,
+            provenance,
+            position: None,
+        };
+        Checkpoint {
+            meta,
+            vocab: Vocabulary::of("abcd"),
+            params: Params::init(shape, 1),
+            resume: None,
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back_and_has_the_same_bytes_each_time() {
+        let checkpoint = example();
+        let bytes = checkpoint.to_bytes().unwrap();
+        assert_eq!(bytes, checkpoint.to_bytes().unwrap());
+        assert_eq!(
+            Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap(),
+            checkpoint
+        );
+    }
+
+    #[test]
+    fn weights_are_transposed_as_pytorch_has_them() {
+        let checkpoint = example();
+        let bytes = checkpoint.to_bytes().unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let weight = read_tensor(&file, "rnn.weight_ih_l0", &[12, 4]).unwrap();
+        let own = checkpoint.params.tensor(Role::Input, 0);
+        assert_eq!(
+            weight[5 * 4 + 2],
+            own[2 * 12 + 5],
+            "gate row 5, character 2"
+        );
+    }
+
+    #[test]
+    fn wrong_tensors_are_named() {
+        let bytes = example().to_bytes().unwrap();
+        let text = |from: &str, to: &str| {
+            let at = bytes
+                .windows(from.len())
+                .position(|w| w == from.as_bytes())
+                .unwrap();
+            let mut changed = bytes.clone();
+            changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+            Checkpoint::from_bytes(&changed, Path::new("x"))
+                .unwrap_err()
+                .to_string()
+        };
+        let error = text("head.bias", "head.bOas");
+        assert!(
+            error.contains("tensor head.bias is missing (expected shape [4])"),
+            "{error}"
+        );
+        let error = text("[12,3]", "[3,12]");
+        assert!(
+            error.contains("has shape [3, 12], expected [12, 3]"),
+            "{error}"
+        );
+        for cut in [0, 7, 100, bytes.len() - 1] {
+            assert!(Checkpoint::from_bytes(&bytes[..cut], Path::new("x")).is_err());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `gatelet eval`.
+
+use std::path::PathBuf;
+
+use super::{encode, say};
+use crate::corpus::{Text, validation_len};
+use crate::error::{Error, Result};
+use crate::evaluate::evaluate;
+use crate::image::AnyModel;
+
+/// Which part of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Split {
+    /// The whole text.
+    All,
+    /// Its held-out last part, as in training.
+    Valid,
+}
+
+/// Measure how well a model predicts a text.
+///
+/// Nats and bits a character, and how often the next character was the likeliest, or among the three likeliest.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet eval runs/novels/best.safetensors corpora/novels.txt --split valid"
+)]
+pub(super) struct Args {
+    /// Checkpoint or .gatelet image
+    model: PathBuf,
+    /// UTF-8 text
+    text: PathBuf,
+    /// Part of the text to read
+    #[arg(long, default_value = "all")]
+    split: Split,
+    /// Held-out fraction for --split valid [default: the model's own, or 0.1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    valid_fraction: Option<f64>,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let any = AnyModel::read(&args.model)?;
+    let text = Text::read(&args.text)?;
+    let model = any.model();
+    let tokens = encode(&model, &text.content, &text.name)?;
+    if let Some(fraction) = args.valid_fraction.filter(|x| !(*x > 0.0 && *x < 1.0)) {
+        let rule = "it has to be above 0 and below 1";
+        return Err(Error::Option {
+            option: "valid-fraction",
+            found: fraction.to_string(),
+            rule,
+        });
+    }
+    let tokens = match args.split {
+        Split::All => &tokens[..],
+        Split::Valid => {
+            let from = model.provenance();
+            let stored = any
+                .checkpoint
+                .as_ref()
+                .map(|c| c.meta.config.valid_fraction);
+            let same_text = from.corpus_sha256 == text.sha256 && from.heldout_tokens > 0;
+            let held_out = match args.valid_fraction.or(stored) {
+                None if same_text => (from.heldout_tokens as usize).min(tokens.len()),
+                fraction => validation_len(tokens.len(), fraction.unwrap_or(0.1)),
+            };
+            &tokens[tokens.len() - held_out..]
+        }
+    };
+    if tokens.len() < 2 {
+        let why = "one to read and one to predict".to_owned();
+        let part = if args.split == Split::All {
+            "whole"
+        } else {
+            "validation"
+        };
+        return Err(Error::TooShort {
+            name: text.name,
+            part,
+            have: tokens.len(),
+            need: 2,
+            why,
+        });
+    }
+    let scores = evaluate(model, tokens)?;
+    if args.json {
+        return say(serde_json::to_string(&scores).unwrap_or_default());
+    }
+    say(format!(
+        "{:.4} nats, {:.4} bits a character; top-1 {:.2} %, top-3 {:.2} %, over {} characters",
+        scores.nats,
+        scores.bpc,
+        100.0 * scores.top1,
+        100.0 * scores.top3,
+        scores.tokens
+    ))
+}

@@ -1,0 +1,148 @@
+//! `gatelet export`.
+
+use std::path::{Path, PathBuf};
+
+use gatelet::Precision;
+
+use super::say;
+use crate::checkpoint::Checkpoint;
+use crate::corpus::{Text, hex};
+use crate::error::{Error, Result};
+use crate::export::{Report, export};
+use crate::files;
+use crate::image::AnyModel;
+
+/// Number format of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Bits {
+    /// IEEE 754 binary32.
+    F32,
+    /// Integers only.
+    #[value(name = "8")]
+    Eight,
+}
+
+impl From<Bits> for Precision {
+    fn from(bits: Bits) -> Self {
+        match bits {
+            Bits::F32 => Self::F32,
+            Bits::Eight => Self::Int8,
+        }
+    }
+}
+
+/// Turn a checkpoint into a .gatelet image, for a device.
+///
+/// Reports the loss before and after on the held-out part of the text. The text is the one of the training run if it
+/// is still where it was, or the one given with --text.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet"
+)]
+pub(super) struct Args {
+    /// Checkpoint of a run
+    checkpoint: PathBuf,
+    /// Image to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Number format
+    #[arg(long, default_value = "8")]
+    bits: Bits,
+    /// Text for calibration and measurement [default: the one of the training run]
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// Replace --out if it is there
+    #[arg(long)]
+    force: bool,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// The text given, or that of the run if it is unchanged.
+fn text_of(args: &Args, checkpoint: &Checkpoint) -> Result<Text> {
+    if let Some(path) = &args.text {
+        return Text::read(path);
+    }
+    let from = &checkpoint.meta.provenance;
+    let path = Path::new(&from.corpus);
+    let missing = |why| Error::NoText {
+        corpus: from.corpus.clone(),
+        why,
+    };
+    if !path.is_file() {
+        return Err(missing("is not here"));
+    }
+    let text = Text::read(path)?;
+    if hex(&text.sha256) == from.corpus_sha256 {
+        Ok(text)
+    } else {
+        Err(missing("has changed since"))
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let any = AnyModel::read(&args.checkpoint)?;
+    let Some(checkpoint) = any.checkpoint else {
+        return Err(Error::NeedsCheckpoint {
+            path: args.checkpoint.clone(),
+            needs: "export",
+        });
+    };
+    files::check_writable(&args.out, args.force)?;
+    let text = text_of(args, &checkpoint)?;
+    let tokens = checkpoint.vocab.encode(&text.content, &text.name)?;
+    let (image, report) = export(&checkpoint, &args.checkpoint, &tokens, args.bits.into())?;
+    files::write(&args.out, image.bytes())?;
+    show(args, &report)?;
+    if args.json {
+        let mut object = serde_json::to_value(&report).unwrap_or_default();
+        object["out"] = args.out.display().to_string().into();
+        say(object)?;
+    }
+    Ok(())
+}
+
+fn show(args: &Args, report: &Report) -> Result<()> {
+    say(format!(
+        "{}: {} bytes, {}",
+        args.out.display(),
+        report.bytes,
+        report.precision
+    ))?;
+    say(format!(
+        "held-out loss: {:.4} nats in f32, {:.4} in {} ({:+.4}), over {} characters",
+        report.before.nats,
+        report.after.nats,
+        report.precision,
+        report.loss_nats,
+        report.after.tokens
+    ))?;
+    say(format!(
+        "top-1 {:.2} % -> {:.2} %, top-3 {:.2} % -> {:.2} %",
+        100.0 * report.before.top1,
+        100.0 * report.after.top1,
+        100.0 * report.before.top3,
+        100.0 * report.after.top3
+    ))?;
+    if let (Some(s), Some(drift)) = (report.saturation, report.drift) {
+        let bits: Vec<String> = report
+            .cell_bits
+            .iter()
+            .map(|bits| format!("Q{bits}.{}", 15 - bits))
+            .collect();
+        if s.c_of > 0 {
+            say(format!("cell state {}", bits.join(", ")))?;
+        }
+        say(format!(
+            "saturated: {} input numbers; over {} characters {} of {} pre-activations and {} of {} cell states",
+            report.saturated_inputs, s.steps, s.z, s.z_of, s.c, s.c_of
+        ))?;
+        say(format!(
+            "writing {} characters by itself: divergence from f32 {:.5} nats over the first tenth, {:.5} over the last",
+            drift.characters, drift.first, drift.last
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! `gatelet generate`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use gatelet::{Isa, Kernel, Model, Sampler, Session, TokenId, WithKernel};
+use serde_json::json;
+
+use super::{encode, say};
+use crate::error::{Error, Result};
+use crate::image::{AnyModel, storage};
+
+/// Let a model write.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet generate runs/novels/best.safetensors --length 300 --prompt \"Emma \" --temperature 0.7"
+)]
+pub(super) struct Args {
+    /// Checkpoint or .gatelet image
+    model: PathBuf,
+    /// Characters to write
+    #[arg(long, value_name = "N")]
+    length: usize,
+    /// Text to go on from
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    prompt: String,
+    /// 0 takes the likeliest each time; higher is more varied
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.8,
+        allow_negative_numbers = true
+    )]
+    temperature: f32,
+    /// Draw from the N likeliest only [default: all]
+    #[arg(long, value_name = "N")]
+    top_k: Option<usize>,
+    /// The same seed writes the same text
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+struct Generate<'a> {
+    model: Model<'a>,
+    prompt: &'a [u16],
+    length: usize,
+    sampler: Sampler,
+    /// Told every character as soon as it is there.
+    each: &'a mut dyn FnMut(char) -> Result<()>,
+}
+
+impl WithKernel for Generate<'_> {
+    type Output = Result<()>;
+
+    fn run<K: Kernel>(mut self, kernel: K) -> Self::Output {
+        let mut storage = storage(&self.model.dims());
+        let mut session =
+            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+        for &id in self.prompt {
+            session.step(TokenId(id)).map_err(Error::inference)?;
+        }
+        for _ in 0..self.length {
+            let id = self.sampler.sample(&session.logits());
+            if let Some(c) = self.model.vocab().char_of(id) {
+                (self.each)(c)?;
+            }
+            session.step(id).map_err(Error::inference)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let option = |option, found: &dyn ToString, rule| Error::Option {
+        option,
+        found: found.to_string(),
+        rule,
+    };
+    let rule = "it has to be 0 (always the likeliest) or from 0.01 to 100";
+    let mut sampler = Sampler::new(args.seed)
+        .with_temperature(args.temperature)
+        .map_err(|_| option("temperature", &args.temperature, rule))?;
+    if let Some(k) = args.top_k {
+        sampler = sampler
+            .with_top_k(k)
+            .map_err(|_| option("top-k", &k, "it has to be at least 1"))?;
+    }
+    let any = AnyModel::read(&args.model)?;
+    let model = any.model();
+    let prompt = encode(&model, &args.prompt, "prompt")?;
+    let mut text = String::new();
+    let mut out = io::stdout().lock();
+    if !args.json {
+        write!(out, "{}", args.prompt)?;
+    }
+    let mut each = |c: char| {
+        text.push(c);
+        if !args.json {
+            write!(out, "{c}")?;
+            // A line at a time is what a reader sees; no flush for every character.
+            if text.len().is_multiple_of(64) {
+                out.flush()?;
+            }
+        }
+        Ok(())
+    };
+    Isa::detect().run(Generate {
+        model,
+        prompt: &prompt,
+        length: args.length,
+        sampler,
+        each: &mut each,
+    })?;
+    drop(out);
+    if args.json {
+        return say(
+            json!({ "prompt": args.prompt, "text": text, "temperature": args.temperature, "seed": args.seed }),
+        );
+    }
+    say("")
+}

@@ -1,0 +1,45 @@
+//! `gatelet inspect`.
+
+use std::path::PathBuf;
+
+use super::say;
+use crate::error::Result;
+use crate::image::AnyModel;
+use crate::report::describe;
+
+/// Show what a model is made of and what it needs on a device.
+///
+/// A checkpoint is described as the f32 image it would become.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gatelet inspect firmware/models/default.gatelet")]
+pub(super) struct Args {
+    /// Checkpoint or .gatelet image
+    model: PathBuf,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let any = AnyModel::read(&args.model)?;
+    let description = describe(&any.model());
+    if args.json {
+        let mut object = serde_json::to_value(&description).unwrap_or_default();
+        object["file"] = args.model.display().to_string().into();
+        object["kind"] = if any.checkpoint.is_some() {
+            "checkpoint"
+        } else {
+            "image"
+        }
+        .into();
+        return say(object);
+    }
+    let kind = if any.checkpoint.is_some() {
+        "checkpoint, as the f32 image it would become"
+    } else {
+        "image"
+    };
+    say(format!("{} ({kind})", args.model.display()))?;
+    say(description)
+}

@@ -1,0 +1,85 @@
+//! The command line: what each command accepts, and how its result is shown.
+
+mod eval;
+mod export;
+mod generate;
+mod inspect;
+mod predict;
+mod progress;
+mod random;
+mod trace;
+mod train;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use gatelet::Model;
+
+use crate::corpus::Vocabulary;
+use crate::error::{Error, Result};
+
+/// Trains small recurrent nets on a text and puts them into images for microcontrollers.
+#[derive(Debug, Parser)]
+#[command(name = "gatelet", version, arg_required_else_help = true)]
+#[command(
+    after_help = "A MODEL is a checkpoint (best.safetensors of a run folder) or a .gatelet image.\n\
+Exit code: 0 done, 1 failed (one line on stderr says why), 2 wrong usage (unknown options, or values out of range)."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Train(Box<train::Args>),
+    Eval(eval::Args),
+    Predict(predict::Args),
+    Generate(generate::Args),
+    Export(export::Args),
+    Inspect(inspect::Args),
+    Trace(trace::Args),
+    Random(random::Args),
+}
+
+/// Parses the arguments of this process, runs the command, and gives the exit code.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Trace(args) => trace::run(&args),
+        Command::Random(args) => random::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of our output has seen enough (`gatelet ... | head`).
+        Err(Error::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(if matches!(error, Error::Option { .. }) {
+                2
+            } else {
+                1
+            })
+        }
+    }
+}
+
+/// Writes a line to standard output.
+fn say(line: impl std::fmt::Display) -> Result<()> {
+    Ok(writeln!(io::stdout().lock(), "{line}")?)
+}
+
+/// Token ids of a text in a model's vocabulary; `place` names the text in an error.
+fn encode(model: &Model<'_>, text: &str, place: &str) -> Result<Vec<u16>> {
+    let vocab = Vocabulary::from_sorted(model.vocab().chars().collect());
+    vocab
+        .ok_or_else(|| Error::Inference("its vocabulary is empty".to_owned()))?
+        .encode(text, place)
+}

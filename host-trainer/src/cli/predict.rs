@@ -1,0 +1,92 @@
+//! `gatelet predict`.
+
+use std::path::PathBuf;
+
+use gatelet::{Isa, Kernel, Model, Session, TokenId, WithKernel};
+use serde_json::json;
+
+use super::{encode, say};
+use crate::error::{Error, Result};
+use crate::evaluate::log_probability;
+use crate::image::{AnyModel, storage};
+
+/// Show the most likely next characters after a prefix.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet predict runs/novels/best.safetensors \"It is a truth universally ack\" --top 5"
+)]
+pub(super) struct Args {
+    /// Checkpoint or .gatelet image
+    model: PathBuf,
+    /// What has been typed so far
+    prefix: String,
+    /// Suggestions to show
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    top: usize,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+struct Predict<'a> {
+    model: Model<'a>,
+    tokens: &'a [u16],
+}
+
+impl WithKernel for Predict<'_> {
+    /// Every token with its probability, the likeliest first.
+    type Output = Result<Vec<(TokenId, f64)>>;
+
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let mut storage = storage(&self.model.dims());
+        let mut session =
+            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+        for &id in self.tokens {
+            session.step(TokenId(id)).map_err(Error::inference)?;
+        }
+        let logits = session.logits();
+        let mut all: Vec<(usize, TokenId, f64)> = (0..logits.len())
+            .map(|id| TokenId(id as u16))
+            .map(|id| {
+                let (log, before) = log_probability(&logits, id);
+                (before, id, log.exp())
+            })
+            .collect();
+        all.sort_unstable_by_key(|&(before, id, _)| (before, id));
+        Ok(all.into_iter().map(|(_, id, p)| (id, p)).collect())
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    if args.top == 0 {
+        return Err(Error::Option {
+            option: "top",
+            found: "0".to_owned(),
+            rule: "it has to be at least 1",
+        });
+    }
+    let any = AnyModel::read(&args.model)?;
+    let model = any.model();
+    let tokens = encode(&model, &args.prefix, "prefix")?;
+    let likely = Isa::detect().run(Predict {
+        model,
+        tokens: &tokens,
+    })?;
+    let suggestions: Vec<(char, f64)> = likely
+        .into_iter()
+        .take(args.top)
+        .filter_map(|(id, p)| model.vocab().char_of(id).map(|c| (c, p)))
+        .collect();
+    if args.json {
+        let list: Vec<_> = suggestions
+            .iter()
+            .map(|(c, p)| json!({ "char": c, "p": p }))
+            .collect();
+        return say(json!({ "prefix": args.prefix, "suggestions": list }));
+    }
+    for (c, p) in suggestions {
+        say(format!("{:<6} {:5.1} %", format!("{c:?}"), 100.0 * p))?;
+    }
+    Ok(())
+}

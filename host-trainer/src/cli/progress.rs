@@ -1,0 +1,111 @@
+//! What is shown while training: a bar on a terminal, one line an evaluation elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::run::Metrics;
+use crate::train::{Observer, Position};
+
+/// Ticks of the whole bar.
+const TICKS: u64 = 10_000;
+/// Weight of the newest window in the smoothed loss.
+const SMOOTHING: f64 = 0.02;
+
+/// Shows the progress of a run on standard error.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    nats: Option<f64>,
+    started_at: (u64, f64),
+}
+
+impl Progress {
+    /// For a run that stands at `position`.
+    pub(super) fn new(quiet: bool, position: &Position) -> Self {
+        let bar = (!quiet && io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{bar:32.cyan/blue} {percent:>3} %  {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("━╸─");
+            ProgressBar::with_draw_target(Some(TICKS), ProgressDrawTarget::stderr_with_hz(10))
+                .with_style(style)
+        });
+        Self {
+            bar,
+            quiet,
+            nats: None,
+            started_at: (position.characters, position.seconds),
+        }
+    }
+
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Seconds as `1h02m`, `3m07s` or `12s`.
+fn duration(seconds: f64) -> String {
+    let s = seconds.clamp(0.0, 1e8) as u64;
+    match s {
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
+        _ => format!("{}h{:02}m", s / 3600, s / 60 % 60),
+    }
+}
+
+impl Observer for Progress {
+    fn window(&mut self, position: &Position, progress: f64, nats: f64) {
+        let smoothed = self.nats.map_or(nats, |old| old + SMOOTHING * (nats - old));
+        self.nats = Some(smoothed);
+        let Some(bar) = &self.bar else { return };
+        let (characters, seconds) = self.started_at;
+        let rate =
+            (position.characters - characters) as f64 / (position.seconds - seconds).max(1e-9);
+        let left = position.seconds * (1.0 / progress.max(1e-6) - 1.0);
+        bar.set_position((progress.min(1.0) * TICKS as f64) as u64);
+        bar.set_message(format!(
+            "loss {smoothed:.3} nats, {:.3} bits a character, {:.0}k characters/s, {} left",
+            smoothed / std::f64::consts::LN_2,
+            rate / 1e3,
+            duration(left)
+        ));
+    }
+
+    fn evaluation(&mut self, m: &Metrics) {
+        if self.quiet {
+            return;
+        }
+        let line = format!(
+            "epoch {:>5.1}  training {:.4}  held out {:.4} nats ({:.3} bits a character){}  {:.0}k characters/s  {}",
+            m.epoch,
+            m.train_nats,
+            m.valid_nats,
+            m.valid_bpc,
+            if m.best { "  best" } else { "      " },
+            m.characters_per_second / 1e3,
+            duration(m.seconds)
+        );
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_are_short() {
+        assert_eq!(
+            [duration(12.9), duration(187.0), duration(3720.0)],
+            ["12s", "3m07s", "1h02m"]
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! `gatelet trace`.
+
+use std::path::PathBuf;
+
+use gatelet::Isa;
+use serde_json::json;
+
+use super::{encode, say};
+use crate::corpus::Text;
+use crate::error::{Error, Result};
+use crate::evaluate::trace;
+use crate::image::AnyModel;
+
+/// Hash the state after every character of a text, to compare machines and kernels.
+///
+/// An int8 model gives the same hash everywhere.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet trace firmware/models/default.gatelet corpora/novels.txt --limit 2000 --isa scalar"
+)]
+pub(super) struct Args {
+    /// Checkpoint or .gatelet image
+    model: PathBuf,
+    /// UTF-8 text
+    text: PathBuf,
+    /// Read only the first N characters
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Kernel to use [default: the fastest of this machine]
+    #[arg(long, value_name = "NAME")]
+    isa: Option<String>,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let isa = match &args.isa {
+        None => Isa::detect(),
+        Some(name) => Isa::from_name(name).ok_or_else(|| {
+            let have: Vec<&str> = Isa::available().map(Isa::name).collect();
+            Error::Isa {
+                name: name.clone(),
+                have: have.join(", "),
+            }
+        })?,
+    };
+    let any = AnyModel::read(&args.model)?;
+    let text = Text::read(&args.text)?;
+    let content: String = text
+        .content
+        .chars()
+        .take(args.limit.unwrap_or(usize::MAX))
+        .collect();
+    let model = any.model();
+    let tokens = encode(&model, &content, &text.name)?;
+    let hash = format!("{:016x}", trace(model, isa, &tokens)?);
+    if args.json {
+        return say(json!({ "steps": tokens.len(), "state_hash": hash, "isa": isa.name() }));
+    }
+    say(format!(
+        "{hash}  after {} characters, kernel {}",
+        tokens.len(),
+        isa.name()
+    ))
+}

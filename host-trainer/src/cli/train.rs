@@ -1,0 +1,344 @@
+//! `gatelet train`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+use super::progress::Progress;
+use super::say;
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::corpus::{Corpus, Text};
+use crate::error::{Error, Result};
+use crate::optim::Schedule;
+use crate::params::Cell;
+use crate::run::{Mode, RunFolder};
+use crate::train::{End, Trainer};
+
+/// Train a net on a text.
+///
+/// The run folder gets best.safetensors, last.safetensors, metrics.jsonl, config.json and loss.png.
+/// Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet train corpora/novels.txt --out runs/novels --hidden 128 --epochs 20"
+)]
+pub(super) struct Args {
+    /// UTF-8 text to learn
+    text: PathBuf,
+    /// Run folder to create
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Kind of cell [default: lstm]
+    #[arg(long)]
+    cell: Option<Cell>,
+    /// Hidden units a layer, 1 to 1024 [default: 128]
+    #[arg(long, value_name = "N")]
+    hidden: Option<usize>,
+    /// Recurrent layers, 1 to 4 [default: 1]
+    #[arg(long, value_name = "N")]
+    layers: Option<usize>,
+    /// Passes over the text [default: 20]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Seed: the same seed and options give the same net [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Streams trained side by side [default: 32]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Characters that gradients travel back [default: 64]
+    #[arg(long, value_name = "N")]
+    window: Option<usize>,
+    /// Highest learning rate [default: 0.004]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    lr: Option<f64>,
+    /// How the learning rate changes [default: cosine]
+    #[arg(long)]
+    schedule: Option<Schedule>,
+    /// Steps of linear warm-up [default: 100]
+    #[arg(long, value_name = "STEPS")]
+    warmup: Option<u64>,
+    /// Largest global norm of the gradient [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    clip: Option<f64>,
+    /// Decoupled weight decay [default: 0.01]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    weight_decay: Option<f64>,
+    /// Last fraction of the text, held out for evaluation [default: 0.1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    valid_fraction: Option<f64>,
+    /// Stop after so many evaluations without a better one; 0 never does [default: 10]
+    #[arg(long, value_name = "N")]
+    patience: Option<usize>,
+    /// Evaluate every so many steps; 0 means once an epoch [default: 0]
+    #[arg(long, value_name = "STEPS")]
+    eval_every: Option<u64>,
+    /// Stop after so many minutes; the learning rate falls in time for it
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    minutes: Option<f64>,
+    /// Threads; the result does not depend on them [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Replace the run files of an existing folder; other files in it stay
+    #[arg(long, conflicts_with = "resume")]
+    force: bool,
+    /// Go on with the run in --out, with that run's own options
+    #[arg(long)]
+    resume: bool,
+    /// Show neither bar nor lines
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    /// The options given, over `base`.
+    fn config(&self, base: Config) -> Config {
+        Config {
+            cell: self.cell.unwrap_or(base.cell),
+            hidden: self.hidden.unwrap_or(base.hidden),
+            layers: self.layers.unwrap_or(base.layers),
+            epochs: self.epochs.unwrap_or(base.epochs),
+            seed: self.seed.unwrap_or(base.seed),
+            batch: self.batch.unwrap_or(base.batch),
+            window: self.window.unwrap_or(base.window),
+            lr: self.lr.unwrap_or(base.lr),
+            schedule: self.schedule.unwrap_or(base.schedule),
+            warmup: self.warmup.unwrap_or(base.warmup),
+            clip: self.clip.unwrap_or(base.clip),
+            weight_decay: self.weight_decay.unwrap_or(base.weight_decay),
+            valid_fraction: self.valid_fraction.unwrap_or(base.valid_fraction),
+            patience: self.patience.unwrap_or(base.patience),
+            eval_every: self.eval_every.unwrap_or(base.eval_every),
+            minutes: self.minutes.or(base.minutes),
+        }
+    }
+
+    /// The command that makes the same net again: what was typed, without --out and what does not change the result.
+    fn command(&self) -> String {
+        let (d, c) = (Config::default(), self.config(Config::default()));
+        let mut words = vec![
+            "gatelet train".to_owned(),
+            quoted(&self.text.display().to_string()),
+        ];
+        let mut option = |given: bool, name: &str, value: &dyn std::fmt::Display| {
+            if given {
+                words.push(format!("--{name} {value}"));
+            }
+        };
+        option(true, "cell", &c.cell);
+        option(true, "hidden", &c.hidden);
+        option(true, "layers", &c.layers);
+        option(true, "epochs", &c.epochs);
+        option(true, "seed", &c.seed);
+        option(true, "batch", &c.batch);
+        option(true, "window", &c.window);
+        option(true, "lr", &c.lr);
+        option(c.schedule != d.schedule, "schedule", &"constant");
+        option(c.warmup != d.warmup, "warmup", &c.warmup);
+        option(c.clip != d.clip, "clip", &c.clip);
+        option(
+            c.weight_decay != d.weight_decay,
+            "weight-decay",
+            &c.weight_decay,
+        );
+        option(
+            c.valid_fraction != d.valid_fraction,
+            "valid-fraction",
+            &c.valid_fraction,
+        );
+        option(c.patience != d.patience, "patience", &c.patience);
+        option(c.eval_every != d.eval_every, "eval-every", &c.eval_every);
+        option(
+            c.minutes.is_some(),
+            "minutes",
+            &c.minutes.unwrap_or_default(),
+        );
+        words.join(" ")
+    }
+
+    /// Checks that options given with --resume are those of the run.
+    fn check_resume(&self, stored: &Config) -> Result<()> {
+        let (given, stored) = (
+            serde_json::to_value(self.config(stored.clone())),
+            serde_json::to_value(stored),
+        );
+        let (Ok(given), Ok(stored)) = (given, stored) else {
+            return Ok(());
+        };
+        for &option in OPTIONS {
+            let key = option.replace('-', "_");
+            if given[&key] != stored[&key] {
+                let (given, stored) = (given[&key].to_string(), stored[&key].to_string());
+                return Err(Error::ResumeMismatch {
+                    option,
+                    given,
+                    stored,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Options that a run keeps.
+const OPTIONS: &[&str] = &[
+    "cell",
+    "hidden",
+    "layers",
+    "epochs",
+    "seed",
+    "batch",
+    "window",
+    "lr",
+    "schedule",
+    "warmup",
+    "clip",
+    "weight-decay",
+    "valid-fraction",
+    "patience",
+    "eval-every",
+    "minutes",
+];
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let text = Text::read(&args.text)?;
+    let mode = match (args.force, args.resume) {
+        (true, _) => Mode::Force,
+        (_, true) => Mode::Resume,
+        _ => Mode::New,
+    };
+    if let Some(threads) = args.threads {
+        let good = (1..=1024).contains(&threads);
+        let rule = "it has to be from 1 to 1024";
+        good.then_some(()).ok_or(Error::Option {
+            option: "threads",
+            found: threads.to_string(),
+            rule,
+        })?;
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::Start(error.to_string()))?;
+    }
+    if mode == Mode::Resume {
+        let folder = RunFolder::open(&args.out, mode)?;
+        let path = folder.last();
+        let bytes = std::fs::read(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let checkpoint = Checkpoint::from_bytes(&bytes, &path)?;
+        args.check_resume(&checkpoint.meta.config)?;
+        let corpus = Corpus::new(&text, checkpoint.meta.config.valid_fraction)?;
+        return train(args, &folder, Trainer::resume(&corpus, checkpoint)?);
+    }
+    let config = args.config(Config::default());
+    config.validate()?;
+    let corpus = Corpus::new(&text, config.valid_fraction)?;
+    corpus.check_length(config.batch, config.window)?;
+    let folder = RunFolder::open(&args.out, mode)?;
+    let trainer = Trainer::new(&corpus, config, args.command())?;
+    folder.clear()?;
+    let provenance = trainer.checkpoint(false).meta;
+    folder.write_config(&json!({ "config": provenance.config, "shape": provenance.shape, "provenance": provenance.provenance }))?;
+    train(args, &folder, trainer)
+}
+
+/// Trains with Ctrl-C handled, and reports.
+fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        // A second Ctrl-C does not wait for the window; the checkpoint on disk is whole all the same.
+        if handler.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Error::Start(error.to_string()))?;
+    if !args.quiet {
+        let shape = trainer.params().shape;
+        let line = format!(
+            "{}, {} layer{} of {} units, {} characters, {} parameters",
+            shape.cell,
+            shape.layers,
+            if shape.layers == 1 { "" } else { "s" },
+            shape.hidden,
+            shape.vocab,
+            shape.parameters()
+        );
+        // Nobody reading standard error is no reason to stop training.
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+    let mut progress = Progress::new(args.quiet, trainer.position());
+    let result = trainer.run(folder, &stop, &mut progress);
+    progress.finish();
+    let end = result?;
+    report(args, folder, &trainer, end)
+}
+
+/// Says how the run ended.
+fn report(args: &Args, folder: &RunFolder, trainer: &Trainer<'_>, end: End) -> Result<()> {
+    let position = trainer.position();
+    let best = folder.best();
+    let nats = position.best_nats.map_or_else(String::new, |nats| {
+        format!(
+            ": {nats:.4} nats, {:.4} bits a character on held-out text",
+            nats / std::f64::consts::LN_2
+        )
+    });
+    let how = match end {
+        End::Finished => format!("all {} epochs done", position.epoch),
+        End::Early => format!(
+            "no better evaluation in {}, stopped early",
+            position.evaluations_since_best
+        ),
+        End::Time => "the time is up".to_owned(),
+        End::Interrupted => "interrupted".to_owned(),
+    };
+    say(format!(
+        "{how} after {} characters; the best net is {}{nats}",
+        position.characters,
+        best.display()
+    ))?;
+    if end == End::Interrupted {
+        let (text, out) = (
+            quoted(&args.text.display().to_string()),
+            quoted(&args.out.display().to_string()),
+        );
+        say(format!(
+            "to go on: gatelet train {text} --out {out} --resume"
+        ))?;
+    }
+    if args.json {
+        say(json!({
+            "out": args.out.display().to_string(),
+            "checkpoint": best.display().to_string(),
+            "ended": end,
+            "nats": position.best_nats,
+            "bpc": position.best_nats.map(|nats| nats / std::f64::consts::LN_2),
+            "epochs": position.epoch,
+            "steps": position.step,
+            "characters": position.characters,
+            "seconds": position.seconds,
+        }))?;
+    }
+    Ok(())
+}

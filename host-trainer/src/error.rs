@@ -1,0 +1,244 @@
+//! Everything that can go wrong, said so that the reader knows what, where, and what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Result of every operation of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong. The text is one line and is shown to the user as it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file or folder could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Standard output could not be written.
+    #[error("cannot write to standard output: {0}")]
+    Stdout(#[from] io::Error),
+    /// The text is not UTF-8.
+    #[error(
+        "{name} is not UTF-8: invalid byte at offset {offset} (line {line}); convert it first, for example with `iconv -t UTF-8`"
+    )]
+    NotUtf8 {
+        /// The text's name.
+        name: String,
+        /// Offset of the first bad byte.
+        offset: usize,
+        /// Line of that byte, from 1.
+        line: usize,
+    },
+    /// The text has no characters.
+    #[error("{name} is empty: training needs a text of at least two different characters")]
+    EmptyCorpus {
+        /// The text's name.
+        name: String,
+    },
+    /// The text repeats one character.
+    #[error(
+        "{name} has one distinct character ({only:?}): there is nothing to predict; give a text with at least two"
+    )]
+    OneCharacter {
+        /// The text's name.
+        name: String,
+        /// The only character.
+        only: char,
+    },
+    /// More distinct characters than a model may have.
+    #[error(
+        "{name} has {found} distinct characters; a model holds at most {most}: split the text or replace rare characters"
+    )]
+    VocabularyTooLarge {
+        /// The text's name.
+        name: String,
+        /// Distinct characters found.
+        found: usize,
+        /// Largest vocabulary.
+        most: usize,
+    },
+    /// The text is shorter than training needs.
+    #[error(
+        "{name} is too short: its {part} part has {have} characters, and {need} are needed ({why}); give a longer text or smaller options"
+    )]
+    TooShort {
+        /// The text's name.
+        name: String,
+        /// `training` or `validation`.
+        part: &'static str,
+        /// Characters there.
+        have: usize,
+        /// Characters needed.
+        need: usize,
+        /// How `need` comes about.
+        why: String,
+    },
+    /// A character that the model does not know.
+    #[error("{place}: character {found:?} (U+{:04X}) at position {position} is not in the model's vocabulary of {vocab} characters; remove or replace it, or train on a text that has it{hint}", *found as u32)]
+    UnknownCharacter {
+        /// Where it stood: `prefix`, `prompt` or the text's name.
+        place: String,
+        /// The character.
+        found: char,
+        /// Its position, in characters from 0.
+        position: usize,
+        /// Size of the vocabulary.
+        vocab: usize,
+        /// A way out, or nothing.
+        hint: String,
+    },
+    /// An option outside its range.
+    #[error("--{option} is {found}: {rule}")]
+    Option {
+        /// Name of the option, without the dashes.
+        option: &'static str,
+        /// The value given.
+        found: String,
+        /// What it has to be.
+        rule: &'static str,
+    },
+    /// The run folder is there already.
+    #[error("{} exists already: choose another --out, continue that run with --resume, or replace its run files with --force", .0.display())]
+    OutputExists(PathBuf),
+    /// The output file is there already.
+    #[error("{} exists already: choose another --out, or replace it with --force", .0.display())]
+    FileExists(PathBuf),
+    /// `--out` names something that is no folder.
+    #[error("{} is not a folder: --out of `train` names a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// `--resume` without a run.
+    #[error("{} holds no run to resume (no last.safetensors): leave --resume out to start one", .0.display())]
+    NothingToResume(PathBuf),
+    /// `--resume` with an option that differs from the run's.
+    #[error(
+        "--{option} {given} differs from the run's {stored}: a run is resumed with its own options; leave it out, or start a new run"
+    )]
+    ResumeMismatch {
+        /// Name of the option, without the dashes.
+        option: &'static str,
+        /// The value given.
+        given: String,
+        /// The run's value.
+        stored: String,
+    },
+    /// `--resume` with another text.
+    #[error(
+        "{name} is not the text of this run: sha256 is {found}, the run was made from {expected}"
+    )]
+    OtherCorpus {
+        /// The text's name.
+        name: String,
+        /// Its hash.
+        found: String,
+        /// The hash in the checkpoint.
+        expected: String,
+    },
+    /// Loss became NaN or infinite.
+    #[error(
+        "training diverged: the loss is {loss} at step {step} (epoch {epoch}); {kept}; try a smaller --lr or --clip"
+    )]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// Optimizer steps done.
+        step: u64,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// What is left on disk.
+        kept: String,
+    },
+    /// The file is neither a checkpoint nor a model image.
+    #[error("{} is no model: expected a safetensors checkpoint or a .gatelet image, found {found}", path.display())]
+    NotAModel {
+        /// The file.
+        path: PathBuf,
+        /// What was found in its place.
+        found: String,
+    },
+    /// A checkpoint that does not hold what it should.
+    #[error("{}: {what}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, naming the tensor or the field.
+        what: String,
+    },
+    /// The operation wants a checkpoint.
+    #[error("{} is a .gatelet image, and {needs} needs a checkpoint (best.safetensors of a run folder)", path.display())]
+    NeedsCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// The command.
+        needs: &'static str,
+    },
+    /// An image that `core` refuses.
+    #[error("{}: {what}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: gatelet::LoadError,
+    },
+    /// A model was run on tokens it does not have.
+    #[error("the model cannot be run: {0}")]
+    Inference(String),
+    /// A number too large for the integer specification.
+    #[error(
+        "{name} cannot be quantized to int8: its largest weight is {largest}; train with more --weight-decay, or export with --bits f32"
+    )]
+    Quantize {
+        /// Which matrix.
+        name: String,
+        /// Its largest magnitude.
+        largest: f32,
+    },
+    /// An image could not be made.
+    #[error("the image cannot be made: {0}")]
+    Export(String),
+    /// The text a checkpoint was trained on is not at hand.
+    #[error("{corpus}, the text of this checkpoint, {why}: name a text with --text FILE")]
+    NoText {
+        /// Its path as it was given to `train`.
+        corpus: String,
+        /// `is not here` or `has changed since`.
+        why: &'static str,
+    },
+    /// An unknown kernel.
+    #[error("--isa {name} is not on this machine: it has {have}")]
+    Isa {
+        /// The name given.
+        name: String,
+        /// Names of the kernels here.
+        have: String,
+    },
+    /// Drawing the loss curve failed.
+    #[error("cannot draw {}: {what}", path.display())]
+    Plot {
+        /// The picture.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// Threads could not be started, or a signal handler not set.
+    #[error("cannot start: {0}")]
+    Start(String),
+}
+
+impl Error {
+    /// An error of `core`'s session, in its own words.
+    pub(crate) fn inference(error: impl std::fmt::Display) -> Self {
+        Self::Inference(error.to_string())
+    }
+}

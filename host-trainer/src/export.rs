@@ -1,0 +1,367 @@
+//! Checkpoint to `.gatelet`: order, quantize, calibrate, measure, and add a known-answer test.
+//!
+//! ```text
+//! for every layer, the first first:  e* = the e in 3..=7 with the lowest loss on training text    (c is Qe.(15-e))
+//! held-out loss of the f32 image and of the int8 image; saturations; drift
+//! known answer: 32 tokens and the hash of the state after each, by the scalar kernel
+//! ```
+//! The same checkpoint and text give the same bytes. Losses go into the image rounded to 1e-4 nats, so that the last
+//! bits of an f32 kernel do not change a file.
+
+use std::path::Path;
+
+use gatelet::format::{HeadSpec, ImageSpec, LayerSpec};
+use gatelet::{Dims, KnownAnswer, Precision, Provenance, Scalar};
+use serde::Serialize;
+
+use crate::calibrate::{self, Drift, Saturation};
+use crate::checkpoint::Checkpoint;
+use crate::corpus::validation_len;
+use crate::error::{Error, Result};
+use crate::evaluate::{Scores, evaluate};
+use crate::image::{Image, storage};
+use crate::params::{Cell, Shape};
+use crate::quantize::{FloatNet, IntNet, quantize};
+
+/// Tokens of the known-answer test.
+const KNOWN_ANSWER: usize = 32;
+/// Characters of training text that calibration reads, at most.
+const CALIBRATION: usize = 20_000;
+/// Characters whose saturations are counted, at most.
+const SATURATION: usize = 4_000;
+/// Characters of the free run, at most.
+const FREE_RUN: usize = 10_000;
+/// Integer bits of c that an image may have.
+const CELL_BITS: std::ops::RangeInclusive<u8> = 3..=7;
+
+/// What an export found out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Number format of the image.
+    pub precision: String,
+    /// Bytes of the image.
+    pub bytes: usize,
+    /// Held-out scores of the f32 model.
+    pub before: Scores,
+    /// Held-out scores of the image.
+    pub after: Scores,
+    /// `after - before` in nats.
+    pub loss_nats: f64,
+    /// Integer bits of c, a layer each; empty for f32.
+    pub cell_bits: Vec<u8>,
+    /// Input numbers that did not fit Q3.12.
+    pub saturated_inputs: usize,
+    /// Saturations on held-out text; `None` for f32.
+    pub saturation: Option<Saturation>,
+    /// Closed-loop comparison; `None` for f32.
+    pub drift: Option<Drift>,
+}
+
+/// The shape of an image.
+fn dims(shape: Shape, precision: Precision, path: &Path) -> Result<Dims> {
+    Dims::new(
+        shape.cell.into(),
+        precision,
+        shape.layers,
+        shape.hidden,
+        shape.vocab,
+    )
+    .map_err(|error| Error::Checkpoint {
+        path: path.to_owned(),
+        what: error.to_string(),
+    })
+}
+
+/// Everything of an image but its numbers.
+struct Label<'a> {
+    dims: Dims,
+    vocab: &'a [char],
+    provenance: Provenance<'a>,
+    known_answer: KnownAnswer<'a>,
+}
+
+impl Label<'_> {
+    fn image(&self, layers: &[LayerSpec<'_>], head: HeadSpec<'_>) -> Result<Image> {
+        let spec = ImageSpec {
+            dims: self.dims,
+            vocab: self.vocab,
+            layers,
+            head,
+            provenance: self.provenance,
+            known_answer: self.known_answer,
+        };
+        let image = Image::write(&spec).map_err(|error| Error::Export(error.to_string()))?;
+        image
+            .model()
+            .map_err(|error| Error::Export(error.to_string()))?;
+        Ok(image)
+    }
+
+    fn float(&self, net: &FloatNet) -> Result<Image> {
+        let layers: Vec<_> = net
+            .layers
+            .iter()
+            .map(|l| LayerSpec::F32 {
+                input: &l.input,
+                weights: &l.weights,
+            })
+            .collect();
+        self.image(
+            &layers,
+            HeadSpec::F32 {
+                weights: &net.head,
+                bias: &net.head_bias,
+            },
+        )
+    }
+
+    fn int(&self, net: &IntNet, cell_bits: &[u8]) -> Result<Image> {
+        let layers: Vec<_> = net
+            .layers
+            .iter()
+            .zip(cell_bits)
+            .map(|(l, &cell_bits)| LayerSpec::Int8 {
+                input: &l.input,
+                weights: &l.matrix.weights,
+                multipliers: &l.matrix.multipliers,
+                shift: l.matrix.shift,
+                cell_bits,
+            })
+            .collect();
+        let (weights, multipliers, shift) =
+            (&net.head.weights, &net.head.multipliers, net.head.shift);
+        self.image(
+            &layers,
+            HeadSpec::Int8 {
+                weights,
+                multipliers,
+                shift,
+                bias: &net.head_bias,
+            },
+        )
+    }
+
+    /// The same with the right hash in the known-answer test.
+    fn finish(mut self, make: impl Fn(&Self) -> Result<Image>) -> Result<Image> {
+        let image = make(&self)?;
+        let model = image
+            .model()
+            .map_err(|error| Error::Export(error.to_string()))?;
+        let hash = model.known_answer_hash(Scalar, &mut storage(&self.dims));
+        self.known_answer.hash = hash.map_err(|error| Error::Export(error.to_string()))?;
+        make(&self)
+    }
+}
+
+/// Bytes of a hash in hexadecimal; zeros if it is none.
+fn hash_bytes(hex: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (byte, at) in bytes.iter_mut().zip((0..hex.len()).step_by(2)) {
+        *byte = hex
+            .get(at..at + 2)
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .unwrap_or(0);
+    }
+    bytes
+}
+
+/// Provenance of a checkpoint for an image; the losses are not known yet.
+fn provenance(checkpoint: &Checkpoint) -> Provenance<'_> {
+    let from = &checkpoint.meta.provenance;
+    Provenance {
+        corpus: &from.corpus,
+        corpus_sha256: hash_bytes(&from.corpus_sha256),
+        command: &from.command,
+        trainer: &from.trainer,
+        seed: from.seed,
+        nats_f32: from.nats.map_or(f32::NAN, |nats| nats as f32),
+        nats: f32::NAN,
+        heldout_tokens: 0,
+    }
+}
+
+/// A checkpoint as an f32 image in memory, for running it; without a known-answer test.
+///
+/// # Errors
+/// [`Error::Checkpoint`] or [`Error::Export`]; neither happens for a checkpoint that was read without an error.
+pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
+    let dims = dims(checkpoint.params.shape, Precision::F32, path)?;
+    let known_answer = KnownAnswer::default();
+    let label = Label {
+        dims,
+        vocab: checkpoint.vocab.chars(),
+        provenance: provenance(checkpoint),
+        known_answer,
+    };
+    label.float(&FloatNet::new(&checkpoint.params, &dims))
+}
+
+fn rounded(nats: f64) -> f32 {
+    ((nats * 1e4).round() / 1e4) as f32
+}
+
+/// Makes the image of a checkpoint. `tokens` is the whole text; its last part, as in training, is held out.
+///
+/// # Errors
+/// [`Error::TooShort`], [`Error::Quantize`] or [`Error::Export`].
+pub fn export(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    tokens: &[u16],
+    precision: Precision,
+) -> Result<(Image, Report)> {
+    let held_out = validation_len(tokens.len(), checkpoint.meta.config.valid_fraction);
+    let (train, valid) = tokens.split_at(tokens.len() - held_out);
+    for (part, have) in [("training", train.len()), ("validation", valid.len())] {
+        if have < 2 {
+            let name = checkpoint.meta.provenance.corpus.clone();
+            return Err(Error::TooShort {
+                name,
+                part,
+                have,
+                need: 2,
+                why: "to measure the loss".to_owned(),
+            });
+        }
+    }
+    let float_dims = dims(checkpoint.params.shape, Precision::F32, path)?;
+    let net = FloatNet::new(&checkpoint.params, &float_dims);
+    let mut label = Label {
+        dims: float_dims,
+        vocab: checkpoint.vocab.chars(),
+        provenance: provenance(checkpoint),
+        known_answer: KnownAnswer {
+            tokens: &valid[..valid.len().min(KNOWN_ANSWER)],
+            hash: 0,
+        },
+    };
+    let float = label.float(&net)?;
+    let float_model = float
+        .model()
+        .map_err(|error| Error::Export(error.to_string()))?;
+    let before = evaluate(float_model, valid)?;
+    label.provenance.nats_f32 = rounded(before.nats);
+    label.provenance.heldout_tokens = u32::try_from(valid.len()).unwrap_or(u32::MAX);
+
+    if precision == Precision::F32 {
+        label.provenance.nats = label.provenance.nats_f32;
+        let image = label.finish(|label| label.float(&net))?;
+        let report = Report {
+            precision: precision.to_string(),
+            bytes: image.bytes().len(),
+            before,
+            after: before,
+            loss_nats: 0.0,
+            cell_bits: Vec::new(),
+            saturated_inputs: 0,
+            saturation: None,
+            drift: None,
+        };
+        return Ok((image, report));
+    }
+
+    label.dims = dims(checkpoint.params.shape, precision, path)?;
+    let int = quantize(&net, &label.dims)?;
+    let cell_bits = choose_cell_bits(&label, &int, train)?;
+    let image = label.int(&int, &cell_bits)?;
+    let model = image
+        .model()
+        .map_err(|error| Error::Export(error.to_string()))?;
+    let after = evaluate(model, valid)?;
+    let counted = &valid[..valid
+        .len()
+        .min(calibrate::steps_within(&label.dims, SATURATION))];
+    let saturation = calibrate::saturation(model, counted)?;
+    let drift = calibrate::drift(
+        model,
+        float_model,
+        calibrate::steps_within(&label.dims, FREE_RUN),
+    )?;
+    label.provenance.nats = rounded(after.nats);
+    let image = label.finish(|label| label.int(&int, &cell_bits))?;
+    let report = Report {
+        precision: precision.to_string(),
+        bytes: image.bytes().len(),
+        before,
+        after,
+        loss_nats: after.nats - before.nats,
+        cell_bits,
+        saturated_inputs: int.layers.iter().map(|layer| layer.saturated).sum(),
+        saturation: Some(saturation),
+        drift: Some(drift),
+    };
+    Ok((image, report))
+}
+
+/// Integer bits of every layer's c, chosen by the loss on training text; ties go to fewer bits.
+fn choose_cell_bits(label: &Label<'_>, net: &IntNet, train: &[u16]) -> Result<Vec<u8>> {
+    let mut chosen = vec![*CELL_BITS.start(); label.dims.layers];
+    if label.dims.cell == gatelet::Cell::Rnn {
+        return Ok(chosen);
+    }
+    chosen.fill(5);
+    let sample = &train[..train
+        .len()
+        .min(calibrate::steps_within(&label.dims, CALIBRATION))];
+    for layer in 0..label.dims.layers {
+        let mut best = (f64::INFINITY, chosen[layer]);
+        for bits in CELL_BITS {
+            chosen[layer] = bits;
+            let image = label.int(net, &chosen)?;
+            let model = image
+                .model()
+                .map_err(|error| Error::Export(error.to_string()))?;
+            let nats = evaluate(model, sample)?.nats;
+            if nats < best.0 {
+                best = (nats, bits);
+            }
+        }
+        chosen[layer] = best.1;
+    }
+    Ok(chosen)
+}
+
+/// An image of random weights, for benches: the shape is what matters.
+///
+/// # Errors
+/// [`Error::Export`] or [`Error::Quantize`].
+pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> Result<Image> {
+    let path = Path::new("random");
+    let dims = dims(shape, precision, path)?;
+    let params = crate::params::Params::<f32>::init(shape, seed);
+    let net = FloatNet::new(&params, &dims);
+    let vocab: Vec<char> = (0x20..0x7F)
+        .chain(0xA1..=u32::from(char::MAX))
+        .filter_map(char::from_u32)
+        .take(shape.vocab)
+        .collect();
+    let tokens: Vec<u16> = (0..KNOWN_ANSWER)
+        .map(|i| (i * 7 % shape.vocab) as u16)
+        .collect();
+    let provenance = Provenance {
+        corpus: "random weights",
+        command,
+        trainer: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+        seed,
+        nats_f32: f32::NAN,
+        nats: f32::NAN,
+        ..Provenance::default()
+    };
+    let label = Label {
+        dims,
+        vocab: &vocab,
+        provenance,
+        known_answer: KnownAnswer {
+            tokens: &tokens,
+            hash: 0,
+        },
+    };
+    match precision {
+        Precision::F32 => label.finish(|label| label.float(&net)),
+        Precision::Int8 => {
+            let bits = if shape.cell == Cell::Rnn { 3 } else { 4 };
+            let int = quantize(&net, &dims)?;
+            label.finish(|label| label.int(&int, &vec![bits; shape.layers]))
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A model in memory, wherever it came from: every command runs it through `core`'s session.
+//!
+//! A `.gatelet` file is read as it is; a checkpoint is turned into an f32 image first. So there is one inference path,
+//! and what a command says about a model is what the device will do.
+
+use std::fs;
+use std::path::Path;
+
+use gatelet::{Dims, Model, format};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use crate::export;
+
+/// The bytes of a model image, aligned as [`Model::from_bytes`] needs it.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Storage in 16-byte words.
+    words: Vec<u128>,
+    len: usize,
+}
+
+impl Image {
+    /// A copy of `bytes`.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut words = vec![0_u128; bytes.len().div_ceil(16)];
+        bytemuck::cast_slice_mut::<u128, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self {
+            words,
+            len: bytes.len(),
+        }
+    }
+
+    /// Writes an image of `spec`.
+    ///
+    /// # Errors
+    /// What the writer refuses, for example a section of the wrong length.
+    pub fn write(spec: &format::ImageSpec<'_>) -> std::result::Result<Self, gatelet::WriteError> {
+        let most = format::image_len(spec)?;
+        let mut words = vec![0_u128; most.div_ceil(16)];
+        let len = format::write_image(spec, bytemuck::cast_slice_mut(&mut words))?;
+        Ok(Self { words, len })
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice::<u128, u8>(&self.words)[..self.len]
+    }
+
+    /// The model in these bytes, checked.
+    ///
+    /// # Errors
+    /// What is wrong with the image.
+    pub fn model(&self) -> std::result::Result<Model<'_>, gatelet::LoadError> {
+        Model::from_bytes(self.bytes())
+    }
+}
+
+/// A model given by its path.
+#[derive(Clone, Debug)]
+pub struct AnyModel {
+    /// The image: the file's, or an f32 one made of the checkpoint.
+    pub image: Image,
+    /// The checkpoint, if it was one.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl AnyModel {
+    /// Reads a checkpoint or an image; which one is decided by what is in it.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::NotAModel`], [`Error::Image`] or [`Error::Checkpoint`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        if bytes.starts_with(&format::MAGIC) {
+            let image = Image::from_bytes(&bytes);
+            image.model().map_err(|what| Error::Image {
+                path: path.to_owned(),
+                what,
+            })?;
+            return Ok(Self {
+                image,
+                checkpoint: None,
+            });
+        }
+        let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
+        let image = export::f32_image(&checkpoint, path)?;
+        Ok(Self {
+            image,
+            checkpoint: Some(checkpoint),
+        })
+    }
+
+    /// The model.
+    ///
+    /// # Panics
+    /// Never: the image was checked when it was read.
+    pub fn model(&self) -> Model<'_> {
+        self.image
+            .model()
+            .expect("the image was checked when it was read")
+    }
+}
+
+/// Storage for a session.
+pub fn storage(dims: &Dims) -> Vec<u32> {
+    vec![0; dims.state_words()]
+}

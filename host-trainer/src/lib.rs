@@ -1,0 +1,64 @@
+//! Training for Gatelet: a text goes in, a checkpoint and a `.gatelet` image come out.
+//!
+//! # The pipeline
+//!
+//! ```text
+//! text -> corpus -> train ( bptt ( cell, gemm, loss ), optim ) -> checkpoint -> quantize -> export -> image -> core
+//! ```
+//!
+//! - [`corpus`] turns a text into token ids and holds back its last part.
+//! - [`params`] keeps all numbers of a net in one flat buffer. [`bptt`] computes loss and gradient of a window:
+//!   [`gemm`] for the matrix products, [`cell`] for what is elementwise, [`loss`] for the softmax. Everything is
+//!   generic over [`real::Real`]: `f32` to train, `f64` for the gradient tests.
+//! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`plot`] a run into files.
+//!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly.
+//! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
+//!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
+//! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
+//!   `core`'s own session, the code that also runs on the device.
+//! - [`cli`] is the program `gatelet`.
+//!
+//! # Example
+//!
+//! ```
+//! use gatelet_trainer::config::Config;
+//! use gatelet_trainer::corpus::{Corpus, Text};
+//! use gatelet_trainer::train::Trainer;
+//!
+//! let text = Text::from_bytes("song".into(), "la la li la la lo ".repeat(40).into_bytes())?;
+//! let config = Config { hidden: 16, batch: 4, window: 16, lr: 0.02, warmup: 0, ..Config::default() };
+//! let corpus = Corpus::new(&text, config.valid_fraction)?;
+//! let mut trainer = Trainer::new(&corpus, config, "an example".into())?;
+//! let before = trainer.evaluate();
+//! for _ in 0..60 {
+//!     trainer.step()?;
+//! }
+//! assert!(trainer.evaluate() < before / 2.0);
+//! # Ok::<(), gatelet_trainer::error::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod bptt;
+pub mod calibrate;
+pub mod cell;
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod corpus;
+pub mod error;
+pub mod evaluate;
+pub mod export;
+pub mod files;
+pub mod gemm;
+pub mod image;
+pub mod loss;
+pub mod optim;
+pub mod params;
+pub mod plot;
+pub mod quantize;
+pub mod real;
+pub mod report;
+pub mod run;
+pub mod train;

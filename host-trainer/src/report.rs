@@ -1,0 +1,310 @@
+//! What a model is made of and what it needs on a device, as a table and as JSON.
+
+use gatelet::{Head, Layer, Model, Native};
+use serde::Serialize;
+
+use crate::corpus::hex;
+use crate::image::storage;
+
+/// One matrix or table of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Part {
+    /// `layer 0 input`, `layer 0 weights`, `head`.
+    pub name: String,
+    /// Rows and columns, without padding.
+    pub shape: [usize; 2],
+    /// Smallest and largest scale of a row: the real value of one integer step. `None` for f32.
+    pub scales: Option<[f64; 2]>,
+    /// Integer bits of the layer's c, where it has one and is int8.
+    pub cell_bits: Option<u32>,
+    /// Bytes in the image, with multipliers and bias.
+    pub bytes: usize,
+    /// Multiply-accumulates a step.
+    pub macs: usize,
+}
+
+/// A model's description.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Description {
+    /// `rnn` or `lstm`.
+    pub cell: String,
+    /// `f32` or `int8`.
+    pub precision: String,
+    /// Recurrent layers.
+    pub layers: usize,
+    /// Hidden units.
+    pub hidden: usize,
+    /// Characters.
+    pub vocab: usize,
+    /// All characters, ascending.
+    pub characters: String,
+    /// Its parts.
+    pub parts: Vec<Part>,
+    /// Multiply-accumulates a step.
+    pub macs_per_step: usize,
+    /// Flash for the model: bytes of the image.
+    pub flash_bytes: usize,
+    /// RAM for one session: state, scratch and logits.
+    pub ram_bytes: usize,
+    /// RAM for each snapshot kept (undo, beam search).
+    pub snapshot_bytes: usize,
+    /// Origin.
+    pub provenance: Origin,
+    /// Tokens of the known-answer test; 0 when there is none.
+    pub known_answer_tokens: usize,
+    /// Hash of the known-answer test.
+    pub known_answer_hash: String,
+    /// Whether the test passes here; `None` when there is none.
+    pub known_answer_passes: Option<bool>,
+}
+
+/// Origin of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Origin {
+    /// Path of the text.
+    pub corpus: String,
+    /// Its SHA-256.
+    pub corpus_sha256: String,
+    /// The command that makes the net again.
+    pub command: String,
+    /// Name and version of the trainer.
+    pub trainer: String,
+    /// Seed.
+    pub seed: u64,
+    /// Held-out loss of the f32 net, nats a character.
+    pub nats_f32: Option<f64>,
+    /// Held-out loss of this model.
+    pub nats: Option<f64>,
+    /// Characters held out.
+    pub heldout_tokens: u32,
+}
+
+/// Four decimals are what an image holds; NaN is nothing.
+fn measured(nats: f32) -> Option<f64> {
+    (!nats.is_nan()).then(|| (f64::from(nats) * 1e4).round() / 1e4)
+}
+
+/// Smallest and largest scale of rows with these multipliers.
+fn scales(multipliers: &[i32], unit: f64, shift: u32) -> [f64; 2] {
+    let scale = |m: &i32| f64::from(*m) * 128.0 / unit / f64::from(shift).exp2();
+    multipliers
+        .iter()
+        .map(scale)
+        .fold([f64::INFINITY, 0.0], |[low, high], s| {
+            [low.min(s), high.max(s)]
+        })
+}
+
+/// Describes a model.
+pub fn describe(model: &Model<'_>) -> Description {
+    let dims = model.dims();
+    let mut parts = Vec::new();
+    for (index, layer) in model.layers().enumerate() {
+        let inputs = if index == 0 { dims.vocab } else { 1 };
+        let columns = if index == 0 {
+            dims.hidden
+        } else {
+            2 * dims.hidden
+        };
+        let (input_bytes, bytes, scales, bits) = match layer {
+            Layer::F32(l) => (size_of_val(l.input), size_of_val(l.weights), None, None),
+            Layer::Int8(l) => {
+                let bits = (dims.cell == gatelet::Cell::Lstm).then_some(l.cell_bits);
+                let bytes = size_of_val(l.weights) + size_of_val(l.multipliers);
+                (
+                    size_of_val(l.input),
+                    bytes,
+                    Some(scales(l.multipliers, 4096.0, l.shift)),
+                    bits,
+                )
+            }
+        };
+        let name = |what: &str| format!("layer {index} {what}");
+        let step = scales.map(|_| [1.0 / 4096.0; 2]);
+        let input = name(if index == 0 { "input rows" } else { "bias" });
+        parts.push(Part {
+            name: input,
+            shape: [inputs, dims.rows()],
+            scales: step,
+            cell_bits: None,
+            bytes: input_bytes,
+            macs: 0,
+        });
+        let macs = dims.rows() * columns;
+        parts.push(Part {
+            name: name("weights"),
+            shape: [dims.rows(), columns],
+            scales,
+            cell_bits: bits,
+            bytes,
+            macs,
+        });
+    }
+    let (bytes, scales) = match model.head() {
+        Head::F32(h) => (size_of_val(h.weights) + size_of_val(h.bias), None),
+        Head::Int8(h) => {
+            let bytes = size_of_val(h.weights) + size_of_val(h.bias) + size_of_val(h.multipliers);
+            (bytes, Some(scales(h.multipliers, 65_536.0, h.shift)))
+        }
+    };
+    let shape = [dims.vocab, dims.hidden];
+    parts.push(Part {
+        name: "head".to_owned(),
+        shape,
+        scales,
+        cell_bits: None,
+        bytes,
+        macs: dims.vocab * dims.hidden,
+    });
+
+    let (from, test) = (model.provenance(), model.known_answer());
+    let passes = || {
+        model
+            .self_test(Native::default(), &mut storage(&dims))
+            .is_ok()
+    };
+    Description {
+        cell: dims.cell.to_string(),
+        precision: dims.precision.to_string(),
+        layers: dims.layers,
+        hidden: dims.hidden,
+        vocab: dims.vocab,
+        characters: model.vocab().chars().collect(),
+        parts,
+        macs_per_step: dims.macs_per_step(),
+        flash_bytes: model.image_bytes(),
+        ram_bytes: 4 * dims.state_words(),
+        snapshot_bytes: 4 * dims.snapshot_words(),
+        provenance: Origin {
+            corpus: from.corpus.to_owned(),
+            corpus_sha256: hex(&from.corpus_sha256),
+            command: from.command.to_owned(),
+            trainer: from.trainer.to_owned(),
+            seed: from.seed,
+            nats_f32: measured(from.nats_f32),
+            nats: measured(from.nats),
+            heldout_tokens: from.heldout_tokens,
+        },
+        known_answer_tokens: test.tokens.len(),
+        known_answer_hash: format!("{:016x}", test.hash),
+        known_answer_passes: (!test.tokens.is_empty()).then(passes),
+    }
+}
+
+/// An integer with commas.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let comma = |(at, digit): (usize, char)| {
+        let comma = (at > 0 && (digits.len() - at).is_multiple_of(3)).then_some(',');
+        comma.into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(comma).collect()
+}
+
+impl std::fmt::Display for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{} {}, {} layer{} of {} units, {} characters",
+            self.cell,
+            self.precision,
+            self.layers,
+            if self.layers == 1 { "" } else { "s" },
+            self.hidden,
+            self.vocab
+        )?;
+        writeln!(f)?;
+        writeln!(
+            f,
+            "{:<20} {:>14} {:>10} {:>10}  {:<24} c",
+            "part", "shape", "bytes", "MACs/step", "scale of a row"
+        )?;
+        for part in &self.parts {
+            let shape = format!("{} x {}", part.shape[0], part.shape[1]);
+            let scale = match part.scales {
+                None => "-".to_owned(),
+                Some([low, high]) if low == high => format!("{low:.6}"),
+                Some([low, high]) => format!("{low:.6} .. {high:.6}"),
+            };
+            let c = part
+                .cell_bits
+                .map_or_else(String::new, |bits| format!("Q{bits}.{}", 15 - bits));
+            let (bytes, macs) = (grouped(part.bytes), grouped(part.macs));
+            let line = format!(
+                "{:<20} {shape:>14} {bytes:>10} {macs:>10}  {scale:<24} {c}",
+                part.name
+            );
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        let parts: usize = self.parts.iter().map(|p| p.bytes).sum();
+        let rest = grouped(self.flash_bytes.saturating_sub(parts));
+        writeln!(f, "{:<20} {:>14} {rest:>10}", "header, vocabulary", "")?;
+        writeln!(
+            f,
+            "{:<20} {:>14} {:>10} {:>10}",
+            "all",
+            "",
+            grouped(self.flash_bytes),
+            grouped(self.macs_per_step)
+        )?;
+        writeln!(f)?;
+        writeln!(
+            f,
+            "on the device  flash {} bytes for the model",
+            grouped(self.flash_bytes)
+        )?;
+        writeln!(
+            f,
+            "               RAM {} bytes for a session, and {} for each snapshot (undo, beam)",
+            grouped(self.ram_bytes),
+            grouped(self.snapshot_bytes)
+        )?;
+        let test = match self.known_answer_passes {
+            None => "none".to_owned(),
+            Some(passes) => {
+                let verdict = if passes { "passes here" } else { "FAILS here" };
+                format!(
+                    "{} tokens, hash {}, {verdict}",
+                    self.known_answer_tokens, self.known_answer_hash
+                )
+            }
+        };
+        writeln!(f, "known answer   {test}")?;
+        writeln!(f)?;
+        let from = &self.provenance;
+        let nats = |nats: Option<f64>| {
+            nats.map_or_else(|| "not measured".to_owned(), |n| format!("{n:.4} nats"))
+        };
+        writeln!(f, "text           {}", from.corpus)?;
+        writeln!(f, "sha256         {}", from.corpus_sha256)?;
+        writeln!(f, "trained by     {}", from.command)?;
+        writeln!(f, "with           {}, seed {}", from.trainer, from.seed)?;
+        write!(
+            f,
+            "held out       f32 {}, this model {}",
+            nats(from.nats_f32),
+            nats(from.nats)
+        )?;
+        if from.heldout_tokens > 0 {
+            write!(
+                f,
+                ", on {} characters",
+                grouped(from.heldout_tokens as usize)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!(
+            [grouped(7), grouped(999), grouped(1000), grouped(12_345_678)],
+            ["7", "999", "1,000", "12,345,678"]
+        );
+    }
+}

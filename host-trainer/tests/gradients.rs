@@ -1,0 +1,111 @@
+//! The gradient of every parameter tensor of both cells, against central finite differences in f64.
+
+use gatelet_trainer::bptt::Shard;
+use gatelet_trainer::params::{Cell, Params, Shape};
+
+const ROWS: usize = 3;
+const WINDOW: usize = 6;
+
+/// A token for every place, without a pattern that would make gradients cancel.
+fn token(row: usize, t: usize, vocab: usize) -> u16 {
+    ((row * 31 + t * t * 7 + t) % vocab) as u16
+}
+
+fn loaded(shape: Shape) -> Shard<f64> {
+    let mut shard = Shard::new(shape, ROWS, WINDOW);
+    shard.load(|row, t| (token(row, t, shape.vocab), token(row, t + 1, shape.vocab)));
+    for layer in 0..shape.layers {
+        let (h, c) = shard.state_mut(layer);
+        h.iter_mut()
+            .enumerate()
+            .for_each(|(i, x)| *x = ((i * 5 + layer) as f64).sin() * 0.7);
+        c.iter_mut()
+            .enumerate()
+            .for_each(|(i, x)| *x = ((i * 3 + layer) as f64).cos() * 1.3);
+    }
+    shard
+}
+
+fn check(shape: Shape) {
+    let mut params = Params::<f64>::init(shape, 11);
+    // Away from the symmetric start: biases too have to matter.
+    params
+        .data
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, w)| *w += 0.3 * ((i * 7) as f64).sin());
+    let scale = 1.0 / (ROWS * WINDOW) as f64;
+    let start = loaded(shape);
+    let mut shard = start.clone();
+    shard.forward(&params, scale);
+    shard.backward(&params);
+    let gradient = shard.gradient.data.clone();
+
+    let mut loss = |params: &Params<f64>| {
+        shard.clone_from(&start);
+        scale * shard.forward(params, scale)
+    };
+    const STEP: f64 = 1e-4;
+    for tensor in shape.tensors() {
+        let (mut error, mut size) = (0.0_f64, 0.0_f64);
+        for index in tensor.range.clone() {
+            let value = params.data[index];
+            let mut at = |x: f64| {
+                params.data[index] = value + x * STEP;
+                let loss = loss(&params);
+                params.data[index] = value;
+                loss
+            };
+            // Five points: the error is of the fourth order in STEP.
+            let numeric = (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * STEP);
+            error += (numeric - gradient[index]).powi(2);
+            size += numeric.powi(2);
+        }
+        let relative = (error / size).sqrt();
+        assert!(
+            size > 0.0,
+            "{:?} of layer {} has no gradient",
+            tensor.role,
+            tensor.layer
+        );
+        assert!(
+            relative < 1e-8,
+            "{} {:?} of layer {}: relative error {relative:e}",
+            shape.cell,
+            tensor.role,
+            tensor.layer
+        );
+    }
+}
+
+#[test]
+fn lstm_gradients_equal_finite_differences() {
+    check(Shape {
+        cell: Cell::Lstm,
+        layers: 2,
+        hidden: 5,
+        vocab: 7,
+    });
+    check(Shape {
+        cell: Cell::Lstm,
+        layers: 1,
+        hidden: 17,
+        vocab: 3,
+    });
+}
+
+#[test]
+fn rnn_gradients_equal_finite_differences() {
+    check(Shape {
+        cell: Cell::Rnn,
+        layers: 2,
+        hidden: 5,
+        vocab: 7,
+    });
+    check(Shape {
+        cell: Cell::Rnn,
+        layers: 3,
+        hidden: 4,
+        vocab: 18,
+    });
+}

@@ -1,0 +1,288 @@
+//! Whole runs in memory and on disk: learning, independence of threads, and resuming.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use gatelet_trainer::checkpoint::Checkpoint;
+use gatelet_trainer::config::Config;
+use gatelet_trainer::corpus::{Corpus, Text};
+use gatelet_trainer::error::Error;
+use gatelet_trainer::params::Cell;
+use gatelet_trainer::run::{Metrics, Mode, RunFolder};
+use gatelet_trainer::train::{End, Observer, Position, Trainer};
+
+fn text() -> Text {
+    let content: String = (0..900_u32)
+        .map(|i| char::from(b'a' + (i * i / 7 % 13) as u8))
+        .collect();
+    Text::from_bytes("made up".to_owned(), content.into_bytes()).unwrap()
+}
+
+fn config(cell: Cell) -> Config {
+    // 9 streams: shards of 5 and 4 rows, so that the split of the state among shards is put to the test.
+    let size = Config {
+        cell,
+        hidden: 7,
+        layers: 2,
+        ..Config::default()
+    };
+    Config {
+        batch: 9,
+        window: 8,
+        epochs: 4,
+        lr: 0.01,
+        warmup: 3,
+        eval_every: 5,
+        patience: 0,
+        ..size
+    }
+}
+
+fn trainer(corpus: &Corpus, cell: Cell) -> Trainer<'_> {
+    Trainer::new(corpus, config(cell), "test".to_owned()).unwrap()
+}
+
+/// Stops a run after so many windows, as Ctrl-C would.
+struct StopAfter<'a> {
+    windows: usize,
+    stop: &'a AtomicBool,
+}
+
+impl Observer for StopAfter<'_> {
+    fn window(&mut self, _: &Position, _: f64, _: f64) {
+        self.windows = self.windows.saturating_sub(1);
+        if self.windows == 0 {
+            self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    fn evaluation(&mut self, _: &Metrics) {}
+}
+
+fn run(trainer: &mut Trainer<'_>, folder: &RunFolder, windows: usize) -> End {
+    let stop = AtomicBool::new(false);
+    trainer
+        .run(
+            folder,
+            &stop,
+            &mut StopAfter {
+                windows,
+                stop: &stop,
+            },
+        )
+        .unwrap()
+}
+
+fn read(path: &Path) -> Checkpoint {
+    Checkpoint::from_bytes(&std::fs::read(path).unwrap(), path).unwrap()
+}
+
+/// The metrics without what depends on the clock.
+fn timeless(folder: &RunFolder) -> Vec<String> {
+    let metrics = folder.rewind_metrics(u64::MAX).unwrap();
+    let timeless = |m: Metrics| Metrics {
+        seconds: 0.0,
+        characters_per_second: 0.0,
+        ..m
+    };
+    metrics
+        .into_iter()
+        .map(|m| serde_json::to_string(&timeless(m)).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
+    for cell in [Cell::Lstm, Cell::Rnn] {
+        let text = text();
+        let corpus = Corpus::new(&text, 0.1).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let whole = RunFolder::open(&temporary.path().join("whole"), Mode::New).unwrap();
+        let mut one = trainer(&corpus, cell);
+        assert_eq!(run(&mut one, &whole, usize::MAX), End::Finished);
+
+        let parts = RunFolder::open(&temporary.path().join("parts"), Mode::New).unwrap();
+        let mut resumed = trainer(&corpus, cell);
+        // Inside an epoch, at an evaluation (5), at the end of an epoch (11).
+        for windows in [3, 2, 6, 7] {
+            assert_eq!(run(&mut resumed, &parts, windows), End::Interrupted);
+            assert!(parts.best().is_file() && parts.last().is_file());
+            resumed = Trainer::resume(&corpus, read(&parts.last())).unwrap();
+        }
+        assert_eq!(run(&mut resumed, &parts, usize::MAX), End::Finished);
+
+        assert_eq!(
+            std::fs::read(whole.best()).unwrap(),
+            std::fs::read(parts.best()).unwrap(),
+            "{cell}: best"
+        );
+        let (a, b) = (read(&whole.last()), read(&parts.last()));
+        assert_eq!(a.params, b.params, "{cell}: last");
+        assert_eq!(a.resume, b.resume, "{cell}: optimizer and state");
+        assert_eq!(timeless(&whole), timeless(&parts), "{cell}: metrics");
+        assert!(whole.plot().is_file() && parts.plot().is_file());
+    }
+}
+
+#[test]
+fn a_run_killed_between_checkpoints_goes_on_from_the_last_one() {
+    let text = text();
+    let corpus = Corpus::new(&text, 0.1).unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = RunFolder::open(&temporary.path().join("run"), Mode::New).unwrap();
+    let mut killed = trainer(&corpus, Cell::Lstm);
+    run(&mut killed, &folder, 7);
+    let saved = read(&folder.last());
+    let lines = timeless(&folder).len();
+    // What a kill leaves: metrics after the checkpoint, a torn line, half a temporary file.
+    let metrics = folder.path().join("metrics.jsonl");
+    let mut torn = std::fs::read_to_string(&metrics).unwrap();
+    let later = torn.replace("\"step\":5", "\"step\":999");
+    torn.push_str(&later);
+    torn.push_str("{\"epoch\":1.2,\"st");
+    std::fs::write(&metrics, torn).unwrap();
+    std::fs::write(folder.path().join("last.safetensors.tmp"), b"half").unwrap();
+
+    let mut resumed = Trainer::resume(&corpus, saved).unwrap();
+    assert_eq!(run(&mut resumed, &folder, usize::MAX), End::Finished);
+    let mut straight = trainer(&corpus, Cell::Lstm);
+    let other = RunFolder::open(&temporary.path().join("other"), Mode::New).unwrap();
+    run(&mut straight, &other, usize::MAX);
+    assert_eq!(resumed.params(), straight.params());
+    assert_eq!(timeless(&folder), timeless(&other));
+    assert!(lines < timeless(&folder).len());
+}
+
+#[test]
+fn the_result_does_not_depend_on_the_number_of_threads() {
+    let text = text();
+    let corpus = Corpus::new(&text, 0.1).unwrap();
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut trainer = trainer(&corpus, Cell::Lstm);
+            for _ in 0..20 {
+                trainer.step().unwrap();
+            }
+            (trainer.params().clone(), trainer.evaluate().to_bits())
+        })
+    };
+    let one = with(1);
+    assert_eq!(one, with(2));
+    assert_eq!(one, with(3));
+}
+
+#[test]
+fn a_repeated_text_is_learnt_by_heart() {
+    for (cell, layers) in [(Cell::Lstm, 2), (Cell::Rnn, 1)] {
+        let text =
+            Text::from_bytes("loop".to_owned(), "the cat sat. ".repeat(60).into_bytes()).unwrap();
+        let corpus = Corpus::new(&text, 0.2).unwrap();
+        let size = Config {
+            cell,
+            layers,
+            hidden: 24,
+            batch: 4,
+            window: 16,
+            ..Config::default()
+        };
+        let config = Config {
+            epochs: 60,
+            lr: 0.02,
+            warmup: 0,
+            ..size
+        };
+        let mut trainer = Trainer::new(&corpus, config, "test".to_owned()).unwrap();
+        while trainer.position().epoch < 60 {
+            trainer.step().unwrap();
+        }
+        let nats = trainer.evaluate();
+        assert!(nats < 0.02, "{cell}: {nats} nats");
+    }
+}
+
+#[test]
+fn early_stopping_waits_for_the_patience() {
+    // Noise cannot be learnt: the held-out loss soon rises.
+    let noise: String = (0..600_u64)
+        .scan(1_u64, |x, _| {
+            *x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            Some(char::from(b'a' + (*x >> 60) as u8))
+        })
+        .collect();
+    let text = Text::from_bytes("noise".to_owned(), noise.into_bytes()).unwrap();
+    let corpus = Corpus::new(&text, 0.1).unwrap();
+    let size = Config {
+        hidden: 32,
+        batch: 4,
+        window: 16,
+        lr: 0.02,
+        ..Config::default()
+    };
+    let config = Config {
+        epochs: 500,
+        patience: 3,
+        warmup: 0,
+        ..size
+    };
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = RunFolder::open(&temporary.path().join("run"), Mode::New).unwrap();
+    let mut trainer = Trainer::new(&corpus, config, "test".to_owned()).unwrap();
+    assert_eq!(run(&mut trainer, &folder, usize::MAX), End::Early);
+    let metrics = folder.rewind_metrics(u64::MAX).unwrap();
+    let best = metrics.iter().rposition(|m| m.best).unwrap();
+    assert_eq!(metrics.len() - 1 - best, 3);
+    let checkpoint = read(&folder.best());
+    assert_eq!(
+        checkpoint.meta.provenance.nats,
+        Some(metrics[best].valid_nats)
+    );
+}
+
+#[test]
+fn a_diverged_run_stops_and_keeps_its_parameters() {
+    let text = text();
+    let corpus = Corpus::new(&text, 0.1).unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = RunFolder::open(&temporary.path().join("run"), Mode::New).unwrap();
+    run(&mut trainer(&corpus, Cell::Rnn), &folder, 7);
+    let mut checkpoint = read(&folder.last());
+    let kept = std::fs::read(folder.best()).unwrap();
+    // Finite weights whose products overflow.
+    checkpoint.params.data.fill(3e38);
+    let mut broken = Trainer::resume(&corpus, checkpoint).unwrap();
+    let before = broken.params().clone();
+    let stop = AtomicBool::new(false);
+    let error = broken
+        .run(
+            &folder,
+            &stop,
+            &mut StopAfter {
+                windows: 100,
+                stop: &stop,
+            },
+        )
+        .unwrap_err();
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    assert!(error.to_string().contains("best.safetensors"), "{error}");
+    assert_eq!(
+        (broken.params(), std::fs::read(folder.best()).unwrap()),
+        (&before, kept)
+    );
+}
+
+#[test]
+fn another_text_cannot_be_resumed() {
+    let text = text();
+    let corpus = Corpus::new(&text, 0.1).unwrap();
+    let checkpoint = trainer(&corpus, Cell::Lstm).checkpoint(true);
+    let other =
+        Text::from_bytes("other".to_owned(), "abcdefghijklm".repeat(80).into_bytes()).unwrap();
+    let other = Corpus::new(&other, 0.1).unwrap();
+    assert!(matches!(
+        Trainer::resume(&other, checkpoint),
+        Err(Error::OtherCorpus { .. })
+    ));
+}

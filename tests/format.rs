@@ -1,0 +1,171 @@
+//! The model image against damage: every truncation, every single-bit flip, and forged fields with correct checksums.
+
+use gatelet::{LoadError, Model, Precision, Scalar};
+use gatelet_tests::random;
+use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::params::Cell;
+
+fn small(precision: Precision) -> Image {
+    random(Cell::Lstm, precision, 2, 3, 4)
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let image = small(precision);
+        for length in 0..image.bytes().len() {
+            let cut = Image::from_bytes(&image.bytes()[..length]);
+            assert!(
+                Model::from_bytes(cut.bytes()).is_err(),
+                "{precision}, {length} bytes"
+            );
+        }
+        let mut longer = image.bytes().to_vec();
+        longer.push(0);
+        assert!(Model::from_bytes(Image::from_bytes(&longer).bytes()).is_err());
+    }
+}
+
+#[test]
+fn every_single_bit_flip_is_refused() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let image = small(precision);
+        for bit in 0..image.bytes().len() * 8 {
+            let mut bytes = image.bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let flipped = Image::from_bytes(&bytes);
+            let error = Model::from_bytes(flipped.bytes()).expect_err("one bit is wrong");
+            assert!(!error.to_string().is_empty(), "{precision}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_number_is_refused_with_the_name_of_its_section() {
+    let image = small(Precision::Int8);
+    let model = image.model().expect("a good image");
+    for section in model.sections().filter(|section| section.bytes > 0) {
+        let mut bytes = image.bytes().to_vec();
+        bytes[section.offset] ^= 1;
+        let damaged = Image::from_bytes(&bytes);
+        match Model::from_bytes(damaged.bytes()) {
+            Err(LoadError::SectionChecksum { section: found, .. }) => {
+                assert_eq!(found, section.name)
+            }
+            other => panic!("{}: {other:?}", section.name),
+        }
+    }
+}
+
+/// CRC-32, bit by bit, written apart from the crate core uses.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    })
+}
+
+/// Somebody who changes a header byte *and* mends the checksum gets an error or a model, but never a panic; and if a
+/// model, one that runs.
+#[test]
+fn forged_headers_never_panic() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let image = small(precision);
+        let header_len =
+            u32::from_le_bytes(image.bytes()[12..16].try_into().expect("4 bytes")) as usize;
+        for at in 32..32 + header_len {
+            for value in 0..=255 {
+                let mut bytes = image.bytes().to_vec();
+                bytes[at] = value;
+                let crc = crc32(&bytes[32..32 + header_len]);
+                bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+                let forged = Image::from_bytes(&bytes);
+                if let Ok(model) = Model::from_bytes(forged.bytes()) {
+                    let mut memory = storage(&model.dims());
+                    let _ = model.self_test(Scalar, &mut memory);
+                }
+            }
+        }
+    }
+}
+
+/// A weight changed together with its checksums is a well-formed image; the known-answer test refuses it.
+#[test]
+fn the_known_answer_test_sees_a_forged_weight() {
+    let image = small(Precision::Int8);
+    let model = image.model().expect("a good image");
+    let weights = model
+        .sections()
+        .find(|s| s.name.to_string() == "layer 0 weights")
+        .expect("there");
+    let mut bytes = image.bytes().to_vec();
+    bytes[weights.offset] ^= 0x40;
+    let new = crc32(&bytes[weights.offset..weights.offset + weights.bytes]);
+    // The checksum stands in the header as a varint; find the old one's encoding and put the new one in its place.
+    let (old, new) = (varint(weights.crc32), varint(new));
+    assert_eq!(
+        old.len(),
+        new.len(),
+        "the seed gives two checksums of the same encoded length"
+    );
+    let header_len = u32::from_le_bytes(bytes[12..16].try_into().expect("4 bytes")) as usize;
+    let place = bytes[32..32 + header_len]
+        .windows(old.len())
+        .position(|w| w == old)
+        .expect("there");
+    bytes[32 + place..32 + place + new.len()].copy_from_slice(&new);
+    let crc = crc32(&bytes[32..32 + header_len]);
+    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+
+    let forged = Image::from_bytes(&bytes);
+    let model = Model::from_bytes(forged.bytes()).expect("every checksum is right");
+    let mut memory = storage(&model.dims());
+    let error = model
+        .self_test(Scalar, &mut memory)
+        .expect_err("another model");
+    assert!(
+        error.to_string().starts_with("known-answer test"),
+        "{error}"
+    );
+    image
+        .model()
+        .expect("good")
+        .self_test(Scalar, &mut memory)
+        .expect("the right model passes");
+}
+
+fn varint(mut value: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (value & 0x7f) as u8;
+        value >>= 7;
+        if value == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+#[test]
+fn no_model_and_misplaced_models_are_told_apart() {
+    let nothing = Image::from_bytes(&[]);
+    assert_eq!(
+        Model::from_bytes(nothing.bytes()).expect_err("nothing"),
+        LoadError::Magic
+    );
+    let text =
+        Image::from_bytes(b"Call me Ishmael. Some years ago - never mind how long precisely");
+    assert_eq!(
+        Model::from_bytes(text.bytes()).expect_err("a text"),
+        LoadError::Magic
+    );
+
+    let image = small(Precision::F32);
+    let mut shifted = vec![0; 4];
+    shifted.extend_from_slice(image.bytes());
+    let shifted = Image::from_bytes(&shifted);
+    let error = Model::from_bytes(&shifted.bytes()[4..]).expect_err("not at a multiple of 16");
+    assert_eq!(error, LoadError::Misaligned { offset: 4 });
+}

@@ -1,0 +1,138 @@
+//! Every kernel against the specification: int8 bit for bit, f32 within the bound of docs/numerics.md, on sizes that
+//! straddle the edges of tiles; and the default model over real text.
+
+use gatelet::{Isa, Kernel, Model, Precision, Scalar, Session, TokenId};
+use gatelet_tests::{random, tokens, trace};
+use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::params::Cell;
+
+const HIDDEN: [usize; 14] = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64];
+/// docs/numerics.md: the largest difference of a logit between f32 kernels after 40 steps.
+const F32_BOUND: f32 = 2e-4;
+
+#[test]
+fn int8_kernels_are_bit_identical() {
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        for layers in 1..=4 {
+            for hidden in HIDDEN {
+                let vocab = 2 + hidden % 7;
+                let image = random(cell, Precision::Int8, layers, hidden, vocab);
+                let model = image.model().expect("a good image");
+                let tokens = tokens(60, vocab);
+                let expected = trace(model, Isa::Scalar(Scalar), &tokens);
+                for isa in Isa::available() {
+                    let found = trace(model, isa, &tokens);
+                    assert_eq!(
+                        found,
+                        expected,
+                        "{cell} {layers} x {hidden}, {}",
+                        isa.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn f32_kernels_agree_within_the_bound() {
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        for hidden in HIDDEN {
+            let image = random(cell, Precision::F32, 2, hidden, 9);
+            let model = image.model().expect("a good image");
+            let tokens = tokens(40, 9);
+            let expected = trace(model, Isa::Scalar(Scalar), &tokens);
+            for isa in Isa::available() {
+                let found = trace(model, isa, &tokens);
+                let pairs = found
+                    .logits
+                    .iter()
+                    .flatten()
+                    .zip(expected.logits.iter().flatten());
+                let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(
+                    worst <= F32_BOUND,
+                    "{cell} {hidden}, {}: {worst}",
+                    isa.name()
+                );
+            }
+        }
+    }
+}
+
+/// The default model over 4,096 characters of the held-out text: the hash is the one the firmware must print too.
+#[test]
+fn the_default_model_has_one_trace_on_every_kernel() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let bytes = std::fs::read(format!("{root}/firmware/models/default.gatelet"))
+        .expect("the default model");
+    let text = std::fs::read_to_string(format!("{root}/corpora/novels.txt")).expect("the corpus");
+    let image = Image::from_bytes(&bytes);
+    let model = Model::from_bytes(image.bytes()).expect("a good image");
+    let text = &text[text.len() * 9 / 10..];
+    let ids = text
+        .chars()
+        .take(4096)
+        .map(|c| model.vocab().id_of(c).map(|id| id.0));
+    let ids: Vec<u16> = ids
+        .collect::<Option<_>>()
+        .expect("characters of the corpus");
+    let expected = trace(model, Isa::Scalar(Scalar), &ids);
+    assert!(expected.logits.len() >= 2000);
+    for isa in Isa::available() {
+        assert_eq!(
+            trace(model, isa, &ids).hash,
+            expected.hash,
+            "{}",
+            isa.name()
+        );
+    }
+}
+
+#[test]
+fn snapshots_bring_a_state_back_and_reset_clears_it() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let image = random(Cell::Lstm, precision, 2, 13, 11);
+        let model = image.model().expect("a good image");
+        let mut memory = storage(&model.dims());
+        let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
+        let scores = |session: &Session<'_, '_, Scalar>| -> Vec<Option<f32>> {
+            (0..11)
+                .map(|id| session.logits().get(TokenId(id)))
+                .collect()
+        };
+        let at_start = scores(&session);
+        for id in tokens(20, 11) {
+            session.step(TokenId(id)).expect("in range");
+        }
+        let mut snapshot = vec![0; model.dims().snapshot_words()];
+        session.snapshot(&mut snapshot).expect("the right length");
+        let before = scores(&session);
+        session.step(TokenId(3)).expect("in range");
+        assert_ne!(scores(&session), before);
+        session.restore(&snapshot).expect("the right length");
+        assert_eq!(scores(&session), before, "{precision}");
+        session.reset();
+        assert_eq!(scores(&session), at_start, "{precision}");
+        assert!(session.restore(&snapshot[1..]).is_err());
+        assert!(session.step(TokenId(11)).is_err());
+        assert_eq!(scores(&session), at_start, "a refused call changes nothing");
+    }
+}
+
+#[test]
+fn too_little_storage_is_refused_with_both_numbers() {
+    let image = random(Cell::Lstm, Precision::Int8, 1, 16, 5);
+    let model = image.model().expect("a good image");
+    let need = model.dims().state_words();
+    let mut memory = vec![0; need - 1];
+    let error = Session::new(model, Scalar, &mut memory).expect_err("one word short");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the state needs {need} words of 4 bytes, but the storage has {}",
+            need - 1
+        )
+    );
+    assert_eq!(Scalar::NAME, "scalar");
+}

@@ -1,0 +1,78 @@
+//! What the tests share: models of any shape with random weights, and one pass over tokens with a kernel.
+
+use gatelet::{Isa, Kernel, Model, Precision, Session, StateHash, TokenId, WithKernel};
+use gatelet_trainer::export;
+use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::params::{Cell, Shape};
+
+/// A model with random weights.
+pub fn random(
+    cell: Cell,
+    precision: Precision,
+    layers: usize,
+    hidden: usize,
+    vocab: usize,
+) -> Image {
+    let shape = Shape {
+        cell,
+        layers,
+        hidden,
+        vocab,
+    };
+    export::random(shape, precision, 7, "test").expect("a shape in range")
+}
+
+/// What a pass over tokens left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// Hash of the state after every step.
+    pub hash: u64,
+    /// Scores after every step.
+    pub logits: Vec<Vec<f32>>,
+}
+
+/// Feeds `tokens` from the zero state.
+pub fn trace(model: Model<'_>, isa: Isa, tokens: &[u16]) -> Trace {
+    isa.run(Pass { model, tokens })
+}
+
+struct Pass<'a> {
+    model: Model<'a>,
+    tokens: &'a [u16],
+}
+
+impl WithKernel for Pass<'_> {
+    type Output = Trace;
+
+    fn run<K: Kernel>(self, kernel: K) -> Trace {
+        let mut storage = storage(&self.model.dims());
+        let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
+        let mut hash = StateHash::new();
+        let logits = self.tokens.iter().map(|&id| {
+            let scores = session
+                .step(TokenId(id))
+                .expect("a token of the vocabulary");
+            let ids = (0..scores.len() as u16).map(TokenId);
+            let logits = ids.filter_map(|id| scores.get(id)).collect();
+            session.hash_into(&mut hash);
+            logits
+        });
+        let logits = logits.collect();
+        Trace {
+            hash: hash.finish(),
+            logits,
+        }
+    }
+}
+
+/// `count` tokens that visit the whole vocabulary in no simple order.
+pub fn tokens(count: usize, vocab: usize) -> Vec<u16> {
+    let mut state = 12_345_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        ((state >> 33) % vocab as u64) as u16
+    };
+    (0..count).map(|_| next()).collect()
+}

@@ -1,0 +1,178 @@
+//! The command line, and which function does what.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::image::Format;
+use crate::{bench, demo, firmware, flash, handover, image, selftest, setup, steps};
+
+/// Try, check, build and flash Gatelet from a clone.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", version, arg_required_else_help = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// A usage error that clap cannot see.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build the firmware, boot it in QEMU, type a prefix and show what it predicts; then the console is yours
+    #[command(
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --prompt \"Mr. Knight\" </dev/null"
+    )]
+    Demo(DemoArgs),
+    /// Every check there is: format, lints, tests, docs, firmware, QEMU
+    #[command(alias = "ci")]
+    Test,
+    /// Get what is missing on this machine: the thumb targets and QEMU
+    Setup,
+    /// The image for the microcontroller
+    #[command(subcommand)]
+    Firmware(Firmware),
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// What to type into the board's serial port
+    #[arg(long, value_name = "TEXT", default_value = demo::PROMPT)]
+    prompt: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Firmware {
+    /// Build the console
+    Build {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Where the log goes: RTT for a board with a probe, semihosting for QEMU
+        #[arg(long, value_enum, default_value = "rtt")]
+        log: firmware::Log,
+    },
+    /// Run the console in QEMU, on this terminal
+    Run {
+        #[command(flatten)]
+        model: ModelArgs,
+    },
+    /// Count the instructions of a step in QEMU, for a fixed shape and for the default model
+    Bench {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run held-out text in QEMU and on this machine, and compare a hash of every state
+    Selftest {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Flash and RAM of the console, against what the part has
+    Size {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a checked image of the console
+    Image {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// What kind of file
+        #[arg(long, value_enum, default_value = "elf")]
+        format: Format,
+        /// Where to [default: firmware/ in cargo's target folder]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace --out if it is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Program a board through probe-rs
+    Flash {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// The part on the board
+        #[arg(long, value_parser = ["STM32F405RGTx", "STM32F407VGTx"], default_value = "STM32F405RGTx")]
+        chip: String,
+        /// Which probe, when there are several: VID:PID or VID:PID:Serial, as `probe-rs list` shows them
+        #[arg(long, value_name = "VID:PID[:SERIAL]")]
+        probe: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// The model to embed [default: $GATELET_MODEL, or firmware/models/default.gatelet]
+    #[arg(long = "model", value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<()> {
+        match self.task {
+            Task::Demo(args) => demo::run(&args.prompt),
+            Task::Test => steps::run(),
+            Task::Setup => setup::everything(),
+            Task::Firmware(task) => task.run(),
+        }
+    }
+}
+
+impl Firmware {
+    fn run(self) -> Result<()> {
+        setup::targets()?;
+        match self {
+            Firmware::Build { model, log } => {
+                let program = firmware::console(log).model(model.path).build()?;
+                println!("{}", program.elf.display());
+                Ok(())
+            }
+            Firmware::Run { model } => handover::run(model.path),
+            Firmware::Bench { json } => bench::run(json),
+            Firmware::Selftest { model, json } => selftest::run(model.path, json),
+            Firmware::Size { model, json } => image::size(model.path, json),
+            Firmware::Image {
+                model,
+                format,
+                out,
+                force,
+            } => image::run(model.path, format, out, force),
+            Firmware::Flash { model, chip, probe } => {
+                flash::run(model.path, &chip, probe.as_deref())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn ci_is_test() {
+        let options = Options::try_parse_from(["xtask", "ci"]).unwrap();
+        assert!(matches!(options.task, Task::Test));
+    }
+}

@@ -1,0 +1,66 @@
+//! The demo: the default model's console boots in QEMU, gets a prefix typed into its serial port, and predicts.
+
+use std::io::{self, IsTerminal};
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::cli::Usage;
+use crate::emulator::Emulator;
+use crate::firmware::{self, Log};
+use crate::{ask, handover, setup};
+
+/// What is typed when nobody says otherwise.
+pub(crate) const PROMPT: &str = "Emma could not ";
+
+/// Runs it; hands the console over when somebody is there.
+pub(crate) fn run(prompt: &str) -> Result<()> {
+    if let Some(control) = prompt.chars().find(|c| c.is_control()) {
+        bail!(Usage(format!(
+            "--prompt holds the control character {control:?}; leave it out"
+        )));
+    }
+    setup::targets()?;
+    setup::qemu()?;
+    println!("building the firmware of an STM32F405 with the default model");
+    let started = Instant::now();
+    let elf = firmware::console(Log::Semihosting).build()?.elf;
+    println!(
+        "built in {:.1} s; booting it in QEMU (netduinoplus2)",
+        started.elapsed().as_secs_f32()
+    );
+
+    let person = ask::person() && io::stdout().is_terminal();
+    let mut emulator = Emulator::boot(&elf, person)?;
+    let banner = emulator.wait_for("prompt or refusal", |screen| {
+        let refused = screen.text().contains("refused:");
+        (refused || screen.line().is_some_and(|l| !l.panel.is_empty())).then(|| screen.text())
+    })?;
+    if !person {
+        let said = banner
+            .lines()
+            .filter(|line| !line.trim().is_empty() && !line.starts_with('>'));
+        said.for_each(|line| println!("  | {}", line.trim_end()));
+    }
+    ensure!(!banner.contains("refused:"), "the board refuses the model");
+
+    if !person {
+        println!("typing {prompt:?} into its serial port");
+    }
+    let line = emulator.type_text(prompt)?;
+    if person {
+        println!(
+            "\x1b[s\r\n\r\nThis is the board's console: type on. Tab accepts the grey completion, Ctrl-] ends.\x1b[u"
+        );
+        // The note above has moved the screen: the board draws its line again below it.
+        println!("\r\n\r\n");
+        emulator.send(b"\x0c")?;
+        return handover::connect(&mut emulator);
+    }
+    println!("  > {}[{}]   {}", line.typed, line.completion, line.panel);
+    println!("suggestions: {}", line.panel);
+    println!("completion:  {:?}", line.completion.trim_end());
+    let accepted = emulator.press("\t")?;
+    println!("after Tab:   {:?}", accepted.typed);
+    Ok(())
+}

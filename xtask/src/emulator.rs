@@ -1,0 +1,293 @@
+//! QEMU with the board's program in it: started, talked to over the emulated serial port, and ended on every path.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{output, work_folder};
+use crate::screen::{Line, Screen};
+
+/// The longest wait for anything: many times what the slowest machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Every QEMU that runs, so that a signal can end it.
+static RUNNING: Mutex<Vec<Arc<Mutex<Child>>>> = Mutex::new(Vec::new());
+
+/// A lock whose holder panicked still holds a process that has to be ended.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// On Ctrl-C, a hang-up or a request to end: ends every QEMU, gives the terminal back, and ends this program.
+pub(crate) fn kill_on_signals() {
+    let handler = || {
+        for child in lock(&RUNNING).iter() {
+            let _ = lock(child).kill();
+        }
+        crate::handover::give_terminal_back();
+        std::process::exit(130);
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        eprintln!("warning: signals are not handled: {error}");
+    }
+}
+
+/// QEMU's board, with the virtual clock counting instructions: 1 ns each, the same in every run.
+fn qemu(elf: &Path) -> Command {
+    let mut qemu = Command::new("qemu-system-arm");
+    qemu.args(["-M", "netduinoplus2", "-nographic", "-monitor", "none"])
+        .args(["-icount", "shift=0", "-kernel"])
+        .arg(elf);
+    qemu
+}
+
+/// Runs a program that prints by semihosting and ends by itself; gives what it printed.
+pub(crate) fn run_to_end(elf: &Path) -> Result<String> {
+    let mut qemu = qemu(elf);
+    qemu.args(["-serial", "null"])
+        .args(["-semihosting-config", "enable=on,target=native"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = qemu
+        .spawn()
+        .context("cannot start qemu-system-arm; `cargo xtask setup` gets it")?;
+    let running = Running::new(child);
+    let (mut out, mut err) = {
+        let mut child = lock(&running.0);
+        (child.stdout.take(), child.stderr.take())
+    };
+    let reader = std::thread::spawn(move || {
+        let (mut said, mut complained) = (String::new(), String::new());
+        // What cannot be read is not there: the exit status and the output's check below find it.
+        let _ = out.as_mut().map(|o| o.read_to_string(&mut said));
+        let _ = err.as_mut().map(|e| e.read_to_string(&mut complained));
+        (said, complained)
+    });
+    // A self-test runs some thousand steps.
+    let status = running.wait(5 * PATIENCE)?;
+    let (said, complained) = reader.join().unwrap_or_default();
+    if !status.success() {
+        let both = format!("{said}\n{complained}");
+        let reason = both.trim().lines().last().unwrap_or("it printed nothing");
+        bail!(
+            "the board's program failed: {}",
+            reason.trim_start_matches("error: ")
+        );
+    }
+    Ok(said)
+}
+
+/// A QEMU that is ended when this value goes.
+struct Running(Arc<Mutex<Child>>);
+
+impl Running {
+    fn new(child: Child) -> Self {
+        let child = Arc::new(Mutex::new(child));
+        lock(&RUNNING).push(Arc::clone(&child));
+        Running(child)
+    }
+
+    /// The exit status, once it has ended.
+    fn status(&self) -> Result<Option<ExitStatus>> {
+        lock(&self.0).try_wait().context("QEMU vanished")
+    }
+
+    fn wait(&self, patience: Duration) -> Result<ExitStatus> {
+        let start = Instant::now();
+        while start.elapsed() < patience {
+            if let Some(status) = self.status()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bail!(
+            "the board's program did not end within {} s",
+            patience.as_secs()
+        )
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut child = lock(&self.0);
+        // It may have ended already.
+        let _ = child.kill();
+        let _ = child.wait();
+        lock(&RUNNING).retain(|other| !Arc::ptr_eq(other, &self.0));
+    }
+}
+
+/// The screen, and what the reading thread shares with the rest.
+struct Shared {
+    screen: Mutex<Screen>,
+    changed: Condvar,
+    /// Whether everything also goes to this program's stdout.
+    mirror: AtomicBool,
+    ended: AtomicBool,
+}
+
+/// A board whose serial console this program is connected to.
+pub(crate) struct Emulator {
+    running: Running,
+    keyboard: ChildStdin,
+    shared: Arc<Shared>,
+    /// The log that came by semihosting; defmt-print decodes it.
+    pub(crate) log: PathBuf,
+}
+
+impl Emulator {
+    /// Starts a console's image.
+    pub(crate) fn boot(elf: &Path, mirror: bool) -> Result<Self> {
+        let log = work_folder()?.join("console.defmt");
+        let mut qemu = qemu(elf);
+        qemu.args([
+            "-chardev",
+            &format!(
+                "file,id=log,path={}",
+                log.display().to_string().replace(',', ",,")
+            ),
+        ])
+        .args(["-semihosting-config", "enable=on,target=native,chardev=log"])
+        .args([
+            "-chardev",
+            "stdio,id=serial,signal=off",
+            "-serial",
+            "chardev:serial",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+        let mut child = qemu
+            .spawn()
+            .context("cannot start qemu-system-arm; `cargo xtask setup` gets it")?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let running = Running::new(child);
+        let (keyboard, mut output) = pipes.context("QEMU's serial port is not connected")?;
+        let shared = Arc::new(Shared {
+            screen: Mutex::new(Screen::new()),
+            changed: Condvar::new(),
+            mirror: AtomicBool::new(mirror),
+            ended: AtomicBool::new(false),
+        });
+        let to = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                let bytes = bytes.get(..count).unwrap_or_default();
+                if to.mirror.load(Ordering::Relaxed) {
+                    let mut stdout = std::io::stdout();
+                    // A closed stdout ends this program elsewhere.
+                    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+                }
+                lock(&to.screen).feed(bytes);
+                to.changed.notify_all();
+            }
+            to.ended.store(true, Ordering::Relaxed);
+            to.changed.notify_all();
+        });
+        Ok(Emulator {
+            running,
+            keyboard,
+            shared,
+            log,
+        })
+    }
+
+    /// Types bytes into the serial port.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.keyboard
+            .write_all(bytes)
+            .and_then(|()| self.keyboard.flush())
+            .context("QEMU has ended")
+    }
+
+    /// Waits until the screen is as wanted.
+    pub(crate) fn wait_for<T>(
+        &self,
+        what: &str,
+        wanted: impl Fn(&Screen) -> Option<T>,
+    ) -> Result<T> {
+        let start = Instant::now();
+        let mut screen = lock(&self.shared.screen);
+        loop {
+            if let Some(found) = wanted(&screen) {
+                return Ok(found);
+            }
+            if self.ended() {
+                bail!(
+                    "QEMU ended while waiting for {what}; the screen:\n{}",
+                    screen.text()
+                );
+            }
+            if start.elapsed() > PATIENCE {
+                bail!(
+                    "no {what} within {} s; the screen:\n{}",
+                    PATIENCE.as_secs(),
+                    screen.text()
+                );
+            }
+            let tick = Duration::from_millis(100);
+            screen = match self.shared.changed.wait_timeout(screen, tick) {
+                Ok((screen, _)) => screen,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// The console's line once it has been drawn for the first time.
+    pub(crate) fn prompt(&self) -> Result<Line> {
+        self.wait_for("prompt", |screen| {
+            screen.line().filter(|line| !line.panel.is_empty())
+        })
+    }
+
+    /// Presses one key and waits until the console has drawn its line again.
+    pub(crate) fn press(&mut self, key: &str) -> Result<Line> {
+        let before = lock(&self.shared.screen).redraws();
+        // Enter draws the old line once more, then the new one.
+        let draws = if key == "\r" { 2 } else { 1 };
+        self.send(key.as_bytes())?;
+        self.wait_for(&format!("answer to the key {key:?}"), |screen| {
+            (screen.redraws() >= before + draws)
+                .then(|| screen.line())
+                .flatten()
+        })
+    }
+
+    /// Types a text key by key, as a person would; gives the line after the last one.
+    pub(crate) fn type_text(&mut self, text: &str) -> Result<Line> {
+        let mut line = self.press("\x0c")?;
+        for character in text.chars() {
+            line = self.press(character.encode_utf8(&mut [0; 4]))?;
+            if line.panel.contains("not in vocabulary") {
+                bail!("the model does not know {character:?}: leave it out of the text");
+            }
+            if line.panel.contains("line is full") {
+                bail!("the text is longer than the console's line");
+            }
+        }
+        Ok(line)
+    }
+
+    /// Looks at the screen.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&Screen) -> T) -> T {
+        at(&lock(&self.shared.screen))
+    }
+
+    /// Whether QEMU has ended.
+    pub(crate) fn ended(&self) -> bool {
+        self.shared.ended.load(Ordering::Relaxed) || !matches!(self.running.status(), Ok(None))
+    }
+}
+
+/// QEMU's version, which is also whether it starts at all.
+pub(crate) fn version() -> Result<String> {
+    let text = output(Command::new("qemu-system-arm").arg("--version"))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,118 @@
+//! Connecting this terminal to the emulated serial port, and giving it back on every path.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::emulator::Emulator;
+use crate::firmware::{self, Log};
+use crate::{ask, setup};
+
+/// Ctrl-], as in telnet: the key that ends the connection.
+const END: u8 = 0x1d;
+/// How long the console may be silent before its work counts as done, when the input has ended.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// Builds the console and runs it on this terminal; without one, input comes from stdin to its end.
+pub(crate) fn run(model: Option<PathBuf>) -> Result<()> {
+    setup::qemu()?;
+    let elf = firmware::console(Log::Semihosting)
+        .model(model)
+        .build()?
+        .elf;
+    if ask::person() {
+        println!("Ctrl-] ends the emulator.");
+    }
+    let mut emulator = Emulator::boot(&elf, true)?;
+    let connected = connect(&mut emulator);
+    println!();
+    println!(
+        "log: {} (to read it: defmt-print -e {} < it)",
+        emulator.log.display(),
+        elf.display()
+    );
+    connected
+}
+
+/// Passes keys on until Ctrl-], the end of the input, or the end of QEMU.
+pub(crate) fn connect(emulator: &mut Emulator) -> Result<()> {
+    let terminal = io::stdin().is_terminal();
+    let raw = RawTerminal::enter(terminal)?;
+    // What is typed before the receiver listens would be lost.
+    emulator.wait_for("output", |screen| (screen.redraws() > 0).then_some(()))?;
+    let keys = keys();
+    let mut ended = None;
+    while !emulator.ended() {
+        match keys.recv_timeout(Duration::from_millis(100)) {
+            Ok(bytes) => {
+                let end = bytes.iter().position(|&b| terminal && b == END);
+                emulator.send(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default())?;
+                if end.is_some() {
+                    break;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                // The input is at its end: let the console finish what it was given.
+                let drawn = emulator.look(|screen| screen.redraws());
+                if ended.replace(drawn) == Some(drawn) {
+                    break;
+                }
+                std::thread::sleep(QUIET);
+            }
+        }
+    }
+    drop(raw);
+    Ok(())
+}
+
+/// What is typed, read by a thread of its own: a read cannot be interrupted when QEMU ends.
+fn keys() -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 256];
+        while let Ok(count @ 1..) = io::stdin().read(&mut bytes) {
+            if sender
+                .send(bytes.get(..count).unwrap_or_default().to_vec())
+                .is_err()
+            {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Every key comes at once and unechoed, until this value goes.
+struct RawTerminal;
+
+impl RawTerminal {
+    fn enter(terminal: bool) -> Result<Option<Self>> {
+        if !terminal {
+            return Ok(None);
+        }
+        crossterm::terminal::enable_raw_mode().context("the terminal has no raw mode")?;
+        Ok(Some(RawTerminal))
+    }
+}
+
+impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        give_terminal_back();
+    }
+}
+
+/// Lines, echo and cursor as before. Does nothing when nothing was changed.
+pub(crate) fn give_terminal_back() {
+    if crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
+        let _ = crossterm::terminal::disable_raw_mode();
+        let mut stdout = io::stdout();
+        // Plain colours, a visible cursor, a fresh line.
+        let _ = stdout
+            .write_all(b"\x1b[0m\x1b[?25h\r\n")
+            .and_then(|()| stdout.flush());
+    }
+}

@@ -1,0 +1,49 @@
+//! `cargo xtask`: everything people and CI run from a clone, as one program.
+//!
+//! ```text
+//! demo ---------> setup -> firmware build -> emulator -> hand the console over
+//! test (ci) ----> setup -> every check there is, in the order in which they fail fastest
+//! firmware ... -> build | run | bench | selftest | size | image | flash
+//! ```
+//!
+//! It only starts processes (cargo, QEMU, probe-rs) and looks at what they make: it links none of the project's
+//! crates. Exit codes: 0 done, 1 failed, 2 wrong usage. An error is one line on stderr.
+
+#![deny(unsafe_code)]
+
+mod ask;
+mod bench;
+mod cli;
+mod command;
+mod demo;
+mod elf;
+mod emulator;
+mod firmware;
+mod flash;
+mod handover;
+mod image;
+mod qemu_tests;
+mod screen;
+mod selftest;
+mod setup;
+mod steps;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    emulator::kill_on_signals();
+    let options = cli::Options::parse();
+    match options.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.is::<cli::Usage>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What the firmware must do, seen from outside: through the emulated serial port and through cargo's messages.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::bench::{measure, random};
+use crate::command::root;
+use crate::emulator::Emulator;
+use crate::firmware::{self, Log, console, program};
+use crate::screen::Line;
+use crate::selftest;
+
+/// A person's session: typing, suggestions, Tab, Backspace, Enter, keys that are refused, a long line.
+pub(crate) fn session() -> Result<()> {
+    let elf = console(Log::Semihosting).quiet().build()?.elf;
+    let mut board = Emulator::boot(&elf, false)?;
+    let empty = board.prompt()?;
+    let banner = board.look(|screen| screen.text());
+    for part in [
+        "gatelet",
+        "model default: lstm int8",
+        "known-answer test ok",
+    ] {
+        ensure!(
+            banner.contains(part),
+            "the banner lacks {part:?}:\n{banner}"
+        );
+    }
+
+    let typed = board.type_text("Emma coul")?;
+    ensure!(typed.typed == "Emma coul", "typed: {typed:?}");
+    ensure!(
+        typed.panel.matches('%').count() == 3,
+        "three suggestions: {typed:?}"
+    );
+    ensure!(typed.panel.starts_with('d'), "'d' comes next: {typed:?}");
+    ensure!(
+        !typed.completion.trim().is_empty(),
+        "a completion: {typed:?}"
+    );
+
+    // Backspace brings back exactly what was predicted before; so does typing the same again.
+    let further = board.press("d")?;
+    let back = board.press("\x7f")?;
+    ensure!(back == typed, "Backspace: {back:?} is not {typed:?}");
+    ensure!(board.press("d")? == further, "typing it again");
+    board.press("\x08")?;
+
+    let accepted = board.press("\t")?;
+    let wanted = format!("{}{}", typed.typed, typed.completion.trim_end());
+    ensure!(
+        accepted.typed.trim_end() == wanted,
+        "Tab: {accepted:?} is not {wanted:?}"
+    );
+
+    let bells = board.look(|screen| screen.bells());
+    let refused = board.press("é")?;
+    ensure!(refused.panel == "not in vocabulary: 'é'", "{refused:?}");
+    ensure!(
+        refused.typed == accepted.typed,
+        "a refused key changes nothing: {refused:?}"
+    );
+    ensure!(board.look(|screen| screen.bells()) == bells + 1, "the bell");
+    ensure!(
+        board.press("\x03")? == accepted,
+        "Ctrl-C draws the line again"
+    );
+    board.send(b"\x1b[A\x1b[3~\x1bOP")?;
+    ensure!(
+        board.press("\x0c")? == accepted,
+        "arrows and function keys do nothing"
+    );
+
+    let reset = board.press("\r")?;
+    ensure!(reset == empty, "Enter: {reset:?} is not {empty:?}");
+    ensure!(
+        board.type_text("Emma coul")? == typed,
+        "the same line after Enter"
+    );
+
+    long_line(&mut board, &empty)
+}
+
+/// More than the terminal is wide, and more than the history holds: taken back to the empty line, nothing is left.
+fn long_line(board: &mut Emulator, empty: &Line) -> Result<()> {
+    board.press("\r")?;
+    let text = "It is a truth universally acknowledged, that a single man in possession of a good fortune, ";
+    let line = board.type_text(text)?;
+    ensure!(
+        line.typed.starts_with('<') && line.typed.ends_with("fortune, "),
+        "{line:?}"
+    );
+    let mut last = line;
+    for _ in text.chars() {
+        last = board.press("\x7f")?;
+    }
+    ensure!(
+        &last == empty,
+        "after taking everything back: {last:?} is not {empty:?}"
+    );
+    let nothing = board.press("\x7f")?;
+    ensure!(nothing.panel == "the line is empty", "{nothing:?}");
+    Ok(())
+}
+
+/// The image for the board, whose log goes to RTT, boots in QEMU too.
+pub(crate) fn board_image_boots() -> Result<()> {
+    let elf = console(Log::Rtt).quiet().build()?.elf;
+    let mut board = Emulator::boot(&elf, false)?;
+    board.prompt()?;
+    ensure!(board.type_text("the")?.typed == "the", "typing");
+    Ok(())
+}
+
+/// One flipped bit anywhere in the image: refused with a message, and the board stays alive.
+pub(crate) fn bad_model() -> Result<()> {
+    for (offset, said) in [
+        (0, "not a Gatelet model"),
+        (40, "header"),
+        (100_000, "checksum"),
+    ] {
+        let elf = console(Log::Semihosting)
+            .variable("GATELET_CORRUPT_BYTE", offset)
+            .quiet()
+            .build()?
+            .elf;
+        let mut board = Emulator::boot(&elf, false)?;
+        let refusals = |text: &str| text.matches("model default refused:").count();
+        let text = board.wait_for("refusal", |screen| {
+            (refusals(&screen.text()) == 1 && screen.text().contains("Flash an image"))
+                .then(|| screen.text())
+        })?;
+        ensure!(text.contains(said), "byte {offset}: no {said:?} in\n{text}");
+        board.send(b"x")?;
+        board.wait_for("second refusal", |screen| {
+            (refusals(&screen.text()) == 2).then_some(())
+        })?;
+        ensure!(!board.ended(), "byte {offset}: the board is gone");
+    }
+    Ok(())
+}
+
+/// The board's states are this machine's, with every integer kernel.
+pub(crate) fn same_bits() -> Result<()> {
+    for isa in ["scalar", "portable"] {
+        let comparison = selftest::compare(None, isa)?;
+        ensure!(comparison.equal, "{isa}: {comparison:?}");
+    }
+    Ok(())
+}
+
+/// Two counts of the same program are the same number.
+pub(crate) fn counting_is_exact() -> Result<()> {
+    let [first, second] = [measure("default", None)?, measure("default", None)?];
+    ensure!(first == second, "{first:?} and then {second:?}");
+    Ok(())
+}
+
+/// Nothing in core can panic; and the proof fails when something can.
+pub(crate) fn no_panic() -> Result<()> {
+    program("panic_probe", &[]).quiet().build()?;
+    must_fail(
+        program("panic_probe", &["panic-probe-negative"]),
+        &["does not link", "core can panic"],
+    )
+}
+
+/// What does not fit, or is no model, stops the build with one line.
+pub(crate) fn misfits() -> Result<()> {
+    let large = random(&["--hidden", "1024", "--vocab", "64"], "too-large.gatelet")?;
+    let large = console(Log::Rtt).model(Some(large));
+    must_fail(
+        large,
+        &[
+            "does not fit the flash of the STM32F405: need",
+            "have 1048576",
+        ],
+    )?;
+
+    let wide = random(&["--hidden", "8", "--vocab", "8000"], "too-wide.gatelet")?;
+    let wide = console(Log::Rtt)
+        .model(Some(wide))
+        .variable("GATELET_RAM_KIB", 48);
+    must_fail(
+        wide,
+        &["does not fit the RAM of the STM32F405: need", "have 49152"],
+    )?;
+
+    let no_model = Some(root().join("README.md"))
+        .filter(|p| p.exists())
+        .unwrap_or(root().join("Cargo.toml"));
+    must_fail(
+        console(Log::Rtt).model(Some(no_model)),
+        &["not a Gatelet model"],
+    )?;
+
+    let missing = Some(PathBuf::from("/no/such.gatelet"));
+    must_fail(
+        console(Log::Rtt).model(missing),
+        &["cannot read the model /no/such.gatelet"],
+    )
+}
+
+/// The build must stop, with one line that says all this.
+fn must_fail(build: firmware::Build, said: &[&str]) -> Result<()> {
+    let Err(error) = build.quiet().build() else {
+        bail!("it was built, but must not be: {said:?}");
+    };
+    let text = format!("{error:#}");
+    ensure!(!text.contains('\n'), "more than one line: {text}");
+    for part in said {
+        text.contains(part)
+            .then_some(())
+            .with_context(|| format!("no {part:?} in: {text}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Does the emulated board compute what this machine computes? Compared by a hash of the state after every step.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::command::{gatelet, output, root};
+use crate::firmware::program;
+use crate::{emulator, setup};
+
+/// What the board's program, and `gatelet trace`, print.
+#[derive(Debug, Deserialize)]
+struct Trace {
+    #[serde(default)]
+    board: String,
+    steps: u64,
+    state_hash: String,
+}
+
+/// What this command prints.
+#[derive(Debug, Serialize)]
+pub(crate) struct Comparison {
+    board: String,
+    steps: u64,
+    state_hash: String,
+    host_hash: String,
+    pub(crate) equal: bool,
+}
+
+/// Runs both and prints the comparison; an error when they differ.
+pub(crate) fn run(model: Option<PathBuf>, json: bool) -> Result<()> {
+    setup::qemu()?;
+    let comparison = compare(model, "scalar")?;
+    if json {
+        println!("{}", serde_json::to_string(&comparison)?);
+    } else {
+        println!(
+            "{} steps on the {} (QEMU): {}; on this machine: {}",
+            comparison.steps, comparison.board, comparison.state_hash, comparison.host_hash
+        );
+    }
+    if !comparison.equal {
+        bail!("the board computes other states than this machine");
+    }
+    Ok(())
+}
+
+/// Runs the text on the board and with a kernel of this machine.
+pub(crate) fn compare(model: Option<PathBuf>, isa: &str) -> Result<Comparison> {
+    let elf = program("selftest", &["log-rtt"])
+        .model(model.clone())
+        .build()?
+        .elf;
+    let board: Trace = json_line(&emulator::run_to_end(&elf)?)?;
+    let text = root().join("firmware/selftest/text.txt");
+    let model = model
+        .or_else(|| std::env::var_os("GATELET_MODEL").map(PathBuf::from))
+        .unwrap_or_else(|| root().join("firmware/models/default.gatelet"));
+    let mut trace = gatelet();
+    trace
+        .arg("trace")
+        .arg(std::path::absolute(model)?)
+        .arg(text)
+        .args(["--isa", isa, "--json"]);
+    let host: Trace = json_line(&output(&mut trace)?)?;
+    Ok(Comparison {
+        equal: board.state_hash == host.state_hash && board.steps == host.steps,
+        board: board.board,
+        steps: board.steps,
+        state_hash: board.state_hash,
+        host_hash: host.state_hash,
+    })
+}
+
+/// The last line of a program's output, which is its JSON.
+pub(crate) fn json_line<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> {
+    let line = text.trim().lines().last().unwrap_or_default();
+    serde_json::from_str(line).with_context(|| format!("expected JSON, found {line:?}"))
+}

@@ -1,0 +1,172 @@
+//! What the other tasks need on this machine: the thumb targets and QEMU.
+//!
+//! Every command is shown before it runs. In a terminal it is asked for; without one, or in CI, it just runs. After a
+//! no, or where no package manager is known, there is one line to run by hand.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::ask;
+use crate::command::{exists, output, run, shown};
+
+/// The board, and the smallest core that the library runs on.
+const TARGETS: [&str; 2] = [crate::firmware::TARGET, "thumbv6m-none-eabi"];
+/// The emulator.
+const QEMU: &str = "qemu-system-arm";
+
+/// Everything.
+pub(crate) fn everything() -> Result<()> {
+    targets()?;
+    qemu()?;
+    println!("ready: {}, {QEMU}", TARGETS.join(", "));
+    Ok(())
+}
+
+/// The standard library for the microcontrollers.
+pub(crate) fn targets() -> Result<()> {
+    let missing: Vec<_> = TARGETS.into_iter().filter(|t| !installed(t)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut add = Command::new("rustup");
+    add.args(["target", "add"]).args(&missing);
+    let what = format!("the Rust target {}", missing.join(" and "));
+    if !exists("rustup") {
+        bail!(
+            "{what} is missing, and so is rustup; install rustup from https://rustup.rs, then run: {}",
+            shown(&add)
+        );
+    }
+    get(&what, &mut [add])
+}
+
+/// Whether rustc has the library of a target, however it was installed.
+fn installed(target: &str) -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc
+        .args(["--print", "target-libdir", "--target", target])
+        .current_dir(crate::command::root());
+    output(&mut rustc).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+}
+
+/// The emulator.
+pub(crate) fn qemu() -> Result<()> {
+    if exists(QEMU) {
+        return Ok(());
+    }
+    let root_user = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let Some(mut commands) = install_qemu(exists, root_user, ask::person()) else {
+        bail!(
+            "{QEMU} is missing and no package manager is known here; install QEMU: https://www.qemu.org/download/"
+        );
+    };
+    get(&format!("the emulator {QEMU}"), &mut commands)?;
+    if !exists(QEMU) {
+        bail!("{QEMU} is still not found in PATH after its package was installed");
+    }
+    Ok(())
+}
+
+/// How to install QEMU with the package manager that is there.
+fn install_qemu(has: impl Fn(&str) -> bool, root_user: bool, person: bool) -> Option<Vec<Command>> {
+    let as_root = |words: &[&str]| {
+        let mut words = words.to_vec();
+        if !root_user && has("sudo") {
+            // Nobody could type a password.
+            let prefix: &[&str] = if person { &["sudo"] } else { &["sudo", "-n"] };
+            words.splice(0..0, prefix.iter().copied());
+        }
+        to_command(&words)
+    };
+    if has("apt-get") {
+        let install = [
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+            "install",
+            "-y",
+            "--no-install-recommends",
+            QEMU,
+        ];
+        Some(vec![as_root(&["apt-get", "update"]), as_root(&install)])
+    } else if has("dnf") {
+        Some(vec![as_root(&["dnf", "install", "-y", QEMU])])
+    } else if has("brew") {
+        // Homebrew refuses to run as root, and its one package holds all emulators.
+        Some(vec![to_command(&["brew", "install", "qemu"])])
+    } else {
+        None
+    }
+}
+
+fn to_command(words: &[&str]) -> Command {
+    let mut command = Command::new(words.first().copied().unwrap_or_default());
+    command.args(words.iter().skip(1));
+    command
+}
+
+/// Says what is missing and what gets it, asks where somebody can answer, and runs it.
+fn get(what: &str, commands: &mut [Command]) -> Result<()> {
+    let line = commands.iter().map(shown).collect::<Vec<_>>().join(" && ");
+    eprintln!("missing: {what}");
+    eprintln!("running: {line}");
+    if ask::person() && !ask::yes("Go on?", true) {
+        bail!("{what} is missing; run by hand: {line}");
+    }
+    for command in commands {
+        if !ask::person() {
+            command.stdin(Stdio::null());
+        }
+        if let Err(error) = run(command) {
+            bail!("{what} is missing: {error:#}; run by hand: {line}");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(programs: &[&str], root_user: bool, person: bool) -> Option<Vec<String>> {
+        let commands = install_qemu(|p| programs.contains(&p), root_user, person)?;
+        Some(commands.iter().map(shown).collect())
+    }
+
+    #[test]
+    fn apt_is_updated_first_and_asks_nothing() {
+        let commands = lines(&["apt-get", "sudo"], true, true).unwrap();
+        assert_eq!(commands[0], "apt-get update");
+        assert!(
+            commands[1].starts_with("env DEBIAN_FRONTEND=noninteractive apt-get install -y"),
+            "{commands:?}"
+        );
+    }
+
+    #[test]
+    fn sudo_is_used_where_it_is_needed_and_there() {
+        let first = |programs: &[&str], root_user, person| {
+            lines(programs, root_user, person).unwrap().remove(0)
+        };
+        assert_eq!(
+            first(&["dnf", "sudo"], false, true),
+            "sudo dnf install -y qemu-system-arm"
+        );
+        assert_eq!(
+            first(&["dnf", "sudo"], false, false),
+            "sudo -n dnf install -y qemu-system-arm"
+        );
+        assert_eq!(
+            first(&["dnf"], false, true),
+            "dnf install -y qemu-system-arm"
+        );
+        assert_eq!(first(&["brew", "sudo"], false, true), "brew install qemu");
+    }
+
+    #[test]
+    fn without_a_package_manager_there_is_nothing_to_run() {
+        assert!(lines(&["sudo"], false, true).is_none());
+    }
+}

@@ -1,0 +1,151 @@
+//! `cargo xtask test`: every check there is. Stops at the first that fails, and names it.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{cargo, run as run_command, shown};
+use crate::firmware::{Log, PACKAGE, TARGET, console};
+use crate::image::{self, Format};
+use crate::{emulator, qemu_tests, setup};
+
+/// A heading and what stands behind it.
+type Step = (&'static str, fn() -> Result<()>);
+
+/// Cheap ones first.
+const STEPS: &[Step] = &[
+    ("setup", prepare),
+    ("format", || go(&["fmt", "--all", "--check"])),
+    ("lints, host", || {
+        go(&[
+            "clippy",
+            "--workspace",
+            "--exclude",
+            PACKAGE,
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    }),
+    ("lints, firmware on the host", || {
+        go(&[
+            "clippy",
+            "-p",
+            PACKAGE,
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    }),
+    ("lints, firmware on the board", lint_board),
+    ("docs", || {
+        let mut doc = cargo();
+        // With private items, so that links to them are checked as well.
+        doc.args([
+            "doc",
+            "--no-deps",
+            "--workspace",
+            "--lib",
+            "--document-private-items",
+        ])
+        .env("RUSTDOCFLAGS", "-D warnings");
+        shown_run(doc)
+    }),
+    ("core without std", || {
+        go(&[
+            "build",
+            "-p",
+            "gatelet",
+            "--target",
+            TARGET,
+            "--target",
+            "thumbv6m-none-eabi",
+        ])
+    }),
+    ("tests on the host", || go(&["test"])),
+    ("tests of the firmware's library", || {
+        go(&["test", "-p", PACKAGE, "--lib"])
+    }),
+    ("firmware image", checked_images),
+    ("no panics in core", qemu_tests::no_panic),
+    ("QEMU: a session at the console", qemu_tests::session),
+    ("QEMU: the board's own image", qemu_tests::board_image_boots),
+    ("QEMU: a damaged model is refused", qemu_tests::bad_model),
+    ("QEMU: the same bits as on the host", qemu_tests::same_bits),
+    (
+        "QEMU: instruction counts are exact",
+        qemu_tests::counting_is_exact,
+    ),
+    ("models that do not fit", qemu_tests::misfits),
+];
+
+/// Runs them all.
+pub(crate) fn run() -> Result<()> {
+    let start = Instant::now();
+    for (index, (name, step)) in STEPS.iter().enumerate() {
+        println!("\n== {}/{} {name}", index + 1, STEPS.len());
+        let begun = Instant::now();
+        if let Err(error) = step() {
+            println!("\n{index} passed, 1 failed");
+            bail!("step {:?}: {error:#}", name);
+        }
+        println!("== ok, {:.1} s", begun.elapsed().as_secs_f32());
+    }
+    println!("\nall of it in {:.0} s", start.elapsed().as_secs_f32());
+    println!("{} passed, 0 failed", STEPS.len());
+    Ok(())
+}
+
+/// What the machine needs; which emulator it is belongs into the log.
+fn prepare() -> Result<()> {
+    setup::everything()?;
+    println!("{}", emulator::version()?);
+    Ok(())
+}
+
+/// A cargo command, shown before it runs.
+fn go(arguments: &[&str]) -> Result<()> {
+    let mut cargo = cargo();
+    cargo.args(arguments);
+    shown_run(cargo)
+}
+
+fn shown_run(mut command: Command) -> Result<()> {
+    println!("$ {}", shown(&command));
+    run_command(&mut command)
+}
+
+/// The programs as they are built for the board, with either log.
+fn lint_board() -> Result<()> {
+    for log in ["log-rtt", "log-semihosting"] {
+        go(&[
+            "clippy",
+            "-p",
+            PACKAGE,
+            "--lib",
+            "--bins",
+            "--target",
+            TARGET,
+            "--no-default-features",
+            "--features",
+            log,
+            "--",
+            "-D",
+            "warnings",
+        ])?;
+    }
+    Ok(())
+}
+
+/// Builds the board's image and writes it in every format, checked.
+fn checked_images() -> Result<()> {
+    let elf = console(Log::Rtt).build()?.elf;
+    for format in [Format::Elf, Format::Bin, Format::Hex] {
+        let path = image::write(&elf, format, None).context("writing an image")?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
