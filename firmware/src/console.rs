@@ -22,6 +22,8 @@ use crate::view::{Panel, Refusal, View};
 pub const COMPLETION: usize = 16;
 /// Most likely next characters shown.
 pub const SUGGESTIONS: usize = 3;
+/// What an empty line says instead.
+const HINT: &str = "type, and see what follows";
 
 /// A line, what is predicted for it, and the terminal that shows both.
 #[derive(Debug)]
@@ -87,6 +89,12 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
             return Ok(());
         }
         self.predict();
+        if self.line.tokens().is_empty() {
+            // The net has seen nothing: what it would predict says nothing either.
+            let panel = self.refusal.map_or(Panel::Hint(HINT), Panel::Refused);
+            let nothing = core::iter::empty();
+            return self.view.draw(nothing.clone(), nothing, panel);
+        }
         let vocab = self.line.model().vocab();
         let likely: Vec<(char, u16), SUGGESTIONS> = self
             .line
@@ -162,9 +170,9 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
         }
     }
 
-    /// Computes the completion, unless it is there.
+    /// Computes the completion, unless it is there. An empty line has none.
     fn predict(&mut self) {
-        if self.completion.is_none() {
+        if self.completion.is_none() && !self.line.tokens().is_empty() {
             self.completion = self.line.complete(self.completer);
         }
     }

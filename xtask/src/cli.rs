@@ -32,12 +32,16 @@ impl std::error::Error for Usage {}
 enum Task {
     /// Build the firmware, boot it in QEMU, type a prefix and show what it predicts; then the console is yours
     #[command(
-        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --prompt \"Mr. Knight\" </dev/null"
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --prompt \"Mr. Knight\""
     )]
     Demo(DemoArgs),
     /// Every check there is: format, lints, tests, docs, firmware, QEMU
     #[command(alias = "ci")]
-    Test,
+    Test {
+        /// Only the steps whose name contains this
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
+    },
     /// Get what is missing on this machine: the thumb targets and QEMU
     Setup,
     /// The image for the microcontroller
@@ -127,7 +131,7 @@ impl Options {
     pub(crate) fn run(self) -> Result<()> {
         match self.task {
             Task::Demo(args) => demo::run(&args.prompt),
-            Task::Test => steps::run(),
+            Task::Test { only } => steps::run(&only),
             Task::Setup => setup::everything(),
             Task::Firmware(task) => task.run(),
         }
@@ -173,6 +177,6 @@ mod tests {
     #[test]
     fn ci_is_test() {
         let options = Options::try_parse_from(["xtask", "ci"]).unwrap();
-        assert!(matches!(options.task, Task::Test));
+        assert!(matches!(options.task, Task::Test { .. }));
     }
 }

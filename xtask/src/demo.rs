@@ -11,7 +11,7 @@ use crate::firmware::{self, Log};
 use crate::{ask, handover, setup};
 
 /// What is typed when nobody says otherwise.
-pub(crate) const PROMPT: &str = "Emma could not ";
+pub(crate) const PROMPT: &str = "It was a very extra";
 
 /// Runs it; hands the console over when somebody is there.
 pub(crate) fn run(prompt: &str) -> Result<()> {
@@ -50,17 +50,16 @@ pub(crate) fn run(prompt: &str) -> Result<()> {
     let line = emulator.type_text(prompt)?;
     if person {
         println!(
-            "\x1b[s\r\n\r\nThis is the board's console: type on. Tab accepts the grey completion, Ctrl-] ends.\x1b[u"
+            "\r\n\nThis is the board's console now. Tab takes the grey text, Ctrl-] ends.\r\n"
         );
-        // The note above has moved the screen: the board draws its line again below it.
-        println!("\r\n\r\n");
+        // Its line once more, below the note.
         emulator.send(b"\x0c")?;
         return handover::connect(&mut emulator);
     }
-    println!("  > {}[{}]   {}", line.typed, line.completion, line.panel);
-    println!("suggestions: {}", line.panel);
-    println!("completion:  {:?}", line.completion.trim_end());
+    println!("  > {}[{}]    {}", line.typed, line.completion, line.panel);
+    println!("most likely next: {}", line.panel);
+    println!("completion:       {}", line.completion);
     let accepted = emulator.press("\t")?;
-    println!("after Tab:   {:?}", accepted.typed);
+    println!("after Tab:        {}", accepted.typed);
     Ok(())
 }

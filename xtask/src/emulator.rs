@@ -1,9 +1,11 @@
 //! QEMU with the board's program in it: started, talked to over the emulated serial port, and ended on every path.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,11 +39,16 @@ pub(crate) fn kill_on_signals() {
     }
 }
 
-/// QEMU's board, with the virtual clock counting instructions: 1 ns each, the same in every run.
+/// QEMU's board, with the virtual clock counting instructions: 1 ns each, the same in every run. What the program says
+/// by semihosting comes out of QEMU's stdout: some versions send it there by themselves, the others by the chardev.
 fn qemu(elf: &Path) -> Command {
     let mut qemu = Command::new("qemu-system-arm");
     qemu.args(["-M", "netduinoplus2", "-nographic", "-monitor", "none"])
-        .args(["-icount", "shift=0", "-kernel"])
+        .args(["-icount", "shift=0"])
+        .args(["-chardev", "stdio,id=log,signal=off"])
+        .args(["-semihosting-config", "enable=on,target=native,chardev=log"])
+        .stdin(Stdio::null())
+        .arg("-kernel")
         .arg(elf);
     qemu
 }
@@ -50,8 +57,6 @@ fn qemu(elf: &Path) -> Command {
 pub(crate) fn run_to_end(elf: &Path) -> Result<String> {
     let mut qemu = qemu(elf);
     qemu.args(["-serial", "null"])
-        .args(["-semihosting-config", "enable=on,target=native"])
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let child = qemu
@@ -132,10 +137,62 @@ struct Shared {
     ended: AtomicBool,
 }
 
+/// The socket that the emulated serial port is connected to. QEMU's stdin and stdout are not used for it: by some
+/// versions the log comes out there too.
+struct Port {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Port {
+    /// In the folder for temporary files: a socket's path must be short.
+    fn listen() -> Result<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("gatelet-{}-{count}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = UnixListener::bind(&path)
+            .and_then(|l| l.set_nonblocking(true).map(|()| l))
+            .with_context(|| format!("cannot make the socket {}", path.display()))?;
+        Ok(Port { listener, path })
+    }
+
+    /// QEMU's end.
+    fn chardev(&self) -> String {
+        let path = self.path.display().to_string().replace(',', ",,");
+        format!("socket,id=serial,path={path}")
+    }
+
+    /// Waits for QEMU to connect; `None` if it has ended instead.
+    fn accept(self, running: &Running) -> Result<Option<UnixStream>> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE && running.status()?.is_none() {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false)?;
+                    return Ok(Some(stream));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(error) => return Err(error).context("QEMU cannot connect its serial port"),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        // Connected or not, nobody else is to find it.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// A board whose serial console this program is connected to.
 pub(crate) struct Emulator {
     running: Running,
-    keyboard: ChildStdin,
+    keyboard: UnixStream,
     shared: Arc<Shared>,
     /// The log that came by semihosting; defmt-print decodes it.
     pub(crate) log: PathBuf,
@@ -145,30 +202,26 @@ impl Emulator {
     /// Starts a console's image.
     pub(crate) fn boot(elf: &Path, mirror: bool) -> Result<Self> {
         let log = work_folder()?.join("console.defmt");
+        let to_log =
+            File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let port = Port::listen()?;
         let mut qemu = qemu(elf);
-        qemu.args([
-            "-chardev",
-            &format!(
-                "file,id=log,path={}",
-                log.display().to_string().replace(',', ",,")
-            ),
-        ])
-        .args(["-semihosting-config", "enable=on,target=native,chardev=log"])
-        .args([
-            "-chardev",
-            "stdio,id=serial,signal=off",
-            "-serial",
-            "chardev:serial",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+        qemu.args(["-chardev", &port.chardev(), "-serial", "chardev:serial"])
+            .stdout(to_log)
+            .stderr(Stdio::piped());
         let mut child = qemu
             .spawn()
             .context("cannot start qemu-system-arm; `cargo xtask setup` gets it")?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
+        let complaints = child.stderr.take();
         let running = Running::new(child);
-        let (keyboard, mut output) = pipes.context("QEMU's serial port is not connected")?;
+        let Some(keyboard) = port.accept(&running)? else {
+            let mut text = String::new();
+            let _ = complaints.map(|mut c| c.read_to_string(&mut text));
+            bail!("QEMU does not start: {}", text.trim());
+        };
+        let mut output = keyboard
+            .try_clone()
+            .context("the serial port has one end only")?;
         let shared = Arc::new(Shared {
             screen: Mutex::new(Screen::new()),
             changed: Condvar::new(),

@@ -49,9 +49,13 @@ fn probe_rs(task: &str, chip: &str, probe: Option<&str>, file: Option<PathBuf>) 
     command
 }
 
-/// Whether `probe-rs list` has found anything.
+/// Whether `probe-rs list` has found anything: lines that begin with a number, in brackets or not.
 fn attached(list: &str) -> bool {
-    list.lines().any(|line| line.starts_with('['))
+    let numbered = |line: &str| {
+        line.trim_start_matches('[')
+            .starts_with(|c: char| c.is_ascii_digit())
+    };
+    list.lines().any(numbered)
 }
 
 /// Gets probe-rs, after a yes.

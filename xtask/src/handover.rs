@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::emulator::Emulator;
 use crate::firmware::{self, Log};
@@ -44,8 +44,11 @@ pub(crate) fn connect(emulator: &mut Emulator) -> Result<()> {
     // What is typed before the receiver listens would be lost.
     emulator.wait_for("output", |screen| (screen.redraws() > 0).then_some(()))?;
     let keys = keys();
-    let mut ended = None;
-    while !emulator.ended() {
+    let mut drawn_at_end = None;
+    loop {
+        if emulator.ended() {
+            bail!("QEMU has ended by itself");
+        }
         match keys.recv_timeout(Duration::from_millis(100)) {
             Ok(bytes) => {
                 let end = bytes.iter().position(|&b| terminal && b == END);
@@ -58,7 +61,7 @@ pub(crate) fn connect(emulator: &mut Emulator) -> Result<()> {
             Err(RecvTimeoutError::Disconnected) => {
                 // The input is at its end: let the console finish what it was given.
                 let drawn = emulator.look(|screen| screen.redraws());
-                if ended.replace(drawn) == Some(drawn) {
+                if drawn_at_end.replace(drawn) == Some(drawn) {
                     break;
                 }
                 std::thread::sleep(QUIET);

@@ -28,6 +28,9 @@ pub(crate) fn session() -> Result<()> {
         );
     }
 
+    let log = std::fs::metadata(&board.log)?.len();
+    ensure!(log > 0, "the log is empty");
+
     let typed = board.type_text("Emma coul")?;
     ensure!(typed.typed == "Emma coul", "typed: {typed:?}");
     ensure!(

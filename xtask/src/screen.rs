@@ -68,7 +68,7 @@ impl Screen {
         self.terminal.screen().contents()
     }
 
-    /// The line the cursor is in, if it is the console's.
+    /// The line the cursor is in, if it is the console's and no redraw is under way.
     pub(crate) fn line(&self) -> Option<Line> {
         let screen = self.terminal.screen();
         let (row, cursor) = screen.cursor_position();
@@ -83,7 +83,8 @@ impl Screen {
                 .collect::<String>()
         };
         let prompt = PROMPT.len() as u16;
-        (text(0, prompt, false) == PROMPT).then(|| Line {
+        let whole = !screen.hide_cursor() && text(0, prompt, false) == PROMPT;
+        whole.then(|| Line {
             typed: text(prompt, cursor, false),
             completion: text(cursor, PANEL_COLUMN, true),
             panel: text(PANEL_COLUMN, 80, false).trim().to_owned(),

@@ -129,6 +129,18 @@ fn tab_does_not_wait_for_a_redraw() {
 }
 
 #[test]
+fn an_empty_line_has_nothing_to_complete() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    console.refresh().unwrap();
+    assert!(drawn(&mut console).contains("type, and see"));
+    press(&mut console, b"\t");
+    assert!(drawn(&mut console).contains("nothing to complete"));
+    assert_eq!(text(&console), "");
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
 fn enter_starts_again_from_nothing() {
     let mut bench = Bench::new();
     let mut console = bench.console();
