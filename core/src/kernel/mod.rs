@@ -1,7 +1,7 @@
 //! Kernels: the arithmetic of one step of one layer.
 //!
-//! [`scalar`] is the executable specification: never optimised, every other kernel is tested against it. [`generic`]
-//! is the tiled algorithm, written once over the small vector trait of [`crate::simd`]; an instruction set
+//! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
+//! is the tiled algorithm, written once over the small vector trait of `simd.rs`; an instruction set
 //! instantiates it. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
 //! docs/numerics.md.
 
