@@ -1,6 +1,6 @@
 //! The model image against damage: every truncation, every single-bit flip, and forged fields with correct checksums.
 
-use gatelet::{LoadError, Model, Precision, Scalar};
+use gatelet::{Layout, LoadError, Model, Precision, Scalar};
 use gatelet_tests::random;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::params::Cell;
@@ -9,16 +9,19 @@ fn small(precision: Precision) -> Image {
     random(Cell::Lstm, precision, 2, 3, 4)
 }
 
+/// One of every precision and layout.
+fn all() -> [Image; 3] {
+    let int8 = small(Precision::Int8);
+    let pairs = int8.repacked(Layout::Pairs).expect("a small model");
+    [small(Precision::F32), int8, pairs]
+}
+
 #[test]
 fn every_truncation_is_refused() {
-    for precision in [Precision::F32, Precision::Int8] {
-        let image = small(precision);
+    for image in all() {
         for length in 0..image.bytes().len() {
             let cut = Image::from_bytes(&image.bytes()[..length]);
-            assert!(
-                Model::from_bytes(cut.bytes()).is_err(),
-                "{precision}, {length} bytes"
-            );
+            assert!(Model::from_bytes(cut.bytes()).is_err(), "{length} bytes");
         }
         let mut longer = image.bytes().to_vec();
         longer.push(0);
@@ -28,14 +31,13 @@ fn every_truncation_is_refused() {
 
 #[test]
 fn every_single_bit_flip_is_refused() {
-    for precision in [Precision::F32, Precision::Int8] {
-        let image = small(precision);
+    for image in all() {
         for bit in 0..image.bytes().len() * 8 {
             let mut bytes = image.bytes().to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
             let flipped = Image::from_bytes(&bytes);
             let error = Model::from_bytes(flipped.bytes()).expect_err("one bit is wrong");
-            assert!(!error.to_string().is_empty(), "{precision}, bit {bit}");
+            assert!(!error.to_string().is_empty(), "bit {bit}");
         }
     }
 }
@@ -70,8 +72,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 /// model, one that runs.
 #[test]
 fn forged_headers_never_panic() {
-    for precision in [Precision::F32, Precision::Int8] {
-        let image = small(precision);
+    for image in all() {
         let header_len =
             u32::from_le_bytes(image.bytes()[12..16].try_into().expect("4 bytes")) as usize;
         for at in 32..32 + header_len {

@@ -1,7 +1,7 @@
 //! Every kernel against the specification: int8 bit for bit, f32 within the bound of docs/numerics.md, on sizes that
 //! straddle the edges of tiles; and the default model over real text.
 
-use gatelet::{Isa, Kernel, Model, Precision, Scalar, Session, TokenId};
+use gatelet::{Isa, Kernel, Layout, Model, Precision, Scalar, Session, TokenId};
 use gatelet_tests::{random, tokens, trace};
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::params::Cell;
@@ -29,6 +29,31 @@ fn int8_kernels_are_bit_identical() {
                         isa.name()
                     );
                 }
+            }
+        }
+    }
+}
+
+/// A layout changes where a weight lies and nothing else: every kernel gives the same bits with every layout.
+#[test]
+fn every_layout_gives_the_same_bits_on_every_kernel() {
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        for (layers, hidden) in [1, 2].into_iter().flat_map(|l| HIDDEN.map(|h| (l, h))) {
+            let image = random(cell, Precision::Int8, layers, hidden, 3 + hidden % 6);
+            let model = image.model().expect("a good image");
+            let tokens = tokens(30, model.dims().vocab);
+            let expected = trace(model, Isa::Scalar(Scalar), &tokens);
+            for layout in [Layout::Rows, Layout::Pairs] {
+                let packed = image.repacked(layout).expect("a small model");
+                let model = packed.model().expect("a good image");
+                assert_eq!(model.layout(), layout);
+                for isa in Isa::available() {
+                    let found = trace(model, isa, &tokens);
+                    let what = format!("{cell} {layers} x {hidden}, {layout}, {}", isa.name());
+                    assert_eq!(found, expected, "{what}");
+                }
+                let back = packed.repacked(Layout::Rows).expect("it came from there");
+                assert_eq!(back.bytes(), image.bytes());
             }
         }
     }

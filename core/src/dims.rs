@@ -3,7 +3,8 @@
 //! Nothing here allocates or looks at weights: firmware can evaluate all of it in a `const`, so a buffer that is
 //! too small is a compile error of the board's build, not a surprise at run time.
 
-use crate::error::DimsError;
+use crate::error::{DimsError, LayoutError};
+use crate::matrix::PAIRS_MAX_COLUMNS;
 
 /// The recurrent cell of every layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,20 +82,54 @@ impl core::fmt::Display for Precision {
     }
 }
 
-/// How the weight matrices of an image are arranged.
+/// How the weight matrices of an image are arranged. It changes where a weight lies, never a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Layout {
     /// Row-major, the gate rows of a unit next to each other, columns padded with zeros to a multiple of four.
     Rows,
+    /// Two rows in a lane of 16 bits, for the DSP instructions of an Armv7E-M (Cortex-M4, M7, M33); int8 only.
+    Pairs,
+}
+
+impl Layout {
+    /// The name used by files, options and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Layout::Rows => "rows",
+            Layout::Pairs => "pairs",
+        }
+    }
+
+    /// Checks that a model of this shape can have this layout.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub const fn check(self, dims: &Dims) -> Result<(), LayoutError> {
+        match self {
+            Layout::Rows => Ok(()),
+            Layout::Pairs => {
+                let columns = dims.columns(dims.layers - 1);
+                if !matches!(dims.precision, Precision::Int8) {
+                    Err(LayoutError::NeedsInt8 { layout: self })
+                } else if columns > PAIRS_MAX_COLUMNS {
+                    Err(LayoutError::Columns {
+                        layout: self,
+                        columns,
+                        max: PAIRS_MAX_COLUMNS,
+                    })
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
 }
 
 impl core::fmt::Display for Layout {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Layout::Rows => "rows",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -12,8 +12,10 @@ use core::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dims::{Cell, Dims, Precision};
+use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::SectionName;
+use crate::matrix::{PAIRS_ROWS, pairs_block_words};
+pub use crate::repack::{repack, repacked_len};
 pub use crate::write::{HeadSpec, ImageSpec, LayerSpec, image_len, write_image};
 
 #[cfg(target_endian = "big")]
@@ -45,8 +47,10 @@ pub(crate) mod at {
 }
 
 /// CRC-32 as in zip and Ethernet (polynomial 0x04C11DB7 reflected).
+pub(crate) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// The checksum of `bytes`.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {
-    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     CRC.checksum(bytes)
 }
 
@@ -61,11 +65,11 @@ pub enum SectionKind {
     KnownAnswer,
     /// First layer `[vocab, rows]`, above `[rows]`; f32, or i16 in Q3.12.
     Input,
-    /// `[rows, columns]`; f32, or i8.
+    /// `[rows, columns]` in the image's layout; f32, or i8.
     Weights,
     /// `[rows]` i32; int8 models only.
     Multipliers,
-    /// `[vocab, stride]`; f32, or i8.
+    /// `[vocab, stride]` in the image's layout; f32, or i8.
     HeadWeights,
     /// `[vocab]` i32; int8 models only.
     HeadMultipliers,
@@ -193,12 +197,17 @@ pub(crate) struct Header<'a> {
 /// The sections a shape has, in the order of the image, with the bytes of each. `known_answer` is its token count.
 pub(crate) fn sections_of(
     dims: &Dims,
+    layout: Layout,
     known_answer: usize,
-) -> impl Iterator<Item = (SectionName, usize)> {
+) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<> {
     let (rows, vocab, layers) = (dims.rows(), dims.vocab, dims.layers);
     let dims = *dims;
     let quantized = matches!(dims.precision, Precision::Int8);
     let (input_bytes, weight_bytes) = if quantized { (2, 1) } else { (4, 4) };
+    let matrix_bytes = move |rows: usize, columns: usize| match layout {
+        Layout::Rows => rows * columns * weight_bytes,
+        Layout::Pairs => rows.div_ceil(PAIRS_ROWS) * pairs_block_words(columns) * 4,
+    };
     let whole = |kind, bytes| (SectionName { kind, layer: 0 }, bytes);
 
     let front = [
@@ -212,7 +221,7 @@ pub(crate) fn sections_of(
             of(SectionKind::Input, input_rows * rows * input_bytes),
             of(
                 SectionKind::Weights,
-                rows * dims.columns(layer) * weight_bytes,
+                matrix_bytes(rows, dims.columns(layer)),
             ),
             quantized
                 .then(|| of(SectionKind::Multipliers, rows * 4))
@@ -222,7 +231,7 @@ pub(crate) fn sections_of(
     let head = [
         Some(whole(
             SectionKind::HeadWeights,
-            vocab * dims.stride() * weight_bytes,
+            matrix_bytes(vocab, dims.stride()),
         )),
         quantized.then(|| whole(SectionKind::HeadMultipliers, vocab * 4)),
         Some(whole(SectionKind::HeadBias, vocab * 4)),
@@ -243,5 +252,13 @@ pub(crate) const fn precision_code(precision: Precision) -> u8 {
     match precision {
         Precision::F32 => 0,
         Precision::Int8 => 1,
+    }
+}
+
+/// The number that stands for a layout in the header.
+pub(crate) const fn layout_code(layout: Layout) -> u8 {
+    match layout {
+        Layout::Rows => 0,
+        Layout::Pairs => 1,
     }
 }

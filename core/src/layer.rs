@@ -8,6 +8,7 @@
 //! is not a product: a token selects a row of `input`.
 
 use crate::dims::Cell;
+use crate::matrix::MatrixInt8;
 use crate::vocab::TokenId;
 
 /// Fraction bits of a gate pre-activation z: int16, Q3.12, so plus or minus 8.
@@ -57,8 +58,8 @@ pub struct LayerInt8<'a> {
     pub columns: usize,
     /// First layer: `[vocab, rows]`, `W_x[id] + b` in Q3.12. Above: `[rows]`, `b` in Q3.12.
     pub input: &'a [i16],
-    /// `[rows, columns]`, row-major, symmetric -127..=127, one scale per row.
-    pub weights: &'a [i8],
+    /// `[rows, columns]`, symmetric -127..=127, one scale per row.
+    pub weights: MatrixInt8<'a>,
     /// `[rows]`, at least 0: the row's scale, as `round(scale / 128 * 2^12 * 2^shift)`.
     pub multipliers: &'a [i32],
     /// Right shift after the multiplication.
@@ -92,8 +93,8 @@ pub struct HeadF32<'a> {
 pub struct HeadInt8<'a> {
     /// Padded columns of `weights`.
     pub columns: usize,
-    /// `[vocab, columns]`, row-major, symmetric -127..=127, one scale per row.
-    pub weights: &'a [i8],
+    /// `[vocab, columns]`, symmetric -127..=127, one scale per row.
+    pub weights: MatrixInt8<'a>,
     /// `[vocab]`, at least 0: the row's scale, as `round(scale / 128 * 2^16 * 2^shift)`.
     pub multipliers: &'a [i32],
     /// `[vocab]`, Q15.16.

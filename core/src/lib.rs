@@ -8,7 +8,7 @@
 //! - [`complete`](Completer), [`sample`](Sampler), [`history`](History): text from scores, and undo.
 //! - [`session`](Session): one stream of tokens through a model; the state is in the caller's memory.
 //! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
-//! - [`model`](Model): the only place where anything is validated; [`layer`]: borrowed views of its weights.
+//! - [`model`](Model): checked once, in `load`; [`layer`] and [`matrix`]: borrowed views of its weights.
 //! - [`format`]: the model image, for readers and writers; [`vocab`](Vocab), [`dims`](Dims): what it is made of.
 //!
 //! # Example
@@ -22,7 +22,7 @@
 //! # let layer = [LayerSpec::F32 { input: &input, weights: &[0.1, 0.2, 0.0, 0.0, 0.3, -0.4, 0.0, 0.0] }];
 //! # let head = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];
 //! # let spec = ImageSpec {
-//! #     dims, vocab: &['a', 'b', 'c'], layers: &layer,
+//! #     dims, layout: gatelet::Layout::Rows, vocab: &['a', 'b', 'c'], layers: &layer,
 //! #     head: HeadSpec::F32 { weights: &head, bias: &[0.0, 0.0, 0.0] },
 //! #     provenance: Provenance::default(), known_answer: KnownAnswer::default(),
 //! # };
@@ -69,7 +69,10 @@ mod hash;
 mod history;
 pub mod kernel;
 pub mod layer;
+mod load;
+pub mod matrix;
 mod model;
+mod repack;
 mod sample;
 mod session;
 mod simd;
@@ -80,14 +83,15 @@ mod write;
 pub use complete::{Completer, Completion};
 pub use dims::{Cell, Dims, Layout, Precision};
 pub use error::{
-    DimsError, LoadError, SectionName, SelfTestError, SessionError, SnapshotError, StepError,
-    WriteError,
+    DimsError, LayoutError, LoadError, SectionName, SelfTestError, SessionError, SnapshotError,
+    StepError, WriteError,
 };
 pub use format::{KnownAnswer, Provenance, Section, SectionKind};
 pub use hash::StateHash;
 pub use history::History;
 pub use kernel::{Isa, Kernel, Native, Portable, Scalar, WithKernel};
 pub use layer::{Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
+pub use matrix::MatrixInt8;
 pub use model::Model;
 pub use sample::{Logits, Sampler, SamplerError, Suggestion};
 pub use session::Session;

@@ -39,6 +39,11 @@ impl<'a> Vocab<'a> {
         Ok(Vocab { code_points })
     }
 
+    /// `[vocab]` code points, ascending.
+    pub(crate) fn code_points(&self) -> &'a [u32] {
+        self.code_points
+    }
+
     /// Tokens in the vocabulary.
     pub fn len(&self) -> usize {
         self.code_points.len()

@@ -2,12 +2,14 @@
 
 use bytemuck::cast_slice;
 
-use crate::dims::{Dims, Precision};
-use crate::error::{SectionName, WriteError};
+use crate::dims::{Dims, Layout, Precision};
+use crate::error::{LayoutError, SectionName, WriteError};
 use crate::format::{
-    ALIGN, Header, KnownAnswer, LayerScales, MAGIC, PREAMBLE, Provenance, SectionEntry,
-    SectionKind, VERSION, at, cell_code, checksum, precision_code, sections_of,
+    ALIGN, CRC, Header, KnownAnswer, LayerScales, MAGIC, MAX_SECTIONS, PREAMBLE, Provenance,
+    SectionEntry, SectionKind, VERSION, at, cell_code, checksum, layout_code, precision_code,
+    sections_of,
 };
+use crate::matrix::{MatrixInt8, PAIRS_SHIFT};
 
 /// The numbers of one recurrent layer to be written; shapes as in [`LayerF32`](crate::LayerF32) and
 /// [`LayerInt8`](crate::LayerInt8).
@@ -63,6 +65,8 @@ pub enum HeadSpec<'a> {
 pub struct ImageSpec<'a> {
     /// The shape.
     pub dims: Dims,
+    /// How the image arranges its weight matrices. They are given row-major, whatever it is.
+    pub layout: Layout,
     /// `[vocab]` distinct characters, ascending.
     pub vocab: &'a [char],
     /// One per layer.
@@ -75,33 +79,61 @@ pub struct ImageSpec<'a> {
     pub known_answer: KnownAnswer<'a>,
 }
 
-impl<'a> ImageSpec<'a> {
-    /// The bytes of a section.
-    fn bytes_of(&self, name: SectionName) -> Result<&'a [u8], WriteError> {
-        let precision = Err(WriteError::Precision { layer: name.layer });
+impl Source for ImageSpec<'_> {
+    fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
         let layer = self.layers.get(name.layer);
-        Ok(match (name.kind, layer, self.head) {
-            // A `char` has the size and the value of its code point, but is no plain data: see `write_image`.
-            (SectionKind::Vocabulary, ..) => &[],
+        let bytes: &[u8] = match (name.kind, layer, self.head) {
+            (SectionKind::Vocabulary, ..) => cast_slice(self.vocab),
             (SectionKind::KnownAnswer, ..) => cast_slice(self.known_answer.tokens),
             (SectionKind::Input, Some(LayerSpec::F32 { input, .. }), _) => cast_slice(input),
             (SectionKind::Input, Some(LayerSpec::Int8 { input, .. }), _) => cast_slice(input),
             (SectionKind::Weights, Some(LayerSpec::F32 { weights, .. }), _) => cast_slice(weights),
-            (SectionKind::Weights, Some(LayerSpec::Int8 { weights, .. }), _) => cast_slice(weights),
+            (SectionKind::Weights, Some(LayerSpec::Int8 { weights, .. }), _) => {
+                let (rows, columns) = (self.dims.rows(), self.dims.columns(name.layer));
+                return emit_rows(name, weights, rows, columns, self.layout, sink);
+            }
             (SectionKind::Multipliers, Some(LayerSpec::Int8 { multipliers, .. }), _) => {
                 cast_slice(multipliers)
             }
             (SectionKind::HeadWeights, _, HeadSpec::F32 { weights, .. }) => cast_slice(weights),
-            (SectionKind::HeadWeights, _, HeadSpec::Int8 { weights, .. }) => cast_slice(weights),
+            (SectionKind::HeadWeights, _, HeadSpec::Int8 { weights, .. }) => {
+                let (rows, columns) = (self.dims.vocab, self.dims.stride());
+                return emit_rows(name, weights, rows, columns, self.layout, sink);
+            }
             (SectionKind::HeadMultipliers, _, HeadSpec::Int8 { multipliers, .. }) => {
                 cast_slice(multipliers)
             }
             (SectionKind::HeadBias, _, HeadSpec::F32 { bias, .. }) => cast_slice(bias),
             (SectionKind::HeadBias, _, HeadSpec::Int8 { bias, .. }) => cast_slice(bias),
-            _ => return precision,
-        })
+            _ => return Err(WriteError::Precision { layer: name.layer }),
+        };
+        sink(bytes);
+        Ok(())
     }
+}
 
+/// Hands a row-major int8 matrix to `sink` in `layout`.
+fn emit_rows(
+    section: SectionName,
+    weights: &[i8],
+    rows: usize,
+    columns: usize,
+    layout: Layout,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<(), WriteError> {
+    let (expected, found) = (rows * columns, weights.len());
+    if expected != found {
+        return Err(WriteError::Length {
+            section,
+            expected,
+            found,
+        });
+    }
+    MatrixInt8::rows(columns, weights).emit(rows, layout, sink);
+    Ok(())
+}
+
+impl<'a> ImageSpec<'a> {
     /// Checks that layers and head have the precision of the dims.
     fn check_precision(&self) -> Result<(), WriteError> {
         let quantized = matches!(self.dims.precision, Precision::Int8);
@@ -124,34 +156,24 @@ impl<'a> ImageSpec<'a> {
     /// The header; the checksums of the table are still zero.
     fn header(&self) -> Result<Header<'a>, WriteError> {
         self.check_precision()?;
+        self.layout.check(&self.dims).map_err(WriteError::Layout)?;
         let mut scales = [LayerScales::default(); Dims::MAX_LAYERS];
         for (scale, layer) in scales.iter_mut().zip(self.layers) {
             if let LayerSpec::Int8 {
                 shift, cell_bits, ..
             } = *layer
             {
+                check_shift(self.layout, shift)?;
                 *scale = LayerScales { shift, cell_bits };
             }
         }
-        let mut sections = heapless::Vec::new();
-        let mut offset = 0_usize;
-        for (name, bytes) in sections_of(&self.dims, self.known_answer.tokens.len()) {
-            let entry = SectionEntry {
-                kind: name.kind.code(),
-                layer: name.layer as u8,
-                offset: u32::try_from(offset).map_err(|_| WriteError::TooLarge)?,
-                bytes: u32::try_from(bytes).map_err(|_| WriteError::TooLarge)?,
-                crc32: 0,
-            };
-            sections.push(entry).map_err(|_| WriteError::Header)?;
-            offset = offset
-                .checked_add(bytes.next_multiple_of(ALIGN))
-                .ok_or(WriteError::TooLarge)?;
+        if let HeadSpec::Int8 { shift, .. } = self.head {
+            check_shift(self.layout, shift)?;
         }
         Ok(Header {
             cell: cell_code(self.dims.cell),
             precision: precision_code(self.dims.precision),
-            layout: 0,
+            layout: layout_code(self.layout),
             layers: self.dims.layers as u8,
             hidden: self.dims.hidden as u16,
             vocab: self.dims.vocab as u16,
@@ -162,9 +184,45 @@ impl<'a> ImageSpec<'a> {
             scales,
             known_answer_hash: self.known_answer.hash,
             provenance: self.provenance,
-            sections,
+            sections: table(&self.dims, self.layout, self.known_answer.tokens.len())?,
         })
     }
+}
+
+/// Checks that a layout's kernel can do this requantization.
+pub(crate) fn check_shift(layout: Layout, shift: u8) -> Result<(), WriteError> {
+    match layout {
+        Layout::Pairs if shift != PAIRS_SHIFT => Err(WriteError::Layout(LayoutError::Shift {
+            layout,
+            found: shift,
+            expected: PAIRS_SHIFT,
+        })),
+        Layout::Rows | Layout::Pairs => Ok(()),
+    }
+}
+
+/// The section table; its checksums are still zero.
+pub(crate) fn table(
+    dims: &Dims,
+    layout: Layout,
+    known_answer: usize,
+) -> Result<heapless::Vec<SectionEntry, MAX_SECTIONS>, WriteError> {
+    let mut sections = heapless::Vec::new();
+    let mut offset = 0_usize;
+    for (name, bytes) in sections_of(dims, layout, known_answer) {
+        let entry = SectionEntry {
+            kind: name.kind.code(),
+            layer: name.layer as u8,
+            offset: u32::try_from(offset).map_err(|_| WriteError::TooLarge)?,
+            bytes: u32::try_from(bytes).map_err(|_| WriteError::TooLarge)?,
+            crc32: 0,
+        };
+        sections.push(entry).map_err(|_| WriteError::Header)?;
+        offset = offset
+            .checked_add(bytes.next_multiple_of(ALIGN))
+            .ok_or(WriteError::TooLarge)?;
+    }
+    Ok(sections)
 }
 
 /// Bytes of the data area.
@@ -177,16 +235,20 @@ fn data_len(header: &Header<'_>) -> usize {
 /// The largest encoding a varint u32 has; the room kept for each checksum, which is not known before the data is.
 const MAX_VARINT: usize = 5;
 
+/// An upper bound of the bytes of an image with this header.
+pub(crate) fn len_with(header: &Header<'_>) -> Result<usize, WriteError> {
+    let size = postcard::ser_flavors::Size::default();
+    let encoded = postcard::serialize_with_flavor(header, size).map_err(|_| WriteError::Header)?;
+    let header_len = encoded + header.sections.len() * MAX_VARINT;
+    Ok((PREAMBLE + header_len).next_multiple_of(ALIGN) + data_len(header))
+}
+
 /// An upper bound of the bytes [`write_image`] needs. The image it returns may be a few bytes shorter.
 ///
 /// # Errors
 /// When the specification's parts do not fit together.
 pub fn image_len(spec: &ImageSpec<'_>) -> Result<usize, WriteError> {
-    let header = spec.header()?;
-    let size = postcard::ser_flavors::Size::default();
-    let encoded = postcard::serialize_with_flavor(&header, size).map_err(|_| WriteError::Header)?;
-    let header_len = encoded + header.sections.len() * MAX_VARINT;
-    Ok((PREAMBLE + header_len).next_multiple_of(ALIGN) + data_len(&header))
+    len_with(&spec.header()?)
 }
 
 /// Writes the image into `out` and returns its length in bytes.
@@ -197,34 +259,44 @@ pub fn image_len(spec: &ImageSpec<'_>) -> Result<usize, WriteError> {
 /// # Errors
 /// When the specification's parts do not fit together, or `out` is too small.
 pub fn write_image(spec: &ImageSpec<'_>, out: &mut [u8]) -> Result<usize, WriteError> {
-    let mut header = spec.header()?;
+    let names = sections_of(&spec.dims, spec.layout, spec.known_answer.tokens.len());
+    write_with(spec.header()?, names, spec, out)
+}
 
-    // The checksums come from the source slices, so the header can be encoded before the data is copied.
-    for (entry, (name, expected)) in header
-        .sections
-        .iter_mut()
-        .zip(sections_of(&spec.dims, spec.known_answer.tokens.len()))
-    {
-        let (found, crc32) = match name.kind {
-            SectionKind::Vocabulary => vocabulary(spec.vocab, None),
-            _ => {
-                let bytes = spec.bytes_of(name)?;
-                (bytes.len(), checksum(bytes))
-            }
-        };
+/// Where the bytes of an image's sections come from.
+pub(crate) trait Source {
+    /// Hands the bytes of a section to `sink`, in pieces of any size. Called more than once for every section.
+    fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError>;
+}
+
+/// Writes an image: its sections are those of `header`'s table, and `names` names them.
+pub(crate) fn write_with(
+    mut header: Header<'_>,
+    names: impl Iterator<Item = (SectionName, usize)> + Clone,
+    source: &impl Source,
+    out: &mut [u8],
+) -> Result<usize, WriteError> {
+    // The checksums come from the source, so the header can be encoded before the data is copied.
+    for (entry, (section, expected)) in header.sections.iter_mut().zip(names.clone()) {
+        let mut digest = CRC.digest();
+        let mut found = 0;
+        source.emit(section, &mut |bytes| {
+            digest.update(bytes);
+            found += bytes.len();
+        })?;
         if found != expected {
             return Err(WriteError::Length {
-                section: name,
+                section,
                 expected,
                 found,
             });
         }
-        entry.crc32 = crc32;
+        entry.crc32 = digest.finalize();
     }
 
     let have = out.len();
     let too_small = |_| WriteError::BufferTooSmall {
-        need: image_len(spec).unwrap_or(usize::MAX),
+        need: len_with(&header).unwrap_or(usize::MAX),
         have,
     };
     let room = out.get_mut(PREAMBLE..).ok_or(()).map_err(too_small)?;
@@ -239,22 +311,25 @@ pub fn write_image(spec: &ImageSpec<'_>, out: &mut [u8]) -> Result<usize, WriteE
     if let Some(padding) = image.get_mut(PREAMBLE + header_len..) {
         padding.fill(0);
     }
-    for (entry, (name, _)) in header
-        .sections
-        .iter()
-        .zip(sections_of(&spec.dims, spec.known_answer.tokens.len()))
-    {
-        let start = data + entry.offset as usize;
-        if let Some(to) = image.get_mut(start..start + entry.bytes as usize) {
-            match name.kind {
-                SectionKind::Vocabulary => {
-                    vocabulary(spec.vocab, Some(to));
-                }
-                _ => copy(spec.bytes_of(name)?, to),
-            }
-        }
+    for (entry, (section, _)) in header.sections.iter().zip(names) {
+        let mut room = image
+            .get_mut(data + entry.offset as usize..)
+            .unwrap_or_default();
+        source.emit(section, &mut |bytes| {
+            let (to, rest) = core::mem::take(&mut room)
+                .split_at_mut_checked(bytes.len())
+                .unwrap_or_default();
+            copy(bytes, to);
+            room = rest;
+        })?;
     }
+    write_preamble(image, header_len, header_crc)?;
+    Ok(total)
+}
 
+/// The fields before the header.
+fn write_preamble(image: &mut [u8], header_len: usize, header_crc: u32) -> Result<(), WriteError> {
+    let total = u32::try_from(image.len()).map_err(|_| WriteError::TooLarge)?;
     let preamble = image.get_mut(..PREAMBLE).unwrap_or_default();
     preamble.fill(0);
     let mut put = |at: usize, bytes: &[u8]| {
@@ -265,25 +340,9 @@ pub fn write_image(spec: &ImageSpec<'_>, out: &mut [u8]) -> Result<usize, WriteE
     put(0, &MAGIC);
     put(at::VERSION, &VERSION.to_le_bytes());
     put(at::HEADER_LEN, &(header_len as u32).to_le_bytes());
-    let total_u32 = u32::try_from(total).map_err(|_| WriteError::TooLarge)?;
-    put(at::IMAGE_LEN, &total_u32.to_le_bytes());
+    put(at::IMAGE_LEN, &total.to_le_bytes());
     put(at::HEADER_CRC, &header_crc.to_le_bytes());
-    Ok(total)
-}
-
-/// The vocabulary section: its length and checksum, and its bytes into `out` if that is given.
-fn vocabulary(chars: &[char], out: Option<&mut [u8]>) -> (usize, u32) {
-    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-    let mut digest = CRC.digest();
-    for &c in chars {
-        digest.update(&u32::from(c).to_le_bytes());
-    }
-    if let Some(out) = out {
-        for (to, &c) in out.chunks_exact_mut(4).zip(chars) {
-            copy(&u32::from(c).to_le_bytes(), to);
-        }
-    }
-    (4 * chars.len(), digest.finalize())
+    Ok(())
 }
 
 /// `copy_from_slice` for lengths that are known to be equal: it has no panic path.

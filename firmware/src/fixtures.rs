@@ -2,7 +2,7 @@
 
 use gatelet::format::{self, HeadSpec, ImageSpec, LayerSpec};
 use gatelet::{
-    AlignedBytes, Cell, Dims, KnownAnswer, Model, Native, Precision, Provenance, TokenId,
+    AlignedBytes, Cell, Dims, KnownAnswer, Layout, Model, Native, Precision, Provenance, TokenId,
 };
 
 /// Characters of the small models: ends of words, a control character, multi-byte and double-width ones.
@@ -87,6 +87,7 @@ fn write(known_answer: KnownAnswer<'_>) -> AlignedBytes<4096> {
         .collect();
     let spec = ImageSpec {
         dims: DIMS,
+        layout: Layout::Rows,
         vocab: &VOCAB,
         layers: &layers,
         head: HeadSpec::Int8 {

@@ -86,9 +86,9 @@ pub fn saturation(model: Model<'_>, tokens: &[u16]) -> Result<Saturation> {
                 0
             };
             let addends = &layer.input[row_of_token..row_of_token + rows];
-            let weights = layer.weights.chunks_exact(layer.columns);
-            for ((row, &m), &addend) in weights.zip(layer.multipliers).zip(addends) {
-                let acc: i32 = row.iter().zip(&x).map(|(&w, x)| i32::from(w) * x).sum();
+            for (row, (&m, &addend)) in layer.multipliers.iter().zip(addends).enumerate() {
+                let row = layer.weights.row(row);
+                let acc: i32 = row.zip(&x).map(|(w, x)| i32::from(w) * x).sum();
                 let z = i64::from(addend) + ((i64::from(acc) * i64::from(m)) >> layer.shift);
                 counts.z += usize::from(i16::try_from(z).is_err());
             }

@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use gatelet::format::{HeadSpec, ImageSpec, LayerSpec};
-use gatelet::{Dims, KnownAnswer, Precision, Provenance, Scalar};
+use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, Scalar};
 use serde::Serialize;
 
 use crate::calibrate::{self, Drift, Saturation};
@@ -84,6 +84,7 @@ impl Label<'_> {
     fn image(&self, layers: &[LayerSpec<'_>], head: HeadSpec<'_>) -> Result<Image> {
         let spec = ImageSpec {
             dims: self.dims,
+            layout: Layout::Rows,
             vocab: self.vocab,
             layers,
             head,

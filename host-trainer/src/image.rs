@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use gatelet::{Dims, Model, format};
+use gatelet::{Dims, Isa, Layout, Model, format};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -42,6 +42,34 @@ impl Image {
         Ok(Self { words, len })
     }
 
+    /// The same model in another layout.
+    ///
+    /// # Errors
+    /// When it cannot have that layout; the text says why.
+    pub fn repacked(&self, layout: Layout) -> Result<Self> {
+        let export = |error: &dyn std::fmt::Display| Error::Export(error.to_string());
+        let model = self.model().map_err(|error| export(&error))?;
+        let most = format::repacked_len(&model, layout).map_err(|error| export(&error))?;
+        let mut words = vec![0_u128; most.div_ceil(16)];
+        let len = format::repack(&model, layout, bytemuck::cast_slice_mut(&mut words))
+            .map_err(|error| export(&error))?;
+        Ok(Self { words, len })
+    }
+
+    /// The same model in the layout that `isa` runs fastest.
+    ///
+    /// # Errors
+    /// As [`Image::repacked`]; does not happen for an image that was checked.
+    pub fn for_isa(&self, isa: Isa) -> Result<Self> {
+        let model = self
+            .model()
+            .map_err(|error| Error::Export(error.to_string()))?;
+        match isa.layout(&model.dims()) {
+            layout if layout == model.layout() => Ok(self.clone()),
+            layout => self.repacked(layout),
+        }
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &bytemuck::cast_slice::<u128, u8>(&self.words)[..self.len]
@@ -61,16 +89,26 @@ impl Image {
 pub struct AnyModel {
     /// The image: the file's, or an f32 one made of the checkpoint.
     pub image: Image,
+    /// The same in the layout of the kernel that is going to run it.
+    running: Image,
     /// The checkpoint, if it was one.
     pub checkpoint: Option<Checkpoint>,
 }
 
 impl AnyModel {
-    /// Reads a checkpoint or an image; which one is decided by what is in it.
+    /// Reads a checkpoint or an image, to be run with this machine's fastest kernel.
+    ///
+    /// # Errors
+    /// As [`AnyModel::read_for`].
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::read_for(path, Isa::detect())
+    }
+
+    /// Reads a checkpoint or an image; which one is decided by what is in it. `isa` is going to run it.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::NotAModel`], [`Error::Image`] or [`Error::Checkpoint`].
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read_for(path: &Path, isa: Isa) -> Result<Self> {
         let bytes = fs::read(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
@@ -82,6 +120,7 @@ impl AnyModel {
                 what,
             })?;
             return Ok(Self {
+                running: image.for_isa(isa)?,
                 image,
                 checkpoint: None,
             });
@@ -89,17 +128,28 @@ impl AnyModel {
         let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
         let image = export::f32_image(&checkpoint, path)?;
         Ok(Self {
+            running: image.for_isa(isa)?,
             image,
             checkpoint: Some(checkpoint),
         })
     }
 
-    /// The model.
+    /// The model as it was given: what `inspect` describes.
     ///
     /// # Panics
     /// Never: the image was checked when it was read.
-    pub fn model(&self) -> Model<'_> {
+    pub fn given(&self) -> Model<'_> {
         self.image
+            .model()
+            .expect("the image was checked when it was read")
+    }
+
+    /// The model to be run here.
+    ///
+    /// # Panics
+    /// Never: the image was checked when it was read, and repacking changes places only.
+    pub fn model(&self) -> Model<'_> {
+        self.running
             .model()
             .expect("the image was checked when it was read")
     }

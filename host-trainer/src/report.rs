@@ -1,6 +1,6 @@
 //! What a model is made of and what it needs on a device, as a table and as JSON.
 
-use gatelet::{Head, Layer, Model, Native};
+use gatelet::{Head, Layer, Layout, Model, Native};
 use serde::Serialize;
 
 use crate::corpus::hex;
@@ -30,6 +30,10 @@ pub struct Description {
     pub cell: String,
     /// `f32` or `int8`.
     pub precision: String,
+    /// How the weight matrices are arranged.
+    pub layout: String,
+    /// The processors whose kernel reads this layout; others run it slower.
+    pub layout_for: &'static str,
     /// Recurrent layers.
     pub layers: usize,
     /// Hidden units.
@@ -110,7 +114,7 @@ pub fn describe(model: &Model<'_>) -> Description {
             Layer::F32(l) => (size_of_val(l.input), size_of_val(l.weights), None, None),
             Layer::Int8(l) => {
                 let bits = (dims.cell == gatelet::Cell::Lstm).then_some(l.cell_bits);
-                let bytes = size_of_val(l.weights) + size_of_val(l.multipliers);
+                let bytes = l.weights.bytes() + size_of_val(l.multipliers);
                 (
                     size_of_val(l.input),
                     bytes,
@@ -143,7 +147,7 @@ pub fn describe(model: &Model<'_>) -> Description {
     let (bytes, scales) = match model.head() {
         Head::F32(h) => (size_of_val(h.weights) + size_of_val(h.bias), None),
         Head::Int8(h) => {
-            let bytes = size_of_val(h.weights) + size_of_val(h.bias) + size_of_val(h.multipliers);
+            let bytes = h.weights.bytes() + size_of_val(h.bias) + size_of_val(h.multipliers);
             (bytes, Some(scales(h.multipliers, 65_536.0, h.shift)))
         }
     };
@@ -166,6 +170,13 @@ pub fn describe(model: &Model<'_>) -> Description {
     Description {
         cell: dims.cell.to_string(),
         precision: dims.precision.to_string(),
+        layout: model.layout().to_string(),
+        layout_for: match model.layout() {
+            Layout::Pairs => "Cortex-M4, M7 and M33; others run it slower",
+            _ => {
+                "every processor; a Cortex-M4, M7 or M33 runs an image made with --target cortex-m4 faster"
+            }
+        },
         layers: dims.layers,
         hidden: dims.hidden,
         vocab: dims.vocab,
@@ -213,6 +224,7 @@ impl std::fmt::Display for Description {
             self.hidden,
             self.vocab
         )?;
+        writeln!(f, "layout {}, for {}", self.layout, self.layout_for)?;
         writeln!(f)?;
         writeln!(
             f,

@@ -414,10 +414,71 @@ fn what_is_no_model_is_said_to_be_none() {
         place.bad(&with("broken.gatelet"), 1, &["broken.gatelet", "checksum"]);
         place.bad(&with("nowhere"), 1, &["cannot read nowhere"]);
     }
+    let requantize = [
+        "export",
+        "m.gatelet",
+        "--out",
+        "new.gatelet",
+        "--bits",
+        "f32",
+    ];
     place.bad(
-        &["export", "m.gatelet", "--out", "new.gatelet"],
+        &requantize,
         1,
         &["m.gatelet is a .gatelet image", "needs a checkpoint"],
+    );
+}
+
+#[test]
+fn a_target_changes_places_and_nothing_else() {
+    let place = Place::new();
+    place.train("run");
+    place.good(&["export", "run/best.safetensors", "--out", "plain.gatelet"]);
+    let m4 = ["--target", "cortex-m4", "--json"];
+    let from_checkpoint = ["export", "run/best.safetensors", "--out", "a.gatelet"];
+    let from_image = ["export", "plain.gatelet", "--out", "b.gatelet"];
+    for export in [from_checkpoint, from_image] {
+        assert_eq!(place.json(&[&export[..], &m4].concat())["layout"], "pairs");
+    }
+    let bytes = |name| fs::read(place.path(name)).unwrap();
+    assert_eq!(bytes("a.gatelet"), bytes("b.gatelet"));
+    let back = ["export", "a.gatelet", "--out", "back.gatelet"];
+    assert_eq!(
+        place.json(&[&back[..], &["--json"]].concat())["layout"],
+        "rows"
+    );
+    assert_eq!(bytes("back.gatelet"), bytes("plain.gatelet"));
+
+    let inspected = place.json(&["inspect", "a.gatelet", "--json"]);
+    assert_eq!(inspected["layout"], "pairs");
+    assert_eq!(inspected["known_answer_passes"], true);
+    let hash = |model, isa| {
+        place.json(&["trace", model, "text.txt", "--isa", isa, "--json"])["state_hash"].clone()
+    };
+    assert_eq!(hash("a.gatelet", "scalar"), hash("plain.gatelet", "scalar"));
+    assert_eq!(
+        hash("a.gatelet", "portable"),
+        hash("plain.gatelet", "scalar")
+    );
+
+    // What has no packed form stays as it is, and says why.
+    let wide = [
+        "random",
+        "--hidden",
+        "520",
+        "--vocab",
+        "4",
+        "--out",
+        "wide.gatelet",
+    ];
+    let said = place.good(&[&wide[..], &["--target", "cortex-m4"]].concat());
+    assert!(
+        said.contains("at most 512 columns") && said.contains("stays in rows"),
+        "{said}"
+    );
+    assert_eq!(
+        place.json(&["inspect", "wide.gatelet", "--json"])["layout"],
+        "rows"
     );
 }
 

@@ -9,14 +9,16 @@
 //!
 //! R rows share each load of x, and give R independent chains of additions.
 
-use super::scalar::{lstm_f32, lstm_int8, preactivation, requantize, rnn_int8};
+use super::scalar::{Scalar, lstm_f32, lstm_int8, preactivation, requantize, rnn_int8};
 use super::{Kernel, sealed};
 use crate::activation::tanh_f32;
 use crate::dims::Cell;
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
+use crate::matrix::MatrixInt8;
 use crate::simd::{Vector, Wide};
 
-/// The tiled kernel on `wide` vectors: the portable path, for every target.
+/// The tiled kernel on `wide` vectors: the portable path, for every target. It reads rows; an int8 image in another
+/// layout goes to the scalar kernel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Portable;
 
@@ -44,7 +46,12 @@ impl Kernel for Portable {
         c: &mut [i16],
         next: &mut [i8],
     ) {
-        layer_int8(Wide, layer, addend, x, c, next);
+        match layer.weights {
+            MatrixInt8::Rows { weights, .. } => {
+                layer_int8(Wide, layer, weights, addend, x, c, next);
+            }
+            _ => Scalar.layer_int8(layer, addend, x, c, next),
+        }
     }
 
     fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
@@ -52,7 +59,10 @@ impl Kernel for Portable {
     }
 
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        head_int8(Wide, head, x, logits);
+        match head.weights {
+            MatrixInt8::Rows { weights, .. } => head_int8(Wide, head, weights, x, logits),
+            _ => Scalar.head_int8(head, x, logits),
+        }
     }
 }
 
@@ -136,6 +146,7 @@ fn add(a: &[f32; 4], b: [f32; 4]) -> [f32; 4] {
 fn layer_int8<V: Vector>(
     v: V,
     layer: &LayerInt8<'_>,
+    weights: &[i8],
     addend: &[i16],
     x: &[i8],
     c: &mut [i16],
@@ -145,7 +156,7 @@ fn layer_int8<V: Vector>(
     match layer.cell {
         Cell::Rnn => {
             let scales = addend.iter().zip(layer.multipliers);
-            let blocks = layer.weights.chunks_exact(columns).zip(scales);
+            let blocks = weights.chunks_exact(columns).zip(scales);
             for (h, (row, (&a, &m))) in next.iter_mut().zip(blocks) {
                 let [acc] = dots_int8(v, row, x);
                 *h = rnn_int8(preactivation(a, acc, m, shift));
@@ -154,7 +165,7 @@ fn layer_int8<V: Vector>(
         Cell::Lstm => {
             let (addends, _) = addend.as_chunks::<4>();
             let (multipliers, _) = layer.multipliers.as_chunks::<4>();
-            let blocks = layer.weights.chunks_exact((4 * columns).max(1));
+            let blocks = weights.chunks_exact((4 * columns).max(1));
             let blocks = blocks.zip(addends.iter().zip(multipliers));
             for ((h, c), (block, (a, m))) in next.iter_mut().zip(c).zip(blocks) {
                 let acc: [i32; 4] = dots_int8(v, block, x);
@@ -196,9 +207,9 @@ fn layer_f32<V: Vector>(
     }
 }
 
-fn head_int8<V: Vector>(v: V, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+fn head_int8<V: Vector>(v: V, head: &HeadInt8<'_>, weights: &[i8], x: &[i8], logits: &mut [i32]) {
     let columns = head.columns.max(1);
-    let blocks = head.weights.chunks((4 * columns).max(1));
+    let blocks = weights.chunks((4 * columns).max(1));
     let scales = head.bias.chunks(4).zip(head.multipliers.chunks(4));
     for ((logits, block), (bias, m)) in logits.chunks_mut(4).zip(blocks).zip(scales) {
         let acc: [i32; 4] = dots_int8(v, block, x);

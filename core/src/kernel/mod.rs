@@ -13,6 +13,7 @@ pub use generic::Portable;
 pub use scalar::Scalar;
 pub use select::{Isa, Native, WithKernel};
 
+use crate::dims::{Dims, Layout};
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
@@ -28,6 +29,12 @@ pub(crate) mod sealed {
 pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     /// The name in reports and for [`Isa::from_name`].
     const NAME: &'static str;
+
+    /// The layout in which a model of this shape runs fastest. Every kernel runs every layout.
+    fn layout(self, dims: &Dims) -> Layout {
+        let _ = dims;
+        Layout::Rows
+    }
 
     /// One step of a layer in f32. `addend: [rows]`, `x: [columns]`, `c: [hidden]` (empty for the RNN),
     /// `next: [hidden]`.

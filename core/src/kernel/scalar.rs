@@ -29,6 +29,7 @@ use crate::dims::Cell;
 use crate::layer::{
     H_BITS, HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS,
 };
+use crate::matrix::RowInt8;
 
 /// The specification as a kernel. Runs everywhere; f32 results are the same bits on every machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,10 +76,13 @@ impl Kernel for Scalar {
         c: &mut [i16],
         next: &mut [i8],
     ) {
-        let mut rows = layer.weights.chunks_exact(layer.columns.max(1));
+        let mut rows = 0..;
         let mut scales = addend.iter().zip(layer.multipliers);
         let mut z = || match (rows.next(), scales.next()) {
-            (Some(row), Some((&a, &m))) => preactivation(a, dot_int8(row, x), m, layer.shift),
+            (Some(row), Some((&a, &m))) => {
+                let acc = dot_int8(layer.weights.row(row), x);
+                preactivation(a, acc, m, layer.shift)
+            }
             _ => 0,
         };
         match layer.cell {
@@ -103,10 +107,9 @@ impl Kernel for Scalar {
     }
 
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        let rows = head.weights.chunks_exact(head.columns.max(1));
         let scales = head.bias.iter().zip(head.multipliers);
-        for ((logit, row), (&bias, &m)) in logits.iter_mut().zip(rows).zip(scales) {
-            *logit = bias + requantize(dot_int8(row, x), m, head.shift);
+        for (row, (logit, (&bias, &m))) in logits.iter_mut().zip(scales).enumerate() {
+            *logit = bias + requantize(dot_int8(head.weights.row(row), x), m, head.shift);
         }
     }
 }
@@ -120,10 +123,10 @@ fn dot_f32(row: &[f32], x: &[f32]) -> f32 {
     sum
 }
 
-/// `sum_k row[k] x[k]`, exact.
-fn dot_int8(row: &[i8], x: &[i8]) -> i32 {
+/// `sum_k row[k] x[k]`, exact. A row reads the same in every layout.
+fn dot_int8(row: RowInt8<'_>, x: &[i8]) -> i32 {
     let mut sum = 0;
-    for (&w, &x) in row.iter().zip(x) {
+    for (w, &x) in row.zip(x) {
         sum += i32::from(w) * i32::from(x);
     }
     sum

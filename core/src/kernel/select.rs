@@ -1,6 +1,7 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
 use super::{Kernel, Portable, Scalar};
+use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(target_arch = "arm")]
@@ -48,6 +49,14 @@ impl Isa {
         match self {
             Isa::Scalar(_) => Scalar::NAME,
             Isa::Portable(_) => Portable::NAME,
+        }
+    }
+
+    /// The layout in which a model of this shape runs fastest.
+    pub fn layout(self, dims: &Dims) -> Layout {
+        match self {
+            Isa::Scalar(kernel) => kernel.layout(dims),
+            Isa::Portable(kernel) => kernel.layout(dims),
         }
     }
 

@@ -184,6 +184,7 @@ mod image {
         for head in heads {
             let spec = ImageSpec {
                 dims,
+                layout: black_box(gatelet::Layout::Pairs),
                 vocab: black_box(&['a', 'b', 'c']),
                 layers: black_box(&layers),
                 head,
@@ -192,6 +193,11 @@ mod image {
             };
             black_box(format::image_len(&spec).is_ok());
             black_box(format::write_image(&spec, out).is_ok());
+        }
+        if let Ok(model) = Model::from_bytes(black_box(&[])) {
+            let layout = black_box(gatelet::Layout::Pairs);
+            black_box(format::repacked_len(&model, layout).is_ok());
+            black_box(format::repack(&model, layout, out).is_ok());
         }
     }
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use gatelet::Precision;
 
 use super::say;
+use super::target::Target;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{Text, hex};
 use crate::error::{Error, Result};
 use crate::export::{Report, export};
 use crate::files;
-use crate::image::AnyModel;
+use crate::image::{AnyModel, Image};
 
 /// Number format of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -40,14 +41,17 @@ impl From<Bits> for Precision {
     after_help = "Example:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet"
 )]
 pub(super) struct Args {
-    /// Checkpoint of a run
+    /// Checkpoint of a run; or an image, to arrange it for another --target
     checkpoint: PathBuf,
     /// Image to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Number format
-    #[arg(long, default_value = "8")]
-    bits: Bits,
+    /// Number format [default: 8]
+    #[arg(long)]
+    bits: Option<Bits>,
+    /// Processor whose kernel the weights are arranged for
+    #[arg(long, default_value = "any")]
+    target: Target,
     /// Text for calibration and measurement [default: the one of the training run]
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
@@ -84,24 +88,58 @@ fn text_of(args: &Args, checkpoint: &Checkpoint) -> Result<Text> {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = AnyModel::read(&args.checkpoint)?;
-    let Some(checkpoint) = any.checkpoint else {
-        return Err(Error::NeedsCheckpoint {
-            path: args.checkpoint.clone(),
-            needs: "export",
-        });
-    };
     files::check_writable(&args.out, args.force)?;
+    let Some(checkpoint) = any.checkpoint else {
+        return rearrange(args, any.image);
+    };
     let text = text_of(args, &checkpoint)?;
     let tokens = checkpoint.vocab.encode(&text.content, &text.name)?;
-    let (image, report) = export(&checkpoint, &args.checkpoint, &tokens, args.bits.into())?;
+    let precision = args.bits.unwrap_or(Bits::Eight).into();
+    let (image, mut report) = export(&checkpoint, &args.checkpoint, &tokens, precision)?;
+    let (image, note) = args.target.apply(image)?;
+    report.bytes = image.bytes().len();
     files::write(&args.out, image.bytes())?;
     show(args, &report)?;
+    let layout = show_layout(&image, note)?;
     if args.json {
         let mut object = serde_json::to_value(&report).unwrap_or_default();
         object["out"] = args.out.display().to_string().into();
+        object["layout"] = layout.into();
         say(object)?;
     }
     Ok(())
+}
+
+/// An image for another target: the same numbers in other places.
+fn rearrange(args: &Args, image: Image) -> Result<()> {
+    let precision = image.model().map(|model| model.dims().precision);
+    if precision.is_ok_and(|have| args.bits.is_some_and(|bits| Precision::from(bits) != have)) {
+        return Err(Error::NeedsCheckpoint {
+            path: args.checkpoint.clone(),
+            needs: "export --bits",
+        });
+    }
+    let (image, note) = args.target.apply(image)?;
+    files::write(&args.out, image.bytes())?;
+    let (out, bytes) = (args.out.display().to_string(), image.bytes().len());
+    say(format!("{out}: {bytes} bytes"))?;
+    let layout = show_layout(&image, note)?;
+    if args.json {
+        say(serde_json::json!({ "out": out, "bytes": bytes, "layout": layout }))?;
+    }
+    Ok(())
+}
+
+/// Says how the weights are arranged, and why not as asked.
+fn show_layout(image: &Image, note: Option<String>) -> Result<&'static str> {
+    let layout = image
+        .model()
+        .map_or("unknown", |model| model.layout().name());
+    say(format!("layout {layout}"))?;
+    if let Some(note) = note {
+        say(format!("note: {note}"))?;
+    }
+    Ok(layout)
 }
 
 fn show(args: &Args, report: &Report) -> Result<()> {

@@ -23,7 +23,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = AnyModel::read(&args.model)?;
-    let description = describe(&any.model());
+    let description = describe(&any.given());
     if args.json {
         let mut object = serde_json::to_value(&description).unwrap_or_default();
         object["file"] = args.model.display().to_string().into();

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::export::Bits;
 use super::say;
+use super::target::Target;
 use crate::config::Config;
 use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
@@ -38,6 +39,9 @@ pub(super) struct Args {
     /// Number format
     #[arg(long, default_value = "8")]
     bits: Bits,
+    /// Processor whose kernel the weights are arranged for
+    #[arg(long, default_value = "any")]
+    target: Target,
     /// Image to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -83,10 +87,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
         if args.bits == Bits::Eight { "8" } else { "f32" }
     );
     let image = random(shape, precision, args.seed, &command)?;
+    let (image, note) = args.target.apply(image)?;
     files::write(&args.out, image.bytes())?;
     let (out, bytes) = (args.out.display().to_string(), image.bytes().len());
     if args.json {
         return say(json!({ "out": out, "bytes": bytes, "precision": precision.to_string() }));
     }
-    say(format!("{out}: {bytes} bytes, {precision}, random weights"))
+    say(format!("{out}: {bytes} bytes, {precision}, random weights"))?;
+    note.map_or(Ok(()), |note| say(format!("note: {note}")))
 }

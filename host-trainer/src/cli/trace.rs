@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             }
         })?,
     };
-    let any = AnyModel::read(&args.model)?;
+    let any = AnyModel::read_for(&args.model, isa)?;
     let text = Text::read(&args.text)?;
     let content: String = text
         .content

@@ -1,58 +1,9 @@
-//! One error enum per operation. Variants carry the numbers; the sentence is made only when somebody prints it,
-//! so a program that never prints pays no flash for formatting.
+//! What may be wrong with an image.
 
 use core::fmt::{self, Display, Formatter};
 
-use crate::dims::Dims;
+use super::{DimsError, LayoutError};
 use crate::format::SectionKind;
-use crate::vocab::TokenId;
-
-/// A model shape outside the supported ranges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum DimsError {
-    /// Layer count outside 1..=[`Dims::MAX_LAYERS`].
-    Layers {
-        /// What was given.
-        found: usize,
-    },
-    /// Hidden size outside 1..=[`Dims::MAX_HIDDEN`].
-    Hidden {
-        /// What was given.
-        found: usize,
-    },
-    /// Vocabulary outside 2..=[`Dims::MAX_VOCAB`].
-    Vocab {
-        /// What was given.
-        found: usize,
-    },
-}
-
-impl Display for DimsError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            DimsError::Layers { found } => {
-                write!(
-                    f,
-                    "layers is {found}, but must be 1 to {}",
-                    Dims::MAX_LAYERS
-                )
-            }
-            DimsError::Hidden { found } => {
-                write!(
-                    f,
-                    "hidden is {found}, but must be 1 to {}",
-                    Dims::MAX_HIDDEN
-                )
-            }
-            DimsError::Vocab { found } => write!(
-                f,
-                "the vocabulary has {found} tokens, but must have 2 to {}",
-                Dims::MAX_VOCAB
-            ),
-        }
-    }
-}
 
 /// Names one section of an image in an error: what it holds, and of which layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +84,8 @@ pub enum LoadError {
     },
     /// The shape is outside the supported ranges.
     Dims(DimsError),
+    /// A model of this shape cannot have the layout the header names.
+    Layout(LayoutError),
     /// The section table has the wrong number of entries for this shape.
     SectionCount {
         /// Entries this shape needs.
@@ -232,6 +185,7 @@ impl Display for LoadError {
                 max,
             } => write!(f, "header field {name} is {found}, but must be {min} to {max}"),
             LoadError::Dims(error) => write!(f, "header: {error}"),
+            LoadError::Layout(error) => write!(f, "header: {error}"),
             LoadError::SectionCount { expected, found } => {
                 write!(f, "the image has {found} sections, but this shape has {expected}")
             }
@@ -273,176 +227,3 @@ impl Display for LoadError {
         }
     }
 }
-
-/// Why a [`Session`](crate::Session) could not be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum SessionError {
-    /// The caller's storage is too small for the model's state.
-    StorageTooSmall {
-        /// Words needed: [`Dims::state_words`].
-        need: usize,
-        /// Words given.
-        have: usize,
-    },
-}
-
-impl Display for SessionError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            SessionError::StorageTooSmall { need, have } => write!(
-                f,
-                "the state needs {need} words of 4 bytes, but the storage has {have}"
-            ),
-        }
-    }
-}
-
-/// Why a step was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum StepError {
-    /// The token is not in the vocabulary.
-    TokenOutOfRange {
-        /// The token.
-        id: TokenId,
-        /// Tokens in the vocabulary.
-        vocab: usize,
-    },
-}
-
-impl Display for StepError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            StepError::TokenOutOfRange { id, vocab } => {
-                write!(
-                    f,
-                    "token {} is outside the vocabulary of {vocab} tokens",
-                    id.0
-                )
-            }
-        }
-    }
-}
-
-/// Why a snapshot could not be taken or restored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum SnapshotError {
-    /// The buffer does not have exactly the words of a snapshot.
-    Length {
-        /// Words of a snapshot: [`Dims::snapshot_words`].
-        need: usize,
-        /// Words given.
-        have: usize,
-    },
-}
-
-impl Display for SnapshotError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            SnapshotError::Length { need, have } => {
-                write!(f, "a snapshot has {need} words, but the buffer has {have}")
-            }
-        }
-    }
-}
-
-/// Why a model failed its known-answer test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum SelfTestError {
-    /// The storage for the test is too small.
-    Session(SessionError),
-    /// A token of the test is outside the vocabulary.
-    Step(StepError),
-    /// The states are not the ones the exporter saw.
-    Mismatch {
-        /// The hash stored in the image.
-        expected: u64,
-        /// The hash computed here.
-        found: u64,
-    },
-}
-
-impl Display for SelfTestError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            SelfTestError::Session(error) => write!(f, "known-answer test: {error}"),
-            SelfTestError::Step(error) => write!(f, "known-answer test: {error}"),
-            SelfTestError::Mismatch { expected, found } => write!(
-                f,
-                "known-answer test: the states hash to {found:016x}, the exporter saw {expected:016x}; \
-                 the weights or the kernel are not the exporter's"
-            ),
-        }
-    }
-}
-
-/// Why an image could not be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum WriteError {
-    /// The output buffer is smaller than [`image_len`](crate::format::image_len).
-    BufferTooSmall {
-        /// Bytes needed.
-        need: usize,
-        /// Bytes given.
-        have: usize,
-    },
-    /// A slice of the specification does not have the length its shape asks for.
-    Length {
-        /// The section.
-        section: SectionName,
-        /// Bytes it must have.
-        expected: usize,
-        /// Bytes given.
-        found: usize,
-    },
-    /// A layer or the head is given in another precision than the dims say, or the number of layers differs.
-    Precision {
-        /// The layer (the number of layers for the head).
-        layer: usize,
-    },
-    /// The header could not be encoded.
-    Header,
-    /// The image would pass the 4 GiB its offsets can express.
-    TooLarge,
-}
-
-impl Display for WriteError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            WriteError::BufferTooSmall { need, have } => {
-                write!(f, "the image needs {need} bytes, but the buffer has {have}")
-            }
-            WriteError::Length {
-                section,
-                expected,
-                found,
-            } => write!(
-                f,
-                "section {section} was given {found} bytes, expected {expected}"
-            ),
-            WriteError::Precision { layer } => {
-                write!(f, "layer {layer} is not of the precision the dims say")
-            }
-            WriteError::Header => f.write_str("the header cannot be encoded"),
-            WriteError::TooLarge => f.write_str("the image would be larger than 4 GiB"),
-        }
-    }
-}
-
-macro_rules! errors {
-    ($($name:ty),*) => { $(impl core::error::Error for $name {})* };
-}
-errors!(
-    DimsError,
-    LoadError,
-    SessionError,
-    StepError,
-    SnapshotError,
-    SelfTestError,
-    WriteError,
-    crate::sample::SamplerError
-);

@@ -1,0 +1,120 @@
+//! Why an image cannot be written.
+
+use core::fmt::{self, Display, Formatter};
+
+use super::SectionName;
+use crate::dims::Layout;
+
+/// Why a model cannot have a layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum LayoutError {
+    /// The layout is one of int8 models.
+    NeedsInt8 {
+        /// The layout.
+        layout: Layout,
+    },
+    /// A weight matrix is too wide for the layout's arithmetic.
+    Columns {
+        /// The layout.
+        layout: Layout,
+        /// Columns of the widest matrix.
+        columns: usize,
+        /// The most the layout can have.
+        max: usize,
+    },
+    /// A requantization has another right shift than the layout's kernel.
+    Shift {
+        /// The layout.
+        layout: Layout,
+        /// The shift found.
+        found: u8,
+        /// The shift needed.
+        expected: u8,
+    },
+}
+
+impl Display for LayoutError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self {
+            LayoutError::NeedsInt8 { layout } => {
+                write!(f, "the layout {layout} is for int8 models")
+            }
+            LayoutError::Columns {
+                layout,
+                columns,
+                max,
+            } => write!(
+                f,
+                "the layout {layout} takes matrices of at most {max} columns, but one has {columns}; \
+                 use fewer units or layers, or the layout rows"
+            ),
+            LayoutError::Shift {
+                layout,
+                found,
+                expected,
+            } => write!(
+                f,
+                "the layout {layout} needs requantization shifts of {expected}, but one is {found} \
+                 (a row has very large weights); use the layout rows"
+            ),
+        }
+    }
+}
+
+/// Why an image could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum WriteError {
+    /// The output buffer is smaller than [`image_len`](crate::format::image_len).
+    BufferTooSmall {
+        /// Bytes needed.
+        need: usize,
+        /// Bytes given.
+        have: usize,
+    },
+    /// A slice of the specification does not have the length its shape asks for.
+    Length {
+        /// The section.
+        section: SectionName,
+        /// Bytes it must have.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// A layer or the head is given in another precision than the dims say, or the number of layers differs.
+    Precision {
+        /// The layer (the number of layers for the head).
+        layer: usize,
+    },
+    /// The model cannot have the layout asked for.
+    Layout(LayoutError),
+    /// The header could not be encoded.
+    Header,
+    /// The image would pass the 4 GiB its offsets can express.
+    TooLarge,
+}
+
+impl Display for WriteError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            WriteError::BufferTooSmall { need, have } => {
+                write!(f, "the image needs {need} bytes, but the buffer has {have}")
+            }
+            WriteError::Length {
+                section,
+                expected,
+                found,
+            } => write!(
+                f,
+                "section {section} was given {found} bytes, expected {expected}"
+            ),
+            WriteError::Precision { layer } => {
+                write!(f, "layer {layer} is not of the precision the dims say")
+            }
+            WriteError::Layout(error) => Display::fmt(error, f),
+            WriteError::Header => f.write_str("the header cannot be encoded"),
+            WriteError::TooLarge => f.write_str("the image would be larger than 4 GiB"),
+        }
+    }
+}

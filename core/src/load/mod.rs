@@ -1,0 +1,240 @@
+//! From bytes to a model: the only place where anything is validated.
+//!
+//! Every field is checked once, with checked arithmetic, before a slice is taken. What the kernels rely on
+//! (lengths, finite numbers, accumulators that fit) is established here, and nowhere checked again.
+
+mod sections;
+
+use self::sections::{
+    SectionReader, check_section_table, checked_header, dims_of, field, layout_of, zeros,
+};
+use crate::dims::{Cell, Dims, Layout, Precision};
+use crate::error::{LoadError, SectionName};
+use crate::format::{ALIGN, Header, KnownAnswer, LayerScales, PREAMBLE, SectionKind};
+use crate::layer::{
+    Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8, MAX_CELL_BITS, MAX_SHIFT, MIN_CELL_BITS,
+    MIN_SHIFT, REQUANTIZED_LIMIT,
+};
+use crate::matrix::{MatrixInt8, PAIRS_SHIFT, check_pairs};
+use crate::model::Model;
+use crate::vocab::Vocab;
+
+/// See [`Model::from_bytes`].
+pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
+    let misalignment = image.as_ptr().align_offset(ALIGN);
+    if misalignment != 0 {
+        return Err(LoadError::Misaligned {
+            offset: ALIGN.saturating_sub(misalignment),
+        });
+    }
+    let header_bytes = checked_header(image)?;
+    let (header, rest) = postcard::take_from_bytes::<Header<'_>>(header_bytes)
+        .map_err(|_| LoadError::HeaderEncoding)?;
+    if !rest.is_empty() {
+        return Err(LoadError::HeaderEncoding);
+    }
+    let dims = dims_of(&header)?;
+    let layout = layout_of(&header, &dims)?;
+    let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(ALIGN);
+    zeros(image, PREAMBLE + header_bytes.len(), data_start)?;
+
+    let mut reader = SectionReader {
+        image,
+        data_start,
+        end: data_start,
+        index: 0,
+        table: &header.sections,
+    };
+    check_section_table(&dims, layout, &header)?;
+    let vocab = Vocab::new(reader.next()?).map_err(|index| LoadError::Vocabulary { index })?;
+    let known_answer = KnownAnswer {
+        tokens: reader.next()?,
+        hash: header.known_answer_hash,
+    };
+    let known_answer_name = SectionName {
+        kind: SectionKind::KnownAnswer,
+        layer: 0,
+    };
+    check(known_answer_name, known_answer.tokens, |&id| {
+        usize::from(id) < dims.vocab
+    })?;
+
+    let mut layers = [EMPTY_LAYER; Dims::MAX_LAYERS];
+    let of_layers = layers.iter_mut().zip(header.scales).take(dims.layers);
+    for (index, (layer, scales)) in of_layers.enumerate() {
+        *layer = read_layer(&dims, layout, index, scales, &mut reader)?;
+    }
+    let head = read_head(&dims, layout, header.head_shift, &mut reader)?;
+    if reader.end != image.len() {
+        return Err(LoadError::Length {
+            declared: reader.end,
+            have: image.len(),
+        });
+    }
+    Ok(Model {
+        dims,
+        layout,
+        vocab,
+        layers,
+        head,
+        known_answer,
+        image,
+        header: header_bytes,
+    })
+}
+
+/// What an unused place in the layer array holds.
+const EMPTY_LAYER: Layer<'static> = Layer::F32(LayerF32 {
+    cell: Cell::Rnn,
+    hidden: 0,
+    columns: 0,
+    input: &[],
+    weights: &[],
+});
+
+/// Checks every element of a section.
+fn check<T>(
+    section: SectionName,
+    values: &[T],
+    good: impl Fn(&T) -> bool,
+) -> Result<(), LoadError> {
+    match values.iter().position(|value| !good(value)) {
+        Some(index) => Err(LoadError::Value { section, index }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the requantization of an accumulator of `columns` products stays within an int32 with room for the addend.
+fn fits(multiplier: i32, columns: usize, shift: u8) -> bool {
+    let largest = 127 * 128 * columns as u64;
+    u64::try_from(multiplier).is_ok_and(|m| (m * largest) >> shift < REQUANTIZED_LIMIT)
+}
+
+/// Checks the right shift of a requantization.
+fn check_shift(name: &'static str, shift: u8, layout: Layout) -> Result<(), LoadError> {
+    let (min, max) = match layout {
+        Layout::Rows => (MIN_SHIFT, MAX_SHIFT),
+        Layout::Pairs => (PAIRS_SHIFT.into(), PAIRS_SHIFT.into()),
+    };
+    field(name, shift.into(), min.into(), max.into())
+}
+
+/// Reads and checks an int8 matrix.
+fn read_matrix<'a>(
+    layout: Layout,
+    rows: usize,
+    columns: usize,
+    name: SectionName,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<MatrixInt8<'a>, LoadError> {
+    match layout {
+        Layout::Rows => {
+            let weights = reader.next::<i8>()?;
+            check(name, weights, |&w| w != i8::MIN)?;
+            Ok(MatrixInt8::Rows { columns, weights })
+        }
+        Layout::Pairs => {
+            let words = reader.next::<u32>()?;
+            check_pairs(words, rows, columns).map_err(|index| LoadError::Value {
+                section: name,
+                index,
+            })?;
+            Ok(MatrixInt8::Pairs { columns, words })
+        }
+    }
+}
+
+/// Reads and checks layer `layer`.
+fn read_layer<'a>(
+    dims: &Dims,
+    layout: Layout,
+    layer: usize,
+    scales: LayerScales,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<Layer<'a>, LoadError> {
+    let columns = dims.columns(layer);
+    let name = |kind| SectionName { kind, layer };
+    match dims.precision {
+        Precision::F32 => {
+            let (input, weights) = (reader.next::<f32>()?, reader.next::<f32>()?);
+            check(name(SectionKind::Input), input, |x| x.is_finite())?;
+            check(name(SectionKind::Weights), weights, |x| x.is_finite())?;
+            Ok(Layer::F32(LayerF32 {
+                cell: dims.cell,
+                hidden: dims.hidden,
+                columns,
+                input,
+                weights,
+            }))
+        }
+        Precision::Int8 => {
+            check_shift("layer shift", scales.shift, layout)?;
+            let (min, max) = (MIN_CELL_BITS, MAX_CELL_BITS);
+            field(
+                "layer cell bits",
+                scales.cell_bits.into(),
+                min.into(),
+                max.into(),
+            )?;
+            let input = reader.next::<i16>()?;
+            let matrix_name = name(SectionKind::Weights);
+            let weights = read_matrix(layout, dims.rows(), columns, matrix_name, reader)?;
+            let multipliers = reader.next::<i32>()?;
+            check(name(SectionKind::Multipliers), multipliers, |&m| {
+                fits(m, columns, scales.shift)
+            })?;
+            Ok(Layer::Int8(LayerInt8 {
+                cell: dims.cell,
+                hidden: dims.hidden,
+                columns,
+                input,
+                weights,
+                multipliers,
+                shift: scales.shift.into(),
+                cell_bits: scales.cell_bits.into(),
+            }))
+        }
+    }
+}
+
+/// Reads and checks the output layer.
+fn read_head<'a>(
+    dims: &Dims,
+    layout: Layout,
+    shift: u8,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<Head<'a>, LoadError> {
+    let columns = dims.stride();
+    let name = |kind| SectionName { kind, layer: 0 };
+    match dims.precision {
+        Precision::F32 => {
+            let (weights, bias) = (reader.next::<f32>()?, reader.next::<f32>()?);
+            check(name(SectionKind::HeadWeights), weights, |x| x.is_finite())?;
+            check(name(SectionKind::HeadBias), bias, |x| x.is_finite())?;
+            Ok(Head::F32(HeadF32 {
+                columns,
+                weights,
+                bias,
+            }))
+        }
+        Precision::Int8 => {
+            check_shift("head shift", shift, layout)?;
+            let matrix_name = name(SectionKind::HeadWeights);
+            let weights = read_matrix(layout, dims.vocab, columns, matrix_name, reader)?;
+            let (multipliers, bias) = (reader.next::<i32>()?, reader.next::<i32>()?);
+            check(name(SectionKind::HeadMultipliers), multipliers, |&m| {
+                fits(m, columns, shift)
+            })?;
+            check(name(SectionKind::HeadBias), bias, |b| {
+                u64::from(b.unsigned_abs()) <= REQUANTIZED_LIMIT
+            })?;
+            Ok(Head::Int8(HeadInt8 {
+                columns,
+                weights,
+                multipliers,
+                bias,
+                shift: shift.into(),
+            }))
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Preamble, header and section table of an image, and the sections one after the other.
+
+use crate::dims::{Cell, Dims, Layout, Precision};
+use crate::error::{LoadError, SectionName};
+use crate::format::{
+    ALIGN, Header, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, at,
+    checksum, sections_of,
+};
+
+/// Little-endian u32 at `at`; the caller has checked that it is there.
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let field = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
+    u32::from_le_bytes(*field.unwrap_or(&[0; 4]))
+}
+
+/// Checks the preamble, and returns the header's bytes once their checksum is right.
+pub(super) fn checked_header(image: &[u8]) -> Result<&[u8], LoadError> {
+    let have = image.len();
+    let starts_like_one = image.iter().zip(MAGIC).all(|(&a, b)| a == b);
+    if !starts_like_one || have < MAGIC.len() {
+        return Err(LoadError::Magic);
+    }
+    if have < PREAMBLE {
+        return Err(LoadError::Length {
+            declared: PREAMBLE,
+            have,
+        });
+    }
+    let found = (u32_at(image, at::VERSION) & 0xffff) as u16;
+    if found != VERSION {
+        return Err(LoadError::Version {
+            found,
+            supported: VERSION,
+        });
+    }
+    let reserved = (at::FLAGS..at::HEADER_LEN).chain(at::ZEROS..PREAMBLE);
+    for (offset, &byte) in image.iter().enumerate().take(PREAMBLE) {
+        if byte != 0 && reserved.clone().any(|r| r == offset) {
+            return Err(LoadError::Reserved { offset });
+        }
+    }
+    let declared = u32_at(image, at::IMAGE_LEN) as usize;
+    if declared != have {
+        return Err(LoadError::Length { declared, have });
+    }
+    let header_len = u32_at(image, at::HEADER_LEN) as usize;
+    let header = PREAMBLE
+        .checked_add(header_len)
+        .and_then(|end| image.get(PREAMBLE..end))
+        .ok_or(LoadError::HeaderLength {
+            declared: header_len,
+            have,
+        })?;
+    let (expected, found) = (u32_at(image, at::HEADER_CRC), checksum(header));
+    if expected != found {
+        return Err(LoadError::HeaderChecksum { expected, found });
+    }
+    Ok(header)
+}
+
+/// Checks that the header field `name` is in `min..=max`.
+pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Result<(), LoadError> {
+    if (min..=max).contains(&found) {
+        Ok(())
+    } else {
+        Err(LoadError::Field {
+            name,
+            found,
+            min,
+            max,
+        })
+    }
+}
+
+/// The shape in the header, once it is in range.
+pub(super) fn dims_of(header: &Header<'_>) -> Result<Dims, LoadError> {
+    let cell = match header.cell {
+        0 => Cell::Rnn,
+        1 => Cell::Lstm,
+        other => return field("cell", other.into(), 0, 1).and(Err(LoadError::HeaderEncoding)),
+    };
+    let precision = match header.precision {
+        0 => Precision::F32,
+        1 => Precision::Int8,
+        other => return field("precision", other.into(), 0, 1).and(Err(LoadError::HeaderEncoding)),
+    };
+    Dims::new(
+        cell,
+        precision,
+        header.layers.into(),
+        header.hidden.into(),
+        header.vocab.into(),
+    )
+    .map_err(LoadError::Dims)
+}
+
+/// The layout in the header, once it is one this shape can have.
+pub(super) fn layout_of(header: &Header<'_>, dims: &Dims) -> Result<Layout, LoadError> {
+    let layout = match header.layout {
+        0 => Layout::Rows,
+        1 => Layout::Pairs,
+        other => return field("layout", other.into(), 0, 1).and(Err(LoadError::HeaderEncoding)),
+    };
+    layout.check(dims).map_err(LoadError::Layout)?;
+    Ok(layout)
+}
+
+/// Checks that `image[start..end]` is zero.
+pub(super) fn zeros(image: &[u8], start: usize, end: usize) -> Result<(), LoadError> {
+    let padding = image.get(start..end).ok_or(LoadError::Length {
+        declared: end,
+        have: image.len(),
+    })?;
+    match padding.iter().position(|&byte| byte != 0) {
+        Some(at) => Err(LoadError::Padding { offset: start + at }),
+        None => Ok(()),
+    }
+}
+
+/// Checks that the table lists exactly the sections this shape has, each where and as long as it must be.
+pub(super) fn check_section_table(
+    dims: &Dims,
+    layout: Layout,
+    header: &Header<'_>,
+) -> Result<(), LoadError> {
+    let known_answer_bytes = header.sections.get(1).map_or(0, |s| s.bytes as usize);
+    let tokens = known_answer_bytes / 2;
+    field(
+        "known answer tokens",
+        tokens as u64,
+        0,
+        MAX_KNOWN_ANSWER as u64,
+    )?;
+    let found = header.sections.len();
+    let expected = sections_of(dims, layout, tokens).count();
+    if found != expected {
+        return Err(LoadError::SectionCount { expected, found });
+    }
+    let mut end = 0_usize;
+    for (index, (entry, (section, bytes))) in header
+        .sections
+        .iter()
+        .zip(sections_of(dims, layout, tokens))
+        .enumerate()
+    {
+        if (entry.kind, usize::from(entry.layer)) != (section.kind.code(), section.layer) {
+            return Err(LoadError::SectionOrder {
+                index,
+                expected: section,
+            });
+        }
+        if entry.offset as usize != end {
+            return Err(LoadError::SectionOffset {
+                section,
+                expected: end,
+                found: entry.offset as usize,
+            });
+        }
+        if entry.bytes as usize != bytes {
+            return Err(LoadError::SectionLength {
+                section,
+                expected: bytes,
+                found: entry.bytes as usize,
+            });
+        }
+        end = end.saturating_add(bytes.next_multiple_of(ALIGN));
+    }
+    Ok(())
+}
+
+/// Takes the sections one after the other, in the order of the table.
+pub(super) struct SectionReader<'a, 't> {
+    pub(super) image: &'a [u8],
+    pub(super) data_start: usize,
+    /// End of the last section taken, padding included.
+    pub(super) end: usize,
+    pub(super) index: usize,
+    pub(super) table: &'t [SectionEntry],
+}
+
+impl<'a> SectionReader<'a, '_> {
+    /// The next section as a slice of numbers, once checksum and padding are right.
+    pub(super) fn next<T: bytemuck::AnyBitPattern>(&mut self) -> Result<&'a [T], LoadError> {
+        let entry = self.table.get(self.index).ok_or(LoadError::SectionCount {
+            expected: self.index + 1,
+            found: self.index,
+        })?;
+        self.index += 1;
+        let section = SectionName {
+            kind: kind_of(entry.kind),
+            layer: entry.layer.into(),
+        };
+        let cut = LoadError::Length {
+            declared: self
+                .data_start
+                .saturating_add(entry.offset as usize)
+                .saturating_add(entry.bytes as usize),
+            have: self.image.len(),
+        };
+        let start = self
+            .data_start
+            .checked_add(entry.offset as usize)
+            .ok_or(cut)?;
+        let end = start.checked_add(entry.bytes as usize).ok_or(cut)?;
+        let bytes = self.image.get(start..end).ok_or(cut)?;
+        let found = checksum(bytes);
+        if found != entry.crc32 {
+            return Err(LoadError::SectionChecksum {
+                section,
+                expected: entry.crc32,
+                found,
+            });
+        }
+        self.end = end.checked_next_multiple_of(ALIGN).ok_or(cut)?;
+        zeros(self.image, end, self.end)?;
+        bytemuck::try_cast_slice(bytes).map_err(|_| LoadError::SectionLength {
+            section,
+            expected: bytes.len().next_multiple_of(size_of::<T>().max(1)),
+            found: bytes.len(),
+        })
+    }
+}
+
+/// The kind a code of a checked table stands for.
+fn kind_of(code: u8) -> SectionKind {
+    match code {
+        1 => SectionKind::Vocabulary,
+        2 => SectionKind::KnownAnswer,
+        3 => SectionKind::Input,
+        4 => SectionKind::Weights,
+        5 => SectionKind::Multipliers,
+        6 => SectionKind::HeadWeights,
+        7 => SectionKind::HeadMultipliers,
+        _ => SectionKind::HeadBias,
+    }
+}

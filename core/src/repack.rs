@@ -1,0 +1,93 @@
+//! The same model in another layout.
+//!
+//! A kernel is fastest in its own layout. An exporter writes an image for the device it is for; a host that loads an
+//! image made for something else repacks it once, into memory of its own.
+
+use bytemuck::NoUninit;
+
+use crate::dims::Layout;
+use crate::error::{SectionName, WriteError};
+use crate::format::{Header, SectionKind, layout_code, sections_of};
+use crate::layer::{Head, HeadF32, HeadInt8, Layer};
+use crate::model::Model;
+use crate::write::{Source, check_shift, len_with, table, write_with};
+
+/// An upper bound of the bytes [`repack`] needs. The image it returns may be a few bytes shorter.
+///
+/// # Errors
+/// When a model of this shape cannot have the layout.
+pub fn repacked_len(model: &Model<'_>, layout: Layout) -> Result<usize, WriteError> {
+    len_with(&header(model, layout)?)
+}
+
+/// Writes `model` in another layout into `out`, and returns the image's length in bytes.
+///
+/// Only the places of the weights change: results, provenance and known answer are the same. Read it back with
+/// [`Model::from_bytes`].
+///
+/// # Errors
+/// When a model of this shape cannot have the layout, or `out` is too small.
+pub fn repack(model: &Model<'_>, layout: Layout, out: &mut [u8]) -> Result<usize, WriteError> {
+    let names = sections_of(&model.dims(), layout, model.known_answer().tokens.len());
+    let source = Repacked { model, layout };
+    write_with(header(model, layout)?, names, &source, out)
+}
+
+/// The model's header with another layout; the checksums of the table are still zero.
+fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteError> {
+    let dims = model.dims();
+    layout.check(&dims).map_err(WriteError::Layout)?;
+    let mut header = model.decoded().ok_or(WriteError::Header)?;
+    for layer in model.layers() {
+        if let Layer::Int8(layer) = layer {
+            check_shift(layout, layer.shift as u8)?;
+        }
+    }
+    if let Head::Int8(head) = model.head() {
+        check_shift(layout, head.shift as u8)?;
+    }
+    header.layout = layout_code(layout);
+    header.sections = table(&dims, layout, model.known_answer().tokens.len())?;
+    Ok(header)
+}
+
+/// A model whose matrices come out in another layout.
+struct Repacked<'m, 'a> {
+    model: &'m Model<'a>,
+    layout: Layout,
+}
+
+impl Source for Repacked<'_, '_> {
+    fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
+        let dims = self.model.dims();
+        let layer = self.model.layer(name.layer);
+        let bytes: &[u8] = match (name.kind, layer, self.model.head()) {
+            (SectionKind::Vocabulary, ..) => bytes_of(self.model.vocab().code_points()),
+            (SectionKind::KnownAnswer, ..) => bytes_of(self.model.known_answer().tokens),
+            (SectionKind::Input, Some(Layer::F32(layer)), _) => bytes_of(layer.input),
+            (SectionKind::Input, Some(Layer::Int8(layer)), _) => bytes_of(layer.input),
+            (SectionKind::Weights, Some(Layer::F32(layer)), _) => bytes_of(layer.weights),
+            (SectionKind::Weights, Some(Layer::Int8(layer)), _) => {
+                layer.weights.emit(dims.rows(), self.layout, sink);
+                return Ok(());
+            }
+            (SectionKind::Multipliers, Some(Layer::Int8(layer)), _) => bytes_of(layer.multipliers),
+            (SectionKind::HeadWeights, _, Head::F32(HeadF32 { weights, .. })) => bytes_of(weights),
+            (SectionKind::HeadWeights, _, Head::Int8(HeadInt8 { weights, .. })) => {
+                weights.emit(dims.vocab, self.layout, sink);
+                return Ok(());
+            }
+            (SectionKind::HeadMultipliers, _, Head::Int8(head)) => bytes_of(head.multipliers),
+            (SectionKind::HeadBias, _, Head::F32(head)) => bytes_of(head.bias),
+            (SectionKind::HeadBias, _, Head::Int8(head)) => bytes_of(head.bias),
+            _ => return Err(WriteError::Header),
+        };
+        sink(bytes);
+        Ok(())
+    }
+}
+
+/// The bytes of numbers. `cast_slice` would do, but the optimiser does not always see that it cannot panic.
+fn bytes_of<T: NoUninit>(numbers: &[T]) -> &[u8] {
+    bytemuck::try_cast_slice(numbers).unwrap_or_default()
+}
