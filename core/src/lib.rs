@@ -61,6 +61,7 @@
 )]
 
 pub mod activation;
+mod arch;
 mod complete;
 mod dims;
 mod error;
@@ -80,6 +81,8 @@ mod state;
 mod vocab;
 mod write;
 
+#[cfg(armv7em)]
+pub use arch::arm::armv7em::Armv7em;
 pub use complete::{Completer, Completion};
 pub use dims::{Cell, Dims, Layout, Precision};
 pub use error::{

@@ -80,10 +80,23 @@ impl Logits<'_> {
         self.best().0
     }
 
+    /// The likeliest token and its score; of several, the first.
     fn best(&self) -> (TokenId, i32) {
-        self.scores()
-            .reduce(|best, next| if better(next, best) { next } else { best })
-            .unwrap_or_default()
+        match self {
+            Logits::F32(_) => self
+                .scores()
+                .reduce(|best, next| if better(next, best) { next } else { best })
+                .unwrap_or_default(),
+            Logits::Q16(scores) => {
+                let (mut best, mut highest) = (0, i32::MIN);
+                for (id, &score) in scores.iter().enumerate() {
+                    if score > highest {
+                        (best, highest) = (id, score);
+                    }
+                }
+                (TokenId(best as u16), highest)
+            }
+        }
     }
 
     /// The `N` most likely tokens, the likeliest first.

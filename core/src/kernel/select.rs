@@ -1,10 +1,15 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
 use super::{Kernel, Portable, Scalar};
+#[cfg(armv7em)]
+use crate::arch::arm::armv7em::Armv7em;
 use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(target_arch = "arm")]
+#[cfg(armv7em)]
+pub type Native = Armv7em;
+/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
+#[cfg(all(target_arch = "arm", not(armv7em)))]
 pub type Native = Scalar;
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(not(target_arch = "arm"))]
@@ -26,17 +31,29 @@ pub enum Isa {
     Scalar(Scalar),
     /// Vectors of the build's baseline, through the `wide` crate.
     Portable(Portable),
+    /// The DSP instructions of a Cortex-M4, M7 or M33.
+    #[cfg(armv7em)]
+    Armv7em(Armv7em),
 }
 
 impl Isa {
     /// The fastest kernel of this machine.
     pub fn detect() -> Self {
+        #[cfg(armv7em)]
+        return Isa::Armv7em(Armv7em);
+        #[cfg(not(armv7em))]
         Isa::Portable(Portable)
     }
 
     /// Every kernel of this machine, the specification first.
     pub fn available() -> impl Iterator<Item = Isa> {
-        [Isa::Scalar(Scalar), Isa::Portable(Portable)].into_iter()
+        [
+            Isa::Scalar(Scalar),
+            Isa::Portable(Portable),
+            #[cfg(armv7em)]
+            Isa::Armv7em(Armv7em),
+        ]
+        .into_iter()
     }
 
     /// The kernel of that name, if this machine has it.
@@ -49,6 +66,8 @@ impl Isa {
         match self {
             Isa::Scalar(_) => Scalar::NAME,
             Isa::Portable(_) => Portable::NAME,
+            #[cfg(armv7em)]
+            Isa::Armv7em(_) => Armv7em::NAME,
         }
     }
 
@@ -57,6 +76,8 @@ impl Isa {
         match self {
             Isa::Scalar(kernel) => kernel.layout(dims),
             Isa::Portable(kernel) => kernel.layout(dims),
+            #[cfg(armv7em)]
+            Isa::Armv7em(kernel) => kernel.layout(dims),
         }
     }
 
@@ -65,6 +86,8 @@ impl Isa {
         match self {
             Isa::Scalar(kernel) => work.run(kernel),
             Isa::Portable(kernel) => work.run(kernel),
+            #[cfg(armv7em)]
+            Isa::Armv7em(kernel) => work.run(kernel),
         }
     }
 }
