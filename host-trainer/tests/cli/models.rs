@@ -1,0 +1,288 @@
+//! The commands that read a model.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::place::{Place, TEXT};
+
+#[test]
+fn every_command_takes_checkpoints_and_images() {
+    let place = Place::new();
+    place.train("run");
+    let exported = place.json(&[
+        "export",
+        "run/best.safetensors",
+        "--out",
+        "m.gatelet",
+        "--json",
+    ]);
+    assert_eq!(exported["precision"], "int8");
+    assert_eq!(
+        exported["bytes"].as_u64(),
+        Some(fs::metadata(place.path("m.gatelet")).unwrap().len())
+    );
+    place.good(&[
+        "export",
+        "run/best.safetensors",
+        "--out",
+        "f.gatelet",
+        "--bits",
+        "f32",
+    ]);
+    for model in ["run/best.safetensors", "m.gatelet", "f.gatelet"] {
+        let scores = place.json(&["eval", model, "text.txt", "--json"]);
+        let keys: Vec<_> = scores
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(keys, ["bpc", "nats", "tokens", "top1", "top3"]);
+        assert_eq!(
+            scores["tokens"].as_u64(),
+            Some((TEXT.len() * 30 - 1) as u64)
+        );
+        let valid = place.json(&["eval", model, "text.txt", "--split", "valid", "--json"]);
+        assert_eq!(
+            valid["tokens"].as_u64(),
+            Some((TEXT.len() * 3 - 1) as u64),
+            "{model}"
+        );
+
+        let predicted = place.json(&["predict", model, "a small ne", "--top", "5", "--json"]);
+        let list = predicted["suggestions"].as_array().unwrap();
+        assert_eq!(list.len(), 5);
+        let p: Vec<f64> = list.iter().map(|s| s["p"].as_f64().unwrap()).collect();
+        assert!(p.is_sorted_by(|a, b| a >= b) && p.iter().sum::<f64>() <= 1.0);
+        assert_eq!(
+            place
+                .good(&["predict", model, "a small ne"])
+                .lines()
+                .count(),
+            3
+        );
+
+        let generate = [
+            "generate", model, "--length", "40", "--prompt", "it ", "--seed", "4", "--json",
+        ];
+        let written = place.json(&generate);
+        assert_eq!(written["text"].as_str().unwrap().chars().count(), 40);
+        assert_eq!(written, place.json(&generate));
+        assert!(
+            place
+                .good(&["generate", model, "--length", "5", "--prompt", "it "])
+                .starts_with("it ")
+        );
+
+        let inspected = place.json(&["inspect", model, "--json"]);
+        assert_eq!(
+            inspected["macs_per_step"].as_u64().unwrap() as usize,
+            32 * 8 + inspected["vocab"].as_u64().unwrap() as usize * 8
+        );
+        assert_eq!(inspected["provenance"]["corpus"], "text.txt");
+        assert!(
+            place
+                .good(&["inspect", model])
+                .contains("on the device  flash")
+        );
+
+        let traced = place.json(&["trace", model, "text.txt", "--limit", "50", "--json"]);
+        assert_eq!(
+            (
+                traced["steps"].as_u64(),
+                traced["state_hash"].as_str().unwrap().len()
+            ),
+            (Some(50), 16)
+        );
+    }
+    let hash = |isa| {
+        place.json(&["trace", "m.gatelet", "text.txt", "--isa", isa, "--json"])["state_hash"]
+            .clone()
+    };
+    assert_eq!(hash("scalar"), hash("portable"));
+}
+
+#[test]
+fn unknown_characters_are_named() {
+    let place = Place::new();
+    place.train("run");
+    let model = "run/best.safetensors";
+    place.bad(
+        &["predict", model, "at€"],
+        1,
+        &[
+            "prefix",
+            "'€' (U+20AC) at position 2",
+            "remove or replace it",
+        ],
+    );
+    place.bad(&["predict", model, "It"], 1, &["'I'", "it knows 'i'"]);
+    place.bad(
+        &["generate", model, "--length", "5", "--prompt", "#"],
+        1,
+        &["prompt", "'#'"],
+    );
+    place.write("other.txt", "it is 5".as_bytes());
+    place.bad(&["eval", model, "other.txt"], 1, &["other.txt", "'5'"]);
+    place.bad(&["trace", model, "other.txt"], 1, &["other.txt", "'5'"]);
+}
+
+#[test]
+fn what_is_no_model_is_said_to_be_none() {
+    let place = Place::new();
+    place.train("run");
+    place.good(&["export", "run/best.safetensors", "--out", "m.gatelet"]);
+    let mut broken = fs::read(place.path("m.gatelet")).unwrap();
+    let middle = broken.len() / 2;
+    broken[middle] ^= 1;
+    place.write("broken.gatelet", &broken);
+    place.write(
+        "cut.safetensors",
+        &fs::read(place.path("run/best.safetensors")).unwrap()[..200],
+    );
+    for command in [
+        &["eval", "M", "text.txt"][..],
+        &["predict", "M", "it"],
+        &["generate", "M", "--length", "3"],
+        &["inspect", "M"],
+        &["export", "M", "--out", "new.gatelet"],
+        &["trace", "M", "text.txt"],
+    ] {
+        let with = |model| {
+            command
+                .iter()
+                .map(|&word| if word == "M" { model } else { word })
+                .collect::<Vec<_>>()
+        };
+        place.bad(&with("text.txt"), 1, &["text.txt is no model"]);
+        place.bad(&with("cut.safetensors"), 1, &["cut.safetensors"]);
+        place.bad(&with("broken.gatelet"), 1, &["broken.gatelet", "checksum"]);
+        place.bad(&with("nowhere"), 1, &["cannot read nowhere"]);
+    }
+    place.bad(
+        &["export", "m.gatelet", "--out", "new.gatelet"],
+        1,
+        &["m.gatelet is a .gatelet image", "needs a checkpoint"],
+    );
+}
+
+#[test]
+fn images_are_never_overwritten_by_accident() {
+    let place = Place::new();
+    place.train("run");
+    let export = ["export", "run/best.safetensors", "--out", "m.gatelet"];
+    place.good(&export);
+    let first = fs::read(place.path("m.gatelet")).unwrap();
+    place.bad(&export, 1, &["m.gatelet exists already", "--force"]);
+    place.good(&[&export[..], &["--force"]].concat());
+    assert_eq!(
+        fs::read(place.path("m.gatelet")).unwrap(),
+        first,
+        "the same checkpoint and text give the same bytes"
+    );
+    place.bad(
+        &[
+            "export",
+            "run/best.safetensors",
+            "--out",
+            "no/where.gatelet",
+        ],
+        1,
+        &["cannot write no/where.gatelet"],
+    );
+    place.bad(
+        &["random", "--out", "m.gatelet"],
+        1,
+        &["m.gatelet exists already"],
+    );
+    place.bad(
+        &["random", "--out", "r.gatelet", "--vocab", "1"],
+        2,
+        &["--vocab"],
+    );
+    place.write("text.txt", b"changed");
+    let new = ["export", "run/best.safetensors", "--out", "new.gatelet"];
+    place.bad(&new, 1, &["text.txt", "has changed since", "--text FILE"]);
+    fs::remove_file(place.path("text.txt")).unwrap();
+    place.bad(&new, 1, &["is not here", "--text FILE"]);
+    place.write("copy.txt", TEXT.repeat(30).as_bytes());
+    place.good(&[&new[..], &["--text", "copy.txt"]].concat());
+    assert_eq!(fs::read(place.path("new.gatelet")).unwrap(), first);
+}
+
+#[test]
+fn options_of_the_other_commands_are_checked() {
+    let place = Place::new();
+    place.train("run");
+    let model = "run/best.safetensors";
+    place.bad(&["predict", model, "it", "--top", "0"], 2, &["--top"]);
+    place.bad(
+        &["generate", model, "--length", "3", "--temperature", "-1"],
+        2,
+        &["--temperature"],
+    );
+    place.bad(
+        &["generate", model, "--length", "3", "--temperature", "nan"],
+        2,
+        &["--temperature"],
+    );
+    place.bad(
+        &["generate", model, "--length", "3", "--top-k", "0"],
+        2,
+        &["--top-k"],
+    );
+    place.bad(
+        &[
+            "eval",
+            model,
+            "text.txt",
+            "--split",
+            "valid",
+            "--valid-fraction",
+            "0",
+        ],
+        2,
+        &["--valid-fraction"],
+    );
+    place.bad(
+        &["trace", model, "text.txt", "--isa", "mmx"],
+        1,
+        &["mmx", "scalar"],
+    );
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let place = Place::new();
+    for command in [
+        "train", "eval", "predict", "generate", "export", "inspect", "trace", "random",
+    ] {
+        assert!(place.good(&["--help"]).contains(command));
+        let help = place.good(&[command, "--help"]);
+        assert!(
+            help.contains(&format!("Example:\n  gatelet {command}")),
+            "{help}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_ends_the_program_quietly() {
+    let place = Place::new();
+    place.train("run");
+    let line = ["generate", "run/best.safetensors", "--length", "100000"];
+    let mut child = place
+        .command(&line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
