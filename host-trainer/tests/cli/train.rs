@@ -94,6 +94,7 @@ fn run_folders_are_never_overwritten_by_accident() {
         &["run exists already", "--resume", "--force"],
     );
     place.good(&train(&["--force", "--epochs", "2", "-q"]));
+    let picture = fs::read(place.path("run/loss.png")).unwrap();
     place.bad(&train(&[]), 1, &["run exists already"]);
     place.good(&train(&["--force", "--epochs", "1", "-q"]));
     assert_eq!(fs::read(place.path("run/notes.txt")).unwrap(), b"mine");
@@ -104,8 +105,9 @@ fn run_folders_are_never_overwritten_by_accident() {
             .count(),
         1
     );
-    assert!(
-        !place.path("run/loss.png").exists(),
+    assert_ne!(
+        fs::read(place.path("run/loss.png")).unwrap(),
+        picture,
         "the picture of the run before is gone"
     );
     place.bad(
