@@ -154,8 +154,13 @@ fn what_is_no_model_is_said_to_be_none() {
                 .map(|&word| if word == "M" { model } else { word })
                 .collect::<Vec<_>>()
         };
-        place.bad(&with("text.txt"), 1, &["text.txt is no model"]);
-        place.bad(&with("cut.safetensors"), 1, &["cut.safetensors"]);
+        place.bad(
+            &with("text.txt"),
+            1,
+            &["text.txt is no model", "a file of another kind"],
+        );
+        place.bad(&with("run"), 1, &["run is no model", "best.safetensors"]);
+        place.bad(&with("cut.safetensors"), 1, &["cut.safetensors", "damaged"]);
         place.bad(&with("broken.gatelet"), 1, &["broken.gatelet", "checksum"]);
         place.bad(&with("nowhere"), 1, &["cannot read nowhere"]);
     }
