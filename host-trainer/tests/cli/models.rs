@@ -67,6 +67,7 @@ fn every_command_takes_checkpoints_and_images() {
         ];
         let written = place.json(&generate);
         assert_eq!(written["text"].as_str().unwrap().chars().count(), 40);
+        assert_eq!(written["temperature"], 0.8);
         assert_eq!(written, place.json(&generate));
         assert!(
             place
