@@ -73,7 +73,7 @@ enum Firmware {
     },
     /// Count the instructions of a step in QEMU, for a fixed shape and for the default model
     Bench {
-        /// One JSON object a line
+        /// One JSON object a line: first the fixed shape, then the default model
         #[arg(long)]
         json: bool,
     },
