@@ -32,9 +32,9 @@ pub(crate) fn run(model: Option<PathBuf>) -> Result<()> {
     let connected = connect(&mut emulator);
     println!();
     println!(
-        "log: {} (to read it: defmt-print -e {} < it)",
-        emulator.log.display(),
-        elf.display()
+        "the log: defmt-print -e '{}' < '{}'",
+        elf.display(),
+        emulator.log.display()
     );
     connected
 }
