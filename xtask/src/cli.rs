@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
-use crate::{bench, demo, firmware, flash, handover, image, selftest, setup, steps};
+use crate::{bench, demo, firmware, flash, handover, image, selftest, setup, size, steps};
 
 /// Try, check, build and flash Gatelet from a clone.
 #[derive(Debug, Parser)]
@@ -85,7 +85,7 @@ enum Firmware {
         #[arg(long)]
         json: bool,
     },
-    /// Flash and RAM of the console, against what the part has
+    /// Flash and RAM of the console, against what the part has, and the engine's share
     Size {
         #[command(flatten)]
         model: ModelArgs,
@@ -150,7 +150,7 @@ impl Firmware {
             Firmware::Run { model } => handover::run(model.path),
             Firmware::Bench { json } => bench::run(json),
             Firmware::Selftest { model, json } => selftest::run(model.path, json),
-            Firmware::Size { model, json } => image::size(model.path, json),
+            Firmware::Size { model, json } => size::run(model.path, json),
             Firmware::Image {
                 model,
                 format,

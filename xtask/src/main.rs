@@ -26,6 +26,7 @@ mod qemu_tests;
 mod screen;
 mod selftest;
 mod setup;
+mod size;
 mod steps;
 
 use std::process::ExitCode;

@@ -55,6 +55,7 @@ impl sealed::Sealed for Armv7em {}
 
 impl Kernel for Armv7em {
     const NAME: &'static str = "armv7em";
+    const F32_IS_SCALAR: bool = true;
 
     fn layout(self, dims: &Dims) -> Layout {
         match Layout::Pairs.check(dims) {
