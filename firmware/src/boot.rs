@@ -77,7 +77,7 @@ pub fn greet<W: Write, K: Kernel>(
     let best = kernel.layout(&dims);
     if best != model.layout() {
         view.line(format_args!(
-            "the weights lie in {}, but this kernel is faster with {best}: export with another --target",
+            "weights in {}; this kernel is several times faster with {best} (gatelet export --target)",
             model.layout()
         ))?;
     }
