@@ -61,6 +61,7 @@
 )]
 
 pub mod activation;
+mod arch;
 mod complete;
 mod dims;
 mod error;

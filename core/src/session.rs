@@ -50,6 +50,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         if id.index() >= vocab {
             return Err(StepError::TokenOutOfRange { id, vocab });
         }
+        self.kernel = self.kernel.turned();
         self.advance(id);
         self.compute_logits();
         Ok(self.logits())
