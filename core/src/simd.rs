@@ -86,6 +86,9 @@ impl Vector for Wide {
     }
 }
 
+/// How far ahead weights are asked for, in bytes, when they come from beyond the second-level cache.
+pub(crate) const AHEAD: usize = 4096;
+
 /// Vectors of `U` lanes, each of them a row of its own: what the tile kernels (`kernel/tiled.rs`) use, and nothing more.
 ///
 /// A value of the implementing type proves that this machine has the instructions. Integer operations are exact, so
@@ -130,8 +133,11 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     fn clamp_i32(self, x: Self::I32, min: i32, max: i32) -> Self::I32;
     /// `(acc m + 2^(shift-1)) >> shift` of the 64-bit product, where an int32 holds the result; shift 8 to 31.
     fn requantize(self, acc: Self::I32, m: Self::I32, shift: u32) -> Self::I32;
-    /// The table's words at the second lowest bytes of `z`'s lanes.
-    fn segment(self, table: &[u32; 256], z: Self::I32) -> Self::I32;
+    /// The table's words at the second lowest bytes of the lanes, for several vectors.
+    fn segments<const N: usize>(self, table: &[u32; 256], z: [Self::I32; N]) -> [Self::I32; N];
+
+    /// Asks for the weights that come [`AHEAD`] bytes after these.
+    fn prefetch<T>(self, weights: &T);
 
     fn group(self, x: [i8; 4]) -> Self::Group;
     /// `sum` and the four products of each lane's weights, unsigned, and the group.

@@ -65,13 +65,16 @@ pub(crate) fn tanh_f32<V: Lanes<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
 
 /// A segment table at `z` (Q3.12, in the range of int16): see [`piecewise`](crate::activation::piecewise).
 #[inline(always)]
-pub(crate) fn piecewise<V: Lanes<U>, const U: usize>(
+pub(crate) fn piecewise<V: Lanes<U>, const U: usize, const N: usize>(
     v: V,
     table: &[u32; 256],
-    z: V::I32,
-) -> V::I32 {
-    let segment = v.segment(table, z);
-    // A slope is at least 0 and below 2^15.
-    let slope = v.low_half(segment);
-    v.shr_i32(v.add_i32(v.mul_i16(slope, z), segment), 16)
+    z: [V::I32; N],
+) -> [V::I32; N] {
+    let mut y = z;
+    for (y, segment) in y.iter_mut().zip(v.segments(table, z)) {
+        // A slope is at least 0 and below 2^15.
+        let slope = v.low_half(segment);
+        *y = v.shr_i32(v.add_i32(v.mul_i16(slope, *y), segment), 16);
+    }
+    y
 }

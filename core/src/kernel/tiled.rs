@@ -28,6 +28,9 @@ const GATES: usize = 4;
 /// Vectors of an RNN's or the head's tile.
 const ROWS: usize = 2;
 
+/// Bytes of weights that may be expected to stay in a second-level cache.
+const NEAR: usize = 800 << 10;
+
 /// The numbers of the tiles, the first or the last first.
 #[inline(always)]
 fn sweep(tiles: usize, backward: bool) -> impl Iterator<Item = usize> {
@@ -84,6 +87,7 @@ fn put<T: Copy, const U: usize>(elements: [T; U], to: &mut [T], at: usize) {
 fn products_f32<V, const U: usize, const N: usize, const S: usize, const B: usize>(
     v: V,
     tile: &[f32],
+    far: bool,
     operands: [&[f32]; B],
     mut sums: [[V::F32; N]; B],
 ) -> [[V::F32; N]; B]
@@ -103,6 +107,9 @@ where
                 let x = v.splat_f32(x);
                 let sums = if s == 0 { &mut *sums } else { others };
                 for (sum, w) in sums.iter_mut().zip(column) {
+                    if far {
+                        v.prefetch(w);
+                    }
                     *sum = v.madd_f32(v.load_f32(w), x, *sum);
                 }
             }
@@ -123,6 +130,7 @@ where
 fn products_int8<V, const U: usize, const N: usize, const S: usize, const B: usize>(
     v: V,
     tile: &[u8],
+    far: bool,
     operands: [&[i8]; B],
     corrections: [i32; B],
 ) -> [[V::I32; N]; B]
@@ -147,6 +155,9 @@ where
                 let x = v.group(x);
                 let sums = if s == 0 { &mut *sums } else { others };
                 for (sum, w) in sums.iter_mut().zip(group) {
+                    if far {
+                        v.prefetch(w);
+                    }
                     *sum = v.dot(*sum, w, x);
                 }
             }
@@ -200,20 +211,21 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
         Cell::Lstm => (U, GATES),
         Cell::Rnn => (ROWS * U, ROWS),
     };
+    let far = size_of_val(layer.weights.weights) > NEAR;
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
         let weights = part(layer.weights.weights, tile, n * U * layer.columns);
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 1, B>(v, tile, weights, streams),
-                Cell::Rnn => rnn_f32::<V, U, 1, B>(v, tile, weights, streams),
+                Cell::Lstm => lstm_f32::<V, U, 1, B>(v, tile, weights, far, streams),
+                Cell::Rnn => rnn_f32::<V, U, 1, B>(v, tile, weights, far, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, streams),
-                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, streams),
+                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, far, streams),
+                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, far, streams),
             }
         }
     }
@@ -224,6 +236,7 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
     weights: &[f32],
+    far: bool,
     streams: &mut [StreamF32<'_>; B],
 ) {
     let mut sums = [[v.splat_f32(0.0); GATES]; B];
@@ -237,7 +250,7 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
             *sum = v.load_f32(addend);
         }
     }
-    let sums = products_f32::<V, U, GATES, S, B>(v, weights, operands, sums);
+    let sums = products_f32::<V, U, GATES, S, B>(v, weights, far, operands, sums);
     for ([i, f, g, o], stream) in sums.into_iter().zip(streams) {
         let c = v.load_f32(&take(stream.c, tile * U));
         let ig = v.mul_f32(sigmoid_f32(v, i), tanh_f32(v, g));
@@ -256,6 +269,7 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
     weights: &[f32],
+    far: bool,
     streams: &mut [StreamF32<'_>; B],
 ) {
     let mut sums = [[v.splat_f32(0.0); ROWS]; B];
@@ -269,7 +283,7 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
             *sum = v.load_f32(addend);
         }
     }
-    let sums = products_f32::<V, U, ROWS, S, B>(v, weights, operands, sums);
+    let sums = products_f32::<V, U, ROWS, S, B>(v, weights, far, operands, sums);
     for (sums, stream) in sums.into_iter().zip(streams) {
         for (index, sum) in sums.into_iter().enumerate() {
             let mut h = [0.0; U];
@@ -298,7 +312,7 @@ pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
             *sum = v.load_f32(bias);
         }
         let x = x.get(..head.columns).unwrap_or_default();
-        let sums = products_f32::<V, U, ROWS, 4, 1>(v, weights, [x], sums);
+        let sums = products_f32::<V, U, ROWS, 4, 1>(v, weights, false, [x], sums);
         for (index, sum) in sums.into_iter().flatten().enumerate() {
             let mut scores = [0.0; U];
             v.store_f32(sum, &mut scores);
@@ -322,20 +336,21 @@ pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
     for stream in &mut *streams {
         stream.correction = correction(stream.x);
     }
+    let far = layer.weights.bytes() > NEAR;
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
         let weights = part(bytes(&layer.weights), tile, n * U * layer.columns);
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 1, B>(v, layer, tile, weights, streams),
-                Cell::Rnn => rnn_int8::<V, U, 1, B>(v, layer, tile, weights, streams),
+                Cell::Lstm => lstm_int8::<V, U, 1, B>(v, layer, tile, weights, far, streams),
+                Cell::Rnn => rnn_int8::<V, U, 1, B>(v, layer, tile, weights, far, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 2, 1>(v, layer, tile, weights, streams),
-                Cell::Rnn => rnn_int8::<V, U, 4, 1>(v, layer, tile, weights, streams),
+                Cell::Lstm => lstm_int8::<V, U, 2, 1>(v, layer, tile, weights, far, streams),
+                Cell::Rnn => rnn_int8::<V, U, 4, 1>(v, layer, tile, weights, far, streams),
             }
         }
     }
@@ -388,25 +403,22 @@ fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     layer: &LayerInt8<'_>,
     tile: usize,
     weights: &[u8],
+    far: bool,
     streams: &mut [StreamInt8<'_>; B],
 ) {
     let (operands, corrections) = operands_int8(streams);
-    let sums = products_int8::<V, U, GATES, S, B>(v, weights, operands, corrections);
+    let sums = products_int8::<V, U, GATES, S, B>(v, weights, far, operands, corrections);
     let extra = layer.cell_bits - MIN_CELL_BITS;
     let (low, high) = (i32::from(i16::MIN), i32::from(i16::MAX));
     for (sums, stream) in sums.into_iter().zip(streams) {
         let [i, f, g, o] = preactivations(v, layer, tile, stream.addend, sums);
-        let [i, f, g, o] = [
-            piecewise(v, &SIGMOID, i),
-            piecewise(v, &SIGMOID, f),
-            piecewise(v, &TANH, g),
-            piecewise(v, &SIGMOID, o),
-        ];
+        let [i, f, o] = piecewise(v, &SIGMOID, [i, f, o]);
+        let [g] = piecewise(v, &TANH, [g]);
         let c = v.load_i16(&take(stream.c, tile * U));
         let ig = v.shr_i32(v.shl_i32(v.mul_i16(i, g), 1), extra);
         let fc = v.add_i32(v.mul_i16(f, c), ig);
         let c = v.clamp_i32(rounding_shift(v, fc, SIGMOID_BITS), low, high);
-        let t = piecewise(v, &TANH, v.clamp_i32(v.shl_i32(c, extra), low, high));
+        let [t] = piecewise(v, &TANH, [v.clamp_i32(v.shl_i32(c, extra), low, high)]);
         let h = rounding_shift(v, v.mul_i16(o, t), SIGMOID_BITS + TANH_BITS - H_BITS);
         let h = v.clamp_i32(h, i8::MIN.into(), i8::MAX.into());
         let (mut c_out, mut h_out) = ([0; U], [0; U]);
@@ -424,14 +436,15 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     layer: &LayerInt8<'_>,
     tile: usize,
     weights: &[u8],
+    far: bool,
     streams: &mut [StreamInt8<'_>; B],
 ) {
     let (operands, corrections) = operands_int8(streams);
-    let sums = products_int8::<V, U, ROWS, S, B>(v, weights, operands, corrections);
+    let sums = products_int8::<V, U, ROWS, S, B>(v, weights, far, operands, corrections);
     for (sums, stream) in sums.into_iter().zip(streams) {
         let z: [V::I32; ROWS] = preactivations(v, layer, tile, stream.addend, sums);
-        for (index, z) in z.into_iter().enumerate() {
-            let t = rounding_shift(v, piecewise(v, &TANH, z), TANH_BITS - H_BITS);
+        for (index, t) in piecewise(v, &TANH, z).into_iter().enumerate() {
+            let t = rounding_shift(v, t, TANH_BITS - H_BITS);
             let mut h = [0; U];
             v.store_i8(v.clamp_i32(t, i8::MIN.into(), i8::MAX.into()), &mut h);
             put(h, stream.next, (ROWS * tile + index) * U);
@@ -452,7 +465,7 @@ pub(crate) fn head_int8<V: Lanes<U>, const U: usize>(
     let correction = correction(x);
     for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
         let weights = part(bytes(&head.weights), tile, ROWS * U * head.columns);
-        let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, [x], [correction]);
+        let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, false, [x], [correction]);
         let (m, bias) = (
             vectors::<i32, U, ROWS>(head.multipliers, tile),
             vectors::<i32, U, ROWS>(head.bias, tile),

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Features;
-use crate::simd::Lanes;
+use crate::simd::{AHEAD, Lanes};
 
 /// AVX2 and FMA: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
@@ -101,11 +101,27 @@ macro_rules! shared_operations {
             let odd = _mm256_sll_epi64(odd, _mm_cvtsi32_si128(32 - shift as i32));
             _mm256_blend_epi32::<0b1010_1010>(even, odd)
         }
-        // The masked index is below 256: every word that is gathered is the table's.
-        fn segment(self, table: &[u32; 256], z: __m256i) -> __m256i {
-            let index = _mm256_and_si256(_mm256_srli_epi32::<8>(z), _mm256_set1_epi32(0xff));
-            _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index)
         }
+
+        // Gathers: every masked index is below 256.
+        #[inline(always)]
+        fn segments<const N: usize>(self, table: &[u32; 256], z: [__m256i; N]) -> [__m256i; N] {
+            let mut found = z;
+            for found in &mut found {
+                // SAFETY: `self` exists, so `new` has found the instructions; the words gathered are the table's.
+                *found = unsafe {
+                    let index = _mm256_and_si256(_mm256_srli_epi32::<8>(*found), _mm256_set1_epi32(0xff));
+                    _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index)
+                };
+            }
+            found
+        }
+
+        #[inline(always)]
+        fn prefetch<T>(self, weights: &T) {
+            let ahead = core::ptr::from_ref(weights).wrapping_byte_add(AHEAD);
+            // SAFETY: a prefetch reads nothing, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
         }
     };
 }

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Features;
-use crate::simd::Lanes;
+use crate::simd::{AHEAD, Lanes};
 
 /// AVX-512 F, DQ, BW, VL and VNNI: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
@@ -82,30 +82,39 @@ impl Lanes<16> for Avx512 {
             let odd = _mm512_sll_epi64(odd, _mm_cvtsi32_si128(32 - shift as i32));
             _mm512_mask_blend_epi32(0xaaaa, even, odd)
         }
-        // A permutation looks 32 words up; three bits of the index choose among eight of them. Gathers take longer.
-        fn segment(self, table: &[u32; 256], z: __m512i) -> __m512i {
-            let index = _mm512_srli_epi32::<8>(z);
-            let mut parts = [_mm512_setzero_si512(); 8];
-            let (words, _) = table.as_chunks::<32>();
-            for (part, words) in parts.iter_mut().zip(words) {
-                let low = _mm512_loadu_si512(words.as_ptr().cast());
-                let high = _mm512_loadu_si512(words.as_ptr().add(16).cast());
-                *part = _mm512_permutex2var_epi32(low, index, high);
-            }
-            let [p0, p1, p2, p3, p4, p5, p6, p7] = parts;
-            let bit = |n: i32| _mm512_test_epi32_mask(index, _mm512_set1_epi32(1 << n));
-            let (b5, b6, b7) = (bit(5), bit(6), bit(7));
-            let q0 = _mm512_mask_blend_epi32(b5, p0, p1);
-            let q1 = _mm512_mask_blend_epi32(b5, p2, p3);
-            let q2 = _mm512_mask_blend_epi32(b5, p4, p5);
-            let q3 = _mm512_mask_blend_epi32(b5, p6, p7);
-            let (r0, r1) = (_mm512_mask_blend_epi32(b6, q0, q1), _mm512_mask_blend_epi32(b6, q2, q3));
-            _mm512_mask_blend_epi32(b7, r0, r1)
-        }
-
         fn group(self, x: [i8; 4]) -> __m512i { _mm512_set1_epi32(i32::from_le_bytes(x.map(|x| x as u8))) }
         fn dot(self, sum: __m512i, w: &[[u8; 4]; 16], x: __m512i) -> __m512i {
             _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(w.as_ptr().cast()), x)
         }
+    }
+    // A permutation looks 32 words up, and the rest of the index chooses among eight of them: gathers take longer.
+    #[inline(always)]
+    fn segments<const N: usize>(self, table: &[u32; 256], z: [__m512i; N]) -> [__m512i; N] {
+        let mut found = z;
+        let (words, _) = table.as_chunks::<16>();
+        let (pairs, _) = words.as_chunks::<2>();
+        // SAFETY: `self` exists, so `new` has found the instructions; loads go through references to 16 words.
+        unsafe {
+            for (part, [low, high]) in pairs.iter().enumerate() {
+                let low = _mm512_loadu_si512(low.as_ptr().cast());
+                let high = _mm512_loadu_si512(high.as_ptr().cast());
+                for (found, z) in found.iter_mut().zip(z) {
+                    let index = _mm512_srli_epi32::<8>(z);
+                    let here = _mm512_permutex2var_epi32(low, index, high);
+                    let part = _mm512_set1_epi32((part as i32) << 13);
+                    let same = _mm512_and_si512(z, _mm512_set1_epi32(0xe000));
+                    let mask = _mm512_cmpeq_epi32_mask(same, part);
+                    *found = _mm512_mask_mov_epi32(*found, mask, here);
+                }
+            }
+        }
+        found
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, weights: &T) {
+        let ahead = core::ptr::from_ref(weights).wrapping_byte_add(AHEAD);
+        // SAFETY: a prefetch reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
     }
 }
