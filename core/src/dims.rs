@@ -91,14 +91,50 @@ pub enum Layout {
     Rows,
     /// Two rows in a lane of 16 bits, for the DSP instructions of an Armv7E-M (Cortex-M4, M7, M33); int8 only.
     Pairs,
+    /// Tiles of vectors of four rows, for NEON and WebAssembly.
+    Tiles4,
+    /// Tiles of vectors of eight rows, for AVX2.
+    Tiles8,
+    /// Tiles of vectors of sixteen rows, for AVX-512.
+    Tiles16,
 }
 
 impl Layout {
+    /// Every layout; a layout's place is its number in an image.
+    pub const ALL: [Layout; 5] = [
+        Layout::Rows,
+        Layout::Pairs,
+        Layout::Tiles4,
+        Layout::Tiles8,
+        Layout::Tiles16,
+    ];
+
+    /// Binary logarithm of the rows of a tile's vector; nothing for layouts without tiles.
+    pub(crate) const fn lane_bits(self) -> Option<u32> {
+        match self {
+            Layout::Rows | Layout::Pairs => None,
+            Layout::Tiles4 => Some(2),
+            Layout::Tiles8 => Some(3),
+            Layout::Tiles16 => Some(4),
+        }
+    }
+
+    /// What the sections of an image start at a multiple of: a cache line where vectors are read across a tile.
+    pub(crate) const fn align(self) -> usize {
+        match self {
+            Layout::Rows | Layout::Pairs => crate::format::ALIGN,
+            Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => 64,
+        }
+    }
+
     /// The name used by files, options and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Layout::Rows => "rows",
             Layout::Pairs => "pairs",
+            Layout::Tiles4 => "tiles4",
+            Layout::Tiles8 => "tiles8",
+            Layout::Tiles16 => "tiles16",
         }
     }
 
@@ -108,7 +144,7 @@ impl Layout {
     /// Says what stands in the way.
     pub const fn check(self, dims: &Dims) -> Result<(), LayoutError> {
         match self {
-            Layout::Rows => Ok(()),
+            Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => Ok(()),
             Layout::Pairs => {
                 let columns = dims.columns(dims.layers - 1);
                 if !matches!(dims.precision, Precision::Int8) {

@@ -3,7 +3,7 @@
 //! ```text
 //! preamble   32 bytes: magic, version, header length, image length, header CRC-32, zeros
 //! header     postcard: shape, scales, provenance, section table; zero-padded to a multiple of 16
-//! sections   each at a multiple of 16, zero-padded; a CRC-32 each, so that an error names the damaged one
+//! sections   each at a multiple of 16 (64 in tile layouts), zero-padded; a CRC-32 each, so that an error names the damaged one
 //! ```
 //!
 //! Everything is little-endian. Weights are used where they lie: a reader borrows them, and never copies.
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::SectionName;
 use crate::matrix::{PAIRS_ROWS, pairs_block_words};
+use crate::order::RowOrder;
 pub use crate::repack::{repack, repacked_len};
 pub use crate::write::{HeadSpec, ImageSpec, LayerSpec, image_len, write_image};
 
@@ -29,7 +30,7 @@ pub const MAGIC: [u8; 8] = *b"GATELET\0";
 pub const VERSION: u16 = 1;
 /// Bytes of the preamble.
 pub const PREAMBLE: usize = 32;
-/// Alignment of the image, of the data area and of every section.
+/// Alignment of the image; of the data area and of every section too, but in tile layouts.
 pub const ALIGN: usize = 16;
 /// The most tokens of a known-answer test.
 pub const MAX_KNOWN_ANSWER: usize = 64;
@@ -210,8 +211,14 @@ pub(crate) fn sections_of(
     let dims = *dims;
     let quantized = matches!(dims.precision, Precision::Int8);
     let (input_bytes, weight_bytes) = if quantized { (2, 1) } else { (4, 4) };
-    let matrix_bytes = move |rows: usize, columns: usize| match layout {
-        Layout::Rows => rows * columns * weight_bytes,
+    let (order, head_order) = (
+        RowOrder::of_layer(layout, dims.cell),
+        RowOrder::of_head(layout),
+    );
+    let matrix_bytes = move |rows: usize, columns: usize, order: RowOrder| match layout {
+        Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
+            order.slots(rows) * columns * weight_bytes
+        }
         Layout::Pairs => rows.div_ceil(PAIRS_ROWS) * pairs_block_words(columns) * 4,
     };
     let whole = |kind, bytes| (SectionName { kind, layer: 0 }, bytes);
@@ -224,23 +231,27 @@ pub(crate) fn sections_of(
         let input_rows = if layer == 0 { vocab } else { 1 };
         let of = |kind, bytes| Some((SectionName { kind, layer }, bytes));
         [
-            of(SectionKind::Input, input_rows * rows * input_bytes),
+            of(
+                SectionKind::Input,
+                input_rows * order.slots(rows) * input_bytes,
+            ),
             of(
                 SectionKind::Weights,
-                matrix_bytes(rows, dims.columns(layer)),
+                matrix_bytes(rows, dims.columns(layer), order),
             ),
             quantized
-                .then(|| of(SectionKind::Multipliers, rows * 4))
+                .then(|| of(SectionKind::Multipliers, order.slots(rows) * 4))
                 .flatten(),
         ]
     });
+    let head_bytes = head_order.slots(vocab) * 4;
     let head = [
         Some(whole(
             SectionKind::HeadWeights,
-            matrix_bytes(vocab, dims.stride()),
+            matrix_bytes(vocab, dims.stride(), head_order),
         )),
-        quantized.then(|| whole(SectionKind::HeadMultipliers, vocab * 4)),
-        Some(whole(SectionKind::HeadBias, vocab * 4)),
+        quantized.then(|| whole(SectionKind::HeadMultipliers, head_bytes)),
+        Some(whole(SectionKind::HeadBias, head_bytes)),
     ];
     front.into_iter().chain(of_layers).chain(head).flatten()
 }
@@ -266,5 +277,8 @@ pub(crate) const fn layout_code(layout: Layout) -> u8 {
     match layout {
         Layout::Rows => 0,
         Layout::Pairs => 1,
+        Layout::Tiles4 => 2,
+        Layout::Tiles8 => 3,
+        Layout::Tiles16 => 4,
     }
 }

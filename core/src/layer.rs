@@ -6,9 +6,12 @@
 //! The operand `x` of a layer's weight matrix is `[h]` in the first layer and `[h of the layer below ; h]` above,
 //! each half padded with zeros to [`Dims::stride`](crate::Dims::stride) elements. The first layer's input product
 //! is not a product: a token selects a row of `input`.
+//!
+//! What there is one of for each row (`input`, multipliers, bias) stands in slots, in the matrix's
+//! [`RowOrder`](crate::order::RowOrder): as many slots as rows, each in its place, unless the layout has tiles.
 
 use crate::dims::Cell;
-use crate::matrix::MatrixInt8;
+use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::vocab::TokenId;
 
 /// Fraction bits of a gate pre-activation z: int16, Q3.12, so plus or minus 8.
@@ -41,10 +44,10 @@ pub struct LayerF32<'a> {
     pub hidden: usize,
     /// Padded columns of `weights`.
     pub columns: usize,
-    /// First layer: `[vocab, rows]`, `W_x[id] + b`. Above: `[rows]`, `b`.
+    /// First layer: `[vocab, slots]`, `W_x[id] + b`. Above: `[slots]`, `b`.
     pub input: &'a [f32],
-    /// `[rows, columns]`, row-major.
-    pub weights: &'a [f32],
+    /// `[rows, columns]`.
+    pub weights: MatrixF32<'a>,
 }
 
 /// A recurrent layer in int8.
@@ -56,11 +59,11 @@ pub struct LayerInt8<'a> {
     pub hidden: usize,
     /// Padded columns of `weights`.
     pub columns: usize,
-    /// First layer: `[vocab, rows]`, `W_x[id] + b` in Q3.12. Above: `[rows]`, `b` in Q3.12.
+    /// First layer: `[vocab, slots]`, `W_x[id] + b` in Q3.12. Above: `[slots]`, `b` in Q3.12.
     pub input: &'a [i16],
     /// `[rows, columns]`, symmetric -127..=127, one scale per row.
     pub weights: MatrixInt8<'a>,
-    /// `[rows]`, at least 0: the row's scale, as `round(scale / 128 * 2^12 * 2^shift)`.
+    /// `[slots]`, at least 0: the row's scale, as `round(scale / 128 * 2^12 * 2^shift)`.
     pub multipliers: &'a [i32],
     /// Right shift after the multiplication.
     pub shift: u32,
@@ -82,9 +85,9 @@ pub enum Layer<'a> {
 pub struct HeadF32<'a> {
     /// Padded columns of `weights`.
     pub columns: usize,
-    /// `[vocab, columns]`, row-major.
-    pub weights: &'a [f32],
-    /// `[vocab]`.
+    /// `[vocab, columns]`.
+    pub weights: MatrixF32<'a>,
+    /// `[slots]`.
     pub bias: &'a [f32],
 }
 
@@ -95,9 +98,9 @@ pub struct HeadInt8<'a> {
     pub columns: usize,
     /// `[vocab, columns]`, symmetric -127..=127, one scale per row.
     pub weights: MatrixInt8<'a>,
-    /// `[vocab]`, at least 0: the row's scale, as `round(scale / 128 * 2^16 * 2^shift)`.
+    /// `[slots]`, at least 0: the row's scale, as `round(scale / 128 * 2^16 * 2^shift)`.
     pub multipliers: &'a [i32],
-    /// `[vocab]`, Q15.16.
+    /// `[slots]`, Q15.16.
     pub bias: &'a [i32],
     /// Right shift after the multiplication.
     pub shift: u32,
@@ -121,17 +124,17 @@ fn row<T>(matrix: &[T], index: usize, width: usize) -> &[T] {
 }
 
 impl<'a> LayerF32<'a> {
-    /// The addend of the pre-activations: `[rows]`. `token` selects it in the first layer and is `None` above.
+    /// The addend of the pre-activations: `[slots]`. `token` selects it in the first layer and is `None` above.
     pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [f32] {
-        let rows = self.cell.gates() * self.hidden;
+        let rows = self.weights.order.slots(self.cell.gates() * self.hidden);
         row(self.input, token.map_or(0, TokenId::index), rows)
     }
 }
 
 impl<'a> LayerInt8<'a> {
-    /// The addend of the pre-activations: `[rows]`, Q3.12. `token` selects it in the first layer, `None` above.
+    /// The addend of the pre-activations: `[slots]`, Q3.12. `token` selects it in the first layer, `None` above.
     pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [i16] {
-        let rows = self.cell.gates() * self.hidden;
+        let rows = self.weights.order().slots(self.cell.gates() * self.hidden);
         row(self.input, token.map_or(0, TokenId::index), rows)
     }
 }

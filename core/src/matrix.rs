@@ -16,6 +16,9 @@
 //! words: `-sum W[1][k] W[1][k+1]` over even k, and the same of row 3. `arch/arm/armv7em.S` says what they are for.
 
 use crate::dims::Layout;
+use crate::order::RowOrder;
+pub use crate::tiles::MatrixF32;
+use crate::tiles::{RowTiles, emit_int8};
 
 /// Rows of a block of [`Layout::Pairs`].
 pub const PAIRS_ROWS: usize = 4;
@@ -51,6 +54,17 @@ pub enum MatrixInt8<'a> {
         /// `[rows / 4 rounded up, pairs_block_words(columns)]`.
         words: &'a [u32],
     },
+    /// Tiles of rows, each weight with an offset of 128: see [`RowOrder`].
+    Tiles {
+        /// The layout.
+        layout: Layout,
+        /// Where the rows stand.
+        order: RowOrder,
+        /// Padded columns.
+        columns: usize,
+        /// `[slots(rows) / tile, columns / 4, tile, 4]`.
+        weights: &'a [u8],
+    },
 }
 
 impl<'a> MatrixInt8<'a> {
@@ -62,7 +76,9 @@ impl<'a> MatrixInt8<'a> {
     /// Columns; the operand's length.
     pub const fn columns(&self) -> usize {
         match *self {
-            MatrixInt8::Rows { columns, .. } | MatrixInt8::Pairs { columns, .. } => columns,
+            MatrixInt8::Rows { columns, .. }
+            | MatrixInt8::Pairs { columns, .. }
+            | MatrixInt8::Tiles { columns, .. } => columns,
         }
     }
 
@@ -71,6 +87,16 @@ impl<'a> MatrixInt8<'a> {
         match self {
             MatrixInt8::Rows { .. } => Layout::Rows,
             MatrixInt8::Pairs { .. } => Layout::Pairs,
+            MatrixInt8::Tiles { layout, .. } => *layout,
+        }
+    }
+
+    /// Where the rows stand, and with them what there is one of for each row.
+    #[inline(always)]
+    pub const fn order(&self) -> RowOrder {
+        match self {
+            MatrixInt8::Rows { .. } | MatrixInt8::Pairs { .. } => RowOrder::PLAIN,
+            MatrixInt8::Tiles { order, .. } => *order,
         }
     }
 
@@ -79,11 +105,18 @@ impl<'a> MatrixInt8<'a> {
         match self {
             MatrixInt8::Rows { weights, .. } => size_of_val(*weights),
             MatrixInt8::Pairs { words, .. } => size_of_val(*words),
+            MatrixInt8::Tiles { weights, .. } => size_of_val(*weights),
         }
     }
 
     /// Hands the bytes of the matrix in `layout` to `sink`, in pieces.
-    pub(crate) fn emit(&self, rows: usize, layout: Layout, sink: &mut dyn FnMut(&[u8])) {
+    pub(crate) fn emit(
+        &self,
+        rows: usize,
+        layout: Layout,
+        order: RowOrder,
+        sink: &mut dyn FnMut(&[u8]),
+    ) {
         match (layout, self) {
             (Layout::Rows, MatrixInt8::Rows { weights, .. }) => sink(bytemuck::cast_slice(weights)),
             (Layout::Rows, _) => {
@@ -92,6 +125,9 @@ impl<'a> MatrixInt8<'a> {
                 }
             }
             (Layout::Pairs, _) => emit_pairs(self, rows, sink),
+            (Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16, _) => {
+                emit_int8(rows, self.columns(), order, |row| self.row(row), sink);
+            }
         }
     }
 
@@ -115,6 +151,12 @@ impl<'a> MatrixInt8<'a> {
                     columns,
                 }
             }
+            MatrixInt8::Tiles {
+                order,
+                columns,
+                weights,
+                ..
+            } => RowInt8::Tiles(RowTiles::new(order, columns, weights, row)),
         }
     }
 }
@@ -135,6 +177,8 @@ pub enum RowInt8<'a> {
         /// Where to end.
         columns: usize,
     },
+    /// Of tiles.
+    Tiles(RowTiles<'a>),
 }
 
 impl Iterator for RowInt8<'_> {
@@ -144,6 +188,7 @@ impl Iterator for RowInt8<'_> {
     fn next(&mut self) -> Option<i8> {
         match self {
             RowInt8::Rows(row) => row.next().copied(),
+            RowInt8::Tiles(row) => row.next(),
             RowInt8::Pairs {
                 words,
                 row,

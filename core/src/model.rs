@@ -2,7 +2,7 @@
 
 use crate::dims::{Dims, Layout, Precision};
 use crate::error::{LoadError, SelfTestError};
-use crate::format::{ALIGN, Header, KnownAnswer, PREAMBLE, Provenance, Section, sections_of};
+use crate::format::{Header, KnownAnswer, PREAMBLE, Provenance, Section, sections_of};
 use crate::hash::StateHash;
 use crate::kernel::{Kernel, Scalar};
 use crate::layer::{Head, Layer};
@@ -84,7 +84,7 @@ impl<'a> Model<'a> {
 
     /// The section table.
     pub fn sections(&self) -> impl Iterator<Item = Section> {
-        let data_start = (PREAMBLE + self.header.len()).next_multiple_of(ALIGN);
+        let data_start = (PREAMBLE + self.header.len()).next_multiple_of(self.layout.align());
         let table = self.decoded().map(|h| h.sections).unwrap_or_default();
         sections_of(&self.dims, self.layout, self.known_answer.tokens.len())
             .enumerate()

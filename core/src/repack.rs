@@ -8,8 +8,10 @@ use bytemuck::NoUninit;
 use crate::dims::Layout;
 use crate::error::{SectionName, WriteError};
 use crate::format::{Header, SectionKind, layout_code, sections_of};
-use crate::layer::{Head, HeadF32, HeadInt8, Layer};
+use crate::layer::{Head, Layer};
 use crate::model::Model;
+use crate::order::RowOrder;
+use crate::tiles::emit_slots;
 use crate::write::{Source, check_shift, len_with, table, write_with};
 
 /// An upper bound of the bytes [`repack`] needs. The image it returns may be a few bytes shorter.
@@ -17,7 +19,7 @@ use crate::write::{Source, check_shift, len_with, table, write_with};
 /// # Errors
 /// When a model of this shape cannot have the layout.
 pub fn repacked_len(model: &Model<'_>, layout: Layout) -> Result<usize, WriteError> {
-    len_with(&header(model, layout)?)
+    len_with(&header(model, layout)?, layout)
 }
 
 /// Writes `model` in another layout into `out`, and returns the image's length in bytes.
@@ -30,7 +32,7 @@ pub fn repacked_len(model: &Model<'_>, layout: Layout) -> Result<usize, WriteErr
 pub fn repack(model: &Model<'_>, layout: Layout, out: &mut [u8]) -> Result<usize, WriteError> {
     let names = sections_of(&model.dims(), layout, model.known_answer().tokens.len());
     let source = Repacked { model, layout };
-    write_with(header(model, layout)?, names, &source, out)
+    write_with(header(model, layout)?, layout, names, &source, out)
 }
 
 /// The model's header with another layout; the checksums of the table are still zero.
@@ -59,30 +61,47 @@ struct Repacked<'m, 'a> {
 
 impl Source for Repacked<'_, '_> {
     fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
-        let dims = self.model.dims();
-        let layer = self.model.layer(name.layer);
-        let bytes: &[u8] = match (name.kind, layer, self.model.head()) {
-            (SectionKind::Vocabulary, ..) => bytes_of(self.model.vocab().code_points()),
-            (SectionKind::KnownAnswer, ..) => bytes_of(self.model.known_answer().tokens),
-            (SectionKind::Input, Some(Layer::F32(layer)), _) => bytes_of(layer.input),
-            (SectionKind::Input, Some(Layer::Int8(layer)), _) => bytes_of(layer.input),
-            (SectionKind::Weights, Some(Layer::F32(layer)), _) => bytes_of(layer.weights),
+        let (model, layout) = (self.model, self.layout);
+        let (dims, from) = (model.dims(), model.layout());
+        let (rows, vocab) = (dims.rows(), dims.vocab);
+        let order = RowOrder::of_layer(layout, dims.cell);
+        let from_order = RowOrder::of_layer(from, dims.cell);
+        let (head_order, from_head) = (RowOrder::of_head(layout), RowOrder::of_head(from));
+        match (name.kind, model.layer(name.layer), model.head()) {
+            (SectionKind::Vocabulary, ..) => sink(bytes_of(model.vocab().code_points())),
+            (SectionKind::KnownAnswer, ..) => sink(bytes_of(model.known_answer().tokens)),
+            (SectionKind::Input, Some(Layer::F32(layer)), _) => {
+                emit_slots(layer.input, rows, from_order, order, sink);
+            }
+            (SectionKind::Input, Some(Layer::Int8(layer)), _) => {
+                emit_slots(layer.input, rows, from_order, order, sink);
+            }
+            (SectionKind::Weights, Some(Layer::F32(layer)), _) => {
+                layer.weights.emit(rows, order, sink);
+            }
             (SectionKind::Weights, Some(Layer::Int8(layer)), _) => {
-                layer.weights.emit(dims.rows(), self.layout, sink);
-                return Ok(());
+                layer.weights.emit(rows, layout, order, sink);
             }
-            (SectionKind::Multipliers, Some(Layer::Int8(layer)), _) => bytes_of(layer.multipliers),
-            (SectionKind::HeadWeights, _, Head::F32(HeadF32 { weights, .. })) => bytes_of(weights),
-            (SectionKind::HeadWeights, _, Head::Int8(HeadInt8 { weights, .. })) => {
-                weights.emit(dims.vocab, self.layout, sink);
-                return Ok(());
+            (SectionKind::Multipliers, Some(Layer::Int8(layer)), _) => {
+                emit_slots(layer.multipliers, rows, from_order, order, sink);
             }
-            (SectionKind::HeadMultipliers, _, Head::Int8(head)) => bytes_of(head.multipliers),
-            (SectionKind::HeadBias, _, Head::F32(head)) => bytes_of(head.bias),
-            (SectionKind::HeadBias, _, Head::Int8(head)) => bytes_of(head.bias),
+            (SectionKind::HeadWeights, _, Head::F32(head)) => {
+                head.weights.emit(vocab, head_order, sink);
+            }
+            (SectionKind::HeadWeights, _, Head::Int8(head)) => {
+                head.weights.emit(vocab, layout, head_order, sink);
+            }
+            (SectionKind::HeadMultipliers, _, Head::Int8(head)) => {
+                emit_slots(head.multipliers, vocab, from_head, head_order, sink);
+            }
+            (SectionKind::HeadBias, _, Head::F32(head)) => {
+                emit_slots(head.bias, vocab, from_head, head_order, sink);
+            }
+            (SectionKind::HeadBias, _, Head::Int8(head)) => {
+                emit_slots(head.bias, vocab, from_head, head_order, sink);
+            }
             _ => return Err(WriteError::Header),
-        };
-        sink(bytes);
+        }
         Ok(())
     }
 }

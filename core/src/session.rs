@@ -50,6 +50,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         if id.index() >= vocab {
             return Err(StepError::TokenOutOfRange { id, vocab });
         }
+        self.kernel = self.kernel.turned();
         self.advance(id);
         self.compute_logits();
         Ok(self.logits())
@@ -140,20 +141,20 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     fn advance(&mut self, id: TokenId) {
         let dims = self.model.dims();
         let mut token = Some(id);
-        for (index, layer) in self.model.layers().enumerate() {
+        for (index, layer) in self.model.layers.iter().enumerate().take(dims.layers) {
             match layer {
                 Layer::F32(layer) => {
                     let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
                     let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
                     let addend = layer.addend(token);
-                    self.kernel.layer_f32(&layer, addend, x, c, parts.next);
+                    self.kernel.layer_f32(layer, addend, x, c, parts.next);
                     copy_hidden(&dims, index, parts.next, parts.hidden);
                 }
                 Layer::Int8(layer) => {
                     let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
                     let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
                     let addend = layer.addend(token);
-                    self.kernel.layer_int8(&layer, addend, x, c, parts.next);
+                    self.kernel.layer_int8(layer, addend, x, c, parts.next);
                     copy_hidden(&dims, index, parts.next, parts.hidden);
                 }
             }
@@ -165,16 +166,16 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     fn compute_logits(&mut self) {
         let dims = self.model.dims();
         let top = (dims.layers - 1) * dims.stride();
-        match self.model.head() {
+        match &self.model.head {
             Head::F32(head) => {
                 let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
                 let x = parts.hidden.get(top..).unwrap_or_default();
-                self.kernel.head_f32(&head, x, parts.logits);
+                self.kernel.head_f32(head, x, parts.logits);
             }
             Head::Int8(head) => {
                 let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
                 let x = parts.hidden.get(top..).unwrap_or_default();
-                self.kernel.head_int8(&head, x, parts.logits);
+                self.kernel.head_int8(head, x, parts.logits);
             }
         }
     }

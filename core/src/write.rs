@@ -5,11 +5,12 @@ use bytemuck::cast_slice;
 use crate::dims::{Dims, Layout, Precision};
 use crate::error::{LayoutError, SectionName, WriteError};
 use crate::format::{
-    ALIGN, CRC, Header, KnownAnswer, LayerScales, MAGIC, MAX_SECTIONS, PREAMBLE, Provenance,
-    SectionEntry, SectionKind, VERSION, at, cell_code, checksum, layout_code, precision_code,
-    sections_of,
+    CRC, Header, KnownAnswer, LayerScales, MAGIC, MAX_SECTIONS, PREAMBLE, Provenance, SectionEntry,
+    SectionKind, VERSION, at, cell_code, checksum, layout_code, precision_code, sections_of,
 };
-use crate::matrix::{MatrixInt8, PAIRS_SHIFT};
+use crate::matrix::{MatrixF32, MatrixInt8, PAIRS_SHIFT};
+use crate::order::RowOrder;
+use crate::tiles::emit_slots;
 
 /// The numbers of one recurrent layer to be written; shapes as in [`LayerF32`](crate::LayerF32) and
 /// [`LayerInt8`](crate::LayerInt8).
@@ -81,56 +82,70 @@ pub struct ImageSpec<'a> {
 
 impl Source for ImageSpec<'_> {
     fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
-        let layer = self.layers.get(name.layer);
-        let bytes: &[u8] = match (name.kind, layer, self.head) {
-            (SectionKind::Vocabulary, ..) => cast_slice(self.vocab),
-            (SectionKind::KnownAnswer, ..) => cast_slice(self.known_answer.tokens),
-            (SectionKind::Input, Some(LayerSpec::F32 { input, .. }), _) => cast_slice(input),
-            (SectionKind::Input, Some(LayerSpec::Int8 { input, .. }), _) => cast_slice(input),
-            (SectionKind::Weights, Some(LayerSpec::F32 { weights, .. }), _) => cast_slice(weights),
+        let (dims, layout) = (&self.dims, self.layout);
+        let order = RowOrder::of_layer(layout, dims.cell);
+        let (rows, columns) = (dims.rows(), dims.columns(name.layer));
+        let inputs = if name.layer == 0 { dims.vocab } else { 1 };
+        let (head_order, vocab, stride) = (RowOrder::of_head(layout), dims.vocab, dims.stride());
+        match (name.kind, self.layers.get(name.layer), self.head) {
+            (SectionKind::Vocabulary, ..) => sink(cast_slice(self.vocab)),
+            (SectionKind::KnownAnswer, ..) => sink(cast_slice(self.known_answer.tokens)),
+            (SectionKind::Input, Some(LayerSpec::F32 { input, .. }), _) => {
+                check_len(name, input, inputs * rows)?;
+                emit_slots(input, rows, RowOrder::PLAIN, order, sink);
+            }
+            (SectionKind::Input, Some(LayerSpec::Int8 { input, .. }), _) => {
+                check_len(name, input, inputs * rows)?;
+                emit_slots(input, rows, RowOrder::PLAIN, order, sink);
+            }
+            (SectionKind::Weights, Some(LayerSpec::F32 { weights, .. }), _) => {
+                check_len(name, weights, rows * columns)?;
+                MatrixF32::rows(columns, weights).emit(rows, order, sink);
+            }
             (SectionKind::Weights, Some(LayerSpec::Int8 { weights, .. }), _) => {
-                let (rows, columns) = (self.dims.rows(), self.dims.columns(name.layer));
-                return emit_rows(name, weights, rows, columns, self.layout, sink);
+                check_len(name, weights, rows * columns)?;
+                MatrixInt8::rows(columns, weights).emit(rows, layout, order, sink);
             }
             (SectionKind::Multipliers, Some(LayerSpec::Int8 { multipliers, .. }), _) => {
-                cast_slice(multipliers)
+                check_len(name, multipliers, rows)?;
+                emit_slots(multipliers, rows, RowOrder::PLAIN, order, sink);
             }
-            (SectionKind::HeadWeights, _, HeadSpec::F32 { weights, .. }) => cast_slice(weights),
+            (SectionKind::HeadWeights, _, HeadSpec::F32 { weights, .. }) => {
+                check_len(name, weights, vocab * stride)?;
+                MatrixF32::rows(stride, weights).emit(vocab, head_order, sink);
+            }
             (SectionKind::HeadWeights, _, HeadSpec::Int8 { weights, .. }) => {
-                let (rows, columns) = (self.dims.vocab, self.dims.stride());
-                return emit_rows(name, weights, rows, columns, self.layout, sink);
+                check_len(name, weights, vocab * stride)?;
+                MatrixInt8::rows(stride, weights).emit(vocab, layout, head_order, sink);
             }
             (SectionKind::HeadMultipliers, _, HeadSpec::Int8 { multipliers, .. }) => {
-                cast_slice(multipliers)
+                check_len(name, multipliers, vocab)?;
+                emit_slots(multipliers, vocab, RowOrder::PLAIN, head_order, sink);
             }
-            (SectionKind::HeadBias, _, HeadSpec::F32 { bias, .. }) => cast_slice(bias),
-            (SectionKind::HeadBias, _, HeadSpec::Int8 { bias, .. }) => cast_slice(bias),
+            (SectionKind::HeadBias, _, HeadSpec::F32 { bias, .. }) => {
+                check_len(name, bias, vocab)?;
+                emit_slots(bias, vocab, RowOrder::PLAIN, head_order, sink);
+            }
+            (SectionKind::HeadBias, _, HeadSpec::Int8 { bias, .. }) => {
+                check_len(name, bias, vocab)?;
+                emit_slots(bias, vocab, RowOrder::PLAIN, head_order, sink);
+            }
             _ => return Err(WriteError::Precision { layer: name.layer }),
-        };
-        sink(bytes);
+        }
         Ok(())
     }
 }
 
-/// Hands a row-major int8 matrix to `sink` in `layout`.
-fn emit_rows(
-    section: SectionName,
-    weights: &[i8],
-    rows: usize,
-    columns: usize,
-    layout: Layout,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), WriteError> {
-    let (expected, found) = (rows * columns, weights.len());
-    if expected != found {
-        return Err(WriteError::Length {
-            section,
-            expected,
-            found,
-        });
+/// Checks how many numbers were given.
+fn check_len<T>(section: SectionName, numbers: &[T], expected: usize) -> Result<(), WriteError> {
+    if numbers.len() == expected {
+        return Ok(());
     }
-    MatrixInt8::rows(columns, weights).emit(rows, layout, sink);
-    Ok(())
+    Err(WriteError::Length {
+        section,
+        expected: expected * size_of::<T>(),
+        found: size_of_val(numbers),
+    })
 }
 
 impl<'a> ImageSpec<'a> {
@@ -197,7 +212,7 @@ pub(crate) fn check_shift(layout: Layout, shift: u8) -> Result<(), WriteError> {
             found: shift,
             expected: PAIRS_SHIFT,
         })),
-        Layout::Rows | Layout::Pairs => Ok(()),
+        _ => Ok(()),
     }
 }
 
@@ -219,16 +234,16 @@ pub(crate) fn table(
         };
         sections.push(entry).map_err(|_| WriteError::Header)?;
         offset = offset
-            .checked_add(bytes.next_multiple_of(ALIGN))
+            .checked_add(bytes.next_multiple_of(layout.align()))
             .ok_or(WriteError::TooLarge)?;
     }
     Ok(sections)
 }
 
 /// Bytes of the data area.
-fn data_len(header: &Header<'_>) -> usize {
+fn data_len(header: &Header<'_>, layout: Layout) -> usize {
     header.sections.last().map_or(0, |last| {
-        last.offset as usize + (last.bytes as usize).next_multiple_of(ALIGN)
+        last.offset as usize + (last.bytes as usize).next_multiple_of(layout.align())
     })
 }
 
@@ -236,11 +251,11 @@ fn data_len(header: &Header<'_>) -> usize {
 const MAX_VARINT: usize = 5;
 
 /// An upper bound of the bytes of an image with this header.
-pub(crate) fn len_with(header: &Header<'_>) -> Result<usize, WriteError> {
+pub(crate) fn len_with(header: &Header<'_>, layout: Layout) -> Result<usize, WriteError> {
     let size = postcard::ser_flavors::Size::default();
     let encoded = postcard::serialize_with_flavor(header, size).map_err(|_| WriteError::Header)?;
     let header_len = encoded + header.sections.len() * MAX_VARINT;
-    Ok((PREAMBLE + header_len).next_multiple_of(ALIGN) + data_len(header))
+    Ok((PREAMBLE + header_len).next_multiple_of(layout.align()) + data_len(header, layout))
 }
 
 /// An upper bound of the bytes [`write_image`] needs. The image it returns may be a few bytes shorter.
@@ -248,7 +263,7 @@ pub(crate) fn len_with(header: &Header<'_>) -> Result<usize, WriteError> {
 /// # Errors
 /// When the specification's parts do not fit together.
 pub fn image_len(spec: &ImageSpec<'_>) -> Result<usize, WriteError> {
-    len_with(&spec.header()?)
+    len_with(&spec.header()?, spec.layout)
 }
 
 /// Writes the image into `out` and returns its length in bytes.
@@ -260,7 +275,7 @@ pub fn image_len(spec: &ImageSpec<'_>) -> Result<usize, WriteError> {
 /// When the specification's parts do not fit together, or `out` is too small.
 pub fn write_image(spec: &ImageSpec<'_>, out: &mut [u8]) -> Result<usize, WriteError> {
     let names = sections_of(&spec.dims, spec.layout, spec.known_answer.tokens.len());
-    write_with(spec.header()?, names, spec, out)
+    write_with(spec.header()?, spec.layout, names, spec, out)
 }
 
 /// Where the bytes of an image's sections come from.
@@ -272,6 +287,7 @@ pub(crate) trait Source {
 /// Writes an image: its sections are those of `header`'s table, and `names` names them.
 pub(crate) fn write_with(
     mut header: Header<'_>,
+    layout: Layout,
     names: impl Iterator<Item = (SectionName, usize)> + Clone,
     source: &impl Source,
     out: &mut [u8],
@@ -296,7 +312,7 @@ pub(crate) fn write_with(
 
     let have = out.len();
     let too_small = |_| WriteError::BufferTooSmall {
-        need: len_with(&header).unwrap_or(usize::MAX),
+        need: len_with(&header, layout).unwrap_or(usize::MAX),
         have,
     };
     let room = out.get_mut(PREAMBLE..).ok_or(()).map_err(too_small)?;
@@ -304,8 +320,8 @@ pub(crate) fn write_with(
         .map_err(|_| ())
         .map_err(too_small)?;
     let (header_len, header_crc) = (encoded.len(), checksum(encoded));
-    let data = (PREAMBLE + header_len).next_multiple_of(ALIGN);
-    let total = data + data_len(&header);
+    let data = (PREAMBLE + header_len).next_multiple_of(layout.align());
+    let total = data + data_len(&header, layout);
     let image = out.get_mut(..total).ok_or(()).map_err(too_small)?;
 
     if let Some(padding) = image.get_mut(PREAMBLE + header_len..) {

@@ -80,13 +80,12 @@ pub fn saturation(model: Model<'_>, tokens: &[u16]) -> Result<Saturation> {
                 .map(|&h| h.into())
                 .collect();
             let rows = dims.rows();
-            let row_of_token = if index == 0 {
-                usize::from(id) * rows
-            } else {
-                0
-            };
-            let addends = &layer.input[row_of_token..row_of_token + rows];
-            for (row, (&m, &addend)) in layer.multipliers.iter().zip(addends).enumerate() {
+            let slots = layer.multipliers.len();
+            let token = if index == 0 { usize::from(id) } else { 0 };
+            let addends = &layer.input[token * slots..(token + 1) * slots];
+            for row in 0..rows {
+                let slot = layer.weights.order().slot(row);
+                let (m, addend) = (layer.multipliers[slot], addends[slot]);
                 let row = layer.weights.row(row);
                 let acc: i32 = row.zip(&x).map(|(w, x)| i32::from(w) * x).sum();
                 let z = i64::from(addend) + ((i64::from(acc) * i64::from(m)) >> layer.shift);

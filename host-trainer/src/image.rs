@@ -12,21 +12,30 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::export;
 
-/// The bytes of a model image, aligned as [`Model::from_bytes`] needs it.
+/// A cache line: where the sections of a tile layout start, vectors are read whole.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct Line([u8; 64]);
+
+/// The bytes of a model image, aligned for every kernel.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// Storage in 16-byte words.
-    words: Vec<u128>,
+    lines: Vec<Line>,
     len: usize,
+}
+
+/// Room for `len` bytes.
+fn room(len: usize) -> Vec<Line> {
+    vec![bytemuck::Zeroable::zeroed(); len.div_ceil(size_of::<Line>())]
 }
 
 impl Image {
     /// A copy of `bytes`.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let mut words = vec![0_u128; bytes.len().div_ceil(16)];
-        bytemuck::cast_slice_mut::<u128, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        let mut lines = room(bytes.len());
+        bytemuck::cast_slice_mut::<Line, u8>(&mut lines)[..bytes.len()].copy_from_slice(bytes);
         Self {
-            words,
+            lines,
             len: bytes.len(),
         }
     }
@@ -37,9 +46,9 @@ impl Image {
     /// What the writer refuses, for example a section of the wrong length.
     pub fn write(spec: &format::ImageSpec<'_>) -> std::result::Result<Self, gatelet::WriteError> {
         let most = format::image_len(spec)?;
-        let mut words = vec![0_u128; most.div_ceil(16)];
-        let len = format::write_image(spec, bytemuck::cast_slice_mut(&mut words))?;
-        Ok(Self { words, len })
+        let mut lines = room(most);
+        let len = format::write_image(spec, bytemuck::cast_slice_mut(&mut lines))?;
+        Ok(Self { lines, len })
     }
 
     /// The same model in another layout.
@@ -50,10 +59,10 @@ impl Image {
         let export = |error: &dyn std::fmt::Display| Error::Export(error.to_string());
         let model = self.model().map_err(|error| export(&error))?;
         let most = format::repacked_len(&model, layout).map_err(|error| export(&error))?;
-        let mut words = vec![0_u128; most.div_ceil(16)];
-        let len = format::repack(&model, layout, bytemuck::cast_slice_mut(&mut words))
+        let mut lines = room(most);
+        let len = format::repack(&model, layout, bytemuck::cast_slice_mut(&mut lines))
             .map_err(|error| export(&error))?;
-        Ok(Self { words, len })
+        Ok(Self { lines, len })
     }
 
     /// The same model in the layout that `isa` runs fastest.
@@ -72,7 +81,7 @@ impl Image {
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice::<u128, u8>(&self.words)[..self.len]
+        &bytemuck::cast_slice::<Line, u8>(&self.lines)[..self.len]
     }
 
     /// The model in these bytes, checked.

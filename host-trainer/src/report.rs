@@ -111,7 +111,12 @@ pub fn describe(model: &Model<'_>) -> Description {
             2 * dims.hidden
         };
         let (input_bytes, bytes, scales, bits) = match layer {
-            Layer::F32(l) => (size_of_val(l.input), size_of_val(l.weights), None, None),
+            Layer::F32(l) => (
+                size_of_val(l.input),
+                size_of_val(l.weights.weights),
+                None,
+                None,
+            ),
             Layer::Int8(l) => {
                 let bits = (dims.cell == gatelet::Cell::Lstm).then_some(l.cell_bits);
                 let bytes = l.weights.bytes() + size_of_val(l.multipliers);
@@ -145,7 +150,7 @@ pub fn describe(model: &Model<'_>) -> Description {
         });
     }
     let (bytes, scales) = match model.head() {
-        Head::F32(h) => (size_of_val(h.weights) + size_of_val(h.bias), None),
+        Head::F32(h) => (size_of_val(h.weights.weights) + size_of_val(h.bias), None),
         Head::Int8(h) => {
             let bytes = h.weights.bytes() + size_of_val(h.bias) + size_of_val(h.multipliers);
             (bytes, Some(scales(h.multipliers, 65_536.0, h.shift)))

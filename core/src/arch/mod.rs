@@ -1,7 +1,134 @@
-//! What an instruction set can do that the compiler cannot be made to: the only place with `unsafe`.
-//!
-//! A file here is a kernel's assembly or intrinsics behind a safe interface: whatever the slices, a call reads and
-//! writes inside them.
+//! Instruction sets: vectors for the algorithms of `kernel/`, and proof that a machine has them. The only `unsafe` code.
+
+/// Makes a token, which exists only where the instructions do, a kernel: the tile kernel of `kernel/tiled.rs`, compiled
+/// for those instructions. An image in another layout goes to the portable kernel.
+#[allow(unused_macros, reason = "not every architecture has tile kernels")]
+macro_rules! tile_kernel {
+    ($token:ident, $name:literal, lanes: $lanes:literal, layout: $layout:ident, batch: $batch:literal, $($feature:meta)?) => {
+        impl $crate::kernel::sealed::Sealed for $token {}
+
+        impl $crate::kernel::Kernel for $token {
+            const NAME: &'static str = $name;
+
+            fn layout(self, dims: &$crate::Dims) -> $crate::Layout {
+                let _ = dims;
+                $crate::Layout::$layout
+            }
+
+            fn turned(self) -> Self {
+                $token { backward: !self.backward, ..self }
+            }
+
+            fn layer_f32(
+                self,
+                layer: &$crate::LayerF32<'_>,
+                addend: &[f32],
+                x: &[f32],
+                c: &mut [f32],
+                next: &mut [f32],
+            ) {
+                let stream = $crate::kernel::StreamF32 { addend, x, c, next };
+                self.layer_f32_batch(layer, &mut [stream]);
+            }
+
+            fn layer_int8(
+                self,
+                layer: &$crate::LayerInt8<'_>,
+                addend: &[i16],
+                x: &[i8],
+                c: &mut [i16],
+                next: &mut [i8],
+            ) {
+                let stream = $crate::kernel::StreamInt8 { addend, x, c, next, correction: 0 };
+                self.layer_int8_batch(layer, &mut [stream]);
+            }
+
+            fn layer_f32_batch(
+                self,
+                layer: &$crate::LayerF32<'_>,
+                streams: &mut [$crate::kernel::StreamF32<'_>],
+            ) {
+                $(#[$feature])?
+                fn run(
+                    v: $token,
+                    layer: &$crate::LayerF32<'_>,
+                    streams: &mut [$crate::kernel::StreamF32<'_>],
+                ) {
+                    $crate::kernel::tiled::layer_f32::<_, $lanes, $batch>(v, v.backward, layer, streams);
+                }
+                if layer.weights.order.lanes() != $lanes {
+                    return $crate::Portable.layer_f32_batch(layer, streams);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, streams) }
+            }
+
+            fn layer_int8_batch(
+                self,
+                layer: &$crate::LayerInt8<'_>,
+                streams: &mut [$crate::kernel::StreamInt8<'_>],
+            ) {
+                $(#[$feature])?
+                fn run(
+                    v: $token,
+                    layer: &$crate::LayerInt8<'_>,
+                    streams: &mut [$crate::kernel::StreamInt8<'_>],
+                ) {
+                    $crate::kernel::tiled::layer_int8::<_, $lanes, $batch>(v, v.backward, layer, streams);
+                }
+                if layer.weights.order().lanes() != $lanes {
+                    return $crate::Portable.layer_int8_batch(layer, streams);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, streams) }
+            }
+
+            fn head_f32(self, head: &$crate::HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, head: &$crate::HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
+                    $crate::kernel::tiled::head_f32::<_, $lanes>(v, v.backward, head, x, logits);
+                }
+                if head.weights.order.lanes() != $lanes {
+                    return $crate::Portable.head_f32(head, x, logits);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, head, x, logits) }
+            }
+
+            fn head_int8(self, head: &$crate::HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+                $(#[$feature])?
+                fn run(v: $token, head: &$crate::HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+                    $crate::kernel::tiled::head_int8::<_, $lanes>(v, v.backward, head, x, logits);
+                }
+                if head.weights.order().lanes() != $lanes {
+                    return $crate::Portable.head_int8(head, x, logits);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, head, x, logits) }
+            }
+        }
+    };
+}
+
+/// Writes operations of a token as methods. Each body is one of the instruction set's own functions, or a few.
+#[allow(unused_macros, reason = "not every architecture has tile kernels")]
+macro_rules! operations {
+    ($(fn $name:ident($self:ident $(, $argument:ident: $type:ty)*) $(-> $result:ty)? $body:block)*) => {$(
+        #[inline(always)]
+        fn $name($self $(, $argument: $type)*) $(-> $result)? {
+            // SAFETY: `self` exists, so `new` has found the instructions. Loads and stores go through references to
+            // as many elements as they move.
+            #[allow(unused_unsafe, reason = "some bodies need no instruction of their own")]
+            unsafe { $body }
+        }
+    )*};
+}
 
 #[cfg(armv7em)]
 pub(crate) mod arm;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86_64;

@@ -15,10 +15,11 @@ use crate::activation::tanh_f32;
 use crate::dims::Cell;
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
 use crate::matrix::MatrixInt8;
+use crate::order::RowOrder;
 use crate::simd::{Vector, Wide};
 
-/// The tiled kernel on `wide` vectors: the portable path, for every target. It reads rows; an int8 image in another
-/// layout goes to the scalar kernel.
+/// The tiled kernel on `wide` vectors: the portable path, for every target. It reads rows; an image in another layout
+/// goes to the scalar kernel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Portable;
 
@@ -35,7 +36,10 @@ impl Kernel for Portable {
         c: &mut [f32],
         next: &mut [f32],
     ) {
-        layer_f32(Wide, layer, addend, x, c, next);
+        match layer.weights.order {
+            RowOrder::PLAIN => layer_f32(Wide, layer, addend, x, c, next),
+            _ => Scalar.layer_f32(layer, addend, x, c, next),
+        }
     }
 
     fn layer_int8(
@@ -55,7 +59,10 @@ impl Kernel for Portable {
     }
 
     fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        head_f32(Wide, head, x, logits);
+        match head.weights.order {
+            RowOrder::PLAIN => head_f32(Wide, head, x, logits),
+            _ => Scalar.head_f32(head, x, logits),
+        }
     }
 
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
@@ -187,7 +194,7 @@ fn layer_f32<V: Vector>(
     let columns = layer.columns.max(1);
     match layer.cell {
         Cell::Rnn => {
-            let blocks = layer.weights.chunks_exact(columns).zip(addend);
+            let blocks = layer.weights.weights.chunks_exact(columns).zip(addend);
             for (h, (row, a)) in next.iter_mut().zip(blocks) {
                 let [product] = dots_f32(v, row, x);
                 *h = tanh_f32(a + product);
@@ -196,6 +203,7 @@ fn layer_f32<V: Vector>(
         Cell::Lstm => {
             let (addends, _) = addend.as_chunks::<4>();
             let blocks = layer
+                .weights
                 .weights
                 .chunks_exact((4 * columns).max(1))
                 .zip(addends);
@@ -220,7 +228,8 @@ fn head_int8<V: Vector>(v: V, head: &HeadInt8<'_>, weights: &[i8], x: &[i8], log
 }
 
 fn head_f32<V: Vector>(v: V, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-    let blocks = head.weights.chunks((4 * head.columns).max(1));
+    let blocks = head.weights.weights;
+    let blocks = blocks.chunks((4 * head.columns).max(1));
     for ((logits, block), bias) in logits.chunks_mut(4).zip(blocks).zip(head.bias.chunks(4)) {
         let products: [f32; 4] = dots_f32(v, block, x);
         for ((logit, bias), product) in logits.iter_mut().zip(bias).zip(products) {

@@ -1,14 +1,18 @@
 //! Kernels: the arithmetic of one step of one layer.
 //!
 //! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
-//! is the tiled algorithm, written once over the small vector trait of `simd.rs`; an instruction set
-//! instantiates it. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
+//! works on rows, for the portable path; `tiled.rs` on tiles whose every lane is a row. Both are written once over the
+//! small vector traits of `simd.rs`; an instruction set in `arch/` instantiates them. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
 //! docs/numerics.md.
 
+mod gates;
 pub(crate) mod generic;
 pub(crate) mod scalar;
 mod select;
+pub(crate) mod tiled;
 
+#[cfg(target_arch = "x86_64")]
+pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
 pub use scalar::Scalar;
 pub use select::{Isa, Native, WithKernel};
@@ -20,6 +24,35 @@ use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
 /// [`Model::from_bytes`](crate::Model::from_bytes).
 pub(crate) mod sealed {
     pub trait Sealed {}
+}
+
+/// One session's part in a layer's step, in f32: `addend: [slots]`, `x: [columns]`, `c: [hidden]` (empty for the RNN),
+/// `next: [hidden]`.
+#[derive(Debug)]
+pub struct StreamF32<'a> {
+    /// The token's row, or the bias.
+    pub addend: &'a [f32],
+    /// The operand.
+    pub x: &'a [f32],
+    /// The cell state, updated in place.
+    pub c: &'a mut [f32],
+    /// The new hidden state.
+    pub next: &'a mut [f32],
+}
+
+/// One session's part in a layer's step, in int8; shapes as in [`StreamF32`].
+#[derive(Debug)]
+pub struct StreamInt8<'a> {
+    /// The token's row, or the bias: Q3.12.
+    pub addend: &'a [i16],
+    /// The operand, scale 1/128.
+    pub x: &'a [i8],
+    /// The cell state, Q(cell_bits), updated in place.
+    pub c: &'a mut [i16],
+    /// The new hidden state, scale 1/128.
+    pub next: &'a mut [i8],
+    /// For the tile kernels: what every sum starts from.
+    pub(crate) correction: i32,
 }
 
 /// One way to do the arithmetic: a token whose existence says that this machine can run it.
@@ -39,7 +72,29 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         Layout::Rows
     }
 
-    /// One step of a layer in f32. `addend: [rows]`, `x: [columns]`, `c: [hidden]` (empty for the RNN),
+    /// The same kernel, reading weights from the other end: no result changes, but what one step read last is still in
+    /// the cache when the next begins with it. A session turns its kernel at every step.
+    #[must_use]
+    fn turned(self) -> Self {
+        self
+    }
+
+    /// One step of a layer for several sessions, in f32. The same bits as [`Kernel::layer_f32`] where the kernel's
+    /// order of additions does not depend on their number.
+    fn layer_f32_batch(self, layer: &LayerF32<'_>, streams: &mut [StreamF32<'_>]) {
+        for s in streams {
+            self.layer_f32(layer, s.addend, s.x, s.c, s.next);
+        }
+    }
+
+    /// One step of a layer for several sessions, in int8: the same bits as [`Kernel::layer_int8`].
+    fn layer_int8_batch(self, layer: &LayerInt8<'_>, streams: &mut [StreamInt8<'_>]) {
+        for s in streams {
+            self.layer_int8(layer, s.addend, s.x, s.c, s.next);
+        }
+    }
+
+    /// One step of a layer in f32. `addend: [slots]`, `x: [columns]`, `c: [hidden]` (empty for the RNN),
     /// `next: [hidden]`.
     fn layer_f32(
         self,
@@ -50,7 +105,7 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         next: &mut [f32],
     );
 
-    /// One step of a layer in int8. `addend: [rows]` Q3.12, `x: [columns]` scale 1/128, `c: [hidden]`
+    /// One step of a layer in int8. `addend: [slots]` Q3.12, `x: [columns]` scale 1/128, `c: [hidden]`
     /// Q(cell_bits) (empty for the RNN), `next: [hidden]` scale 1/128.
     fn layer_int8(
         self,

@@ -49,11 +49,12 @@ impl Kernel for Scalar {
         c: &mut [f32],
         next: &mut [f32],
     ) {
-        let mut rows = layer.weights.chunks_exact(layer.columns.max(1));
-        let mut addends = addend.iter();
-        let mut z = || match (rows.next(), addends.next()) {
-            (Some(row), Some(a)) => a + dot_f32(row, x),
-            _ => 0.0,
+        let weights = layer.weights;
+        let mut rows = 0..;
+        let mut z = || {
+            let row = rows.next().unwrap_or(usize::MAX);
+            let a = addend.get(weights.order.slot(row)).copied();
+            a.unwrap_or_default() + dot_f32(weights.row(row), x)
         };
         match layer.cell {
             Cell::Rnn => {
@@ -77,14 +78,18 @@ impl Kernel for Scalar {
         c: &mut [i16],
         next: &mut [i8],
     ) {
+        let order = layer.weights.order();
         let mut rows = 0..;
-        let mut scales = addend.iter().zip(layer.multipliers);
-        let mut z = || match (rows.next(), scales.next()) {
-            (Some(row), Some((&a, &m))) => {
-                let acc = dot_int8(layer.weights.row(row), x);
-                preactivation(a, acc, m, layer.shift)
+        let mut z = || {
+            let row = rows.next().unwrap_or(usize::MAX);
+            let slot = order.slot(row);
+            match (addend.get(slot), layer.multipliers.get(slot)) {
+                (Some(&a), Some(&m)) => {
+                    let acc = dot_int8(layer.weights.row(row), x);
+                    preactivation(a, acc, m, layer.shift)
+                }
+                _ => 0,
             }
-            _ => 0,
         };
         match layer.cell {
             Cell::Rnn => {
@@ -101,9 +106,9 @@ impl Kernel for Scalar {
     }
 
     fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        let rows = head.weights.chunks_exact(head.columns.max(1));
-        for ((logit, row), bias) in logits.iter_mut().zip(rows).zip(head.bias) {
-            *logit = bias + dot_f32(row, x);
+        // A head's slots are its rows, in every layout.
+        for (row, (logit, bias)) in logits.iter_mut().zip(head.bias).enumerate() {
+            *logit = bias + dot_f32(head.weights.row(row), x);
         }
     }
 
@@ -116,9 +121,9 @@ impl Kernel for Scalar {
 }
 
 /// `sum_k row[k] x[k]`, from the first to the last.
-fn dot_f32(row: &[f32], x: &[f32]) -> f32 {
+fn dot_f32(row: impl Iterator<Item = f32>, x: &[f32]) -> f32 {
     let mut sum = 0.0;
-    for (w, x) in row.iter().zip(x) {
+    for (w, x) in row.zip(x) {
         sum += w * x;
     }
     sum

@@ -3,6 +3,8 @@
 use super::{Kernel, Portable, Scalar};
 #[cfg(armv7em)]
 use crate::arch::arm::armv7em::Armv7em;
+#[cfg(target_arch = "x86_64")]
+use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
@@ -34,26 +36,63 @@ pub enum Isa {
     /// The DSP instructions of a Cortex-M4, M7 or M33.
     #[cfg(armv7em)]
     Armv7em(Armv7em),
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    /// AVX2, FMA and AVX-VNNI.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni(AvxVnni),
+    /// AVX-512 with VNNI.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// Does `$work` with the kernel in `$isa`.
+macro_rules! with_kernel {
+    ($isa:expr, $kernel:ident => $work:expr) => {
+        match $isa {
+            Isa::Scalar($kernel) => $work,
+            Isa::Portable($kernel) => $work,
+            #[cfg(armv7em)]
+            Isa::Armv7em($kernel) => $work,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2($kernel) => $work,
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni($kernel) => $work,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512($kernel) => $work,
+        }
+    };
+}
+
+/// The name of a kernel's type.
+fn name_of<K: Kernel>(_: K) -> &'static str {
+    K::NAME
 }
 
 impl Isa {
-    /// The fastest kernel of this machine.
+    /// The fastest kernel of this machine: the last of those it has.
     pub fn detect() -> Self {
-        #[cfg(armv7em)]
-        return Isa::Armv7em(Armv7em);
-        #[cfg(not(armv7em))]
-        Isa::Portable(Portable)
+        let fastest = Self::available().last();
+        fastest.unwrap_or(Isa::Scalar(Scalar))
     }
 
-    /// Every kernel of this machine, the specification first.
+    /// Every kernel of this machine, the specification first, the fastest last.
     pub fn available() -> impl Iterator<Item = Isa> {
         [
-            Isa::Scalar(Scalar),
-            Isa::Portable(Portable),
+            Some(Isa::Scalar(Scalar)),
+            Some(Isa::Portable(Portable)),
             #[cfg(armv7em)]
-            Isa::Armv7em(Armv7em),
+            Some(Isa::Armv7em(Armv7em)),
+            #[cfg(target_arch = "x86_64")]
+            Avx2::new().map(Isa::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            AvxVnni::new().map(Isa::AvxVnni),
+            #[cfg(target_arch = "x86_64")]
+            Avx512::new().map(Isa::Avx512),
         ]
         .into_iter()
+        .flatten()
     }
 
     /// The kernel of that name, if this machine has it.
@@ -63,31 +102,16 @@ impl Isa {
 
     /// The name.
     pub fn name(self) -> &'static str {
-        match self {
-            Isa::Scalar(_) => Scalar::NAME,
-            Isa::Portable(_) => Portable::NAME,
-            #[cfg(armv7em)]
-            Isa::Armv7em(_) => Armv7em::NAME,
-        }
+        with_kernel!(self, kernel => name_of(kernel))
     }
 
     /// The layout in which a model of this shape runs fastest.
     pub fn layout(self, dims: &Dims) -> Layout {
-        match self {
-            Isa::Scalar(kernel) => kernel.layout(dims),
-            Isa::Portable(kernel) => kernel.layout(dims),
-            #[cfg(armv7em)]
-            Isa::Armv7em(kernel) => kernel.layout(dims),
-        }
+        with_kernel!(self, kernel => kernel.layout(dims))
     }
 
     /// Does `work` with this kernel.
     pub fn run<W: WithKernel>(self, work: W) -> W::Output {
-        match self {
-            Isa::Scalar(kernel) => work.run(kernel),
-            Isa::Portable(kernel) => work.run(kernel),
-            #[cfg(armv7em)]
-            Isa::Armv7em(kernel) => work.run(kernel),
-        }
+        with_kernel!(self, kernel => work.run(kernel))
     }
 }

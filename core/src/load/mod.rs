@@ -15,8 +15,10 @@ use crate::layer::{
     Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8, MAX_CELL_BITS, MAX_SHIFT, MIN_CELL_BITS,
     MIN_SHIFT, REQUANTIZED_LIMIT,
 };
-use crate::matrix::{MatrixInt8, PAIRS_SHIFT, check_pairs};
+use crate::matrix::{MatrixF32, MatrixInt8, PAIRS_SHIFT, check_pairs};
 use crate::model::Model;
+use crate::order::RowOrder;
+use crate::tiles::{check_int8, check_slots};
 use crate::vocab::Vocab;
 
 /// See [`Model::from_bytes`].
@@ -35,7 +37,7 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
     }
     let dims = dims_of(&header)?;
     let layout = layout_of(&header, &dims)?;
-    let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(ALIGN);
+    let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(layout.align());
     zeros(image, PREAMBLE + header_bytes.len(), data_start)?;
 
     let mut reader = SectionReader {
@@ -43,6 +45,7 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         data_start,
         end: data_start,
         index: 0,
+        align: layout.align(),
         table: &header.sections,
     };
     check_section_table(&dims, layout, &header)?;
@@ -89,7 +92,7 @@ const EMPTY_LAYER: Layer<'static> = Layer::F32(LayerF32 {
     hidden: 0,
     columns: 0,
     input: &[],
-    weights: &[],
+    weights: MatrixF32::rows(0, &[]),
 });
 
 /// Checks every element of a section.
@@ -113,15 +116,48 @@ fn fits(multiplier: i32, columns: usize, shift: u8) -> bool {
 /// Checks the right shift of a requantization.
 fn check_shift(name: &'static str, shift: u8, layout: Layout) -> Result<(), LoadError> {
     let (min, max) = match layout {
-        Layout::Rows => (MIN_SHIFT, MAX_SHIFT),
+        Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => (MIN_SHIFT, MAX_SHIFT),
         Layout::Pairs => (PAIRS_SHIFT.into(), PAIRS_SHIFT.into()),
     };
     field(name, shift.into(), min.into(), max.into())
 }
 
+/// Reads numbers of which there is one a row, and checks them.
+fn read_slots<'a, T: bytemuck::AnyBitPattern + Default + PartialEq>(
+    section: SectionName,
+    rows: usize,
+    order: RowOrder,
+    reader: &mut SectionReader<'a, '_>,
+    good: impl Fn(&T) -> bool,
+) -> Result<&'a [T], LoadError> {
+    let numbers = reader.next::<T>()?;
+    check(section, numbers, good)?;
+    check_slots(numbers, rows, order).map_err(|index| LoadError::Value { section, index })?;
+    Ok(numbers)
+}
+
+/// Reads and checks an f32 matrix.
+fn read_matrix_f32<'a>(
+    order: RowOrder,
+    rows: usize,
+    columns: usize,
+    section: SectionName,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<MatrixF32<'a>, LoadError> {
+    let matrix = MatrixF32 {
+        order,
+        columns,
+        weights: reader.next()?,
+    };
+    let wrong = |index| LoadError::Value { section, index };
+    matrix.check(rows).map_err(wrong)?;
+    Ok(matrix)
+}
+
 /// Reads and checks an int8 matrix.
 fn read_matrix<'a>(
     layout: Layout,
+    order: RowOrder,
     rows: usize,
     columns: usize,
     name: SectionName,
@@ -141,6 +177,19 @@ fn read_matrix<'a>(
             })?;
             Ok(MatrixInt8::Pairs { columns, words })
         }
+        Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
+            let weights = reader.next::<u8>()?;
+            check_int8(weights, rows, columns, order).map_err(|index| LoadError::Value {
+                section: name,
+                index,
+            })?;
+            Ok(MatrixInt8::Tiles {
+                layout,
+                order,
+                columns,
+                weights,
+            })
+        }
     }
 }
 
@@ -153,12 +202,15 @@ fn read_layer<'a>(
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<Layer<'a>, LoadError> {
     let columns = dims.columns(layer);
+    let order = RowOrder::of_layer(layout, dims.cell);
+    let rows = dims.rows();
     let name = |kind| SectionName { kind, layer };
+    let (input, weights) = (name(SectionKind::Input), name(SectionKind::Weights));
     match dims.precision {
         Precision::F32 => {
-            let (input, weights) = (reader.next::<f32>()?, reader.next::<f32>()?);
-            check(name(SectionKind::Input), input, |x| x.is_finite())?;
-            check(name(SectionKind::Weights), weights, |x| x.is_finite())?;
+            let finite = |x: &f32| x.is_finite();
+            let input = read_slots(input, rows, order, reader, finite)?;
+            let weights = read_matrix_f32(order, rows, columns, weights, reader)?;
             Ok(Layer::F32(LayerF32 {
                 cell: dims.cell,
                 hidden: dims.hidden,
@@ -176,11 +228,10 @@ fn read_layer<'a>(
                 min.into(),
                 max.into(),
             )?;
-            let input = reader.next::<i16>()?;
-            let matrix_name = name(SectionKind::Weights);
-            let weights = read_matrix(layout, dims.rows(), columns, matrix_name, reader)?;
-            let multipliers = reader.next::<i32>()?;
-            check(name(SectionKind::Multipliers), multipliers, |&m| {
+            let input = read_slots(input, rows, order, reader, |_| true)?;
+            let weights = read_matrix(layout, order, rows, columns, weights, reader)?;
+            let multipliers = name(SectionKind::Multipliers);
+            let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
                 fits(m, columns, scales.shift)
             })?;
             Ok(Layer::Int8(LayerInt8 {
@@ -205,12 +256,13 @@ fn read_head<'a>(
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<Head<'a>, LoadError> {
     let columns = dims.stride();
+    let (order, rows) = (RowOrder::of_head(layout), dims.vocab);
     let name = |kind| SectionName { kind, layer: 0 };
+    let (weights, bias) = (name(SectionKind::HeadWeights), name(SectionKind::HeadBias));
     match dims.precision {
         Precision::F32 => {
-            let (weights, bias) = (reader.next::<f32>()?, reader.next::<f32>()?);
-            check(name(SectionKind::HeadWeights), weights, |x| x.is_finite())?;
-            check(name(SectionKind::HeadBias), bias, |x| x.is_finite())?;
+            let weights = read_matrix_f32(order, rows, columns, weights, reader)?;
+            let bias = read_slots(bias, rows, order, reader, |x: &f32| x.is_finite())?;
             Ok(Head::F32(HeadF32 {
                 columns,
                 weights,
@@ -219,13 +271,12 @@ fn read_head<'a>(
         }
         Precision::Int8 => {
             check_shift("head shift", shift, layout)?;
-            let matrix_name = name(SectionKind::HeadWeights);
-            let weights = read_matrix(layout, dims.vocab, columns, matrix_name, reader)?;
-            let (multipliers, bias) = (reader.next::<i32>()?, reader.next::<i32>()?);
-            check(name(SectionKind::HeadMultipliers), multipliers, |&m| {
+            let weights = read_matrix(layout, order, rows, columns, weights, reader)?;
+            let multipliers = name(SectionKind::HeadMultipliers);
+            let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
                 fits(m, columns, shift)
             })?;
-            check(name(SectionKind::HeadBias), bias, |b| {
+            let bias = read_slots(bias, rows, order, reader, |b: &i32| {
                 u64::from(b.unsigned_abs()) <= REQUANTIZED_LIMIT
             })?;
             Ok(Head::Int8(HeadInt8 {

@@ -3,8 +3,8 @@
 use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
 use crate::format::{
-    ALIGN, Header, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, at,
-    checksum, sections_of,
+    Header, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, at, checksum,
+    sections_of,
 };
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
@@ -99,7 +99,10 @@ pub(super) fn layout_of(header: &Header<'_>, dims: &Dims) -> Result<Layout, Load
     let layout = match header.layout {
         0 => Layout::Rows,
         1 => Layout::Pairs,
-        other => return field("layout", other.into(), 0, 1).and(Err(LoadError::HeaderEncoding)),
+        2 => Layout::Tiles4,
+        3 => Layout::Tiles8,
+        4 => Layout::Tiles16,
+        other => return field("layout", other.into(), 0, 4).and(Err(LoadError::HeaderEncoding)),
     };
     layout.check(dims).map_err(LoadError::Layout)?;
     Ok(layout)
@@ -163,7 +166,7 @@ pub(super) fn check_section_table(
                 found: entry.bytes as usize,
             });
         }
-        end = end.saturating_add(bytes.next_multiple_of(ALIGN));
+        end = end.saturating_add(bytes.next_multiple_of(layout.align()));
     }
     Ok(())
 }
@@ -175,6 +178,8 @@ pub(super) struct SectionReader<'a, 't> {
     /// End of the last section taken, padding included.
     pub(super) end: usize,
     pub(super) index: usize,
+    /// What sections start at a multiple of.
+    pub(super) align: usize,
     pub(super) table: &'t [SectionEntry],
 }
 
@@ -211,7 +216,7 @@ impl<'a> SectionReader<'a, '_> {
                 found,
             });
         }
-        self.end = end.checked_next_multiple_of(ALIGN).ok_or(cut)?;
+        self.end = end.checked_next_multiple_of(self.align).ok_or(cut)?;
         zeros(self.image, end, self.end)?;
         bytemuck::try_cast_slice(bytes).map_err(|_| LoadError::SectionLength {
             section,

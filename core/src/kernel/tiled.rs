@@ -1,0 +1,484 @@
+//! The tile kernel, once, over vectors whose every lane is a row. `order.rs` says how tiles lie in memory.
+//!
+//! ```text
+//! for every tile of N vectors (the gates of U units; 2 U rows of the head):
+//!     sums = addends
+//!     for every column k:  x = x[k] in all lanes;  for v in 0..N:  sums[v] += tile[k][v] * x
+//!     activations, cell update and the new h from the registers that hold the sums
+//! ```
+//!
+//! The weights are read once, in the order in which they lie, and nothing else takes time: so columns are dealt to `S`
+//! sets of sums, which makes eight independent chains of additions, and steps alternate between the first and the last
+//! tile as the one to start from. What the last step read last is still in the cache then; no result depends on it.
+//!
+//! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
+
+use super::gates::{piecewise, sigmoid_f32, tanh_f32};
+use super::{StreamF32, StreamInt8};
+use crate::activation::{SIGMOID, TANH};
+use crate::dims::Cell;
+use crate::layer::{
+    H_BITS, HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS,
+};
+use crate::matrix::MatrixInt8;
+use crate::simd::Lanes;
+
+/// Vectors of an LSTM's tile.
+const GATES: usize = 4;
+/// Vectors of an RNN's or the head's tile.
+const ROWS: usize = 2;
+
+/// Bytes of weights that may be expected to stay in a second-level cache.
+const NEAR: usize = 800 << 10;
+
+/// The numbers of the tiles, the first or the last first.
+#[inline(always)]
+fn sweep(tiles: usize, backward: bool) -> impl Iterator<Item = usize> {
+    (0..tiles).map(move |tile| if backward { tiles - 1 - tile } else { tile })
+}
+
+/// Part `index` of `numbers`, when each part has `len` of them.
+#[inline(always)]
+fn part<T>(numbers: &[T], index: usize, len: usize) -> &[T] {
+    numbers
+        .get(index * len..(index + 1) * len)
+        .unwrap_or_default()
+}
+
+/// `N` vectors of addends: part `tile` of `numbers`.
+#[inline(always)]
+fn vectors<T, const U: usize, const N: usize>(numbers: &[T], tile: usize) -> Option<&[[T; U]; N]> {
+    let (vectors, _) = part(numbers, tile, N * U).as_chunks::<U>();
+    vectors.first_chunk()
+}
+
+/// Elements `at..at + U`, with zeros past the end.
+#[inline(always)]
+fn take<T: Copy + Default, const U: usize>(from: &[T], at: usize) -> [T; U] {
+    let from = from.get(at..).unwrap_or_default();
+    match from.first_chunk() {
+        Some(all) => *all,
+        None => {
+            let mut some = [T::default(); U];
+            for (to, from) in some.iter_mut().zip(from) {
+                *to = *from;
+            }
+            some
+        }
+    }
+}
+
+/// Puts elements where [`take`] takes them from.
+#[inline(always)]
+fn put<T: Copy, const U: usize>(elements: [T; U], to: &mut [T], at: usize) {
+    let to = to.get_mut(at..).unwrap_or_default();
+    match to.first_chunk_mut() {
+        Some(all) => *all = elements,
+        None => {
+            for (to, from) in to.iter_mut().zip(elements) {
+                *to = from;
+            }
+        }
+    }
+}
+
+/// `sums + tile x` for `B` operands at once. `tile: [columns, N, U]`, `S` divides the columns.
+#[inline(always)]
+fn products_f32<V, const U: usize, const N: usize, const S: usize, const B: usize>(
+    v: V,
+    tile: &[f32],
+    far: bool,
+    operands: [&[f32]; B],
+    mut sums: [[V::F32; N]; B],
+) -> [[V::F32; N]; B]
+where
+    V: Lanes<U>,
+{
+    let (vectors, _) = tile.as_chunks::<U>();
+    let (columns, _) = vectors.as_chunks::<N>();
+    let (turns, _) = columns.as_chunks::<S>();
+    let mut operands = operands.map(|x| x.as_chunks::<S>().0.iter());
+    // The other columns' sums; the first column's are the caller's.
+    let mut others = [[[v.splat_f32(0.0); N]; S]; B];
+    for turn in turns {
+        for ((sums, others), operand) in sums.iter_mut().zip(&mut others).zip(&mut operands) {
+            let Some(xs) = operand.next() else { continue };
+            for (s, ((column, &x), others)) in turn.iter().zip(xs).zip(others).enumerate() {
+                let x = v.splat_f32(x);
+                let sums = if s == 0 { &mut *sums } else { others };
+                for (sum, w) in sums.iter_mut().zip(column) {
+                    if far {
+                        v.prefetch(w);
+                    }
+                    *sum = v.madd_f32(v.load_f32(w), x, *sum);
+                }
+            }
+        }
+    }
+    for (sums, others) in sums.iter_mut().zip(&others) {
+        for others in others.iter().skip(1) {
+            for (sum, other) in sums.iter_mut().zip(others) {
+                *sum = v.add_f32(*sum, *other);
+            }
+        }
+    }
+    sums
+}
+
+/// `tile x` for `B` operands at once. `tile: [columns / 4, N, U, 4]`, each weight with an offset of 128.
+#[inline(always)]
+fn products_int8<V, const U: usize, const N: usize, const S: usize, const B: usize>(
+    v: V,
+    tile: &[u8],
+    far: bool,
+    operands: [&[i8]; B],
+    corrections: [i32; B],
+) -> [[V::I32; N]; B]
+where
+    V: Lanes<U>,
+{
+    let (quads, _) = tile.as_chunks::<4>();
+    let (vectors, _) = quads.as_chunks::<U>();
+    let (groups, _) = vectors.as_chunks::<N>();
+    let (turns, rest) = groups.as_chunks::<S>();
+    let operands = operands.map(|x| x.as_chunks::<4>().0.as_chunks::<S>());
+    let mut each = operands.map(|(turns, _)| turns.iter());
+    let mut sums = [[v.splat_i32(0); N]; B];
+    let mut others = [[[v.splat_i32(0); N]; S]; B];
+    for (sums, correction) in sums.iter_mut().zip(corrections) {
+        *sums = [v.splat_i32(correction); N];
+    }
+    for turn in turns {
+        for ((sums, others), operand) in sums.iter_mut().zip(&mut others).zip(&mut each) {
+            let Some(xs) = operand.next() else { continue };
+            for (s, ((group, &x), others)) in turn.iter().zip(xs).zip(others).enumerate() {
+                let x = v.group(x);
+                let sums = if s == 0 { &mut *sums } else { others };
+                for (sum, w) in sums.iter_mut().zip(group) {
+                    if far {
+                        v.prefetch(w);
+                    }
+                    *sum = v.dot(*sum, w, x);
+                }
+            }
+        }
+    }
+    for ((sums, others), (_, xs)) in sums.iter_mut().zip(&others).zip(operands) {
+        for (group, &x) in rest.iter().zip(xs) {
+            let x = v.group(x);
+            for (sum, w) in sums.iter_mut().zip(group) {
+                *sum = v.dot(*sum, w, x);
+            }
+        }
+        for others in others.iter().skip(1) {
+            for (sum, other) in sums.iter_mut().zip(others) {
+                *sum = v.add_i32(*sum, *other);
+            }
+        }
+    }
+    sums
+}
+
+/// What the weights' offset of 128 adds to every row's product, negated.
+#[inline(always)]
+fn correction(x: &[i8]) -> i32 {
+    -128 * x.iter().map(|&x| i32::from(x)).sum::<i32>()
+}
+
+/// The bytes of a matrix in tiles; none if it is not in tiles.
+fn bytes<'a>(matrix: &MatrixInt8<'a>) -> &'a [u8] {
+    match matrix {
+        MatrixInt8::Tiles { weights, .. } => weights,
+        _ => &[],
+    }
+}
+
+/// The first `B` streams of a batch, in an array.
+#[inline(always)]
+fn block<T, const B: usize>(streams: &mut [T]) -> (&mut [[T; B]], &mut [T]) {
+    streams.as_chunks_mut::<B>()
+}
+
+/// A layer's step for all `streams`, `B` at a time and then one by one.
+#[inline(always)]
+pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
+    v: V,
+    backward: bool,
+    layer: &LayerF32<'_>,
+    streams: &mut [StreamF32<'_>],
+) {
+    let (units, n) = match layer.cell {
+        Cell::Lstm => (U, GATES),
+        Cell::Rnn => (ROWS * U, ROWS),
+    };
+    let far = size_of_val(layer.weights.weights) > NEAR;
+    for tile in sweep(layer.hidden.div_ceil(units), backward) {
+        let weights = part(layer.weights.weights, tile, n * U * layer.columns);
+        let (blocks, rest) = block::<_, B>(streams);
+        for streams in blocks {
+            match layer.cell {
+                Cell::Lstm => lstm_f32::<V, U, 1, B>(v, tile, weights, far, streams),
+                Cell::Rnn => rnn_f32::<V, U, 1, B>(v, tile, weights, far, streams),
+            }
+        }
+        let (rest, _) = block::<_, 1>(rest);
+        for streams in rest {
+            match layer.cell {
+                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, far, streams),
+                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, far, streams),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+    v: V,
+    tile: usize,
+    weights: &[f32],
+    far: bool,
+    streams: &mut [StreamF32<'_>; B],
+) {
+    let mut sums = [[v.splat_f32(0.0); GATES]; B];
+    let mut operands = [&[][..]; B];
+    for ((sums, x), stream) in sums.iter_mut().zip(&mut operands).zip(&*streams) {
+        *x = stream.x;
+        let Some(addends) = vectors::<f32, U, GATES>(stream.addend, tile) else {
+            return;
+        };
+        for (sum, addend) in sums.iter_mut().zip(addends) {
+            *sum = v.load_f32(addend);
+        }
+    }
+    let sums = products_f32::<V, U, GATES, S, B>(v, weights, far, operands, sums);
+    for ([i, f, g, o], stream) in sums.into_iter().zip(streams) {
+        let c = v.load_f32(&take(stream.c, tile * U));
+        let ig = v.mul_f32(sigmoid_f32(v, i), tanh_f32(v, g));
+        let c = v.madd_f32(sigmoid_f32(v, f), c, ig);
+        let h = v.mul_f32(sigmoid_f32(v, o), tanh_f32(v, c));
+        let (mut c_out, mut h_out) = ([0.0; U], [0.0; U]);
+        v.store_f32(c, &mut c_out);
+        v.store_f32(h, &mut h_out);
+        put(c_out, stream.c, tile * U);
+        put(h_out, stream.next, tile * U);
+    }
+}
+
+#[inline(always)]
+fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+    v: V,
+    tile: usize,
+    weights: &[f32],
+    far: bool,
+    streams: &mut [StreamF32<'_>; B],
+) {
+    let mut sums = [[v.splat_f32(0.0); ROWS]; B];
+    let mut operands = [&[][..]; B];
+    for ((sums, x), stream) in sums.iter_mut().zip(&mut operands).zip(&*streams) {
+        *x = stream.x;
+        let Some(addends) = vectors::<f32, U, ROWS>(stream.addend, tile) else {
+            return;
+        };
+        for (sum, addend) in sums.iter_mut().zip(addends) {
+            *sum = v.load_f32(addend);
+        }
+    }
+    let sums = products_f32::<V, U, ROWS, S, B>(v, weights, far, operands, sums);
+    for (sums, stream) in sums.into_iter().zip(streams) {
+        for (index, sum) in sums.into_iter().enumerate() {
+            let mut h = [0.0; U];
+            v.store_f32(tanh_f32(v, sum), &mut h);
+            put(h, stream.next, (ROWS * tile + index) * U);
+        }
+    }
+}
+
+/// The logits of one operand.
+#[inline(always)]
+pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
+    v: V,
+    backward: bool,
+    head: &HeadF32<'_>,
+    x: &[f32],
+    logits: &mut [f32],
+) {
+    for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
+        let weights = part(head.weights.weights, tile, ROWS * U * head.columns);
+        let Some(bias) = vectors::<f32, U, ROWS>(head.bias, tile) else {
+            return;
+        };
+        let mut sums = [[v.splat_f32(0.0); ROWS]];
+        for (sum, bias) in sums.iter_mut().flatten().zip(bias) {
+            *sum = v.load_f32(bias);
+        }
+        let x = x.get(..head.columns).unwrap_or_default();
+        let sums = products_f32::<V, U, ROWS, 4, 1>(v, weights, false, [x], sums);
+        for (index, sum) in sums.into_iter().flatten().enumerate() {
+            let mut scores = [0.0; U];
+            v.store_f32(sum, &mut scores);
+            put(scores, logits, (ROWS * tile + index) * U);
+        }
+    }
+}
+
+/// A layer's step for all `streams`, `B` at a time and then one by one.
+#[inline(always)]
+pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
+    v: V,
+    backward: bool,
+    layer: &LayerInt8<'_>,
+    streams: &mut [StreamInt8<'_>],
+) {
+    let (units, n) = match layer.cell {
+        Cell::Lstm => (U, GATES),
+        Cell::Rnn => (ROWS * U, ROWS),
+    };
+    for stream in &mut *streams {
+        stream.correction = correction(stream.x);
+    }
+    let far = layer.weights.bytes() > NEAR;
+    for tile in sweep(layer.hidden.div_ceil(units), backward) {
+        let weights = part(bytes(&layer.weights), tile, n * U * layer.columns);
+        let (blocks, rest) = block::<_, B>(streams);
+        for streams in blocks {
+            match layer.cell {
+                Cell::Lstm => lstm_int8::<V, U, 1, B>(v, layer, tile, weights, far, streams),
+                Cell::Rnn => rnn_int8::<V, U, 1, B>(v, layer, tile, weights, far, streams),
+            }
+        }
+        let (rest, _) = block::<_, 1>(rest);
+        for streams in rest {
+            match layer.cell {
+                Cell::Lstm => lstm_int8::<V, U, 2, 1>(v, layer, tile, weights, far, streams),
+                Cell::Rnn => rnn_int8::<V, U, 4, 1>(v, layer, tile, weights, far, streams),
+            }
+        }
+    }
+}
+
+/// `sat16(addend + requantized sum)`: pre-activations, Q3.12.
+#[inline(always)]
+fn preactivations<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    tile: usize,
+    addend: &[i16],
+    sums: [V::I32; N],
+) -> [V::I32; N] {
+    let mut z = sums;
+    let (m, a) = (
+        vectors::<i32, U, N>(layer.multipliers, tile),
+        vectors::<i16, U, N>(addend, tile),
+    );
+    if let (Some(m), Some(a)) = (m, a) {
+        for (z, (m, a)) in z.iter_mut().zip(m.iter().zip(a)) {
+            let scaled = v.requantize(*z, v.load_i32(m), layer.shift);
+            let sum = v.add_i32(v.load_i16(a), scaled);
+            *z = v.clamp_i32(sum, i16::MIN.into(), i16::MAX.into());
+        }
+    }
+    z
+}
+
+/// Adds half a unit of the result, then shifts right arithmetically.
+#[inline(always)]
+fn rounding_shift<V: Lanes<U>, const U: usize>(v: V, x: V::I32, bits: u32) -> V::I32 {
+    v.shr_i32(v.add_i32(x, v.splat_i32(1 << (bits - 1))), bits)
+}
+
+/// Operands and corrections of `B` streams.
+#[inline(always)]
+fn operands_int8<'a, const B: usize>(streams: &[StreamInt8<'a>; B]) -> ([&'a [i8]; B], [i32; B]) {
+    let (mut operands, mut corrections) = ([&[][..]; B], [0; B]);
+    for ((x, correction), stream) in operands.iter_mut().zip(&mut corrections).zip(streams) {
+        (*x, *correction) = (stream.x, stream.correction);
+    }
+    (operands, corrections)
+}
+
+/// As [`scalar::lstm_int8`](super::scalar), line by line.
+#[inline(always)]
+fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    tile: usize,
+    weights: &[u8],
+    far: bool,
+    streams: &mut [StreamInt8<'_>; B],
+) {
+    let (operands, corrections) = operands_int8(streams);
+    let sums = products_int8::<V, U, GATES, S, B>(v, weights, far, operands, corrections);
+    let extra = layer.cell_bits - MIN_CELL_BITS;
+    let (low, high) = (i32::from(i16::MIN), i32::from(i16::MAX));
+    for (sums, stream) in sums.into_iter().zip(streams) {
+        let [i, f, g, o] = preactivations(v, layer, tile, stream.addend, sums);
+        let [i, f, o] = piecewise(v, &SIGMOID, [i, f, o]);
+        let [g] = piecewise(v, &TANH, [g]);
+        let c = v.load_i16(&take(stream.c, tile * U));
+        let ig = v.shr_i32(v.shl_i32(v.mul_i16(i, g), 1), extra);
+        let fc = v.add_i32(v.mul_i16(f, c), ig);
+        let c = v.clamp_i32(rounding_shift(v, fc, SIGMOID_BITS), low, high);
+        let [t] = piecewise(v, &TANH, [v.clamp_i32(v.shl_i32(c, extra), low, high)]);
+        let h = rounding_shift(v, v.mul_i16(o, t), SIGMOID_BITS + TANH_BITS - H_BITS);
+        let h = v.clamp_i32(h, i8::MIN.into(), i8::MAX.into());
+        let (mut c_out, mut h_out) = ([0; U], [0; U]);
+        v.store_i16(c, &mut c_out);
+        v.store_i8(h, &mut h_out);
+        put(c_out, stream.c, tile * U);
+        put(h_out, stream.next, tile * U);
+    }
+}
+
+/// As [`scalar::rnn_int8`](super::scalar).
+#[inline(always)]
+fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    tile: usize,
+    weights: &[u8],
+    far: bool,
+    streams: &mut [StreamInt8<'_>; B],
+) {
+    let (operands, corrections) = operands_int8(streams);
+    let sums = products_int8::<V, U, ROWS, S, B>(v, weights, far, operands, corrections);
+    for (sums, stream) in sums.into_iter().zip(streams) {
+        let z: [V::I32; ROWS] = preactivations(v, layer, tile, stream.addend, sums);
+        for (index, t) in piecewise(v, &TANH, z).into_iter().enumerate() {
+            let t = rounding_shift(v, t, TANH_BITS - H_BITS);
+            let mut h = [0; U];
+            v.store_i8(v.clamp_i32(t, i8::MIN.into(), i8::MAX.into()), &mut h);
+            put(h, stream.next, (ROWS * tile + index) * U);
+        }
+    }
+}
+
+/// The logits of one operand, Q15.16.
+#[inline(always)]
+pub(crate) fn head_int8<V: Lanes<U>, const U: usize>(
+    v: V,
+    backward: bool,
+    head: &HeadInt8<'_>,
+    x: &[i8],
+    logits: &mut [i32],
+) {
+    let x = x.get(..head.columns).unwrap_or_default();
+    let correction = correction(x);
+    for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
+        let weights = part(bytes(&head.weights), tile, ROWS * U * head.columns);
+        let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, false, [x], [correction]);
+        let (m, bias) = (
+            vectors::<i32, U, ROWS>(head.multipliers, tile),
+            vectors::<i32, U, ROWS>(head.bias, tile),
+        );
+        let (Some(m), Some(bias)) = (m, bias) else {
+            return;
+        };
+        let sums = sums.into_iter().flatten().enumerate();
+        for ((index, sum), (m, bias)) in sums.zip(m.iter().zip(bias)) {
+            let scaled = v.requantize(sum, v.load_i32(m), head.shift);
+            let mut scores = [0; U];
+            v.store_i32(v.add_i32(v.load_i32(bias), scaled), &mut scores);
+            put(scores, logits, (ROWS * tile + index) * U);
+        }
+    }
+}
