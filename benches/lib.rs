@@ -4,7 +4,8 @@
 //! - [`limit`]: how fast this machine reads a footprint and multiplies: what a kernel is compared with.
 //! - [`rounds`]: interleaved samples and their medians. [`contest`]: kernels and limits of one shape in such rounds.
 //!   [`report`]: the numbers as a table and as JSON.
-//! - `bin/summary.rs` is `cargo xtask bench`; `benches/` is `cargo bench`.
+//! - `bin/summary.rs` is `cargo xtask bench`; `bin/participant.rs` is Gatelet's side of `peers/run.py`;
+//!   `benches/` is `cargo bench`.
 
 pub mod contest;
 pub mod limit;
