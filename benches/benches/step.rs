@@ -1,6 +1,6 @@
 //! A whole step: row gather, recurrent product, cell, head. Ids read `step/type/shape/isa`.
 //!
-//! A group reports both throughputs, as criterion can since 0.7: elements are multiply-accumulates, bytes are those
+//! A group reports both throughputs at once (`ElementsAndBytes`): elements are multiply-accumulates, bytes are those
 //! of the matrices and one gathered row. Sixty shapes for every kernel: samples are few and short, because what is
 //! looked for here is a change between two runs; figures to quote come from `cargo xtask bench`.
 

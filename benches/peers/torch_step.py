@@ -1,8 +1,8 @@
 """PyTorch: a frozen TorchScript module, called once a token.
 
-Form `gather`: the token selects a row of W_ih^T + b, so the first layer has no input product. Eager mode is slower
-than the scripted step at every shape. int8 is `quantized::linear_dynamic` (int8 weights with one scale a row, input
-quantized at every call), what `quantize_dynamic` puts in the place of a linear layer.
+Form `gather`: the token selects a row of W_ih^T + b, so the first layer has no input product. int8 is
+`quantized::linear_dynamic` (int8 weights with one scale a row, input quantized at every call), what `quantize_dynamic`
+puts in the place of a linear layer.
 """
 
 import warnings
