@@ -6,7 +6,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
-use crate::{bench, demo, firmware, flash, handover, image, selftest, setup, size, steps};
+use crate::{
+    bench, demo, firmware, flash, handover, host_bench, image, selftest, setup, size, steps,
+};
 
 /// Try, check, build and flash Gatelet from a clone.
 #[derive(Debug, Parser)]
@@ -44,6 +46,11 @@ enum Task {
     },
     /// Get what is missing on this machine: the thumb targets and QEMU
     Setup,
+    /// Time a step of every kernel on this machine against the machine's limit, in one run
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --isa portable --quick\n  cargo xtask bench --json | tail -n 1\n\nThe board's instruction counts: cargo xtask firmware bench"
+    )]
+    Bench(host_bench::Options),
     /// The image for the microcontroller
     #[command(subcommand)]
     Firmware(Firmware),
@@ -133,6 +140,7 @@ impl Options {
             Task::Demo(args) => demo::run(&args.prompt),
             Task::Test { only } => steps::run(&only),
             Task::Setup => setup::everything(),
+            Task::Bench(options) => host_bench::run(&options),
             Task::Firmware(task) => task.run(),
         }
     }
