@@ -10,10 +10,59 @@ fn small(precision: Precision) -> Image {
 }
 
 /// One of every precision and layout.
-fn all() -> [Image; 3] {
-    let int8 = small(Precision::Int8);
-    let pairs = int8.repacked(Layout::Pairs).expect("a small model");
-    [small(Precision::F32), int8, pairs]
+fn all() -> Vec<Image> {
+    let (int8, f32) = (small(Precision::Int8), small(Precision::F32));
+    let packed = |image: &Image, layout| image.repacked(layout).expect("a small model");
+    vec![
+        packed(&int8, Layout::Pairs),
+        packed(&int8, Layout::Tiles4),
+        packed(&f32, Layout::Tiles4),
+        f32,
+        int8,
+    ]
+}
+
+/// What has no row must be empty: a number in such a slot is refused though its checksum is right, and the error names
+/// its section. The one byte changed is the last of the section, and the section is the image's last.
+#[test]
+fn a_number_where_no_row_is_is_refused() {
+    let image = small(Precision::F32)
+        .repacked(Layout::Tiles4)
+        .expect("a small model");
+    let model = image.model().expect("a good image");
+    let bias = model.sections().last().expect("the head's bias");
+    let mut bytes = image.bytes().to_vec();
+    bytes[bias.offset + bias.bytes - 2] = 0x80;
+    let new = crc32(&bytes[bias.offset..bias.offset + bias.bytes]);
+    mend(&mut bytes, bias.crc32, new);
+    let error = Model::from_bytes(Image::from_bytes(&bytes).bytes()).expect_err("a ninth number");
+    let index = bias.bytes / 4 - 1;
+    assert_eq!(
+        error,
+        LoadError::Value {
+            section: bias.name,
+            index
+        }
+    );
+}
+
+/// Puts a section's new checksum in the place of the old one in the header, and mends the header's.
+fn mend(bytes: &mut [u8], old: u32, new: u32) {
+    // The checksum is a varint; find the old one's encoding.
+    let (old, new) = (varint(old), varint(new));
+    assert_eq!(
+        old.len(),
+        new.len(),
+        "the seed gives two checksums of the same encoded length"
+    );
+    let header_len = u32::from_le_bytes(bytes[12..16].try_into().expect("4 bytes")) as usize;
+    let place = bytes[32..32 + header_len]
+        .windows(old.len())
+        .position(|w| w == old)
+        .expect("there");
+    bytes[32 + place..32 + place + new.len()].copy_from_slice(&new);
+    let crc = crc32(&bytes[32..32 + header_len]);
+    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
 }
 
 #[test]
@@ -103,21 +152,7 @@ fn the_known_answer_test_sees_a_forged_weight() {
     let mut bytes = image.bytes().to_vec();
     bytes[weights.offset] ^= 0x40;
     let new = crc32(&bytes[weights.offset..weights.offset + weights.bytes]);
-    // The checksum stands in the header as a varint; find the old one's encoding and put the new one in its place.
-    let (old, new) = (varint(weights.crc32), varint(new));
-    assert_eq!(
-        old.len(),
-        new.len(),
-        "the seed gives two checksums of the same encoded length"
-    );
-    let header_len = u32::from_le_bytes(bytes[12..16].try_into().expect("4 bytes")) as usize;
-    let place = bytes[32..32 + header_len]
-        .windows(old.len())
-        .position(|w| w == old)
-        .expect("there");
-    bytes[32 + place..32 + place + new.len()].copy_from_slice(&new);
-    let crc = crc32(&bytes[32..32 + header_len]);
-    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+    mend(&mut bytes, weights.crc32, new);
 
     let forged = Image::from_bytes(&bytes);
     let model = Model::from_bytes(forged.bytes()).expect("every checksum is right");

@@ -1,10 +1,10 @@
 //! What quantization does to a net: the range of c, numbers that saturate, and drift when it runs by itself.
 
-use gatelet::{Dims, Layer, Model, Native, Precision, Sampler, Session, TokenId};
+use gatelet::{Dims, Kernel, Layer, Model, Precision, Sampler, Session, TokenId, WithKernel};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::image::storage;
+use crate::image::{isa, storage};
 
 /// Numbers that hit the end of their range while a text was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -44,65 +44,78 @@ pub fn steps_within(dims: &Dims, most: usize) -> usize {
 /// # Errors
 /// [`Error::Inference`] when a token is outside the vocabulary.
 pub fn saturation(model: Model<'_>, tokens: &[u16]) -> Result<Saturation> {
-    let dims = model.dims();
-    let mut counts = Saturation {
-        steps: tokens.len(),
-        ..Saturation::default()
-    };
-    if dims.precision != Precision::Int8 {
-        return Ok(counts);
-    }
-    let mut storage = storage(&dims);
-    let mut session =
-        Session::new(model, Native::default(), &mut storage).map_err(Error::inference)?;
-    let mut before = vec![0_u32; dims.snapshot_words()];
-    let mut after = before.clone();
-    let stride = dims.stride();
-    for &id in tokens {
-        session.snapshot(&mut before).map_err(Error::inference)?;
-        session.step(TokenId(id)).map_err(Error::inference)?;
-        session.snapshot(&mut after).map_err(Error::inference)?;
-        let (old, new): (&[i8], &[i8]) =
-            (bytemuck::cast_slice(&before), bytemuck::cast_slice(&after));
-        for index in 0..dims.layers {
-            let Some(Layer::Int8(layer)) = model.layer(index) else {
-                continue;
-            };
-            // The operand of an upper layer: what the layer below has just produced, and the layer's own h.
-            let below = if index > 0 {
-                &new[(index - 1) * stride..index * stride]
-            } else {
-                &[]
-            };
-            let x: Vec<i32> = below
-                .iter()
-                .chain(&old[index * stride..(index + 1) * stride])
-                .map(|&h| h.into())
-                .collect();
-            let rows = dims.rows();
-            let slots = layer.multipliers.len();
-            let token = if index == 0 { usize::from(id) } else { 0 };
-            let addends = &layer.input[token * slots..(token + 1) * slots];
-            for row in 0..rows {
-                let slot = layer.weights.order().slot(row);
-                let (m, addend) = (layer.multipliers[slot], addends[slot]);
-                let row = layer.weights.row(row);
-                let acc: i32 = row.zip(&x).map(|(w, x)| i32::from(w) * x).sum();
-                let z = i64::from(addend) + ((i64::from(acc) * i64::from(m)) >> layer.shift);
-                counts.z += usize::from(i16::try_from(z).is_err());
+    isa()?.run(Count { model, tokens })
+}
+
+struct Count<'a> {
+    model: Model<'a>,
+    tokens: &'a [u16],
+}
+
+impl WithKernel for Count<'_> {
+    type Output = Result<Saturation>;
+
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let Count { model, tokens } = self;
+        let dims = model.dims();
+        let mut counts = Saturation {
+            steps: tokens.len(),
+            ..Saturation::default()
+        };
+        if dims.precision != Precision::Int8 {
+            return Ok(counts);
+        }
+        let mut storage = storage(&dims);
+        let mut session = Session::new(model, kernel, &mut storage).map_err(Error::inference)?;
+        let mut before = vec![0_u32; dims.snapshot_words()];
+        let mut after = before.clone();
+        let stride = dims.stride();
+        for &id in tokens {
+            session.snapshot(&mut before).map_err(Error::inference)?;
+            session.step(TokenId(id)).map_err(Error::inference)?;
+            session.snapshot(&mut after).map_err(Error::inference)?;
+            let (old, new): (&[i8], &[i8]) =
+                (bytemuck::cast_slice(&before), bytemuck::cast_slice(&after));
+            for index in 0..dims.layers {
+                let Some(Layer::Int8(layer)) = model.layer(index) else {
+                    continue;
+                };
+                // The operand of an upper layer: what the layer below has just produced, and the layer's own h.
+                let below = if index > 0 {
+                    &new[(index - 1) * stride..index * stride]
+                } else {
+                    &[]
+                };
+                let x: Vec<i32> = below
+                    .iter()
+                    .chain(&old[index * stride..(index + 1) * stride])
+                    .map(|&h| h.into())
+                    .collect();
+                let rows = dims.rows();
+                let slots = layer.multipliers.len();
+                let token = if index == 0 { usize::from(id) } else { 0 };
+                let addends = &layer.input[token * slots..(token + 1) * slots];
+                for row in 0..rows {
+                    let slot = layer.weights.order().slot(row);
+                    let (m, addend) = (layer.multipliers[slot], addends[slot]);
+                    let row = layer.weights.row(row);
+                    let acc: i32 = row.zip(&x).map(|(w, x)| i32::from(w) * x).sum();
+                    let z = i64::from(addend) + ((i64::from(acc) * i64::from(m)) >> layer.shift);
+                    counts.z += usize::from(i16::try_from(z).is_err());
+                }
+                counts.z_of += rows;
             }
-            counts.z_of += rows;
+            let cells: &[i16] = bytemuck::cast_slice(&after[dims.layers * stride / 4..]);
+            for layer in cells.chunks_exact(stride) {
+                counts.c += layer[..dims.hidden]
+                    .iter()
+                    .filter(|&&c| c == i16::MAX || c == i16::MIN)
+                    .count();
+                counts.c_of += dims.hidden;
+            }
         }
-        let cells: &[i16] = bytemuck::cast_slice(&after[dims.layers * stride / 4..]);
-        for layer in cells.chunks_exact(stride) {
-            counts.c += layer[..dims.hidden]
-                .iter()
-                .filter(|&&c| c == i16::MAX || c == i16::MIN)
-                .count();
-            counts.c_of += dims.hidden;
-        }
+        Ok(counts)
     }
-    Ok(counts)
 }
 
 /// Lets `int8` write `characters` characters and compares the predictions of `f32` on the same text.
@@ -110,29 +123,52 @@ pub fn saturation(model: Model<'_>, tokens: &[u16]) -> Result<Saturation> {
 /// # Errors
 /// [`Error::Inference`].
 pub fn drift(int8: Model<'_>, f32: Model<'_>, characters: usize) -> Result<Drift> {
-    let (mut storage_a, mut storage_b) = (storage(&int8.dims()), storage(&f32.dims()));
-    let mut a = Session::new(int8, Native::default(), &mut storage_a).map_err(Error::inference)?;
-    let mut b = Session::new(f32, Native::default(), &mut storage_b).map_err(Error::inference)?;
-    let mut sampler = Sampler::new(1);
-    let mut divergences = Vec::with_capacity(characters);
-    for _ in 0..characters {
-        let id = sampler.sample(&a.logits());
-        let q = log_softmax(&a.step(id).map_err(Error::inference)?);
-        let p = log_softmax(&b.step(id).map_err(Error::inference)?);
-        divergences.push(
-            p.iter()
-                .zip(&q)
-                .map(|(p, q)| p.exp() * (p - q))
-                .sum::<f64>(),
-        );
-    }
-    let tenth = (characters / 10).max(1).min(characters);
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-    Ok(Drift {
+    isa()?.run(FreeRun {
+        int8,
+        f32,
         characters,
-        first: mean(&divergences[..tenth]),
-        last: mean(&divergences[characters - tenth..]),
     })
+}
+
+struct FreeRun<'a> {
+    int8: Model<'a>,
+    f32: Model<'a>,
+    characters: usize,
+}
+
+impl WithKernel for FreeRun<'_> {
+    type Output = Result<Drift>;
+
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let FreeRun {
+            int8,
+            f32,
+            characters,
+        } = self;
+        let (mut storage_a, mut storage_b) = (storage(&int8.dims()), storage(&f32.dims()));
+        let mut a = Session::new(int8, kernel, &mut storage_a).map_err(Error::inference)?;
+        let mut b = Session::new(f32, kernel, &mut storage_b).map_err(Error::inference)?;
+        let mut sampler = Sampler::new(1);
+        let mut divergences = Vec::with_capacity(characters);
+        for _ in 0..characters {
+            let id = sampler.sample(&a.logits());
+            let q = log_softmax(&a.step(id).map_err(Error::inference)?);
+            let p = log_softmax(&b.step(id).map_err(Error::inference)?);
+            divergences.push(
+                p.iter()
+                    .zip(&q)
+                    .map(|(p, q)| p.exp() * (p - q))
+                    .sum::<f64>(),
+            );
+        }
+        let tenth = (characters / 10).max(1).min(characters);
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
+        Ok(Drift {
+            characters,
+            first: mean(&divergences[..tenth]),
+            last: mean(&divergences[characters - tenth..]),
+        })
+    }
 }
 
 fn log_softmax(logits: &gatelet::Logits<'_>) -> Vec<f64> {

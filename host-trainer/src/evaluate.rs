@@ -9,7 +9,7 @@ use gatelet::{Isa, Kernel, Logits, Model, Session, StateHash, TokenId, WithKerne
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::image::storage;
+use crate::image::{isa, storage};
 
 /// The scores of a model on a text.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -80,7 +80,7 @@ impl WithKernel for Evaluate<'_> {
 /// # Errors
 /// [`Error::Inference`] when a token is outside the vocabulary.
 pub fn evaluate(model: Model<'_>, tokens: &[u16]) -> Result<Scores> {
-    Isa::detect().run(Evaluate { model, tokens })
+    isa()?.run(Evaluate { model, tokens })
 }
 
 struct Trace<'a> {

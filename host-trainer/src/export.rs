@@ -19,7 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::corpus::validation_len;
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate};
-use crate::image::{Image, storage};
+use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
 use crate::quantize::{FloatNet, IntNet, quantize};
 
@@ -239,7 +239,8 @@ pub fn export(
             hash: 0,
         },
     };
-    let float = label.float(&net)?;
+    let isa = image::isa()?;
+    let float = label.float(&net)?.for_isa(isa)?;
     let float_model = float
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
@@ -267,7 +268,7 @@ pub fn export(
     label.dims = dims(checkpoint.params.shape, precision, path)?;
     let int = quantize(&net, &label.dims)?;
     let cell_bits = choose_cell_bits(&label, &int, train)?;
-    let image = label.int(&int, &cell_bits)?;
+    let image = label.int(&int, &cell_bits)?.for_isa(isa)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
@@ -311,7 +312,7 @@ fn choose_cell_bits(label: &Label<'_>, net: &IntNet, train: &[u16]) -> Result<Ve
         let mut best = (f64::INFINITY, chosen[layer]);
         for bits in CELL_BITS {
             chosen[layer] = bits;
-            let image = label.int(net, &chosen)?;
+            let image = label.int(net, &chosen)?.for_isa(image::isa()?)?;
             let model = image
                 .model()
                 .map_err(|error| Error::Export(error.to_string()))?;

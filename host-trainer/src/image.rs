@@ -105,12 +105,12 @@ pub struct AnyModel {
 }
 
 impl AnyModel {
-    /// Reads a checkpoint or an image, to be run with this machine's fastest kernel.
+    /// Reads a checkpoint or an image, to be run with the kernel of [`isa`].
     ///
     /// # Errors
-    /// As [`AnyModel::read_for`].
+    /// As [`AnyModel::read_for`] and [`isa`].
     pub fn read(path: &Path) -> Result<Self> {
-        Self::read_for(path, Isa::detect())
+        Self::read_for(path, isa()?)
     }
 
     /// Reads a checkpoint or an image; which one is decided by what is in it. `isa` is going to run it.
@@ -168,6 +168,32 @@ impl AnyModel {
             .model()
             .expect("the image was checked when it was read")
     }
+}
+
+/// The kernel that commands run with: the one that the environment variable `GATELET_ISA` names, or else the fastest of
+/// this machine.
+///
+/// # Errors
+/// [`Error::Isa`] when this machine does not have the one that is named.
+pub fn isa() -> Result<Isa> {
+    match std::env::var("GATELET_ISA") {
+        Ok(name) if !name.is_empty() => isa_named(&name),
+        _ => Ok(Isa::detect()),
+    }
+}
+
+/// The kernel of that name.
+///
+/// # Errors
+/// [`Error::Isa`], with the names of those that this machine has.
+pub fn isa_named(name: &str) -> Result<Isa> {
+    Isa::from_name(name).ok_or_else(|| {
+        let have: Vec<&str> = Isa::available().map(Isa::name).collect();
+        Error::Isa {
+            name: name.to_owned(),
+            have: have.join(", "),
+        }
+    })
 }
 
 /// Storage for a session.

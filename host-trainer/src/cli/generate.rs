@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use gatelet::{Isa, Kernel, Model, Sampler, Session, TokenId, WithKernel};
+use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
 use serde_json::json;
 
 use super::{encode, say};
 use crate::error::{Error, Result};
-use crate::image::{AnyModel, storage};
+use crate::image::{AnyModel, isa, storage};
 
 /// Let a model write.
 #[derive(Debug, clap::Args)]
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
         Ok(())
     };
-    Isa::detect().run(Generate {
+    isa()?.run(Generate {
         model,
         prompt: &prompt,
         length: args.length,

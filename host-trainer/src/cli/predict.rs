@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use gatelet::{Isa, Kernel, Model, Session, TokenId, WithKernel};
+use gatelet::{Kernel, Model, Session, TokenId, WithKernel};
 use serde_json::json;
 
 use super::{encode, say};
 use crate::error::{Error, Result};
 use crate::evaluate::log_probability;
-use crate::image::{AnyModel, storage};
+use crate::image::{AnyModel, isa, storage};
 
 /// Show the most likely next characters after a prefix.
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let any = AnyModel::read(&args.model)?;
     let model = any.model();
     let tokens = encode(&model, &args.prefix, "prefix")?;
-    let likely = Isa::detect().run(Predict {
+    let likely = isa()?.run(Predict {
         model,
         tokens: &tokens,
     })?;

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use gatelet::Isa;
 use serde_json::json;
 
 use super::{encode, say};
 use crate::corpus::Text;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evaluate::trace;
-use crate::image::AnyModel;
+use crate::image::{AnyModel, isa, isa_named};
 
 /// Hash the state after every character of a text, to compare machines and kernels.
 ///
@@ -26,7 +25,7 @@ pub(super) struct Args {
     /// Read only the first N characters
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Kernel to use [default: the fastest of this machine]
+    /// Kernel to use [default: GATELET_ISA, or the fastest of this machine]
     #[arg(long, value_name = "NAME")]
     isa: Option<String>,
     /// Print the result as one JSON object on the last line of stdout
@@ -37,14 +36,8 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let isa = match &args.isa {
-        None => Isa::detect(),
-        Some(name) => Isa::from_name(name).ok_or_else(|| {
-            let have: Vec<&str> = Isa::available().map(Isa::name).collect();
-            Error::Isa {
-                name: name.clone(),
-                have: have.join(", "),
-            }
-        })?,
+        None => isa()?,
+        Some(name) => isa_named(name)?,
     };
     let any = AnyModel::read_for(&args.model, isa)?;
     let text = Text::read(&args.text)?;
