@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::board::{Board, Choice};
 use crate::command::{gatelet, output, work_folder};
 use crate::elf::FlashImage;
 use crate::firmware::program;
@@ -21,6 +22,7 @@ const SHAPE: [&str; 12] = [
 #[derive(Debug, Deserialize)]
 struct Counted {
     board: String,
+    kernel: String,
     cell: String,
     hidden: u64,
     vocab: u64,
@@ -34,6 +36,8 @@ struct Counted {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Measured {
     board: String,
+    core: &'static str,
+    kernel: String,
     cell: String,
     hidden: u64,
     vocab: u64,
@@ -47,16 +51,16 @@ pub(crate) struct Measured {
     model: String,
 }
 
-/// Measures both models and prints a line for each.
-pub(crate) fn run(json: bool) -> Result<()> {
+/// Measures both models on every board and prints a line for each.
+pub(crate) fn run(boards: Choice, json: bool) -> Result<()> {
     setup::qemu()?;
-    let measured = [
-        measure("random", Some(random_model()?))?,
-        measure("default", None)?,
-    ];
+    let random = random_model()?;
     if !json {
         println!(
-            "{:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9} {:>9} {:>9} {:>7}",
+            "{:13} {:10} {:8} {:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9} {:>9} {:>9} {:>7}",
+            "board",
+            "core",
+            "kernel",
             "model",
             "cell",
             "hidden",
@@ -69,12 +73,20 @@ pub(crate) fn run(json: bool) -> Result<()> {
             "RAM"
         );
     }
-    for m in &measured {
+    let models = [("random", Some(random)), ("default", None)];
+    for (board, (name, model)) in boards
+        .iter()
+        .flat_map(|board| models.iter().map(move |model| (board, model)))
+    {
+        let m = measure(board, name, model.clone())?;
         if json {
-            println!("{}", serde_json::to_string(m)?);
+            println!("{}", serde_json::to_string(&m)?);
         } else {
             println!(
-                "{:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9.3} {:>9} {:>9} {:>7}",
+                "{:13} {:10} {:8} {:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9.3} {:>9} {:>9} {:>7}",
+                m.board,
+                m.core,
+                m.kernel,
                 m.model,
                 m.cell,
                 m.hidden,
@@ -91,13 +103,20 @@ pub(crate) fn run(json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Measures one model.
-pub(crate) fn measure(name: &str, model: Option<PathBuf>) -> Result<Measured> {
-    let elf = program("bench", &["log-rtt"]).model(model).build()?.elf;
-    let counted: Counted = json_line(&emulator::run_to_end(&elf)?)?;
+/// Measures one model on one board.
+pub(crate) fn measure(
+    board: &'static Board,
+    name: &str,
+    model: Option<PathBuf>,
+) -> Result<Measured> {
+    let bench = program("bench", &["log-rtt"]).board(board).model(model);
+    let elf = bench.build()?.elf;
+    let counted: Counted = json_line(&emulator::run_to_end(&elf, board)?)?;
     let flash = FlashImage::read(&elf)?.bytes.len() as u64;
     Ok(Measured {
         board: counted.board,
+        core: board.core,
+        kernel: counted.kernel,
         cell: counted.cell,
         hidden: counted.hidden,
         vocab: counted.vocab,

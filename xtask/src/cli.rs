@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
-use crate::{bench, demo, firmware, flash, handover, image, selftest, setup, steps};
+use crate::{bench, board, demo, firmware, flash, handover, image, selftest, setup, steps};
 
 /// Try, check, build and flash Gatelet from a clone.
 #[derive(Debug, Parser)]
@@ -73,6 +73,8 @@ enum Firmware {
     },
     /// Count the instructions of a step in QEMU, for a fixed shape and for the default model
     Bench {
+        #[command(flatten)]
+        board: BoardArgs,
         /// One JSON object a line
         #[arg(long)]
         json: bool,
@@ -81,7 +83,9 @@ enum Firmware {
     Selftest {
         #[command(flatten)]
         model: ModelArgs,
-        /// One JSON object
+        #[command(flatten)]
+        board: BoardArgs,
+        /// One JSON object a board
         #[arg(long)]
         json: bool,
     },
@@ -127,6 +131,13 @@ struct ModelArgs {
     path: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct BoardArgs {
+    /// QEMU's machine, or `all` of them
+    #[arg(long = "board", value_name = "NAME", value_parser = board::parse, default_value = board::default().machine)]
+    boards: board::Choice,
+}
+
 impl Options {
     pub(crate) fn run(self) -> Result<()> {
         match self.task {
@@ -148,8 +159,10 @@ impl Firmware {
                 Ok(())
             }
             Firmware::Run { model } => handover::run(model.path),
-            Firmware::Bench { json } => bench::run(json),
-            Firmware::Selftest { model, json } => selftest::run(model.path, json),
+            Firmware::Bench { board, json } => bench::run(board.boards, json),
+            Firmware::Selftest { model, board, json } => {
+                selftest::run(model.path, board.boards, json)
+            }
             Firmware::Size { model, json } => image::size(model.path, json),
             Firmware::Image {
                 model,

@@ -13,6 +13,7 @@
 
 mod ask;
 mod bench;
+mod board;
 mod cli;
 mod command;
 mod demo;
