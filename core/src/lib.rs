@@ -61,6 +61,8 @@
 )]
 
 pub mod activation;
+#[allow(unsafe_code, reason = "assembly and intrinsics, behind safe functions")]
+mod arch;
 mod complete;
 mod dims;
 mod error;
@@ -89,7 +91,7 @@ pub use error::{
 pub use format::{KnownAnswer, Provenance, Section, SectionKind};
 pub use hash::StateHash;
 pub use history::History;
-pub use kernel::{Isa, Kernel, Native, Portable, Scalar, WithKernel};
+pub use kernel::{Isa, Kernel, Native, Portable, Scalar, Thumb, WithKernel};
 pub use layer::{Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
 pub use matrix::MatrixInt8;
 pub use model::Model;

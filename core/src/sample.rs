@@ -81,6 +81,9 @@ impl Logits<'_> {
     }
 
     fn best(&self) -> (TokenId, i32) {
+        if let Logits::Q16(scores) = self {
+            return best_q16(scores);
+        }
         self.scores()
             .reduce(|best, next| if better(next, best) { next } else { best })
             .unwrap_or_default()
@@ -116,6 +119,17 @@ impl Logits<'_> {
         }
         ranked
     }
+}
+
+/// The first of the highest scores. Part of every step that a microcontroller does, so it is a loop of its own.
+fn best_q16(scores: &[i32]) -> (TokenId, i32) {
+    let (mut best, mut highest) = (0, scores.first().copied().unwrap_or(0));
+    for (id, &score) in (0..=u16::MAX).zip(scores) {
+        if score > highest {
+            (best, highest) = (id, score);
+        }
+    }
+    (TokenId(best), highest)
 }
 
 /// Higher scores first; among equals, smaller ids.

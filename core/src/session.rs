@@ -216,8 +216,9 @@ fn operands<'a, H, C>(
 /// Puts layer `index`'s new hidden vector in the place of the old one.
 fn copy_hidden<H: Copy>(dims: &Dims, index: usize, next: &[H], hidden: &mut [H]) {
     let old = hidden.get_mut(index * dims.stride()..).unwrap_or_default();
-    for (old, new) in old.iter_mut().zip(next).take(dims.hidden) {
-        *old = *new;
+    // Cut to the same length, so that what remains is a memcpy without a panic path.
+    if let (Some(old), Some(new)) = (old.get_mut(..dims.hidden), next.get(..dims.hidden)) {
+        old.copy_from_slice(new);
     }
 }
 

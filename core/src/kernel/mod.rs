@@ -8,10 +8,12 @@
 pub(crate) mod generic;
 pub(crate) mod scalar;
 mod select;
+pub(crate) mod thumb;
 
 pub use generic::Portable;
 pub use scalar::Scalar;
 pub use select::{Isa, Native, WithKernel};
+pub use thumb::Thumb;
 
 use crate::dims::{Dims, Layout};
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};

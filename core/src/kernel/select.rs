@@ -1,10 +1,13 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
-use super::{Kernel, Portable, Scalar};
+use super::{Kernel, Portable, Scalar, Thumb};
 use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(target_arch = "arm")]
+#[cfg(any(armv6m, armv7m))]
+pub type Native = Thumb;
+/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
+#[cfg(all(target_arch = "arm", not(any(armv6m, armv7m))))]
 pub type Native = Scalar;
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(not(target_arch = "arm"))]
@@ -26,6 +29,8 @@ pub enum Isa {
     Scalar(Scalar),
     /// Vectors of the build's baseline, through the `wide` crate.
     Portable(Portable),
+    /// For processors without vector or DSP instructions.
+    Thumb(Thumb),
 }
 
 impl Isa {
@@ -36,7 +41,12 @@ impl Isa {
 
     /// Every kernel of this machine, the specification first.
     pub fn available() -> impl Iterator<Item = Isa> {
-        [Isa::Scalar(Scalar), Isa::Portable(Portable)].into_iter()
+        [
+            Isa::Scalar(Scalar),
+            Isa::Portable(Portable),
+            Isa::Thumb(Thumb),
+        ]
+        .into_iter()
     }
 
     /// The kernel of that name, if this machine has it.
@@ -49,6 +59,7 @@ impl Isa {
         match self {
             Isa::Scalar(_) => Scalar::NAME,
             Isa::Portable(_) => Portable::NAME,
+            Isa::Thumb(_) => Thumb::NAME,
         }
     }
 
@@ -57,6 +68,7 @@ impl Isa {
         match self {
             Isa::Scalar(kernel) => kernel.layout(dims),
             Isa::Portable(kernel) => kernel.layout(dims),
+            Isa::Thumb(kernel) => kernel.layout(dims),
         }
     }
 
@@ -65,6 +77,7 @@ impl Isa {
         match self {
             Isa::Scalar(kernel) => work.run(kernel),
             Isa::Portable(kernel) => work.run(kernel),
+            Isa::Thumb(kernel) => work.run(kernel),
         }
     }
 }

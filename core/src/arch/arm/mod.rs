@@ -1,0 +1,5 @@
+//! Arm's microcontrollers: assembly behind safe functions.
+
+mod thumb;
+
+pub(crate) use thumb::dots;
