@@ -121,15 +121,12 @@ impl Logits<'_> {
     }
 }
 
-/// The first of the highest scores. Part of every step that a microcontroller does, so it is a loop of its own.
+/// The first of the highest scores. Part of every step that a microcontroller does, so two
+/// plain loops.
 fn best_q16(scores: &[i32]) -> (TokenId, i32) {
-    let (mut best, mut highest) = (0, scores.first().copied().unwrap_or(0));
-    for (id, &score) in (0..=u16::MAX).zip(scores) {
-        if score > highest {
-            (best, highest) = (id, score);
-        }
-    }
-    (TokenId(best), highest)
+    let highest = scores.iter().copied().max().unwrap_or_default();
+    let first = scores.iter().position(|&score| score == highest);
+    (TokenId(first.unwrap_or_default() as u16), highest)
 }
 
 /// Higher scores first; among equals, smaller ids.

@@ -81,10 +81,9 @@ impl Board {
     pub(crate) fn cargo_arguments(&self) -> Vec<String> {
         let mut arguments = vec!["--target".to_owned(), self.target.to_owned()];
         if let Some(cpu) = self.target_cpu {
-            let flags = format!(
-                "target.\"{}\".rustflags=[\"-Ctarget-cpu={cpu}\"]",
-                self.target
-            );
+            // By `cfg`: cargo does not find the flags of a target whose name has a dot under that name in quotes.
+            let flags =
+                format!("target.'cfg(target_os = \"none\")'.rustflags=[\"-Ctarget-cpu={cpu}\"]");
             arguments.extend(["--config".to_owned(), flags]);
         }
         arguments

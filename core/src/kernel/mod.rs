@@ -10,6 +10,8 @@ pub(crate) mod scalar;
 mod select;
 pub(crate) mod thumb;
 
+#[cfg(mve)]
+pub use crate::arch::arm::mve::Mve;
 pub use generic::Portable;
 pub use scalar::Scalar;
 pub use select::{Isa, Native, WithKernel};

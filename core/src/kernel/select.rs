@@ -4,7 +4,10 @@ use super::{Kernel, Portable, Scalar, Thumb};
 use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(any(armv6m, armv7m))]
+#[cfg(mve)]
+pub type Native = super::Mve;
+/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
+#[cfg(all(any(armv6m, armv7m), not(mve)))]
 pub type Native = Thumb;
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(all(target_arch = "arm", not(any(armv6m, armv7m))))]
