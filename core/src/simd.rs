@@ -87,12 +87,20 @@ impl Vector for Wide {
 }
 
 /// How far ahead weights are asked for, in bytes, when they come from beyond the second-level cache.
+#[cfg_attr(
+    target_arch = "arm",
+    allow(dead_code, reason = "no tile kernels there")
+)]
 pub(crate) const AHEAD: usize = 4096;
 
 /// Vectors of `U` lanes, each of them a row of its own: what the tile kernels (`kernel/tiled.rs`) use, and nothing more.
 ///
 /// A value of the implementing type proves that this machine has the instructions. Integer operations are exact, so
 /// every implementation gives the same bits; f32 ones may fuse a multiplication with an addition.
+#[cfg_attr(
+    target_arch = "arm",
+    allow(dead_code, reason = "no tile kernels there")
+)]
 pub(crate) trait Lanes<const U: usize>: Copy {
     /// `U` f32.
     type F32: Copy;

@@ -128,7 +128,7 @@ macro_rules! operations {
     )*};
 }
 
-#[cfg(armv7em)]
+#[cfg(any(armv6m, armv7m))]
 pub(crate) mod arm;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_64;

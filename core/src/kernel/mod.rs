@@ -2,20 +2,37 @@
 //!
 //! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
 //! works on rows, for the portable path; `tiled.rs` on tiles whose every lane is a row. Both are written once over the
-//! small vector traits of `simd.rs`; an instruction set in `arch/` instantiates them. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
+//! small vector traits of `simd.rs`; an instruction set in `arch/` instantiates them. Microcontrollers have `thumb.rs`,
+//! and assembly in `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
 //! docs/numerics.md.
 
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "wasm32"
+))]
 mod gates;
 pub(crate) mod generic;
 pub(crate) mod scalar;
 mod select;
+pub(crate) mod thumb;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "wasm32"
+))]
 pub(crate) mod tiled;
 
+#[cfg(armv7em)]
+pub use crate::arch::arm::armv7em::Armv7em;
+#[cfg(mve)]
+pub use crate::arch::arm::mve::Mve;
 #[cfg(target_arch = "x86_64")]
 pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
 pub use scalar::Scalar;
 pub use select::{Isa, Native, WithKernel};
+pub use thumb::Thumb;
 
 use crate::dims::{Dims, Layout};
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
@@ -52,6 +69,7 @@ pub struct StreamInt8<'a> {
     /// The new hidden state, scale 1/128.
     pub next: &'a mut [i8],
     /// For the tile kernels: what every sum starts from.
+    #[cfg_attr(target_arch = "arm", allow(dead_code, reason = "of tile kernels only"))]
     pub(crate) correction: i32,
 }
 
