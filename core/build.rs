@@ -18,7 +18,7 @@ fn main() {
 
     // Cortex-M0, M0+.
     emit("armv6m", is("thumbv6m-"));
-    // Cortex-M3, and all after it.
+    // Cortex-M3: the others have a kernel of their own, or what it takes for this one.
     emit(
         "armv7m",
         ["thumbv7m-", "thumbv7em-", "thumbv8m.main-"]

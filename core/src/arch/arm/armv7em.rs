@@ -1,12 +1,13 @@
 //! The DSP kernel of an Armv7E-M: `armv7em.S`, behind slices.
 //!
-//! It reads [`Layout::Pairs`]. An image in rows goes to the kernel of a Cortex-M3, f32 and other layouts to the scalar one.
+//! It reads [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel: the one of the Cortex-M3 would be twice
+//! as fast for rows, and take 2.4 KiB of every program's flash.
 
 use core::arch::global_asm;
 
 use crate::activation::{SIGMOID, TANH};
 use crate::dims::{Cell, Dims, Layout};
-use crate::kernel::{Kernel, Scalar, Thumb, sealed};
+use crate::kernel::{Kernel, Scalar, sealed};
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS};
 use crate::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
 
@@ -82,7 +83,7 @@ impl Kernel for Armv7em {
         next: &mut [i8],
     ) {
         let Some(pairs) = Pairs::new(&layer.weights, layer.multipliers, x) else {
-            return Thumb.layer_int8(layer, addend, x, c, next);
+            return Scalar.layer_int8(layer, addend, x, c, next);
         };
         match layer.cell {
             Cell::Lstm => pairs.lstm(addend, layer.cell_bits, c, next),
@@ -99,7 +100,7 @@ impl Kernel for Armv7em {
             Some(pairs) => in_blocks(pairs, head.bias, logits, logits.len(), |p, a, n| {
                 p.affine(a, n)
             }),
-            None => Thumb.head_int8(head, x, logits),
+            None => Scalar.head_int8(head, x, logits),
         }
     }
 }
