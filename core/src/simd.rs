@@ -100,6 +100,8 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     type I32: Copy;
     /// Four int8 of the operand, in every lane.
     type Group: Copy;
+    /// Whether [`Lanes::dot`] takes the offset of 128 off the weights.
+    const SIGNED: bool = false;
 
     fn splat_f32(self, x: f32) -> Self::F32;
     fn load_f32(self, from: &[f32; U]) -> Self::F32;
@@ -140,6 +142,6 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     fn prefetch<T>(self, weights: &T);
 
     fn group(self, x: [i8; 4]) -> Self::Group;
-    /// `sum` and the four products of each lane's weights, unsigned, and the group.
+    /// `sum` and the four products of each lane's weights, unsigned unless `SIGNED`, and the group.
     fn dot(self, sum: Self::I32, w: &[[u8; 4]; U], x: Self::Group) -> Self::I32;
 }

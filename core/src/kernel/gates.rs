@@ -96,6 +96,10 @@ mod tests {
                 AvxVnni::new().into_iter().for_each(|v| $check::<_, 8>(v $(, $argument)*));
                 Avx512::new().into_iter().for_each(|v| $check::<_, 16>(v $(, $argument)*));
             }
+            #[cfg(target_arch = "aarch64")]
+            crate::arch::aarch64::Neon::new().into_iter().for_each(|v| $check::<_, 4>(v $(, $argument)*));
+            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            crate::arch::aarch64::NeonDot::new().into_iter().for_each(|v| $check::<_, 4>(v $(, $argument)*));
         };
     }
 

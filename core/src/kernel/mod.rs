@@ -11,6 +11,12 @@ pub(crate) mod scalar;
 mod select;
 pub(crate) mod tiled;
 
+#[cfg(target_arch = "aarch64")]
+pub use crate::arch::aarch64::Neon;
+#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+pub use crate::arch::aarch64::NeonDot;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
 pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;

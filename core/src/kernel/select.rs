@@ -1,6 +1,12 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
 use super::{Kernel, Portable, Scalar};
+#[cfg(target_arch = "aarch64")]
+use crate::arch::aarch64::Neon;
+#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+use crate::arch::aarch64::NeonDot;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
 use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 use crate::dims::{Dims, Layout};
@@ -37,6 +43,15 @@ pub enum Isa {
     /// AVX-512 with VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    /// NEON with the dot product of bytes.
+    #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+    NeonDot(NeonDot),
+    /// WebAssembly's 128-bit vectors.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128(Simd128),
 }
 
 /// Does `$work` with the kernel in `$isa`.
@@ -51,6 +66,12 @@ macro_rules! with_kernel {
             Isa::AvxVnni($kernel) => $work,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512($kernel) => $work,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon($kernel) => $work,
+            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            Isa::NeonDot($kernel) => $work,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Isa::Simd128($kernel) => $work,
         }
     };
 }
@@ -78,6 +99,12 @@ impl Isa {
             AvxVnni::new().map(Isa::AvxVnni),
             #[cfg(target_arch = "x86_64")]
             Avx512::new().map(Isa::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            Neon::new().map(Isa::Neon),
+            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            NeonDot::new().map(Isa::NeonDot),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Simd128::new().map(Isa::Simd128),
         ]
         .into_iter()
         .flatten()

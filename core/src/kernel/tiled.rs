@@ -181,7 +181,10 @@ where
 
 /// What the weights' offset of 128 adds to every row's product, negated.
 #[inline(always)]
-fn correction(x: &[i8]) -> i32 {
+fn correction<V: Lanes<U>, const U: usize>(x: &[i8]) -> i32 {
+    if V::SIGNED {
+        return 0;
+    }
     -128 * x.iter().map(|&x| i32::from(x)).sum::<i32>()
 }
 
@@ -334,7 +337,7 @@ pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
         Cell::Rnn => (ROWS * U, ROWS),
     };
     for stream in &mut *streams {
-        stream.correction = correction(stream.x);
+        stream.correction = correction::<V, U>(stream.x);
     }
     let far = layer.weights.bytes() > NEAR;
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
@@ -462,7 +465,7 @@ pub(crate) fn head_int8<V: Lanes<U>, const U: usize>(
     logits: &mut [i32],
 ) {
     let x = x.get(..head.columns).unwrap_or_default();
-    let correction = correction(x);
+    let correction = correction::<V, U>(x);
     for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
         let weights = part(bytes(&head.weights), tile, ROWS * U * head.columns);
         let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, false, [x], [correction]);
