@@ -1,11 +1,15 @@
-//! A whole step: row gather, recurrent product, cell, head. Ids read `step/cell/precision/shape/isa`;
-//! throughput is in multiply-accumulates.
+//! A whole step: row gather, recurrent product, cell, head. Ids read `step/type/shape/isa`.
+//!
+//! A group reports both throughputs at once (`ElementsAndBytes`): elements are multiply-accumulates, bytes are those
+//! of the matrices and one gathered row. Sixty shapes for every kernel: samples are few and short, because what is
+//! looked for here is a change between two runs; figures to quote come from `cargo xtask bench`.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use std::time::Duration;
+
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
-use gatelet_trainer::export;
+use gatelet_benches::{footprint, lstm, model, next_token, shape_name};
 use gatelet_trainer::image::storage;
-use gatelet_trainer::params::{Cell, Shape};
 
 struct Step<'a, 'c> {
     criterion: &'c mut Criterion,
@@ -18,19 +22,22 @@ impl WithKernel for Step<'_, '_> {
     fn run<K: Kernel>(self, kernel: K) {
         let dims = self.model.dims();
         let mut memory = storage(&dims);
-        let Ok(mut session) = Session::new(self.model, kernel, &mut memory) else {
-            return;
-        };
+        let mut session = Session::new(self.model, kernel, &mut memory)
+            .expect("the storage is as long as the shape says");
+        let shape = shape_name(dims.layers, dims.hidden, dims.vocab);
         let mut group = self
             .criterion
-            .benchmark_group(format!("step/{}/{}", dims.cell, dims.precision));
-        group.throughput(Throughput::Elements(dims.macs_per_step() as u64));
-        let shape = format!("{}x{}-v{}", dims.layers, dims.hidden, dims.vocab);
+            .benchmark_group(format!("step/{}/{shape}", dims.precision));
+        group.sampling_mode(SamplingMode::Flat);
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: dims.macs_per_step() as u64,
+            bytes: footprint(&dims) as u64,
+        });
         let mut id = 0;
-        group.bench_function(BenchmarkId::new(shape, K::NAME), |bencher| {
+        group.bench_function(K::NAME, |bencher| {
             bencher.iter(|| {
-                id = (id + 1) % dims.vocab as u16;
-                session.step(TokenId(id)).map(|logits| logits.argmax())
+                id = next_token(id, dims.vocab);
+                session.step(TokenId(id)).map(|logits| logits.len())
             });
         });
         group.finish();
@@ -39,23 +46,29 @@ impl WithKernel for Step<'_, '_> {
 
 fn step(criterion: &mut Criterion) {
     for precision in [Precision::F32, Precision::Int8] {
-        for (layers, hidden) in [(1, 64), (1, 128), (1, 256), (1, 512), (2, 512)] {
-            let shape = Shape {
-                cell: Cell::Lstm,
-                layers,
-                hidden,
-                vocab: 96,
-            };
-            let Ok(image) = export::random(shape, precision, 1, "bench") else {
-                continue;
-            };
-            let Ok(model) = image.model() else { continue };
-            for isa in Isa::available() {
-                isa.run(Step { criterion, model });
+        for layers in [1, 2] {
+            for hidden in [32, 64, 128, 256, 512] {
+                for vocab in [64, 96, 256] {
+                    let shape = lstm(layers, hidden, vocab);
+                    for isa in Isa::available() {
+                        let image = model(shape, precision, isa).expect("a shape in range");
+                        let model = image.model().expect("the image was just made");
+                        isa.run(Step { criterion, model });
+                    }
+                }
             }
         }
     }
 }
 
-criterion_group!(benches, step);
+criterion_group!(
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(20))
+        .measurement_time(Duration::from_millis(60))
+        .nresamples(1_000)
+        .without_plots();
+    targets = step
+);
 criterion_main!(benches);

@@ -85,6 +85,8 @@ mod tiles;
 mod vocab;
 mod write;
 
+#[cfg(armv7em)]
+pub use arch::arm::armv7em::Armv7em;
 pub use batch::Batch;
 pub use complete::{Completer, Completion};
 pub use dims::{Cell, Dims, Layout, Precision};

@@ -235,9 +235,10 @@ pub(crate) fn operands<'a, H, C>(
 
 /// Puts layer `index`'s new hidden vector in the place of the old one.
 pub(crate) fn copy_hidden<H: Copy>(dims: &Dims, index: usize, next: &[H], hidden: &mut [H]) {
-    let old = hidden.get_mut(index * dims.stride()..).unwrap_or_default();
-    for (old, new) in old.iter_mut().zip(next).take(dims.hidden) {
-        *old = *new;
+    let start = index * dims.stride();
+    let old = hidden.get_mut(start..start + dims.hidden);
+    if let (Some(old), Some(new)) = (old, next.get(..dims.hidden)) {
+        copy(new, old);
     }
 }
 
@@ -250,9 +251,9 @@ fn clear_tails<H: Default>(dims: &Dims, hidden: &mut [H]) {
     }
 }
 
-/// `copy_from_slice` for lengths that were compared before: it has no panic path.
-fn copy(from: &[u32], to: &mut [u32]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = from;
+/// `copy_from_slice` for lengths that were compared before, without its panic.
+fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    if from.len() == to.len() {
+        to.copy_from_slice(from);
     }
 }

@@ -51,7 +51,7 @@ pub fn greet<W: Write, K: Kernel>(
     view: &mut View<W>,
     name: &str,
     model: &Model<'_>,
-    _kernel: K,
+    kernel: K,
 ) -> Result<(), W::Error> {
     let dims = model.dims();
     let tested = model.known_answer().tokens.len();
@@ -74,6 +74,13 @@ pub fn greet<W: Write, K: Kernel>(
         K::NAME,
         dims.macs_per_step()
     ))?;
+    let best = kernel.layout(&dims);
+    if best != model.layout() {
+        view.line(format_args!(
+            "weights in {}; this kernel is several times faster with {best} (gatelet export --target)",
+            model.layout()
+        ))?;
+    }
     view.line(format_args!(
         "checksums ok, known-answer test ok ({tested} characters)"
     ))?;

@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
@@ -192,9 +193,15 @@ impl Checkpoint {
             path: path.to_owned(),
             what,
         };
-        let not_a_model = |error: safetensors::SafeTensorError| Error::NotAModel {
+        let not_a_model = |error: SafeTensorError| Error::NotAModel {
             path: path.to_owned(),
-            found: error.to_string(),
+            found: match error {
+                // The length in the first eight bytes: any other file fails here.
+                SafeTensorError::HeaderTooSmall | SafeTensorError::HeaderTooLarge => {
+                    "a file of another kind".to_owned()
+                }
+                other => format!("a damaged one ({other})"),
+            },
         };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_a_model)?;
         let file = SafeTensors::deserialize(bytes).map_err(not_a_model)?;

@@ -219,12 +219,12 @@ impl Corpus {
             let why = format!(
                 "--batch {batch} streams of one --window of {window} characters and its target"
             );
-            return Err(short("training", self.train_len, need, why));
+            return Err(short("training part", self.train_len, need, why));
         }
         let validation = self.tokens.len() - self.train_len;
         if validation < 2 {
             return Err(short(
-                "validation",
+                "validation part",
                 validation,
                 2,
                 "see --valid-fraction".to_owned(),

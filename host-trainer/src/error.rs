@@ -71,12 +71,12 @@ pub enum Error {
     },
     /// The text is shorter than training needs.
     #[error(
-        "{name} is too short: its {part} part has {have} characters, and {need} are needed ({why}); give a longer text or smaller options"
+        "{name} is too short: its {part} has {have} characters, and {need} are needed ({why}); give a longer text or smaller options"
     )]
     TooShort {
         /// The text's name.
         name: String,
-        /// `training` or `validation`.
+        /// `training part`, `validation part` or `text`.
         part: &'static str,
         /// Characters there.
         have: usize,

@@ -213,7 +213,10 @@ pub fn export(
 ) -> Result<(Image, Report)> {
     let held_out = validation_len(tokens.len(), checkpoint.meta.config.valid_fraction);
     let (train, valid) = tokens.split_at(tokens.len() - held_out);
-    for (part, have) in [("training", train.len()), ("validation", valid.len())] {
+    for (part, have) in [
+        ("training part", train.len()),
+        ("validation part", valid.len()),
+    ] {
         if have < 2 {
             let name = checkpoint.meta.provenance.corpus.clone();
             return Err(Error::TooShort {

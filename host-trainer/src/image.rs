@@ -118,6 +118,12 @@ impl AnyModel {
     /// # Errors
     /// [`Error::Read`], [`Error::NotAModel`], [`Error::Image`] or [`Error::Checkpoint`].
     pub fn read_for(path: &Path, isa: Isa) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::NotAModel {
+                path: path.to_owned(),
+                found: "a folder (the model of a run folder is its best.safetensors)".to_owned(),
+            });
+        }
         let bytes = fs::read(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,

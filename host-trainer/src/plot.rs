@@ -16,12 +16,12 @@ const VALID: RGBColor = RGBColor(222, 107, 32);
 const INK: RGBColor = RGBColor(48, 52, 60);
 const GRID: RGBColor = RGBColor(226, 228, 232);
 
-/// Draws `loss.png` from the lines of `metrics.jsonl`; with fewer than two lines there is nothing to draw yet.
+/// Draws `loss.png` from the lines of `metrics.jsonl`; with none there is nothing to draw yet.
 ///
 /// # Errors
 /// [`Error::Plot`] or [`Error::Write`].
 pub fn loss_curve(path: &Path, history: &[Metrics]) -> Result<()> {
-    if history.len() < 2 {
+    if history.is_empty() {
         return Ok(());
     }
     let failed = |what: String| Error::Plot {
@@ -127,6 +127,12 @@ fn draw_on(
     let legend = |color: RGBColor| {
         move |(x, y): (i32, i32)| PathElement::new(vec![(x, y), (x + 28, y)], color.stroke_width(4))
     };
+    // A line of one point would not be seen.
+    if let [only] = train[..]
+        && only.1.is_finite()
+    {
+        chart.draw_series([Circle::new(only, 5, TRAIN.filled())])?;
+    }
     chart
         .draw_series(LineSeries::new(train, TRAIN.stroke_width(3)))?
         .label("training")
@@ -187,13 +193,19 @@ mod tests {
     fn draws_a_png_and_nothing_before_there_is_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loss.png");
-        loss_curve(&path, &[line(1, 2.0, 2.0)]).unwrap();
+        loss_curve(&path, &[]).unwrap();
         assert!(!path.exists());
-        loss_curve(
-            &path,
-            &[line(1, 2.0, 2.1), line(2, 1.0, 1.5), line(3, f64::NAN, 1.6)],
-        )
-        .unwrap();
-        assert!(std::fs::read(&path).unwrap().starts_with(b"\x89PNG"));
+        let lines = [line(1, 2.0, 2.1), line(2, 1.0, 1.5), line(3, f64::NAN, 1.6)];
+        for count in 1..=3 {
+            loss_curve(&path, &lines[..count]).unwrap();
+            assert!(std::fs::read(&path).unwrap().starts_with(b"\x89PNG"));
+        }
+        // One evaluation is a point, beside the line in the legend.
+        let blue = |lines| {
+            let color = [TRAIN.0, TRAIN.1, TRAIN.2];
+            let pixels = draw(lines).unwrap();
+            pixels.chunks(3).filter(|pixel| *pixel == color).count()
+        };
+        assert!(blue(&lines[..1]) > blue(&[line(1, f64::NAN, 2.1)]));
     }
 }

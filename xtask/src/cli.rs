@@ -6,7 +6,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
-use crate::{bench, demo, firmware, flash, handover, image, selftest, setup, steps};
+use crate::{
+    bench, demo, firmware, flash, handover, host_bench, image, selftest, setup, size, steps,
+};
 
 /// Try, check, build and flash Gatelet from a clone.
 #[derive(Debug, Parser)]
@@ -44,6 +46,11 @@ enum Task {
     },
     /// Get what is missing on this machine: the thumb targets and QEMU
     Setup,
+    /// Time a step of every kernel on this machine against the machine's limit, in one run
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --isa portable --quick\n  cargo xtask bench --json | tail -n 1\n\nThe board's instruction counts: cargo xtask firmware bench"
+    )]
+    Bench(host_bench::Options),
     /// The image for the microcontroller
     #[command(subcommand)]
     Firmware(Firmware),
@@ -73,7 +80,7 @@ enum Firmware {
     },
     /// Count the instructions of a step in QEMU, for a fixed shape and for the default model
     Bench {
-        /// One JSON object a line
+        /// One JSON object a line: first the fixed shape, then the default model
         #[arg(long)]
         json: bool,
     },
@@ -85,7 +92,7 @@ enum Firmware {
         #[arg(long)]
         json: bool,
     },
-    /// Flash and RAM of the console, against what the part has
+    /// Flash and RAM of the console, against what the part has, and the engine's share
     Size {
         #[command(flatten)]
         model: ModelArgs,
@@ -133,6 +140,7 @@ impl Options {
             Task::Demo(args) => demo::run(&args.prompt),
             Task::Test { only } => steps::run(&only),
             Task::Setup => setup::everything(),
+            Task::Bench(options) => host_bench::run(&options),
             Task::Firmware(task) => task.run(),
         }
     }
@@ -150,7 +158,7 @@ impl Firmware {
             Firmware::Run { model } => handover::run(model.path),
             Firmware::Bench { json } => bench::run(json),
             Firmware::Selftest { model, json } => selftest::run(model.path, json),
-            Firmware::Size { model, json } => image::size(model.path, json),
+            Firmware::Size { model, json } => size::run(model.path, json),
             Firmware::Image {
                 model,
                 format,

@@ -66,9 +66,11 @@ fn tool() -> Result<()> {
     let mut install = Command::new("cargo");
     install.args(["install", "probe-rs-tools", "--locked"]);
     let line = shown(&install);
-    eprintln!(
-        "missing: probe-rs, which talks to debug probes; it comes with: {line} (builds for some minutes)"
-    );
+    if ask::person() {
+        eprintln!(
+            "missing: probe-rs, which talks to debug probes; it comes with: {line} (builds for some minutes)"
+        );
+    }
     if !ask::person() || !ask::yes("Install it?", false) {
         bail!("probe-rs is missing; run by hand: {line}");
     }

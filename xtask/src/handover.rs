@@ -13,6 +13,8 @@ use crate::{ask, setup};
 
 /// Ctrl-], as in telnet: the key that ends the connection.
 const END: u8 = 0x1d;
+/// What ends most programs; here it is a key for the board, as any other.
+const CTRL_C: u8 = 0x03;
 /// How long the console may be silent before its work counts as done, when the input has ended.
 const QUIET: Duration = Duration::from_millis(1500);
 
@@ -30,9 +32,9 @@ pub(crate) fn run(model: Option<PathBuf>) -> Result<()> {
     let connected = connect(&mut emulator);
     println!();
     println!(
-        "log: {} (to read it: defmt-print -e {} < it)",
-        emulator.log.display(),
-        elf.display()
+        "the log: defmt-print -e '{}' < '{}'",
+        elf.display(),
+        emulator.log.display()
     );
     connected
 }
@@ -52,6 +54,10 @@ pub(crate) fn connect(emulator: &mut Emulator) -> Result<()> {
         match keys.recv_timeout(Duration::from_millis(100)) {
             Ok(bytes) => {
                 let end = bytes.iter().position(|&b| terminal && b == END);
+                if terminal && end.is_none() && bytes == [CTRL_C] {
+                    // Somebody wants to leave. The board answers the key by drawing its line again, below this.
+                    print!("\r\n\x1b[KCtrl-] ends.\r\n");
+                }
                 emulator.send(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default())?;
                 if end.is_some() {
                     break;

@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::command::work_folder;
-use crate::elf::{FlashImage, section_bytes};
+use crate::elf::FlashImage;
 use crate::firmware::{self, Log};
 
 /// The memory of a microcontroller: ST RM0090, chapter 2; the same for STM32F405xG and STM32F407xG.
 pub(crate) struct Part {
-    name: &'static str,
-    flash: (u32, u32),
-    ram: (u32, u32),
+    pub(crate) name: &'static str,
+    pub(crate) flash: (u32, u32),
+    pub(crate) ram: (u32, u32),
 }
 
 /// The board's.
@@ -106,7 +106,7 @@ fn check_free(out: &Path, force: bool) -> Result<()> {
 }
 
 /// Everything a boot relies on.
-fn check(image: &FlashImage, part: &Part) -> Result<()> {
+pub(crate) fn check(image: &FlashImage, part: &Part) -> Result<()> {
     let (flash_start, flash_end) = part.flash;
     let (ram_start, ram_end) = part.ram;
     ensure!(
@@ -180,47 +180,6 @@ fn intel_hex(image: &FlashImage) -> Result<String> {
     records.push(Record::EndOfFile);
     ihex::create_object_file_representation(&records)
         .map_err(|error| anyhow::anyhow!("cannot write Intel HEX: {error}"))
-}
-
-/// Prints the flash and RAM of the console.
-pub(crate) fn size(model: Option<PathBuf>, json: bool) -> Result<()> {
-    #[derive(serde::Serialize)]
-    struct Size {
-        board: &'static str,
-        flash_bytes: usize,
-        flash_total: u32,
-        static_ram_bytes: u64,
-        stack_bytes: u64,
-        ram_total: u32,
-    }
-    let elf = firmware::console(Log::Rtt).model(model).build()?.elf;
-    let image = FlashImage::read(&elf)?;
-    check(&image, &PART)?;
-    let size = Size {
-        board: PART.name,
-        flash_bytes: image.bytes.len(),
-        flash_total: PART.flash.1 - PART.flash.0,
-        static_ram_bytes: section_bytes(&elf, &[".data", ".bss", ".uninit"])?,
-        stack_bytes: u64::from(image.word(0).unwrap_or_default() - PART.ram.0),
-        ram_total: PART.ram.1 - PART.ram.0,
-    };
-    if json {
-        println!("{}", serde_json::to_string(&size)?);
-    } else {
-        println!("{}", size.board);
-        println!(
-            "flash  {:>8} of {} bytes, with the model",
-            size.flash_bytes, size.flash_total
-        );
-        println!(
-            "RAM    {:>8} of {} bytes: {} static, {} stack",
-            size.static_ram_bytes + size.stack_bytes,
-            size.ram_total,
-            size.static_ram_bytes,
-            size.stack_bytes
-        );
-    }
-    Ok(())
 }
 
 /// The smallest image that is sound; shared with nothing but the tests that damage it.

@@ -3,6 +3,7 @@
 //! ```text
 //! demo ---------> setup -> firmware build -> emulator -> hand the console over
 //! test (ci) ----> setup -> every check there is, in the order in which they fail fastest
+//! bench --------> the host's kernels against the machine's limit
 //! firmware ... -> build | run | bench | selftest | size | image | flash
 //! ```
 //!
@@ -21,11 +22,13 @@ mod emulator;
 mod firmware;
 mod flash;
 mod handover;
+mod host_bench;
 mod image;
 mod qemu_tests;
 mod screen;
 mod selftest;
 mod setup;
+mod size;
 mod steps;
 
 use std::process::ExitCode;

@@ -82,7 +82,8 @@ pub(crate) fn session() -> Result<()> {
         "the same line after Enter"
     );
 
-    long_line(&mut board, &empty)
+    long_line(&mut board, &empty)?;
+    paste(&mut board)
 }
 
 /// More than the terminal is wide, and more than the history holds: taken back to the empty line, nothing is left.
@@ -104,6 +105,29 @@ fn long_line(board: &mut Emulator, empty: &Line) -> Result<()> {
     );
     let nothing = board.press("\x7f")?;
     ensure!(nothing.panel == "the line is empty", "{nothing:?}");
+    Ok(())
+}
+
+/// Several times what the receive queue holds, in one go: QEMU holds the rest back, and no byte is lost.
+fn paste(board: &mut Emulator) -> Result<()> {
+    let words = ["Emma", "Harriet", "Alice", "the Rabbit", "Mr. Knightley"];
+    let lines: Vec<String> = (0..66)
+        .map(|n| format!("{} saw {}", words[n % 5], words[n / 5 % 5]))
+        .collect();
+    let before = board.look(|screen| screen.redraws());
+    board.send(format!("{}\rEmma coul", lines.join("\r")).as_bytes())?;
+    let (text, redraws) = board.wait_for("end of the pasted text", |screen| {
+        let end = screen.line().is_some_and(|line| line.typed == "Emma coul");
+        end.then(|| (screen.text(), screen.redraws() - before))
+    })?;
+    ensure!(redraws > lines.len(), "lines are missing:\n{text}");
+    // The screen's other rows.
+    let shown: Vec<_> = text.lines().rev().skip(1).map(str::trim_end).collect();
+    let sent = lines.iter().rev().map(|line| format!("> {line}"));
+    ensure!(
+        shown.len() == 23 && sent.zip(&shown).all(|(sent, shown)| sent == *shown),
+        "not as pasted:\n{text}"
+    );
     Ok(())
 }
 

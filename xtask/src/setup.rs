@@ -59,7 +59,8 @@ pub(crate) fn qemu() -> Result<()> {
     let root_user = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     let Some(mut commands) = install_qemu(exists, root_user, ask::person()) else {
         bail!(
-            "{QEMU} is missing and no package manager is known here; install QEMU: https://www.qemu.org/download/"
+            "{QEMU} is missing and neither apt-get, dnf nor brew is here; run by hand what installs it, for example: \
+             pacman -S {QEMU}, zypper install qemu-arm, apk add {QEMU}; or see https://www.qemu.org/download/"
         );
     };
     get(&format!("the emulator {QEMU}"), &mut commands)?;

@@ -69,6 +69,9 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     /// The name in reports and for [`Isa::from_name`].
     const NAME: &'static str;
 
+    /// Whether this kernel's f32 arithmetic is [`Scalar`]'s, bit for bit.
+    const F32_IS_SCALAR: bool = false;
+
     /// The layout in which a model of this shape runs fastest. Every kernel runs every layout.
     fn layout(self, dims: &Dims) -> Layout {
         let _ = dims;

@@ -39,6 +39,7 @@ impl sealed::Sealed for Scalar {}
 
 impl Kernel for Scalar {
     const NAME: &'static str = "scalar";
+    const F32_IS_SCALAR: bool = true;
 
     fn layer_f32(
         self,

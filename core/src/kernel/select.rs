@@ -5,6 +5,8 @@ use super::{Kernel, Portable, Scalar};
 use crate::arch::aarch64::Neon;
 #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
 use crate::arch::aarch64::NeonDot;
+#[cfg(armv7em)]
+use crate::arch::arm::armv7em::Armv7em;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
@@ -12,7 +14,10 @@ use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(target_arch = "arm")]
+#[cfg(armv7em)]
+pub type Native = Armv7em;
+/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
+#[cfg(all(target_arch = "arm", not(armv7em)))]
 pub type Native = Scalar;
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(not(target_arch = "arm"))]
@@ -34,6 +39,9 @@ pub enum Isa {
     Scalar(Scalar),
     /// Vectors of the build's baseline, through the `wide` crate.
     Portable(Portable),
+    /// The DSP instructions of a Cortex-M4, M7 or M33.
+    #[cfg(armv7em)]
+    Armv7em(Armv7em),
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
@@ -60,6 +68,8 @@ macro_rules! with_kernel {
         match $isa {
             Isa::Scalar($kernel) => $work,
             Isa::Portable($kernel) => $work,
+            #[cfg(armv7em)]
+            Isa::Armv7em($kernel) => $work,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2($kernel) => $work,
             #[cfg(target_arch = "x86_64")]
@@ -93,6 +103,8 @@ impl Isa {
         [
             Some(Isa::Scalar(Scalar)),
             Some(Isa::Portable(Portable)),
+            #[cfg(armv7em)]
+            Some(Isa::Armv7em(Armv7em)),
             #[cfg(target_arch = "x86_64")]
             Avx2::new().map(Isa::Avx2),
             #[cfg(target_arch = "x86_64")]

@@ -73,9 +73,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if tokens.len() < 2 {
         let why = "one to read and one to predict".to_owned();
         let part = if args.split == Split::All {
-            "whole"
+            "text"
         } else {
-            "validation"
+            "validation part"
         };
         return Err(Error::TooShort {
             name: text.name,

@@ -31,7 +31,7 @@ pub(super) struct Args {
         default_value_t = 0.8,
         allow_negative_numbers = true
     )]
-    temperature: f32,
+    temperature: f64,
     /// Draw from the N likeliest only [default: all]
     #[arg(long, value_name = "N")]
     top_k: Option<usize>,
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let rule = "it has to be 0 (always the likeliest) or from 0.01 to 100";
     let mut sampler = Sampler::new(args.seed)
-        .with_temperature(args.temperature)
+        .with_temperature(args.temperature as f32)
         .map_err(|_| option("temperature", &args.temperature, rule))?;
     if let Some(k) = args.top_k {
         sampler = sampler

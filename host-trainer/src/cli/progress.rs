@@ -24,7 +24,7 @@ impl Progress {
     /// For a run that stands at `position`.
     pub(super) fn new(quiet: bool, position: &Position) -> Self {
         let bar = (!quiet && io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{bar:32.cyan/blue} {percent:>3} %  {msg}")
+            let style = ProgressStyle::with_template("{bar:14.cyan/blue} {percent:>3} %  {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .progress_chars("━╸─");
             ProgressBar::with_draw_target(Some(TICKS), ProgressDrawTarget::stderr_with_hz(10))
@@ -56,6 +56,30 @@ fn duration(seconds: f64) -> String {
     }
 }
 
+/// What stands beside the bar: loss in nats, bits a character, speed, time left.
+fn status(nats: f64, rate: f64, left: f64) -> String {
+    format!(
+        "loss {nats:.3}, {:.3} bits/char, {:.0}k chars/s, {} left",
+        nats / std::f64::consts::LN_2,
+        rate / 1e3,
+        duration(left)
+    )
+}
+
+/// One line for an evaluation.
+fn summary(m: &Metrics) -> String {
+    let line = format!(
+        "epoch {:>5.1}  training {:.4}  held out {:.4} nats, {:.3} bits  {:>6}  {}",
+        m.epoch,
+        m.train_nats,
+        m.valid_nats,
+        m.valid_bpc,
+        duration(m.seconds),
+        if m.best { "best" } else { "" }
+    );
+    line.trim_end().to_owned()
+}
+
 impl Observer for Progress {
     fn window(&mut self, position: &Position, progress: f64, nats: f64) {
         let smoothed = self.nats.map_or(nats, |old| old + SMOOTHING * (nats - old));
@@ -66,28 +90,14 @@ impl Observer for Progress {
             (position.characters - characters) as f64 / (position.seconds - seconds).max(1e-9);
         let left = position.seconds * (1.0 / progress.max(1e-6) - 1.0);
         bar.set_position((progress.min(1.0) * TICKS as f64) as u64);
-        bar.set_message(format!(
-            "loss {smoothed:.3} nats, {:.3} bits a character, {:.0}k characters/s, {} left",
-            smoothed / std::f64::consts::LN_2,
-            rate / 1e3,
-            duration(left)
-        ));
+        bar.set_message(status(smoothed, rate, left));
     }
 
     fn evaluation(&mut self, m: &Metrics) {
         if self.quiet {
             return;
         }
-        let line = format!(
-            "epoch {:>5.1}  training {:.4}  held out {:.4} nats ({:.3} bits a character){}  {:.0}k characters/s  {}",
-            m.epoch,
-            m.train_nats,
-            m.valid_nats,
-            m.valid_bpc,
-            if m.best { "  best" } else { "      " },
-            m.characters_per_second / 1e3,
-            duration(m.seconds)
-        );
+        let line = summary(m);
         match &self.bar {
             Some(bar) => bar.println(line),
             None => {
@@ -99,7 +109,29 @@ impl Observer for Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, status, summary};
+    use crate::run::Metrics;
+
+    /// The bar's template puts 22 columns before its message.
+    #[test]
+    fn everything_fits_a_terminal_of_80_columns() {
+        let bar = status(11.111, 9_999_000.0, 86_400.0);
+        assert!(22 + bar.len() < 80, "{bar}");
+        let line = summary(&Metrics {
+            epoch: 999.5,
+            step: 1,
+            characters: 1,
+            train_nats: 10.0,
+            valid_nats: 10.0,
+            valid_bpc: 14.427,
+            best: true,
+            lr: 0.1,
+            gradient_norm: 1.0,
+            seconds: 86_400.0,
+            characters_per_second: 1.0,
+        });
+        assert!(line.ends_with("best") && line.len() <= 80, "{line}");
+    }
 
     #[test]
     fn durations_are_short() {

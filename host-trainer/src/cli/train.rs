@@ -305,6 +305,7 @@ fn report(args: &Args, folder: &RunFolder, trainer: &Trainer<'_>, end: End) -> R
         )
     });
     let how = match end {
+        End::Finished if position.epoch == 1 => "one epoch done".to_owned(),
         End::Finished => format!("all {} epochs done", position.epoch),
         End::Early => format!(
             "no better evaluation in {}, stopped early",

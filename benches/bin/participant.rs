@@ -1,0 +1,212 @@
+//! Gatelet's side of `peers/run.py`: the weights that every engine gets, and steps on request.
+//!
+//! ```text
+//! participant weights --layers 1 --hidden 64 --out FILE      writes safetensors with PyTorch's names
+//! participant serve --layers 1 --hidden 64 --precision f32   answers on stdout, a line for a line on stdin:
+//!     logits 5 90 0     the logits after these tokens, from the zero state
+//!     time 1000         nanoseconds a step, mean of 1000, after two untimed ones
+//! ```
+
+use std::fs;
+use std::hint::black_box;
+use std::io::{BufRead, Write, stdin, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Parser, ValueEnum};
+use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
+use gatelet_benches::{SEED, VOCAB, lstm, model, next_token};
+use gatelet_trainer::checkpoint::{Checkpoint, Meta, Provenance};
+use gatelet_trainer::config::Config;
+use gatelet_trainer::corpus::Vocabulary;
+use gatelet_trainer::image::storage;
+use gatelet_trainer::params::{Params, Shape};
+
+/// Anything that stops the program.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// One side of the comparison with other engines; see peers/run.py.
+#[derive(Debug, Parser)]
+enum Task {
+    /// Write the weights
+    Weights {
+        #[command(flatten)]
+        size: Size,
+        /// safetensors file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Step on request
+    Serve {
+        #[command(flatten)]
+        size: Size,
+        /// Number format
+        #[arg(long, value_enum)]
+        precision: Bits,
+        /// Kernel [default: the fastest of this machine]
+        #[arg(long, value_name = "NAME")]
+        isa: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Size {
+    /// Layers
+    #[arg(long)]
+    layers: usize,
+    /// Units of a layer
+    #[arg(long)]
+    hidden: usize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Bits {
+    F32,
+    Int8,
+}
+
+impl Size {
+    fn shape(&self) -> Shape {
+        lstm(self.layers, self.hidden, VOCAB)
+    }
+}
+
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Weights { size, out } => write_weights(size.shape(), &out),
+        Task::Serve {
+            size,
+            precision,
+            isa,
+        } => serve(size.shape(), precision, isa.as_deref()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The parameters behind `model(shape, ...)` as a checkpoint.
+fn write_weights(shape: Shape, out: &Path) -> Result<()> {
+    let vocabulary: String = (' '..).take(shape.vocab).collect();
+    let checkpoint = Checkpoint {
+        vocab: Vocabulary::of(&vocabulary),
+        params: Params::init(shape, SEED),
+        resume: None,
+        meta: Meta {
+            format: 1,
+            shape,
+            vocabulary,
+            config: Config {
+                cell: shape.cell,
+                hidden: shape.hidden,
+                layers: shape.layers,
+                ..Config::default()
+            },
+            provenance: Provenance {
+                corpus: "random weights".to_owned(),
+                corpus_sha256: "00".repeat(32),
+                command: "participant weights".to_owned(),
+                trainer: env!("CARGO_PKG_NAME").to_owned(),
+                seed: SEED,
+                nats: None,
+                epoch: 0,
+                characters: 0,
+            },
+            position: None,
+        },
+    };
+    Ok(fs::write(out, checkpoint.to_bytes()?)?)
+}
+
+fn serve(shape: Shape, precision: Bits, isa: Option<&str>) -> Result<()> {
+    let isa = match isa {
+        None => Isa::detect(),
+        Some(name) => Isa::from_name(name).ok_or_else(|| format!("no kernel {name:?} here"))?,
+    };
+    let precision = match precision {
+        Bits::F32 => Precision::F32,
+        Bits::Int8 => Precision::Int8,
+    };
+    let image = model(shape, precision, isa)?;
+    println!("ready {}", isa.name());
+    isa.run(Answers(image.model()?))
+}
+
+/// Answers until stdin ends.
+struct Answers<'a>(Model<'a>);
+
+impl WithKernel for Answers<'_> {
+    type Output = Result<()>;
+
+    fn run<K: Kernel>(self, kernel: K) -> Result<()> {
+        let vocab = self.0.dims().vocab;
+        let mut memory = storage(&self.0.dims());
+        let mut session = Session::new(self.0, kernel, &mut memory)?;
+        let mut id = 0;
+        for line in stdin().lock().lines() {
+            let line = line?;
+            let mut words = line.split_whitespace();
+            match words.next() {
+                Some("logits") => {
+                    session.reset();
+                    for word in words {
+                        session.step(TokenId(word.parse()?))?;
+                    }
+                    println!("{}", numbers(&session));
+                }
+                Some("time") => {
+                    let n: u32 = words.next().ok_or("time: how many steps?")?.parse()?;
+                    let mut steps = |n| -> Result<()> {
+                        for _ in 0..n {
+                            id = next_token(id, vocab);
+                            black_box(session.step(TokenId(id))?);
+                        }
+                        Ok(())
+                    };
+                    steps(2)?;
+                    let start = Instant::now();
+                    steps(n)?;
+                    println!("{}", start.elapsed().as_secs_f64() * 1e9 / f64::from(n));
+                }
+                _ => return Err(format!("not a request: {line:?}").into()),
+            }
+            stdout().flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// The logits of a session, separated by blanks.
+fn numbers<K: Kernel>(session: &Session<'_, '_, K>) -> String {
+    let logits = session.logits();
+    let number = |id| logits.get(TokenId(id as u16)).map(|x| x.to_string());
+    let all: Vec<String> = (0..logits.len()).filter_map(number).collect();
+    all.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatelet_trainer::image::AnyModel;
+
+    #[test]
+    fn the_weights_are_those_of_the_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let shape = lstm(2, 12, VOCAB);
+        write_weights(shape, &path).unwrap();
+        let read = AnyModel::read(&path).unwrap();
+        let scalar = Isa::from_name("scalar").unwrap();
+        let made = model(shape, Precision::F32, scalar).unwrap();
+        let (read, made) = (read.model(), made.model().unwrap());
+        for (a, b) in read.layers().zip(made.layers()) {
+            assert_eq!(format!("{a:?}"), format!("{b:?}"));
+        }
+        assert_eq!(format!("{:?}", read.head()), format!("{:?}", made.head()));
+    }
+}

@@ -1,0 +1,261 @@
+//! What `cargo xtask bench` prints: a table for people, one JSON object for programs.
+
+use std::fmt::{self, Display, Formatter};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything one run measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Samples behind every median.
+    pub samples: usize,
+    /// The machine.
+    pub machine: Machine,
+    /// A step of every shape and precision.
+    pub steps: Vec<Step>,
+}
+
+/// The limits of the machine, whatever runs on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Multiply-adds in f32 on registers, in 10^9 operations a second; one multiply-add is two.
+    pub fma_gflops: f64,
+    /// Reads of a footprint that fits the first, second, third cache.
+    pub reads: Vec<ReadSpeed>,
+}
+
+/// How fast a footprint is read again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReadSpeed {
+    /// The cache it is meant for.
+    pub cache: String,
+    /// Bytes.
+    pub footprint_bytes: usize,
+    /// 10^9 bytes a second.
+    pub gbytes: f64,
+}
+
+/// One shape in one precision: its limits and its kernels, timed in turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// f32 or int8.
+    pub precision: String,
+    /// Layers.
+    pub layers: usize,
+    /// Units of a layer.
+    pub hidden: usize,
+    /// Characters.
+    pub vocab: usize,
+    /// Multiply-accumulates.
+    pub macs: usize,
+    /// Bytes that have to be read: the matrices and one gathered row.
+    pub footprint_bytes: usize,
+    /// Microseconds to read them once, always forward.
+    pub limit_us: f64,
+    /// Microseconds to read them once, forward and backward in turn.
+    pub alternating_us: f64,
+    /// The kernels.
+    pub kernels: Vec<Timed>,
+}
+
+/// One kernel's step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timed {
+    /// The kernel.
+    pub isa: String,
+    /// Microseconds a step.
+    pub us: f64,
+    /// Times the forward limit.
+    pub ratio: f64,
+    /// Times the alternating limit.
+    pub ratio_alternating: f64,
+    /// 10^9 multiply-accumulates a second.
+    pub gmacs: f64,
+    /// 10^9 bytes of the footprint a second.
+    pub gbytes: f64,
+}
+
+/// Medians of one shape, in seconds.
+#[derive(Clone, Debug)]
+pub struct Medians {
+    /// Of the forward read.
+    pub forward: f64,
+    /// Of the alternating read.
+    pub alternating: f64,
+    /// Of every kernel.
+    pub kernels: Vec<(&'static str, f64)>,
+}
+
+impl Step {
+    /// Ratios and throughputs from medians.
+    pub fn new(dims: &gatelet::Dims, footprint_bytes: usize, medians: &Medians) -> Self {
+        let macs = dims.macs_per_step();
+        let timed = |&(isa, seconds): &(&'static str, f64)| Timed {
+            isa: isa.to_owned(),
+            us: seconds * 1e6,
+            ratio: seconds / medians.forward,
+            ratio_alternating: seconds / medians.alternating,
+            gmacs: macs as f64 / seconds / 1e9,
+            gbytes: footprint_bytes as f64 / seconds / 1e9,
+        };
+        Self {
+            precision: dims.precision.to_string(),
+            layers: dims.layers,
+            hidden: dims.hidden,
+            vocab: dims.vocab,
+            macs,
+            footprint_bytes,
+            limit_us: medians.forward * 1e6,
+            alternating_us: medians.alternating * 1e6,
+            kernels: medians.kernels.iter().map(timed).collect(),
+        }
+    }
+}
+
+/// A number with three significant digits, as far as decimals go.
+fn digits(x: f64) -> String {
+    let decimals = if x < 0.9995 {
+        3
+    } else if x < 9.995 {
+        2
+    } else if x < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{x:.decimals$}")
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let machine = &self.machine;
+        writeln!(f, "one core: {:.0} GFLOP/s f32", machine.fma_gflops)?;
+        for read in &machine.reads {
+            writeln!(
+                f,
+                "  reads {:>4.0} GB/s in {} ({} KiB)",
+                read.gbytes,
+                read.cache,
+                read.footprint_bytes / 1024
+            )?;
+        }
+        writeln!(
+            f,
+            "\nmicroseconds a step, median of {}; limit: every weight read once, forward; turned: forward and \
+             backward in turn\n",
+            self.samples
+        )?;
+        let header = [
+            "type", "shape", "isa", "step", "limit", "ratio", "turned", "ratio", "GMAC/s", "GB/s",
+            "MACs", "bytes",
+        ];
+        line(f, &header.map(str::to_owned))?;
+        for step in &self.steps {
+            for kernel in &step.kernels {
+                line(
+                    f,
+                    &[
+                        step.precision.clone(),
+                        crate::shape_name(step.layers, step.hidden, step.vocab),
+                        kernel.isa.clone(),
+                        digits(kernel.us),
+                        digits(step.limit_us),
+                        digits(kernel.ratio),
+                        digits(step.alternating_us),
+                        digits(kernel.ratio_alternating),
+                        digits(kernel.gmacs),
+                        digits(kernel.gbytes),
+                        step.macs.to_string(),
+                        step.footprint_bytes.to_string(),
+                    ],
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line of the table: names to the left, numbers to the right.
+fn line(f: &mut Formatter<'_>, cells: &[String; 12]) -> fmt::Result {
+    let [precision, shape, isa, numbers @ ..] = cells;
+    write!(f, "{precision:<5} {shape:<9} {isa:<10}")?;
+    for (number, width) in numbers.iter().zip([8, 8, 6, 8, 6, 7, 7, 9, 10]) {
+        write!(f, " {number:>width$}")?;
+    }
+    writeln!(f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatelet::{Cell, Dims, Precision};
+
+    fn report() -> Report {
+        let dims = Dims::new(Cell::Lstm, Precision::F32, 1, 64, 96).unwrap();
+        let medians = Medians {
+            forward: 0.5e-6,
+            alternating: 0.25e-6,
+            kernels: vec![("scalar", 20e-6), ("portable", 2e-6)],
+        };
+        Report {
+            samples: 101,
+            machine: Machine {
+                fma_gflops: 230.4,
+                reads: vec![ReadSpeed {
+                    cache: "L1".to_owned(),
+                    footprint_bytes: 24 * 1024,
+                    gbytes: 270.0,
+                }],
+            },
+            steps: vec![Step::new(&dims, 91_136, &medians)],
+        }
+    }
+
+    #[test]
+    fn ratios_and_throughputs() {
+        let step = &report().steps[0];
+        assert_eq!(step.macs, 256 * 64 + 96 * 64);
+        let portable = &step.kernels[1];
+        assert!((portable.us - 2.0).abs() < 1e-9);
+        assert!((portable.ratio - 4.0).abs() < 1e-9);
+        assert!((portable.ratio_alternating - 8.0).abs() < 1e-9);
+        assert!((portable.gmacs - 22.528e3 / 2.0 / 1e3).abs() < 1e-9);
+        assert!((portable.gbytes - 91.136 / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_json_comes_back_and_is_one_line() {
+        let report = report();
+        let text = serde_json::to_string(&report).unwrap();
+        assert!(!text.contains('\n'));
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["steps"][0]["kernels"][1]["isa"], "portable");
+    }
+
+    #[test]
+    fn the_table_is_aligned() {
+        let text = report().to_string();
+        let table: Vec<&str> = text
+            .lines()
+            .skip_while(|l| !l.starts_with("type"))
+            .collect();
+        assert_eq!(
+            table[2],
+            "f32   1x64-v96  portable       2.00    0.500   4.00    0.250   8.00    11.3    45.6     22528      91136"
+        );
+        assert!(
+            table.iter().all(|line| line.len() == table[0].len()),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn three_digits() {
+        let all = [0.0614, 1.0, 9.994, 9.996, 99.94, 99.96, 1234.5].map(digits);
+        assert_eq!(
+            all,
+            ["0.061", "1.00", "9.99", "10.0", "99.9", "100", "1234"]
+        );
+    }
+}

@@ -1,0 +1,258 @@
+//! The DSP kernel of an Armv7E-M: `armv7em.S`, behind slices.
+//!
+//! It reads [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel.
+
+#![allow(unsafe_code, reason = "calls assembly")]
+
+use core::arch::global_asm;
+
+use crate::activation::{SIGMOID, TANH};
+use crate::dims::{Cell, Dims, Layout};
+use crate::kernel::{Kernel, Scalar, sealed};
+use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS};
+use crate::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
+
+global_asm!(include_str!("armv7em.S"), options(raw));
+
+/// What a function of `armv7em.S` is called with.
+#[repr(C)]
+struct Call {
+    /// `[columns]` int8, four to a word.
+    x: *const u32,
+    /// A multiple of four, at least four.
+    columns: usize,
+    /// `[blocks, pairs_block_words(columns)]`.
+    weights: *const u32,
+    /// `[4 blocks]`.
+    multipliers: *const i32,
+    /// `[4 blocks]`: i16 of a layer, i32 of the head.
+    addend: *const (),
+    sigmoid: *const u32,
+    tanh: *const u32,
+    /// `[blocks]`; of the LSTM only.
+    cell: *mut i16,
+    /// The LSTM's `[blocks]` i8, the RNN's `[4 blocks]` i8, the head's `[4 blocks]` i32.
+    next: *mut (),
+    /// The end of `next`, which is not empty.
+    end: *mut (),
+    /// Integer bits of c above 3.
+    extra: u32,
+}
+
+unsafe extern "C" {
+    fn gatelet_pairs_lstm(call: *const Call);
+    fn gatelet_pairs_rnn(call: *const Call);
+    fn gatelet_pairs_affine(call: *const Call);
+}
+
+/// The kernel for Cortex-M4, M7 and M33: two rows in a lane (`Layout::Pairs`).
+///
+/// It exists only where the target has the instructions, so there is nothing to be found out at run time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Armv7em;
+
+impl sealed::Sealed for Armv7em {}
+
+impl Kernel for Armv7em {
+    const NAME: &'static str = "armv7em";
+    const F32_IS_SCALAR: bool = true;
+
+    fn layout(self, dims: &Dims) -> Layout {
+        match Layout::Pairs.check(dims) {
+            Ok(()) => Layout::Pairs,
+            Err(_) => Layout::Rows,
+        }
+    }
+
+    fn layer_f32(
+        self,
+        layer: &LayerF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        c: &mut [f32],
+        next: &mut [f32],
+    ) {
+        Scalar.layer_f32(layer, addend, x, c, next);
+    }
+
+    fn layer_int8(
+        self,
+        layer: &LayerInt8<'_>,
+        addend: &[i16],
+        x: &[i8],
+        c: &mut [i16],
+        next: &mut [i8],
+    ) {
+        let Some(pairs) = Pairs::new(&layer.weights, layer.multipliers, x) else {
+            return Scalar.layer_int8(layer, addend, x, c, next);
+        };
+        match layer.cell {
+            Cell::Lstm => pairs.lstm(addend, layer.cell_bits, c, next),
+            Cell::Rnn => in_blocks(pairs, addend, next, layer.hidden, |p, a, n| p.rnn(a, n)),
+        }
+    }
+
+    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
+        Scalar.head_f32(head, x, logits);
+    }
+
+    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+        match Pairs::new(&head.weights, head.multipliers, x) {
+            Some(pairs) => in_blocks(pairs, head.bias, logits, logits.len(), |p, a, n| {
+                p.affine(a, n)
+            }),
+            None => Scalar.head_int8(head, x, logits),
+        }
+    }
+}
+
+/// Does whole blocks of four rows where they lie, and the rows that are left in a block of their own.
+#[inline(always)]
+fn in_blocks<A: Copy + Default, R: Copy + Default>(
+    pairs: Pairs<'_>,
+    addend: &[A],
+    next: &mut [R],
+    rows: usize,
+    run: impl for<'a> Fn(Pairs<'a>, &[A], &mut [R]),
+) {
+    let whole = rows / PAIRS_ROWS * PAIRS_ROWS;
+    let (Some((addend, last_addend)), Some((next, last_next))) = (
+        addend.split_at_checked(whole),
+        next.split_at_mut_checked(whole),
+    ) else {
+        return;
+    };
+    run(pairs, addend, next);
+    if rows > whole {
+        let mut multipliers = [0; PAIRS_ROWS];
+        let (mut padded_addend, mut padded_next) = ([A::default(); PAIRS_ROWS], [R::default(); 4]);
+        let left = rows - whole;
+        let last = pairs.from_block(whole / PAIRS_ROWS);
+        for (to, &from) in multipliers.iter_mut().zip(last.multipliers) {
+            *to = from;
+        }
+        for (to, &from) in padded_addend.iter_mut().zip(last_addend) {
+            *to = from;
+        }
+        let last = Pairs {
+            multipliers: &multipliers,
+            ..last
+        };
+        run(last, &padded_addend, &mut padded_next);
+        for (to, from) in last_next.iter_mut().zip(padded_next).take(left) {
+            *to = from;
+        }
+    }
+}
+
+/// A packed matrix with what its product needs.
+#[derive(Clone, Copy)]
+struct Pairs<'a> {
+    /// `[blocks, pairs_block_words(4 x.len())]`, or more.
+    words: &'a [u32],
+    /// `[rows]`.
+    multipliers: &'a [i32],
+    /// `[columns / 4]`, not empty, at most [`PAIRS_MAX_COLUMNS`] / 4.
+    x: &'a [u32],
+}
+
+impl<'a> Pairs<'a> {
+    /// Nothing if the matrix is in another layout, or the operand not of its length.
+    #[inline(always)]
+    fn new(matrix: &MatrixInt8<'a>, multipliers: &'a [i32], x: &'a [i8]) -> Option<Self> {
+        let MatrixInt8::Pairs { columns, words } = *matrix else {
+            return None;
+        };
+        let x: &[u32] = bytemuck::try_cast_slice(x.get(..columns)?).ok()?;
+        let fits = !x.is_empty() && columns <= PAIRS_MAX_COLUMNS;
+        fits.then_some(Pairs {
+            words,
+            multipliers,
+            x,
+        })
+    }
+
+    /// The same from a block on.
+    fn from_block(self, block: usize) -> Self {
+        let words = block * pairs_block_words(4 * self.x.len());
+        Pairs {
+            words: self.words.get(words..).unwrap_or_default(),
+            multipliers: self
+                .multipliers
+                .get(PAIRS_ROWS * block..)
+                .unwrap_or_default(),
+            x: self.x,
+        }
+    }
+
+    /// Whether there are `blocks` blocks of everything a call reads, and at least one.
+    #[inline(always)]
+    fn has(&self, blocks: usize, addends: usize) -> bool {
+        let rows = blocks * PAIRS_ROWS;
+        blocks > 0
+            && self.words.len() >= blocks * pairs_block_words(4 * self.x.len())
+            && self.multipliers.len() >= rows
+            && addends >= rows
+    }
+
+    fn call<A, R>(&self, addend: &[A], next: &mut [R]) -> Call {
+        let end = next.as_mut_ptr_range().end;
+        Call {
+            x: self.x.as_ptr(),
+            columns: 4 * self.x.len(),
+            weights: self.words.as_ptr(),
+            multipliers: self.multipliers.as_ptr(),
+            addend: addend.as_ptr().cast(),
+            sigmoid: SIGMOID.as_ptr(),
+            tanh: TANH.as_ptr(),
+            cell: core::ptr::null_mut(),
+            next: next.as_mut_ptr().cast(),
+            end: end.cast(),
+            extra: 0,
+        }
+    }
+
+    /// `addend: [4 units]` Q3.12 at a whole word, `c: [units]`, `next: [units]` or more of both.
+    fn lstm(self, addend: &[i16], cell_bits: u32, c: &mut [i16], next: &mut [i8]) {
+        let Some(next) = next.get_mut(..c.len()) else {
+            return;
+        };
+        // The row of a token starts at a multiple of eight bytes; the assembly reads words.
+        let Ok(addend) = bytemuck::try_cast_slice::<i16, u32>(addend) else {
+            return;
+        };
+        if !self.has(next.len(), 2 * addend.len()) {
+            return;
+        }
+        let call = Call {
+            cell: c.as_mut_ptr(),
+            extra: cell_bits - MIN_CELL_BITS,
+            ..self.call(addend, next)
+        };
+        // SAFETY: `has` found `next.len()` blocks of weights, multipliers and addends, at least one; `c` and `next` have
+        // one element a block, and `x` its `columns / 4` words.
+        unsafe { gatelet_pairs_lstm(&call) }
+    }
+
+    /// `addend: [4 blocks]` Q3.12, `next: [4 blocks]`.
+    fn rnn(self, addend: &[i16], next: &mut [i8]) {
+        let blocks = next.len() / PAIRS_ROWS;
+        if blocks * PAIRS_ROWS != next.len() || !self.has(blocks, addend.len()) {
+            return;
+        }
+        let call = self.call(addend, next);
+        // SAFETY: `has` found as many blocks of weights, multipliers and addends as `next` has, at least one.
+        unsafe { gatelet_pairs_rnn(&call) }
+    }
+
+    /// `addend: [4 blocks]` Q15.16, `next: [4 blocks]`.
+    fn affine(self, addend: &[i32], next: &mut [i32]) {
+        let blocks = next.len() / PAIRS_ROWS;
+        if blocks * PAIRS_ROWS != next.len() || !self.has(blocks, addend.len()) {
+            return;
+        }
+        let call = self.call(addend, next);
+        // SAFETY: `has` found as many blocks of weights, multipliers and addends as `next` has, at least one.
+        unsafe { gatelet_pairs_affine(&call) }
+    }
+}

@@ -1,0 +1,3 @@
+//! Cortex-M.
+
+pub(crate) mod armv7em;

@@ -1,0 +1,231 @@
+//! `gatelet train`: what it refuses, what it leaves, and that a run is never lost.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::place::Place;
+
+#[test]
+fn bad_texts_are_refused_before_anything_is_written() {
+    let place = Place::new();
+    place.write("empty.txt", b"");
+    place.write("one.txt", b"aaaaaaaaaaaaaaaaaaaa");
+    place.write("short.txt", b"too short for a window");
+    place.write("latin1.txt", b"first line\ncaf\xe9 au lait");
+    let train = |text, parts: &[&str]| place.bad(&["train", text, "--out", "run"], 1, parts);
+    train("empty.txt", &["empty.txt is empty"]);
+    train("one.txt", &["one distinct character", "'a'"]);
+    train(
+        "short.txt",
+        &[
+            "short.txt is too short",
+            "has 20 characters",
+            "2080 are needed",
+        ],
+    );
+    train("latin1.txt", &["not UTF-8", "offset 14", "line 2"]);
+    train("missing.txt", &["cannot read missing.txt"]);
+}
+
+#[test]
+fn options_out_of_range_are_wrong_usage() {
+    let place = Place::new();
+    for (option, value) in [
+        ("--hidden", "0"),
+        ("--hidden", "1025"),
+        ("--layers", "0"),
+        ("--layers", "5"),
+        ("--epochs", "0"),
+        ("--batch", "0"),
+        ("--window", "0"),
+        ("--lr", "nan"),
+        ("--lr", "-0.1"),
+        ("--lr", "0"),
+        ("--lr", "inf"),
+        ("--clip", "0"),
+        ("--weight-decay", "-1"),
+        ("--valid-fraction", "1"),
+        ("--minutes", "-3"),
+        ("--threads", "0"),
+    ] {
+        place.bad(
+            &["train", "text.txt", "--out", "run", option, value],
+            2,
+            &[option, "it has to be"],
+        );
+    }
+    for line in [
+        &["train", "text.txt"][..],
+        &["train", "text.txt", "--out", "run", "--cell", "gru"],
+        &["fly"],
+        &["eval", "m"],
+        &[],
+    ] {
+        assert_eq!(place.run(line).status.code(), Some(2), "{line:?}");
+    }
+}
+
+#[test]
+fn run_folders_are_never_overwritten_by_accident() {
+    let place = Place::new();
+    fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        let line = "train text.txt --out run --hidden 8 --batch 4 --window 16";
+        line.split(' ').chain(more.iter().copied()).collect()
+    }
+    place.bad(&train(&["--resume"]), 1, &["no run to resume"]);
+    place.write("file", b"x");
+    place.bad(
+        &["train", "text.txt", "--out", "file"],
+        1,
+        &["file is not a folder"],
+    );
+    place.bad(
+        &["train", "text.txt", "--out", "file/run"],
+        1,
+        &["cannot write file/run"],
+    );
+    fs::create_dir(place.path("run")).unwrap();
+    place.write("run/notes.txt", b"mine");
+    place.bad(
+        &train(&[]),
+        1,
+        &["run exists already", "--resume", "--force"],
+    );
+    place.good(&train(&["--force", "--epochs", "2", "-q"]));
+    let picture = fs::read(place.path("run/loss.png")).unwrap();
+    place.bad(&train(&[]), 1, &["run exists already"]);
+    place.good(&train(&["--force", "--epochs", "1", "-q"]));
+    assert_eq!(fs::read(place.path("run/notes.txt")).unwrap(), b"mine");
+    assert_eq!(
+        fs::read_to_string(place.path("run/metrics.jsonl"))
+            .unwrap()
+            .lines()
+            .count(),
+        1
+    );
+    assert_ne!(
+        fs::read(place.path("run/loss.png")).unwrap(),
+        picture,
+        "the picture of the run before is gone"
+    );
+    place.bad(
+        &train(&["--resume", "--lr", "0.5"]),
+        1,
+        &["--lr 0.5 differs from the run's 0.004"],
+    );
+    place.bad(&["train", "file", "--out", "run", "--resume"], 1, &["file"]);
+    assert_eq!(
+        place.run(&train(&["--resume", "--force"])).status.code(),
+        Some(2)
+    );
+    place.good(&train(&["--resume"]));
+}
+
+#[test]
+fn a_run_leaves_its_files_and_says_what_came_out() {
+    let place = Place::new();
+    let line = "train text.txt --out run --cell rnn --hidden 9 --layers 2 --epochs 3 --seed 5 --batch 4 --window 16 --json";
+    let result = place.json(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(result["epochs"], 3);
+    assert_eq!(result["ended"], "finished");
+    assert!(result["nats"].as_f64().unwrap() > 0.0);
+    for name in [
+        "best.safetensors",
+        "last.safetensors",
+        "metrics.jsonl",
+        "config.json",
+        "loss.png",
+    ] {
+        assert!(place.path("run").join(name).is_file(), "{name}");
+    }
+    assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 5);
+    let config: Value =
+        serde_json::from_slice(&fs::read(place.path("run/config.json")).unwrap()).unwrap();
+    let command = config["provenance"]["command"].as_str().unwrap();
+    let kept = "gatelet train text.txt --cell rnn --hidden 9 --layers 2 --epochs 3 --seed 5 --batch 4 --window 16";
+    assert!(
+        command.starts_with(kept) && !command.contains("--out"),
+        "{command}"
+    );
+    // The same command gives the same bytes.
+    place.good(
+        &[
+            &line.split(' ').collect::<Vec<_>>()[..],
+            &["--force", "--threads", "1"],
+        ]
+        .concat(),
+    );
+    let again = place.json(&[
+        "eval",
+        "run/best.safetensors",
+        "text.txt",
+        "--split",
+        "valid",
+        "--json",
+    ]);
+    assert!((again["nats"].as_f64().unwrap() - result["nats"].as_f64().unwrap()).abs() < 1e-4);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_and_killed_runs_can_be_resumed() {
+    let place = Place::new();
+    let line = [
+        "train",
+        "text.txt",
+        "--out",
+        "run",
+        "--hidden",
+        "8",
+        "--batch",
+        "4",
+        "--window",
+        "16",
+        "--epochs",
+        "200000",
+        "--patience",
+        "0",
+    ];
+    for signal in ["-INT", "-KILL"] {
+        let more: &[&str] = if signal == "-INT" { &[] } else { &["--resume"] };
+        let lines = || {
+            fs::read_to_string(place.path("run/metrics.jsonl"))
+                .map_or(0, |text| text.lines().count())
+        };
+        let before = lines();
+        let mut child = place
+            .command(&[&line[..], more].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while lines() < before + 5 {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the run ended by itself"
+            );
+            std::thread::yield_now();
+        }
+        assert!(
+            Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = child.wait_with_output().unwrap();
+        if signal == "-INT" {
+            assert!(output.status.success());
+            assert!(
+                String::from_utf8(output.stdout)
+                    .unwrap()
+                    .contains("gatelet train text.txt --out run --resume")
+            );
+        }
+        // Whole files, whatever the moment was.
+        place.good(&["inspect", "run/best.safetensors"]);
+        place.good(&["inspect", "run/last.safetensors"]);
+    }
+}
