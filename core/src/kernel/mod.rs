@@ -1,15 +1,19 @@
 //! Kernels: the arithmetic of one step of one layer.
 //!
 //! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
-//! works on rows, for the portable path; `tiled.rs` on tiles whose every lane is a row. Both are written once over the
-//! small vector traits of `simd.rs`; an instruction set in `arch/` instantiates them. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
+//! works on rows, for the portable path; `tile/` on tiles whose every lane is a row. Both are written once over the
+//! small vector traits; an instruction set in `arch/` instantiates them. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
 //! docs/numerics.md.
 
-mod gates;
 pub(crate) mod generic;
 pub(crate) mod scalar;
 mod select;
-pub(crate) mod tiled;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+pub(crate) mod tile;
 
 #[cfg(target_arch = "aarch64")]
 pub use crate::arch::aarch64::Neon;
@@ -58,6 +62,7 @@ pub struct StreamInt8<'a> {
     /// The new hidden state, scale 1/128.
     pub next: &'a mut [i8],
     /// For the tile kernels: what every sum starts from.
+    #[allow(dead_code, reason = "not every target has tile kernels")]
     pub(crate) correction: i32,
 }
 

@@ -2,7 +2,7 @@
 
 use core::arch::aarch64::*;
 
-use crate::simd::{AHEAD, Lanes};
+use crate::kernel::tile::lanes::{AHEAD, Lanes};
 
 /// NEON, which is part of the architecture.
 #[derive(Clone, Copy, Debug)]

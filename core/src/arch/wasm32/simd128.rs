@@ -2,7 +2,7 @@
 
 use core::arch::wasm32::*;
 
-use crate::simd::Lanes;
+use crate::kernel::tile::lanes::Lanes;
 
 /// simd128: an engine without it refuses the whole module, so a build that has this type needs no proof.
 #[derive(Clone, Copy, Debug)]

@@ -13,15 +13,18 @@
 //!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
-use super::gates::{piecewise, sigmoid_f32, tanh_f32};
-use super::{StreamF32, StreamInt8};
+mod gates;
+pub(crate) mod lanes;
+
+use self::gates::{piecewise, sigmoid_f32, tanh_f32};
+use self::lanes::Lanes;
 use crate::activation::{SIGMOID, TANH};
 use crate::dims::Cell;
+use crate::kernel::{StreamF32, StreamInt8};
 use crate::layer::{
     H_BITS, HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS,
 };
 use crate::matrix::MatrixInt8;
-use crate::simd::Lanes;
 
 /// Vectors of an LSTM's tile.
 const GATES: usize = 4;
@@ -399,7 +402,7 @@ fn operands_int8<'a, const B: usize>(streams: &[StreamInt8<'a>; B]) -> ([&'a [i8
     (operands, corrections)
 }
 
-/// As [`scalar::lstm_int8`](super::scalar), line by line.
+/// As [`scalar::lstm_int8`](crate::kernel::Scalar), line by line.
 #[inline(always)]
 fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
@@ -432,7 +435,7 @@ fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
 }
 
-/// As [`scalar::rnn_int8`](super::scalar).
+/// As [`scalar::rnn_int8`](crate::kernel::Scalar).
 #[inline(always)]
 fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,

@@ -6,7 +6,7 @@
 //!
 //! In fixed point it is [`piecewise`](crate::activation::piecewise), the same bits.
 
-use crate::simd::Lanes;
+use super::lanes::Lanes;
 
 /// 1 / (1 + e^-x); at most 2 ULP, and below 1e-37 for x below -87.
 #[inline(always)]
