@@ -50,7 +50,7 @@ pub(crate) fn tanh_f32<V: Lanes<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
     let x = v.min_f32(v.max_f32(x, v.splat_f32(-LIMIT)), v.splat_f32(LIMIT));
     let s = v.mul_f32(x, x);
     let p = v.splat_f32(-2.760_768_5e-16);
-    let p = v.madd_f32(p, s, v.splat_f32(2.000_187_9e-13));
+    let p = v.madd_f32(p, s, v.splat_f32(2.000_188e-13));
     let p = v.madd_f32(p, s, v.splat_f32(-8.604_672e-11));
     let p = v.madd_f32(p, s, v.splat_f32(5.122_297_1e-8));
     let p = v.madd_f32(p, s, v.splat_f32(1.485_722_4e-5));
