@@ -1,7 +1,9 @@
 //! Every kernel against the specification: int8 bit for bit, f32 within the bound of docs/numerics.md, on sizes that
 //! straddle the edges of tiles; and the default model over real text.
 
-use gatelet::{Isa, Kernel, Layout, Model, Precision, Scalar, Session, TokenId};
+use gatelet::{
+    Batch, Isa, Kernel, Layout, Model, Precision, Scalar, Session, StateHash, TokenId, WithKernel,
+};
 use gatelet_tests::{random, tokens, trace};
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::params::Cell;
@@ -148,6 +150,78 @@ fn the_default_model_has_one_trace_on_every_kernel() {
         for model in [model, own.model().expect("a good image")] {
             let found = trace(model, isa, &ids);
             assert_eq!(found.hash, expected.hash, "{}", isa.name());
+        }
+    }
+}
+
+/// Feeds every stream its own tokens; returns a hash and the last scores of each.
+struct Streams<'a> {
+    model: Model<'a>,
+    /// `[streams, steps]`.
+    tokens: &'a [Vec<u16>],
+}
+
+impl WithKernel for Streams<'_> {
+    type Output = Vec<(u64, Vec<f32>)>;
+
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let streams = self.tokens.len();
+        let mut memory = vec![7; streams * self.model.dims().state_words()];
+        let mut batch = Batch::new(self.model, kernel, streams, &mut memory).expect("room enough");
+        let mut hashes = vec![StateHash::new(); streams];
+        for step in 0..self.tokens[0].len() {
+            let ids: Vec<TokenId> = self.tokens.iter().map(|of| TokenId(of[step])).collect();
+            batch.step(&ids).expect("tokens of the vocabulary");
+            for (stream, hash) in hashes.iter_mut().enumerate() {
+                batch.hash_into(stream, hash);
+            }
+        }
+        assert!(batch.step(&[]).is_err());
+        assert!(batch.logits(streams).is_none());
+        let scores = |stream| {
+            let logits = batch.logits(stream).expect("a stream");
+            let ids = (0..logits.len() as u16).map(TokenId);
+            ids.filter_map(|id| logits.get(id)).collect()
+        };
+        let hashes = hashes.into_iter().enumerate();
+        hashes.map(|(s, hash)| (hash.finish(), scores(s))).collect()
+    }
+}
+
+/// A batch is as many sessions: int8 bit for bit, f32 within the bound. 1 to 21 streams: less than a block, a whole one,
+/// and one with a rest.
+#[test]
+fn a_batch_is_as_many_sessions() {
+    for (cell, layers, hidden) in [(Cell::Lstm, 2, 17), (Cell::Lstm, 1, 33), (Cell::Rnn, 2, 35)] {
+        for precision in [Precision::Int8, Precision::F32] {
+            let image = random(cell, precision, layers, hidden, 19);
+            for isa in Isa::available() {
+                let image = image.for_isa(isa).expect("a small model");
+                let model = image.model().expect("a good image");
+                for streams in [1, 2, 3, 4, 5, 8, 21] {
+                    let tokens: Vec<Vec<u16>> = tokens(streams * 20, 19)
+                        .chunks_exact(20)
+                        .map(<[u16]>::to_vec)
+                        .collect();
+                    let found = isa.run(Streams {
+                        model,
+                        tokens: &tokens,
+                    });
+                    for ((hash, scores), tokens) in found.into_iter().zip(&tokens) {
+                        let alone = trace(model, isa, tokens);
+                        let last = alone.logits[19..].to_vec();
+                        let off = largest_difference(&[scores], &last);
+                        let what = format!(
+                            "{cell} {layers} x {hidden}, {streams} streams, {}",
+                            isa.name()
+                        );
+                        assert!(off <= F32_BOUND, "{what}: {off}");
+                        if precision == Precision::Int8 {
+                            assert_eq!((hash, off), (alone.hash, 0.0), "{what}");
+                        }
+                    }
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! - [`complete`](Completer), [`sample`](Sampler), [`history`](History): text from scores, and undo.
 //! - [`session`](Session): one stream of tokens through a model; the state is in the caller's memory.
+//!   [`batch`](Batch): several at once, on hosts.
 //! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
 //! - [`model`](Model): checked once, in `load`; [`layer`] and [`matrix`]: borrowed views of its weights.
 //! - [`format`]: the model image, for readers and writers; [`vocab`](Vocab), [`dims`](Dims): what it is made of.
@@ -62,6 +63,7 @@
 
 pub mod activation;
 mod arch;
+mod batch;
 mod complete;
 mod dims;
 mod error;
@@ -83,6 +85,7 @@ mod tiles;
 mod vocab;
 mod write;
 
+pub use batch::Batch;
 pub use complete::{Completer, Completion};
 pub use dims::{Cell, Dims, Layout, Precision};
 pub use error::{

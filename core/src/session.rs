@@ -58,13 +58,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 
     /// The scores of the next token, in the current state.
     pub fn logits(&self) -> Logits<'_> {
-        let dims = self.model.dims();
-        let scores = self.storage.len().saturating_sub(dims.vocab);
-        let words = self.storage.get(scores..).unwrap_or(&[]);
-        match dims.precision {
-            Precision::F32 => Logits::F32(bytemuck::try_cast_slice(words).unwrap_or(&[])),
-            Precision::Int8 => Logits::Q16(bytemuck::try_cast_slice(words).unwrap_or(&[])),
-        }
+        logits_in(&self.model.dims(), self.storage)
     }
 
     /// Back to the zero state, as if no token had been seen.
@@ -112,17 +106,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Takes the canonical bytes of the current state into `hash`: for every layer h, then for every layer c, without
     /// padding, little-endian.
     pub fn hash_into(&self, hash: &mut StateHash) {
-        let dims = self.model.dims();
-        let state: &[u8] = bytemuck::cast_slice(self.state_words());
-        let sizes = [dims.precision.hidden_bytes(), dims.precision.cell_bytes()];
-        let (hidden, cell) = state
-            .split_at_checked(dims.layers * dims.stride() * dims.precision.hidden_bytes())
-            .unwrap_or_default();
-        for (part, size) in [hidden, cell].into_iter().zip(sizes) {
-            for vector in part.chunks_exact((dims.stride() * size).max(1)) {
-                hash.update(vector.get(..dims.hidden * size).unwrap_or(vector));
-            }
-        }
+        hash_state(&self.model.dims(), self.state_words(), hash);
     }
 
     /// The model.
@@ -164,20 +148,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 
     /// The logits from the top layer's h.
     fn compute_logits(&mut self) {
-        let dims = self.model.dims();
-        let top = (dims.layers - 1) * dims.stride();
-        match &self.model.head {
-            Head::F32(head) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                let x = parts.hidden.get(top..).unwrap_or_default();
-                self.kernel.head_f32(head, x, parts.logits);
-            }
-            Head::Int8(head) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                let x = parts.hidden.get(top..).unwrap_or_default();
-                self.kernel.head_int8(head, x, parts.logits);
-            }
-        }
+        compute_logits(&self.model, self.kernel, self.storage);
     }
 
     /// Zeroes the padding elements of h, on which the kernels rely.
@@ -196,8 +167,56 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     }
 }
 
+/// The scores in a session's storage.
+pub(crate) fn logits_in<'a>(dims: &Dims, storage: &'a [u32]) -> Logits<'a> {
+    let scores = storage.len().saturating_sub(dims.vocab);
+    let words = storage.get(scores..).unwrap_or(&[]);
+    match dims.precision {
+        Precision::F32 => Logits::F32(bytemuck::try_cast_slice(words).unwrap_or(&[])),
+        Precision::Int8 => Logits::Q16(bytemuck::try_cast_slice(words).unwrap_or(&[])),
+    }
+}
+
+/// Takes the canonical bytes of a state, the words of a snapshot, into `hash`.
+pub(crate) fn hash_state(dims: &Dims, state: &[u32], hash: &mut StateHash) {
+    let state: &[u8] = bytemuck::cast_slice(state);
+    let sizes = [dims.precision.hidden_bytes(), dims.precision.cell_bytes()];
+    let (hidden, cell) = state
+        .split_at_checked(dims.layers * dims.stride() * dims.precision.hidden_bytes())
+        .unwrap_or_default();
+    for (part, size) in [hidden, cell].into_iter().zip(sizes) {
+        for vector in part.chunks_exact((dims.stride() * size).max(1)) {
+            hash.update(vector.get(..dims.hidden * size).unwrap_or(vector));
+        }
+    }
+}
+
+/// The logits of one stream from its top layer's h.
+pub(crate) fn compute_logits<K: Kernel>(model: &Model<'_>, kernel: K, storage: &mut [u32]) {
+    let dims = model.dims();
+    let top = (dims.layers - 1) * dims.stride();
+    match &model.head {
+        Head::F32(head) => {
+            let parts: Parts<'_, f32, f32, f32> = state::split(&dims, storage);
+            kernel.head_f32(
+                head,
+                parts.hidden.get(top..).unwrap_or_default(),
+                parts.logits,
+            );
+        }
+        Head::Int8(head) => {
+            let parts: Parts<'_, i8, i16, i32> = state::split(&dims, storage);
+            kernel.head_int8(
+                head,
+                parts.hidden.get(top..).unwrap_or_default(),
+                parts.logits,
+            );
+        }
+    }
+}
+
 /// The operand of layer `index` (its own h, below it the h of the layer under it) and its cell vector.
-fn operands<'a, H, C>(
+pub(crate) fn operands<'a, H, C>(
     dims: &Dims,
     index: usize,
     hidden: &'a [H],
@@ -215,7 +234,7 @@ fn operands<'a, H, C>(
 }
 
 /// Puts layer `index`'s new hidden vector in the place of the old one.
-fn copy_hidden<H: Copy>(dims: &Dims, index: usize, next: &[H], hidden: &mut [H]) {
+pub(crate) fn copy_hidden<H: Copy>(dims: &Dims, index: usize, next: &[H], hidden: &mut [H]) {
     let start = index * dims.stride();
     let old = hidden.get_mut(start..start + dims.hidden);
     if let (Some(old), Some(new)) = (old, next.get(..dims.hidden)) {

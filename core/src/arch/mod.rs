@@ -1,6 +1,6 @@
 //! Instruction sets: vectors for the algorithms of `kernel/`, and proof that a machine has them. The only `unsafe` code.
 
-/// Makes a token, which exists only where the instructions do, a kernel: the tile kernel of `kernel/tiled.rs`, compiled
+/// Makes a token, which exists only where the instructions do, a kernel: the tile kernel of `kernel/tile`, compiled
 /// for those instructions. An image in another layout goes to the portable kernel.
 #[allow(unused_macros, reason = "not every architecture has tile kernels")]
 macro_rules! tile_kernel {
@@ -54,7 +54,7 @@ macro_rules! tile_kernel {
                     layer: &$crate::LayerF32<'_>,
                     streams: &mut [$crate::kernel::StreamF32<'_>],
                 ) {
-                    $crate::kernel::tiled::layer_f32::<_, $lanes, $batch>(v, v.backward, layer, streams);
+                    $crate::kernel::tile::layer_f32::<_, $lanes, $batch>(v, v.backward, layer, streams);
                 }
                 if layer.weights.order.lanes() != $lanes {
                     return $crate::Portable.layer_f32_batch(layer, streams);
@@ -75,7 +75,7 @@ macro_rules! tile_kernel {
                     layer: &$crate::LayerInt8<'_>,
                     streams: &mut [$crate::kernel::StreamInt8<'_>],
                 ) {
-                    $crate::kernel::tiled::layer_int8::<_, $lanes, $batch>(v, v.backward, layer, streams);
+                    $crate::kernel::tile::layer_int8::<_, $lanes, $batch>(v, v.backward, layer, streams);
                 }
                 if layer.weights.order().lanes() != $lanes {
                     return $crate::Portable.layer_int8_batch(layer, streams);
@@ -88,7 +88,7 @@ macro_rules! tile_kernel {
             fn head_f32(self, head: &$crate::HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
                 $(#[$feature])?
                 fn run(v: $token, head: &$crate::HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-                    $crate::kernel::tiled::head_f32::<_, $lanes>(v, v.backward, head, x, logits);
+                    $crate::kernel::tile::head_f32::<_, $lanes>(v, v.backward, head, x, logits);
                 }
                 if head.weights.order.lanes() != $lanes {
                     return $crate::Portable.head_f32(head, x, logits);
@@ -101,7 +101,7 @@ macro_rules! tile_kernel {
             fn head_int8(self, head: &$crate::HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
                 $(#[$feature])?
                 fn run(v: $token, head: &$crate::HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-                    $crate::kernel::tiled::head_int8::<_, $lanes>(v, v.backward, head, x, logits);
+                    $crate::kernel::tile::head_int8::<_, $lanes>(v, v.backward, head, x, logits);
                 }
                 if head.weights.order().lanes() != $lanes {
                     return $crate::Portable.head_int8(head, x, logits);
@@ -128,7 +128,11 @@ macro_rules! operations {
     )*};
 }
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod aarch64;
 #[cfg(any(armv6m, armv7m))]
 pub(crate) mod arm;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) mod wasm32;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_64;

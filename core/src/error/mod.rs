@@ -94,6 +94,13 @@ pub enum StepError {
         /// Tokens in the vocabulary.
         vocab: usize,
     },
+    /// A batch was given another number of tokens than it has streams.
+    Streams {
+        /// Streams of the batch.
+        streams: usize,
+        /// Tokens given.
+        found: usize,
+    },
 }
 
 impl Display for StepError {
@@ -105,6 +112,9 @@ impl Display for StepError {
                     "token {} is outside the vocabulary of {vocab} tokens",
                     id.0
                 )
+            }
+            StepError::Streams { streams, found } => {
+                write!(f, "{found} tokens for a batch of {streams} streams")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The tiled algorithm, once, over the vector trait.
+//! The algorithm on rows, once, over the vector trait.
 //!
 //! ```text
 //! for every block of R rows (the gates of a unit; four tokens of the head):
@@ -18,7 +18,7 @@ use crate::matrix::MatrixInt8;
 use crate::order::RowOrder;
 use crate::simd::{Vector, Wide};
 
-/// The tiled kernel on `wide` vectors: the portable path, for every target. It reads rows; an image in another layout
+/// The kernel on rows, on `wide` vectors: the portable path, for every target. It reads rows; an image in another layout
 /// goes to the scalar kernel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Portable;

@@ -1,17 +1,10 @@
 //! Kernels: the arithmetic of one step of one layer.
 //!
 //! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
-//! works on rows, for the portable path; `tiled.rs` on tiles whose every lane is a row. Both are written once over the
-//! small vector traits of `simd.rs`; an instruction set in `arch/` instantiates them. Microcontrollers have `thumb.rs`,
-//! and assembly in `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
-//! docs/numerics.md.
+//! works on rows, for the portable path; `tile/` on tiles whose every lane is a row. Both are written once over the
+//! small vector traits; an instruction set in `arch/` instantiates them. Microcontrollers have `thumb.rs`, and assembly in
+//! `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
 
-#[cfg(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "wasm32"
-))]
-mod gates;
 pub(crate) mod generic;
 pub(crate) mod scalar;
 mod select;
@@ -19,14 +12,20 @@ pub(crate) mod thumb;
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
-    target_arch = "wasm32"
+    all(target_arch = "wasm32", target_feature = "simd128")
 ))]
-pub(crate) mod tiled;
+pub(crate) mod tile;
 
+#[cfg(target_arch = "aarch64")]
+pub use crate::arch::aarch64::Neon;
+#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+pub use crate::arch::aarch64::NeonDot;
 #[cfg(armv7em)]
 pub use crate::arch::arm::armv7em::Armv7em;
 #[cfg(mve)]
 pub use crate::arch::arm::mve::Mve;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
 pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
@@ -69,7 +68,7 @@ pub struct StreamInt8<'a> {
     /// The new hidden state, scale 1/128.
     pub next: &'a mut [i8],
     /// For the tile kernels: what every sum starts from.
-    #[cfg_attr(target_arch = "arm", allow(dead_code, reason = "of tile kernels only"))]
+    #[allow(dead_code, reason = "not every target has tile kernels")]
     pub(crate) correction: i32,
 }
 

@@ -4,6 +4,12 @@
 use super::Armv7em;
 #[cfg(mve)]
 use super::Mve;
+#[cfg(target_arch = "aarch64")]
+use super::Neon;
+#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+use super::NeonDot;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::Simd128;
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512, AvxVnni};
 use super::{Kernel, Portable, Scalar, Thumb};
@@ -55,6 +61,15 @@ pub enum Isa {
     /// AVX-512 with VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    /// NEON with the dot product of bytes.
+    #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+    NeonDot(NeonDot),
+    /// WebAssembly's 128-bit vectors.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128(Simd128),
 }
 
 /// Does `$work` with the kernel in `$isa`.
@@ -74,6 +89,12 @@ macro_rules! with_kernel {
             Isa::AvxVnni($kernel) => $work,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512($kernel) => $work,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon($kernel) => $work,
+            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            Isa::NeonDot($kernel) => $work,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Isa::Simd128($kernel) => $work,
         }
     };
 }
@@ -94,8 +115,11 @@ impl Isa {
     pub fn available() -> impl Iterator<Item = Isa> {
         [
             Some(Isa::Scalar(Scalar)),
+            #[cfg(not(target_arch = "arm"))]
             Some(Isa::Thumb(Thumb)),
             Some(Isa::Portable(Portable)),
+            #[cfg(target_arch = "arm")]
+            Some(Isa::Thumb(Thumb)),
             #[cfg(armv7em)]
             Some(Isa::Armv7em(Armv7em)),
             #[cfg(mve)]
@@ -106,6 +130,12 @@ impl Isa {
             AvxVnni::new().map(Isa::AvxVnni),
             #[cfg(target_arch = "x86_64")]
             Avx512::new().map(Isa::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            Neon::new().map(Isa::Neon),
+            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            NeonDot::new().map(Isa::NeonDot),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Simd128::new().map(Isa::Simd128),
         ]
         .into_iter()
         .flatten()

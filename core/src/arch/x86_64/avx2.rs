@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Features;
-use crate::simd::{AHEAD, Lanes};
+use crate::kernel::tile::lanes::{AHEAD, Lanes};
 
 /// AVX2 and FMA: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Features;
-use crate::simd::{AHEAD, Lanes};
+use crate::kernel::tile::lanes::{AHEAD, Lanes};
 
 /// AVX-512 F, DQ, BW, VL and VNNI: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]

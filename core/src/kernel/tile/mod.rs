@@ -13,15 +13,18 @@
 //!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
-use super::gates::{piecewise, sigmoid_f32, tanh_f32};
-use super::{StreamF32, StreamInt8};
+mod gates;
+pub(crate) mod lanes;
+
+use self::gates::{piecewise, sigmoid_f32, tanh_f32};
+use self::lanes::Lanes;
 use crate::activation::{SIGMOID, TANH};
 use crate::dims::Cell;
+use crate::kernel::{StreamF32, StreamInt8};
 use crate::layer::{
     H_BITS, HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS,
 };
 use crate::matrix::MatrixInt8;
-use crate::simd::Lanes;
 
 /// Vectors of an LSTM's tile.
 const GATES: usize = 4;
@@ -181,7 +184,10 @@ where
 
 /// What the weights' offset of 128 adds to every row's product, negated.
 #[inline(always)]
-fn correction(x: &[i8]) -> i32 {
+fn correction<V: Lanes<U>, const U: usize>(x: &[i8]) -> i32 {
+    if V::SIGNED {
+        return 0;
+    }
     -128 * x.iter().map(|&x| i32::from(x)).sum::<i32>()
 }
 
@@ -334,7 +340,7 @@ pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
         Cell::Rnn => (ROWS * U, ROWS),
     };
     for stream in &mut *streams {
-        stream.correction = correction(stream.x);
+        stream.correction = correction::<V, U>(stream.x);
     }
     let far = layer.weights.bytes() > NEAR;
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
@@ -396,7 +402,7 @@ fn operands_int8<'a, const B: usize>(streams: &[StreamInt8<'a>; B]) -> ([&'a [i8
     (operands, corrections)
 }
 
-/// As [`scalar::lstm_int8`](super::scalar), line by line.
+/// As [`scalar::lstm_int8`](crate::kernel::Scalar), line by line.
 #[inline(always)]
 fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
@@ -429,7 +435,7 @@ fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
 }
 
-/// As [`scalar::rnn_int8`](super::scalar).
+/// As [`scalar::rnn_int8`](crate::kernel::Scalar).
 #[inline(always)]
 fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
@@ -462,7 +468,7 @@ pub(crate) fn head_int8<V: Lanes<U>, const U: usize>(
     logits: &mut [i32],
 ) {
     let x = x.get(..head.columns).unwrap_or_default();
-    let correction = correction(x);
+    let correction = correction::<V, U>(x);
     for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
         let weights = part(bytes(&head.weights), tile, ROWS * U * head.columns);
         let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, false, [x], [correction]);

@@ -6,7 +6,7 @@
 //!
 //! In fixed point it is [`piecewise`](crate::activation::piecewise), the same bits.
 
-use crate::simd::Lanes;
+use super::lanes::Lanes;
 
 /// 1 / (1 + e^-x); at most 2 ULP, and below 1e-37 for x below -87.
 #[inline(always)]
@@ -50,7 +50,7 @@ pub(crate) fn tanh_f32<V: Lanes<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
     let x = v.min_f32(v.max_f32(x, v.splat_f32(-LIMIT)), v.splat_f32(LIMIT));
     let s = v.mul_f32(x, x);
     let p = v.splat_f32(-2.760_768_5e-16);
-    let p = v.madd_f32(p, s, v.splat_f32(2.000_187_9e-13));
+    let p = v.madd_f32(p, s, v.splat_f32(2.000_188e-13));
     let p = v.madd_f32(p, s, v.splat_f32(-8.604_672e-11));
     let p = v.madd_f32(p, s, v.splat_f32(5.122_297_1e-8));
     let p = v.madd_f32(p, s, v.splat_f32(1.485_722_4e-5));
@@ -96,6 +96,10 @@ mod tests {
                 AvxVnni::new().into_iter().for_each(|v| $check::<_, 8>(v $(, $argument)*));
                 Avx512::new().into_iter().for_each(|v| $check::<_, 16>(v $(, $argument)*));
             }
+            #[cfg(target_arch = "aarch64")]
+            crate::arch::aarch64::Neon::new().into_iter().for_each(|v| $check::<_, 4>(v $(, $argument)*));
+            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            crate::arch::aarch64::NeonDot::new().into_iter().for_each(|v| $check::<_, 4>(v $(, $argument)*));
         };
     }
 

@@ -1,0 +1,62 @@
+//! The vector operations the tile kernel uses.
+
+/// How far ahead weights are asked for, in bytes, when they come from beyond the second-level cache.
+pub(crate) const AHEAD: usize = 4096;
+
+/// Vectors of `U` lanes, each of them a row of its own: what the tile kernel uses, and
+/// nothing more.
+///
+/// A value of the implementing type proves that this machine has the instructions. Integer operations are exact, so
+/// every implementation gives the same bits; f32 ones may fuse a multiplication with an addition.
+pub(crate) trait Lanes<const U: usize>: Copy {
+    /// `U` f32.
+    type F32: Copy;
+    /// `U` int32.
+    type I32: Copy;
+    /// Four int8 of the operand, in every lane.
+    type Group: Copy;
+    /// Whether [`Lanes::dot`] takes the offset of 128 off the weights.
+    const SIGNED: bool = false;
+
+    fn splat_f32(self, x: f32) -> Self::F32;
+    fn load_f32(self, from: &[f32; U]) -> Self::F32;
+    fn store_f32(self, x: Self::F32, to: &mut [f32; U]);
+    fn add_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn mul_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn div_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn min_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn max_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a * b + c`.
+    fn madd_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// `2^n` for whole n in -126..=127.
+    fn exp2(self, n: Self::F32) -> Self::F32;
+
+    fn splat_i32(self, x: i32) -> Self::I32;
+    fn load_i32(self, from: &[i32; U]) -> Self::I32;
+    fn load_i16(self, from: &[i16; U]) -> Self::I32;
+    fn store_i32(self, x: Self::I32, to: &mut [i32; U]);
+    /// Lanes in the range of int16.
+    fn store_i16(self, x: Self::I32, to: &mut [i16; U]);
+    /// Lanes in the range of int8.
+    fn store_i8(self, x: Self::I32, to: &mut [i8; U]);
+    fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// The product of lanes in the range of int16, `a` at least 0.
+    fn mul_i16(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn shl_i32(self, x: Self::I32, bits: u32) -> Self::I32;
+    /// Arithmetic.
+    fn shr_i32(self, x: Self::I32, bits: u32) -> Self::I32;
+    /// The low 16 bits of each lane.
+    fn low_half(self, x: Self::I32) -> Self::I32;
+    fn clamp_i32(self, x: Self::I32, min: i32, max: i32) -> Self::I32;
+    /// `(acc m + 2^(shift-1)) >> shift` of the 64-bit product, where an int32 holds the result; shift 8 to 31.
+    fn requantize(self, acc: Self::I32, m: Self::I32, shift: u32) -> Self::I32;
+    /// The table's words at the second lowest bytes of the lanes, for several vectors.
+    fn segments<const N: usize>(self, table: &[u32; 256], z: [Self::I32; N]) -> [Self::I32; N];
+
+    /// Asks for the weights that come [`AHEAD`] bytes after these.
+    fn prefetch<T>(self, weights: &T);
+
+    fn group(self, x: [i8; 4]) -> Self::Group;
+    /// `sum` and the four products of each lane's weights, unsigned unless `SIGNED`, and the group.
+    fn dot(self, sum: Self::I32, w: &[[u8; 4]; U], x: Self::Group) -> Self::I32;
+}
