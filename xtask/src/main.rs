@@ -27,6 +27,7 @@ mod qemu_tests;
 mod screen;
 mod selftest;
 mod setup;
+mod shapes;
 mod steps;
 
 use std::process::ExitCode;
