@@ -140,16 +140,18 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     fn advance(&mut self, id: TokenId) {
         let dims = self.model.dims();
         let mut token = Some(id);
-        for (index, layer) in self.model.layers().enumerate() {
-            match layer {
-                Layer::F32(layer) => {
+        for index in 0..dims.layers {
+            // One at a time: an iterator would copy the views of all layers that a model may have.
+            match self.model.layer(index) {
+                None => return,
+                Some(Layer::F32(layer)) => {
                     let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
                     let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
                     let addend = layer.addend(token);
                     self.kernel.layer_f32(&layer, addend, x, c, parts.next);
                     copy_hidden(&dims, index, parts.next, parts.hidden);
                 }
-                Layer::Int8(layer) => {
+                Some(Layer::Int8(layer)) => {
                     let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
                     let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
                     let addend = layer.addend(token);
