@@ -18,10 +18,11 @@ fn armv6m(target: &str) {
     }
 }
 
-/// `cfg(armv7m)`: Cortex-M3, and an Armv8-M mainline core of which nothing more is known.
+/// `cfg(armv7m)`: Cortex-M3, and whatever can run its code: M4, M7, and the Armv8-M mainline cores.
 fn armv7m(target: &str) {
     println!("cargo::rustc-check-cfg=cfg(armv7m)");
-    if target.starts_with("thumbv7m-") || target.starts_with("thumbv8m.main-") {
+    let cores = ["thumbv7m-", "thumbv7em-", "thumbv8m.main-"];
+    if cores.iter().any(|core| target.starts_with(core)) {
         println!("cargo::rustc-cfg=armv7m");
     }
 }
