@@ -9,6 +9,7 @@
 //! | `GATELET_MODEL` | the model to embed; relative to the directory cargo is called in, or absolute |
 //! | `GATELET_BOARD` | the board, by the name of its QEMU machine; default `netduinoplus2` |
 //! | `GATELET_FLASH_KIB`, `GATELET_RAM_KIB` | a part of the family with less memory, or memory kept for other code |
+//! | `GATELET_SHAPES` | tests only: the models that the program `shapes` runs; none without it |
 //! | `GATELET_CORRUPT_BYTE` | tests only: flips the lowest bit of this byte of the embedded copy, after it was checked |
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ fn main() {
     for name in [
         "GATELET_MODEL",
         "GATELET_BOARD",
+        "GATELET_SHAPES",
         "GATELET_FLASH_KIB",
         "GATELET_RAM_KIB",
         "GATELET_CORRUPT_BYTE",
@@ -76,6 +78,7 @@ fn embed() -> Result<(), String> {
     let name = path
         .file_stem()
         .map_or("model".into(), |s| s.to_string_lossy());
+    write("shapes.bin", &shapes()?)?;
     write("model.gatelet", &bytes)?;
     write(
         "model.rs",
@@ -96,6 +99,15 @@ fn model_path() -> Result<PathBuf, String> {
     };
     let from = env::var_os("PWD").map_or(manifest, PathBuf::from);
     Ok(from.join(chosen))
+}
+
+/// The images for the program `shapes`.
+fn shapes() -> Result<Vec<u8>, String> {
+    let Some(path) = env::var_os("GATELET_SHAPES").map(PathBuf::from) else {
+        return Ok(Vec::new());
+    };
+    println!("cargo:rerun-if-changed={}", path.display());
+    fs::read(&path).map_err(|e| format!("cannot read the models {}: {e}", path.display()))
 }
 
 /// Loads the model as the board will, and says what memory it asks for.

@@ -58,7 +58,7 @@ impl<'a> Model<'a> {
 
     /// Layer `index`, counted from the input.
     pub fn layer(&self, index: usize) -> Option<Layer<'a>> {
-        self.layers().nth(index)
+        self.layers.get(..self.dims.layers)?.get(index).copied()
     }
 
     /// All layers from the input to the head.

@@ -88,6 +88,19 @@ pub(crate) fn parse(name: &str) -> Result<Choice, String> {
         .ok_or_else(|| format!("the boards are: {}, or all", known().join(", ")))
 }
 
+/// One board for every way to compile.
+pub(crate) fn kinds() -> Vec<&'static Board> {
+    let mut kinds: Vec<&Board> = Vec::new();
+    for board in &BOARDS {
+        let same =
+            |kind: &&Board| (kind.target, kind.target_cpu) == (board.target, board.target_cpu);
+        if !kinds.iter().any(same) {
+            kinds.push(board);
+        }
+    }
+    kinds
+}
+
 /// The targets of all boards, each once.
 pub(crate) fn targets() -> Vec<&'static str> {
     let mut targets: Vec<_> = BOARDS.iter().map(|b| b.target).collect();
@@ -134,6 +147,6 @@ mod tests {
         assert_eq!(parse("all").map(<[_]>::len), Ok(BOARDS.len()));
         assert!(parse("arduino").unwrap_err().contains("mps3-an547"));
         assert_eq!(default().target, crate::firmware::TARGET);
-        assert_eq!(targets().len(), 4);
+        assert_eq!((targets().len(), kinds().len()), (4, 5));
     }
 }

@@ -29,6 +29,7 @@ mod qemu_tests;
 mod screen;
 mod selftest;
 mod setup;
+mod shapes;
 mod size;
 mod steps;
 

@@ -186,9 +186,12 @@ pub(crate) fn counting_is_exact() -> Result<()> {
     Ok(())
 }
 
-/// Nothing in core can panic; and the proof fails when something can.
+/// Nothing in core can panic, on any kind of processor; and the proof fails when something can.
 pub(crate) fn no_panic() -> Result<()> {
-    program("panic_probe", &[]).quiet().build()?;
+    for board in board::kinds() {
+        let probe = program("panic_probe", &[]).board(board).quiet();
+        probe.build().with_context(|| format!("for the {board}"))?;
+    }
     must_fail(
         program("panic_probe", &["panic-probe-negative"]),
         &["does not link", "core can panic"],

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::board::BOARDS;
+use crate::board;
 use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
-use crate::{emulator, qemu_tests, setup};
+use crate::{emulator, qemu_tests, setup, shapes};
 
 /// A heading and what stands behind it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -60,6 +60,7 @@ const STEPS: &[Step] = &[
     ("QEMU: the board's own image", qemu_tests::board_image_boots),
     ("QEMU: a damaged model is refused", qemu_tests::bad_model),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
+    ("QEMU: every board, many shapes", shapes::run),
     (
         "QEMU: instruction counts are exact",
         qemu_tests::counting_is_exact,
@@ -138,12 +139,14 @@ fn lint_board() -> Result<()> {
 
 /// The programs for the other boards.
 fn lint_measuring() -> Result<()> {
-    for board in &BOARDS {
+    for board in board::kinds() {
         let mut clippy = cargo();
+        clippy.args(["clippy", "-p", PACKAGE, "--lib"]);
+        for program in ["bench", "selftest", "shapes", "panic_probe"] {
+            clippy.args(["--bin", program]);
+        }
         clippy
-            .args(["clippy", "-p", PACKAGE, "--lib", "--bin", "bench"])
-            .args(["--bin", "selftest", "--no-default-features"])
-            .args(["--features", "log-rtt"])
+            .args(["--no-default-features", "--features", "log-rtt"])
             .args(board.cargo_arguments())
             .args(["--", "-D", "warnings"])
             .env("GATELET_BOARD", board.machine);

@@ -1,4 +1,5 @@
-//! The kernel of processors without vector or DSP instructions: Cortex-M0 (Armv6-M) and M3 (Armv7-M).
+//! The kernel of processors without vector or DSP instructions: Cortex-M0 (Armv6-M) and M3 (Armv7-M); it also runs on
+//! any Cortex-M with more.
 //!
 //! ```text
 //! for every four rows (the gates of a unit; four units of an RNN; four tokens of the head):

@@ -1,6 +1,6 @@
 //! Links only if nothing in core can panic: the panic handler must not be reachable (`no_panic.x` in this crate).
 //!
-//! The probe calls all of core's public operations for both kernels on inputs the compiler knows nothing of. It is
+//! The probe calls all of core's public operations for every kernel on inputs the compiler knows nothing of. It is
 //! never run. `--features panic-probe-negative` adds one indexing operation; linking must then fail, which shows that
 //! the proof can.
 
@@ -19,8 +19,8 @@ mod image {
     use cortex_m_rt::entry;
     use gatelet::format::{self, HeadSpec, ImageSpec, LayerSpec};
     use gatelet::{
-        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Sampler, Session,
-        StateBuf, StateHash, TokenId, WithKernel,
+        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, Sampler,
+        Session, StateBuf, StateHash, TokenId, WithKernel,
     };
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -40,7 +40,7 @@ mod image {
 
     #[entry]
     fn main() -> ! {
-        static mut BYTES: [u8; 4096] = [0; 4096];
+        static mut BYTES: [u8; 1024] = [0; 1024];
         static mut STATE: StateBuf<WORDS> = StateBuf::new();
         static mut HISTORY: History<4, SNAPSHOT> = History::new();
         static mut COMPLETER: Completer<2, 8, SNAPSHOT> = Completer::new();
@@ -48,13 +48,15 @@ mod image {
             let image: &[u8] = black_box(BYTES);
             if let Ok(model) = Model::from_bytes(image) {
                 read(&model);
-                if let Some(isa) = black_box(Isa::from_name(black_box("scalar"))) {
-                    isa.run(Everything {
-                        model,
-                        storage: black_box(STATE.as_mut()),
-                        history: HISTORY,
-                        completer: COMPLETER,
-                    });
+                let everything = Everything {
+                    model,
+                    storage: black_box(STATE.as_mut()),
+                    history: HISTORY,
+                    completer: COMPLETER,
+                };
+                match black_box(Isa::from_name(black_box("scalar"))) {
+                    Some(isa) => isa.run(everything),
+                    None => everything.run(Native::default()),
                 }
             }
             write(black_box(BYTES));

@@ -25,7 +25,7 @@
 @     r7        addend or bias         r9   multipliers        r11  units or blocks left
 @     r5        where results go       lr   loop counter
 @
-@ Instructions at 128 columns: 92 a unit, 81 of them for its sums; 92 for the cells of eight units; 91 for four logits.
+@ Instructions, at 128 columns: 92 a unit, 81 of them for its sums; 91 for the cells of eight units; 91 for four logits.
 
     .syntax unified
     .thumb

@@ -1,0 +1,132 @@
+//! Runs small models of many shapes with the board's kernel and with the specification, and compares: every logit with
+//! each other, and the hash of every state with the one that the host stored in the image.
+//!
+//! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length (little-endian
+//! u32). `cargo xtask test` makes it. Prints `{"board","kernel","models","steps"}`; ends QEMU with 0, or with 1 after
+//! one line that says what is wrong.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![deny(unsafe_code)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    gatelet_firmware::not_for_the_host();
+}
+
+#[cfg(target_os = "none")]
+mod image {
+    use cortex_m_rt::entry;
+    use cortex_m_semihosting::{debug, hprintln};
+    use gatelet::{
+        AlignedBytes, Kernel, Model, Native, Scalar, Session, StateBuf, StateHash, TokenId,
+    };
+    use gatelet_firmware::embedded::PART;
+    #[cfg(stm32f4)]
+    use stm32f4xx_hal as _;
+
+    /// The images.
+    static SHAPES: AlignedBytes<{ include_bytes!(concat!(env!("OUT_DIR"), "/shapes.bin")).len() }> =
+        AlignedBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/shapes.bin")));
+    /// Bytes before an image.
+    const PREFIX: usize = 16;
+    /// Words of a session of the largest shape.
+    const WORDS: usize = 256;
+
+    #[panic_handler]
+    fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+        hprintln!("error: {}", info);
+        exit(debug::EXIT_FAILURE)
+    }
+
+    #[entry]
+    fn main() -> ! {
+        static mut SPECIFIED: StateBuf<WORDS> = StateBuf::new();
+        static mut NATIVE: StateBuf<WORDS> = StateBuf::new();
+        exit(match run(SPECIFIED.as_mut(), NATIVE.as_mut()) {
+            Ok(()) => debug::EXIT_SUCCESS,
+            Err(()) => debug::EXIT_FAILURE,
+        })
+    }
+
+    fn run(specified: &mut [u32], native: &mut [u32]) -> Result<(), ()> {
+        let (mut models, mut steps) = (0, 0);
+        let mut rest: &[u8] = &SHAPES.0;
+        while let Some(length) = rest.first_chunk::<4>() {
+            let end = PREFIX + u32::from_le_bytes(*length) as usize;
+            let (Some(image), Some(next)) = (rest.get(PREFIX..end), rest.get(end..)) else {
+                hprintln!("error: image {} is cut off", models);
+                return Err(());
+            };
+            let model = Model::from_bytes(image)
+                .map_err(|why| hprintln!("error: image {}: {}", models, why))?;
+            steps += compare(model, specified, native)?;
+            models += 1;
+            rest = next;
+        }
+        hprintln!(
+            "{{\"board\":\"{}\",\"kernel\":\"{}\",\"models\":{},\"steps\":{}}}",
+            PART.name,
+            Native::NAME,
+            models,
+            steps
+        );
+        Ok(())
+    }
+
+    /// Steps of the model's known-answer test, all with the right results.
+    fn compare(model: Model<'_>, specified: &mut [u32], native: &mut [u32]) -> Result<u32, ()> {
+        let dims = model.dims();
+        let complain = |what: &str, step: u32| {
+            hprintln!(
+                "error: {} {} x {}, {} tokens, step {}: {}",
+                dims.cell,
+                dims.layers,
+                dims.hidden,
+                dims.vocab,
+                step,
+                what
+            );
+        };
+        let mut specified = Session::new(model, Scalar, specified)
+            .map_err(|_| complain("the state is too small", 0))?;
+        let mut native = Session::new(model, Native::default(), native)
+            .map_err(|_| complain("the state is too small", 0))?;
+        let mut hashes = [StateHash::new(); 2];
+        let known = model.known_answer();
+        let mut step = 0;
+        for &id in known.tokens {
+            step += 1;
+            let expected = specified.step(TokenId(id));
+            let found = native.step(TokenId(id));
+            let (Ok(expected), Ok(found)) = (expected, found) else {
+                complain("the step is refused", step);
+                return Err(());
+            };
+            let differs = |&id: &u16| found.q16(TokenId(id)) != expected.q16(TokenId(id));
+            if let Some(id) = (0..dims.vocab as u16).find(differs) {
+                hprintln!(
+                    "token {}: {:?}, not {:?}",
+                    id,
+                    found.q16(TokenId(id)),
+                    expected.q16(TokenId(id))
+                );
+                complain("the kernel's logit is not the specified one", step);
+                return Err(());
+            }
+            specified.hash_into(&mut hashes[0]);
+            native.hash_into(&mut hashes[1]);
+        }
+        if hashes.map(|hash| hash.finish()) != [known.hash; 2] || step == 0 {
+            complain("the states are not the host's", step);
+            return Err(());
+        }
+        Ok(step)
+    }
+
+    fn exit(status: debug::ExitStatus) -> ! {
+        debug::exit(status);
+        loop {
+            cortex_m::asm::wfi();
+        }
+    }
+}
