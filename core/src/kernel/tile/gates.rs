@@ -2,13 +2,13 @@
 //!
 //! In f32 sigmoid is `1 / (1 + e^-x)` with `e^x` by Cody and Waite's reduction and the polynomial of Cephes' `expf`, as
 //! in `activation.rs`. tanh is the odd rational function of degree 13 / 6 that Eigen uses: no exponential and no branch.
-//! The largest errors over all f32 are asserted by the tests below: sigmoid 2 ULP, tanh 6.
+//! The largest errors over all f32 are asserted by the tests below: sigmoid 3 ULP, tanh 6.
 //!
 //! In fixed point it is [`piecewise`](crate::activation::piecewise), the same bits.
 
 use super::lanes::Lanes;
 
-/// 1 / (1 + e^-x); at most 2 ULP, and below 1e-37 for x below -87.
+/// 1 / (1 + e^-x); at most 3 ULP, and below 1e-37 for x below -87.
 #[inline(always)]
 pub(crate) fn sigmoid_f32<V: Lanes<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
     let one = v.splat_f32(1.0);
@@ -159,7 +159,7 @@ mod tests {
         );
     }
 
-    const SIGMOID_ULP: f64 = 2.0;
+    const SIGMOID_ULP: f64 = 3.0;
     const TANH_ULP: f64 = 6.0;
 
     #[test]
