@@ -7,6 +7,7 @@
 //! | variable | what for |
 //! |---|---|
 //! | `GATELET_MODEL` | the model to embed; relative to the directory cargo is called in, or absolute |
+//! | `GATELET_BOARD` | the board, by the name of its QEMU machine; default `netduinoplus2` |
 //! | `GATELET_FLASH_KIB`, `GATELET_RAM_KIB` | a part of the family with less memory, or memory kept for other code |
 //! | `GATELET_CORRUPT_BYTE` | tests only: flips the lowest bit of this byte of the embedded copy, after it was checked |
 
@@ -22,12 +23,21 @@ use gatelet::Model;
     reason = "written for the library, which uses the rest"
 )]
 mod budget;
+#[path = "src/parts.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for the library, which uses the rest"
+)]
+mod parts;
 
-use budget::{Demand, Part, Plan, STACK_BYTES, STM32F405};
+use budget::{Demand, Plan};
+use parts::{PARTS, Part};
 
 fn main() {
     for name in [
         "GATELET_MODEL",
+        "GATELET_BOARD",
         "GATELET_FLASH_KIB",
         "GATELET_RAM_KIB",
         "GATELET_CORRUPT_BYTE",
@@ -36,6 +46,8 @@ fn main() {
     }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/budget.rs");
+    println!("cargo:rerun-if-changed=src/parts.rs");
+    println!("cargo::rustc-check-cfg=cfg(stm32f4)");
     // Cargo shows this line to the person; the build ends here.
     if let Err(message) = embed() {
         println!("cargo::error={message}");
@@ -53,7 +65,7 @@ fn embed() -> Result<(), String> {
         )
     })?;
     let demand = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
-    let part = part()?;
+    let (index, part) = part()?;
     let plan = budget::plan(&part, &demand).map_err(|e| format!("{}: {e}", path.display()))?;
     if let Some(offset) = number("GATELET_CORRUPT_BYTE")? {
         let size = bytes.len();
@@ -65,7 +77,10 @@ fn embed() -> Result<(), String> {
         .file_stem()
         .map_or("model".into(), |s| s.to_string_lossy());
     write("model.gatelet", &bytes)?;
-    write("model.rs", constants(&name, &demand, &plan).as_bytes())?;
+    write(
+        "model.rs",
+        constants(&name, index, &demand, &plan).as_bytes(),
+    )?;
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         write("memory.x", memory_x(&part).as_bytes())?;
         link_arguments();
@@ -100,22 +115,35 @@ fn check(bytes: &[u8]) -> Result<Demand, String> {
     })
 }
 
-/// The part the image is for.
-fn part() -> Result<Part, String> {
+/// The part the image is for, and its place in the table.
+fn part() -> Result<(usize, Part), String> {
+    let board = env::var("GATELET_BOARD").unwrap_or(PARTS[0].machine.into());
+    let index = PARTS.iter().position(|part| part.machine == board);
+    let index = index.ok_or_else(|| {
+        let known: Vec<_> = PARTS.iter().map(|part| part.machine).collect();
+        format!(
+            "GATELET_BOARD is {board:?}, but must be one of: {}",
+            known.join(", ")
+        )
+    })?;
+    let part = PARTS[index];
     let kib = |name, default: usize| Ok::<_, String>(number(name)?.map_or(default, |k| k * 1024));
-    let flash_bytes = kib("GATELET_FLASH_KIB", STM32F405.flash_bytes)?;
-    let ram_bytes = kib("GATELET_RAM_KIB", STM32F405.ram_bytes)?;
-    if flash_bytes > STM32F405.flash_bytes || ram_bytes > STM32F405.ram_bytes {
+    let flash_bytes = kib("GATELET_FLASH_KIB", part.flash_bytes)?;
+    let ram_bytes = kib("GATELET_RAM_KIB", part.ram_bytes)?;
+    if flash_bytes > part.flash_bytes || ram_bytes > part.ram_bytes {
         return Err(format!(
-            "GATELET_FLASH_KIB and GATELET_RAM_KIB are at most what the {} has: 1024 and 128",
-            STM32F405.name
+            "GATELET_FLASH_KIB and GATELET_RAM_KIB are at most what the {} has: {} and {}",
+            part.name,
+            part.flash_bytes / 1024,
+            part.ram_bytes / 1024
         ));
     }
-    Ok(Part {
+    let part = Part {
         flash_bytes,
         ram_bytes,
-        ..STM32F405
-    })
+        ..part
+    };
+    Ok((index, part))
 }
 
 /// A number in a variable, if it is set.
@@ -130,10 +158,12 @@ fn number(name: &str) -> Result<Option<usize>, String> {
 }
 
 /// `model.rs`, which `src/embedded.rs` includes.
-fn constants(name: &str, demand: &Demand, plan: &Plan) -> String {
+fn constants(name: &str, part: usize, demand: &Demand, plan: &Plan) -> String {
     format!(
         "/// The model's name: its file's, without the extension.\n\
          pub const MODEL_NAME: &str = {name:?};\n\
+         /// The part it was made for.\n\
+         pub const PART: Part = PARTS[{part}];\n\
          /// Bytes of the image.\n\
          pub const MODEL_BYTES: usize = {};\n\
          /// Words of a session's storage.\n\
@@ -148,11 +178,12 @@ fn constants(name: &str, demand: &Demand, plan: &Plan) -> String {
 
 /// The memory layout for cortex-m-rt's `link.x`: the stack at the bottom of RAM, everything static above it.
 fn memory_x(part: &Part) -> String {
+    let stack_bytes = budget::stack_bytes(part);
     format!(
         "/* {}; written by build.rs */\n\
          MEMORY\n{{\n  \
            FLASH : ORIGIN = {:#010x}, LENGTH = {}\n  \
-           STACK : ORIGIN = {:#010x}, LENGTH = {STACK_BYTES}\n  \
+           STACK : ORIGIN = {:#010x}, LENGTH = {stack_bytes}\n  \
            RAM : ORIGIN = {:#010x}, LENGTH = {}\n\
          }}\n\
          /* Below the stack is no memory: running over it faults at once. */\n\
@@ -162,15 +193,18 @@ fn memory_x(part: &Part) -> String {
         part.flash_start,
         part.flash_bytes,
         part.ram_start,
-        part.ram_start + STACK_BYTES,
-        part.ram_bytes - STACK_BYTES,
+        part.ram_start + stack_bytes,
+        part.ram_bytes - stack_bytes,
     )
 }
 
-/// Linker scripts, only for this crate's programs: the library and core stay free of them.
+/// Linker scripts, and which vector table: only for this crate's programs: the library and core stay free of them.
 fn link_arguments() {
     let out = env::var("OUT_DIR").unwrap_or_default();
     let manifest = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    if env::var("TARGET").is_ok_and(|target| target == "thumbv7em-none-eabihf") {
+        println!("cargo:rustc-cfg=stm32f4");
+    }
     println!("cargo:rustc-link-search={out}");
     println!("cargo:rerun-if-changed=no_panic.x");
     // Before link.x: the first script to name an input section gets it.

@@ -85,8 +85,6 @@ mod tiles;
 mod vocab;
 mod write;
 
-#[cfg(armv7em)]
-pub use arch::arm::armv7em::Armv7em;
 pub use batch::Batch;
 pub use complete::{Completer, Completion};
 pub use dims::{Cell, Dims, Layout, Precision};
@@ -97,7 +95,11 @@ pub use error::{
 pub use format::{KnownAnswer, Provenance, Section, SectionKind};
 pub use hash::StateHash;
 pub use history::History;
-pub use kernel::{Isa, Kernel, Native, Portable, Scalar, WithKernel};
+#[cfg(armv7em)]
+pub use kernel::Armv7em;
+#[cfg(mve)]
+pub use kernel::Mve;
+pub use kernel::{Isa, Kernel, Native, Portable, Scalar, Thumb, WithKernel};
 pub use layer::{Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
 pub use matrix::{MatrixF32, MatrixInt8};
 pub use model::Model;

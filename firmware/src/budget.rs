@@ -11,12 +11,16 @@
 
 use core::fmt::{self, Display, Formatter};
 
+use crate::parts::{Part, Use};
+
 /// Flash kept for code and constants; the console needs about half of it. The linker has the last word.
 pub const CODE_BYTES: usize = 96 * 1024;
 /// RAM kept for the stack. The console was seen to use 3448 bytes with snapshots of 384 (QEMU, the stack dumped after
 /// a session of every kind of key); the largest snapshots that flash leaves room for have 2 KiB, of which five lie on
 /// the stack at most.
 pub const STACK_BYTES: usize = 16 * 1024;
+/// RAM kept for the stack on a board that only runs the measuring programs. They hold no snapshots.
+pub const MEASURING_STACK_BYTES: usize = 8 * 1024;
 /// RAM kept for everything static that does not depend on the model: queues, the line, log buffers.
 pub const APPLICATION_BYTES: usize = 8 * 1024;
 /// Snapshots kept at most; a longer way back is computed again from the start of the line.
@@ -27,31 +31,6 @@ pub const MIN_HISTORY: usize = 8;
 pub const BEAM_SNAPSHOTS: usize = 2 * BEAM + 1;
 /// Hypotheses of the completion's beam search. One more costs up to fifteen steps a key.
 pub const BEAM: usize = 2;
-
-/// The memory of a microcontroller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// What people call it.
-    pub name: &'static str,
-    /// First address of flash.
-    pub flash_start: usize,
-    /// Bytes of flash.
-    pub flash_bytes: usize,
-    /// First address of RAM.
-    pub ram_start: usize,
-    /// Bytes of RAM at that address.
-    pub ram_bytes: usize,
-}
-
-/// 1 MiB of flash, 128 KiB of contiguous RAM (the 64 KiB of core-coupled memory are left alone).
-/// Origin: ST RM0090, table 3 and figure 6.
-pub const STM32F405: Part = Part {
-    name: "STM32F405",
-    flash_start: 0x0800_0000,
-    flash_bytes: 1024 * 1024,
-    ram_start: 0x2000_0000,
-    ram_bytes: 128 * 1024,
-};
 
 /// What a model asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +112,15 @@ impl Display for Shortage {
     }
 }
 
-/// Divides a part's memory for a model.
+/// RAM kept for the stack of a part.
+pub const fn stack_bytes(part: &Part) -> usize {
+    match part.runs {
+        Use::Console => STACK_BYTES,
+        Use::Measuring => MEASURING_STACK_BYTES,
+    }
+}
+
+/// Divides a part's memory for a model. A part for measuring gets no history; the linker sees that its state fits.
 ///
 /// # Errors
 /// Says which memory is short, with what is needed and what there is.
@@ -148,6 +135,13 @@ pub const fn plan(part: &Part, demand: &Demand) -> Result<Plan, Shortage> {
         });
     }
     let state_bytes = demand.state_words.saturating_mul(4);
+    if let Use::Measuring = part.runs {
+        return Ok(Plan {
+            history_depth: 0,
+            state_bytes,
+            history_bytes: 0,
+        });
+    }
     let snapshot_bytes = demand.snapshot_words.saturating_mul(4);
     let snapshots = snapshot_bytes.saturating_mul(MIN_HISTORY + BEAM_SNAPSHOTS);
     let fixed = state_bytes.saturating_add(STACK_BYTES + APPLICATION_BYTES);
@@ -181,6 +175,7 @@ pub const fn plan(part: &Part, demand: &Demand) -> Result<Plan, Shortage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parts::{MICROBIT, STM32F405};
 
     /// LSTM, hidden 128, int8, 64 tokens: state 96 + 32 + 64 words, a snapshot 96.
     const DEFAULT: Demand = Demand {
@@ -230,6 +225,12 @@ mod tests {
         let text = plan(&part, &DEFAULT).unwrap_err().to_string();
         assert!(text.contains("need 30336 bytes"), "{text}");
         assert!(text.contains("have 30335"), "{text}");
+    }
+
+    #[test]
+    fn a_part_for_measuring_keeps_no_history() {
+        let plan = plan(&MICROBIT, &DEFAULT).unwrap();
+        assert_eq!((plan.history_depth, plan.state_bytes), (0, 768));
     }
 
     #[test]

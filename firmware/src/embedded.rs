@@ -4,6 +4,8 @@
 
 use gatelet::AlignedBytes;
 
+use crate::parts::{PARTS, Part};
+
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
 /// The image, where a session borrows its weights from: in flash, at a multiple of 16.

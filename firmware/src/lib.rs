@@ -11,6 +11,7 @@
 //! - [`console`]: what each key does;
 //! - [`boot`]: is the model sound? Says what it is, or why it is refused;
 //! - [`budget`]: does a model fit a board? Used by `build.rs`;
+//! - [`parts`]: the microcontrollers, and how QEMU counts instructions on them;
 //! - [`embedded`]: the model this crate was built with.
 //!
 //! Everything is `no_std`, does not allocate, and runs in the host's tests as it does on the board: the terminal is
@@ -27,6 +28,7 @@ pub mod embedded;
 mod fixtures;
 pub mod keys;
 pub mod line;
+pub mod parts;
 pub mod view;
 
 pub use console::Console;

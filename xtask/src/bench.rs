@@ -5,34 +5,24 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::command::{gatelet, output, work_folder};
+use crate::board::{Board, Choice};
+use crate::command::{gatelet, output, root, work_folder};
 use crate::elf::FlashImage;
 use crate::firmware::program;
 use crate::selftest::json_line;
 use crate::{emulator, setup};
 
 /// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the code changes it.
-const SHAPE: [&str; 14] = [
-    "--cell",
-    "lstm",
-    "--hidden",
-    "128",
-    "--vocab",
-    "64",
-    "--layers",
-    "1",
-    "--seed",
-    "1",
-    "--bits",
+const SHAPE: [&str; 12] = [
+    "--cell", "lstm", "--hidden", "128", "--vocab", "64", "--layers", "1", "--seed", "1", "--bits",
     "8",
-    "--target",
-    "cortex-m4",
 ];
 
 /// What the board's program prints.
 #[derive(Debug, Deserialize)]
 struct Counted {
     board: String,
+    kernel: String,
     cell: String,
     hidden: u64,
     vocab: u64,
@@ -46,6 +36,11 @@ struct Counted {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Measured {
     board: String,
+    /// For the table, like all that is skipped; the lines of JSON hold what their readers were promised.
+    #[serde(skip)]
+    core: &'static str,
+    #[serde(skip)]
+    kernel: String,
     cell: String,
     hidden: u64,
     vocab: u64,
@@ -56,21 +51,20 @@ pub(crate) struct Measured {
     model_bytes: u64,
     /// State, scratch and logits.
     ram_bytes: u64,
-    /// For the table; the lines of JSON hold what their readers were promised, in a fixed order.
     #[serde(skip)]
     model: String,
 }
 
-/// Measures both models and prints a line for each.
-pub(crate) fn run(json: bool) -> Result<()> {
+/// Measures both models on every board and prints a line for each.
+pub(crate) fn run(boards: Choice, json: bool) -> Result<()> {
     setup::qemu()?;
-    let measured = [
-        measure("random", Some(random_model()?))?,
-        measure("default", None)?,
-    ];
+    let random = random_model()?;
     if !json {
         println!(
-            "{:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9} {:>9} {:>9} {:>7}",
+            "{:13} {:10} {:8} {:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9} {:>9} {:>9} {:>7}",
+            "board",
+            "core",
+            "kernel",
             "model",
             "cell",
             "hidden",
@@ -83,12 +77,20 @@ pub(crate) fn run(json: bool) -> Result<()> {
             "RAM"
         );
     }
-    for m in &measured {
+    let models = [("random", Some(random)), ("default", None)];
+    for (board, (name, model)) in boards
+        .iter()
+        .flat_map(|board| models.iter().map(move |model| (board, model)))
+    {
+        let m = measure(board, name, model.clone())?;
         if json {
-            println!("{}", serde_json::to_string(m)?);
+            println!("{}", serde_json::to_string(&m)?);
         } else {
             println!(
-                "{:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9.3} {:>9} {:>9} {:>7}",
+                "{:13} {:10} {:8} {:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9.3} {:>9} {:>9} {:>7}",
+                m.board,
+                m.core,
+                m.kernel,
                 m.model,
                 m.cell,
                 m.hidden,
@@ -105,13 +107,21 @@ pub(crate) fn run(json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Measures one model.
-pub(crate) fn measure(name: &str, model: Option<PathBuf>) -> Result<Measured> {
-    let elf = program("bench", &["log-rtt"]).model(model).build()?.elf;
-    let counted: Counted = json_line(&emulator::run_to_end(&elf)?)?;
+/// Measures one model on one board.
+pub(crate) fn measure(
+    board: &'static Board,
+    name: &str,
+    model: Option<PathBuf>,
+) -> Result<Measured> {
+    let model = Some(arranged(board, model)?);
+    let bench = program("bench", &["log-rtt"]).board(board).model(model);
+    let elf = bench.build()?.elf;
+    let counted: Counted = json_line(&emulator::run_to_end(&elf, board)?)?;
     let flash = FlashImage::read(&elf)?.bytes.len() as u64;
     Ok(Measured {
         board: counted.board,
+        core: board.core,
+        kernel: counted.kernel,
         cell: counted.cell,
         hidden: counted.hidden,
         vocab: counted.vocab,
@@ -122,6 +132,24 @@ pub(crate) fn measure(name: &str, model: Option<PathBuf>) -> Result<Measured> {
         ram_bytes: counted.ram_bytes,
         model: name.to_owned(),
     })
+}
+
+/// A model, or the default one, in the layout of a board's kernel.
+pub(crate) fn arranged(board: &Board, model: Option<PathBuf>) -> Result<PathBuf> {
+    let model = match model {
+        Some(model) => std::path::absolute(model)?,
+        None => root().join("firmware/models/default.gatelet"),
+    };
+    let name = model.file_stem().unwrap_or_default().to_string_lossy();
+    let path = work_folder()?.join(format!("{name}-for-{}.gatelet", board.export));
+    let mut command = gatelet();
+    command
+        .arg("export")
+        .arg(model)
+        .args(["--target", board.export, "--force", "--out"])
+        .arg(&path);
+    output(&mut command)?;
+    Ok(path)
 }
 
 /// A model of [`SHAPE`] with random weights, made by the trainer's program.

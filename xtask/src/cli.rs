@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
 use crate::{
-    bench, demo, firmware, flash, handover, host_bench, image, selftest, setup, size, steps,
+    bench, board, demo, firmware, flash, handover, host_bench, image, selftest, setup, size, steps,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -80,6 +80,8 @@ enum Firmware {
     },
     /// Count the instructions of a step in QEMU, for a fixed shape and for the default model
     Bench {
+        #[command(flatten)]
+        board: BoardArgs,
         /// One JSON object a line: first the fixed shape, then the default model
         #[arg(long)]
         json: bool,
@@ -88,7 +90,9 @@ enum Firmware {
     Selftest {
         #[command(flatten)]
         model: ModelArgs,
-        /// One JSON object
+        #[command(flatten)]
+        board: BoardArgs,
+        /// One JSON object a board
         #[arg(long)]
         json: bool,
     },
@@ -134,6 +138,13 @@ struct ModelArgs {
     path: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct BoardArgs {
+    /// QEMU's machine, or `all` of them
+    #[arg(long = "board", value_name = "NAME", value_parser = board::parse, default_value = board::default().machine)]
+    boards: board::Choice,
+}
+
 impl Options {
     pub(crate) fn run(self) -> Result<()> {
         match self.task {
@@ -156,8 +167,10 @@ impl Firmware {
                 Ok(())
             }
             Firmware::Run { model } => handover::run(model.path),
-            Firmware::Bench { json } => bench::run(json),
-            Firmware::Selftest { model, json } => selftest::run(model.path, json),
+            Firmware::Bench { board, json } => bench::run(board.boards, json),
+            Firmware::Selftest { model, board, json } => {
+                selftest::run(model.path, board.boards, json)
+            }
             Firmware::Size { model, json } => size::run(model.path, json),
             Firmware::Image {
                 model,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::board::{self, Board};
 use crate::command::{output, work_folder};
 use crate::screen::{Line, Screen};
 
@@ -39,12 +40,12 @@ pub(crate) fn kill_on_signals() {
     }
 }
 
-/// QEMU's board, with the virtual clock counting instructions: 1 ns each, the same in every run. What the program says
-/// by semihosting comes out of QEMU's stdout: some versions send it there by themselves, the others by the chardev.
-fn qemu(elf: &Path) -> Command {
+/// QEMU's board, with the virtual clock counting instructions: 2^shift ns each, the same in every run. What the program
+/// says by semihosting comes out of QEMU's stdout: some versions send it there by themselves, the others by the chardev.
+fn qemu(elf: &Path, board: &Board, shift: u32) -> Command {
     let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", "netduinoplus2", "-nographic", "-monitor", "none"])
-        .args(["-icount", "shift=0"])
+    qemu.args(["-M", board.machine, "-nographic", "-monitor", "none"])
+        .args(["-icount", &format!("shift={shift}")])
         .args(["-chardev", "stdio,id=log,signal=off"])
         .args(["-semihosting-config", "enable=on,target=native,chardev=log"])
         .stdin(Stdio::null())
@@ -54,8 +55,8 @@ fn qemu(elf: &Path) -> Command {
 }
 
 /// Runs a program that prints by semihosting and ends by itself; gives what it printed.
-pub(crate) fn run_to_end(elf: &Path) -> Result<String> {
-    let mut qemu = qemu(elf);
+pub(crate) fn run_to_end(elf: &Path, board: &Board) -> Result<String> {
+    let mut qemu = qemu(elf, board, board.icount_shift);
     qemu.args(["-serial", "null"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -205,7 +206,7 @@ impl Emulator {
         let to_log =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let port = Port::listen()?;
-        let mut qemu = qemu(elf);
+        let mut qemu = qemu(elf, board::default(), 0);
         qemu.args(["-chardev", &port.chardev(), "-serial", "chardev:serial"])
             .stdout(to_log)
             .stderr(Stdio::piped());

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::board::{self, Board};
 use crate::command::cargo;
 
 /// The board's target.
@@ -26,6 +27,7 @@ pub(crate) enum Log {
 #[derive(Clone, Debug)]
 pub(crate) struct Build {
     program: &'static str,
+    board: &'static Board,
     features: &'static [&'static str],
     model: Option<PathBuf>,
     variables: Vec<(&'static str, String)>,
@@ -57,11 +59,18 @@ impl Build {
     fn new(program: &'static str, features: &'static [&'static str]) -> Self {
         Build {
             program,
+            board: board::default(),
             features,
             model: None,
             variables: Vec::new(),
             quiet: false,
         }
+    }
+
+    /// Builds for this board instead of the default one.
+    pub(crate) fn board(mut self, board: &'static Board) -> Self {
+        self.board = board;
+        self
     }
 
     /// Embeds this model instead of the default one.
@@ -87,13 +96,15 @@ impl Build {
         let mut cargo = cargo();
         cargo
             .args(["build", "--package", PACKAGE, "--bin", self.program])
-            .args(["--profile", "firmware", "--target", TARGET])
+            .args(["--profile", "firmware"])
+            .args(self.board.cargo_arguments())
             .args([
                 "--no-default-features",
                 "--features",
                 &self.features.join(","),
             ])
             .arg("--message-format=json-render-diagnostics")
+            .env("GATELET_BOARD", self.board.machine)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if std::env::var_os("DEFMT_LOG").is_none() {

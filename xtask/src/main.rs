@@ -14,6 +14,7 @@
 
 mod ask;
 mod bench;
+mod board;
 mod cli;
 mod command;
 mod demo;

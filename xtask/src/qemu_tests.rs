@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::bench::{measure, random};
+use crate::board;
 use crate::command::root;
 use crate::emulator::Emulator;
 use crate::firmware::{self, Log, console, program};
@@ -171,7 +172,7 @@ pub(crate) fn bad_model() -> Result<()> {
 /// The board's states are this machine's, with every integer kernel.
 pub(crate) fn same_bits() -> Result<()> {
     for isa in ["scalar", "portable"] {
-        let comparison = selftest::compare(None, isa)?;
+        let comparison = selftest::compare(board::default(), None, isa)?;
         ensure!(comparison.equal, "{isa}: {comparison:?}");
     }
     Ok(())
@@ -179,7 +180,8 @@ pub(crate) fn same_bits() -> Result<()> {
 
 /// Two counts of the same program are the same number.
 pub(crate) fn counting_is_exact() -> Result<()> {
-    let [first, second] = [measure("default", None)?, measure("default", None)?];
+    let count = || measure(board::default(), "default", None);
+    let [first, second] = [count()?, count()?];
     ensure!(first == second, "{first:?} and then {second:?}");
     Ok(())
 }

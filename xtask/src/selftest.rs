@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::bench::arranged;
+use crate::board::{self, Board, Choice};
 use crate::command::{gatelet, output, root};
 use crate::firmware::program;
 use crate::{emulator, setup};
@@ -29,9 +31,15 @@ pub(crate) struct Comparison {
 }
 
 /// Runs both and prints the comparison; an error when they differ.
-pub(crate) fn run(model: Option<PathBuf>, json: bool) -> Result<()> {
+pub(crate) fn run(model: Option<PathBuf>, boards: Choice, json: bool) -> Result<()> {
     setup::qemu()?;
-    let comparison = compare(model, "scalar")?;
+    boards
+        .iter()
+        .try_for_each(|board| run_on(board, model.clone(), json))
+}
+
+fn run_on(board: &'static Board, model: Option<PathBuf>, json: bool) -> Result<()> {
+    let comparison = compare(board, model, "scalar")?;
     if json {
         println!("{}", serde_json::to_string(&comparison)?);
     } else {
@@ -41,18 +49,29 @@ pub(crate) fn run(model: Option<PathBuf>, json: bool) -> Result<()> {
         );
     }
     if !comparison.equal {
-        bail!("the board computes other states than this machine");
+        bail!("the {board} computes other states than this machine");
     }
     Ok(())
 }
 
 /// Runs the text on the board and with a kernel of this machine.
-pub(crate) fn compare(model: Option<PathBuf>, isa: &str) -> Result<Comparison> {
+pub(crate) fn compare(
+    board: &'static Board,
+    model: Option<PathBuf>,
+    isa: &str,
+) -> Result<Comparison> {
+    // The default board runs the model as it is; another one's kernel may want the weights in another layout.
+    let embedded = if board.machine == board::default().machine {
+        model.clone()
+    } else {
+        Some(arranged(board, model.clone())?)
+    };
     let elf = program("selftest", &["log-rtt"])
-        .model(model.clone())
+        .board(board)
+        .model(embedded)
         .build()?
         .elf;
-    let board: Trace = json_line(&emulator::run_to_end(&elf)?)?;
+    let board: Trace = json_line(&emulator::run_to_end(&elf, board)?)?;
     let text = root().join("firmware/selftest/text.txt");
     let model = model
         .or_else(|| std::env::var_os("GATELET_MODEL").map(PathBuf::from))

@@ -9,10 +9,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use crate::ask;
+use crate::board;
 use crate::command::{exists, output, run, shown};
 
-/// The board, and the smallest core that the library runs on.
-const TARGETS: [&str; 2] = [crate::firmware::TARGET, "thumbv6m-none-eabi"];
 /// The emulator.
 const QEMU: &str = "qemu-system-arm";
 
@@ -20,13 +19,16 @@ const QEMU: &str = "qemu-system-arm";
 pub(crate) fn everything() -> Result<()> {
     targets()?;
     qemu()?;
-    println!("ready: {}, {QEMU}", TARGETS.join(", "));
+    println!("ready: {}, {QEMU}", board::targets().join(", "));
     Ok(())
 }
 
 /// The standard library for the microcontrollers.
 pub(crate) fn targets() -> Result<()> {
-    let missing: Vec<_> = TARGETS.into_iter().filter(|t| !installed(t)).collect();
+    let missing: Vec<_> = board::targets()
+        .into_iter()
+        .filter(|t| !installed(t))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }

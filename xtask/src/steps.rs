@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::board::BOARDS;
 use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
@@ -48,17 +49,7 @@ const STEPS: &[Step] = &[
             .env("RUSTDOCFLAGS", "-D warnings");
         shown_run(doc)
     }),
-    ("core without std", || {
-        go(&[
-            "build",
-            "-p",
-            "gatelet",
-            "--target",
-            TARGET,
-            "--target",
-            "thumbv6m-none-eabi",
-        ])
-    }),
+    ("lints, the measuring programs", lint_measuring),
     ("tests on the host", || go(&["test"])),
     ("tests of the firmware's library", || {
         go(&["test", "-p", PACKAGE, "--lib"])
@@ -141,6 +132,22 @@ fn lint_board() -> Result<()> {
             "-D",
             "warnings",
         ])?;
+    }
+    Ok(())
+}
+
+/// The programs for the other boards.
+fn lint_measuring() -> Result<()> {
+    for board in &BOARDS {
+        let mut clippy = cargo();
+        clippy
+            .args(["clippy", "-p", PACKAGE, "--lib", "--bin", "bench"])
+            .args(["--bin", "selftest", "--no-default-features"])
+            .args(["--features", "log-rtt"])
+            .args(board.cargo_arguments())
+            .args(["--", "-D", "warnings"])
+            .env("GATELET_BOARD", board.machine);
+        shown_run(clippy)?;
     }
     Ok(())
 }

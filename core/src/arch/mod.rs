@@ -130,7 +130,7 @@ macro_rules! operations {
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod aarch64;
-#[cfg(armv7em)]
+#[cfg(any(armv6m, armv7m))]
 pub(crate) mod arm;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(crate) mod wasm32;

@@ -2,12 +2,13 @@
 //!
 //! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
 //! works on rows, for the portable path; `tile/` on tiles whose every lane is a row. Both are written once over the
-//! small vector traits; an instruction set in `arch/` instantiates them. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of
-//! docs/numerics.md.
+//! small vector traits; an instruction set in `arch/` instantiates them. Microcontrollers have `thumb.rs`, and assembly in
+//! `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
 
 pub(crate) mod generic;
 pub(crate) mod scalar;
 mod select;
+pub(crate) mod thumb;
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
@@ -19,6 +20,10 @@ pub(crate) mod tile;
 pub use crate::arch::aarch64::Neon;
 #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
 pub use crate::arch::aarch64::NeonDot;
+#[cfg(armv7em)]
+pub use crate::arch::arm::armv7em::Armv7em;
+#[cfg(mve)]
+pub use crate::arch::arm::mve::Mve;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
@@ -26,6 +31,7 @@ pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
 pub use scalar::Scalar;
 pub use select::{Isa, Native, WithKernel};
+pub use thumb::Thumb;
 
 use crate::dims::{Dims, Layout};
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};

@@ -198,7 +198,7 @@ fn rounding_shift(value: i32, bits: u32) -> i32 {
 }
 
 #[inline(always)]
-fn sat16(value: i32) -> i16 {
+pub(crate) fn sat16(value: i32) -> i16 {
     value.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 

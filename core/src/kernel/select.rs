@@ -1,24 +1,29 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
-use super::{Kernel, Portable, Scalar};
-#[cfg(target_arch = "aarch64")]
-use crate::arch::aarch64::Neon;
-#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
-use crate::arch::aarch64::NeonDot;
 #[cfg(armv7em)]
-use crate::arch::arm::armv7em::Armv7em;
+use super::Armv7em;
+#[cfg(mve)]
+use super::Mve;
+#[cfg(target_arch = "aarch64")]
+use super::Neon;
+#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+use super::NeonDot;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-use crate::arch::wasm32::Simd128;
+use super::Simd128;
 #[cfg(target_arch = "x86_64")]
-use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
+use super::{Avx2, Avx512, AvxVnni};
+use super::{Kernel, Portable, Scalar, Thumb};
 use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(armv7em)]
 pub type Native = Armv7em;
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(all(target_arch = "arm", not(armv7em)))]
-pub type Native = Scalar;
+#[cfg(mve)]
+pub type Native = Mve;
+/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
+#[cfg(all(target_arch = "arm", not(any(armv7em, mve))))]
+pub type Native = Thumb;
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(not(target_arch = "arm"))]
 pub type Native = Portable;
@@ -39,9 +44,14 @@ pub enum Isa {
     Scalar(Scalar),
     /// Vectors of the build's baseline, through the `wide` crate.
     Portable(Portable),
+    /// For processors without vector or DSP instructions.
+    Thumb(Thumb),
     /// The DSP instructions of a Cortex-M4, M7 or M33.
     #[cfg(armv7em)]
     Armv7em(Armv7em),
+    /// The vectors of a Cortex-M55 or M85.
+    #[cfg(mve)]
+    Mve(Mve),
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
@@ -68,8 +78,11 @@ macro_rules! with_kernel {
         match $isa {
             Isa::Scalar($kernel) => $work,
             Isa::Portable($kernel) => $work,
+            Isa::Thumb($kernel) => $work,
             #[cfg(armv7em)]
             Isa::Armv7em($kernel) => $work,
+            #[cfg(mve)]
+            Isa::Mve($kernel) => $work,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2($kernel) => $work,
             #[cfg(target_arch = "x86_64")]
@@ -102,9 +115,15 @@ impl Isa {
     pub fn available() -> impl Iterator<Item = Isa> {
         [
             Some(Isa::Scalar(Scalar)),
+            #[cfg(not(target_arch = "arm"))]
+            Some(Isa::Thumb(Thumb)),
             Some(Isa::Portable(Portable)),
+            #[cfg(target_arch = "arm")]
+            Some(Isa::Thumb(Thumb)),
             #[cfg(armv7em)]
             Some(Isa::Armv7em(Armv7em)),
+            #[cfg(mve)]
+            Some(Isa::Mve(Mve)),
             #[cfg(target_arch = "x86_64")]
             Avx2::new().map(Isa::Avx2),
             #[cfg(target_arch = "x86_64")]

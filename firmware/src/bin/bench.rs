@@ -1,9 +1,7 @@
 //! Counts the instructions of a step of the embedded model, in QEMU, exact to one; prints one line of JSON.
 //!
-//! How an instruction is counted: with `-icount shift=0` every instruction takes 1 ns of virtual time, and QEMU's
-//! STM32 timers TIM2 to TIM5 count at 1 GHz (`clock-frequency` of `stm32f405_soc.c`; on the part they count at
-//! 84 MHz). So one tick of TIM2 is one instruction. That is not taken on trust: a delay loop of known length is
-//! counted first, and the program gives up when a tick is not an instruction.
+//! How an instruction is counted: with SysTick, from `-icount`'s virtual time (`parts.rs`). That is not taken on
+//! trust: delay loops of known length are counted first, and the program gives up when a count is not exact.
 //!
 //! A step is row gather, recurrent product, cell, head, and the argmax of the logits. [`STEPS`] steps from the zero
 //! state over a fixed sequence of tokens are counted one by one, less the cost of counting; the mean is reported,
@@ -21,15 +19,21 @@ fn main() {
 mod image {
     use core::hint::black_box;
 
+    use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Kernel, Native, Session, StateBuf, TokenId};
-    use gatelet_firmware::embedded::{IMAGE, STATE_WORDS};
-    use gatelet_firmware::{boot, budget};
-    use stm32f4xx_hal::pac::{Peripherals, TIM2};
+    use gatelet_firmware::boot;
+    use gatelet_firmware::embedded::{IMAGE, PART, STATE_WORDS};
+    #[cfg(stm32f4)]
+    use stm32f4xx_hal as _;
 
     /// Steps counted.
     const STEPS: u32 = 256;
+    /// More instructions a multiply-accumulate than any kernel takes.
+    const AT_MOST: u32 = 10;
+    /// SysTick's reload value: all of its 24 bits.
+    const RELOAD: u32 = 0x00ff_ffff;
 
     #[panic_handler]
     fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
@@ -52,6 +56,10 @@ mod image {
         let model = boot::check(&IMAGE.0, kernel, storage)
             .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
         let dims = model.dims();
+        if PART.countable() / AT_MOST < dims.macs_per_step() as u32 {
+            hprintln!("error: a step of this model is too long for SysTick");
+            return Err(());
+        }
         let mut session = Session::new(model, kernel, storage)
             .map_err(|why| hprintln!("error: no session: {}", why))?;
 
@@ -65,9 +73,10 @@ mod image {
             total += u64::from(counter.instructions(|| step(&mut session, id)) - cost);
         }
         hprintln!(
-            "{{\"board\":\"{}\",\"cell\":\"{}\",\"hidden\":{},\"vocab\":{},\"macs_per_step\":{},\
+            "{{\"board\":\"{}\",\"kernel\":\"{}\",\"cell\":\"{}\",\"hidden\":{},\"vocab\":{},\"macs_per_step\":{},\
              \"instructions_per_step\":{},\"model_bytes\":{},\"ram_bytes\":{}}}",
-            budget::STM32F405.name,
+            PART.name,
+            Native::NAME,
             dims.cell,
             dims.hidden,
             dims.vocab,
@@ -92,43 +101,51 @@ mod image {
         id
     }
 
-    /// TIM2, one tick an instruction.
-    struct Counter(TIM2);
+    /// SysTick, whose ticks are instructions in QEMU.
+    struct Counter;
 
     impl Counter {
         fn start() -> Result<Self, ()> {
-            let timer = Peripherals::take()
+            let mut timer = Peripherals::take()
                 .ok_or_else(|| hprintln!("error: the peripherals are taken"))?
-                .TIM2;
-            timer.arr().write(|w| w.arr().set(u32::MAX));
-            timer.cr1().write(|w| w.cen().set_bit());
-            let counter = Counter(timer);
-            let short = counter.loops(black_box(10_000));
-            let long = counter.loops(black_box(20_000));
-            let ticks = long.wrapping_sub(short);
-            if ticks == 20_000 {
-                Ok(counter)
-            } else {
-                hprintln!(
-                    "error: 20000 instructions took {} ticks of TIM2: start QEMU with -icount shift=0",
-                    ticks
-                );
-                Err(())
+                .SYST;
+            timer.set_clock_source(SystClkSource::Core);
+            timer.set_reload(RELOAD);
+            timer.clear_current();
+            timer.enable_counter();
+            let counter = Counter;
+            // Lengths that have nothing in common with the period of the clock.
+            let [mut before, mut length] = [counter.loops(black_box(1_000)), 1_000];
+            for more in [1, 2, 3, 10, 77, 1_003, 20_011, 250_007] {
+                length += more;
+                let after = counter.loops(black_box(length));
+                if after.wrapping_sub(before) != 2 * more {
+                    hprintln!(
+                        "error: {} instructions count as {}: start QEMU's {} with -icount shift={}",
+                        2 * more,
+                        after.wrapping_sub(before),
+                        PART.machine,
+                        PART.icount_shift
+                    );
+                    return Err(());
+                }
+                before = after;
             }
+            Ok(counter)
         }
 
-        /// `asm::delay(n)` is a loop of two instructions, n + 1 times round. One copy of this code counts both lengths.
+        /// `asm::delay(n)` is a loop of two instructions, n + 1 times round. One copy of this code counts all lengths.
         #[inline(never)]
         fn loops(&self, rounds: u32) -> u32 {
             self.instructions(|| cortex_m::asm::delay(rounds))
         }
 
-        /// Instructions from one look at the timer to the next.
+        /// Instructions from one look at the timer, which counts down, to the next.
         #[inline(always)]
         fn instructions<T>(&self, work: impl FnOnce() -> T) -> u32 {
-            let before = self.0.cnt().read().bits();
+            let before = SYST::get_current();
             black_box(work());
-            self.0.cnt().read().bits().wrapping_sub(before)
+            PART.instructions(before.wrapping_sub(SYST::get_current()) & RELOAD)
         }
     }
 

@@ -22,6 +22,7 @@ mod image {
         Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Sampler, Session,
         StateBuf, StateHash, TokenId, WithKernel,
     };
+    #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
     /// Sizes of no particular model.

@@ -16,8 +16,9 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Native, Session, StateBuf, StateHash};
-    use gatelet_firmware::embedded::{IMAGE, STATE_WORDS};
-    use gatelet_firmware::{boot, budget};
+    use gatelet_firmware::boot;
+    use gatelet_firmware::embedded::{IMAGE, PART, STATE_WORDS};
+    #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
     /// Held-out text of `corpora/novels.txt`: the model has not been trained on it.
@@ -61,7 +62,7 @@ mod image {
         }
         hprintln!(
             "{{\"board\":\"{}\",\"steps\":{},\"state_hash\":\"{:016x}\"}}",
-            budget::STM32F405.name,
+            PART.name,
             steps,
             hash.finish()
         );

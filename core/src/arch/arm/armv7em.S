@@ -54,6 +54,7 @@
     .set TURN_BYTES, 92
 
     .syntax unified
+    .cpu    cortex-m4               @ rustc's -C target-cpu does not reach global_asm
     .thumb
     .section .text.gatelet_pairs, "ax", %progbits
     .balign 4

@@ -1,8 +1,7 @@
 //! The DSP kernel of an Armv7E-M: `armv7em.S`, behind slices.
 //!
-//! It reads [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel.
-
-#![allow(unsafe_code, reason = "calls assembly")]
+//! It reads [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel: the one of the Cortex-M3 would be twice
+//! as fast for rows, and take 2.4 KiB of every program's flash.
 
 use core::arch::global_asm;
 

@@ -1,3 +1,11 @@
-//! Cortex-M.
+//! Arm's microcontrollers: assembly behind safe functions.
 
+#![allow(unsafe_code, reason = "calls assembly")]
+
+#[cfg(armv7em)]
 pub(crate) mod armv7em;
+#[cfg(mve)]
+pub(crate) mod mve;
+mod thumb;
+
+pub(crate) use thumb::dots;
