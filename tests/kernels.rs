@@ -108,9 +108,9 @@ fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
 fn kernels_that_are_missing_are_named() {
     let have: Vec<&str> = Isa::available().map(Isa::name).collect();
     let all = match std::env::consts::ARCH {
-        "x86_64" => &["scalar", "portable", "avx2", "avxvnni", "avx512"][..],
-        "aarch64" => &["scalar", "portable", "neon", "neondot"],
-        _ => &["scalar", "portable"],
+        "x86_64" => &["scalar", "portable", "thumb", "avx2", "avxvnni", "avx512"][..],
+        "aarch64" => &["scalar", "portable", "thumb", "neon", "neondot"],
+        _ => &["scalar", "portable", "thumb"],
     };
     for name in all.iter().filter(|name| !have.contains(name)) {
         println!("not tested, this machine lacks it: {name}");

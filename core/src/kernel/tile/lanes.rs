@@ -1,6 +1,10 @@
 //! The vector operations the tile kernel uses.
 
 /// How far ahead weights are asked for, in bytes, when they come from beyond the second-level cache.
+#[cfg_attr(
+    target_arch = "wasm32",
+    allow(dead_code, reason = "WebAssembly cannot ask")
+)]
 pub(crate) const AHEAD: usize = 4096;
 
 /// Vectors of `U` lanes, each of them a row of its own: what the tile kernel uses, and
