@@ -25,10 +25,12 @@ pub(crate) fn everything() -> Result<()> {
 
 /// The standard library for the microcontrollers.
 pub(crate) fn targets() -> Result<()> {
-    let missing: Vec<_> = board::targets()
-        .into_iter()
-        .filter(|t| !installed(t))
-        .collect();
+    add_targets(&board::targets())
+}
+
+/// The standard library of other processors.
+pub(crate) fn add_targets(wanted: &[&'static str]) -> Result<()> {
+    let missing: Vec<_> = wanted.iter().filter(|t| !installed(t)).copied().collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -55,25 +57,75 @@ fn installed(target: &str) -> bool {
 
 /// The emulator.
 pub(crate) fn qemu() -> Result<()> {
-    if exists(QEMU) {
+    if program(&MACHINE_EMULATOR)? {
         return Ok(());
     }
-    let root_user = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    let Some(mut commands) = install_qemu(exists, root_user, ask::person()) else {
-        bail!(
-            "{QEMU} is missing and neither apt-get, dnf nor brew is here; run by hand what installs it, for example: \
-             pacman -S {QEMU}, zypper install qemu-arm, apk add {QEMU}; or see https://www.qemu.org/download/"
-        );
-    };
-    get(&format!("the emulator {QEMU}"), &mut commands)?;
-    if !exists(QEMU) {
-        bail!("{QEMU} is still not found in PATH after its package was installed");
-    }
-    Ok(())
+    bail!(
+        "{QEMU} is missing and neither apt-get, dnf nor brew is here; run by hand what installs it, for example: \
+         pacman -S {QEMU}, zypper install qemu-arm, apk add {QEMU}; or see https://www.qemu.org/download/"
+    )
 }
 
-/// How to install QEMU with the package manager that is there.
-fn install_qemu(has: impl Fn(&str) -> bool, root_user: bool, person: bool) -> Option<Vec<Command>> {
+/// Gets a program where it is missing; false where no package manager has it.
+pub(crate) fn program(wanted: &Program) -> Result<bool> {
+    let name = wanted.name;
+    if exists(name) {
+        return Ok(true);
+    }
+    let root_user = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let Some(mut commands) = install(wanted, exists, root_user, ask::person()) else {
+        return Ok(false);
+    };
+    get(&format!("{} {name}", wanted.what), &mut commands)?;
+    if !exists(name) {
+        bail!("{name} is still not found in PATH after its package was installed");
+    }
+    Ok(true)
+}
+
+/// A program, and the packages it is in.
+pub(crate) struct Program {
+    name: &'static str,
+    what: &'static str,
+    apt: &'static str,
+    dnf: &'static str,
+    /// Homebrew does not have everything.
+    brew: Option<&'static str>,
+}
+
+/// Whole boards.
+const MACHINE_EMULATOR: Program = Program {
+    name: QEMU,
+    what: "the emulator",
+    apt: QEMU,
+    dnf: QEMU,
+    // Its one package holds all emulators.
+    brew: Some("qemu"),
+};
+/// Programs for another processor, under this machine's kernel.
+pub(crate) const AARCH64_EMULATOR: Program = Program {
+    name: "qemu-aarch64",
+    what: "the emulator",
+    apt: "qemu-user",
+    dnf: "qemu-user",
+    brew: None,
+};
+/// Runs WebAssembly.
+pub(crate) const NODE: Program = Program {
+    name: "node",
+    what: "the program",
+    apt: "nodejs",
+    dnf: "nodejs",
+    brew: Some("node"),
+};
+
+/// How to install a program with the package manager that is there.
+fn install(
+    program: &Program,
+    has: impl Fn(&str) -> bool,
+    root_user: bool,
+    person: bool,
+) -> Option<Vec<Command>> {
     let as_root = |words: &[&str]| {
         let mut words = words.to_vec();
         if !root_user && has("sudo") {
@@ -91,14 +143,16 @@ fn install_qemu(has: impl Fn(&str) -> bool, root_user: bool, person: bool) -> Op
             "install",
             "-y",
             "--no-install-recommends",
-            QEMU,
+            program.apt,
         ];
         Some(vec![as_root(&["apt-get", "update"]), as_root(&install)])
     } else if has("dnf") {
-        Some(vec![as_root(&["dnf", "install", "-y", QEMU])])
+        Some(vec![as_root(&["dnf", "install", "-y", program.dnf])])
     } else if has("brew") {
-        // Homebrew refuses to run as root, and its one package holds all emulators.
-        Some(vec![to_command(&["brew", "install", "qemu"])])
+        // Homebrew refuses to run as root.
+        program
+            .brew
+            .map(|package| vec![to_command(&["brew", "install", package])])
     } else {
         None
     }
@@ -134,7 +188,8 @@ mod tests {
     use super::*;
 
     fn lines(programs: &[&str], root_user: bool, person: bool) -> Option<Vec<String>> {
-        let commands = install_qemu(|p| programs.contains(&p), root_user, person)?;
+        let has = |p: &str| programs.contains(&p);
+        let commands = install(&MACHINE_EMULATOR, has, root_user, person)?;
         Some(commands.iter().map(shown).collect())
     }
 
@@ -171,5 +226,7 @@ mod tests {
     #[test]
     fn without_a_package_manager_there_is_nothing_to_run() {
         assert!(lines(&["sudo"], false, true).is_none());
+        let brew = |p: &str| p == "brew";
+        assert!(install(&AARCH64_EMULATOR, brew, false, true).is_none());
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
-use crate::{emulator, qemu_tests, setup, shapes};
+use crate::{emulator, processors, qemu_tests, setup, shapes};
 
 /// A heading and what stands behind it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -65,6 +65,8 @@ const STEPS: &[Step] = &[
         "QEMU: instruction counts are exact",
         qemu_tests::counting_is_exact,
     ),
+    ("NEON: the same bits", processors::neon),
+    ("WebAssembly: the same bits", processors::wasm),
     ("models that do not fit", qemu_tests::misfits),
 ];
 

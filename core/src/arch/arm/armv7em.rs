@@ -126,7 +126,7 @@ fn in_blocks<A: Copy + Default, R: Copy + Default>(
         let mut multipliers = [0; PAIRS_ROWS];
         let (mut padded_addend, mut padded_next) = ([A::default(); PAIRS_ROWS], [R::default(); 4]);
         let left = rows - whole;
-        let last = pairs.from_block(whole / PAIRS_ROWS);
+        let last = pairs.after_blocks(whole / PAIRS_ROWS);
         for (to, &from) in multipliers.iter_mut().zip(last.multipliers) {
             *to = from;
         }
@@ -171,14 +171,14 @@ impl<'a> Pairs<'a> {
         })
     }
 
-    /// The same from a block on.
-    fn from_block(self, block: usize) -> Self {
-        let words = block * pairs_block_words(4 * self.x.len());
+    /// The same without its first blocks.
+    fn after_blocks(self, blocks: usize) -> Self {
+        let words = blocks * pairs_block_words(4 * self.x.len());
         Pairs {
             words: self.words.get(words..).unwrap_or_default(),
             multipliers: self
                 .multipliers
-                .get(PAIRS_ROWS * block..)
+                .get(PAIRS_ROWS * blocks..)
                 .unwrap_or_default(),
             x: self.x,
         }
