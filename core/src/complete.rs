@@ -13,7 +13,7 @@
 
 use crate::error::SnapshotError;
 use crate::kernel::Kernel;
-use crate::sample::Softmax;
+use crate::logits::Softmax;
 use crate::session::Session;
 use crate::vocab::TokenId;
 
@@ -200,5 +200,5 @@ fn offer<const WIDTH: usize>(best: &mut heapless::Vec<Candidate, WIDTH>, mut can
 /// 1000 * 2^score, score in Q16 and at most 0.
 fn permille(score: i64) -> u16 {
     let below = score.min(0).unsigned_abs();
-    ((u64::from(crate::sample::exp2_negative(below)) * 1000) >> 24) as u16
+    ((u64::from(crate::logits::exp2_negative(below)) * 1000) >> 24) as u16
 }

@@ -5,8 +5,8 @@ use crate::error::{SessionError, SnapshotError, StepError};
 use crate::hash::StateHash;
 use crate::kernel::Kernel;
 use crate::layer::{Head, Layer};
+use crate::logits::Logits;
 use crate::model::Model;
-use crate::sample::Logits;
 use crate::state::{self, Parts};
 use crate::vocab::TokenId;
 
