@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
 use crate::{
-    bench, board, demo, firmware, flash, handover, host_bench, image, selftest, setup, size, steps,
+    bench, board, demo, firmware, flash, handover, host_bench, image, miri, selftest, setup, size,
+    steps,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -51,6 +52,8 @@ enum Task {
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --isa portable --quick\n  cargo xtask bench --json | tail -n 1\n\nThe board's instruction counts: cargo xtask firmware bench"
     )]
     Bench(host_bench::Options),
+    /// Run the kernels under Miri, which checks every access to memory; needs a nightly toolchain
+    Miri,
     /// The image for the microcontroller
     #[command(subcommand)]
     Firmware(Firmware),
@@ -151,6 +154,7 @@ impl Options {
             Task::Demo(args) => demo::run(&args.prompt),
             Task::Test { only } => steps::run(&only),
             Task::Setup => setup::everything(),
+            Task::Miri => miri::run(),
             Task::Bench(options) => host_bench::run(&options),
             Task::Firmware(task) => task.run(),
         }

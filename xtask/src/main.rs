@@ -25,6 +25,7 @@ mod flash;
 mod handover;
 mod host_bench;
 mod image;
+mod miri;
 mod processors;
 mod qemu_tests;
 mod screen;

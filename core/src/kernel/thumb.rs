@@ -26,6 +26,7 @@ impl sealed::Sealed for Thumb {}
 
 impl Kernel for Thumb {
     const NAME: &'static str = "thumb";
+    const F32_IS_SCALAR: bool = true;
 
     fn layer_f32(
         self,

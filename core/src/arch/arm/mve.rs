@@ -92,6 +92,7 @@ impl sealed::Sealed for Mve {}
 
 impl Kernel for Mve {
     const NAME: &'static str = "mve";
+    const F32_IS_SCALAR: bool = true;
 
     fn layer_f32(
         self,

@@ -9,6 +9,7 @@ mod avx512;
 pub use avx2::{Avx2, AvxVnni};
 pub use avx512::Avx512;
 
+#[cfg(not(miri))]
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
 /// Register state that the operating system saves: SSE and AVX.
@@ -30,6 +31,25 @@ struct Features {
 }
 
 impl Features {
+    /// Asks the processor. Miri has none: what it is compiled for has to do.
+    #[cfg(miri)]
+    fn read() -> Self {
+        let when = |has: bool, bits: u32| if has { bits } else { 0 };
+        let avx512 = cfg!(all(
+            target_feature = "avx512vl",
+            target_feature = "avx512vnni"
+        ));
+        Features {
+            leaf1_ecx: when(cfg!(target_feature = "fma"), u32::MAX),
+            leaf7_ebx: when(avx512, u32::MAX) | when(cfg!(target_feature = "avx2"), 1 << 5),
+            leaf7_ecx: when(avx512, u32::MAX),
+            leaf71_eax: when(cfg!(target_feature = "avxvnni"), u32::MAX),
+            saved: u64::MAX,
+        }
+    }
+
+    /// Asks the processor.
+    #[cfg(not(miri))]
     fn read() -> Self {
         let highest = __cpuid(0).eax;
         let leaf1_ecx = __cpuid(1).ecx;
