@@ -131,6 +131,15 @@ fn dot_f32(row: impl Iterator<Item = f32>, x: &[f32]) -> f32 {
 
 /// `sum_k row[k] x[k]`, exact. A row reads the same in every layout.
 fn dot_int8(row: RowInt8<'_>, x: &[i8]) -> i32 {
+    match row {
+        // The same again, but the layout is asked for once and not at every weight.
+        RowInt8::Rows(row) => sum_of_products(row.copied(), x),
+        row => sum_of_products(row, x),
+    }
+}
+
+#[inline(always)]
+fn sum_of_products(row: impl Iterator<Item = i8>, x: &[i8]) -> i32 {
     let mut sum = 0;
     for (w, &x) in row.zip(x) {
         sum += i32::from(w) * i32::from(x);
