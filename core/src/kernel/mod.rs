@@ -80,7 +80,8 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     /// The name in reports and for [`Isa::from_name`].
     const NAME: &'static str;
 
-    /// Whether this kernel's f32 arithmetic is [`Scalar`]'s, bit for bit.
+    /// Whether this kernel's f32 arithmetic is [`Scalar`]'s, bit for bit: so it is for one that leaves the f32 operations as
+    /// they are here.
     const F32_IS_SCALAR: bool = false;
 
     /// The layout in which a model of this shape runs fastest. Every kernel runs every layout.
@@ -120,7 +121,9 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         x: &[f32],
         c: &mut [f32],
         next: &mut [f32],
-    );
+    ) {
+        Scalar.layer_f32(layer, addend, x, c, next);
+    }
 
     /// One step of a layer in int8. `addend: [slots]` Q3.12, `x: [columns]` scale 1/128, `c: [hidden]`
     /// Q(cell_bits) (empty for the RNN), `next: [hidden]` scale 1/128.
@@ -134,7 +137,9 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     );
 
     /// Logits from the top layer's hidden state in f32. `x: [columns]`, `logits: [vocab]`.
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]);
+    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
+        Scalar.head_f32(head, x, logits);
+    }
 
     /// Logits from the top layer's hidden state in int8. `x: [columns]` scale 1/128, `logits: [vocab]` Q15.16.
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]);

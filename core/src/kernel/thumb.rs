@@ -14,7 +14,7 @@
 use super::scalar::{Scalar, lstm_int8, requantize, rnn_int8, sat16};
 use super::{Kernel, sealed};
 use crate::dims::Cell;
-use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
+use crate::layer::{HeadInt8, LayerInt8};
 use crate::matrix::MatrixInt8;
 
 /// The kernel for an Armv6-M or an Armv7-M without DSP. It reads rows; f32, other layouts and
@@ -27,17 +27,6 @@ impl sealed::Sealed for Thumb {}
 impl Kernel for Thumb {
     const NAME: &'static str = "thumb";
     const F32_IS_SCALAR: bool = true;
-
-    fn layer_f32(
-        self,
-        layer: &LayerF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        c: &mut [f32],
-        next: &mut [f32],
-    ) {
-        Scalar.layer_f32(layer, addend, x, c, next);
-    }
 
     fn layer_int8(
         self,
@@ -56,10 +45,6 @@ impl Kernel for Thumb {
             }
             _ => Scalar.layer_int8(layer, addend, x, c, next),
         }
-    }
-
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        Scalar.head_f32(head, x, logits);
     }
 
     fn head_int8(self, layer: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {

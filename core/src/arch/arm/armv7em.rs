@@ -8,7 +8,7 @@ use core::arch::global_asm;
 use crate::activation::{SIGMOID, TANH};
 use crate::dims::{Cell, Dims, Layout};
 use crate::kernel::{Kernel, Scalar, sealed};
-use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS};
+use crate::layer::{HeadInt8, LayerInt8, MIN_CELL_BITS};
 use crate::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
 
 global_asm!(include_str!("armv7em.S"), options(raw));
@@ -63,17 +63,6 @@ impl Kernel for Armv7em {
         }
     }
 
-    fn layer_f32(
-        self,
-        layer: &LayerF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        c: &mut [f32],
-        next: &mut [f32],
-    ) {
-        Scalar.layer_f32(layer, addend, x, c, next);
-    }
-
     fn layer_int8(
         self,
         layer: &LayerInt8<'_>,
@@ -89,10 +78,6 @@ impl Kernel for Armv7em {
             Cell::Lstm => pairs.lstm(addend, layer.cell_bits, c, next),
             Cell::Rnn => in_blocks(pairs, addend, next, layer.hidden, |p, a, n| p.rnn(a, n)),
         }
-    }
-
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        Scalar.head_f32(head, x, logits);
     }
 
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {

@@ -6,7 +6,7 @@ use crate::activation::{SIGMOID, TANH};
 use crate::dims::Cell;
 use crate::kernel::scalar::{requantize, rnn_int8, sat16};
 use crate::kernel::{Kernel, Thumb, sealed};
-use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS};
+use crate::layer::{HeadInt8, LayerInt8, MIN_CELL_BITS};
 use crate::matrix::MatrixInt8;
 
 global_asm!(include_str!("mve.S"), options(raw));
@@ -94,17 +94,6 @@ impl Kernel for Mve {
     const NAME: &'static str = "mve";
     const F32_IS_SCALAR: bool = true;
 
-    fn layer_f32(
-        self,
-        layer: &LayerF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        c: &mut [f32],
-        next: &mut [f32],
-    ) {
-        Thumb.layer_f32(layer, addend, x, c, next);
-    }
-
     fn layer_int8(
         self,
         layer: &LayerInt8<'_>,
@@ -125,10 +114,6 @@ impl Kernel for Mve {
         if done.is_none() {
             Thumb.layer_int8(layer, addend, x, c, next);
         }
-    }
-
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        Thumb.head_f32(head, x, logits);
     }
 
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
