@@ -17,9 +17,7 @@ pub(crate) mod thumb;
 pub(crate) mod tile;
 
 #[cfg(target_arch = "aarch64")]
-pub use crate::arch::aarch64::Neon;
-#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
-pub use crate::arch::aarch64::NeonDot;
+pub use crate::arch::aarch64::{Neon, NeonDot};
 #[cfg(armv7em)]
 pub use crate::arch::arm::armv7em::Armv7em;
 #[cfg(mve)]

@@ -4,15 +4,13 @@
 use super::Armv7em;
 #[cfg(mve)]
 use super::Mve;
-#[cfg(target_arch = "aarch64")]
-use super::Neon;
-#[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
-use super::NeonDot;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::Simd128;
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512, AvxVnni};
 use super::{Kernel, Portable, Scalar, Thumb};
+#[cfg(target_arch = "aarch64")]
+use super::{Neon, NeonDot};
 use crate::dims::{Dims, Layout};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
@@ -65,7 +63,7 @@ pub enum Isa {
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
     /// NEON with the dot product of bytes.
-    #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+    #[cfg(target_arch = "aarch64")]
     NeonDot(NeonDot),
     /// WebAssembly's 128-bit vectors.
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -91,7 +89,7 @@ macro_rules! with_kernel {
             Isa::Avx512($kernel) => $work,
             #[cfg(target_arch = "aarch64")]
             Isa::Neon($kernel) => $work,
-            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            #[cfg(target_arch = "aarch64")]
             Isa::NeonDot($kernel) => $work,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Isa::Simd128($kernel) => $work,
@@ -132,7 +130,7 @@ impl Isa {
             Avx512::new().map(Isa::Avx512),
             #[cfg(target_arch = "aarch64")]
             Neon::new().map(Isa::Neon),
-            #[cfg(all(target_arch = "aarch64", target_feature = "dotprod"))]
+            #[cfg(target_arch = "aarch64")]
             NeonDot::new().map(Isa::NeonDot),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Simd128::new().map(Isa::Simd128),

@@ -1,5 +1,8 @@
 //! NEON: four rows a vector.
 
+#[cfg(feature = "std")]
+extern crate std;
+
 use core::arch::aarch64::*;
 
 use crate::kernel::tile::lanes::{AHEAD, Lanes};
@@ -24,8 +27,7 @@ impl Neon {
 
 tile_kernel!(Neon, "neon", lanes: 4, layout: Tiles4, batch: 4, target_feature(enable = "neon"));
 
-/// NEON with the dot product of bytes (SDOT): in builds for processors that have it, `-C target-feature=+dotprod`.
-#[cfg(target_feature = "dotprod")]
+/// NEON with the dot product of bytes (SDOT), which Armv8.2 may have and Armv8.4 has.
 #[derive(Clone, Copy, Debug)]
 pub struct NeonDot {
     /// Whether weights are read from the end.
@@ -33,18 +35,21 @@ pub struct NeonDot {
     _found: (),
 }
 
-#[cfg(target_feature = "dotprod")]
 impl NeonDot {
-    /// The kernel: this build is for processors that have it.
+    /// The kernel, where the processor has it. With the feature `std` the operating system is asked; without, only a build
+    /// with `-C target-feature=+dotprod` has it.
     pub fn new() -> Option<Self> {
-        Some(NeonDot {
+        #[cfg(feature = "std")]
+        let found = std::arch::is_aarch64_feature_detected!("dotprod");
+        #[cfg(not(feature = "std"))]
+        let found = cfg!(target_feature = "dotprod");
+        found.then_some(NeonDot {
             backward: false,
             _found: (),
         })
     }
 }
 
-#[cfg(target_feature = "dotprod")]
 tile_kernel!(NeonDot, "neondot", lanes: 4, layout: Tiles4, batch: 4,
     target_feature(enable = "neon,dotprod"));
 
@@ -150,7 +155,6 @@ impl Lanes<4> for Neon {
     }
 }
 
-#[cfg(target_feature = "dotprod")]
 impl Lanes<4> for NeonDot {
     type F32 = float32x4_t;
     type I32 = int32x4_t;
@@ -166,7 +170,8 @@ impl Lanes<4> for NeonDot {
         fn dot(self, sum: int32x4_t, w: &[[u8; 4]; 4], x: int8x16_t) -> int32x4_t {
             let w = veorq_u8(vld1q_u8(w.as_flattened().as_ptr()), vdupq_n_u8(0x80));
             let mut sum = sum;
-            // The function for this instruction is not in stable Rust yet.
+            // The function for this instruction is not in stable Rust yet. Being inlined into `run` of `tile_kernel`, it is
+            // assembled with dotprod there.
             core::arch::asm!(
                 "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
                 inout(vreg) sum,
