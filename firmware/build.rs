@@ -15,7 +15,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use gatelet::Model;
+use gatelet::{Layout, Model, Precision};
 
 #[path = "src/budget.rs"]
 #[allow(
@@ -66,7 +66,7 @@ fn embed() -> Result<(), String> {
             path.display()
         )
     })?;
-    let demand = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+    let (demand, kernel) = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
     let (index, part) = part()?;
     let plan = budget::plan(&part, &demand).map_err(|e| format!("{}: {e}", path.display()))?;
     if let Some(offset) = number("GATELET_CORRUPT_BYTE")? {
@@ -82,7 +82,7 @@ fn embed() -> Result<(), String> {
     write("model.gatelet", &bytes)?;
     write(
         "model.rs",
-        constants(&name, index, &demand, &plan).as_bytes(),
+        constants(&name, index, kernel, &demand, &plan).as_bytes(),
     )?;
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         write("memory.x", memory_x(&part).as_bytes())?;
@@ -110,8 +110,8 @@ fn shapes() -> Result<Vec<u8>, String> {
     fs::read(&path).map_err(|e| format!("cannot read the models {}: {e}", path.display()))
 }
 
-/// Loads the model as the board will, and says what memory it asks for.
-fn check(bytes: &[u8]) -> Result<Demand, String> {
+/// Loads the model as the board will, and says what memory it asks for, and which of core's kernels it is for.
+fn check(bytes: &[u8]) -> Result<(Demand, &'static str), String> {
     // An image wants to start at a multiple of 16, which a Vec<u8> does not promise.
     let mut room = vec![0; bytes.len() + 16];
     let start = room.as_ptr().align_offset(16);
@@ -119,12 +119,18 @@ fn check(bytes: &[u8]) -> Result<Demand, String> {
         .get_mut(start..start + bytes.len())
         .ok_or("cannot be aligned")?;
     image.copy_from_slice(bytes);
-    let dims = Model::from_bytes(image).map_err(|e| e.to_string())?.dims();
-    Ok(Demand {
+    let model = Model::from_bytes(image).map_err(|e| e.to_string())?;
+    let dims = model.dims();
+    let kernel = match (model.layout(), dims.precision) {
+        (Layout::Rows, Precision::Int8) => "NativeRows",
+        _ => "Native",
+    };
+    let demand = Demand {
         model_bytes: bytes.len(),
         state_words: dims.state_words(),
         snapshot_words: dims.snapshot_words(),
-    })
+    };
+    Ok((demand, kernel))
 }
 
 /// The part the image is for, and its place in the table.
@@ -170,12 +176,14 @@ fn number(name: &str) -> Result<Option<usize>, String> {
 }
 
 /// `model.rs`, which `src/embedded.rs` includes.
-fn constants(name: &str, part: usize, demand: &Demand, plan: &Plan) -> String {
+fn constants(name: &str, part: usize, kernel: &str, demand: &Demand, plan: &Plan) -> String {
     format!(
         "/// The model's name: its file's, without the extension.\n\
          pub const MODEL_NAME: &str = {name:?};\n\
          /// The part it was made for.\n\
          pub const PART: Part = PARTS[{part}];\n\
+         /// The kernel for the model's layout: no program links the one it has no use for.\n\
+         pub type ModelKernel = gatelet::{kernel};\n\
          /// Bytes of the image.\n\
          pub const MODEL_BYTES: usize = {};\n\
          /// Words of a session's storage.\n\

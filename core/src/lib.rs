@@ -100,7 +100,7 @@ pub use history::History;
 pub use kernel::Armv7em;
 #[cfg(mve)]
 pub use kernel::Mve;
-pub use kernel::{Isa, Kernel, Native, Portable, Scalar, Thumb, WithKernel};
+pub use kernel::{Isa, Kernel, Native, NativeRows, Portable, Scalar, Thumb, WithKernel};
 pub use layer::{Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
 pub use logits::{Logits, Suggestion};
 pub use matrix::{MatrixF32, MatrixInt8};

@@ -1,4 +1,5 @@
-//! The model this crate was built with, and the sizes that follow from it. `build.rs` writes the numbers.
+//! The model this crate was built with, and the sizes that follow from it. `build.rs` writes the numbers, and
+//! names the kernel for its layout.
 //!
 //! `GATELET_MODEL` chooses the file; without it `firmware/models/default.gatelet`.
 

@@ -55,9 +55,11 @@ mod app {
     use core::convert::Infallible;
 
     use embedded_io::{ErrorType, Write};
-    use gatelet::{Completer, History, Native, StateBuf};
+    use gatelet::{Completer, History, StateBuf};
     use gatelet_firmware::console::{BEAM, COMPLETION};
-    use gatelet_firmware::embedded::{self, HISTORY_DEPTH, SNAPSHOT_WORDS, STATE_WORDS};
+    use gatelet_firmware::embedded::{
+        self, HISTORY_DEPTH, ModelKernel, SNAPSHOT_WORDS, STATE_WORDS,
+    };
     use gatelet_firmware::view::View;
     use gatelet_firmware::{Console, Line, boot};
     use heapless::spsc::{Consumer, Producer, Queue};
@@ -124,7 +126,7 @@ mod app {
         history: &'static mut History<HISTORY_DEPTH, SNAPSHOT_WORDS>,
         completer: &'static mut Completer<BEAM, COMPLETION, SNAPSHOT_WORDS>,
     ) -> Result<Infallible, Infallible> {
-        let kernel = Native::default();
+        let kernel = ModelKernel::default();
         let model = match boot::check(&embedded::IMAGE.0, kernel, storage) {
             Ok(model) => model,
             Err(why) => loop {

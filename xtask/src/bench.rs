@@ -56,7 +56,7 @@ pub(crate) struct Measured {
 }
 
 /// Measures both models on every board and prints a line for each.
-pub(crate) fn run(boards: Choice, json: bool) -> Result<()> {
+pub(crate) fn run(boards: Choice, rows: bool, json: bool) -> Result<()> {
     setup::qemu()?;
     let random = random_model()?;
     if !json {
@@ -82,7 +82,8 @@ pub(crate) fn run(boards: Choice, json: bool) -> Result<()> {
         .iter()
         .flat_map(|board| models.iter().map(move |model| (board, model)))
     {
-        let m = measure(board, name, model.clone())?;
+        let export = if rows { "any" } else { board.export };
+        let m = measure(board, name, model.clone(), export)?;
         if json {
             println!("{}", serde_json::to_string(&m)?);
         } else {
@@ -107,13 +108,14 @@ pub(crate) fn run(boards: Choice, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Measures one model on one board.
+/// Measures one model on one board, in the layout of `gatelet export --target`.
 pub(crate) fn measure(
     board: &'static Board,
     name: &str,
     model: Option<PathBuf>,
+    export: &str,
 ) -> Result<Measured> {
-    let model = Some(arranged(board, model)?);
+    let model = Some(arranged(export, model)?);
     let bench = program("bench", &["log-rtt"]).board(board).model(model);
     let elf = bench.build()?.elf;
     let counted: Counted = json_line(&emulator::run_to_end(&elf, board)?)?;
@@ -134,19 +136,19 @@ pub(crate) fn measure(
     })
 }
 
-/// A model, or the default one, in the layout of a board's kernel.
-pub(crate) fn arranged(board: &Board, model: Option<PathBuf>) -> Result<PathBuf> {
+/// A model, or the default one, in the layout for a target of `gatelet export`.
+pub(crate) fn arranged(export: &str, model: Option<PathBuf>) -> Result<PathBuf> {
     let model = match model {
         Some(model) => std::path::absolute(model)?,
         None => root().join("firmware/models/default.gatelet"),
     };
     let name = model.file_stem().unwrap_or_default().to_string_lossy();
-    let path = work_folder()?.join(format!("{name}-for-{}.gatelet", board.export));
+    let path = work_folder()?.join(format!("{name}-for-{export}.gatelet"));
     let mut command = gatelet();
     command
         .arg("export")
         .arg(model)
-        .args(["--target", board.export, "--force", "--out"])
+        .args(["--target", export, "--force", "--out"])
         .arg(&path);
     output(&mut command)?;
     Ok(path)

@@ -85,6 +85,9 @@ enum Firmware {
     Bench {
         #[command(flatten)]
         board: BoardArgs,
+        /// Models in rows, which every kernel runs, instead of the layout of the board's kernel
+        #[arg(long)]
+        rows: bool,
         /// One JSON object a line: first the fixed shape, then the default model
         #[arg(long)]
         json: bool,
@@ -171,7 +174,7 @@ impl Firmware {
                 Ok(())
             }
             Firmware::Run { model } => handover::run(model.path),
-            Firmware::Bench { board, json } => bench::run(board.boards, json),
+            Firmware::Bench { board, rows, json } => bench::run(board.boards, rows, json),
             Firmware::Selftest { model, board, json } => {
                 selftest::run(model.path, board.boards, json)
             }

@@ -180,7 +180,7 @@ pub(crate) fn same_bits() -> Result<()> {
 
 /// Two counts of the same program are the same number.
 pub(crate) fn counting_is_exact() -> Result<()> {
-    let count = || measure(board::default(), "default", None);
+    let count = || measure(board::default(), "default", None, board::default().export);
     let [first, second] = [count()?, count()?];
     ensure!(first == second, "{first:?} and then {second:?}");
     Ok(())

@@ -64,7 +64,7 @@ pub(crate) fn compare(
     let embedded = if board.machine == board::default().machine {
         model.clone()
     } else {
-        Some(arranged(board, model.clone())?)
+        Some(arranged(board.export, model.clone())?)
     };
     let elf = program("selftest", &["log-rtt"])
         .board(board)

@@ -28,7 +28,7 @@ pub use crate::arch::wasm32::Simd128;
 pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
 pub use scalar::Scalar;
-pub use select::{Isa, Native, WithKernel};
+pub use select::{Isa, Native, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
 use crate::dims::{Dims, Layout};

@@ -26,6 +26,14 @@ pub type Native = Thumb;
 #[cfg(not(target_arch = "arm"))]
 pub type Native = Portable;
 
+/// The kernel a firmware uses for an int8 model in rows. On an Armv7E-M that is another one than [`Native`], which reads pairs
+/// and leaves rows to the specification; a program links the one that it names.
+#[cfg(armv7em)]
+pub type NativeRows = Thumb;
+/// The kernel a firmware uses for an int8 model in rows: here [`Native`] is the best for those too.
+#[cfg(not(armv7em))]
+pub type NativeRows = Native;
+
 /// Something to be done with whichever kernel is chosen: a generic closure.
 pub trait WithKernel {
     /// What comes back.

@@ -22,9 +22,9 @@ mod image {
     use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
-    use gatelet::{Kernel, Native, Session, StateBuf, TokenId};
+    use gatelet::{Kernel, Session, StateBuf, TokenId};
     use gatelet_firmware::boot;
-    use gatelet_firmware::embedded::{IMAGE, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{IMAGE, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -52,7 +52,7 @@ mod image {
 
     fn run(storage: &mut [u32]) -> Result<(), ()> {
         let counter = Counter::start()?;
-        let kernel = Native::default();
+        let kernel = ModelKernel::default();
         let model = boot::check(&IMAGE.0, kernel, storage)
             .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
         let dims = model.dims();
@@ -76,7 +76,7 @@ mod image {
             "{{\"board\":\"{}\",\"kernel\":\"{}\",\"cell\":\"{}\",\"hidden\":{},\"vocab\":{},\"macs_per_step\":{},\
              \"instructions_per_step\":{},\"model_bytes\":{},\"ram_bytes\":{}}}",
             PART.name,
-            Native::NAME,
+            ModelKernel::NAME,
             dims.cell,
             dims.hidden,
             dims.vocab,

@@ -20,11 +20,11 @@ mod image {
     #[cfg(not(feature = "without-engine"))]
     use gatelet::Model;
     #[cfg(not(feature = "without-steps"))]
-    use gatelet::{Native, Session, StateBuf, TokenId};
+    use gatelet::{Session, StateBuf, TokenId};
     #[cfg(not(feature = "without-engine"))]
     use gatelet_firmware::embedded::IMAGE;
     #[cfg(not(feature = "without-steps"))]
-    use gatelet_firmware::embedded::STATE_WORDS;
+    use gatelet_firmware::embedded::{ModelKernel, STATE_WORDS};
     use stm32f4xx_hal as _;
 
     #[panic_handler]
@@ -58,7 +58,7 @@ mod image {
     /// Runs the model.
     #[cfg(not(feature = "without-steps"))]
     fn steps(model: Model<'_>, state: &mut [u32]) {
-        let kernel = Native::default();
+        let kernel = ModelKernel::default();
         if model.self_test(kernel, state).is_err() {
             return;
         }

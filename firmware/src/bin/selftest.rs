@@ -15,9 +15,9 @@ fn main() {
 mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
-    use gatelet::{Native, Session, StateBuf, StateHash};
+    use gatelet::{Session, StateBuf, StateHash};
     use gatelet_firmware::boot;
-    use gatelet_firmware::embedded::{IMAGE, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{IMAGE, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -40,7 +40,7 @@ mod image {
     }
 
     fn run(storage: &mut [u32]) -> Result<(), ()> {
-        let kernel = Native::default();
+        let kernel = ModelKernel::default();
         let model = boot::check(&IMAGE.0, kernel, storage)
             .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
         let mut session = Session::new(model, kernel, storage)

@@ -1,7 +1,8 @@
 //! The DSP kernel of an Armv7E-M: `armv7em.S`, behind slices.
 //!
-//! It reads [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel: the one of the Cortex-M3 would be twice
-//! as fast for rows, and take 2.4 KiB of every program's flash.
+//! It reads [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel. The one of the Cortex-M3 is twice as
+//! fast for rows, but would take 2.4 KiB of every program's flash: a firmware whose model is in rows names it instead
+//! ([`NativeRows`](crate::NativeRows)).
 
 use core::arch::global_asm;
 
