@@ -1,64 +1,135 @@
-//! The kernels of every board on models of many shapes, compared with the specification there and with this machine.
+//! The kernels of every board on models of many shapes, scales and layouts, compared with the specification there and with this
+//! machine: those that a kernel is made for, and those on which it falls back to another.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::bench::random;
 use crate::board::{BOARDS, Board};
-use crate::command::work_folder;
+use crate::command::{cargo, output, work_folder};
 use crate::emulator;
 use crate::firmware::program;
 use crate::selftest::json_line;
+
+#[path = "../../firmware/src/parts.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for the firmware, which uses the rest"
+)]
+mod parts;
+
+use parts::PARTS;
 
 /// Hidden sizes around the edges of every tile: rows by 4, units by 8, columns by 4, 16 and (two layers) 64.
 const HIDDEN: [usize; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33];
 /// Wide ones, as RNN only, for the smallest board's flash: 128 and 144 columns.
 const WIDE: [usize; 2] = [64, 70];
 
+/// Flash kept free for the board's program.
+const CODE: usize = 64 << 10;
+
 /// What the board's program prints.
 #[derive(Debug, Deserialize)]
 struct Compared {
-    kernel: String,
+    kernels: Vec<String>,
     models: usize,
     steps: u64,
 }
 
-/// Makes the models and runs them on every board.
+/// Makes the models and runs them on every board, in as many loads as its flash needs.
 pub(crate) fn run() -> Result<()> {
-    let mut exports: Vec<_> = BOARDS.iter().map(|board| board.export).collect();
-    exports.sort_unstable();
-    exports.dedup();
-    for export in exports {
-        let (bundle, models) = bundle(export)?;
-        let path = work_folder()?.join(format!("shapes-{export}.bin"));
-        std::fs::write(&path, bundle)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        for board in BOARDS.iter().filter(|board| board.export == export) {
-            let compared = run_on(board, &path)?;
-            println!(
-                "{board}, kernel {}: {} models, {} steps",
-                compared.kernel, compared.models, compared.steps
-            );
-            ensure!(compared.models == models, "{board}: {models} were made");
-        }
+    let mut models = fallbacks()?;
+    for export in ["any", "cortex-m4"] {
+        models.extend(usual(export)?);
+    }
+    for board in &BOARDS {
+        run_on(board, &models)?;
     }
     Ok(())
 }
 
-fn run_on(board: &'static Board, path: &std::path::Path) -> Result<Compared> {
-    let elf = program("shapes", &["log-rtt"])
-        .board(board)
-        .variable("GATELET_SHAPES", path.display())
-        .build()?
-        .elf;
-    json_line(&emulator::run_to_end(&elf, board)?)
+fn run_on(board: &'static Board, models: &[Vec<u8>]) -> Result<()> {
+    let part = PARTS.iter().find(|part| part.machine == board.machine);
+    let room = part.context("the part is unknown")?.flash_bytes - CODE;
+    let loads = loads(models, room);
+    let (mut kernels, mut compared, mut steps) = (Vec::new(), 0, 0);
+    for load in &loads {
+        let path = work_folder()?.join(format!("shapes-{board}.bin"));
+        std::fs::write(&path, load.concat())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        let elf = program("shapes", &["log-rtt"])
+            .board(board)
+            .variable("GATELET_SHAPES", path.display())
+            .build()?
+            .elf;
+        let found: Compared = json_line(&emulator::run_to_end(&elf, board)?)?;
+        ensure!(
+            found.models == load.len(),
+            "{board}: {} of {} models were run",
+            found.models,
+            load.len()
+        );
+        (kernels, compared, steps) = (found.kernels, compared + found.models, steps + found.steps);
+    }
+    println!(
+        "{board}, {}: {compared} models, {steps} steps; {} models are too large for its flash",
+        kernels.join(" and "),
+        models.len() - compared,
+    );
+    Ok(())
 }
 
-/// All images in the layout for a target, each behind 16 bytes that begin with its length; and how many.
-fn bundle(export: &str) -> Result<(Vec<u8>, usize)> {
-    let mut bundle = Vec::new();
-    let shapes = shapes();
-    for (index, (cell, layers, hidden)) in shapes.iter().enumerate() {
+/// Divides models into loads of at most `room` bytes: each goes into the first that has room. What is larger is left out.
+fn loads(models: &[Vec<u8>], room: usize) -> Vec<Vec<&[u8]>> {
+    let mut loads: Vec<(usize, Vec<&[u8]>)> = Vec::new();
+    for model in models.iter().filter(|model| model.len() <= room) {
+        let place = loads
+            .iter_mut()
+            .find(|(bytes, _)| bytes + model.len() <= room);
+        match place {
+            Some((bytes, load)) => {
+                *bytes += model.len();
+                load.push(model);
+            }
+            None => loads.push((model.len(), vec![model])),
+        }
+    }
+    loads.into_iter().map(|(_, load)| load).collect()
+}
+
+/// An image behind 16 bytes that begin with its length.
+fn with_length(image: &[u8]) -> Result<Vec<u8>> {
+    ensure!(
+        image.len().is_multiple_of(16),
+        "an image is no multiple of 16"
+    );
+    let mut model = u32::try_from(image.len())?.to_le_bytes().to_vec();
+    model.extend([0; 12]);
+    model.extend(image);
+    Ok(model)
+}
+
+/// Models on which kernels fall back: `tests/same-bits/src/boards.rs`.
+fn fallbacks() -> Result<Vec<Vec<u8>>> {
+    let path = work_folder()?.join("shapes-fallbacks.bin");
+    let mut writer = cargo();
+    writer.args(["run", "-q", "-p", "gatelet-same-bits", "--", "--write"]);
+    output(writer.arg(&path))?;
+    let file = std::fs::read(&path)?;
+    let (mut models, mut rest) = (Vec::new(), file.as_slice());
+    while let Some((length, _)) = rest.split_first_chunk::<4>() {
+        let end = 16 + u32::from_le_bytes(*length) as usize;
+        let (model, behind) = rest.split_at_checked(end).context("a model is cut off")?;
+        models.push(with_length(&model[16..])?);
+        rest = behind;
+    }
+    Ok(models)
+}
+
+/// Models as the trainer makes them, in the layout for a target.
+fn usual(export: &str) -> Result<Vec<Vec<u8>>> {
+    let make = |(index, (cell, layers, hidden)): (usize, (&str, usize, usize))| {
         // 2 to 10 tokens: rows of the head around a block of four.
         let (layers, hidden) = (layers.to_string(), hidden.to_string());
         let (vocab, seed) = ((2 + index % 9).to_string(), (1 + index).to_string());
@@ -66,14 +137,9 @@ fn bundle(export: &str) -> Result<(Vec<u8>, usize)> {
             "--cell", cell, "--layers", &layers, "--hidden", &hidden, "--vocab", &vocab, "--seed",
             &seed, "--bits", "8", "--target", export,
         ];
-        let image = std::fs::read(random(&shape, "shape.gatelet")?)?;
-        let length = u32::try_from(image.len())?;
-        bundle.extend(length.to_le_bytes());
-        bundle.extend([0; 12]);
-        bundle.extend(image);
-        ensure!(bundle.len() % 16 == 0, "an image is no multiple of 16");
-    }
-    Ok((bundle, shapes.len()))
+        with_length(&std::fs::read(random(&shape, "shape.gatelet")?)?)
+    };
+    shapes().into_iter().enumerate().map(make).collect()
 }
 
 fn shapes() -> Vec<(&'static str, usize, usize)> {
@@ -85,4 +151,19 @@ fn shapes() -> Vec<(&'static str, usize, usize)> {
     }
     shapes.extend(WIDE.map(|hidden| ("rnn", 2, hidden)));
     shapes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_fits_and_a_model_too_large_is_left_out() {
+        let models = [5, 9, 3, 11, 2, 10].map(|bytes| vec![0; bytes]);
+        let lengths: Vec<Vec<usize>> = loads(&models, 10)
+            .iter()
+            .map(|load| load.iter().map(|model| model.len()).collect())
+            .collect();
+        assert_eq!(lengths, [vec![5, 3, 2], vec![9], vec![10]]);
+    }
 }

@@ -1,8 +1,9 @@
-//! Runs small models of many shapes with the board's kernel and with the specification, and compares: every logit with
-//! each other, and the hash of every state with the one that the host stored in the image.
+//! Runs models of many shapes, layouts and scales with the board's kernels (the one for its own layout, and the one for
+//! rows) and with the specification, and compares: every logit with each other, and the hash of every state with the one
+//! that the host stored in the image.
 //!
 //! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length (little-endian
-//! u32). `cargo xtask test` makes it. Prints `{"board","kernel","models","steps"}`; ends QEMU with 0, or with 1 after
+//! u32). `cargo xtask test` makes it. Prints `{"board","kernels","models","steps"}`; ends QEMU with 0, or with 1 after
 //! one line that says what is wrong.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -18,7 +19,8 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{
-        AlignedBytes, Kernel, Model, Native, Scalar, Session, StateBuf, StateHash, TokenId,
+        AlignedBytes, Kernel, Model, Native, NativeRows, Scalar, Session, StateBuf, StateHash,
+        TokenId,
     };
     use gatelet_firmware::embedded::PART;
     #[cfg(stm32f4)]
@@ -29,8 +31,8 @@ mod image {
         AlignedBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/shapes.bin")));
     /// Bytes before an image.
     const PREFIX: usize = 16;
-    /// Words of a session of the largest shape.
-    const WORDS: usize = 256;
+    /// Words of a session of the largest shape: an LSTM of 520 units.
+    const WORDS: usize = 544;
 
     #[panic_handler]
     fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
@@ -59,37 +61,55 @@ mod image {
             };
             let model = Model::from_bytes(image)
                 .map_err(|why| hprintln!("error: image {}: {}", models, why))?;
-            steps += compare(model, specified, native)?;
+            steps += compare(model, Native::default(), specified, native)?;
+            if two_kernels() {
+                steps += compare(model, NativeRows::default(), specified, native)?;
+            }
             models += 1;
             rest = next;
         }
         hprintln!(
-            "{{\"board\":\"{}\",\"kernel\":\"{}\",\"models\":{},\"steps\":{}}}",
+            "{{\"board\":\"{}\",\"kernels\":[\"{}\"{}{}{}],\"models\":{},\"steps\":{}}}",
             PART.name,
             Native::NAME,
+            if two_kernels() { ",\"" } else { "" },
+            if two_kernels() { NativeRows::NAME } else { "" },
+            if two_kernels() { "\"" } else { "" },
             models,
             steps
         );
         Ok(())
     }
 
+    /// Whether rows have a kernel of their own here.
+    fn two_kernels() -> bool {
+        Native::NAME != NativeRows::NAME
+    }
+
     /// Steps of the model's known-answer test, all with the right results.
-    fn compare(model: Model<'_>, specified: &mut [u32], native: &mut [u32]) -> Result<u32, ()> {
+    fn compare<K: Kernel>(
+        model: Model<'_>,
+        kernel: K,
+        specified: &mut [u32],
+        native: &mut [u32],
+    ) -> Result<u32, ()> {
         let dims = model.dims();
         let complain = |what: &str, step: u32| {
             hprintln!(
-                "error: {} {} x {}, {} tokens, step {}: {}",
+                "error: {}, {} {} x {}, {} tokens, {}, step {}: {}",
+                K::NAME,
                 dims.cell,
                 dims.layers,
                 dims.hidden,
                 dims.vocab,
+                model.layout(),
                 step,
                 what
             );
         };
         let mut specified = Session::new(model, Scalar, specified)
             .map_err(|_| complain("the state is too small", 0))?;
-        let mut native = Session::new(model, Native::default(), native)
+        let mut native = Session::new(model, kernel, native)
             .map_err(|_| complain("the state is too small", 0))?;
         let mut hashes = [StateHash::new(); 2];
         let known = model.known_answer();

@@ -1,0 +1,96 @@
+//! Models for `firmware/src/bin/shapes.rs` on which a kernel falls back to a slower one: requantizations by other shifts than
+//! 24, layouts that no board's kernel reads, and matrices of more than 512 columns.
+//!
+//! ```text
+//! file = for each model: u32 length of the image, little-endian; 12 zeros; the image
+//! ```
+//!
+//! The hash in an image is the scalar kernel's, computed here.
+
+use gatelet::format::{KnownAnswer, repack};
+use gatelet::{Cell, Dims, Layout, Model, Precision, Scalar};
+
+use crate::random::{Shifts, random};
+
+/// The smallest and the largest that an image may have, and those beside 24; in the layers, in the head, in both.
+const SHIFTS: [Shifts; 6] = [[8, 8], [31, 31], [23, 24], [24, 25], [8, 24], [24, 31]];
+const TILES: [Layout; 3] = [Layout::Tiles4, Layout::Tiles8, Layout::Tiles16];
+/// Layers and units of the small models.
+const SMALL: [(usize, usize); 2] = [(1, 5), (2, 17)];
+/// Models of 520 columns, in the upper layer, or in the layer and the head. Those for small flashes first.
+const WIDE: [(Cell, usize, usize, Layout, Shifts); 6] = [
+    (Cell::Rnn, 2, 260, Layout::Rows, [24, 24]),
+    (Cell::Rnn, 1, 520, Layout::Rows, [24, 24]),
+    (Cell::Rnn, 1, 517, Layout::Rows, [31, 8]),
+    (Cell::Rnn, 2, 258, Layout::Tiles8, [24, 24]),
+    (Cell::Lstm, 2, 260, Layout::Rows, [24, 24]),
+    (Cell::Lstm, 1, 520, Layout::Rows, [24, 24]),
+];
+/// Bytes of the largest image, and more.
+const ROOM: usize = 2 << 20;
+
+/// Writes the file; says how many models it has.
+pub(crate) fn write(path: &str) -> Result<usize, String> {
+    let mut file = Vec::new();
+    let mut models = 0;
+    let mut add = |cell, layers, hidden, vocab, layout, shifts, steps| -> Result<(), String> {
+        let dims = Dims::new(cell, Precision::Int8, layers, hidden, vocab);
+        let image = image(
+            dims.map_err(|error| error.to_string())?,
+            layout,
+            shifts,
+            steps,
+        )?;
+        file.extend((image.len() as u32).to_le_bytes());
+        file.extend([0; 12]);
+        file.extend(image);
+        models += 1;
+        Ok(())
+    };
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        for (layers, hidden) in SMALL {
+            for layout in TILES {
+                add(cell, layers, hidden, 9, layout, [24, 24], 12)?;
+            }
+            for (index, shifts) in SHIFTS.into_iter().enumerate() {
+                for layout in [Layout::Rows, TILES[index % 3]] {
+                    add(cell, layers, hidden, 5 + index, layout, shifts, 12)?;
+                }
+            }
+        }
+    }
+    for (cell, layers, hidden, layout, shifts) in WIDE {
+        add(cell, layers, hidden, 3, layout, shifts, 4)?;
+    }
+    std::fs::write(path, file).map_err(|error| error.to_string())?;
+    Ok(models)
+}
+
+/// One model with its known answer.
+fn image(dims: Dims, layout: Layout, shifts: Shifts, steps: usize) -> Result<Vec<u8>, String> {
+    let (mut rows, mut packed) = (vec![0; ROOM], vec![0; ROOM]);
+    let (rows, packed) = (aligned(&mut rows), aligned(&mut packed));
+    let tokens: Vec<u16> = (0..steps).map(|i| (i * 7 % dims.vocab) as u16).collect();
+    let mut hash = 0;
+    // Once to compute the answer, once with it.
+    for _ in 0..2 {
+        let tokens = &tokens;
+        let len = random(dims, shifts, KnownAnswer { tokens, hash }, rows)?;
+        let model = Model::from_bytes(&rows[..len]).map_err(|error| error.to_string())?;
+        let len = repack(&model, layout, packed).map_err(|error| error.to_string())?;
+        let model = Model::from_bytes(&packed[..len]).map_err(|error| error.to_string())?;
+        if hash != 0 {
+            return Ok(packed[..len].to_vec());
+        }
+        hash = model
+            .known_answer_hash(Scalar, &mut vec![0; dims.state_words()])
+            .map_err(|error| error.to_string())?;
+    }
+    Err(format!("the hash of {dims:?} is 0"))
+}
+
+/// The part of a buffer that starts at a multiple of 16.
+fn aligned(buffer: &mut [u8]) -> &mut [u8] {
+    let start = buffer.as_ptr().align_offset(16);
+    &mut buffer[start..]
+}
