@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Gatelet and other engines, the same step on the same weights, timed in turn; prints a table of ratios.
 
-    python3 benches/peers/run.py [--json] [--quick] [--isa NAME]
+    python3 benches/peers/run.py [--peers NAME,...] [--shapes 1x64,...] [--json] [--quick] [--isa NAME]
 
 One step: token of a vocabulary of 96 -> LSTM -> logits; batch 1, one thread, state carried. Every engine is a process
 of its own that waits on stdin until it is asked for a sample (step.py says how), so only one computes at a time. A
@@ -11,10 +11,16 @@ forms, the one with the lowest median counts.
 Before anything is timed, the logits after 8 tokens are compared with Gatelet's in f32: f32 engines have to agree to
 1e-4, int8 engines (whose rounding differs) to a tenth of the logits' root mean square.
 
-Makes its virtual environment in target/peers-venv (requirements.txt, pinned) and builds both Rust programs.
+RTNeural looks no rows up: a token is 96 inputs. Its column `bound` is the same network with one input, which computes
+the step of one and the same token only (compared on a text of that token): no engine to use, but the least that
+RTNeural would take if it gathered. It is headers in C++ that no registry has: rtneural/build.py says how to have it.
+
+Installs and builds what the chosen peers need: Python packages in target/peers-venv (requirements.txt, pinned), the
+Rust programs by cargo, step.cpp by the C++ compiler.
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -25,6 +31,8 @@ import sys
 import tempfile
 import venv
 
+from rtneural import build as rtneural
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -33,16 +41,38 @@ PYTHON = TARGET / "peers-venv" / "bin" / "python"
 VOCAB = 96
 SHAPES = [(1, 64), (1, 128), (1, 256), (1, 512), (2, 512)]
 PRECISIONS = ["f32", "int8"]
-# Engine, its forms (how the token goes in), and the program. Reasons for the forms stand in those files.
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """An engine: its program, its forms (how the token goes in; the reasons stand in those files), what it needs."""
+
+    program: str
+    forms: list[str]
+    packages: list[str] = dataclasses.field(default_factory=list)
+    precisions: tuple[str, ...] = ("f32", "int8")
+    # A form that computes one token's step only: a lower bound, in a column of its own.
+    bound: str | None = None
+
+
 PEERS = {
-    "LiteRT": (["row", "gather"], "litert_step.py"),
-    "tract": (["gates", "lstm"], "tract"),
-    "ONNX Runtime": (["gates", "lstm"], "onnx_step.py"),
-    "PyTorch": (["gather"], "torch_step.py"),
+    "LiteRT": Peer("litert_step.py", ["row", "gather"], ["ai-edge-litert", "flatbuffers"]),
+    "RTNeural": Peer("rtneural", ["inputs", "scalar"], precisions=("f32",), bound="scalar"),
+    "tract": Peer("tract", ["gates", "lstm"], ["onnx"]),
+    "ONNX Runtime": Peer("onnx_step.py", ["gates", "lstm"], ["onnx", "onnxruntime"]),
+    "PyTorch": Peer("torch_step.py", ["gather"], ["torch", "setuptools"]),
 }
+# What step.py needs.
+COMMON = ["numpy", "safetensors"]
 # Nanoseconds of a sample: long against the clock and the request, shorter than a slice of a scheduler on a shared core.
 SAMPLE = 1e6
 CHECKED = [5, 90, 0, 17, 41, 41, 3, 88]
+# The same number of the one token that a bound computes.
+REPEATED = [0] * len(CHECKED)
+
+
+class Failure(RuntimeError):
+    """One line that says what is wrong."""
 
 
 class Engine:
@@ -72,11 +102,14 @@ class Engine:
             said = self.errors.read().strip().splitlines() or ["it said nothing"]
             # Python ends with what went wrong, Rust starts with it.
             reason = next((line for line in said if line.startswith("Error")), said[-1])
-            raise RuntimeError(reason)
+            raise Failure(f"{self.name}, {self.form}: {reason}")
         return line
 
     def ask(self, *words) -> list[float]:
-        print(*words, file=self.process.stdin, flush=True)
+        try:
+            print(*words, file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            pass  # line() knows why it ended
         return [float(word) for word in self.line().split()]
 
     def calibrate(self, nanoseconds: float) -> None:
@@ -95,21 +128,69 @@ class Engine:
 
 
 def call(command: list, **options) -> None:
-    print("$", " ".join(str(word) for word in command), file=sys.stderr)
-    subprocess.run([str(word) for word in command], check=True, stdout=sys.stderr, **options)
+    words = [str(word) for word in command]
+    print("$", " ".join(words), file=sys.stderr)
+    try:
+        subprocess.run(words, check=True, stdout=sys.stderr, **options)
+    except FileNotFoundError as error:
+        raise Failure(f"no program {words[0]}: install it, and run this again") from error
+    except subprocess.CalledProcessError as error:
+        raise Failure(f"exit code {error.returncode} from: {' '.join(words)}") from error
 
 
-def prepare() -> None:
-    """The virtual environment and the programs; nothing is done again that is up to date."""
-    wanted = (HERE / "requirements.txt").read_text()
+def install(packages: list[str]) -> None:
+    """The packages at the versions of requirements.txt, in the virtual environment; nothing that is there already."""
+    lines = (HERE / "requirements.txt").read_text().splitlines()
+    pins = {line.split("==")[0]: line for line in lines if "==" in line}
     stamp = TARGET / "peers-venv" / "installed.txt"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        venv.create(TARGET / "peers-venv", with_pip=True)
-        call([PYTHON, "-m", "pip", "install", "-q", "-r", HERE / "requirements.txt"])
-        stamp.write_text(wanted)
+    have = set(stamp.read_text().splitlines()) if stamp.exists() and PYTHON.exists() else set()
+    missing = sorted({pins[package] for package in packages} - have)
+    if not missing:
+        return
+    if not PYTHON.exists():
+        try:
+            venv.create(TARGET / "peers-venv", with_pip=True)
+        except subprocess.CalledProcessError as error:
+            raise Failure("cannot make a virtual environment: on Debian, install python3-venv") from error
+    if "torch" in packages:
+        print("torch needs 5 GB of disk and takes minutes; --peers leaves it out", file=sys.stderr)
+    call([PYTHON, "-m", "pip", "install", "-q", *missing])
+    names = {line.split("==")[0] for line in missing}
+    kept = {line for line in have if line.split("==")[0] not in names}
+    stamp.write_text("".join(f"{line}\n" for line in sorted(kept | set(missing))))
+
+
+def prepare(peers: list[str], shapes: list[tuple[int, int]]) -> None:
+    """What these peers need; nothing is done again that is up to date."""
+    in_python = [PEERS[name] for name in peers if PEERS[name].program != "rtneural"]
+    if in_python:
+        install([*COMMON, *(package for peer in in_python for package in peer.packages)])
     build = ["cargo", "build", "-q", "--release"]
     call([*build, "-p", "gatelet-benches", "--bin", "participant"], cwd=ROOT)
-    call([*build, "--target-dir", TARGET / "peers-tract"], cwd=HERE / "tract")
+    if "tract" in peers:
+        call([*build, "--target-dir", TARGET / "peers-tract"], cwd=HERE / "tract")
+    if "RTNeural" in peers:
+        for layers, hidden in shapes:
+            rtneural.program(TARGET / "peers-rtneural", layers, hidden, VOCAB)
+
+
+def start(name: str, form: str, precision: str, shape: tuple[int, int], weights: pathlib.Path) -> Engine:
+    """A peer, ready to answer."""
+    peer = PEERS[name]
+    if peer.program == "tract":
+        graph = weights.with_name(f"{weights.stem}-{precision}-{form}.onnx")
+        make = [PYTHON, HERE / "onnx_graph.py", weights, precision, form, graph]
+        try:
+            subprocess.run([str(word) for word in make], check=True, capture_output=True, text=True)
+        except subprocess.CalledProcessError as error:
+            raise Failure(f"{name}, {form}: onnx_graph.py: {error.stderr.strip().splitlines()[-1]}") from error
+        command = [TARGET / "peers-tract" / "release" / "tract-step", graph]
+    elif peer.program == "rtneural":
+        program = rtneural.program(TARGET / "peers-rtneural", *shape, VOCAB)
+        command = [program, weights, precision, form]
+    else:
+        command = [PYTHON, HERE / peer.program, weights, precision, form]
+    return Engine(f"{name} bound" if form == peer.bound else name, form, command)
 
 
 def compare(precision: str, layers: int, hidden: int, folder: pathlib.Path, options) -> dict:
@@ -121,27 +202,21 @@ def compare(precision: str, layers: int, hidden: int, folder: pathlib.Path, opti
     isa = ["--isa", options.isa] if options.isa else []
     serve = lambda precision: [participant, "serve", *size, "--precision", precision, *isa]
     reference = Engine("Gatelet", "f32", serve("f32"))
-    expected = reference.ask("logits", *CHECKED)
+    expected, repeated = reference.ask("logits", *CHECKED), reference.ask("logits", *REPEATED)
     reference.close()
 
     gatelet = Engine("Gatelet", "gather", serve(precision))
     engines, failures = [gatelet], {}
-    for name, (forms, program) in PEERS.items():
-        for form in forms:
+    for name in options.peers:
+        for form in PEERS[name].forms if precision in PEERS[name].precisions else []:
             try:
-                if program == "tract":
-                    graph = folder / f"{precision}-{layers}x{hidden}-{form}.onnx"
-                    make = [PYTHON, HERE / "onnx_graph.py", weights, precision, form, graph]
-                    subprocess.run([str(word) for word in make], check=True, capture_output=True)
-                    command = [TARGET / "peers-tract" / "release" / "tract-step", graph]
-                else:
-                    command = [PYTHON, HERE / program, weights, precision, form]
-                engines.append(Engine(name, form, command))
-            except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-                failures[f"{name}, {form}"] = str(error)
+                engines.append(start(name, form, precision, (layers, hidden), weights))
+            except (Failure, OSError) as error:
+                failures[f"{name}, {form}"] = str(error).removeprefix(f"{name}, {form}: ")
     errors = {}
     for engine in engines:
-        errors[engine] = difference(engine, engine.ask("logits", *CHECKED), expected, precision)
+        text, wanted = (REPEATED, repeated) if engine.name.endswith(" bound") else (CHECKED, expected)
+        errors[engine] = difference(engine, engine.ask("logits", *text), wanted, precision)
         engine.calibrate(SAMPLE)
     for _ in range(11 if options.quick else 101):
         for engine in engines:
@@ -176,13 +251,17 @@ def difference(engine: Engine, found: list[float], expected: list[float], precis
     deltas = [a - b for a, b in zip(found, expected, strict=True)]
     error, most = (max(map(abs, deltas)), 1e-4) if precision == "f32" else (square(deltas) / square(expected), 0.1)
     if not error <= most:
-        raise SystemExit(f"{engine.name} ({engine.form}) computes something else: error {error}, at most {most}")
+        raise Failure(f"{engine.name} ({engine.form}) computes something else: error {error}, at most {most}")
     return error
+
+
+def used(column: str, results: list[dict]) -> bool:
+    return any(peer["engine"] == column for r in results for peer in r["peers"])
 
 
 def table(results: list[dict]) -> str:
     """Microseconds of each engine, and in brackets how many times Gatelet's."""
-    names = list(PEERS)
+    names = [column for name in PEERS for column in (name, f"{name} bound") if used(column, results)]
     lines = [f"{'type':5} {'shape':6} {'isa':9} {'Gatelet':>8}" + "".join(f" {name:>21}" for name in names)]
     for r in results:
         line = f"{r['precision']:5} {r['layers']}x{r['hidden']:<4} {r['isa']:9} {r['us']:8.2f}"
@@ -195,27 +274,68 @@ def table(results: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: for a look, not for figures")
-    parser.add_argument("--isa", metavar="NAME", help="Gatelet's kernel (default: the fastest of this machine)")
-    options = parser.parse_args()
-    prepare()
+def shape(text: str) -> tuple[int, int]:
+    for layers, hidden in SHAPES:
+        if text == f"{layers}x{hidden}":
+            return layers, hidden
+    raise Failure(f"no shape {text!r}; there are {', '.join(f'{layers}x{hidden}' for layers, hidden in SHAPES)}")
+
+
+def chosen(names: str | None) -> list[str]:
+    """The peers of --peers, or all. RTNeural may be missing, if it was not asked for by name."""
+    peers = [name.strip() for name in names.split(",")] if names is not None else list(PEERS)
+    for name in peers:
+        if name not in PEERS:
+            raise Failure(f"no peer {name!r}; there are {', '.join(PEERS)}")
+    if "RTNeural" in peers:
+        try:
+            rtneural.folder()
+        except rtneural.Missing as error:
+            if names is not None or "RTNEURAL_DIR" in os.environ:
+                raise
+            print(f"RTNeural is not measured: {error}", file=sys.stderr)
+            peers.remove("RTNeural")
+    return peers
+
+
+def run(options) -> None:
+    shapes = [shape(text) for text in options.shapes.split(",")] if options.shapes else SHAPES
+    options.peers = chosen(options.peers)
+    prepare(options.peers, shapes)
+    versions = [line for line in (HERE / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+    if "RTNeural" in options.peers:
+        versions += [rtneural.version(), rtneural.flags()]
+        print("\n".join(versions[-2:]), file=sys.stderr)
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for precision in PRECISIONS:
-            for layers, hidden in SHAPES:
+            if not any(precision in PEERS[name].precisions for name in options.peers):
+                continue
+            for layers, hidden in shapes:
                 results.append(compare(precision, layers, hidden, pathlib.Path(folder), options))
-                print(table(results[-1:]).splitlines()[1], file=sys.stderr)
+                print(table(results[-1:]), file=sys.stderr)
                 for engine, failure in results[-1]["failures"].items():
                     print(f"  not measured: {engine}: {failure}", file=sys.stderr)
     if options.json:
-        versions = [line for line in (HERE / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
         print(json.dumps({"versions": versions, "results": results}))
     else:
         print("microseconds a step, median; in brackets: times Gatelet's, and the form of the step\n")
         print(table(results))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", metavar="NAME,...", help=f"only these of {', '.join(PEERS)}")
+    parser.add_argument("--shapes", metavar="LxH,...", help="only these layers x units, as in 1x64,2x512")
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: for a look, not for figures")
+    parser.add_argument("--isa", metavar="NAME", help="Gatelet's kernel (default: the fastest of this machine)")
+    try:
+        run(parser.parse_args())
+    except (Failure, rtneural.Missing) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":
