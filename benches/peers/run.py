@@ -102,7 +102,7 @@ class Engine:
             said = self.errors.read().strip().splitlines() or ["it said nothing"]
             # Python ends with what went wrong, Rust starts with it.
             reason = next((line for line in said if line.startswith("Error")), said[-1])
-            raise Failure(f"{self.name}, {self.form}: {reason}")
+            raise Failure(f"{self.name}, {self.form}: {reason.removeprefix('error: ')}")
         return line
 
     def ask(self, *words) -> list[float]:

@@ -192,4 +192,55 @@ mod tests {
     fn f32_errors_exhaustive() {
         on_every_isa!(sweep, 1);
     }
+
+    /// sigmoid and tanh of `first`, `first + step`, and so on, 16 values of f32 by their bits.
+    #[cfg(target_arch = "x86_64")]
+    fn sixteen<V: Lanes<U>, const U: usize>(v: V, first: u32, step: u32) -> [[f32; 16]; 2] {
+        let mut found = [[0.0; 16]; 2];
+        for start in (0..16).step_by(U) {
+            let x: [f32; U] = core::array::from_fn(|lane| {
+                f32::from_bits(first.wrapping_add((start + lane) as u32 * step))
+            });
+            let [s, t] = &mut found;
+            let mut y = [0.0; U];
+            v.store_f32(sigmoid_f32(v, v.load_f32(&x)), &mut y);
+            s[start..start + U].copy_from_slice(&y);
+            v.store_f32(tanh_f32(v, v.load_f32(&x)), &mut y);
+            t[start..start + U].copy_from_slice(&y);
+        }
+        found
+    }
+
+    /// AVX-512 and AVX2 do the same operations, so errors found with one are those of the other.
+    #[cfg(target_arch = "x86_64")]
+    fn avx512_has_the_bits_of_avx2(step: u32) {
+        use crate::arch::x86_64::{Avx2, Avx512};
+        let (Some(narrow), Some(wide)) = (Avx2::new(), Avx512::new()) else {
+            std::println!("skipped: this machine lacks AVX-512");
+            return;
+        };
+        for first in (0..=u32::MAX).step_by(step as usize * 16) {
+            let a = sixteen::<_, 8>(narrow, first, step);
+            let b = sixteen::<_, 16>(wide, first, step);
+            for (a, b) in a.as_flattened().iter().zip(b.as_flattened()) {
+                assert!(
+                    a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
+                    "at {first:#x}: {a} {b}"
+                );
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn f32_bits_on_a_coarse_sweep() {
+        avx512_has_the_bits_of_avx2(9_973);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    #[ignore = "exhaustive: all 2^32 values of f32; run with `cargo test --release -- --ignored exhaustive`"]
+    fn f32_bits_exhaustive() {
+        avx512_has_the_bits_of_avx2(1);
+    }
 }
