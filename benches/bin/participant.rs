@@ -116,6 +116,7 @@ fn write_weights(shape: Shape, out: &Path) -> Result<()> {
                 nats: None,
                 epoch: 0,
                 characters: 0,
+                changes: Vec::new(),
             },
             position: None,
         },

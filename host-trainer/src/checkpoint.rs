@@ -7,7 +7,7 @@
 //! ```
 //! Those are the names and shapes of `torch.nn.LSTM` / `torch.nn.RNN` and `torch.nn.Linear`; gate order i, f, g, o.
 //! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of several would be
-//! written in no fixed order, and the same run has to give the same bytes.
+//! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
 //! `last.safetensors` of a run also holds `optimizer.mean`, `optimizer.square` (flat, in the trainer's order) and the
 //! carried state `state.h`, `state.c` ([layers, batch, hidden]).
 
@@ -22,6 +22,8 @@ use crate::config::Config;
 use crate::corpus::Vocabulary;
 use crate::error::{Error, Result};
 use crate::params::{Params, Role, Shape, Tensor};
+use crate::run::Change;
+use crate::seal;
 use crate::train::Position;
 
 /// Key of the metadata in the file.
@@ -46,6 +48,9 @@ pub struct Provenance {
     pub epoch: usize,
     /// Characters seen in training up to these parameters.
     pub characters: u64,
+    /// Options that were changed when the run was resumed, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 /// The metadata of a checkpoint.
@@ -124,11 +129,16 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
 }
 
 impl Checkpoint {
-    /// The file's bytes.
+    /// The file's bytes, sealed.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] when the library refuses (it does not for shapes of a trainer's own).
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(seal::seal(&self.unsealed()?))
+    }
+
+    /// The file's bytes without their checksum.
+    fn unsealed(&self) -> Result<Vec<u8>> {
         let failed = |what: String| Error::Checkpoint {
             path: "checkpoint".into(),
             what,
@@ -186,8 +196,9 @@ impl Checkpoint {
     /// Reads a checkpoint; `path` is for messages only.
     ///
     /// # Errors
-    /// [`Error::NotAModel`] when it is no safetensors file, [`Error::Checkpoint`] when a tensor or the metadata is
-    /// missing or has another shape than it must have: the message names it, with expected and found.
+    /// [`Error::Damaged`] when its checksum is not that of its bytes, [`Error::NotAModel`] when it is no safetensors
+    /// file, [`Error::Checkpoint`] when a tensor or the metadata is missing or has another shape than it must have: the
+    /// message names it, with expected and found.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
         let broken = |what: String| Error::Checkpoint {
             path: path.to_owned(),
@@ -203,6 +214,10 @@ impl Checkpoint {
                 other => format!("a damaged one ({other})"),
             },
         };
+        seal::check(bytes).map_err(|what| Error::Damaged {
+            path: path.to_owned(),
+            what,
+        })?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_a_model)?;
         let file = SafeTensors::deserialize(bytes).map_err(not_a_model)?;
         let meta = header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
@@ -339,6 +354,7 @@ mod tests {
             nats: Some(1.5),
             epoch: 2,
             characters: 10,
+            changes: Vec::new(),
         };
         let meta = Meta {
             format: 1,
@@ -383,7 +399,7 @@ mod tests {
 
     #[test]
     fn wrong_tensors_are_named() {
-        let bytes = example().to_bytes().unwrap();
+        let bytes = example().unsealed().unwrap();
         let text = |from: &str, to: &str| {
             let at = bytes
                 .windows(from.len())

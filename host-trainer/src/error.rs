@@ -121,9 +121,32 @@ pub enum Error {
     /// `--resume` without a run.
     #[error("{} holds no run to resume (no last.safetensors): leave --resume out to start one", .0.display())]
     NothingToResume(PathBuf),
+    /// Another process trains there.
+    #[error("{} is in use: another gatelet trains in it; wait for that one or stop it, or choose another --out", .0.display())]
+    Busy(PathBuf),
+    /// No checkpoint of a run is whole.
+    #[error("{newest}; and {older}; there is nothing left to resume: start again with --force")]
+    NoneWhole {
+        /// What is wrong with `last.safetensors`.
+        newest: String,
+        /// What is wrong with `previous.safetensors`.
+        older: String,
+    },
+    /// The last state of a run could not be written.
+    #[error("cannot write {}: {source}; the run stands at step {step} and step {saved} is on disk: make room, then --resume trains the rest again", path.display())]
+    NotSaved {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+        /// Steps done.
+        step: u64,
+        /// Steps of the checkpoint on disk.
+        saved: u64,
+    },
     /// `--resume` with an option that differs from the run's.
     #[error(
-        "--{option} {given} differs from the run's {stored}: a run is resumed with its own options; leave it out, or start a new run"
+        "--{option} {given} differs from the run's {stored}, and cannot change while it runs: leave it out, or start a new run"
     )]
     ResumeMismatch {
         /// Name of the option, without the dashes.
@@ -146,9 +169,7 @@ pub enum Error {
         expected: String,
     },
     /// Loss became NaN or infinite.
-    #[error(
-        "training diverged: the loss is {loss} at step {step} (epoch {epoch}); {kept}; try a smaller --lr or --clip"
-    )]
+    #[error("training diverged: the loss is {loss} at step {step} (epoch {epoch}); {kept}")]
     Diverged {
         /// The loss.
         loss: f64,
@@ -156,8 +177,34 @@ pub enum Error {
         step: u64,
         /// Epoch, from 1.
         epoch: usize,
-        /// What is left on disk.
+        /// What is left on disk, and how to go on.
         kept: String,
+    },
+    /// Loss is far above that of a net that knows nothing, and stays there.
+    #[error(
+        "training diverged: the loss is {loss:.1} at step {step} (epoch {epoch}) and was above {limit:.1} for {windows} windows; {kept}"
+    )]
+    Exploded {
+        /// The bound.
+        limit: f64,
+        /// Windows in a row above it.
+        windows: u32,
+        /// The loss of the last of them.
+        loss: f64,
+        /// Optimizer steps done.
+        step: u64,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// What is left on disk, and how to go on.
+        kept: String,
+    },
+    /// A checkpoint whose bytes are not those that were written.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How it was noticed.
+        what: crate::seal::Damage,
     },
     /// The file is neither a checkpoint nor a model image.
     #[error("{} is no model: expected a safetensors checkpoint or a .gatelet image, found {found}", path.display())]

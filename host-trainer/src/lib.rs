@@ -11,7 +11,8 @@
 //!   [`gemm`] for the matrix products, [`cell`] for what is elementwise, [`loss`] for the softmax. Everything is
 //!   generic over [`real::Real`]: `f32` to train, `f64` for the gradient tests.
 //! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`plot`] a run into files.
-//!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly.
+//!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly, under a
+//!   checksum ([`seal`]).
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
 //! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
@@ -61,4 +62,5 @@ pub mod quantize;
 pub mod real;
 pub mod report;
 pub mod run;
+pub mod seal;
 pub mod train;

@@ -6,17 +6,30 @@
 //! | `metrics.jsonl` | one line an evaluation |
 //! | `best.safetensors` | the parameters with the lowest held-out loss |
 //! | `last.safetensors` | the newest parameters, with optimizer and state: `--resume` goes on from here |
+//! | `previous.safetensors` | the one before, for the case that the newest is damaged |
 //! | `loss.png` | the loss curve |
+//! | `.lock` | empty; locked by the process that trains here, and free again when that ends, however it ends |
+//!
+//! [`keep`] has the two generations of checkpoints, [`saver`] what happens while the disk is full, [`change`] what
+//! may be changed when a run is resumed. docs/runs.md is the text for users.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+mod change;
+mod keep;
+mod saver;
+
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::files;
+
+pub use change::{Change, change};
+pub use keep::{Damaged, Found};
+pub use saver::Saver;
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +61,7 @@ pub struct Metrics {
 /// How a run folder may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It must not exist.
+    /// It must not exist, or hold only what a run killed before its first checkpoint leaves.
     New,
     /// Its run files are replaced; other files stay.
     Force,
@@ -56,60 +69,136 @@ pub enum Mode {
     Resume,
 }
 
-/// An opened run folder.
+/// An opened run folder; no other process can open it until all clones of this are gone.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    save_every: Duration,
+    _lock: Arc<File>,
 }
 
 const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
 const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
+const PREVIOUS: &str = "previous.safetensors";
 const PLOT: &str = "loss.png";
+const LOCK: &str = ".lock";
+/// Probe for write permission; its temporary file is what is made and removed.
+const PROBE: &str = ".writable";
+
+/// Time between checkpoints within an epoch.
+const SAVE_EVERY: Duration = Duration::from_secs(30);
+
+/// Whether a folder holds only what a start leaves that was killed before the first checkpoint had its name.
+fn unborn(path: &Path) -> bool {
+    let leftover = |name: &Path| {
+        [LOCK, &format!("{LAST}.tmp"), &format!("{PROBE}.tmp")]
+            .iter()
+            .any(|left| name == Path::new(left))
+    };
+    path.join(LOCK).is_file()
+        && fs::read_dir(path).is_ok_and(|mut entries| {
+            entries.all(|entry| entry.is_ok_and(|entry| leftover(Path::new(&entry.file_name()))))
+        })
+}
+
+/// Locks a run folder for this process.
+///
+/// A file system without locks does not keep anybody from training: then there is no lock.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|source| Error::Write { path, source })?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(folder.to_owned())),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
 
 impl RunFolder {
-    /// Checks the folder without changing anything that is in it, and creates it if needed.
+    /// Checks the folder without changing anything that is in it, creates it if needed, and locks it.
     ///
     /// # Errors
-    /// [`Error::OutputExists`], [`Error::NotAFolder`], [`Error::NothingToResume`], or [`Error::Write`].
+    /// [`Error::OutputExists`], [`Error::NotAFolder`], [`Error::NothingToResume`], [`Error::Busy`], or [`Error::Write`].
     pub fn open(path: &Path, mode: Mode) -> Result<Self> {
-        let folder = Self {
+        let failed = |source| Error::Write {
             path: path.to_owned(),
+            source,
         };
         if path.exists() && !path.is_dir() {
             return Err(Error::NotAFolder(path.to_owned()));
         }
         match mode {
-            Mode::New if path.exists() => return Err(Error::OutputExists(path.to_owned())),
-            Mode::Resume if !folder.last().is_file() => {
+            Mode::New if path.exists() && !unborn(path) => {
+                return Err(Error::OutputExists(path.to_owned()));
+            }
+            Mode::Resume
+                if ![LAST, PREVIOUS]
+                    .iter()
+                    .any(|name| path.join(name).is_file()) =>
+            {
                 return Err(Error::NothingToResume(path.to_owned()));
             }
             _ => {}
         }
-        fs::create_dir_all(path).map_err(|source| Error::Write {
+        fs::create_dir_all(path).map_err(failed)?;
+        let lock = lock(path)?;
+        // Somebody may have started a run here, and ended it, since the look above.
+        if mode == Mode::New && !unborn(path) {
+            return Err(Error::OutputExists(path.to_owned()));
+        }
+        files::check_writable(&path.join(PROBE), true)?;
+        let folder = Self {
             path: path.to_owned(),
-            source,
-        })?;
-        files::check_writable(&path.join(".writable"), true)?;
+            save_every: SAVE_EVERY,
+            _lock: Arc::new(lock),
+        };
+        if mode != Mode::Force {
+            folder.sweep()?;
+        }
         Ok(folder)
     }
 
-    /// Removes the run files of an earlier run, and only those.
+    /// With another time between checkpoints; zero means after every window.
+    #[must_use]
+    pub fn saving_every(mut self, save_every: Duration) -> Self {
+        self.save_every = save_every;
+        self
+    }
+
+    /// Time between checkpoints within an epoch.
+    pub fn save_every(&self) -> Duration {
+        self.save_every
+    }
+
+    /// Removes the temporary files that a killed run has left.
+    fn sweep(&self) -> Result<()> {
+        [CONFIG, METRICS, BEST, LAST, PREVIOUS, PLOT]
+            .iter()
+            .try_for_each(|name| self.remove(&files::temporary(&self.path.join(name))))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        files::remove_if_there(path).map_err(|source| Error::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Removes the run files of an earlier run, and only those; damaged ones that were set aside stay.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn clear(&self) -> Result<()> {
-        for name in [LAST, BEST, METRICS, CONFIG, PLOT] {
-            let path = self.path.join(name);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::Write { path, source });
-                }
-                _ => {}
-            }
+        for name in [LAST, PREVIOUS, BEST, METRICS, CONFIG, PLOT] {
+            self.remove(&self.path.join(name))?;
         }
-        Ok(())
+        self.sweep()
     }
 
     /// The folder.
@@ -125,6 +214,11 @@ impl RunFolder {
     /// `last.safetensors`.
     pub fn last(&self) -> PathBuf {
         self.path.join(LAST)
+    }
+
+    /// `previous.safetensors`.
+    pub fn previous(&self) -> PathBuf {
+        self.path.join(PREVIOUS)
     }
 
     /// `loss.png`.
@@ -146,57 +240,49 @@ impl RunFolder {
         files::write(&path, text.as_bytes())
     }
 
-    /// Writes a checkpoint.
-    ///
-    /// # Errors
-    /// [`Error::Write`].
-    pub fn write_checkpoint(&self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
-        files::write(path, &checkpoint.to_bytes()?)
-    }
-
     /// Appends a line to `metrics.jsonl`.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Write`]; then the file is as it was.
     pub fn append_metrics(&self, metrics: &Metrics) -> Result<()> {
         let path = self.path.join(METRICS);
-        let line = serde_json::to_string(metrics).map_err(std::io::Error::from);
-        line.and_then(|line| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&path)?
-                .write_all((line + "\n").as_bytes())
-        })
-        .map_err(|source| Error::Write { path, source })
+        let line = serde_json::to_string(metrics).map_err(|error| Error::Write {
+            path: path.clone(),
+            source: error.into(),
+        })?;
+        files::append(&path, &(line + "\n"))
     }
 
-    /// Keeps the lines of `metrics.jsonl` up to `step`, drops later ones and any torn by a kill, and returns them.
+    /// Keeps the lines of `metrics.jsonl` up to `step`, drops later ones and any torn by a kill, and returns those it
+    /// understands.
     ///
     /// # Errors
     /// [`Error::Read`] or [`Error::Write`].
     pub fn rewind_metrics(&self, step: u64) -> Result<Vec<Metrics>> {
         let path = self.path.join(METRICS);
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             other => other.map_err(|source| Error::Read {
                 path: path.clone(),
                 source,
             })?,
         };
-        let parsed = |line: &str| {
-            serde_json::from_str::<Metrics>(line)
-                .ok()
-                .filter(|m| m.step <= step)
-        };
-        let kept: Vec<(&str, Metrics)> = text
-            .lines()
-            .filter_map(|line| parsed(line).map(|m| (line, m)))
+        // A line of another version of this program is kept though it is not understood; a torn one is no JSON.
+        let kept: Vec<&[u8]> = bytes
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter(|line| {
+                serde_json::from_slice::<serde_json::Value>(line)
+                    .is_ok_and(|line| line["step"].as_u64().is_some_and(|at| at <= step))
+                    && line.ends_with(b"\n")
+            })
             .collect();
-        let lines: String = kept.iter().map(|(line, _)| format!("{line}\n")).collect();
-        if lines != text {
-            files::write(&path, lines.as_bytes())?;
+        let lines = kept.concat();
+        if lines != bytes {
+            files::write(&path, &lines)?;
         }
-        Ok(kept.into_iter().map(|(_, metrics)| metrics).collect())
+        Ok(kept
+            .iter()
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect())
     }
 }

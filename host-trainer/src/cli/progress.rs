@@ -93,6 +93,17 @@ impl Observer for Progress {
         bar.set_message(status(smoothed, rate, left));
     }
 
+    /// Shown with --quiet too: it is about work that may be lost.
+    fn notice(&mut self, line: &str) {
+        let line = format!("warning: {line}");
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
+    }
+
     fn evaluation(&mut self, m: &Metrics) {
         if self.quiet {
             return;

@@ -4,24 +4,25 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::progress::Progress;
 use super::say;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::Meta;
 use crate::config::Config;
 use crate::corpus::{Corpus, Text};
 use crate::error::{Error, Result};
 use crate::optim::Schedule;
 use crate::params::Cell;
-use crate::run::{Mode, RunFolder};
+use crate::run::{Mode, RunFolder, change};
 use crate::train::{End, Trainer};
 
 /// Train a net on a text.
 ///
-/// The run folder gets best.safetensors, last.safetensors, metrics.jsonl, config.json and loss.png.
-/// Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
+/// The run folder gets best.safetensors, last.safetensors, previous.safetensors, metrics.jsonl, config.json and
+/// loss.png. Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gatelet train corpora/novels.txt --out runs/novels --hidden 128 --epochs 20"
@@ -86,9 +87,13 @@ pub(super) struct Args {
     /// Replace the run files of an existing folder; other files in it stay
     #[arg(long, conflicts_with = "resume")]
     force: bool,
-    /// Go on with the run in --out, with that run's own options
+    /// Go on with the run in --out, with its own options; those that only steer what is to come may change:
+    /// --epochs, --lr, --schedule, --warmup, --clip, --weight-decay, --patience, --eval-every, --minutes
     #[arg(long)]
     resume: bool,
+    /// Seconds between checkpoints within an epoch; 0 means after every window [default: 30]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    save_every: Option<f64>,
     /// Show neither bar nor lines
     #[arg(long, short)]
     quiet: bool,
@@ -118,6 +123,17 @@ impl Args {
             eval_every: self.eval_every.unwrap_or(base.eval_every),
             minutes: self.minutes.or(base.minutes),
         }
+    }
+
+    /// Time between checkpoints.
+    fn save_every(&self) -> Result<Duration> {
+        let seconds = self.save_every.unwrap_or(30.0);
+        let wrong = |_| Error::Option {
+            option: "save-every",
+            found: seconds.to_string(),
+            rule: "it has to be a number of seconds, at least 0",
+        };
+        Duration::try_from_secs_f64(seconds).map_err(wrong)
     }
 
     /// The command that makes the same net again: what was typed, without --out and what does not change the result.
@@ -162,32 +178,9 @@ impl Args {
         );
         words.join(" ")
     }
-
-    /// Checks that options given with --resume are those of the run.
-    fn check_resume(&self, stored: &Config) -> Result<()> {
-        let (given, stored) = (
-            serde_json::to_value(self.config(stored.clone())),
-            serde_json::to_value(stored),
-        );
-        let (Ok(given), Ok(stored)) = (given, stored) else {
-            return Ok(());
-        };
-        for &option in OPTIONS {
-            let key = option.replace('-', "_");
-            if given[&key] != stored[&key] {
-                let (given, stored) = (given[&key].to_string(), stored[&key].to_string());
-                return Err(Error::ResumeMismatch {
-                    option,
-                    given,
-                    stored,
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Options that a run keeps.
+/// Options of a run; `run::change` says which may change.
 const OPTIONS: &[&str] = &[
     "cell",
     "hidden",
@@ -238,27 +231,64 @@ pub(super) fn run(args: &Args) -> Result<()> {
             .build_global()
             .map_err(|error| Error::Start(error.to_string()))?;
     }
+    let save_every = args.save_every()?;
     if mode == Mode::Resume {
-        let folder = RunFolder::open(&args.out, mode)?;
-        let path = folder.last();
-        let bytes = std::fs::read(&path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let checkpoint = Checkpoint::from_bytes(&bytes, &path)?;
-        args.check_resume(&checkpoint.meta.config)?;
-        let corpus = Corpus::new(&text, checkpoint.meta.config.valid_fraction)?;
-        return train(args, &folder, Trainer::resume(&corpus, checkpoint)?);
+        return resume(args, &text, save_every);
     }
     let config = args.config(Config::default());
     config.validate()?;
     let corpus = Corpus::new(&text, config.valid_fraction)?;
     corpus.check_length(config.batch, config.window)?;
-    let folder = RunFolder::open(&args.out, mode)?;
+    let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);
     let trainer = Trainer::new(&corpus, config, args.command())?;
     folder.clear()?;
-    let provenance = trainer.checkpoint(false).meta;
-    folder.write_config(&json!({ "config": provenance.config, "shape": provenance.shape, "provenance": provenance.provenance }))?;
+    // First of all a checkpoint, so that from here on --resume works whenever a kill comes.
+    let start = trainer.checkpoint(true);
+    folder.write_last(&start.to_bytes()?)?;
+    write_config(&folder, &start.meta)?;
+    train(args, &folder, trainer)
+}
+
+/// Writes `config.json`: the options and the origin in `meta`.
+fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
+    folder.write_config(
+        &json!({ "config": meta.config, "shape": meta.shape, "provenance": meta.provenance }),
+    )
+}
+
+/// Goes on with a run, with the options changed that were given and may change.
+///
+/// Everything is checked before anything is written: a damaged checkpoint gets its other name only when the run can
+/// really go on from the one before, and a change is on the disk before the first step with it.
+fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
+    let folder = RunFolder::open(&args.out, Mode::Resume)?.saving_every(save_every);
+    let (mut checkpoint, found) = folder.load()?;
+    let meta = &mut checkpoint.meta;
+    let changes = change(meta, args.config(meta.config.clone()), OPTIONS)?;
+    if let (false, Some(nats), Some(position)) =
+        (changes.is_empty(), folder.best_nats(), &mut meta.position)
+        && position.best_nats.is_none_or(|best| nats < best)
+    {
+        // With other options the way there is not gone again: only what is better may replace the file.
+        (position.best_nats, meta.provenance.nats) = (Some(nats), Some(nats));
+    }
+    let corpus = Corpus::new(text, meta.config.valid_fraction)?;
+    let trainer = Trainer::resume(&corpus, checkpoint)?;
+    for line in folder.set_aside(&found)? {
+        let _ = writeln!(io::stderr(), "warning: {line}");
+    }
+    if trainer.position().ended.is_some() {
+        // Nothing more is trained, so nothing has changed either.
+        return train(args, &folder, trainer);
+    }
+    if !changes.is_empty() {
+        folder.rewind_metrics(trainer.position().step)?;
+        folder.write_last(&trainer.checkpoint(true).to_bytes()?)?;
+        for change in changes.iter().filter(|_| !args.quiet) {
+            let _ = writeln!(io::stderr(), "{change}");
+        }
+    }
+    write_config(&folder, &trainer.checkpoint(false).meta)?;
     train(args, &folder, trainer)
 }
 
@@ -287,18 +317,44 @@ fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()
         // Nobody reading standard error is no reason to stop training.
         let _ = writeln!(io::stderr(), "{line}");
     }
+    if let Some(end) = trainer.position().ended {
+        return report(args, folder, &trainer, end, true);
+    }
     let mut progress = Progress::new(args.quiet, trainer.position());
     let result = trainer.run(folder, &stop, &mut progress);
     progress.finish();
-    let end = result?;
-    report(args, folder, &trainer, end)
+    let lr = trainer.checkpoint(false).meta.config.lr;
+    let end = result.map_err(|error| with_command(error, args, lr))?;
+    report(args, folder, &trainer, end, false)
+}
+
+/// The command that goes on with this run.
+fn resume_command(args: &Args) -> String {
+    let word = |path: &std::path::Path| quoted(&path.display().to_string());
+    let (text, out) = (word(&args.text), word(&args.out));
+    format!("gatelet train {text} --out {out} --resume")
+}
+
+/// Adds to the error of a diverged run the command that goes on with a quarter of its learning rate.
+fn with_command(mut error: Error, args: &Args, lr: f64) -> Error {
+    if let Error::Diverged { kept, .. } | Error::Exploded { kept, .. } = &mut error {
+        *kept += &format!(", as with `{} --lr {}`", resume_command(args), lr / 4.0);
+    }
+    error
 }
 
 /// Says how the run ended.
-fn report(args: &Args, folder: &RunFolder, trainer: &Trainer<'_>, end: End) -> Result<()> {
+fn report(
+    args: &Args,
+    folder: &RunFolder,
+    trainer: &Trainer<'_>,
+    end: End,
+    before: bool,
+) -> Result<()> {
     let position = trainer.position();
     let best = folder.best();
-    let nats = position.best_nats.map_or_else(String::new, |nats| {
+    let best_nats = folder.best_nats();
+    let nats = best_nats.map_or_else(String::new, |nats| {
         format!(
             ": {nats:.4} nats, {:.4} bits a character on held-out text",
             nats / std::f64::consts::LN_2
@@ -314,27 +370,33 @@ fn report(args: &Args, folder: &RunFolder, trainer: &Trainer<'_>, end: End) -> R
         End::Time => "the time is up".to_owned(),
         End::Interrupted => "interrupted".to_owned(),
     };
+    let already = if before {
+        "nothing to do, this run has ended: "
+    } else {
+        ""
+    };
     say(format!(
-        "{how} after {} characters; the best net is {}{nats}",
+        "{already}{how} after {} characters; the best net is {}{nats}",
         position.characters,
         best.display()
     ))?;
-    if end == End::Interrupted {
-        let (text, out) = (
-            quoted(&args.text.display().to_string()),
-            quoted(&args.out.display().to_string()),
-        );
-        say(format!(
-            "to go on: gatelet train {text} --out {out} --resume"
-        ))?;
+    let more = match end {
+        End::Interrupted => Some(String::new()),
+        _ if !before => None,
+        End::Finished => Some(format!(" --epochs {}", position.epoch + 10)),
+        End::Early => Some(" --patience 0".to_owned()),
+        End::Time => Some(format!(" --minutes {:.0}", position.seconds / 60.0 + 10.0)),
+    };
+    if let Some(more) = more {
+        say(format!("to go on: {}{more}", resume_command(args)))?;
     }
     if args.json {
         say(json!({
             "out": args.out.display().to_string(),
             "checkpoint": best.display().to_string(),
             "ended": end,
-            "nats": position.best_nats,
-            "bpc": position.best_nats.map(|nats| nats / std::f64::consts::LN_2),
+            "nats": best_nats,
+            "bpc": best_nats.map(|nats| nats / std::f64::consts::LN_2),
             "epochs": position.epoch,
             "steps": position.step,
             "characters": position.characters,

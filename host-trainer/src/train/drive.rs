@@ -1,24 +1,30 @@
-//! The loop around the windows: evaluation, early stopping, checkpoints, files.
+//! The loop around the windows: evaluation, early stopping, checkpoints, and when to give up.
 //!
 //! ```text
+//! save, so that there is a checkpoint from the first moment on
 //! until all epochs are done, the time is up, or the patience is:
 //!     train on a window
-//!     when due: held-out loss, best.safetensors if lower, metrics line, last.safetensors, loss.png
+//!     when due: held-out loss; best.safetensors if lower, a metrics line, last.safetensors, loss.png
 //!     when asked to stop: last.safetensors, and back
 //! ```
-//! A metrics line is written before the checkpoint that knows of it; a resumed run drops the lines its checkpoint does
-//! not know of and writes them again, with the same numbers.
+//! A run diverges when loss or gradient is not finite, or *explodes*: the loss of each of [`EXPLODED_WINDOWS`] windows
+//! in a row is above [`EXPLODED_TIMES`] ln(vocabulary). A net that knows nothing has ln(vocabulary), so such a net is
+//! far worse than none, and has been for longer than a bad window lasts. While a window is above that limit no
+//! checkpoint is written: the newest on the disk is of a state that was still good.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{End, Position, Trainer};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::plot;
-use crate::run::{Metrics, RunFolder};
+use crate::run::{Metrics, RunFolder, Saver};
 
-/// Time between checkpoints within an epoch.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// A run with a loss above so many times that of a net that knows nothing ...
+const EXPLODED_TIMES: f64 = 1.5;
+/// ... for so many windows in a row is given up.
+const EXPLODED_WINDOWS: u32 = 50;
 
 /// Told about the progress of a run.
 pub trait Observer {
@@ -26,13 +32,39 @@ pub trait Observer {
     fn window(&mut self, position: &Position, progress: f64, nats: f64);
     /// After each evaluation.
     fn evaluation(&mut self, metrics: &Metrics);
+    /// Something the user should know, in one line: a checkpoint that cannot be written.
+    fn notice(&mut self, _line: &str) {}
+}
+
+impl End {
+    /// Why a run that stands at `position`, at an evaluation, ends here, if it does.
+    pub(crate) fn of(position: &Position, config: &Config) -> Option<Self> {
+        let (epochs, time) = limits(position, config);
+        let early = config.patience > 0 && position.evaluations_since_best >= config.patience;
+        match (epochs, time, early) {
+            (true, ..) => Some(Self::Finished),
+            (_, true, _) => Some(Self::Time),
+            (.., true) => Some(Self::Early),
+            _ => None,
+        }
+    }
+}
+
+/// Whether all epochs are done, and whether the time is up.
+fn limits(position: &Position, config: &Config) -> (bool, bool) {
+    let time = |minutes| position.seconds >= 60.0 * minutes;
+    (
+        position.epoch >= config.epochs,
+        config.minutes.is_some_and(time),
+    )
 }
 
 impl Trainer<'_> {
     /// Trains to the end, writing the run folder; `stop` ends the run after the current window.
     ///
     /// # Errors
-    /// [`Error::Diverged`] or [`Error::Write`]; what was written before stays.
+    /// [`Error::Diverged`], [`Error::Exploded`], [`Error::NotSaved`], or [`Error::Write`] at the start; what was written
+    /// before stays.
     pub fn run(
         &mut self,
         folder: &RunFolder,
@@ -43,45 +75,67 @@ impl Trainer<'_> {
             return Ok(end);
         }
         let mut history = folder.rewind_metrics(self.position.step)?;
+        let mut saver = Saver::new(folder, self.position.step);
+        if self.position.step == 0 {
+            saver.save(&self.checkpoint(true))?;
+        }
         let (begin, before) = (Instant::now(), self.position.seconds);
-        let mut saved = Instant::now();
+        let limit = EXPLODED_TIMES * (self.params.shape.vocab as f64).ln();
+        let mut above = 0;
+        let mut drawn = true;
         loop {
             let (_, windows) = self.epoch_layout(self.position.epoch);
-            let nats = self.step().map_err(|error| diverged(error, folder))?;
+            let nats = self
+                .step()
+                .map_err(|error| self.gave_up(error, &mut saver, folder))?;
             self.position.seconds = before + begin.elapsed().as_secs_f64();
             let progress = self.progress(windows);
             observer.window(&self.position, progress, nats);
-            let finished = self.position.epoch >= self.config.epochs;
-            let out_of_time = self
-                .config
-                .minutes
-                .is_some_and(|minutes| self.position.seconds >= 60.0 * minutes);
+            above = if nats > limit { above + 1 } else { 0 };
+            if above == EXPLODED_WINDOWS {
+                let error = Error::Exploded {
+                    limit,
+                    windows: above,
+                    loss: nats,
+                    step: self.position.step,
+                    epoch: self.position.epoch + 1,
+                    kept: String::new(),
+                };
+                return Err(self.gave_up(error, &mut saver, folder));
+            }
             let due = match self.config.eval_every {
                 0 => self.position.window == 0,
                 every => self.position.step.is_multiple_of(every),
             };
-            if due || finished || out_of_time {
-                let metrics = self.record(folder)?;
+            let (finished, out_of_time) = limits(&self.position, &self.config);
+            let evaluated = due || finished || out_of_time;
+            if evaluated {
+                let metrics = self
+                    .record(&mut saver)
+                    .map_err(|error| self.gave_up(error, &mut saver, folder))?;
                 observer.evaluation(&metrics);
                 history.push(metrics);
-                let early = self.config.patience > 0
-                    && self.position.evaluations_since_best >= self.config.patience;
-                self.position.ended = match (finished, out_of_time, early) {
-                    (true, ..) => Some(End::Finished),
-                    (_, true, _) => Some(End::Time),
-                    (.., true) => Some(End::Early),
-                    _ => None,
-                };
-                folder.write_checkpoint(&folder.last(), &self.checkpoint(true))?;
-                plot::loss_curve(&folder.plot(), &history)?;
-                saved = Instant::now();
-            } else if saved.elapsed() >= CHECKPOINT_EVERY {
-                folder.write_checkpoint(&folder.last(), &self.checkpoint(true))?;
-                saved = Instant::now();
+                self.position.ended = End::of(&self.position, &self.config);
             }
             if self.position.ended.is_none() && stop.load(Ordering::Relaxed) {
                 self.position.ended = Some(End::Interrupted);
-                self.leave_usable(folder)?;
+                if saver.best_nats().is_none() && self.position.best_nats.is_none() {
+                    saver.best(&self.checkpoint(false))?;
+                }
+            }
+            let mut tell = |line: &str| observer.notice(line);
+            if let Some(end) = self.position.ended {
+                let stopped = end == End::Interrupted;
+                saver.finish(&self.checkpoint(true), stop, stopped, &mut tell)?;
+            } else if (evaluated || saver.due()) && saver.ready() && above == 0 {
+                saver.try_save(&self.checkpoint(true), &mut tell)?;
+            }
+            if evaluated {
+                let picture = plot::loss_curve(&folder.plot(), &history);
+                if let (Err(error), true) = (&picture, drawn) {
+                    tell(&format!("{error}; training goes on without"));
+                }
+                drawn = picture.is_ok();
             }
             if let Some(end) = self.position.ended {
                 return Ok(end);
@@ -89,20 +143,20 @@ impl Trainer<'_> {
         }
     }
 
-    /// Writes `last.safetensors`, and `best.safetensors` if there has been no evaluation yet.
-    fn leave_usable(&mut self, folder: &RunFolder) -> Result<()> {
-        if self.position.best_nats.is_none() {
-            folder.write_checkpoint(&folder.best(), &self.checkpoint(false))?;
-        }
-        folder.write_checkpoint(&folder.last(), &self.checkpoint(true))
-    }
-
-    /// Evaluates; writes the metrics line and, if it is the lowest so far, `best.safetensors`.
-    fn record(&mut self, folder: &RunFolder) -> Result<Metrics> {
+    /// Evaluates; gives the saver the metrics line and, if it is the lowest so far, a new `best.safetensors`.
+    fn record(&mut self, saver: &mut Saver<'_>) -> Result<Metrics> {
         let begin = Instant::now();
         let valid_nats = self.evaluate();
         let (_, windows) = self.epoch_layout(self.position.epoch);
         let position = &mut self.position;
+        if !valid_nats.is_finite() {
+            return Err(Error::Diverged {
+                loss: valid_nats,
+                step: position.step,
+                epoch: position.epoch + usize::from(position.window > 0),
+                kept: String::new(),
+            });
+        }
         let (characters, seconds) = position.evaluated_at;
         let best = position.best_nats.is_none_or(|best| valid_nats < best);
         let metrics = Metrics {
@@ -129,37 +183,40 @@ impl Trainer<'_> {
         } else {
             position.evaluations_since_best + 1
         };
+        let epoch = position.epoch + usize::from(position.window > 0);
         if best {
             position.best_nats = Some(valid_nats);
-            self.provenance.nats = Some(valid_nats);
-            self.provenance.epoch = self.position.epoch + usize::from(self.position.window > 0);
-            folder.write_checkpoint(&folder.best(), &self.checkpoint(false))?;
+            (self.provenance.nats, self.provenance.epoch) = (Some(valid_nats), epoch);
         }
-        folder.append_metrics(&metrics)?;
+        // Also when the file of the lowest was lost: then this is the lowest there is.
+        if best || saver.best_nats().is_none_or(|kept| valid_nats < kept) {
+            let mut checkpoint = self.checkpoint(false);
+            let provenance = &mut checkpoint.meta.provenance;
+            (provenance.nats, provenance.epoch) = (Some(valid_nats), epoch);
+            saver.best(&checkpoint)?;
+        }
+        saver.metrics(metrics.clone());
         Ok(metrics)
     }
-}
 
-/// Completes the message of a diverged run with what is left on disk.
-fn diverged(error: Error, folder: &RunFolder) -> Error {
-    match error {
-        Error::Diverged {
-            loss, step, epoch, ..
-        } => {
-            let kept = match folder.best().is_file() {
-                true => format!(
-                    "the best parameters so far are in {}",
-                    folder.best().display()
-                ),
-                false => "no checkpoint was written yet".to_owned(),
-            };
-            Error::Diverged {
-                loss,
-                step,
-                epoch,
-                kept,
-            }
+    /// Completes the error of a diverged run with what is left on disk and a way on; the metrics lines are still
+    /// written, because they show how it came.
+    fn gave_up(&self, mut error: Error, saver: &mut Saver<'_>, folder: &RunFolder) -> Error {
+        let (Error::Diverged { kept, .. } | Error::Exploded { kept, .. }) = &mut error else {
+            return error;
+        };
+        let _ = saver.flush();
+        let last = folder.last();
+        *kept = format!("{} is still good, of step {}", last.display(), saver.step());
+        // A run that explodes from the start has an exploded best: that is nothing to go back to.
+        let limit = EXPLODED_TIMES * (self.params.shape.vocab as f64).ln();
+        if let Some(nats) = folder.best_nats().filter(|&nats| nats < limit) {
+            *kept += &format!(", and {} has {nats:.3} nats", folder.best().display());
         }
-        other => other,
+        *kept += &format!(
+            "; resume it with a --lr below {} or a --clip below {}",
+            self.config.lr, self.config.clip
+        );
+        error
     }
 }

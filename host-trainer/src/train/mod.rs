@@ -130,6 +130,7 @@ impl<'c> Trainer<'c> {
             nats: None,
             epoch: 0,
             characters: 0,
+            changes: Vec::new(),
         };
         let predictions = corpus.validation().len() - 1;
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);

@@ -1,5 +1,10 @@
 //! The program itself: command forms, exit codes, messages, and that nothing is overwritten.
 
+#[cfg(unix)]
+mod disk;
+mod keep;
+#[cfg(unix)]
+mod kill;
 mod models;
 mod place;
 mod train;

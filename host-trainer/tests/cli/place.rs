@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
+use gatelet_trainer::checkpoint::Checkpoint;
 use serde_json::Value;
 
 pub(crate) const TEXT: &str =
@@ -70,7 +72,19 @@ impl Place {
         for part in parts {
             assert!(stderr.contains(part), "{line:?}: no {part:?} in {stderr}");
         }
-        assert_eq!(self.snapshot(), before, "{line:?} changed files");
+        self.unchanged(&before, line);
+    }
+
+    /// Asserts that every file is as it was before a command.
+    pub(crate) fn unchanged(&self, before: &[(PathBuf, Vec<u8>)], line: &[&str]) {
+        let after = self.snapshot();
+        let other = before
+            .iter()
+            .chain(&after)
+            .find(|file| !before.contains(file) || !after.contains(file));
+        if let Some((path, _)) = other {
+            panic!("{line:?} changed {}", path.display());
+        }
     }
 
     /// Every file below the folder with its bytes.
@@ -92,6 +106,48 @@ impl Place {
         files
     }
 
+    /// A checkpoint that has to be whole.
+    pub(crate) fn checkpoint(&self, name: &str) -> Checkpoint {
+        let path = self.path(name);
+        Checkpoint::from_bytes(&fs::read(&path).unwrap(), &path).unwrap()
+    }
+
+    /// Everything that a run has come to, without what depends on the clock: the bytes of both checkpoints, the metrics.
+    pub(crate) fn result(&self, run: &str) -> (Vec<u8>, Vec<u8>, Vec<Value>) {
+        let mut last = self.checkpoint(&format!("{run}/last.safetensors"));
+        let position = last.meta.position.as_mut().unwrap();
+        (position.seconds, position.evaluated_at.1) = (0.0, 0.0);
+        let metrics = fs::read_to_string(self.path(run).join("metrics.jsonl")).unwrap();
+        let timeless = |line: &str| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            (line["seconds"], line["characters_per_second"]) = (0.into(), 0.into());
+            line
+        };
+        (
+            last.to_bytes().unwrap(),
+            fs::read(self.path(run).join("best.safetensors")).unwrap(),
+            metrics.lines().map(timeless).collect(),
+        )
+    }
+
+    /// Asserts that two runs have come to the same.
+    pub(crate) fn same(&self, one: &str, other: &str) {
+        let (a, b) = (self.result(one), self.result(other));
+        assert_eq!(a.2, b.2, "metrics of {one} and {other}");
+        assert!(a.0 == b.0, "last.safetensors of {one} and {other} differ");
+        assert!(a.1 == b.1, "best.safetensors of {one} and {other} differ");
+    }
+
+    /// Names in a folder, sorted.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.unwrap().file_name().to_string_lossy().into_owned()
+        };
+        let mut names: Vec<String> = fs::read_dir(self.path(folder)).unwrap().map(name).collect();
+        names.sort();
+        names
+    }
+
     /// Trains a tiny net into `out`.
     pub(crate) fn train(&self, out: &str) {
         self.good(&[
@@ -99,4 +155,25 @@ impl Place {
             "--window", "16", "-q",
         ]);
     }
+}
+
+/// Waits until something is so; many times longer than the slowest machine needs.
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !so() {
+        assert!(begin.elapsed() < Duration::from_secs(120), "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Sends a signal to a process that runs; `name` as `kill` takes it.
+#[cfg(unix)]
+pub(crate) fn signal(child: &mut Child, name: &str) {
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "the run ended by itself"
+    );
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([name, &id]).status().unwrap();
+    assert!(sent.success());
 }

@@ -49,6 +49,8 @@ fn options_out_of_range_are_wrong_usage() {
         ("--valid-fraction", "1"),
         ("--minutes", "-3"),
         ("--threads", "0"),
+        ("--save-every", "-1"),
+        ("--save-every", "nan"),
     ] {
         place.bad(
             &["train", "text.txt", "--out", "run", option, value],
@@ -111,9 +113,9 @@ fn run_folders_are_never_overwritten_by_accident() {
         "the picture of the run before is gone"
     );
     place.bad(
-        &train(&["--resume", "--lr", "0.5"]),
+        &train(&["--resume", "--seed", "2"]),
         1,
-        &["--lr 0.5 differs from the run's 0.004"],
+        &["--seed 2 differs from the run's 1", "cannot change"],
     );
     place.bad(&["train", "file", "--out", "run", "--resume"], 1, &["file"]);
     assert_eq!(
@@ -134,13 +136,15 @@ fn a_run_leaves_its_files_and_says_what_came_out() {
     for name in [
         "best.safetensors",
         "last.safetensors",
+        "previous.safetensors",
         "metrics.jsonl",
         "config.json",
         "loss.png",
+        ".lock",
     ] {
         assert!(place.path("run").join(name).is_file(), "{name}");
     }
-    assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 5);
+    assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 7);
     let config: Value =
         serde_json::from_slice(&fs::read(place.path("run/config.json")).unwrap()).unwrap();
     let command = config["provenance"]["command"].as_str().unwrap();

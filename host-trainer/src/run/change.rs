@@ -1,0 +1,121 @@
+//! Options that are changed when a run is resumed: on the user's word, and on record.
+//!
+//! ```text
+//! some options only steer what is still to come (the learning rate, when to stop): those may change
+//! all others are built into the parameters, the streams or the state: those stay
+//! ```
+//! A change is written into every later checkpoint, with the step from which it holds, and behind `#` in the command
+//! that is kept with the net: that command alone does not make it again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::checkpoint::Meta;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::train::End;
+
+/// An option that holds another value from some step on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Optimizer steps done when it was changed.
+    pub step: u64,
+    /// The option, without its dashes.
+    pub option: String,
+    /// Value before.
+    pub from: Value,
+    /// Value from here on.
+    pub to: Value,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "--{} {} instead of {}, from step {} on",
+            self.option,
+            plain(&self.to),
+            plain(&self.from),
+            self.step
+        )
+    }
+}
+
+/// Options that may change, in the order in which they are named.
+const FREE: &[&str] = &[
+    "epochs",
+    "lr",
+    "schedule",
+    "warmup",
+    "clip",
+    "weight-decay",
+    "patience",
+    "eval-every",
+    "minutes",
+];
+
+/// A value as it is typed.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Makes `given` the options of the run that `meta` describes; `options` are the names of all of them. Returns what
+/// changed. A run that had ended goes on if the new options do not end it here.
+///
+/// # Errors
+/// [`Error::ResumeMismatch`] for an option that has to stay, [`Error::Option`] for one outside its range.
+pub fn change(meta: &mut Meta, given: Config, options: &[&'static str]) -> Result<Vec<Change>> {
+    given.validate()?;
+    let values = |config: &Config| serde_json::to_value(config).unwrap_or_default();
+    let (old, new) = (values(&meta.config), values(&given));
+    let step = meta.position.as_ref().map_or(0, |position| position.step);
+    let mut changes = Vec::new();
+    for &option in options {
+        let key = option.replace('-', "_");
+        let (from, to) = (&old[&key], &new[&key]);
+        if from == to {
+            continue;
+        }
+        if !FREE.contains(&option) {
+            return Err(Error::ResumeMismatch {
+                option,
+                given: plain(to),
+                stored: plain(from),
+            });
+        }
+        changes.push(Change {
+            step,
+            option: option.to_owned(),
+            from: from.clone(),
+            to: to.clone(),
+        });
+    }
+    let Some(position) = &mut meta.position else {
+        return Ok(changes);
+    };
+    if changes.is_empty() {
+        return Ok(changes);
+    }
+    if given.epochs < position.epoch + usize::from(position.window > 0) {
+        return Err(Error::Option {
+            option: "epochs",
+            found: given.epochs.to_string(),
+            rule: "this run has begun a later epoch already",
+        });
+    }
+    let ended = position.ended.is_some_and(|end| end != End::Interrupted);
+    position.ended = End::of(position, &given).filter(|&end| ended || end == End::Finished);
+    let words: Vec<String> = changes
+        .iter()
+        .map(|change| format!("--{} {}", change.option, plain(&change.to)))
+        .collect();
+    let provenance = &mut meta.provenance;
+    provenance.command += &format!(" # from step {step}: --resume {}", words.join(" "));
+    provenance.changes.extend(changes.iter().cloned());
+    meta.config = given;
+    Ok(changes)
+}

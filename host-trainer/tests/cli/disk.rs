@@ -1,0 +1,269 @@
+//! A full disk, for real: a file system of 700 KB that is filled to the last byte, and a limit on the size of files.
+//!
+//! The file system needs the right to mount, which a test may not have: then it says so and is skipped, and
+//! `GATELET_REQUIRE_FULL_DISK=1` makes that a failure. The limit (`ulimit -f`) works everywhere.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::place::{Place, signal, until};
+
+const NET: &str =
+    "train text.txt --hidden 48 --batch 6 --window 16 --eval-every 5 --patience 0 --save-every 0";
+
+fn words<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    NET.split(' ').chain(more.iter().copied()).collect()
+}
+
+/// A run whose messages can be waited for.
+struct Run {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Run {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).for_each(|line| {
+                let _ = sender.send(line);
+            });
+        });
+        Self {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Waits for a message that holds `part`.
+    fn says(&mut self, part: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(120)) {
+                Ok(line) if line.contains(part) => return line,
+                Ok(line) => self.seen.push(line),
+                Err(_) => panic!("never said {part:?}, but {:?}", self.seen),
+            }
+        }
+    }
+
+    /// Waits for the end; gives the last line too.
+    fn ends(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        self.seen.extend(self.lines.iter());
+        (status, self.seen.pop().unwrap_or_default())
+    }
+}
+
+/// A file system of a few hundred kilobytes, gone with this value.
+struct SmallDisk {
+    folder: PathBuf,
+}
+
+impl SmallDisk {
+    /// `None` where nothing may be mounted.
+    fn mount(folder: PathBuf) -> Option<Self> {
+        fs::create_dir(&folder).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=700k", "gatelet-test"])
+            .arg(&folder)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        mounted.then_some(Self { folder })
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.folder.join("ballast")
+    }
+
+    /// Writes until the disk takes no more byte; again and again, since a running program frees some.
+    fn fill(&self) {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(self.ballast())
+            .unwrap();
+        for size in [4096, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_neither_the_training_nor_what_it_has_saved() {
+    let place = Place::new();
+    let Some(disk) = SmallDisk::mount(place.path("small")) else {
+        let required = std::env::var_os("GATELET_REQUIRE_FULL_DISK").is_some_and(|v| v == "1");
+        assert!(
+            !required,
+            "GATELET_REQUIRE_FULL_DISK=1, and this process may not mount"
+        );
+        println!("skipped: a real full disk needs the right to mount a tmpfs");
+        return;
+    };
+    let whole = |name: &str| place.checkpoint(name).meta.position.unwrap().step;
+    let no_temporary = || {
+        let names = place.names("small/run");
+        assert!(
+            !names.iter().any(|name| name.ends_with(".tmp")),
+            "{names:?}"
+        );
+    };
+
+    // Full while it trains: one line, and it trains on; when there is room again, it saves again.
+    let endless = words(&["--epochs", "200000", "--out", "small/run", "-q"]);
+    let mut run = Run::start(place.command(&endless));
+    until("a few checkpoints", || {
+        place.path("small/run/previous.safetensors").exists()
+    });
+    disk.fill();
+    // What it wrote meanwhile may have freed a page.
+    let filler = std::thread::spawn({
+        let ballast = disk.ballast();
+        move || {
+            for _ in 0..200 {
+                let mut file = File::options().append(true).open(&ballast).unwrap();
+                while file.write_all(&[0; 512]).is_ok() {}
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    });
+    let said = run.says("cannot write");
+    assert!(
+        said.starts_with("warning: ")
+            && said.contains("No space left on device")
+            && said.contains("tries again"),
+        "{said}"
+    );
+    filler.join().unwrap();
+    let on_disk = whole("small/run/last.safetensors");
+    assert!(
+        said.ends_with(&format!("on disk is step {on_disk}")),
+        "{said}, {on_disk}"
+    );
+    no_temporary();
+    whole("small/run/previous.safetensors");
+    fs::remove_file(disk.ballast()).unwrap();
+    run.says("could be written again");
+    assert!(
+        whole("small/run/last.safetensors") > on_disk,
+        "it has trained on meanwhile"
+    );
+    signal(&mut run.child, "-INT");
+    assert_eq!(run.ends().0.code(), Some(0));
+    let names = place.names("small/run");
+    assert!(names.contains(&"metrics.jsonl".to_owned()), "{names:?}");
+
+    // Full at the end: it waits, and when there is room it is done, with nothing lost.
+    let step = whole("small/run/last.safetensors");
+    let done = place
+        .checkpoint("small/run/last.safetensors")
+        .meta
+        .position
+        .unwrap()
+        .epoch;
+    let epochs = (done + 3).to_string();
+    disk.fill();
+    let rest = ["train", "text.txt", "--out", "small/run", "--resume", "-q"];
+    // On a full disk not even the change of an option can be recorded: refused, and nothing is lost.
+    let refused = place.run(&[&rest[..], &["--epochs", &epochs]].concat());
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("cannot write") && message.contains("No space left"),
+        "{message}"
+    );
+    assert_eq!(whole("small/run/last.safetensors"), step);
+    fs::remove_file(disk.ballast()).unwrap();
+    let mut run = Run::start(place.command(&[&rest[..], &["--epochs", &epochs]].concat()));
+    until("the change is on disk", || {
+        whole("small/run/last.safetensors") > step
+    });
+    disk.fill();
+    run.says("waiting up to 10 minutes");
+    fs::remove_file(disk.ballast()).unwrap();
+    run.says("could be written again");
+    assert_eq!(run.ends().0.code(), Some(0));
+    no_temporary();
+    let end = place.checkpoint("small/run/last.safetensors").meta;
+    assert_eq!(
+        (end.position.unwrap().epoch, end.config.epochs),
+        (done + 3, done + 3)
+    );
+}
+
+/// The same without a mount: every checkpoint is larger than a file may be.
+#[test]
+fn a_run_whose_last_state_cannot_be_written_fails_and_can_be_resumed() {
+    let place = Place::new();
+    place.good(&words(&["--epochs", "6", "--out", "whole", "-q"]));
+
+    // A start fails at once, and leaves nothing in the way of the next one.
+    let limited = |line: &[&str]| {
+        // Ignored signals stay ignored: a write beyond the limit is an error instead of the end.
+        let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, env!("CARGO_BIN_EXE_gatelet")])
+            .args(line)
+            .current_dir(place.path(""));
+        command
+    };
+    let start = words(&["--epochs", "6", "--out", "run", "-q"]);
+    let refused = limited(&start).output().unwrap();
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{message}");
+    assert!(
+        message.starts_with("error: cannot write run/last.safetensors: ")
+            && message.lines().count() == 1,
+        "{message}"
+    );
+    assert_eq!(place.names("run"), [".lock"]);
+
+    // A few windows without the limit, the rest with it.
+    let mut run = Run::start(place.command(&start));
+    until("an evaluation", || {
+        place.path("run/best.safetensors").exists()
+    });
+    signal(&mut run.child, "-INT");
+    assert_eq!(run.ends().0.code(), Some(0));
+    let before = fs::read(place.path("run/last.safetensors")).unwrap();
+    let mut run = Run::start(limited(&[
+        "train", "text.txt", "--out", "run", "--resume", "-q",
+    ]));
+    run.says("training goes on and tries again");
+    run.says("Ctrl-C gives up");
+    signal(&mut run.child, "-INT");
+    let (status, last) = run.ends();
+    assert_eq!(status.code(), Some(1), "{last}");
+    assert!(
+        last.starts_with("error: cannot write run/") && last.contains("make room"),
+        "{last}"
+    );
+    assert!(before == fs::read(place.path("run/last.safetensors")).unwrap());
+    let names = place.names("run");
+    assert!(
+        !names.iter().any(|name| name.ends_with(".tmp")),
+        "{names:?}"
+    );
+
+    place.good(&["train", "text.txt", "--out", "run", "--resume", "-q"]);
+    place.same("whole", "run");
+}
