@@ -30,6 +30,7 @@ pub struct Config {
     /// Steps of linear warm-up.
     pub warmup: u64,
     /// Largest global norm of the gradient.
+    #[serde(deserialize_with = "infinite_if_null")]
     pub clip: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
@@ -169,9 +170,26 @@ impl Config {
     }
 }
 
+/// JSON has no infinity: it is written as null.
+fn infinite_if_null<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::INFINITY))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_option_that_is_infinite_comes_back() {
+        let config = Config {
+            clip: f64::INFINITY,
+            ..Config::default()
+        };
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
+    }
 
     #[test]
     fn each_option_is_checked() {

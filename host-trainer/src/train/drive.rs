@@ -13,7 +13,7 @@
 //! checkpoint is written: the newest on the disk is of a state that was still good.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{End, Position, Trainer};
 use crate::config::Config;
@@ -25,6 +25,9 @@ use crate::run::{Metrics, RunFolder, Saver};
 const EXPLODED_TIMES: f64 = 1.5;
 /// ... for so many windows in a row is given up.
 const EXPLODED_WINDOWS: u32 = 50;
+
+/// Shortest time between two drawings of the loss curve; the last one is always drawn.
+const DRAW_EVERY: Duration = Duration::from_secs(5);
 
 /// Told about the progress of a run.
 pub trait Observer {
@@ -47,6 +50,30 @@ impl End {
             (.., true) => Some(Self::Early),
             _ => None,
         }
+    }
+}
+
+/// The loss curve: a failure to draw it is said once and is no reason to stop.
+#[derive(Default)]
+struct Picture {
+    drawn: Option<Instant>,
+    stale: bool,
+    failed: bool,
+}
+
+impl Picture {
+    fn due(&self, end: bool) -> bool {
+        let long = self.drawn.is_none_or(|at| at.elapsed() >= DRAW_EVERY);
+        self.stale && (end || long)
+    }
+
+    fn draw(&mut self, folder: &RunFolder, history: &[Metrics], tell: &mut dyn FnMut(&str)) {
+        let drawing = plot::loss_curve(&folder.plot(), history);
+        if let (Err(error), false) = (&drawing, self.failed) {
+            tell(&format!("{error}; training goes on without"));
+        }
+        (self.failed, self.stale) = (drawing.is_err(), false);
+        self.drawn = Some(Instant::now());
     }
 }
 
@@ -82,7 +109,7 @@ impl Trainer<'_> {
         let (begin, before) = (Instant::now(), self.position.seconds);
         let limit = EXPLODED_TIMES * (self.params.shape.vocab as f64).ln();
         let mut above = 0;
-        let mut drawn = true;
+        let mut picture = Picture::default();
         loop {
             let (_, windows) = self.epoch_layout(self.position.epoch);
             let nats = self
@@ -130,12 +157,9 @@ impl Trainer<'_> {
             } else if (evaluated || saver.due()) && saver.ready() && above == 0 {
                 saver.try_save(&self.checkpoint(true), &mut tell)?;
             }
-            if evaluated {
-                let picture = plot::loss_curve(&folder.plot(), &history);
-                if let (Err(error), true) = (&picture, drawn) {
-                    tell(&format!("{error}; training goes on without"));
-                }
-                drawn = picture.is_ok();
+            picture.stale |= evaluated;
+            if picture.due(self.position.ended.is_some()) {
+                picture.draw(folder, &history, &mut tell);
             }
             if let Some(end) = self.position.ended {
                 return Ok(end);

@@ -1,4 +1,4 @@
-//! A full disk, for real: a file system of 700 KB that is filled to the last byte, and a limit on the size of files.
+//! A full disk, for real: a file system of 4 MB that is filled to the last byte, and a limit on the size of files.
 //!
 //! The file system needs the right to mount, which a test may not have: then it says so and is skipped, and
 //! `GATELET_REQUIRE_FULL_DISK=1` makes that a failure. The limit (`ulimit -f`) works everywhere.
@@ -7,13 +7,15 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::place::{Place, signal, until};
 
-const NET: &str =
-    "train text.txt --hidden 48 --batch 6 --window 16 --eval-every 5 --patience 0 --save-every 0";
+const NET: &str = "train text.txt --hidden 48 --batch 6 --window 16 --patience 0 --save-every 0 -q";
 
 fn words<'a>(more: &[&'a str]) -> Vec<&'a str> {
     NET.split(' ').chain(more.iter().copied()).collect()
@@ -66,7 +68,7 @@ impl Run {
     }
 }
 
-/// A file system of a few hundred kilobytes, gone with this value.
+/// A file system of four megabytes, gone with this value.
 struct SmallDisk {
     folder: PathBuf,
 }
@@ -76,7 +78,7 @@ impl SmallDisk {
     fn mount(folder: PathBuf) -> Option<Self> {
         fs::create_dir(&folder).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=700k", "gatelet-test"])
+            .args(["-t", "tmpfs", "-o", "size=4m", "gatelet-test"])
             .arg(&folder)
             .output()
             .is_ok_and(|output| output.status.success());
@@ -87,16 +89,43 @@ impl SmallDisk {
         self.folder.join("ballast")
     }
 
-    /// Writes until the disk takes no more byte; again and again, since a running program frees some.
-    fn fill(&self) {
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(self.ballast())
-            .unwrap();
-        for size in [4096, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
+    /// Keeps the disk full to the last byte until the value is dropped: a running program frees some now and then.
+    fn fill(&self) -> Full {
+        let go_on = Arc::new(AtomicBool::new(true));
+        let (more, path) = (Arc::clone(&go_on), self.ballast());
+        let thread = std::thread::spawn(move || {
+            let mut file = File::options()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap();
+            while more.load(Ordering::Relaxed) {
+                for size in [65_536, 512, 1] {
+                    while file.write_all(&vec![0; size]).is_ok() {}
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        Full {
+            ballast: self.ballast(),
+            go_on,
+            thread: Some(thread),
         }
+    }
+}
+
+/// A disk kept full; there is room again when this is dropped.
+struct Full {
+    ballast: PathBuf,
+    go_on: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Full {
+    fn drop(&mut self) {
+        self.go_on.store(false, Ordering::Relaxed);
+        self.thread.take().map(JoinHandle::join);
+        let _ = fs::remove_file(&self.ballast);
     }
 }
 
@@ -119,48 +148,39 @@ fn a_full_disk_stops_neither_the_training_nor_what_it_has_saved() {
         return;
     };
     let whole = |name: &str| place.checkpoint(name).meta.position.unwrap().step;
+    // A try that fails while it is looked at has one for a moment.
     let no_temporary = || {
-        let names = place.names("small/run");
-        assert!(
-            !names.iter().any(|name| name.ends_with(".tmp")),
-            "{names:?}"
-        );
+        until("no temporary file", || {
+            let names = place.names("small/run");
+            !names.iter().any(|name| name.ends_with(".tmp"))
+        });
     };
 
     // Full while it trains: one line, and it trains on; when there is room again, it saves again.
-    let endless = words(&["--epochs", "200000", "--out", "small/run", "-q"]);
+    let endless = words(&[
+        "--epochs",
+        "200000",
+        "--eval-every",
+        "50",
+        "--out",
+        "small/run",
+    ]);
     let mut run = Run::start(place.command(&endless));
     until("a few checkpoints", || {
         place.path("small/run/previous.safetensors").exists()
     });
-    disk.fill();
-    // What it wrote meanwhile may have freed a page.
-    let filler = std::thread::spawn({
-        let ballast = disk.ballast();
-        move || {
-            for _ in 0..200 {
-                let mut file = File::options().append(true).open(&ballast).unwrap();
-                while file.write_all(&[0; 512]).is_ok() {}
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        }
-    });
-    let said = run.says("cannot write");
-    assert!(
-        said.starts_with("warning: ")
-            && said.contains("No space left on device")
-            && said.contains("tries again"),
-        "{said}"
-    );
-    filler.join().unwrap();
+    let full = disk.fill();
+    let said = run.says("tries again");
     let on_disk = whole("small/run/last.safetensors");
-    assert!(
-        said.ends_with(&format!("on disk is step {on_disk}")),
-        "{said}, {on_disk}"
-    );
-    no_temporary();
+    let parts = [
+        "warning: cannot write small/run/",
+        "No space left on device",
+        &format!("on disk is step {on_disk}"),
+    ];
+    assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     whole("small/run/previous.safetensors");
-    fs::remove_file(disk.ballast()).unwrap();
+    no_temporary();
+    drop(full);
     run.says("could be written again");
     assert!(
         whole("small/run/last.safetensors") > on_disk,
@@ -168,52 +188,66 @@ fn a_full_disk_stops_neither_the_training_nor_what_it_has_saved() {
     );
     signal(&mut run.child, "-INT");
     assert_eq!(run.ends().0.code(), Some(0));
-    let names = place.names("small/run");
-    assert!(names.contains(&"metrics.jsonl".to_owned()), "{names:?}");
+    no_temporary();
 
-    // Full at the end: it waits, and when there is room it is done, with nothing lost.
-    let step = whole("small/run/last.safetensors");
-    let done = place
+    // Not even the change of an option can be recorded on a full disk: refused, and nothing is lost.
+    let position = place
         .checkpoint("small/run/last.safetensors")
         .meta
         .position
-        .unwrap()
-        .epoch;
-    let epochs = (done + 3).to_string();
-    disk.fill();
-    let rest = ["train", "text.txt", "--out", "small/run", "--resume", "-q"];
-    // On a full disk not even the change of an option can be recorded: refused, and nothing is lost.
-    let refused = place.run(&[&rest[..], &["--epochs", &epochs]].concat());
-    let message = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(1), "{message}");
-    assert!(
-        message.contains("cannot write") && message.contains("No space left"),
-        "{message}"
-    );
-    assert_eq!(whole("small/run/last.safetensors"), step);
-    fs::remove_file(disk.ballast()).unwrap();
-    let mut run = Run::start(place.command(&[&rest[..], &["--epochs", &epochs]].concat()));
-    until("the change is on disk", || {
-        whole("small/run/last.safetensors") > step
+        .unwrap();
+    let epochs = (position.epoch + 60).to_string();
+    let rest = "train text.txt --out small/run --resume --save-every 0 -q --epochs";
+    let rest: Vec<&str> = rest.split(' ').chain([&epochs[..]]).collect();
+    let full = disk.fill();
+    until("the disk is full", || {
+        let output = place.run(&rest);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(
+            message.starts_with("error: cannot write small/run/"),
+            "{message}"
+        );
+        message.contains("No space left on device")
     });
-    disk.fill();
+    assert_eq!(whole("small/run/last.safetensors"), position.step);
+    no_temporary();
+    drop(full);
+
+    // Full at the end: it waits, and when there is room it is done, with nothing lost.
+    let mut run = Run::start(place.command(&rest));
+    until("it goes on", || {
+        whole("small/run/last.safetensors") > position.step
+    });
+    let full = disk.fill();
     run.says("waiting up to 10 minutes");
-    fs::remove_file(disk.ballast()).unwrap();
+    assert!(run.child.try_wait().unwrap().is_none(), "it waits");
+    drop(full);
     run.says("could be written again");
     assert_eq!(run.ends().0.code(), Some(0));
     no_temporary();
-    let end = place.checkpoint("small/run/last.safetensors").meta;
-    assert_eq!(
-        (end.position.unwrap().epoch, end.config.epochs),
-        (done + 3, done + 3)
-    );
+    let end = place
+        .checkpoint("small/run/last.safetensors")
+        .meta
+        .position
+        .unwrap();
+    assert_eq!(end.epoch.to_string(), epochs);
+    let lines = fs::read_to_string(place.path("small/run/metrics.jsonl")).unwrap();
+    let steps = lines.lines().map(|line| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["step"]
+            .as_u64()
+            .unwrap()
+    });
+    let expected: Vec<u64> = (50..end.step).step_by(50).chain([end.step]).collect();
+    assert!(steps.eq(expected), "every line is there, once");
 }
 
 /// The same without a mount: every checkpoint is larger than a file may be.
 #[test]
 fn a_run_whose_last_state_cannot_be_written_fails_and_can_be_resumed() {
     let place = Place::new();
-    place.good(&words(&["--epochs", "6", "--out", "whole", "-q"]));
+    let net = ["--epochs", "6", "--eval-every", "5", "--out"];
+    place.good(&words(&[&net[..], &["whole"]].concat()));
 
     // A start fails at once, and leaves nothing in the way of the next one.
     let limited = |line: &[&str]| {
@@ -226,7 +260,7 @@ fn a_run_whose_last_state_cannot_be_written_fails_and_can_be_resumed() {
             .current_dir(place.path(""));
         command
     };
-    let start = words(&["--epochs", "6", "--out", "run", "-q"]);
+    let start = words(&[&net[..], &["run"]].concat());
     let refused = limited(&start).output().unwrap();
     let message = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1), "{message}");
