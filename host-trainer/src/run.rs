@@ -10,7 +10,7 @@
 //! | `loss.png` | the loss curve |
 //! | `.lock` | empty; locked by the process that trains here, and free again when that ends, however it ends |
 //!
-//! [`keep`] has the two generations of checkpoints, [`saver`] what happens while the disk is full, [`change`] what
+//! `keep.rs` has the two generations of checkpoints, `saver.rs` what happens while the disk is full, `change.rs` what
 //! may be changed when a run is resumed. docs/runs.md is the text for users.
 
 mod change;

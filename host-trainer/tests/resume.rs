@@ -16,7 +16,7 @@ use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::optim::Schedule;
 use gatelet_trainer::params::Cell;
-use gatelet_trainer::run::{Metrics, Mode, RunFolder, change};
+use gatelet_trainer::run::{Metrics, Mode, RunFolder, Saver, change};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
 
 fn text() -> Text {
@@ -331,4 +331,38 @@ fn changes_are_recorded_and_the_rest_stays() {
         End::Finished
     );
     assert!(trainer.position().epoch == more && trainer.position().step > position.step);
+}
+
+/// A checkpoint must not know of a metrics line, or of a best net, that is not on the disk yet.
+#[test]
+fn a_checkpoint_comes_after_what_it_knows_of() {
+    let text = text();
+    let corpus = Corpus::new(&text, 0.1).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let source = open(&place, "source");
+    run(&mut fresh(&corpus, &small()), &source, 7).unwrap();
+    let lines = source.rewind_metrics(u64::MAX).unwrap();
+    let (checkpoint, _) = source.load().unwrap();
+    for blocked in ["metrics.jsonl", "best.safetensors"] {
+        let folder = open(&place, blocked);
+        let mut saver = Saver::new(&folder, 0);
+        // A folder in its place cannot be written by anybody, whatever the rights.
+        let obstacle = folder.path().join(blocked);
+        std::fs::create_dir_all(obstacle.join("below")).unwrap();
+        saver.best(&checkpoint).unwrap();
+        saver.metrics(lines[0].clone());
+        for _ in 0..2 {
+            assert!(matches!(saver.save(&checkpoint), Err(Error::Write { .. })));
+            assert!(!folder.last().exists(), "{blocked}");
+        }
+        std::fs::remove_dir_all(&obstacle).unwrap();
+        saver.save(&checkpoint).unwrap();
+        assert_eq!(folder.load().unwrap().1.step, 7);
+        assert_eq!(
+            folder.rewind_metrics(u64::MAX).unwrap(),
+            lines[..1],
+            "{blocked}"
+        );
+        assert!(folder.best().is_file());
+    }
 }

@@ -274,6 +274,23 @@ fn a_diverged_run_stops_and_keeps_its_parameters() {
 }
 
 #[test]
+fn metrics_lines_of_another_version_are_kept_and_torn_ones_are_not() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = RunFolder::open(&temporary.path().join("run"), Mode::New).unwrap();
+    let path = folder.path().join("metrics.jsonl");
+    let known = "{\"epoch\":1.0,\"step\":5,\"characters\":9,\"train_nats\":2.0,\"valid_nats\":2.0,\"valid_bpc\":2.9,\
+        \"best\":true,\"lr\":0.1,\"gradient_norm\":1.0,\"seconds\":1.0,\"characters_per_second\":9.0}\n";
+    let foreign = "{\"step\":6,\"loss\":2.5}\n";
+    let later = known.replace("\"step\":5", "\"step\":8");
+    let all = [known, foreign, "{\"step\":7,\"lo\n", &later, "{\"step\":7}"].concat();
+    std::fs::write(&path, [all.as_bytes(), b"\xff\xfe"].concat()).unwrap();
+    let lines = folder.rewind_metrics(7).unwrap();
+    assert_eq!(lines.iter().map(|m| m.step).collect::<Vec<_>>(), [5]);
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(kept, [known, foreign].concat());
+}
+
+#[test]
 fn another_text_cannot_be_resumed() {
     let text = text();
     let corpus = Corpus::new(&text, 0.1).unwrap();

@@ -211,6 +211,31 @@ fn a_run_that_has_ended_says_so_and_more_epochs_are_on_record() {
     );
 }
 
+/// The checkpoint may be older than the best net. With the same options that net comes again; with others it may not.
+#[test]
+fn a_changed_run_does_not_replace_a_better_net_from_its_former_future() {
+    let place = Place::new();
+    place.good(&run(&["run", "--epochs", "1"]));
+    let early = fs::read(place.path("run/last.safetensors")).unwrap();
+    let resume = [
+        "train", "text.txt", "--out", "run", "--resume", "-q", "--epochs",
+    ];
+    place.good(&[&resume[..], &["8"]].concat());
+    let best = fs::read(place.path("run/best.safetensors")).unwrap();
+    place.write("run/last.safetensors", &early);
+    fs::remove_file(place.path("run/previous.safetensors")).unwrap();
+
+    place.good(&[&resume[..], &["2", "--lr", "0.001"]].concat());
+    let meta = place.checkpoint("run/last.safetensors").meta;
+    let position = meta.position.unwrap();
+    assert_eq!((meta.config.lr, position.epoch), (0.001, 2));
+    assert!(fs::read(place.path("run/best.safetensors")).unwrap() == best);
+    // The lines of that future are gone from the metrics: they are not of this run any more.
+    let lines = place.result("run").2;
+    let steps = lines.iter().map(|line| line["step"].as_u64().unwrap());
+    assert_eq!(steps.max().unwrap(), position.step);
+}
+
 #[test]
 fn a_second_process_in_the_same_folder_is_refused() {
     let place = Place::new();
