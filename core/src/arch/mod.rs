@@ -110,6 +110,80 @@ macro_rules! tile_kernel {
                 #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
                 unsafe { run(self, head, x, logits) }
             }
+
+            fn lanes(self) -> usize {
+                $lanes
+            }
+
+            fn matmul_f32(
+                self,
+                a: &[f32],
+                w: &$crate::kernel::dense::PackedF32<'_>,
+                add: bool,
+                c: &mut [f32],
+            ) {
+                $(#[$feature])?
+                fn run(
+                    v: $token,
+                    a: &[f32],
+                    w: &$crate::kernel::dense::PackedF32<'_>,
+                    add: bool,
+                    c: &mut [f32],
+                ) {
+                    $crate::kernel::tile::dense::matmul::<_, $lanes, $batch>(v, a, w, add, c);
+                }
+                if w.lanes != $lanes {
+                    return $crate::kernel::dense::matmul(a, w, add, c);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, a, w, add, c) }
+            }
+
+            fn outer_f32(
+                self,
+                a: (&[f32], usize),
+                b: (&[f32], usize),
+                add: bool,
+                c: &mut [f32],
+                scratch: &mut [f32],
+            ) {
+                $(#[$feature])?
+                fn run(
+                    v: $token,
+                    a: (&[f32], usize),
+                    b: (&[f32], usize),
+                    add: bool,
+                    c: &mut [f32],
+                    scratch: &mut [f32],
+                ) {
+                    $crate::kernel::tile::dense::outer::<_, $lanes, $batch>(v, a, b, add, c, scratch);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, a, b, add, c, scratch) }
+            }
+
+            fn tape_step_f32(
+                self,
+                w: &$crate::kernel::dense::PackedF32<'_>,
+                step: &mut $crate::kernel::dense::TapeF32<'_>,
+            ) {
+                $(#[$feature])?
+                fn run(
+                    v: $token,
+                    w: &$crate::kernel::dense::PackedF32<'_>,
+                    step: &mut $crate::kernel::dense::TapeF32<'_>,
+                ) {
+                    $crate::kernel::tile::dense::tape_step::<_, $lanes, $batch>(v, w, step);
+                }
+                if w.lanes != $lanes {
+                    return $crate::kernel::dense::tape_step(w, step);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, w, step) }
+            }
         }
     };
 }

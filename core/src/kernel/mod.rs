@@ -5,6 +5,7 @@
 //! small vector traits; an instruction set in `arch/` instantiates them. Microcontrollers have `thumb.rs`, and assembly in
 //! `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
 
+pub mod dense;
 pub(crate) mod generic;
 pub(crate) mod scalar;
 mod select;
@@ -31,6 +32,7 @@ pub use scalar::Scalar;
 pub use select::{Isa, Native, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
+use self::dense::{PackedF32, TapeF32};
 use crate::dims::{Dims, Layout};
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
 
@@ -141,4 +143,34 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
 
     /// Logits from the top layer's hidden state in int8. `x: [columns]` scale 1/128, `logits: [vocab]` Q15.16.
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]);
+
+    /// Lanes of the vectors that [`dense`] packs matrices for.
+    fn lanes(self) -> usize {
+        8
+    }
+
+    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `w: [k, n]` packed for [`Kernel::lanes`], `c: [rows, n]`.
+    fn matmul_f32(self, a: &[f32], w: &PackedF32<'_>, add: bool, c: &mut [f32]) {
+        dense::matmul(a, w, add, c);
+    }
+
+    /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`;
+    /// `scratch`: at least [`outer_scratch`](dense::outer_scratch) numbers.
+    fn outer_f32(
+        self,
+        a: (&[f32], usize),
+        b: (&[f32], usize),
+        add: bool,
+        c: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        let _ = scratch;
+        dense::outer(a, b, add, c);
+    }
+
+    /// One step of a layer for several streams, which keeps its activations. `w: [hidden, gates*hidden]` packed for
+    /// [`Kernel::lanes`], by [`Columns::Gates`](dense::Columns::Gates) for an LSTM.
+    fn tape_step_f32(self, w: &PackedF32<'_>, step: &mut TapeF32<'_>) {
+        dense::tape_step(w, step);
+    }
 }

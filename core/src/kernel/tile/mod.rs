@@ -13,6 +13,7 @@
 //!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
+pub(crate) mod dense;
 mod gates;
 pub(crate) mod lanes;
 

@@ -1,0 +1,379 @@
+//! `kernel/dense.rs` on vectors.
+//!
+//! ```text
+//! for every panel of four vectors, for every B rows:
+//!     sums[B][4] = C;   for every k:  w = panel[k][4];  for each row: x = a[row][k] in all lanes;  sums[row] += x w
+//! ```
+//!
+//! B rows share each load of weights: 4 B sums and one set of weights are in registers, so that the multiplications,
+//! and not the loads, take the time. The transposed product copies the other operand's rows into a panel that stays in
+//! the first-level cache, and takes B columns of A at a time, which stand side by side.
+
+use super::lanes::Lanes;
+use super::{put, sigmoid_f32, take, tanh_f32};
+use crate::dims::Cell;
+use crate::kernel::dense::{
+    Addends, Columns, OUTER_ROWS, PANEL, PackedF32, Place, TapeF32, row, row_mut,
+};
+
+/// Columns that one turn of the loop takes.
+const TURN: usize = 4;
+
+/// The sums of `B` rows and `N` vectors of a panel.
+type Sums<V, const U: usize, const B: usize, const N: usize> = [[<V as Lanes<U>>::F32; N]; B];
+
+/// The vector that stands at a place in a row, with zeros past the end.
+#[inline(always)]
+fn load<V: Lanes<U>, const U: usize>(v: V, row: &[f32], place: Place) -> V::F32 {
+    if place.count == U
+        && let Some(all) = row.get(place.column..).and_then(|row| row.first_chunk())
+    {
+        return v.load_f32(all);
+    }
+    v.load_f32(&some(row, place))
+}
+
+/// Fewer than `U` numbers, and zeros.
+#[inline(never)]
+fn some<const U: usize>(row: &[f32], place: Place) -> [f32; U] {
+    let part = row.get(place.column..place.column + place.count);
+    take(part.unwrap_or_default(), 0)
+}
+
+/// Puts a vector there.
+#[inline(always)]
+fn store<V: Lanes<U>, const U: usize>(v: V, x: V::F32, row: &mut [f32], place: Place) {
+    if place.count == U
+        && let Some(all) = row
+            .get_mut(place.column..)
+            .and_then(|row| row.first_chunk_mut())
+    {
+        return v.store_f32(x, all);
+    }
+    let mut lanes = [0.0; U];
+    v.store_f32(x, &mut lanes);
+    put_some(lanes, row, place);
+}
+
+/// Puts fewer than `U` numbers there.
+#[inline(never)]
+fn put_some<const U: usize>(lanes: [f32; U], row: &mut [f32], place: Place) {
+    let part = row.get_mut(place.column..place.column + place.count);
+    put(lanes, part.unwrap_or_default(), 0);
+}
+
+/// `N` vectors of each row.
+#[inline(always)]
+fn load_all<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
+    v: V,
+    rows: [&[f32]; B],
+    places: [Place; PANEL],
+) -> Sums<V, U, B, N> {
+    // Loops, no closures: a closure would not be compiled for the instruction set, and so not be inlined.
+    let mut sums = [[v.splat_f32(0.0); N]; B];
+    for (sums, row) in sums.iter_mut().zip(rows) {
+        for (sum, place) in sums.iter_mut().zip(places) {
+            *sum = load(v, row, place);
+        }
+    }
+    sums
+}
+
+/// One column of a panel times one number of each row.
+#[inline(always)]
+fn add<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
+    v: V,
+    column: &[[f32; U]; PANEL],
+    xs: [f32; B],
+    sums: &mut Sums<V, U, B, N>,
+) {
+    let mut weights = [v.splat_f32(0.0); N];
+    for (to, w) in weights.iter_mut().zip(column) {
+        *to = v.load_f32(w);
+    }
+    for (sums, x) in sums.iter_mut().zip(xs) {
+        let x = v.splat_f32(x);
+        for (sum, &w) in sums.iter_mut().zip(&weights) {
+            *sum = v.madd_f32(w, x, *sum);
+        }
+    }
+}
+
+/// `sums + x panel` for `B` rows and the first `N` vectors. `panel: [k, 4, U]`, each operand `[k]`.
+#[inline(always)]
+fn product<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
+    v: V,
+    panel: &[f32],
+    operands: [&[f32]; B],
+    mut sums: Sums<V, U, B, N>,
+) -> Sums<V, U, B, N> {
+    let (vectors, _) = panel.as_chunks::<U>();
+    let (columns, _) = vectors.as_chunks::<PANEL>();
+    let (turns, rest) = columns.as_chunks::<TURN>();
+    let operands = operands.map(|x| x.as_chunks::<TURN>());
+    let mut each = operands.map(|(turns, _)| turns.iter());
+    for turn in turns {
+        let mut xs = [[0.0; TURN]; B];
+        for (xs, each) in xs.iter_mut().zip(&mut each) {
+            if let Some(next) = each.next() {
+                *xs = *next;
+            }
+        }
+        for (k, column) in turn.iter().enumerate() {
+            let xs = xs.map(|xs| xs.get(k).copied().unwrap_or(0.0));
+            add::<V, U, B, N>(v, column, xs, &mut sums);
+        }
+    }
+    for (k, column) in rest.iter().enumerate() {
+        let xs = operands.map(|(_, rest)| rest.get(k).copied().unwrap_or(0.0));
+        add::<V, U, B, N>(v, column, xs, &mut sums);
+    }
+    sums
+}
+
+/// `B` rows of `numbers` from row `first` on, each with `len` of them.
+#[inline(always)]
+fn rows<T, const B: usize>(numbers: &[T], first: usize, len: usize) -> [&[T]; B] {
+    core::array::from_fn(|b| row(numbers, first + b, len))
+}
+
+/// Does `$work::<.., N>(..)` with as many vectors as a panel has columns for.
+macro_rules! with_vectors {
+    ($places:expr, $work:ident::<$v:ident, $u:ident, $b:ident>$arguments:tt) => {
+        match $places.iter().filter(|place| place.count > 0).count() {
+            1 => $work::<$v, $u, $b, 1>$arguments,
+            2 => $work::<$v, $u, $b, 2>$arguments,
+            3 => $work::<$v, $u, $b, 3>$arguments,
+            _ => $work::<$v, $u, $b, 4>$arguments,
+        }
+    };
+}
+
+/// `C (+)= A W`.
+#[inline(always)]
+pub(crate) fn matmul<V: Lanes<U>, const U: usize, const B: usize>(
+    v: V,
+    a: &[f32],
+    w: &PackedF32<'_>,
+    add: bool,
+    c: &mut [f32],
+) {
+    for p in 0..w.columns.panels(w.n, w.lanes) {
+        let places = w.columns.places(w.n, p, U);
+        with_vectors!(places, matmul_panel::<V, U, B>(v, p, places, a, w, add, c));
+    }
+}
+
+#[inline(always)]
+fn matmul_panel<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
+    v: V,
+    p: usize,
+    places: [Place; PANEL],
+    a: &[f32],
+    w: &PackedF32<'_>,
+    add: bool,
+    c: &mut [f32],
+) {
+    let (k, n) = (w.k.max(1), w.n.max(1));
+    let panel = w.panel(p);
+    let blocks = c.len() / (B * n) * B;
+    let (c, c_rest) = c.split_at_mut_checked(blocks * n).unwrap_or_default();
+    let (a, a_rest) = a.split_at_checked(blocks * k).unwrap_or((a, &[]));
+    for (a, c) in a.chunks_exact(B * k).zip(c.chunks_exact_mut(B * n)) {
+        matmul_block::<V, U, B, N>(v, panel, places, (a, k), add, (c, n));
+    }
+    for (a, c) in a_rest.chunks_exact(k).zip(c_rest.chunks_exact_mut(n)) {
+        matmul_block::<V, U, 1, N>(v, panel, places, (a, k), add, (c, n));
+    }
+}
+
+/// `B` rows times the first `N` vectors of a panel.
+#[inline(always)]
+fn matmul_block<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
+    v: V,
+    panel: &[f32],
+    places: [Place; PANEL],
+    (a, k): (&[f32], usize),
+    add: bool,
+    (c, n): (&mut [f32], usize),
+) {
+    let mut sums = [[v.splat_f32(0.0); N]; B];
+    if add {
+        sums = load_all::<V, U, B, N>(v, rows(c, 0, n), places);
+    }
+    let sums = product::<V, U, B, N>(v, panel, rows(a, 0, k), sums);
+    for (c, sums) in c.chunks_exact_mut(n).zip(sums) {
+        for (sum, place) in sums.into_iter().zip(places) {
+            store(v, sum, c, place);
+        }
+    }
+}
+
+/// `C (+)= A^T B`. `scratch`: [`outer_scratch`] numbers; nothing is done with fewer.
+///
+/// ```text
+/// A -> blocks [OUTER_ROWS rows][m / R][rows][R], so that R columns of A are read one after the other
+/// for every panel of B's columns, for every OUTER_ROWS rows:  the panel's columns -> [rows][4][U]
+///     for every R columns of A:  C[R][4] (+)= sum over the rows
+/// ```
+#[inline(always)]
+pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
+    v: V,
+    (a, m): (&[f32], usize),
+    (b, n): (&[f32], usize),
+    add: bool,
+    c: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let (m, n) = (m.max(1), n.max(1));
+    let width = m.next_multiple_of(R);
+    let Some((scratch, packed)) = scratch.split_at_mut_checked(OUTER_ROWS * PANEL * U) else {
+        return;
+    };
+    let Some(packed) = packed.get_mut(..a.len() / m * width) else {
+        return;
+    };
+    let blocks = a.chunks(OUTER_ROWS * m);
+    for (to, from) in packed.chunks_mut(OUTER_ROWS * width).zip(blocks) {
+        pack_columns::<R>(from, m, to);
+    }
+    let (vectors, _) = scratch.as_chunks_mut::<U>();
+    let (panel, _) = vectors.as_chunks_mut::<PANEL>();
+    for p in 0..Columns::Consecutive.panels(n, U) {
+        let places = Columns::Consecutive.places(n, p, U);
+        let blocks = b
+            .chunks(OUTER_ROWS * n)
+            .zip(packed.chunks(OUTER_ROWS * width));
+        for (index, (b, a)) in blocks.enumerate() {
+            for (to, from) in panel.iter_mut().zip(b.chunks_exact(n)) {
+                for (to, place) in to.iter_mut().zip(places) {
+                    *to = take(from, place.column);
+                }
+            }
+            let panel = panel.get(..b.len() / n).unwrap_or_default();
+            let add = add || index > 0;
+            with_vectors!(
+                places,
+                outer_panel::<V, U, R>(v, places, a, panel, add, (&mut *c, n))
+            );
+        }
+    }
+}
+
+/// Columns of `from: [rows, m]` in groups of `R`: `[m / R, rows, R]`, zeros after the last.
+#[inline(always)]
+fn pack_columns<const R: usize>(from: &[f32], m: usize, to: &mut [f32]) {
+    let rows = from.len() / m;
+    for (group, to) in to.chunks_exact_mut((rows * R).max(1)).enumerate() {
+        let (to, _) = to.as_chunks_mut::<R>();
+        for (to, from) in to.iter_mut().zip(from.chunks_exact(m)) {
+            *to = take(from, group * R);
+        }
+    }
+}
+
+/// All rows of C times one panel of `panel.len()` rows of B.
+#[inline(always)]
+fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
+    v: V,
+    places: [Place; PANEL],
+    a: &[f32],
+    panel: &[[[f32; U]; PANEL]],
+    add_to: bool,
+    (c, n): (&mut [f32], usize),
+) {
+    let (groups, _) = a.as_chunks::<R>();
+    for (a, c) in groups
+        .chunks_exact(panel.len().max(1))
+        .zip(c.chunks_mut(R * n))
+    {
+        let mut sums: Sums<V, U, R, N> = [[v.splat_f32(0.0); N]; R];
+        if add_to {
+            for (sums, c) in sums.iter_mut().zip(c.chunks_exact(n)) {
+                for (sum, place) in sums.iter_mut().zip(places) {
+                    *sum = load(v, c, place);
+                }
+            }
+        }
+        for (&xs, column) in a.iter().zip(panel) {
+            add::<V, U, R, N>(v, column, xs, &mut sums);
+        }
+        for (c, sums) in c.chunks_exact_mut(n).zip(sums) {
+            for (sum, place) in sums.into_iter().zip(places) {
+                store(v, sum, c, place);
+            }
+        }
+    }
+}
+
+/// One step of a layer for several streams.
+#[inline(always)]
+pub(crate) fn tape_step<V: Lanes<U>, const U: usize, const B: usize>(
+    v: V,
+    w: &PackedF32<'_>,
+    step: &mut TapeF32<'_>,
+) {
+    let count = step.h.len() / step.hidden.max(1);
+    for p in 0..w.columns.panels(w.n, w.lanes) {
+        let mut first = 0;
+        while first + B <= count {
+            tape_block::<V, U, B>(v, first, p, w, step);
+            first += B;
+        }
+        while first < count {
+            tape_block::<V, U, 1>(v, first, p, w, step);
+            first += 1;
+        }
+    }
+}
+
+#[inline(always)]
+fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
+    v: V,
+    first: usize,
+    p: usize,
+    w: &PackedF32<'_>,
+    step: &mut TapeF32<'_>,
+) {
+    let places = w.columns.places(w.n, p, U);
+    let addends: [&[f32]; B] = match step.addends {
+        Addends::Gates => rows(step.gates, first, w.n),
+        Addends::Rows { table, ids } => {
+            let ids: [u16; B] = take(ids, first);
+            ids.map(|id| row(table, id.into(), w.n))
+        }
+    };
+    let sums = load_all::<V, U, B, PANEL>(v, addends, places);
+    let operands = rows(step.h_before, first, step.hidden);
+    let sums = product::<V, U, B, PANEL>(v, w.panel(p), operands, sums);
+    for (b, sums) in sums.into_iter().enumerate() {
+        let index = first + b;
+        let h = row_mut(step.h, index, step.hidden);
+        match step.cell {
+            Cell::Rnn => {
+                for (z, place) in sums.into_iter().zip(places) {
+                    store(v, tanh_f32(v, z), h, place);
+                }
+            }
+            Cell::Lstm => {
+                let [i, f, g, o] = sums;
+                let unit = Place {
+                    column: p * U,
+                    ..places[0]
+                };
+                let before = load(v, row(step.c_before, index, step.hidden), unit);
+                let (i, f) = (sigmoid_f32(v, i), sigmoid_f32(v, f));
+                let (g, o) = (tanh_f32(v, g), sigmoid_f32(v, o));
+                let c = v.madd_f32(f, before, v.mul_f32(i, g));
+                let t = tanh_f32(v, c);
+                let gates = row_mut(step.gates, index, w.n);
+                for (x, place) in [i, f, g, o].into_iter().zip(places) {
+                    store(v, x, gates, place);
+                }
+                store(v, c, row_mut(step.c, index, step.hidden), unit);
+                store(v, t, row_mut(step.tanh_c, index, step.hidden), unit);
+                store(v, v.mul_f32(o, t), h, unit);
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The products of `kernel/dense.rs`: every kernel against the plain form, around the edges of panels and blocks.
+
+use gatelet::kernel::dense::{Addends, Columns, PackedShape, TapeF32, outer_scratch};
+use gatelet::{Cell, Isa, Kernel, Scalar, WithKernel};
+
+/// Rows, k, n.
+const SHAPES: [(usize, usize, usize); 12] = [
+    (1, 1, 1),
+    (2, 3, 5),
+    (3, 4, 15),
+    (4, 5, 16),
+    (5, 8, 17),
+    (7, 9, 31),
+    (8, 16, 33),
+    (9, 17, 63),
+    (16, 33, 64),
+    (17, 40, 65),
+    (260, 7, 96),
+    (515, 12, 130),
+];
+
+/// Numbers in no simple order, at most 1 in magnitude.
+fn numbers(len: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len());
+    for (index, (a, b)) in found.iter().zip(expected).enumerate() {
+        let most = 1e-5 * (1.0 + b.abs());
+        assert!((a - b).abs() <= most, "{what}: element {index} is {a}, not {b}");
+    }
+}
+
+/// Packs a matrix for a kernel, from `[k, n]` or from `[n, k]`.
+fn packed(shape: PackedShape, matrix: &[f32], transposed: bool) -> Vec<f32> {
+    let mut weights = vec![f32::NAN; shape.len()];
+    for (p, panel) in weights.chunks_mut(shape.panel_len()).enumerate() {
+        shape.pack_panel(p, matrix, transposed, panel);
+    }
+    weights
+}
+
+fn transpose(matrix: &[f32], columns: usize) -> Vec<f32> {
+    let rows = matrix.len() / columns;
+    (0..matrix.len())
+        .map(|i| matrix[i % rows * columns + i / rows])
+        .collect()
+}
+
+struct Matmul(usize, usize, usize, bool);
+
+impl WithKernel for Matmul {
+    type Output = Vec<f32>;
+    fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
+        let Self(rows, k, n, add) = self;
+        let (a, w) = (numbers(rows * k, 1), numbers(k * n, 2));
+        let shape = PackedShape {
+            k,
+            n,
+            columns: Columns::Consecutive,
+            lanes: kernel.lanes(),
+        };
+        let weights = packed(shape, &w, false);
+        assert_eq!(weights, packed(shape, &transpose(&w, n), true));
+        let mut c = numbers(rows * n, 3);
+        kernel.matmul_f32(&a, &shape.of(&weights).unwrap(), add, &mut c);
+        c
+    }
+}
+
+#[test]
+fn products_with_a_packed_matrix() {
+    for (rows, k, n) in SHAPES {
+        for add in [false, true] {
+            let expected = Isa::Scalar(Scalar).run(Matmul(rows, k, n, add));
+            // And the plain form against three loops.
+            let (a, w, c) = (numbers(rows * k, 1), numbers(k * n, 2), numbers(rows * n, 3));
+            let loops: Vec<f32> = (0..rows * n)
+                .map(|i| {
+                    let start = if add { c[i] } else { 0.0 };
+                    (0..k).fold(start, |sum, j| sum + a[i / n * k + j] * w[j * n + i % n])
+                })
+                .collect();
+            assert_close("the plain form", &expected, &loops);
+            for isa in Isa::available() {
+                let found = isa.run(Matmul(rows, k, n, add));
+                let what = format!("{} {rows} x {k} x {n}, add {add}", isa.name());
+                assert_close(&what, &found, &expected);
+            }
+        }
+    }
+}
+
+struct Outer(usize, usize, usize, bool);
+
+impl WithKernel for Outer {
+    type Output = Vec<f32>;
+    fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
+        let Self(rows, m, n, add) = self;
+        let (a, b) = (numbers(rows * m, 1), numbers(rows * n, 2));
+        let mut c = numbers(m * n, 3);
+        let mut scratch = vec![f32::NAN; outer_scratch(rows, m)];
+        kernel.outer_f32((&a, m), (&b, n), add, &mut c, &mut scratch);
+        c
+    }
+}
+
+#[test]
+fn products_of_the_gradient() {
+    for (rows, m, n) in SHAPES {
+        for add in [false, true] {
+            let expected = Isa::Scalar(Scalar).run(Outer(rows, m, n, add));
+            let (a, b, c) = (numbers(rows * m, 1), numbers(rows * n, 2), numbers(m * n, 3));
+            let loops: Vec<f32> = (0..m * n)
+                .map(|i| {
+                    let start = if add { c[i] } else { 0.0 };
+                    (0..rows).fold(start, |sum, r| sum + a[r * m + i / n] * b[r * n + i % n])
+                })
+                .collect();
+            assert_close("the plain form", &expected, &loops);
+            for isa in Isa::available() {
+                let found = isa.run(Outer(rows, m, n, add));
+                let what = format!("{} {rows} x {m} x {n}, add {add}", isa.name());
+                assert_close(&what, &found, &expected);
+            }
+        }
+    }
+}
+
+/// A step of so many streams and units, from a table or from what `gates` holds; gates, c, tanh c and h after it.
+#[derive(Clone, Copy, Debug)]
+struct Tape {
+    cell: Cell,
+    streams: usize,
+    hidden: usize,
+    table: bool,
+}
+
+impl WithKernel for Tape {
+    type Output = [Vec<f32>; 4];
+    fn run<K: Kernel>(self, kernel: K) -> [Vec<f32>; 4] {
+        let Self { cell, streams, hidden, table } = self;
+        let (n, state) = (cell.gates() * hidden, streams * hidden);
+        let memory = if cell == Cell::Lstm { state } else { 0 };
+        let columns = match cell {
+            Cell::Lstm => Columns::Gates,
+            Cell::Rnn => Columns::Consecutive,
+        };
+        let shape = PackedShape {
+            k: hidden,
+            n,
+            columns,
+            lanes: kernel.lanes(),
+        };
+        let weights = packed(shape, &numbers(hidden * n, 1), false);
+        let (rows, ids) = (numbers(5 * n, 2), [4, 0, 3, 3, 1, 2].repeat(streams));
+        let (h_before, c_before) = (numbers(state, 3), numbers(memory, 4));
+        let mut gates = numbers(streams * n, 5);
+        let (mut c, mut tanh_c) = (vec![f32::NAN; memory], vec![f32::NAN; memory]);
+        let mut h = vec![f32::NAN; state];
+        let mut step = TapeF32 {
+            cell,
+            hidden,
+            addends: if table {
+                Addends::Rows {
+                    table: &rows,
+                    ids: &ids[..streams],
+                }
+            } else {
+                Addends::Gates
+            },
+            h_before: &h_before,
+            c_before: &c_before,
+            gates: &mut gates,
+            c: &mut c,
+            tanh_c: &mut tanh_c,
+            h: &mut h,
+        };
+        kernel.tape_step_f32(&shape.of(&weights).unwrap(), &mut step);
+        // The RNN's gates are not part of the result.
+        let gates = if cell == Cell::Lstm { gates } else { Vec::new() };
+        [gates, c, tanh_c, h]
+    }
+}
+
+#[test]
+fn steps_that_keep_their_activations() {
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        for hidden in [1, 4, 7, 8, 9, 15, 16, 17, 33, 64, 65] {
+            for (streams, table) in [(1, true), (3, false), (4, true), (6, true), (9, false)] {
+                let tape = Tape {
+                    cell,
+                    streams,
+                    hidden,
+                    table,
+                };
+                let expected = Isa::Scalar(Scalar).run(tape);
+                assert!(expected.iter().flatten().all(|x| x.is_finite()));
+                for isa in Isa::available() {
+                    let found = isa.run(tape);
+                    for (part, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                        let what = format!("{} {tape:?}, part {part}", isa.name());
+                        assert_close(&what, found, expected);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A batch that is divided has the same bits as an undivided one: trainers rely on it.
+#[test]
+fn streams_do_not_depend_on_their_neighbours() {
+    struct Part(usize, usize);
+    impl WithKernel for Part {
+        type Output = Vec<f32>;
+        fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
+            let (a, w) = (numbers(11 * 37, 1), numbers(37 * 70, 2));
+            let shape = PackedShape {
+                k: 37,
+                n: 70,
+                columns: Columns::Consecutive,
+                lanes: kernel.lanes(),
+            };
+            let weights = packed(shape, &w, false);
+            let mut c = vec![0.0; (self.1 - self.0) * 70];
+            let a = &a[self.0 * 37..self.1 * 37];
+            kernel.matmul_f32(a, &shape.of(&weights).unwrap(), false, &mut c);
+            c
+        }
+    }
+    for isa in Isa::available() {
+        let whole = isa.run(Part(0, 11));
+        let mut parts = isa.run(Part(0, 5));
+        parts.extend(isa.run(Part(5, 6)));
+        parts.extend(isa.run(Part(6, 11)));
+        assert!(whole == parts, "{}", isa.name());
+    }
+}
