@@ -8,6 +8,7 @@ use gatelet_trainer::bptt::Shard;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::export::f32_image;
 use gatelet_trainer::image::storage;
+use gatelet_trainer::packs::Packs;
 use safetensors::SafeTensors;
 
 /// PyTorch sums in another order and has another exp: 120 steps of f32 differ by less than this.
@@ -111,7 +112,7 @@ fn trainer_agrees(name: &str) {
     }
     let target = |t: usize| tokens[(t + 1) % steps];
     shard.load(|_, t| (tokens[t], target(t)));
-    let loss = shard.forward(&golden.checkpoint.params, 1.0);
+    let loss = shard.forward(&Packs::of(&golden.checkpoint.params), 1.0);
 
     let logits = golden.tensor("logits");
     let expected: f64 = logits

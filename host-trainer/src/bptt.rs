@@ -1,25 +1,26 @@
 //! Backpropagation through time and layers over one window, for a shard of the batch.
 //!
 //! ```text
-//! forward, layer by layer     Z = X W_x + b  (all steps in one product; layer 0: rows of W_x)
+//! forward, layer by layer     Z = X W_x + b  (all steps in one product; layer 0: rows of W_x + b, in the step itself)
 //!                             z_t += h_{t-1} W_h;  (h_t, c_t) = cell(z_t, c_{t-1})       t = 0..T
 //! head                        logits = H W^T + b;  loss and dlogits                      all steps in one product
 //!                             dW += dlogits^T H;  dH = dlogits W
 //! backward, top layer first   dh_t = dH_t + dz_{t+1} W_h^T;  dz_t = cell'(dh_t, dc_t)    t = T..0
-//!                             dW_h += [h_-1 .. h_T-2]^T dZ;  db += sum dZ;  dW_x += X^T dZ (layer 0: rows added)
+//!                             dW_h = [h_-1 .. h_T-2]^T dZ;  db = sum dZ;  dW_x = X^T dZ (layer 0: rows added)
 //!                             dX = dZ W_x^T = dH of the layer below
 //! ```
 //! Truncated BPTT: the state after the last step of a window is the state before the first step of the next;
-//! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard.
+//! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
+//! a window allocates nothing.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
-use crate::cell::{lstm, rnn};
-use crate::gemm::{Matrix, product};
+use crate::cell::{lstm, rnn, vectorized};
+use crate::engine::{Engine, TapeStep};
 pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
+use crate::packs::Packs;
 use crate::params::{Cell, Params, Role, Shape};
-use crate::real::Real;
 
 /// What one layer remembers of the window on the way forward.
 #[derive(Clone, Debug)]
@@ -46,9 +47,10 @@ pub struct Shard<F> {
     logits: Vec<F>,
     /// [T, rows, hidden]: gradient of the layer's outputs.
     d_above: Vec<F>,
-    /// [rows, hidden]: gradients that travel back in time.
-    dh: Vec<F>,
+    /// [rows, hidden]: gradient of the cell state, on its way back in time.
     dc: Vec<F>,
+    /// What the products of the gradient need.
+    scratch: Vec<F>,
     /// [T, rows], time-major: characters in, characters to predict.
     inputs: Vec<u16>,
     targets: Vec<u16>,
@@ -56,7 +58,7 @@ pub struct Shard<F> {
     pub gradient: Params<F>,
 }
 
-impl<F: Real> Shard<F> {
+impl<F: Engine> Shard<F> {
     /// Buffers for `rows` streams and windows of `window` steps; the state is zero.
     pub fn new(shape: Shape, rows: usize, window: usize) -> Self {
         let (steps, hidden) = (window * rows, shape.hidden);
@@ -75,8 +77,8 @@ impl<F: Real> Shard<F> {
             tapes: vec![tape; shape.layers],
             logits: vec![F::zero(); steps * shape.vocab],
             d_above: vec![F::zero(); steps * hidden],
-            dh: vec![F::zero(); rows * hidden],
             dc: vec![F::zero(); rows * hidden],
+            scratch: vec![F::zero(); F::scratch(steps, hidden.max(shape.vocab))],
             inputs: vec![0; steps],
             targets: vec![0; steps],
             gradient: Params::zeros(shape),
@@ -125,24 +127,16 @@ impl<F: Real> Shard<F> {
     /// Runs the window forward and leaves `scale * dL/dlogits` for [`Shard::backward`].
     ///
     /// Returns the sum of the losses in nats.
-    pub fn forward(&mut self, params: &Params<F>, scale: F) -> f64 {
+    pub fn forward(&mut self, packs: &Packs<F>, scale: F) -> f64 {
         for layer in 0..self.shape.layers {
-            self.input_products(params, layer);
-            self.run_layer(params, layer);
+            self.run_layer(packs, layer);
         }
-        let (steps, hidden, vocab) = (self.window * self.rows, self.shape.hidden, self.shape.vocab);
-        let bias = params.tensor(Role::HeadBias, 0);
+        let (vocab, start) = (self.shape.vocab, self.rows * self.shape.hidden);
         self.logits
             .chunks_exact_mut(vocab)
-            .for_each(|row| row.copy_from_slice(bias));
-        let top = &self.tapes[self.shape.layers - 1].h[self.rows * hidden..];
-        let weight = Matrix::new(params.tensor(Role::HeadWeight, 0), vocab, hidden);
-        product(
-            Matrix::new(top, steps, hidden),
-            weight.t(),
-            F::one(),
-            &mut self.logits,
-        );
+            .for_each(|row| row.copy_from_slice(&packs.head_bias));
+        let top = &self.tapes[self.shape.layers - 1].h[start..];
+        F::matmul(top, &packs.head, true, &mut self.logits);
         softmax_cross_entropy(self.arch, &mut self.logits, &self.targets, scale)
     }
 
@@ -158,167 +152,164 @@ impl<F: Real> Shard<F> {
         }
     }
 
-    /// `Z = X W_x + b` of every step.
-    fn input_products(&mut self, params: &Params<F>, layer: usize) {
-        let (columns, hidden) = (self.shape.gate_columns(), self.shape.hidden);
-        let (below, here) = self.tapes.split_at_mut(layer);
-        let gates = &mut here[0].gates;
-        let bias = params.tensor(Role::Bias, layer);
-        let input = params.tensor(Role::Input, layer);
-        match below.last() {
-            None => {
-                for (z, &id) in gates.chunks_exact_mut(columns).zip(&self.inputs) {
-                    let row = &input[usize::from(id) * columns..][..columns];
-                    for ((z, &w), &b) in z.iter_mut().zip(row).zip(bias) {
-                        *z = w + b;
-                    }
-                }
-            }
-            Some(below) => {
-                gates
-                    .chunks_exact_mut(columns)
-                    .for_each(|z| z.copy_from_slice(bias));
-                let x = Matrix::new(
-                    &below.h[self.rows * hidden..],
-                    self.window * self.rows,
-                    hidden,
-                );
-                product(x, Matrix::new(input, hidden, columns), F::one(), gates);
-            }
-        }
-    }
-
-    /// The recurrence of one layer over the window.
-    fn run_layer(&mut self, params: &Params<F>, layer: usize) {
+    /// One layer over the window.
+    fn run_layer(&mut self, packs: &Packs<F>, layer: usize) {
         let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
-        let recurrent = Matrix::new(params.tensor(Role::Recurrent, layer), hidden, columns);
-        let tape = &mut self.tapes[layer];
+        let pack = &packs.layers[layer];
+        let (below, here) = self.tapes.split_at_mut(layer);
+        let tape = &mut here[0];
         let state = rows * hidden;
+        if let (Some(below), Some((input, _))) = (below.last(), &pack.input) {
+            tape.gates
+                .chunks_exact_mut(columns)
+                .for_each(|z| z.copy_from_slice(&pack.rows));
+            F::matmul(&below.h[state..], input, true, &mut tape.gates);
+        }
+        // The RNN has neither c nor its tanh: all of theirs are empty.
+        let memory = state.min(tape.tanh_c.len());
         for t in 0..self.window {
-            let z = &mut tape.gates[t * rows * columns..][..rows * columns];
-            let (before, after) = tape.h[t * state..].split_at_mut(state);
-            let h = &mut after[..state];
-            product(Matrix::new(before, rows, hidden), recurrent, F::one(), z);
-            match self.shape.cell {
-                Cell::Rnn => rnn::forward(self.arch, z, h),
-                Cell::Lstm => {
-                    let (c_before, c_after) = tape.c[t * state..].split_at_mut(state);
-                    let tanh_c = &mut tape.tanh_c[t * state..][..state];
-                    let step = lstm::Step {
-                        hidden,
-                        gates: z,
-                        c_before,
-                    };
-                    lstm::forward(self.arch, step, &mut c_after[..state], tanh_c, h);
-                }
-            }
+            let (h_before, h) = tape.h[t * state..][..2 * state].split_at_mut(state);
+            let (c_before, c) = tape.c[t * memory..][..2 * memory].split_at_mut(memory);
+            let ids = &self.inputs[t * rows..][..rows];
+            let step = TapeStep {
+                cell: self.shape.cell,
+                hidden,
+                rows: (layer == 0).then_some((&pack.rows, ids)),
+                h_before,
+                c_before,
+                gates: &mut tape.gates[t * rows * columns..][..rows * columns],
+                c,
+                tanh_c: &mut tape.tanh_c[t * memory..][..memory],
+                h,
+            };
+            F::step(&pack.recurrent, step);
         }
     }
 
     /// Backward through the window of the last [`Shard::forward`]; fills [`Shard::gradient`].
-    pub fn backward(&mut self, params: &Params<F>) {
-        let (steps, hidden, vocab, columns) = (
-            self.window * self.rows,
+    pub fn backward(&mut self, packs: &Packs<F>) {
+        let (hidden, vocab, columns) = (
             self.shape.hidden,
             self.shape.vocab,
             self.shape.gate_columns(),
         );
-        let zero = F::zero();
-        let d_logits = Matrix::new(&self.logits, steps, vocab);
-        let top = &self.tapes[self.shape.layers - 1].h[self.rows * hidden..];
-        product(
-            d_logits.t(),
-            Matrix::new(top, steps, hidden),
-            zero,
-            self.gradient.tensor_mut(Role::HeadWeight, 0),
+        let (state, arch) = (self.rows * hidden, self.arch);
+        let top = &self.tapes[self.shape.layers - 1].h[state..];
+        let d_weight = self.gradient.tensor_mut(Role::HeadWeight, 0);
+        F::outer(
+            (&self.logits, vocab),
+            (top, hidden),
+            d_weight,
+            &mut self.scratch,
         );
-        sum_rows(&self.logits, self.gradient.tensor_mut(Role::HeadBias, 0));
-        product(
-            d_logits,
-            Matrix::new(params.tensor(Role::HeadWeight, 0), vocab, hidden),
-            zero,
-            &mut self.d_above,
+        sum_rows(
+            arch,
+            &self.logits,
+            self.gradient.tensor_mut(Role::HeadBias, 0),
         );
+        F::matmul(&self.logits, &packs.head_back, false, &mut self.d_above);
 
         for layer in (0..self.shape.layers).rev() {
-            self.rewind_layer(params, layer);
+            self.rewind_layer(packs, layer);
             let (below, here) = self.tapes.split_at(layer);
-            let dz = &here[0].gates;
-            let dz_matrix = Matrix::new(dz, steps, columns);
-            let h_before = Matrix::new(&here[0].h[..steps * hidden], steps, hidden);
-            product(
-                h_before.t(),
-                dz_matrix,
-                zero,
-                self.gradient.tensor_mut(Role::Recurrent, layer),
-            );
-            sum_rows(dz, self.gradient.tensor_mut(Role::Bias, layer));
+            let dz = (&here[0].gates[..], columns);
+            let h_before = &here[0].h[..self.window * state];
+            let d_recurrent = self.gradient.tensor_mut(Role::Recurrent, layer);
+            F::outer((h_before, hidden), dz, d_recurrent, &mut self.scratch);
             let d_input = self.gradient.tensor_mut(Role::Input, layer);
-            match below.last() {
-                None => scatter_rows(dz, &self.inputs, columns, d_input),
-                Some(below) => {
-                    let x = Matrix::new(&below.h[self.rows * hidden..], steps, hidden);
-                    product(x.t(), dz_matrix, zero, d_input);
-                    let input = Matrix::new(params.tensor(Role::Input, layer), hidden, columns);
-                    product(dz_matrix, input.t(), zero, &mut self.d_above);
+            match (below.last(), &packs.layers[layer].input) {
+                (Some(below), Some((_, back))) => {
+                    let x = (&below.h[state..], hidden);
+                    F::outer(x, dz, d_input, &mut self.scratch);
+                    sum_rows(arch, dz.0, self.gradient.tensor_mut(Role::Bias, layer));
+                    F::matmul(dz.0, back, false, &mut self.d_above);
+                }
+                _ => {
+                    scatter_rows(arch, dz.0, &self.inputs, columns, d_input);
+                    // Every dz was added to one row: the rows' sum is that of all dz.
+                    let (d_input, d_bias) = self.gradient.first_input_and_bias();
+                    sum_rows(arch, d_input, d_bias);
                 }
             }
         }
     }
 
-    /// The recurrence of one layer backward: `d_above` and the tape's activations become dz.
-    fn rewind_layer(&mut self, params: &Params<F>, layer: usize) {
+    /// The recurrence of one layer backward: `d_above` becomes the gradient of h, the tape's activations become dz.
+    fn rewind_layer(&mut self, packs: &Packs<F>, layer: usize) {
         let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
-        let recurrent = Matrix::new(params.tensor(Role::Recurrent, layer), hidden, columns).t();
+        let recurrent = &packs.layers[layer].recurrent_back;
         let tape = &mut self.tapes[layer];
         let state = rows * hidden;
         self.dc.fill(F::zero());
         for t in (0..self.window).rev() {
             let (now, later) = tape.gates[t * rows * columns..].split_at_mut(rows * columns);
-            self.dh.copy_from_slice(&self.d_above[t * state..][..state]);
+            let dh = &mut self.d_above[t * state..][..state];
             if t + 1 < self.window {
-                let dz_after = Matrix::new(&later[..rows * columns], rows, columns);
-                product(dz_after, recurrent, F::one(), &mut self.dh);
+                F::matmul(&later[..rows * columns], recurrent, true, dh);
             }
             match self.shape.cell {
-                Cell::Rnn => rnn::backward(
-                    self.arch,
-                    &tape.h[(t + 1) * state..][..state],
-                    &self.dh,
-                    now,
-                ),
+                Cell::Rnn => {
+                    rnn::backward(self.arch, &tape.h[(t + 1) * state..][..state], dh, now);
+                }
                 Cell::Lstm => {
                     let step = lstm::Step {
                         hidden,
                         gates: now,
                         c_before: &tape.c[t * state..][..state],
                     };
-                    lstm::backward(
-                        self.arch,
-                        step,
-                        &tape.tanh_c[t * state..][..state],
-                        &self.dh,
-                        &mut self.dc,
-                    );
+                    let tanh_c = &tape.tanh_c[t * state..][..state];
+                    lstm::backward(self.arch, step, tanh_c, dh, &mut self.dc);
                 }
             }
         }
     }
 }
 
-/// `sums[j] = sum_n rows[n, j]`.
-fn sum_rows<F: Real>(rows: &[F], sums: &mut [F]) {
-    sums.fill(F::zero());
-    for row in rows.chunks_exact(sums.len()) {
-        sums.iter_mut().zip(row).for_each(|(s, &x)| *s += x);
+/// `sums[j] (+)= sum_n rows[n, j]` for the rows of each id; without ids, of all.
+struct Sums<'a, F> {
+    rows: &'a [F],
+    columns: usize,
+    ids: Option<&'a [u16]>,
+    sums: &'a mut [F],
+}
+
+impl<F: Engine> NullaryFnOnce for Sums<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.sums.fill(F::zero());
+        for (index, row) in self.rows.chunks_exact(self.columns).enumerate() {
+            let id = self.ids.map_or(0, |ids| usize::from(ids[index]));
+            let sums = &mut self.sums[id * self.columns..][..self.columns];
+            sums.iter_mut().zip(row).for_each(|(s, &x)| *s += x);
+        }
     }
 }
 
-/// Adds row n of `rows` ([steps, columns]) to row `ids[n]` of `table` ([vocab, columns]), which starts at zero.
-fn scatter_rows<F: Real>(rows: &[F], ids: &[u16], columns: usize, table: &mut [F]) {
-    table.fill(F::zero());
-    for (row, &id) in rows.chunks_exact(columns).zip(ids) {
-        let sums = &mut table[usize::from(id) * columns..][..columns];
-        sums.iter_mut().zip(row).for_each(|(s, &x)| *s += x);
-    }
+/// `sums[j] = sum_n rows[n, j]`.
+fn sum_rows<F: Engine>(arch: Arch, rows: &[F], sums: &mut [F]) {
+    let columns = sums.len();
+    vectorized(
+        arch,
+        Sums {
+            rows,
+            columns,
+            ids: None,
+            sums,
+        },
+    );
+}
+
+/// The sums of the rows of `rows` ([steps, columns]) that have the same id, in `sums` ([vocab, columns]).
+fn scatter_rows<F: Engine>(arch: Arch, rows: &[F], ids: &[u16], columns: usize, sums: &mut [F]) {
+    vectorized(
+        arch,
+        Sums {
+            rows,
+            columns,
+            ids: Some(ids),
+            sums,
+        },
+    );
 }

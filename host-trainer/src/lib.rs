@@ -3,13 +3,14 @@
 //! # The pipeline
 //!
 //! ```text
-//! text -> corpus -> train ( bptt ( cell, gemm, loss ), optim ) -> checkpoint -> quantize -> export -> image -> core
+//! text -> corpus -> train ( bptt ( engine, cell, loss ), optim ) -> checkpoint -> quantize -> export -> image -> core
 //! ```
 //!
 //! - [`corpus`] turns a text into token ids and holds back its last part.
 //! - [`params`] keeps all numbers of a net in one flat buffer. [`bptt`] computes loss and gradient of a window:
-//!   [`gemm`] for the matrix products, [`cell`] for what is elementwise, [`loss`] for the softmax. Everything is
-//!   generic over [`real::Real`]: `f32` to train, `f64` for the gradient tests.
+//!   [`engine`] for the matrix products and the recurrent step, on weights that [`packs`] holds ready, [`cell`] for what is
+//!   elementwise, [`loss`] for the softmax. Everything is generic over [`real::Real`]: `f32` to train, on core's
+//!   kernels; `f64`, plainly, for the gradient tests.
 //! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`plot`] a run into files.
 //!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly, under a
 //!   checksum ([`seal`]).
@@ -48,14 +49,15 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod corpus;
+pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod files;
-pub mod gemm;
 pub mod image;
 pub mod loss;
 pub mod optim;
+pub mod packs;
 pub mod params;
 pub mod plot;
 pub mod quantize;

@@ -196,6 +196,16 @@ impl<F: Real> Params<F> {
         &mut self.data[range]
     }
 
+    /// The first layer's rows, and its bias to change.
+    pub(crate) fn first_input_and_bias(&mut self) -> (&[F], &mut [F]) {
+        let (input, bias) = (
+            self.shape.range(Role::Input, 0),
+            self.shape.range(Role::Bias, 0),
+        );
+        let (before, after) = self.data.split_at_mut(bias.start);
+        (&before[input], &mut after[..bias.len()])
+    }
+
     /// The start of training: uniform in ±1/sqrt(hidden) as PyTorch does (layer 0's rows in ±3), but W_h orthogonal gate by gate
     /// (Saxe et al. 2014), recurrent biases 0 and the LSTM's forget bias 1 (Jozefowicz et al. 2015).
     /// The same seed gives the same numbers.

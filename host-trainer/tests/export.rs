@@ -10,6 +10,7 @@ use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::evaluate::{evaluate, trace};
 use gatelet_trainer::export::{export, f32_image, random};
 use gatelet_trainer::image::Image;
+use gatelet_trainer::packs::Packs;
 use gatelet_trainer::params::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
 
@@ -61,7 +62,7 @@ fn the_f32_image_computes_the_trainers_loss() {
         let tokens = &corpus.tokens[..201];
         let mut shard = Shard::<f32>::new(checkpoint.params.shape, 1, 200);
         shard.load(|_, t| (tokens[t], tokens[t + 1]));
-        let want = shard.forward(&checkpoint.params, 0.0) / 200.0;
+        let want = shard.forward(&Packs::of(&checkpoint.params), 0.0) / 200.0;
         let image = f32_image(&checkpoint, Path::new("x")).unwrap();
         let found = evaluate(image.model().unwrap(), tokens).unwrap();
         assert!(

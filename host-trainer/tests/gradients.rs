@@ -1,6 +1,8 @@
 //! The gradient of every parameter tensor of both cells, against central finite differences in f64.
 
 use gatelet_trainer::bptt::Shard;
+use gatelet_trainer::engine::Engine;
+use gatelet_trainer::packs::Packs;
 use gatelet_trainer::params::{Cell, Params, Shape};
 
 const ROWS: usize = 3;
@@ -11,17 +13,17 @@ fn token(row: usize, t: usize, vocab: usize) -> u16 {
     ((row * 31 + t * t * 7 + t) % vocab) as u16
 }
 
-fn loaded(shape: Shape) -> Shard<f64> {
+fn loaded<F: Engine>(shape: Shape) -> Shard<F> {
     let mut shard = Shard::new(shape, ROWS, WINDOW);
     shard.load(|row, t| (token(row, t, shape.vocab), token(row, t + 1, shape.vocab)));
     for layer in 0..shape.layers {
         let (h, c) = shard.state_mut(layer);
         h.iter_mut()
             .enumerate()
-            .for_each(|(i, x)| *x = ((i * 5 + layer) as f64).sin() * 0.7);
+            .for_each(|(i, x)| *x = F::from_f64(((i * 5 + layer) as f64).sin() * 0.7));
         c.iter_mut()
             .enumerate()
-            .for_each(|(i, x)| *x = ((i * 3 + layer) as f64).cos() * 1.3);
+            .for_each(|(i, x)| *x = F::from_f64(((i * 3 + layer) as f64).cos() * 1.3));
     }
     shard
 }
@@ -35,15 +37,17 @@ fn check(shape: Shape) {
         .enumerate()
         .for_each(|(i, w)| *w += 0.3 * ((i * 7) as f64).sin());
     let scale = 1.0 / (ROWS * WINDOW) as f64;
-    let start = loaded(shape);
+    let start = loaded::<f64>(shape);
     let mut shard = start.clone();
-    shard.forward(&params, scale);
-    shard.backward(&params);
+    let mut packs = Packs::of(&params);
+    shard.forward(&packs, scale);
+    shard.backward(&packs);
     let gradient = shard.gradient.data.clone();
 
     let mut loss = |params: &Params<f64>| {
         shard.clone_from(&start);
-        scale * shard.forward(params, scale)
+        packs.pack(params);
+        scale * shard.forward(&packs, scale)
     };
     const STEP: f64 = 1e-4;
     for tensor in shape.tensors() {
@@ -108,4 +112,59 @@ fn rnn_gradients_equal_finite_differences() {
         hidden: 4,
         vocab: 18,
     });
+}
+
+/// The f32 path, which runs on core's kernels, against the f64 path, which does not, on both sides of the edges of
+/// tiles.
+#[test]
+fn gradients_in_f32_are_those_in_f64() {
+    for (index, hidden) in [1, 3, 7, 8, 15, 16, 17, 31, 33, 48, 65, 100]
+        .into_iter()
+        .enumerate()
+    {
+        for cell in [Cell::Rnn, Cell::Lstm] {
+            let (layers, vocab) = (1 + index % 3, [2, 5, 16, 33, 67, 96][index % 6]);
+            let shape = Shape {
+                cell,
+                layers,
+                hidden,
+                vocab,
+            };
+            let params = Params::<f64>::init(shape, 5);
+            let mut single = Params::<f32>::zeros(shape);
+            for (to, from) in single.data.iter_mut().zip(&params.data) {
+                *to = *from as f32;
+            }
+            let mut exact = loaded::<f64>(shape);
+            let packs = Packs::of(&params);
+            let expected = exact.forward(&packs, 0.1);
+            exact.backward(&packs);
+            let mut shard = loaded::<f32>(shape);
+            let packs = Packs::of(&single);
+            // Twice: a window must not depend on what an earlier one left in the buffers.
+            for _ in 0..2 {
+                let found = shard.forward(&packs, 0.1);
+                shard.backward(&packs);
+                assert!(
+                    (found - expected).abs() < 1e-4 * expected,
+                    "{cell} {layers} x {hidden}: {found} {expected}"
+                );
+            }
+            for tensor in shape.tensors() {
+                let pairs = || {
+                    let exact = &exact.gradient.data[tensor.range.clone()];
+                    exact.iter().zip(&shard.gradient.data[tensor.range.clone()])
+                };
+                let error: f64 = pairs().map(|(a, b)| (a - f64::from(*b)).powi(2)).sum();
+                let size: f64 = pairs().map(|(a, _)| a * a).sum();
+                let relative = (error / size).sqrt();
+                assert!(
+                    relative < 2e-5,
+                    "{cell} {layers} x {hidden}, {vocab}: {:?} of layer {} is off by {relative}",
+                    tensor.role,
+                    tensor.layer
+                );
+            }
+        }
+    }
 }

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::corpus::{Corpus, hex};
 use crate::error::{Error, Result};
 use crate::optim::Adam;
+use crate::packs::Packs;
 use crate::params::{Params, Shape};
 
 pub use drive::Observer;
@@ -88,6 +89,9 @@ pub struct Trainer<'c> {
     config: Config,
     provenance: Provenance,
     params: Params<f32>,
+    /// The parameters as products read them; packed when they have changed.
+    packs: Packs<f32>,
+    packed: bool,
     gradient: Vec<f32>,
     adam: Adam<f32>,
     shards: Vec<Shard<f32>>,
@@ -119,6 +123,7 @@ impl<'c> Trainer<'c> {
     /// [`Error::Option`] or [`Error::TooShort`].
     pub fn new(corpus: &'c Corpus, config: Config, command: String) -> Result<Self> {
         config.validate()?;
+        crate::image::isa()?;
         corpus.check_length(config.batch, config.window)?;
         let shape = config.shape(corpus.vocab.len());
         let provenance = Provenance {
@@ -136,6 +141,8 @@ impl<'c> Trainer<'c> {
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
         Ok(Self {
             params: Params::init(shape, config.seed),
+            packs: Packs::new(shape),
+            packed: false,
             gradient: vec![0.0; shape.parameters()],
             adam: Adam::new(config.adam(), shape),
             shards: shards(shape, config.batch, config.window),
@@ -182,7 +189,7 @@ impl<'c> Trainer<'c> {
             }
             start += shard.rows();
         }
-        trainer.params = checkpoint.params;
+        (trainer.params, trainer.packed) = (checkpoint.params, false);
         (trainer.adam.mean, trainer.adam.square, trainer.adam.steps) =
             (resume.mean, resume.square, position.step);
         trainer.position = Position {
@@ -272,8 +279,8 @@ impl<'c> Trainer<'c> {
         let (offset, windows) = self.epoch_layout(self.position.epoch);
         let stream = (self.corpus.train_len - 1 - offset) / batch;
         let start = offset + self.position.window * window;
-        let (tokens, params, first) =
-            (self.corpus.train(), &self.params, self.position.window == 0);
+        self.pack();
+        let (tokens, packs, first) = (self.corpus.train(), &self.packs, self.position.window == 0);
         let scale = 1.0 / (batch * window) as f32;
         let firsts: Vec<usize> = self
             .shards
@@ -294,8 +301,8 @@ impl<'c> Trainer<'c> {
                     let at = start + (first_row + row) * stream + t;
                     (tokens[at], tokens[at + 1])
                 });
-                let loss = shard.forward(params, scale);
-                shard.backward(params);
+                let loss = shard.forward(packs, scale);
+                shard.backward(packs);
                 shard.carry();
                 loss
             })
@@ -322,6 +329,7 @@ impl<'c> Trainer<'c> {
         );
         self.adam
             .update(&mut self.params.data, &self.gradient, rate);
+        self.packed = false;
 
         let position = &mut self.position;
         position.step += 1;
@@ -334,6 +342,14 @@ impl<'c> Trainer<'c> {
             (position.epoch, position.window) = (position.epoch + 1, 0);
         }
         Ok(nats)
+    }
+
+    /// Brings the packs up to date.
+    fn pack(&mut self) {
+        if !self.packed {
+            self.packs.pack(&self.params);
+            self.packed = true;
+        }
     }
 
     /// Adds the shards' gradients in their order; returns the global norm.
@@ -372,7 +388,8 @@ impl<'c> Trainer<'c> {
                 Some(std::mem::replace(sum, *sum + shard.rows()))
             })
             .collect();
-        let params = &self.params;
+        self.pack();
+        let packs = &self.packs;
         let losses: Vec<f64> = self
             .evaluation
             .par_iter_mut()
@@ -393,7 +410,7 @@ impl<'c> Trainer<'c> {
                         };
                         (tokens.get(at).copied().unwrap_or(0), target)
                     });
-                    loss += shard.forward(params, 0.0);
+                    loss += shard.forward(packs, 0.0);
                     shard.carry();
                 }
                 loss

@@ -1,0 +1,263 @@
+//! The products and the recurrent step of training, for each number type.
+//!
+//! ```text
+//! f32   core's tile kernels (kernel/dense.rs), on weights that are packed once an optimizer step
+//! f64   matrixmultiply through ndarray, and the cells of `cell`, line by line: what the f32 path is tested against
+//! ```
+//! Nothing here allocates once the buffers exist, except the products in f64.
+
+use std::fmt::Debug;
+use std::sync::OnceLock;
+
+use aligned_vec::{AVec, ConstAlign, avec};
+use gatelet::kernel::dense::{Addends, Columns, PackedShape, TapeF32};
+use gatelet::{Isa, Kernel, WithKernel};
+use ndarray::{ArrayView2, ArrayViewMut2, linalg::general_mat_mul};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::cell::{lstm, rnn};
+use crate::image;
+use crate::params::Cell;
+use crate::real::Real;
+
+/// A product's right-hand side, `[k, n]`, in the form that is read fastest.
+pub trait Packed<F>: Clone + Debug + Send + Sync {
+    /// Room for a matrix; all zero. `gates` says that its columns are the four gates of an LSTM.
+    fn new(k: usize, n: usize, gates: bool) -> Self;
+    /// Takes the numbers of `[k, n]`, row-major, or of `[n, k]`, to be read transposed.
+    fn pack(&mut self, matrix: &[F], transposed: bool);
+}
+
+/// One step of a layer for several streams; the buffers are those of [`TapeF32`].
+#[derive(Debug)]
+pub struct TapeStep<'a, F> {
+    /// The cell.
+    pub cell: Cell,
+    /// Units.
+    pub hidden: usize,
+    /// For every stream a row of a table `[ids, gates*hidden]`; without one, pre-activations start from `gates`.
+    pub rows: Option<(&'a [F], &'a [u16])>,
+    /// [streams, hidden]
+    pub h_before: &'a [F],
+    /// [streams, hidden], or empty
+    pub c_before: &'a [F],
+    /// [streams, gates*hidden]
+    pub gates: &'a mut [F],
+    /// [streams, hidden], or empty
+    pub c: &'a mut [F],
+    /// [streams, hidden], or empty
+    pub tanh_c: &'a mut [F],
+    /// [streams, hidden]
+    pub h: &'a mut [F],
+}
+
+/// What training does with numbers of one type.
+pub trait Engine: Real {
+    /// A packed matrix.
+    type Packed: Packed<Self>;
+    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `c: [rows, n]`.
+    fn matmul(a: &[Self], w: &Self::Packed, add: bool, c: &mut [Self]);
+    /// `C = A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::scratch`] numbers.
+    fn outer(a: (&[Self], usize), b: (&[Self], usize), c: &mut [Self], scratch: &mut [Self]);
+    /// Numbers of scratch for [`Engine::outer`].
+    fn scratch(rows: usize, m: usize) -> usize;
+    /// One step forward; `w: [hidden, gates*hidden]`.
+    fn step(w: &Self::Packed, step: TapeStep<'_, Self>);
+}
+
+/// A matrix in core's panels.
+#[derive(Clone, Debug)]
+pub struct Panels {
+    isa: Isa,
+    shape: PackedShape,
+    /// At a cache line: panels are read in whole vectors.
+    weights: AVec<f32, ConstAlign<64>>,
+}
+
+impl Packed<f32> for Panels {
+    fn new(k: usize, n: usize, gates: bool) -> Self {
+        let isa = kernel();
+        let columns = match gates {
+            true => Columns::Gates,
+            false => Columns::Consecutive,
+        };
+        let lanes = isa.run(Lanes);
+        let shape = PackedShape {
+            k,
+            n,
+            columns,
+            lanes,
+        };
+        let weights = avec![[64]| 0.0; shape.len()];
+        Self {
+            isa,
+            shape,
+            weights,
+        }
+    }
+
+    fn pack(&mut self, matrix: &[f32], transposed: bool) {
+        let shape = self.shape;
+        self.weights
+            .par_chunks_mut(shape.panel_len())
+            .enumerate()
+            .for_each(|(p, panel)| shape.pack_panel(p, matrix, transposed, panel));
+    }
+}
+
+/// The kernel that everything runs on: [`image::isa`], asked once, since asking the processor is slow in a virtual
+/// machine. A name that this machine does not have is refused where a run starts.
+fn kernel() -> Isa {
+    static KERNEL: OnceLock<Isa> = OnceLock::new();
+    *KERNEL.get_or_init(|| image::isa().unwrap_or_else(|_| Isa::detect()))
+}
+
+struct Lanes;
+
+impl WithKernel for Lanes {
+    type Output = usize;
+    fn run<K: Kernel>(self, kernel: K) -> usize {
+        kernel.lanes()
+    }
+}
+
+struct Matmul<'a>(&'a [f32], &'a Panels, bool, &'a mut [f32]);
+
+impl WithKernel for Matmul<'_> {
+    type Output = ();
+    fn run<K: Kernel>(self, kernel: K) {
+        let Self(a, w, add, c) = self;
+        let packed = w.shape.of(&w.weights).expect("its own length");
+        kernel.matmul_f32(a, &packed, add, c);
+    }
+}
+
+struct Outer<'a> {
+    a: (&'a [f32], usize),
+    b: (&'a [f32], usize),
+    c: &'a mut [f32],
+    scratch: &'a mut [f32],
+}
+
+impl WithKernel for Outer<'_> {
+    type Output = ();
+    fn run<K: Kernel>(self, kernel: K) {
+        kernel.outer_f32(self.a, self.b, false, self.c, self.scratch);
+    }
+}
+
+struct Step<'a>(&'a Panels, TapeF32<'a>);
+
+impl WithKernel for Step<'_> {
+    type Output = ();
+    fn run<K: Kernel>(mut self, kernel: K) {
+        let packed = self.0.shape.of(&self.0.weights).expect("its own length");
+        kernel.tape_step_f32(&packed, &mut self.1);
+    }
+}
+
+impl Engine for f32 {
+    type Packed = Panels;
+
+    fn matmul(a: &[f32], w: &Panels, add: bool, c: &mut [f32]) {
+        w.isa.run(Matmul(a, w, add, c));
+    }
+
+    fn outer(a: (&[f32], usize), b: (&[f32], usize), c: &mut [f32], scratch: &mut [f32]) {
+        kernel().run(Outer { a, b, c, scratch });
+    }
+
+    fn scratch(rows: usize, m: usize) -> usize {
+        gatelet::kernel::dense::outer_scratch(rows, m)
+    }
+
+    fn step(w: &Panels, step: TapeStep<'_, f32>) {
+        let addends = match step.rows {
+            Some((table, ids)) => Addends::Rows { table, ids },
+            None => Addends::Gates,
+        };
+        let tape = TapeF32 {
+            cell: step.cell.into(),
+            hidden: step.hidden,
+            addends,
+            h_before: step.h_before,
+            c_before: step.c_before,
+            gates: step.gates,
+            c: step.c,
+            tanh_c: step.tanh_c,
+            h: step.h,
+        };
+        w.isa.run(Step(w, tape));
+    }
+}
+
+/// A matrix as it is, row-major.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    k: usize,
+    n: usize,
+    weights: Vec<f64>,
+}
+
+impl Packed<f64> for Plain {
+    fn new(k: usize, n: usize, _gates: bool) -> Self {
+        Self {
+            k,
+            n,
+            weights: vec![0.0; k * n],
+        }
+    }
+
+    fn pack(&mut self, matrix: &[f64], transposed: bool) {
+        for (index, weight) in self.weights.iter_mut().enumerate() {
+            let (k, n) = (index / self.n, index % self.n);
+            *weight = matrix[if transposed { n * self.k + k } else { index }];
+        }
+    }
+}
+
+/// A row-major matrix with so many columns.
+fn view(numbers: &[f64], columns: usize) -> ArrayView2<'_, f64> {
+    ArrayView2::from_shape((numbers.len() / columns, columns), numbers).expect("whole rows")
+}
+
+impl Engine for f64 {
+    type Packed = Plain;
+
+    fn matmul(a: &[f64], w: &Plain, add: bool, c: &mut [f64]) {
+        let a = view(a, w.k);
+        let mut c = ArrayViewMut2::from_shape((a.nrows(), w.n), c).expect("the product's shape");
+        let beta = if add { 1.0 } else { 0.0 };
+        general_mat_mul(1.0, &a, &view(&w.weights, w.n), beta, &mut c);
+    }
+
+    fn outer((a, m): (&[f64], usize), (b, n): (&[f64], usize), c: &mut [f64], _: &mut [f64]) {
+        let mut c = ArrayViewMut2::from_shape((m, n), c).expect("the product's shape");
+        general_mat_mul(1.0, &view(a, m).reversed_axes(), &view(b, n), 0.0, &mut c);
+    }
+
+    fn scratch(_rows: usize, _m: usize) -> usize {
+        0
+    }
+
+    fn step(w: &Plain, step: TapeStep<'_, f64>) {
+        if let Some((table, ids)) = step.rows {
+            for (gates, &id) in step.gates.chunks_exact_mut(w.n).zip(ids) {
+                gates.copy_from_slice(&table[usize::from(id) * w.n..][..w.n]);
+            }
+        }
+        Self::matmul(step.h_before, w, true, step.gates);
+        match step.cell {
+            Cell::Rnn => rnn::forward(Arch::new(), step.gates, step.h),
+            Cell::Lstm => {
+                let before = lstm::Step {
+                    hidden: step.hidden,
+                    gates: step.gates,
+                    c_before: step.c_before,
+                };
+                lstm::forward(Arch::new(), before, step.c, step.tanh_c, step.h);
+            }
+        }
+    }
+}
