@@ -35,7 +35,10 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len());
     for (index, (a, b)) in found.iter().zip(expected).enumerate() {
         let most = 1e-5 * (1.0 + b.abs());
-        assert!((a - b).abs() <= most, "{what}: element {index} is {a}, not {b}");
+        assert!(
+            (a - b).abs() <= most,
+            "{what}: element {index} is {a}, not {b}"
+        );
     }
 }
 
@@ -82,7 +85,11 @@ fn products_with_a_packed_matrix() {
         for add in [false, true] {
             let expected = Isa::Scalar(Scalar).run(Matmul(rows, k, n, add));
             // And the plain form against three loops.
-            let (a, w, c) = (numbers(rows * k, 1), numbers(k * n, 2), numbers(rows * n, 3));
+            let (a, w, c) = (
+                numbers(rows * k, 1),
+                numbers(k * n, 2),
+                numbers(rows * n, 3),
+            );
             let loops: Vec<f32> = (0..rows * n)
                 .map(|i| {
                     let start = if add { c[i] } else { 0.0 };
@@ -118,7 +125,11 @@ fn products_of_the_gradient() {
     for (rows, m, n) in SHAPES {
         for add in [false, true] {
             let expected = Isa::Scalar(Scalar).run(Outer(rows, m, n, add));
-            let (a, b, c) = (numbers(rows * m, 1), numbers(rows * n, 2), numbers(m * n, 3));
+            let (a, b, c) = (
+                numbers(rows * m, 1),
+                numbers(rows * n, 2),
+                numbers(m * n, 3),
+            );
             let loops: Vec<f32> = (0..m * n)
                 .map(|i| {
                     let start = if add { c[i] } else { 0.0 };
@@ -147,7 +158,12 @@ struct Tape {
 impl WithKernel for Tape {
     type Output = [Vec<f32>; 4];
     fn run<K: Kernel>(self, kernel: K) -> [Vec<f32>; 4] {
-        let Self { cell, streams, hidden, table } = self;
+        let Self {
+            cell,
+            streams,
+            hidden,
+            table,
+        } = self;
         let (n, state) = (cell.gates() * hidden, streams * hidden);
         let memory = if cell == Cell::Lstm { state } else { 0 };
         let columns = match cell {
@@ -186,7 +202,11 @@ impl WithKernel for Tape {
         };
         kernel.tape_step_f32(&shape.of(&weights).unwrap(), &mut step);
         // The RNN's gates are not part of the result.
-        let gates = if cell == Cell::Lstm { gates } else { Vec::new() };
+        let gates = if cell == Cell::Lstm {
+            gates
+        } else {
+            Vec::new()
+        };
         [gates, c, tanh_c, h]
     }
 }

@@ -5,6 +5,10 @@
 //! participant serve --layers 1 --hidden 64 --precision f32   answers on stdout, a line for a line on stdin:
 //!     logits 5 90 0     the logits after these tokens, from the zero state
 //!     time 1000         nanoseconds a step, mean of 1000, after two untimed ones
+//! participant train --layers 1 --hidden 64 --batch 32 --window 64 --threads 2      the same for training:
+//!     loss              the loss of the next window, in nats
+//!     time 10           nanoseconds a window (forward, backward, clipping, optimizer), mean of 10
+//!     memory            the most memory this process has had, in bytes
 //! ```
 
 use std::fs;
@@ -19,9 +23,10 @@ use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
 use gatelet_benches::{SEED, VOCAB, lstm, model, next_token};
 use gatelet_trainer::checkpoint::{Checkpoint, Meta, Provenance};
 use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::Vocabulary;
+use gatelet_trainer::corpus::{Corpus, Text, Vocabulary};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::params::{Params, Shape};
+use gatelet_trainer::train::Trainer;
 
 /// Anything that stops the program.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -47,6 +52,20 @@ enum Task {
         /// Kernel [default: the fastest of this machine]
         #[arg(long, value_name = "NAME")]
         isa: Option<String>,
+    },
+    /// Train on request
+    Train {
+        #[command(flatten)]
+        size: Size,
+        /// Streams side by side
+        #[arg(long)]
+        batch: usize,
+        /// Steps that gradients travel back
+        #[arg(long)]
+        window: usize,
+        /// Threads
+        #[arg(long)]
+        threads: usize,
     },
 }
 
@@ -80,6 +99,21 @@ fn main() -> ExitCode {
             precision,
             isa,
         } => serve(size.shape(), precision, isa.as_deref()),
+        Task::Train {
+            size,
+            batch,
+            window,
+            threads,
+        } => train(
+            Config {
+                layers: size.layers,
+                hidden: size.hidden,
+                batch,
+                window,
+                ..Config::default()
+            },
+            threads,
+        ),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -136,6 +170,53 @@ fn serve(shape: Shape, precision: Bits, isa: Option<&str>) -> Result<()> {
     let image = model(shape, precision, isa)?;
     println!("ready {}", isa.name());
     isa.run(Answers(image.model()?))
+}
+
+/// Trains on a text of random characters until stdin ends: what a window costs does not depend on them.
+fn train(config: Config, threads: usize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()?;
+    let mut random = 1_u64;
+    let mut character = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(b' ' + (random >> 33) as u8 % VOCAB as u8)
+    };
+    let length = (config.batch * config.window * 40).max(100_000);
+    let text: String = (0..length).map(|_| character()).collect();
+    let text = Text::from_bytes("random".into(), text.into_bytes())?;
+    let corpus = Corpus::new(&text, config.valid_fraction)?;
+    let mut trainer = Trainer::new(&corpus, config, String::new())?;
+    println!("ready {}", Isa::detect().name());
+    for line in stdin().lock().lines() {
+        let line = line?;
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("loss") => println!("{}", trainer.step()?),
+            Some("time") => {
+                let n: u32 = words.next().ok_or("time: how many windows?")?.parse()?;
+                let start = Instant::now();
+                for _ in 0..n {
+                    trainer.step()?;
+                }
+                println!("{}", start.elapsed().as_secs_f64() * 1e9 / f64::from(n));
+            }
+            Some("memory") => println!("{}", most_memory()?),
+            _ => return Err(format!("not a request: {line:?}").into()),
+        }
+        stdout().flush()?;
+    }
+    Ok(())
+}
+
+/// The largest resident set of this process so far, in bytes; Linux only.
+fn most_memory() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(1024 * kib.ok_or("no VmHWM")?.parse::<u64>()?)
 }
 
 /// Answers until stdin ends.

@@ -78,10 +78,11 @@ class Failure(RuntimeError):
 class Engine:
     """A process that steps on request."""
 
-    def __init__(self, name: str, form: str, command: list):
+    def __init__(self, name: str, form: str, command: list, threads: int = 1):
         self.name, self.form = name, form
-        # No threads, and none that spin: the other engines need the core.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        # No more threads than asked for, and none that spin: the other engines need the core.
+        count = str(threads)
+        environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OMP_WAIT_POLICY": "PASSIVE"}
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [str(word) for word in command],

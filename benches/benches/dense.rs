@@ -1,0 +1,78 @@
+//! The products of a training step, in GFLOP/s by MAC/s: `dense/what/shape/isa`.
+//!
+//! ```text
+//! matmul  [rows, k] x [k, n], packed      outer  [rows, m]^T x [rows, n]
+//! ```
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use gatelet::kernel::dense::{Columns, PackedShape, outer_scratch};
+use gatelet::{Isa, Kernel, WithKernel};
+use std::time::Duration;
+
+/// (rows, k, n) of the products of a window: recurrent forward and backward, of 128, 256 and 512 units.
+const MATMULS: [(usize, usize, usize); 8] = [
+    (16, 128, 512),
+    (16, 512, 128),
+    (16, 256, 1024),
+    (16, 1024, 256),
+    (16, 512, 2048),
+    (16, 2048, 512),
+    (1024, 128, 96),
+    (1024, 96, 128),
+];
+/// (rows, m, n) of gradients.
+const OUTERS: [(usize, usize, usize); 4] = [
+    (1024, 128, 512),
+    (1024, 256, 1024),
+    (1024, 512, 2048),
+    (1024, 96, 128),
+];
+
+struct Bench<'a>(&'a mut Criterion);
+
+impl WithKernel for Bench<'_> {
+    type Output = ();
+
+    fn run<K: Kernel>(self, kernel: K) {
+        let mut group = self.0.benchmark_group("dense");
+        group.sample_size(10);
+        group.warm_up_time(Duration::from_millis(100));
+        group.measurement_time(Duration::from_millis(300));
+        for (rows, k, n) in MATMULS {
+            let shape = PackedShape {
+                k,
+                n,
+                columns: Columns::Consecutive,
+                lanes: kernel.lanes(),
+            };
+            let weights = vec![0.01; shape.len()];
+            let (a, mut c) = (vec![0.5; rows * k], vec![0.0; rows * n]);
+            group.throughput(Throughput::Elements((rows * k * n) as u64));
+            let id = format!("matmul/{rows}x{k}x{n}/{}", K::NAME);
+            group.bench_function(BenchmarkId::from_parameter(id), |bencher| {
+                let w = shape.of(&weights).expect("its own length");
+                bencher.iter(|| kernel.matmul_f32(&a, &w, true, &mut c));
+            });
+        }
+        for (rows, m, n) in OUTERS {
+            let (a, b) = (vec![0.5; rows * m], vec![0.25; rows * n]);
+            let mut c = vec![0.0; m * n];
+            let mut scratch = vec![0.0; outer_scratch(rows, m)];
+            group.throughput(Throughput::Elements((rows * m * n) as u64));
+            let id = format!("outer/{rows}x{m}x{n}/{}", K::NAME);
+            group.bench_function(BenchmarkId::from_parameter(id), |bencher| {
+                bencher.iter(|| kernel.outer_f32((&a, m), (&b, n), false, &mut c, &mut scratch));
+            });
+        }
+        group.finish();
+    }
+}
+
+fn products(criterion: &mut Criterion) {
+    for isa in Isa::available().filter(|isa| !["scalar", "thumb"].contains(&isa.name())) {
+        isa.run(Bench(criterion));
+    }
+}
+
+criterion_group!(benches, products);
+criterion_main!(benches);
