@@ -54,6 +54,8 @@ pub struct Shard<F> {
     /// [T, rows], time-major: characters in, characters to predict.
     inputs: Vec<u16>,
     targets: Vec<u16>,
+    /// Part of the distribution asked for that is spread over all characters; 0 at first.
+    pub label_smoothing: F,
     /// Sum of the gradients of the last [`Shard::backward`].
     pub gradient: Params<F>,
 }
@@ -81,6 +83,7 @@ impl<F: Engine> Shard<F> {
             scratch: vec![F::zero(); F::scratch(steps, hidden.max(shape.vocab))],
             inputs: vec![0; steps],
             targets: vec![0; steps],
+            label_smoothing: F::zero(),
             gradient: Params::zeros(shape),
         }
     }
@@ -137,7 +140,8 @@ impl<F: Engine> Shard<F> {
             .for_each(|row| row.copy_from_slice(&packs.head_bias));
         let top = &self.tapes[self.shape.layers - 1].h[start..];
         F::matmul(top, &packs.head, true, &mut self.logits);
-        softmax_cross_entropy(self.arch, &mut self.logits, &self.targets, scale)
+        let (logits, targets) = (&mut self.logits, &self.targets);
+        softmax_cross_entropy(self.arch, logits, targets, scale, self.label_smoothing)
     }
 
     /// Carries the state over: after the window becomes before the next one.

@@ -8,8 +8,9 @@
 //! Those are the names and shapes of `torch.nn.LSTM` / `torch.nn.RNN` and `torch.nn.Linear`; gate order i, f, g, o.
 //! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of several would be
 //! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
-//! `last.safetensors` of a run also holds `optimizer.mean`, `optimizer.square` (flat, in the trainer's order) and the
-//! carried state `state.h`, `state.c` ([layers, batch, hidden]).
+//! `last.safetensors` of a run also holds what its optimizer remembers, flat and in the trainer's order
+//! (`optimizer.mean`, `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
+//! `state.h`, `state.c` ([layers, batch, hidden]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -74,10 +75,8 @@ pub struct Meta {
 /// What a run needs to go on exactly where it stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resume {
-    /// Adam's mean.
-    pub mean: Vec<f32>,
-    /// Adam's mean square.
-    pub square: Vec<f32>,
+    /// The optimizer's memory, as [`OptimizerConfig::slots`](crate::optim::OptimizerConfig::slots) names it.
+    pub slots: Vec<Vec<f32>>,
     /// h of all streams: [layers, batch, hidden].
     pub h: Vec<f32>,
     /// c of all streams, or empty.
@@ -164,14 +163,10 @@ impl Checkpoint {
         if let Some(resume) = &self.resume {
             let streams =
                 |x: &[f32]| vec![self.params.shape.layers, x.len() / self.params.shape.layers];
-            tensors.insert(
-                "optimizer.mean".to_owned(),
-                (vec![resume.mean.len()], bytes_of(&resume.mean)),
-            );
-            tensors.insert(
-                "optimizer.square".to_owned(),
-                (vec![resume.square.len()], bytes_of(&resume.square)),
-            );
+            for (name, slot) in self.meta.config.updates().slots().iter().zip(&resume.slots) {
+                let tensor = (vec![slot.len()], bytes_of(slot));
+                tensors.insert(format!("optimizer.{name}"), tensor);
+            }
             tensors.insert(
                 "state.h".to_owned(),
                 (streams(&resume.h), bytes_of(&resume.h)),
@@ -278,9 +273,11 @@ impl Checkpoint {
             } else {
                 0
             };
+            let slots = meta.config.updates().slots().iter();
             Some(Resume {
-                mean: read("optimizer.mean", &[count])?,
-                square: read("optimizer.square", &[count])?,
+                slots: slots
+                    .map(|name| read(&format!("optimizer.{name}"), &[count]))
+                    .collect::<Result<_>>()?,
                 h: read("state.h", &[shape.layers, streams])?,
                 c: read("state.c", &[shape.layers, memory])?,
             })
@@ -424,5 +421,54 @@ mod tests {
         for cut in [0, 7, 100, bytes.len() - 1] {
             assert!(Checkpoint::from_bytes(&bytes[..cut], Path::new("x")).is_err());
         }
+    }
+
+    /// Every optimizer's memory comes back, under names that do not change; Adam's are those of earlier versions.
+    #[test]
+    fn the_memory_of_every_optimizer_comes_back() {
+        use crate::optim::Optimizer::{Adam, AdamW, RmsProp, Sgd};
+        for (optimizer, momentum, names) in [
+            (AdamW, 0.0, &["mean", "square"][..]),
+            (Adam, 0.0, &["mean", "square"]),
+            (Sgd, 0.0, &[]),
+            (Sgd, 0.9, &["momentum"]),
+            (RmsProp, 0.0, &["square"]),
+            (RmsProp, 0.9, &["square", "momentum"]),
+        ] {
+            let mut checkpoint = example();
+            let count = checkpoint.params.data.len();
+            checkpoint.meta.config = Config {
+                momentum,
+                batch: 5,
+                ..checkpoint.meta.config.with_optimizer(optimizer)
+            };
+            checkpoint.meta.position = Some(Position::default());
+            let slot = |first: usize| (first..first + count).map(|i| i as f32).collect();
+            checkpoint.resume = Some(Resume {
+                slots: (0..names.len()).map(|i| slot(1000 * i)).collect(),
+                h: vec![0.25; 2 * 5 * 3],
+                c: vec![0.5; 2 * 5 * 3],
+            });
+            let bytes = checkpoint.to_bytes().unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            for (index, name) in names.iter().enumerate() {
+                let read = read_tensor(&file, &format!("optimizer.{name}"), &[count]).unwrap();
+                assert_eq!(read[0], 1000.0 * index as f32, "{optimizer}: {name}");
+            }
+            let other = Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap();
+            assert_eq!(other, checkpoint, "{optimizer}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_without_its_optimizers_memory_is_refused() {
+        let mut checkpoint = example();
+        checkpoint.meta.position = Some(Position::default());
+        let error = Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap(), Path::new("x"));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("tensor optimizer.mean is missing"),
+            "{error}"
+        );
     }
 }

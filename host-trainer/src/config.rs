@@ -1,9 +1,9 @@
 //! The options of a training run, and their ranges.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result};
-use crate::optim::{AdamConfig, Schedule};
+use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
 use crate::params::{Cell, Shape};
 
 /// Everything that decides the result of a training run besides the text.
@@ -29,10 +29,10 @@ pub struct Config {
     pub schedule: Schedule,
     /// Steps of linear warm-up.
     pub warmup: u64,
-    /// Largest global norm of the gradient.
-    #[serde(deserialize_with = "infinite_if_null")]
+    /// Largest global norm of the gradient; infinite, which JSON has as null, means no clipping.
+    #[serde(deserialize_with = "null_is_infinite")]
     pub clip: f64,
-    /// Decoupled weight decay.
+    /// Weight decay: decoupled for AdamW, L2 for the others.
     pub weight_decay: f64,
     /// Last fraction of the text, held out.
     pub valid_fraction: f64,
@@ -42,6 +42,68 @@ pub struct Config {
     pub eval_every: u64,
     /// Time limit in minutes; the schedule ends with it.
     pub minutes: Option<f64>,
+
+    // The recipe. What is missing in the checkpoint of an earlier version is what that version did.
+    /// Rule of the update.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// Part of the last step that is made again: SGD and RMSprop.
+    #[serde(default)]
+    pub momentum: f64,
+    /// Decay of the mean of the gradient: Adam and AdamW.
+    #[serde(default = "missing::beta1")]
+    pub beta1: f64,
+    /// Decay of the mean of its square: all but SGD.
+    #[serde(default = "missing::beta2")]
+    pub beta2: f64,
+    /// Added to the root of that mean.
+    #[serde(default = "missing::epsilon")]
+    pub epsilon: f64,
+    /// Whether biases decay too, as they do in PyTorch.
+    #[serde(default = "missing::decay_biases")]
+    pub decay_biases: bool,
+    /// Factor of the learning rate on a plateau.
+    #[serde(default = "missing::plateau_factor")]
+    pub plateau_factor: f64,
+    /// Evaluations without a better one that make a plateau.
+    #[serde(default = "missing::plateau_patience")]
+    pub plateau_patience: usize,
+    /// Part of the distribution asked for that is spread over all characters.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// Part of the outputs of every layer that the layer above, or the head, does not see.
+    #[serde(default)]
+    pub dropout: f64,
+    /// Part of `h` that does not reach the next step, the same for a whole window.
+    #[serde(default)]
+    pub recurrent_dropout: f64,
+}
+
+/// What options were before they were options.
+mod missing {
+    pub(super) fn beta1() -> f64 {
+        0.9
+    }
+    pub(super) fn beta2() -> f64 {
+        0.999
+    }
+    pub(super) fn epsilon() -> f64 {
+        1e-8
+    }
+    pub(super) fn decay_biases() -> bool {
+        true
+    }
+    pub(super) fn plateau_factor() -> f64 {
+        0.5
+    }
+    pub(super) fn plateau_patience() -> usize {
+        3
+    }
+}
+
+/// JSON has no infinity; serde writes null.
+fn null_is_infinite<'d, D: Deserializer<'d>>(from: D) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::INFINITY))
 }
 
 impl Default for Config {
@@ -63,6 +125,17 @@ impl Default for Config {
             patience: 10,
             eval_every: 0,
             minutes: None,
+            optimizer: Optimizer::AdamW,
+            momentum: 0.0,
+            beta1: missing::beta1(),
+            beta2: missing::beta2(),
+            epsilon: missing::epsilon(),
+            decay_biases: missing::decay_biases(),
+            plateau_factor: missing::plateau_factor(),
+            plateau_patience: missing::plateau_patience(),
+            label_smoothing: 0.0,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
         }
     }
 }
@@ -79,11 +152,39 @@ impl Config {
     }
 
     /// The optimizer's constants.
-    pub fn adam(&self) -> AdamConfig {
-        AdamConfig {
+    pub fn updates(&self) -> OptimizerConfig {
+        OptimizerConfig {
+            optimizer: self.optimizer,
+            momentum: self.momentum,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon,
             weight_decay: self.weight_decay,
+            decay_biases: self.decay_biases,
             clip: self.clip,
-            ..AdamConfig::default()
+        }
+    }
+
+    /// The same run with another optimizer: its learning rate and constants are that one's defaults.
+    pub fn with_optimizer(self, optimizer: Optimizer) -> Self {
+        let updates = OptimizerConfig::of(optimizer);
+        Self {
+            optimizer,
+            lr: optimizer.learning_rate(),
+            momentum: updates.momentum,
+            beta1: updates.beta1,
+            beta2: updates.beta2,
+            epsilon: updates.epsilon,
+            weight_decay: updates.weight_decay,
+            ..self
+        }
+    }
+
+    /// Lets the plateau schedule, where that is the schedule, take note of an evaluation.
+    pub fn observe(&self, plateau: &mut Plateau, nats: f64) {
+        if self.schedule == Schedule::Plateau {
+            let (factor, patience) = (self.plateau_factor, self.plateau_patience);
+            plateau.observe(nats, PlateauConfig { factor, patience });
         }
     }
 
@@ -160,6 +261,36 @@ impl Config {
             &self.valid_fraction,
             "it has to be above 0 and below 1",
         )?;
+        let fractions = [
+            ("momentum", self.momentum),
+            ("beta1", self.beta1),
+            ("beta2", self.beta2),
+            ("label-smoothing", self.label_smoothing),
+            ("dropout", self.dropout),
+            ("recurrent-dropout", self.recurrent_dropout),
+        ];
+        for (option, found) in fractions {
+            let good = (0.0..1.0).contains(&found);
+            check(good, option, &found, "it has to be at least 0 and below 1")?;
+        }
+        check(
+            self.epsilon >= 0.0 && self.epsilon.is_finite(),
+            "epsilon",
+            &self.epsilon,
+            "it has to be a number of at least 0",
+        )?;
+        check(
+            self.plateau_factor > 0.0 && self.plateau_factor < 1.0,
+            "plateau-factor",
+            &self.plateau_factor,
+            "it has to be above 0 and below 1",
+        )?;
+        check(
+            self.plateau_patience >= 1,
+            "plateau-patience",
+            &self.plateau_patience,
+            "it has to be at least 1",
+        )?;
         let minutes = self.minutes.unwrap_or(1.0);
         check(
             positive(minutes),
@@ -168,13 +299,6 @@ impl Config {
             "it has to be a number above 0",
         )
     }
-}
-
-/// JSON has no infinity: it is written as null.
-fn infinite_if_null<'de, D: serde::Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<f64, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or(f64::INFINITY))
 }
 
 #[cfg(test)]
@@ -195,7 +319,7 @@ mod tests {
     fn each_option_is_checked() {
         let good = Config::default();
         good.validate().unwrap();
-        let bad: [fn(&mut Config); 13] = [
+        let bad: [fn(&mut Config); 24] = [
             |c| c.hidden = 0,
             |c| c.hidden = 1025,
             |c| c.layers = 0,
@@ -209,11 +333,50 @@ mod tests {
             |c| c.weight_decay = -0.1,
             |c| c.valid_fraction = 1.0,
             |c| c.minutes = Some(0.0),
+            |c| c.momentum = 1.0,
+            |c| c.beta1 = f64::NAN,
+            |c| c.beta2 = 1.0,
+            |c| c.epsilon = -1e-8,
+            |c| c.label_smoothing = 1.0,
+            |c| c.dropout = -0.1,
+            |c| c.dropout = 1.0,
+            |c| c.recurrent_dropout = f64::INFINITY,
+            |c| c.plateau_factor = 1.0,
+            |c| c.plateau_factor = 0.0,
+            |c| c.plateau_patience = 0,
         ];
         for (index, change) in bad.iter().enumerate() {
             let mut config = good.clone();
             change(&mut config);
             assert!(config.validate().is_err(), "change {index}");
         }
+    }
+
+    /// `config` of a checkpoint written before there was a choice of optimizers.
+    const OLD: &str = r#"{"cell":"lstm","hidden":128,"layers":1,"epochs":20,"seed":1,"batch":32,"window":64,
+        "lr":0.004,"schedule":"cosine","warmup":100,"clip":1.0,"weight_decay":0.01,"valid_fraction":0.1,
+        "patience":10,"eval_every":0,"minutes":null}"#;
+
+    #[test]
+    fn options_of_an_earlier_version_mean_what_they_did() {
+        assert_eq!(
+            serde_json::from_str::<Config>(OLD).unwrap(),
+            Config::default()
+        );
+        let torn = OLD.replace(r#""lr":0.004,"#, "");
+        assert!(serde_json::from_str::<Config>(&torn).is_err());
+    }
+
+    #[test]
+    fn options_come_back_from_json_to_the_bit() {
+        let config = Config {
+            clip: f64::INFINITY,
+            lr: 1.0 / 3.0,
+            dropout: 0.1 + 0.2,
+            schedule: Schedule::Plateau,
+            ..Config::default().with_optimizer(Optimizer::RmsProp)
+        };
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
     }
 }

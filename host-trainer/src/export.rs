@@ -24,7 +24,7 @@ use crate::params::{Cell, Shape};
 use crate::quantize::{FloatNet, IntNet, quantize};
 
 /// Tokens of the known-answer test.
-const KNOWN_ANSWER: usize = 32;
+pub(crate) const KNOWN_ANSWER: usize = 32;
 /// Characters of training text that calibration reads, at most.
 const CALIBRATION: usize = 20_000;
 /// Characters whose saturations are counted, at most.
@@ -167,7 +167,7 @@ fn hash_bytes(hex: &str) -> [u8; 32] {
 }
 
 /// Provenance of a checkpoint for an image; the losses are not known yet.
-fn provenance(checkpoint: &Checkpoint) -> Provenance<'_> {
+pub(crate) fn provenance(checkpoint: &Checkpoint) -> Provenance<'_> {
     let from = &checkpoint.meta.provenance;
     Provenance {
         corpus: &from.corpus,

@@ -14,6 +14,8 @@
 //! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`plot`] a run into files.
 //!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly, under a
 //!   checksum ([`seal`]).
+//! - [`config`] is everything that decides a run, [`preset`] a choice of it in one word, [`footprint`] what a net will need
+//!   on a device.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
 //! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
@@ -54,12 +56,14 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod files;
+pub mod footprint;
 pub mod image;
 pub mod loss;
 pub mod optim;
 pub mod packs;
 pub mod params;
 pub mod plot;
+pub mod preset;
 pub mod quantize;
 pub mod real;
 pub mod report;

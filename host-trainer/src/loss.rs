@@ -1,9 +1,12 @@
-//! Softmax cross entropy in nats.
+//! Softmax cross entropy in nats, with label smoothing.
 //!
 //! ```text
-//! L = sum_n [ log sum_v exp(x_nv) - x_n,target ]         dL/dx_nv = softmax(x_n)_v - [v = target]
+//! q_nv = (1 - s) [v = target] + s / vocab                the distribution that is asked for; s = 0: the target alone
+//! L = sum_n [ log sum_v exp(x_nv) - sum_v q_nv x_nv ]                           dL/dx_nv = softmax(x_n)_v - q_nv
 //! ```
-//! The row's largest logit is subtracted first, so nothing overflows.
+//! The row's largest logit is subtracted first, so nothing overflows. Smoothing (Szegedy et al. 2016) acts on the
+//! gradient alone: the loss that is returned is that of the target, so that the losses of a run can be compared with
+//! its held-out ones and with those of other runs.
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -20,6 +23,7 @@ struct Softmax<'a, F> {
     logits: &'a mut [F],
     targets: &'a [u16],
     scale: F,
+    smoothing: F,
 }
 
 impl<F: Real> NullaryFnOnce for Softmax<'_, F> {
@@ -28,6 +32,9 @@ impl<F: Real> NullaryFnOnce for Softmax<'_, F> {
     #[inline(always)]
     fn call(self) -> f64 {
         let vocab = self.logits.len() / self.targets.len().max(1);
+        // What the smoothed distribution asks of every character, and of the target on top of that.
+        let every = self.scale * self.smoothing / F::from_f64(vocab as f64);
+        let target_more = self.scale * (F::one() - self.smoothing);
         let mut loss = 0.0;
         for (row, &target) in self.logits.chunks_exact_mut(vocab).zip(self.targets) {
             if target == IGNORED {
@@ -41,8 +48,8 @@ impl<F: Real> NullaryFnOnce for Softmax<'_, F> {
             let sum = fold(row, F::zero(), |a, b| a + b);
             loss += sum.to_f64().ln() - of_target.to_f64();
             let factor = self.scale / sum;
-            row.iter_mut().for_each(|x| *x *= factor);
-            row[target] -= self.scale;
+            row.iter_mut().for_each(|x| *x = *x * factor - every);
+            row[target] -= target_more;
         }
         loss
     }
@@ -65,12 +72,14 @@ fn fold<F: Real>(row: &[F], start: F, join: impl Fn(F, F) -> F) -> F {
 
 /// Sum of the losses of all rows, in nats; `logits` ([targets, vocab]) become `scale * dL/dlogits`.
 ///
-/// Targets must be smaller than `vocab`, or [`IGNORED`].
+/// Targets must be smaller than `vocab`, or [`IGNORED`]. `smoothing` (0 = none, below 1) is the part of the asked-for
+/// distribution that is spread over all characters; it changes the gradient and not the loss returned.
 pub fn softmax_cross_entropy<F: Real>(
     arch: Arch,
     logits: &mut [F],
     targets: &[u16],
     scale: F,
+    smoothing: F,
 ) -> f64 {
     vectorized(
         arch,
@@ -78,6 +87,7 @@ pub fn softmax_cross_entropy<F: Real>(
             logits,
             targets,
             scale,
+            smoothing,
         },
     )
 }
@@ -89,7 +99,7 @@ mod tests {
     #[test]
     fn uniform_logits_cost_the_log_of_the_vocabulary() {
         let mut logits = vec![3.0_f64; 2 * 40];
-        let loss = softmax_cross_entropy(Arch::new(), &mut logits, &[7, 39], 0.5);
+        let loss = softmax_cross_entropy(Arch::new(), &mut logits, &[7, 39], 0.5, 0.0);
         assert!((loss - 2.0 * 40.0_f64.ln()).abs() < 1e-12);
         assert!((logits[7] - 0.5 * (1.0 / 40.0 - 1.0)).abs() < 1e-15);
         assert!((logits[8] - 0.5 / 40.0).abs() < 1e-15);
@@ -99,23 +109,50 @@ mod tests {
     fn large_logits_do_not_overflow_and_nan_is_kept() {
         let mut logits = vec![1e30_f32, 0.0, -1e30];
         assert_eq!(
-            softmax_cross_entropy(Arch::new(), &mut logits, &[0], 1.0),
+            softmax_cross_entropy(Arch::new(), &mut logits, &[0], 1.0, 0.0),
             0.0
         );
-        assert!(softmax_cross_entropy(Arch::new(), &mut [f32::NAN, 0.0], &[1], 1.0).is_nan());
+        assert!(softmax_cross_entropy(Arch::new(), &mut [f32::NAN, 0.0], &[1], 1.0, 0.0).is_nan());
+    }
+
+    /// The definition at the top, term by term.
+    fn smoothed_loss(logits: &[f64], target: usize, smoothing: f64) -> f64 {
+        let vocab = logits.len() as f64;
+        let sum: f64 = logits.iter().map(|x| x.exp()).sum();
+        let asked = logits.iter().enumerate().map(|(v, x)| {
+            let q = smoothing / vocab + if v == target { 1.0 - smoothing } else { 0.0 };
+            q * x
+        });
+        sum.ln() - asked.sum::<f64>()
     }
 
     #[test]
     fn gradient_is_the_finite_difference() {
         let start: Vec<f64> = (0..19).map(|i| f64::from(i * i % 7) * 0.3).collect();
-        let loss = |x: &[f64]| softmax_cross_entropy(Arch::new(), &mut x.to_vec(), &[4], 1.0);
-        let mut gradient = start.clone();
-        softmax_cross_entropy(Arch::new(), &mut gradient, &[4], 1.0);
-        for k in 0..19 {
-            let (mut up, mut down) = (start.clone(), start.clone());
-            up[k] += 1e-5;
-            down[k] -= 1e-5;
-            assert!(((loss(&up) - loss(&down)) / 2e-5 - gradient[k]).abs() < 1e-9);
+        for smoothing in [0.0, 0.1, 0.6] {
+            let mut gradient = start.clone();
+            let plain = softmax_cross_entropy(Arch::new(), &mut gradient, &[4], 1.0, smoothing);
+            assert!((plain - smoothed_loss(&start, 4, 0.0)).abs() < 1e-12);
+            for k in 0..19 {
+                let (mut up, mut down) = (start.clone(), start.clone());
+                up[k] += 1e-5;
+                down[k] -= 1e-5;
+                let loss = |x: &[f64]| smoothed_loss(x, 4, smoothing);
+                let numeric = (loss(&up) - loss(&down)) / 2e-5;
+                assert!(
+                    (numeric - gradient[k]).abs() < 1e-9,
+                    "smoothing {smoothing}, logit {k}"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn an_ignored_target_has_no_gradient_even_when_smoothed() {
+        let mut logits = vec![1.0_f64, 2.0, 3.0, 0.5, 0.5, 0.5];
+        let loss = softmax_cross_entropy(Arch::new(), &mut logits, &[IGNORED, 1], 1.0, 0.3);
+        assert!((loss - 3.0_f64.ln()).abs() < 1e-12);
+        assert_eq!(logits[..3], [0.0; 3]);
+        assert!(logits[4] < 0.0);
     }
 }

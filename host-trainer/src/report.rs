@@ -208,7 +208,7 @@ pub fn describe(model: &Model<'_>) -> Description {
 }
 
 /// An integer with commas.
-fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let comma = |(at, digit): (usize, char)| {
         let comma = (at > 0 && (digits.len() - at).is_multiple_of(3)).then_some(',');

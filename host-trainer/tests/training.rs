@@ -7,6 +7,7 @@ use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::error::Error;
+use gatelet_trainer::optim::{Optimizer, Schedule};
 use gatelet_trainer::params::Cell;
 use gatelet_trainer::run::{Metrics, Mode, RunFolder};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
@@ -302,4 +303,121 @@ fn another_text_cannot_be_resumed() {
         Trainer::resume(&other, checkpoint),
         Err(Error::OtherCorpus { .. })
     ));
+}
+
+/// What decides the rest of a run is in its checkpoint for every optimizer and schedule, and the recorded options too.
+#[test]
+fn every_optimizer_and_the_plateau_are_resumed_bit_for_bit() {
+    let base = || Config {
+        schedule: Schedule::Plateau,
+        plateau_patience: 1,
+        plateau_factor: 0.3,
+        label_smoothing: 0.1,
+        eval_every: 4,
+        ..config(Cell::Lstm)
+    };
+    for (optimizer, lr, momentum) in [
+        (Optimizer::Adam, 0.05, 0.0),
+        (Optimizer::Sgd, 4.0, 0.9),
+        (Optimizer::Sgd, 4.0, 0.0),
+        (Optimizer::RmsProp, 0.05, 0.0),
+        (Optimizer::RmsProp, 0.05, 0.5),
+    ] {
+        let config = Config {
+            lr,
+            momentum,
+            decay_biases: false,
+            weight_decay: 0.02,
+            ..base().with_optimizer(optimizer)
+        };
+        let text = text();
+        let corpus = Corpus::new(&text, 0.1).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let new = || Trainer::new(&corpus, config.clone(), "test".to_owned()).unwrap();
+        let whole = RunFolder::open(&temporary.path().join("whole"), Mode::New).unwrap();
+        let mut one = new();
+        assert_eq!(run(&mut one, &whole, usize::MAX), End::Finished);
+        let scale = one.position().plateau.scale;
+        assert!(
+            scale < 0.5,
+            "{optimizer}: no plateau was found, scale {scale}"
+        );
+
+        let parts = RunFolder::open(&temporary.path().join("parts"), Mode::New).unwrap();
+        let mut resumed = new();
+        for windows in [3, 6, 10, 7] {
+            assert_eq!(run(&mut resumed, &parts, windows), End::Interrupted);
+            resumed = Trainer::resume(&corpus, read(&parts.last())).unwrap();
+        }
+        assert_eq!(run(&mut resumed, &parts, usize::MAX), End::Finished);
+        let (a, b) = (read(&whole.last()), read(&parts.last()));
+        assert_eq!(a.params, b.params, "{optimizer}: last");
+        assert_eq!(a.resume, b.resume, "{optimizer}: optimizer and state");
+        let plateau = |checkpoint: &Checkpoint| checkpoint.meta.position.as_ref().unwrap().plateau;
+        assert_eq!(plateau(&a), plateau(&b), "{optimizer}");
+        assert_eq!(timeless(&whole), timeless(&parts), "{optimizer}: metrics");
+    }
+}
+
+#[test]
+fn every_optimizer_learns_a_repeated_text() {
+    for optimizer in [
+        Optimizer::AdamW,
+        Optimizer::Adam,
+        Optimizer::Sgd,
+        Optimizer::RmsProp,
+    ] {
+        let text =
+            Text::from_bytes("loop".to_owned(), "the cat sat. ".repeat(60).into_bytes()).unwrap();
+        let corpus = Corpus::new(&text, 0.2).unwrap();
+        // The learning rate that the optimizer comes with.
+        let config = Config {
+            hidden: 24,
+            batch: 4,
+            window: 16,
+            epochs: 80,
+            warmup: 10,
+            ..Config::default().with_optimizer(optimizer)
+        };
+        let mut trainer = Trainer::new(&corpus, config, "test".to_owned()).unwrap();
+        while trainer.position().epoch < 80 {
+            trainer.step().unwrap();
+        }
+        let nats = trainer.evaluate();
+        assert!(nats < 0.1, "{optimizer}: {nats} nats");
+    }
+}
+
+#[test]
+fn label_smoothing_leaves_doubt_and_the_losses_comparable() {
+    let text =
+        Text::from_bytes("loop".to_owned(), "the cat sat. ".repeat(60).into_bytes()).unwrap();
+    let corpus = Corpus::new(&text, 0.2).unwrap();
+    let smoothing = 0.2;
+    let config = Config {
+        hidden: 24,
+        batch: 4,
+        window: 16,
+        epochs: 80,
+        lr: 0.02,
+        label_smoothing: smoothing,
+        ..Config::default()
+    };
+    let mut trainer = Trainer::new(&corpus, config, "test".to_owned()).unwrap();
+    let mut last = 0.0;
+    while trainer.position().epoch < 80 {
+        last = trainer.step().unwrap();
+    }
+    // The best net gives the right character 1 - s + s / vocab.
+    let vocab = corpus.vocab.len() as f64;
+    let floor = -(1.0 - smoothing + smoothing / vocab).ln();
+    let nats = trainer.evaluate();
+    assert!(
+        (nats - floor).abs() < 0.03,
+        "{nats} nats, the floor is {floor}"
+    );
+    assert!(
+        (last - nats).abs() < 0.03,
+        "trained {last}, held out {nats}"
+    );
 }

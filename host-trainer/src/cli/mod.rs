@@ -7,6 +7,7 @@ mod inspect;
 mod predict;
 mod progress;
 mod random;
+mod recipe;
 mod target;
 mod trace;
 mod train;

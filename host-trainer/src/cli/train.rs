@@ -9,13 +9,16 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::progress::Progress;
+use super::recipe::{self, Recipe};
 use super::say;
 use crate::checkpoint::Meta;
 use crate::config::Config;
 use crate::corpus::{Corpus, Text};
 use crate::error::{Error, Result};
-use crate::optim::Schedule;
+use crate::export::provenance;
+use crate::footprint;
 use crate::params::Cell;
+use crate::report::grouped;
 use crate::run::{Mode, RunFolder, change};
 use crate::train::{End, Trainer};
 
@@ -24,65 +27,64 @@ use crate::train::{End, Trainer};
 /// The run folder gets best.safetensors, last.safetensors, previous.safetensors, metrics.jsonl, config.json and
 /// loss.png. Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  gatelet train corpora/novels.txt --out runs/novels --hidden 128 --epochs 20"
-)]
+#[command(after_help = format!(
+    "{}\nExample:\n  gatelet train corpora/novels.txt --out runs/novels --preset small\n  \
+     gatelet train corpora/novels.txt --out runs/quick --hidden 64 --epochs 5",
+    recipe::presets()
+))]
 pub(super) struct Args {
     /// UTF-8 text to learn
     text: PathBuf,
     /// Run folder to create
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    recipe: Recipe,
     /// Kind of cell [default: lstm]
-    #[arg(long)]
+    #[arg(long, help_heading = "Net")]
     cell: Option<Cell>,
     /// Hidden units a layer, 1 to 1024 [default: 128]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Net")]
     hidden: Option<usize>,
     /// Recurrent layers, 1 to 4 [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Net")]
     layers: Option<usize>,
     /// Passes over the text [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
     epochs: Option<usize>,
     /// Seed: the same seed and options give the same net [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
     seed: Option<u64>,
     /// Streams trained side by side [default: 32]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
     batch: Option<usize>,
     /// Characters that gradients travel back [default: 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
     window: Option<usize>,
-    /// Highest learning rate [default: 0.004]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    lr: Option<f64>,
-    /// How the learning rate changes [default: cosine]
-    #[arg(long)]
-    schedule: Option<Schedule>,
-    /// Steps of linear warm-up [default: 100]
-    #[arg(long, value_name = "STEPS")]
-    warmup: Option<u64>,
-    /// Largest global norm of the gradient [default: 1]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    clip: Option<f64>,
-    /// Decoupled weight decay [default: 0.01]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    weight_decay: Option<f64>,
     /// Last fraction of the text, held out for evaluation [default: 0.1]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Run"
+    )]
     valid_fraction: Option<f64>,
     /// Stop after so many evaluations without a better one; 0 never does [default: 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Run")]
     patience: Option<usize>,
     /// Evaluate every so many steps; 0 means once an epoch [default: 0]
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS", help_heading = "Run")]
     eval_every: Option<u64>,
     /// Stop after so many minutes; the learning rate falls in time for it
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Run"
+    )]
     minutes: Option<f64>,
     /// Threads; the result does not depend on them [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Run")]
     threads: Option<usize>,
     /// Replace the run files of an existing folder; other files in it stay
     #[arg(long, conflicts_with = "resume")]
@@ -105,6 +107,7 @@ pub(super) struct Args {
 impl Args {
     /// The options given, over `base`.
     fn config(&self, base: Config) -> Config {
+        let base = self.recipe.config(base);
         Config {
             cell: self.cell.unwrap_or(base.cell),
             hidden: self.hidden.unwrap_or(base.hidden),
@@ -113,15 +116,11 @@ impl Args {
             seed: self.seed.unwrap_or(base.seed),
             batch: self.batch.unwrap_or(base.batch),
             window: self.window.unwrap_or(base.window),
-            lr: self.lr.unwrap_or(base.lr),
-            schedule: self.schedule.unwrap_or(base.schedule),
-            warmup: self.warmup.unwrap_or(base.warmup),
-            clip: self.clip.unwrap_or(base.clip),
-            weight_decay: self.weight_decay.unwrap_or(base.weight_decay),
             valid_fraction: self.valid_fraction.unwrap_or(base.valid_fraction),
             patience: self.patience.unwrap_or(base.patience),
             eval_every: self.eval_every.unwrap_or(base.eval_every),
             minutes: self.minutes.or(base.minutes),
+            ..base
         }
     }
 
@@ -136,9 +135,15 @@ impl Args {
         Duration::try_from_secs_f64(seconds).map_err(wrong)
     }
 
-    /// The command that makes the same net again: what was typed, without --out and what does not change the result.
-    fn command(&self) -> String {
-        let (d, c) = (Config::default(), self.config(Config::default()));
+    /// What a preset makes of the text's length.
+    fn fit(&self, config: &mut Config, corpus: &Corpus) {
+        let given = (self.epochs.is_some(), self.eval_every.is_some());
+        self.recipe.fit(config, corpus.train_len, given);
+    }
+
+    /// The command that makes the same net again: `c` as options, without --out and what does not change the result.
+    fn command(&self, c: &Config) -> String {
+        let d = Config::default();
         let mut words = vec![
             "gatelet train".to_owned(),
             quoted(&self.text.display().to_string()),
@@ -155,15 +160,6 @@ impl Args {
         option(true, "seed", &c.seed);
         option(true, "batch", &c.batch);
         option(true, "window", &c.window);
-        option(true, "lr", &c.lr);
-        option(c.schedule != d.schedule, "schedule", &"constant");
-        option(c.warmup != d.warmup, "warmup", &c.warmup);
-        option(c.clip != d.clip, "clip", &c.clip);
-        option(
-            c.weight_decay != d.weight_decay,
-            "weight-decay",
-            &c.weight_decay,
-        );
         option(
             c.valid_fraction != d.valid_fraction,
             "valid-fraction",
@@ -176,7 +172,24 @@ impl Args {
             "minutes",
             &c.minutes.unwrap_or_default(),
         );
+        words.extend(recipe::words(c));
         words.join(" ")
+    }
+
+    /// Checks that a preset given with --resume has the run's net; `run::change` checks the options.
+    fn check_preset(&self, stored: &Config) -> Result<()> {
+        let net = |c: &Config| format!("{}, {} of {}", c.cell, c.layers, c.hidden);
+        if let Some((preset, config)) = self.recipe.preset() {
+            let (given, stored) = (net(&self.config(config)), net(stored));
+            if given != stored {
+                return Err(Error::ResumeMismatch {
+                    option: "preset",
+                    given: format!("{preset} ({given})"),
+                    stored,
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -189,11 +202,6 @@ const OPTIONS: &[&str] = &[
     "seed",
     "batch",
     "window",
-    "lr",
-    "schedule",
-    "warmup",
-    "clip",
-    "weight-decay",
     "valid-fraction",
     "patience",
     "eval-every",
@@ -235,12 +243,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if mode == Mode::Resume {
         return resume(args, &text, save_every);
     }
-    let config = args.config(Config::default());
+    let mut config = args.config(args.recipe.base());
     config.validate()?;
+    args.recipe.check(&config)?;
     let corpus = Corpus::new(&text, config.valid_fraction)?;
+    args.fit(&mut config, &corpus);
     corpus.check_length(config.batch, config.window)?;
     let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);
-    let trainer = Trainer::new(&corpus, config, args.command())?;
+    let command = args.command(&config);
+    let trainer = Trainer::new(&corpus, config, command)?;
     folder.clear()?;
     // First of all a checkpoint, so that from here on --resume works whenever a kill comes.
     let start = trainer.checkpoint(true);
@@ -264,7 +275,9 @@ fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
     let folder = RunFolder::open(&args.out, Mode::Resume)?.saving_every(save_every);
     let (mut checkpoint, found) = folder.load()?;
     let meta = &mut checkpoint.meta;
-    let changes = change(meta, args.config(meta.config.clone()), OPTIONS)?;
+    args.check_preset(&meta.config)?;
+    let options = [OPTIONS, recipe::OPTIONS].concat();
+    let changes = change(meta, args.config(meta.config.clone()), &options)?;
     if let (false, Some(nats), Some(position)) =
         (changes.is_empty(), folder.best_nats(), &mut meta.position)
         && position.best_nats.is_none_or(|best| nats < best)
@@ -304,18 +317,8 @@ fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()
     })
     .map_err(|error| Error::Start(error.to_string()))?;
     if !args.quiet {
-        let shape = trainer.params().shape;
-        let line = format!(
-            "{}, {} layer{} of {} units, {} characters, {} parameters",
-            shape.cell,
-            shape.layers,
-            if shape.layers == 1 { "" } else { "s" },
-            shape.hidden,
-            shape.vocab,
-            shape.parameters()
-        );
         // Nobody reading standard error is no reason to stop training.
-        let _ = writeln!(io::stderr(), "{line}");
+        let _ = writeln!(io::stderr(), "{}", introduction(args, &trainer)?);
     }
     if let Some(end) = trainer.position().ended {
         return report(args, folder, &trainer, end, true);
@@ -341,6 +344,33 @@ fn with_command(mut error: Error, args: &Args, lr: f64) -> Error {
         *kept += &format!(", as with `{} --lr {}`", resume_command(args), lr / 4.0);
     }
     error
+}
+
+/// The net, what it will need on a device, and what a preset stands for.
+fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
+    let shape = trainer.params().shape;
+    let checkpoint = trainer.checkpoint(false);
+    let need = footprint::int8(shape, provenance(&checkpoint))?;
+    let mut text = format!(
+        "{}, {} layer{} of {} units, {} characters, {} parameters\n\
+         its int8 image needs {} bytes of flash, {} bytes of RAM and {} for each snapshot, \
+         {} multiply-accumulates a character",
+        shape.cell,
+        shape.layers,
+        if shape.layers == 1 { "" } else { "s" },
+        shape.hidden,
+        shape.vocab,
+        grouped(shape.parameters()),
+        grouped(need.flash_bytes),
+        grouped(need.ram_bytes),
+        grouped(need.snapshot_bytes),
+        grouped(need.macs_per_step),
+    );
+    if let Some((preset, _)) = args.recipe.preset() {
+        let command = &checkpoint.meta.provenance.command;
+        text += &format!("\npreset {preset} here is: {command}");
+    }
+    Ok(text)
 }
 
 /// Says how the run ended.

@@ -181,6 +181,7 @@ impl Trainer<'_> {
                 kept: String::new(),
             });
         }
+        self.config.observe(&mut position.plateau, valid_nats);
         let (characters, seconds) = position.evaluated_at;
         let best = position.best_nats.is_none_or(|best| valid_nats < best);
         let metrics = Metrics {

@@ -3,7 +3,7 @@
 //! ```text
 //! the training part is cut into `batch` streams; every epoch starts at another offset and at zero state
 //! for each window:  gradient = sum over shards (each `rows` streams, its own buffers)
-//!                   clip, Adam; the state is carried into the next window
+//!                   clip, optimizer; the state is carried into the next window
 //! evaluation:       the held-out part, in streams of its own; `drive` decides when, and writes the files
 //! ```
 //! A batch is cut into shards by its size alone, and shard gradients are summed in their order: the result does not
@@ -22,7 +22,7 @@ use crate::checkpoint::{Checkpoint, Meta, Provenance, Resume};
 use crate::config::Config;
 use crate::corpus::{Corpus, hex};
 use crate::error::{Error, Result};
-use crate::optim::Adam;
+use crate::optim::{Plateau, Updater};
 use crate::packs::Packs;
 use crate::params::{Params, Shape};
 
@@ -56,6 +56,9 @@ pub struct Position {
     pub best_nats: Option<f64>,
     /// Evaluations since then.
     pub evaluations_since_best: usize,
+    /// What the plateau schedule has come to.
+    #[serde(default)]
+    pub plateau: Plateau,
     /// Global norm of the last gradient.
     pub gradient_norm: f64,
     /// Learning rate of the last step.
@@ -93,7 +96,7 @@ pub struct Trainer<'c> {
     packs: Packs<f32>,
     packed: bool,
     gradient: Vec<f32>,
-    adam: Adam<f32>,
+    optimizer: Updater<f32>,
     shards: Vec<Shard<f32>>,
     evaluation: Vec<Shard<f32>>,
     position: Position,
@@ -116,6 +119,22 @@ fn shards(shape: Shape, batch: usize, window: usize) -> Vec<Shard<f32>> {
         .collect()
 }
 
+/// Windows are trained without masks: a rate that would do nothing is refused.
+fn refuse_dropout(config: &Config) -> Result<()> {
+    let rates = [
+        ("dropout", config.dropout),
+        ("recurrent-dropout", config.recurrent_dropout),
+    ];
+    match rates.into_iter().find(|(_, rate)| *rate > 0.0) {
+        Some((option, rate)) => Err(Error::Option {
+            option,
+            found: rate.to_string(),
+            rule: "this version trains without dropout: it has to be 0",
+        }),
+        None => Ok(()),
+    }
+}
+
 impl<'c> Trainer<'c> {
     /// A run at its start.
     ///
@@ -124,6 +143,7 @@ impl<'c> Trainer<'c> {
     pub fn new(corpus: &'c Corpus, config: Config, command: String) -> Result<Self> {
         config.validate()?;
         crate::image::isa()?;
+        refuse_dropout(&config)?;
         corpus.check_length(config.batch, config.window)?;
         let shape = config.shape(corpus.vocab.len());
         let provenance = Provenance {
@@ -139,13 +159,17 @@ impl<'c> Trainer<'c> {
         };
         let predictions = corpus.validation().len() - 1;
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
+        let mut training = shards(shape, config.batch, config.window);
+        for shard in &mut training {
+            shard.label_smoothing = config.label_smoothing as f32;
+        }
         Ok(Self {
             params: Params::init(shape, config.seed),
             packs: Packs::new(shape),
             packed: false,
             gradient: vec![0.0; shape.parameters()],
-            adam: Adam::new(config.adam(), shape),
-            shards: shards(shape, config.batch, config.window),
+            optimizer: Updater::new(config.updates(), shape),
+            shards: training,
             evaluation: shards(shape, streams, EVAL_WINDOW),
             position: Position::default(),
             corpus,
@@ -190,8 +214,7 @@ impl<'c> Trainer<'c> {
             start += shard.rows();
         }
         (trainer.params, trainer.packed) = (checkpoint.params, false);
-        (trainer.adam.mean, trainer.adam.square, trainer.adam.steps) =
-            (resume.mean, resume.square, position.step);
+        trainer.optimizer.restore(position.step, resume.slots);
         trainer.position = Position {
             ended: position.ended.filter(|&end| end != End::Interrupted),
             ..position
@@ -231,8 +254,8 @@ impl<'c> Trainer<'c> {
                     c.extend_from_slice(shard_c);
                 }
             }
-            let (mean, square) = (self.adam.mean.clone(), self.adam.square.clone());
-            Resume { mean, square, h, c }
+            let slots = self.optimizer.slots().to_vec();
+            Resume { slots, h, c }
         });
         Checkpoint {
             meta,
@@ -326,9 +349,10 @@ impl<'c> Trainer<'c> {
             self.progress(windows),
             self.position.step,
             self.config.warmup,
+            &self.position.plateau,
         );
-        self.adam
-            .update(&mut self.params.data, &self.gradient, rate);
+        self.optimizer
+            .update(&mut self.params.data, &self.gradient, norm, rate);
         self.packed = false;
 
         let position = &mut self.position;
@@ -368,7 +392,7 @@ impl<'c> Trainer<'c> {
                         .for_each(|(sum, x)| *sum += x);
                 }
             });
-        crate::optim::global_norm(&self.gradient)
+        self.optimizer.norm(&self.gradient)
     }
 
     /// Mean loss on the held-out text in nats a character; every character but the first counts once.

@@ -51,16 +51,34 @@ fn options_out_of_range_are_wrong_usage() {
         ("--threads", "0"),
         ("--save-every", "-1"),
         ("--save-every", "nan"),
+        ("--label-smoothing", "1"),
+        ("--dropout", "-0.5"),
+        ("--recurrent-dropout", "1"),
+        ("--epsilon", "inf"),
+        ("--beta1", "1"),
+        // Options of another optimizer or schedule.
+        ("--momentum", "0.9"),
+        ("--plateau-factor", "0.5"),
+        ("--plateau-patience", "2"),
     ] {
         place.bad(
             &["train", "text.txt", "--out", "run", option, value],
             2,
-            &[option, "it has to be"],
+            &[option, "it has to"],
         );
     }
     for line in [
         &["train", "text.txt"][..],
         &["train", "text.txt", "--out", "run", "--cell", "gru"],
+        &[
+            "train",
+            "text.txt",
+            "--out",
+            "run",
+            "--optimizer",
+            "adagrad",
+        ],
+        &["train", "text.txt", "--out", "run", "--preset", "huge"],
         &["fly"],
         &["eval", "m"],
         &[],
@@ -170,6 +188,151 @@ fn a_run_leaves_its_files_and_says_what_came_out() {
         "--json",
     ]);
     assert!((again["nats"].as_f64().unwrap() - result["nats"].as_f64().unwrap()).abs() < 1e-4);
+}
+
+#[test]
+fn a_preset_is_a_set_of_options_that_others_replace() {
+    let place = Place::new();
+    let line = |more: &str| {
+        let line = "train text.txt --preset tiny --hidden 9 --batch 4 --window 16 --epochs 2 --out";
+        let words = line.split(' ').chain(more.split(' '));
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run = |words: Vec<String>| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let output = place.run(&words);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{words:?}: {said}");
+        said
+    };
+    let said = run(line("run"));
+    for part in [
+        "its int8 image needs",
+        "bytes of flash",
+        "multiply-accumulates a character",
+        "preset tiny here is: gatelet train text.txt --cell lstm --hidden 9",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let read = |run: &str| -> Value {
+        let path = place.path(run).join("config.json");
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    let config = read("run");
+    assert_eq!(
+        (&config["config"]["hidden"], &config["config"]["lr"]),
+        (&9.into(), &0.008.into())
+    );
+    // The command that is recorded needs no preset and makes the same net, in the same words.
+    let command = config["provenance"]["command"].as_str().unwrap();
+    run(
+        format!("{} --out again", command.strip_prefix("gatelet ").unwrap())
+            .split(' ')
+            .map(str::to_owned)
+            .collect(),
+    );
+    let best = |run: &str| fs::read(place.path(run).join("best.safetensors")).unwrap();
+    assert_eq!(read("again"), config);
+    assert_eq!(best("again"), best("run"));
+
+    run(line("run --resume"));
+    place.bad(
+        &[
+            "train", "text.txt", "--out", "run", "--resume", "--preset", "medium",
+        ],
+        1,
+        &["--preset medium (lstm, 1 of 256) differs from the run's lstm, 1 of 9"],
+    );
+    place.bad(
+        &[
+            "train",
+            "text.txt",
+            "--out",
+            "run",
+            "--resume",
+            "--optimizer",
+            "sgd",
+        ],
+        1,
+        &["--optimizer", "sgd", "differs from the run's", "adamw"],
+    );
+}
+
+/// The README's table of presets has the numbers of the help, which core computes.
+#[test]
+fn the_readme_says_what_presets_need() {
+    let help = Place::new().good(&["train", "--help"]);
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    for preset in ["tiny", "small", "medium"] {
+        let start = format!("  {preset} ");
+        let line = help.lines().find(|line| line.starts_with(&start)).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [
+            _,
+            _,
+            _,
+            _,
+            hidden,
+            "flash",
+            flash,
+            "KiB",
+            "RAM",
+            ram,
+            "bytes",
+            macs,
+            "MACs",
+            ..,
+        ] = words[..]
+        else {
+            panic!("{line}");
+        };
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{preset}`")));
+        let row = row.unwrap();
+        for part in [
+            format!("{hidden} units"),
+            format!("{flash} KiB"),
+            format!("{ram} bytes"),
+            macs.to_owned(),
+        ] {
+            assert!(row.contains(&part), "{part}: {row}");
+        }
+    }
+}
+
+#[test]
+fn optimizers_and_schedules_are_recorded_and_resumed() {
+    let place = Place::new();
+    for (index, more) in [
+        "--optimizer sgd --schedule plateau --plateau-factor 0.25 --plateau-patience 1",
+        "--optimizer rmsprop --momentum 0.5 --beta2 0.95 --epsilon 1e-6 --clip inf",
+        "--optimizer adam --weight-decay 0.001 --decay-biases false --label-smoothing 0.1",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let out = format!("run{index}");
+        let line = format!(
+            "train text.txt --out {out} --hidden 8 --batch 4 --window 16 --epochs 2 -q {more}"
+        );
+        let words: Vec<&str> = line.split(' ').collect();
+        place.good(&words);
+        let config = fs::read(place.path(&out).join("config.json")).unwrap();
+        let config: Value = serde_json::from_slice(&config).unwrap();
+        let command = config["provenance"]["command"].as_str().unwrap();
+        assert!(
+            command.contains(more.split(" --").next().unwrap()),
+            "{command}"
+        );
+        for given in more.split(" --").skip(1) {
+            let given = given.replace("1e-6", "0.000001");
+            assert!(command.contains(&given), "{given}: {command}");
+        }
+        place.good(&[&words[..], &["--resume"]].concat());
+        place.good(&["inspect", &format!("{out}/last.safetensors")]);
+    }
 }
 
 #[cfg(unix)]
