@@ -15,7 +15,7 @@
 //!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly, under a
 //!   checksum ([`seal`]).
 //! - [`config`] is everything that decides a run, [`preset`] a choice of it in one word, [`footprint`] what a net will need
-//!   on a device.
+//!   on a device, [`dropout`] the masks of a step.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
 //! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
@@ -51,6 +51,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod corpus;
+pub mod dropout;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
