@@ -16,7 +16,7 @@ use crate::params::{Params, Role};
 /// Largest magnitude of a quantized weight.
 const WEIGHT_MAX: f32 = 127.0;
 /// Shift of the requantization, unless a row is too large for it.
-const SHIFT: u8 = 24;
+pub(crate) const SHIFT: u8 = 24;
 /// Smallest shift an image may have.
 const MIN_SHIFT: u8 = 8;
 

@@ -25,7 +25,7 @@ pub(super) struct Recipe {
     /// Rule of the update [default: adamw]
     #[arg(long, help_heading = RECIPE)]
     optimizer: Option<Optimizer>,
-    /// Highest learning rate [default: 0.004; sgd 0.5, rmsprop 0.002]
+    /// Highest learning rate [default: 0.004; sgd 1, rmsprop 0.008]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = RECIPE)]
     lr: Option<f64>,
     /// How the learning rate changes [default: cosine]
@@ -236,8 +236,8 @@ pub(super) fn words(c: &Config) -> Vec<String> {
 pub(super) fn presets() -> String {
     const VOCAB: usize = 96;
     let mut text = format!(
-        "Presets. Flash, RAM and multiply-accumulates a character are those of the int8 image, here for a\n\
-         text of {VOCAB} different characters; each run says its own.\n"
+        "Presets: what the int8 image needs in flash, RAM and multiply-accumulates a character (here for a\n\
+         text of {VOCAB} different characters; each run says its own), and how much is trained on.\n"
     );
     for preset in Preset::ALL {
         let (config, name) = (preset.config(), preset.to_string());
@@ -252,7 +252,7 @@ pub(super) fn presets() -> String {
             continue;
         };
         text += &format!(
-            "  {name:<7} {} {} x {:<4} flash {:>3} KiB  RAM {:>5} bytes  {:>7} MACs  trained on {:>3} million characters\n",
+            "  {name:<7} {} {} x {:<4} flash {:>3} KiB  RAM {:>5} bytes  {:>7} MACs  {:>3} M characters\n",
             config.cell,
             config.layers,
             config.hidden,

@@ -353,7 +353,7 @@ fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
     let need = footprint::int8(shape, provenance(&checkpoint))?;
     let mut text = format!(
         "{}, {} layer{} of {} units, {} characters, {} parameters\n\
-         its int8 image needs {} bytes of flash, {} bytes of RAM and {} for each snapshot, \
+         its int8 image needs at most {} bytes of flash, {} bytes of RAM and {} for each snapshot, \
          {} multiply-accumulates a character",
         shape.cell,
         shape.layers,

@@ -109,7 +109,7 @@ impl<F: Real> Rule<F> for Step<F> {
 
 #[cfg(test)]
 mod tests {
-    use crate::optim::tests::{Expect, one_weight};
+    use crate::optim::updater::tests::{Expect, one_weight};
     use crate::optim::{Optimizer, OptimizerConfig};
 
     fn config() -> OptimizerConfig {

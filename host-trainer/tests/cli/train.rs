@@ -207,7 +207,7 @@ fn a_preset_is_a_set_of_options_that_others_replace() {
     };
     let said = run(line("run"));
     for part in [
-        "its int8 image needs",
+        "its int8 image needs at most",
         "bytes of flash",
         "multiply-accumulates a character",
         "preset tiny here is: gatelet train text.txt --cell lstm --hidden 9",
