@@ -9,6 +9,9 @@
 //!                             dW_h = [h_-1 .. h_T-2]^T dZ;  db = sum dZ;  dW_x = X^T dZ (layer 0: rows added)
 //!                             dX = dZ W_x^T = dH of the layer below
 //! ```
+//! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back the same masks multiply
+//! dH and the part of dh_t that came through W_h. The carried state is whole.
+//!
 //! Truncated BPTT: the state after the last step of a window is the state before the first step of the next;
 //! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
 //! a window allocates nothing.
@@ -16,6 +19,7 @@
 use pulp::{Arch, NullaryFnOnce};
 
 use crate::cell::{lstm, rnn, vectorized};
+use crate::dropout::{Dropout, Kind, Place};
 use crate::engine::{Engine, TapeStep};
 pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
@@ -33,6 +37,51 @@ struct Tape<F> {
     c: Vec<F>,
     /// [T, rows, hidden]: tanh(c); empty without a cell state.
     tanh_c: Vec<F>,
+    /// [T, rows, hidden]: h as the layer above sees it; empty when that is h itself.
+    dropped: Vec<F>,
+    /// [T, rows, hidden]: h as the next step sees it; empty when that is h itself.
+    dropped_before: Vec<F>,
+}
+
+impl<F> Tape<F> {
+    /// [T, rows, hidden]: what the layer above sees.
+    fn output(&self, state: usize) -> &[F] {
+        match self.dropped.is_empty() {
+            true => &self.h[state..],
+            false => &self.dropped,
+        }
+    }
+
+    /// [T, rows, hidden]: what the recurrent product sees.
+    fn before(&self, state: usize) -> &[F] {
+        match self.dropped_before.is_empty() {
+            true => &self.h[..self.h.len() - state],
+            false => &self.dropped_before,
+        }
+    }
+}
+
+/// What a window drops; nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+struct Masks {
+    output: Option<Dropout>,
+    recurrent: Option<Dropout>,
+    /// The shard's first row in the batch.
+    first_row: usize,
+    /// Optimizer steps done.
+    step: u64,
+}
+
+impl Masks {
+    /// The place of a mask.
+    fn place(&self, layer: usize, kind: Kind, time: usize) -> Place {
+        Place {
+            step: self.step,
+            layer,
+            kind,
+            time,
+        }
+    }
 }
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
@@ -49,6 +98,9 @@ pub struct Shard<F> {
     d_above: Vec<F>,
     /// [rows, hidden]: gradient of the cell state, on its way back in time.
     dc: Vec<F>,
+    /// [rows, hidden]: what comes back through W_h, when a mask is to be applied to it; else empty.
+    dh: Vec<F>,
+    masks: Masks,
     /// What the products of the gradient need.
     scratch: Vec<F>,
     /// [T, rows], time-major: characters in, characters to predict.
@@ -70,6 +122,8 @@ impl<F: Engine> Shard<F> {
             h: vec![F::zero(); (steps + rows) * hidden],
             c: vec![F::zero(); if memory { (steps + rows) * hidden } else { 0 }],
             tanh_c: vec![F::zero(); if memory { steps * hidden } else { 0 }],
+            dropped: Vec::new(),
+            dropped_before: Vec::new(),
         };
         Self {
             shape,
@@ -80,12 +134,42 @@ impl<F: Engine> Shard<F> {
             logits: vec![F::zero(); steps * shape.vocab],
             d_above: vec![F::zero(); steps * hidden],
             dc: vec![F::zero(); rows * hidden],
+            dh: Vec::new(),
+            masks: Masks::default(),
             scratch: vec![F::zero(); F::scratch(steps, hidden.max(shape.vocab))],
             inputs: vec![0; steps],
             targets: vec![0; steps],
             label_smoothing: F::zero(),
             gradient: Params::zeros(shape),
         }
+    }
+
+    /// From now on drops outputs and what is read from h, with the masks of the shard's place in the batch.
+    pub fn drop_out(
+        &mut self,
+        output: Option<Dropout>,
+        recurrent: Option<Dropout>,
+        first_row: usize,
+    ) {
+        self.masks = Masks {
+            output,
+            recurrent,
+            first_row,
+            step: 0,
+        };
+        let (state, window) = (self.rows * self.shape.hidden, self.window);
+        let room =
+            |wanted: bool, steps: usize| vec![F::zero(); if wanted { steps * state } else { 0 }];
+        for tape in &mut self.tapes {
+            tape.dropped = room(output.is_some(), window);
+            tape.dropped_before = room(recurrent.is_some(), window);
+        }
+        self.dh = room(recurrent.is_some(), 1);
+    }
+
+    /// Chooses the masks of an optimizer step, by the number of steps before it.
+    pub fn choose_masks(&mut self, step: u64) {
+        self.masks.step = step;
     }
 
     /// Streams of this shard.
@@ -138,7 +222,7 @@ impl<F: Engine> Shard<F> {
         self.logits
             .chunks_exact_mut(vocab)
             .for_each(|row| row.copy_from_slice(&packs.head_bias));
-        let top = &self.tapes[self.shape.layers - 1].h[start..];
+        let top = self.tapes[self.shape.layers - 1].output(start);
         F::matmul(top, &packs.head, true, &mut self.logits);
         let (logits, targets) = (&mut self.logits, &self.targets);
         softmax_cross_entropy(self.arch, logits, targets, scale, self.label_smoothing)
@@ -160,6 +244,7 @@ impl<F: Engine> Shard<F> {
     fn run_layer(&mut self, packs: &Packs<F>, layer: usize) {
         let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
         let pack = &packs.layers[layer];
+        let (masks, arch) = (self.masks, self.arch);
         let (below, here) = self.tapes.split_at_mut(layer);
         let tape = &mut here[0];
         let state = rows * hidden;
@@ -167,7 +252,7 @@ impl<F: Engine> Shard<F> {
             tape.gates
                 .chunks_exact_mut(columns)
                 .for_each(|z| z.copy_from_slice(&pack.rows));
-            F::matmul(&below.h[state..], input, true, &mut tape.gates);
+            F::matmul(below.output(state), input, true, &mut tape.gates);
         }
         // The RNN has neither c nor its tanh: all of theirs are empty.
         let memory = state.min(tape.tanh_c.len());
@@ -175,11 +260,19 @@ impl<F: Engine> Shard<F> {
             let (h_before, h) = tape.h[t * state..][..2 * state].split_at_mut(state);
             let (c_before, c) = tape.c[t * memory..][..2 * memory].split_at_mut(memory);
             let ids = &self.inputs[t * rows..][..rows];
+            let mut seen = &*h_before;
+            if let Some(dropout) = masks.recurrent {
+                let dropped = &mut tape.dropped_before[t * state..][..state];
+                dropped.copy_from_slice(h_before);
+                let place = masks.place(layer, Kind::Recurrent, 0);
+                dropout.apply(arch, place, masks.first_row, hidden, dropped);
+                seen = dropped;
+            }
             let step = TapeStep {
                 cell: self.shape.cell,
                 hidden,
                 rows: (layer == 0).then_some((&pack.rows, ids)),
-                h_before,
+                h_before: seen,
                 c_before,
                 gates: &mut tape.gates[t * rows * columns..][..rows * columns],
                 c,
@@ -187,6 +280,13 @@ impl<F: Engine> Shard<F> {
                 h,
             };
             F::step(&pack.recurrent, step);
+        }
+        if let Some(dropout) = masks.output {
+            tape.dropped.copy_from_slice(&tape.h[state..]);
+            for (t, h) in tape.dropped.chunks_exact_mut(state).enumerate() {
+                let place = masks.place(layer, Kind::Output, t);
+                dropout.apply(arch, place, masks.first_row, hidden, h);
+            }
         }
     }
 
@@ -198,7 +298,7 @@ impl<F: Engine> Shard<F> {
             self.shape.gate_columns(),
         );
         let (state, arch) = (self.rows * hidden, self.arch);
-        let top = &self.tapes[self.shape.layers - 1].h[state..];
+        let top = self.tapes[self.shape.layers - 1].output(state);
         let d_weight = self.gradient.tensor_mut(Role::HeadWeight, 0);
         F::outer(
             (&self.logits, vocab),
@@ -214,16 +314,22 @@ impl<F: Engine> Shard<F> {
         F::matmul(&self.logits, &packs.head_back, false, &mut self.d_above);
 
         for layer in (0..self.shape.layers).rev() {
+            if let Some(dropout) = self.masks.output {
+                for (t, dh) in self.d_above.chunks_exact_mut(state).enumerate() {
+                    let place = self.masks.place(layer, Kind::Output, t);
+                    dropout.apply(arch, place, self.masks.first_row, hidden, dh);
+                }
+            }
             self.rewind_layer(packs, layer);
             let (below, here) = self.tapes.split_at(layer);
             let dz = (&here[0].gates[..], columns);
-            let h_before = &here[0].h[..self.window * state];
+            let h_before = here[0].before(state);
             let d_recurrent = self.gradient.tensor_mut(Role::Recurrent, layer);
             F::outer((h_before, hidden), dz, d_recurrent, &mut self.scratch);
             let d_input = self.gradient.tensor_mut(Role::Input, layer);
             match (below.last(), &packs.layers[layer].input) {
                 (Some(below), Some((_, back))) => {
-                    let x = (&below.h[state..], hidden);
+                    let x = (below.output(state), hidden);
                     F::outer(x, dz, d_input, &mut self.scratch);
                     sum_rows(arch, dz.0, self.gradient.tensor_mut(Role::Bias, layer));
                     F::matmul(dz.0, back, false, &mut self.d_above);
@@ -242,6 +348,7 @@ impl<F: Engine> Shard<F> {
     fn rewind_layer(&mut self, packs: &Packs<F>, layer: usize) {
         let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
         let recurrent = &packs.layers[layer].recurrent_back;
+        let arch = self.arch;
         let tape = &mut self.tapes[layer];
         let state = rows * hidden;
         self.dc.fill(F::zero());
@@ -249,7 +356,16 @@ impl<F: Engine> Shard<F> {
             let (now, later) = tape.gates[t * rows * columns..].split_at_mut(rows * columns);
             let dh = &mut self.d_above[t * state..][..state];
             if t + 1 < self.window {
-                F::matmul(&later[..rows * columns], recurrent, true, dh);
+                let dz_after = &later[..rows * columns];
+                match self.masks.recurrent {
+                    None => F::matmul(dz_after, recurrent, true, dh),
+                    Some(dropout) => {
+                        F::matmul(dz_after, recurrent, false, &mut self.dh);
+                        let place = self.masks.place(layer, Kind::Recurrent, 0);
+                        dropout.apply(arch, place, self.masks.first_row, hidden, &mut self.dh);
+                        dh.iter_mut().zip(&self.dh).for_each(|(sum, &x)| *sum += x);
+                    }
+                }
             }
             match self.shape.cell {
                 Cell::Rnn => {

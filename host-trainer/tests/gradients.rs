@@ -1,6 +1,7 @@
 //! The gradient of every parameter tensor of both cells, against central finite differences in f64.
 
 use gatelet_trainer::bptt::Shard;
+use gatelet_trainer::dropout::Dropout;
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::packs::Packs;
 use gatelet_trainer::params::{Cell, Params, Shape};
@@ -29,6 +30,11 @@ fn loaded<F: Engine>(shape: Shape) -> Shard<F> {
 }
 
 fn check(shape: Shape) {
+    check_with(shape, (0.0, 0.0));
+}
+
+/// `dropout`: the rates of outputs and of what is read from h.
+fn check_with(shape: Shape, dropout: (f64, f64)) {
     let mut params = Params::<f64>::init(shape, 11);
     // Away from the symmetric start: biases too have to matter.
     params
@@ -37,7 +43,9 @@ fn check(shape: Shape) {
         .enumerate()
         .for_each(|(i, w)| *w += 0.3 * ((i * 7) as f64).sin());
     let scale = 1.0 / (ROWS * WINDOW) as f64;
-    let start = loaded::<f64>(shape);
+    let mut start = loaded::<f64>(shape);
+    start.drop_out(Dropout::new(3, dropout.0), Dropout::new(3, dropout.1), 2);
+    start.choose_masks(7);
     let mut shard = start.clone();
     let mut packs = Packs::of(&params);
     shard.forward(&packs, scale);
@@ -112,6 +120,22 @@ fn rnn_gradients_equal_finite_differences() {
         hidden: 4,
         vocab: 18,
     });
+}
+
+/// Dropped outputs and states, with masks that differ from step to step and from row to row.
+#[test]
+fn gradients_with_dropout() {
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        let shape = Shape {
+            cell,
+            layers: 2,
+            hidden: 6,
+            vocab: 5,
+        };
+        check_with(shape, (0.3, 0.4));
+        check_with(shape, (0.5, 0.0));
+        check_with(shape, (0.0, 0.5));
+    }
 }
 
 /// The f32 path, which runs on core's kernels, against the f64 path, which does not, on both sides of the edges of

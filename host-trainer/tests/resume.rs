@@ -62,6 +62,11 @@ fn table() -> Vec<(&'static str, Config, End)> {
             finished,
         ),
         (
+            "dropout of both kinds",
+            with(|c| (c.dropout, c.recurrent_dropout, c.layers) = (0.2, 0.3, 2)),
+            finished,
+        ),
+        (
             "warm-up longer than the run",
             with(|c| c.warmup = 100),
             finished,

@@ -21,6 +21,7 @@ use crate::bptt::{IGNORED, Shard};
 use crate::checkpoint::{Checkpoint, Meta, Provenance, Resume};
 use crate::config::Config;
 use crate::corpus::{Corpus, hex};
+use crate::dropout::Dropout;
 use crate::error::{Error, Result};
 use crate::optim::{Plateau, Updater};
 use crate::packs::Packs;
@@ -119,22 +120,6 @@ fn shards(shape: Shape, batch: usize, window: usize) -> Vec<Shard<f32>> {
         .collect()
 }
 
-/// Windows are trained without masks: a rate that would do nothing is refused.
-fn refuse_dropout(config: &Config) -> Result<()> {
-    let rates = [
-        ("dropout", config.dropout),
-        ("recurrent-dropout", config.recurrent_dropout),
-    ];
-    match rates.into_iter().find(|(_, rate)| *rate > 0.0) {
-        Some((option, rate)) => Err(Error::Option {
-            option,
-            found: rate.to_string(),
-            rule: "this version trains without dropout: it has to be 0",
-        }),
-        None => Ok(()),
-    }
-}
-
 impl<'c> Trainer<'c> {
     /// A run at its start.
     ///
@@ -143,7 +128,6 @@ impl<'c> Trainer<'c> {
     pub fn new(corpus: &'c Corpus, config: Config, command: String) -> Result<Self> {
         config.validate()?;
         crate::image::isa()?;
-        refuse_dropout(&config)?;
         corpus.check_length(config.batch, config.window)?;
         let shape = config.shape(corpus.vocab.len());
         let provenance = Provenance {
@@ -160,8 +144,13 @@ impl<'c> Trainer<'c> {
         let predictions = corpus.validation().len() - 1;
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
         let mut training = shards(shape, config.batch, config.window);
+        let masks = |rate| Dropout::new(config.seed, rate);
+        let (output, recurrent) = (masks(config.dropout), masks(config.recurrent_dropout));
+        let mut first_row = 0;
         for shard in &mut training {
             shard.label_smoothing = config.label_smoothing as f32;
+            shard.drop_out(output, recurrent, first_row);
+            first_row += shard.rows();
         }
         Ok(Self {
             params: Params::init(shape, config.seed),
@@ -303,6 +292,7 @@ impl<'c> Trainer<'c> {
         let stream = (self.corpus.train_len - 1 - offset) / batch;
         let start = offset + self.position.window * window;
         self.pack();
+        let step = self.position.step;
         let (tokens, packs, first) = (self.corpus.train(), &self.packs, self.position.window == 0);
         let scale = 1.0 / (batch * window) as f32;
         let firsts: Vec<usize> = self
@@ -324,6 +314,7 @@ impl<'c> Trainer<'c> {
                     let at = start + (first_row + row) * stream + t;
                     (tokens[at], tokens[at + 1])
                 });
+                shard.choose_masks(step);
                 let loss = shard.forward(packs, scale);
                 shard.backward(packs);
                 shard.carry();
