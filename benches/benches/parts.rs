@@ -43,8 +43,8 @@ fn sampling(criterion: &mut Criterion) {
         let floats: Vec<f32> = (0..vocab).map(|i| ((i * 37) % 50) as f32 / 10.0).collect();
         let integers: Vec<i32> = floats.iter().map(|x| (x * 65_536.0) as i32).collect();
         for (precision, logits) in [
-            (Precision::F32, Logits::F32(&floats)),
-            (Precision::Int8, Logits::Q16(&integers)),
+            (Precision::F32, Logits::of_f32(&floats)),
+            (Precision::Int8, Logits::of_q16(&integers)),
         ] {
             let mut sampler = Sampler::new(1)
                 .with_temperature(0.8)

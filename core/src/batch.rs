@@ -87,8 +87,7 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
 
     /// The scores of a stream's next token; none if there is no such stream.
     pub fn logits(&self, stream: usize) -> Option<Logits<'_>> {
-        let dims = self.model.dims();
-        Some(logits_in(&dims, self.stream(stream)?))
+        Some(logits_in(&self.model, self.stream(stream)?))
     }
 
     /// Takes a stream's state into `hash`, as [`Session::hash_into`](crate::Session::hash_into) does.

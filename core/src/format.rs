@@ -17,6 +17,7 @@ use crate::error::SectionName;
 use crate::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::order::RowOrder;
 pub use crate::repack::{repack, repacked_len};
+use crate::rules::TextRules;
 pub use crate::write::{HeadSpec, ImageSpec, LayerSpec, image_len, write_image};
 
 #[cfg(target_endian = "big")]
@@ -26,8 +27,9 @@ compile_error!(
 
 /// The first eight bytes of an image.
 pub const MAGIC: [u8; 8] = *b"GATELET\0";
-/// The format version this build reads and writes.
-pub const VERSION: u16 = 1;
+/// The newest format version this build reads. A writer uses the oldest that can say what an image holds:
+/// 1 for a model of a text as it is, 2 for one with [`TextRules`].
+pub const VERSION: u16 = 2;
 /// Bytes of the preamble.
 pub const PREAMBLE: usize = 32;
 /// Alignment of the image; of the data area and of every section too, but in tile layouts.
@@ -184,7 +186,7 @@ pub(crate) struct SectionEntry {
     pub(crate) crc32: u32,
 }
 
-/// The header as encoded by postcard. Ranges are checked after decoding, so that an error can name the field.
+/// The header as encoded by postcard; in version 2 one byte for the rules follows it. Ranges are checked after decoding, so that an error can name the field.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Header<'a> {
     pub(crate) cell: u8,
@@ -199,6 +201,15 @@ pub(crate) struct Header<'a> {
     #[serde(borrow)]
     pub(crate) provenance: Provenance<'a>,
     pub(crate) sections: heapless::Vec<SectionEntry, MAX_SECTIONS>,
+    #[serde(skip)]
+    pub(crate) rules: TextRules,
+}
+
+impl Header<'_> {
+    /// The oldest version that can say what this header holds.
+    pub(crate) fn version(&self) -> u16 {
+        if self.rules.is_plain() { 1 } else { 2 }
+    }
 }
 
 /// The sections a shape has, in the order of the image, with the bytes of each. `known_answer` is its token count.

@@ -26,6 +26,7 @@
 //! #     dims, layout: gatelet::Layout::Rows, vocab: &['a', 'b', 'c'], layers: &layer,
 //! #     head: HeadSpec::F32 { weights: &head, bias: &[0.0, 0.0, 0.0] },
 //! #     provenance: Provenance::default(), known_answer: KnownAnswer::default(),
+//! #     rules: gatelet::TextRules::default(),
 //! # };
 //! # let mut buffer = AlignedBytes([0; 1024]);
 //! # let length = format::write_image(&spec, &mut buffer.0)?;
@@ -78,6 +79,7 @@ pub mod matrix;
 mod model;
 pub mod order;
 mod repack;
+mod rules;
 mod sample;
 mod session;
 mod simd;
@@ -106,6 +108,7 @@ pub use logits::{Logits, Suggestion};
 pub use matrix::{MatrixF32, MatrixInt8};
 pub use model::Model;
 pub use order::RowOrder;
+pub use rules::{Normalisation, TextRules, UNKNOWN};
 pub use sample::{Sampler, SamplerError};
 pub use session::Session;
 pub use state::{AlignedBytes, StateBuf};

@@ -13,8 +13,19 @@ use core::cmp::Ordering;
 use crate::vocab::TokenId;
 
 /// The scores of the next token, one per token of the vocabulary.
+///
+/// A model's unknown token has a score too, for [`Logits::get`]; but it is no character, so choices and probabilities
+/// are those of the others.
 #[derive(Clone, Copy, Debug)]
-pub enum Logits<'a> {
+pub struct Logits<'a> {
+    scores: Scores<'a>,
+    /// Never chosen.
+    hidden: Option<TokenId>,
+}
+
+/// `[vocab]` numbers.
+#[derive(Clone, Copy, Debug)]
+enum Scores<'a> {
     /// Of an f32 model.
     F32(&'a [f32]),
     /// Of an int8 model; scale 1/65,536.
@@ -31,12 +42,33 @@ pub struct Suggestion {
     pub permille: u16,
 }
 
-impl Logits<'_> {
+impl<'a> Logits<'a> {
+    /// Scores of an f32 model: `[vocab]`, in nats.
+    pub const fn of_f32(scores: &'a [f32]) -> Self {
+        Logits {
+            scores: Scores::F32(scores),
+            hidden: None,
+        }
+    }
+
+    /// Scores of an int8 model: `[vocab]`, Q15.16.
+    pub const fn of_q16(scores: &'a [i32]) -> Self {
+        Logits {
+            scores: Scores::Q16(scores),
+            hidden: None,
+        }
+    }
+
+    /// The same scores, of which one token is never chosen.
+    pub const fn hiding(self, hidden: Option<TokenId>) -> Self {
+        Logits { hidden, ..self }
+    }
+
     /// Tokens in the vocabulary.
     pub fn len(&self) -> usize {
-        match self {
-            Logits::F32(scores) => scores.len(),
-            Logits::Q16(scores) => scores.len(),
+        match self.scores {
+            Scores::F32(scores) => scores.len(),
+            Scores::Q16(scores) => scores.len(),
         }
     }
 
@@ -47,31 +79,35 @@ impl Logits<'_> {
 
     /// The score of a token, in nats.
     pub fn get(&self, id: TokenId) -> Option<f32> {
-        match self {
-            Logits::F32(scores) => scores.get(id.index()).copied(),
-            Logits::Q16(scores) => scores.get(id.index()).map(|&q| q as f32 / 65_536.0),
+        match self.scores {
+            Scores::F32(scores) => scores.get(id.index()).copied(),
+            Scores::Q16(scores) => scores.get(id.index()).map(|&q| q as f32 / 65_536.0),
         }
     }
 
     /// The score of a token in Q15.16; f32 scores are rounded, and saturate.
     pub fn q16(&self, id: TokenId) -> Option<i32> {
-        match self {
-            Logits::F32(scores) => scores.get(id.index()).map(|&x| to_q16(x)),
-            Logits::Q16(scores) => scores.get(id.index()).copied(),
+        match self.scores {
+            Scores::F32(scores) => scores.get(id.index()).map(|&x| to_q16(x)),
+            Scores::Q16(scores) => scores.get(id.index()).copied(),
         }
     }
 
-    /// All tokens with their scores in Q15.16, in the order of their ids.
+    /// All tokens that may be chosen with their scores in Q15.16, in the order of their ids.
     pub(crate) fn scores(&self) -> impl Iterator<Item = (TokenId, i32)> {
-        let (floats, fixed): (&[f32], &[i32]) = match self {
-            Logits::F32(scores) => (scores, &[]),
-            Logits::Q16(scores) => (&[], scores),
+        let (floats, fixed): (&[f32], &[i32]) = match self.scores {
+            Scores::F32(scores) => (scores, &[]),
+            Scores::Q16(scores) => (&[], scores),
         };
+        let hidden = self.hidden;
         let scores = floats
             .iter()
             .map(|&x| to_q16(x))
             .chain(fixed.iter().copied());
-        (0..=u16::MAX).map(TokenId).zip(scores)
+        (0..=u16::MAX)
+            .map(TokenId)
+            .zip(scores)
+            .filter(move |&(id, _)| Some(id) != hidden)
     }
 
     /// The most likely token.
@@ -81,14 +117,19 @@ impl Logits<'_> {
 
     /// The likeliest token and its score; of several, the first.
     fn best(&self) -> (TokenId, i32) {
-        match self {
-            Logits::F32(_) => self
+        match self.scores {
+            Scores::F32(_) => self
                 .scores()
                 .reduce(|best, next| if better(next, best) { next } else { best })
                 .unwrap_or_default(),
-            Logits::Q16(scores) => {
-                let highest = highest(scores);
-                let best = scores.iter().position(|&score| score == highest);
+            Scores::Q16(scores) => {
+                // What stands before and after the token that is not chosen; without one, all of it and nothing.
+                let hidden = self.hidden.map_or(scores.len(), TokenId::index);
+                let before = scores.get(..hidden).unwrap_or(scores);
+                let after = scores.get(hidden + 1..).unwrap_or_default();
+                let highest = highest(before).max(highest(after));
+                let place = |part: &[i32]| part.iter().position(|&score| score == highest);
+                let best = place(before).or_else(|| place(after).map(|at| hidden + 1 + at));
                 (TokenId(best.unwrap_or(0) as u16), highest)
             }
         }
@@ -269,7 +310,7 @@ pub(crate) mod tests {
     fn probabilities_are_those_of_a_softmax() {
         let scores = logits();
         let exact = softmax(&scores, 1.0);
-        let scale = Softmax::new(&Logits::Q16(&scores), 1 << 16);
+        let scale = Softmax::new(&Logits::of_q16(&scores), 1 << 16);
         for (&score, exact) in scores.iter().zip(&exact) {
             let found = f64::from(scale.weight(score)) / scale.sum as f64;
             assert!((found - exact).abs() < 1e-4, "{found} {exact}");
@@ -285,7 +326,7 @@ pub(crate) mod tests {
     #[test]
     fn the_top_are_sorted_and_ties_go_to_the_smaller_id() {
         let scores = logits();
-        let top = Logits::Q16(&scores).top::<3>();
+        let top = Logits::of_q16(&scores).top::<3>();
         assert!(top.iter().map(|s| s.id.0).eq([3, 4, 6]));
         let exact = softmax(&scores, 1.0);
         for s in &top {
@@ -295,7 +336,26 @@ pub(crate) mod tests {
                 "{s:?} {exact}"
             );
         }
-        assert_eq!(Logits::Q16(&scores).top::<10>().len(), 7);
-        assert_eq!(Logits::F32(&[0.1, 0.5, 0.5]).argmax(), TokenId(1));
+        assert_eq!(Logits::of_q16(&scores).top::<10>().len(), 7);
+        assert_eq!(Logits::of_f32(&[0.1, 0.5, 0.5]).argmax(), TokenId(1));
+    }
+
+    #[test]
+    fn a_hidden_token_has_a_score_but_is_never_chosen() {
+        let fixed = logits();
+        let floats = fixed.map(|q| (f64::from(q) / Q) as f32);
+        for id in 0..7 {
+            let hidden = TokenId(id);
+            for all in [Logits::of_q16(&fixed), Logits::of_f32(&floats)] {
+                let some = all.hiding(Some(hidden));
+                assert_eq!(some.get(hidden), all.get(hidden));
+                let top = some.top::<7>();
+                assert_eq!(top.len(), 6);
+                assert!(top.iter().all(|s| s.id != hidden));
+                assert_eq!(some.argmax(), top[0].id, "{id}");
+                let permille: u32 = top.iter().map(|s| u32::from(s.permille)).sum();
+                assert!(permille.abs_diff(1000) <= 4, "{permille}");
+            }
+        }
     }
 }

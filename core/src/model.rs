@@ -7,6 +7,7 @@ use crate::hash::StateHash;
 use crate::kernel::{Kernel, Scalar};
 use crate::layer::{Head, Layer};
 use crate::load::load;
+use crate::rules::TextRules;
 use crate::session::Session;
 use crate::vocab::{TokenId, Vocab};
 
@@ -49,6 +50,11 @@ impl<'a> Model<'a> {
     /// The characters the model knows.
     pub fn vocab(&self) -> Vocab<'a> {
         self.vocab
+    }
+
+    /// How the text was prepared that the model was trained on.
+    pub fn rules(&self) -> TextRules {
+        self.vocab.rules()
     }
 
     /// Bytes of the image.
@@ -102,7 +108,9 @@ impl<'a> Model<'a> {
 
     /// The header again; it was decoded once already, so this succeeds.
     pub(crate) fn decoded(&self) -> Option<Header<'a>> {
-        postcard::from_bytes(self.header).ok()
+        let mut header: Header<'a> = postcard::from_bytes(self.header).ok()?;
+        header.rules = self.vocab.rules();
+        Some(header)
     }
 
     /// Runs the known-answer test: feeds its tokens from the zero state and compares the hash of every state with

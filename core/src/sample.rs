@@ -35,7 +35,7 @@ impl Display for SamplerError {
 ///
 /// ```
 /// # use gatelet::{Logits, Sampler, TokenId};
-/// let logits = Logits::Q16(&[0, 3 << 16, 1 << 16]);
+/// let logits = Logits::of_q16(&[0, 3 << 16, 1 << 16]);
 /// assert_eq!(Sampler::greedy().sample(&logits), TokenId(1));
 /// let mut sampler = Sampler::new(7).with_temperature(0.8)?.with_top_k(2)?;
 /// assert_ne!(sampler.sample(&logits), TokenId(0)); // the third likeliest is never drawn
@@ -162,7 +162,7 @@ mod tests {
             let mut counts = [0_u32; 7];
             let draws = 40_000;
             for _ in 0..draws {
-                counts[sampler.sample(&Logits::Q16(&scores)).index()] += 1;
+                counts[sampler.sample(&Logits::of_q16(&scores)).index()] += 1;
             }
             for (count, p) in counts.iter().zip(softmax(&scores, temperature.into())) {
                 let sigma = (p * (1.0 - p) / f64::from(draws)).sqrt();
@@ -181,7 +181,7 @@ mod tests {
         let draw = |seed, k| -> Vec<u16> {
             let mut sampler = Sampler::new(seed).with_top_k(k).unwrap();
             (0..300)
-                .map(|_| sampler.sample(&Logits::Q16(&scores)).0)
+                .map(|_| sampler.sample(&Logits::of_q16(&scores)).0)
                 .collect()
         };
         assert!(draw(1, 1).iter().all(|&id| id == 3));
@@ -189,6 +189,21 @@ mod tests {
         assert!(two.iter().all(|id| [3, 4].contains(id)) && two.contains(&3) && two.contains(&4));
         assert_eq!(draw(9, 7), draw(9, 7));
         assert_ne!(draw(9, 7), draw(10, 7));
+    }
+
+    #[test]
+    fn a_hidden_token_is_never_drawn() {
+        let scores = logits();
+        // The likeliest, at every setting.
+        let logits = Logits::of_q16(&scores).hiding(Some(TokenId(3)));
+        for k in [1, 2, 6, 7, 9] {
+            let mut sampler = Sampler::new(5).with_top_k(k).unwrap();
+            assert!(
+                (0..300).all(|_| sampler.sample(&logits) != TokenId(3)),
+                "{k}"
+            );
+        }
+        assert_eq!(Sampler::greedy().sample(&logits), TokenId(4));
     }
 
     #[test]
@@ -201,16 +216,19 @@ mod tests {
             SamplerError::TopK
         );
         let greedy = Sampler::new(0).with_temperature(0.0).unwrap();
-        assert_eq!({ greedy }.sample(&Logits::Q16(&logits())), TokenId(3));
+        assert_eq!({ greedy }.sample(&Logits::of_q16(&logits())), TokenId(3));
     }
 
     #[test]
     fn extreme_scores_do_not_overflow() {
         let scores = [i32::MIN, i32::MAX, 0];
-        let logits = Logits::Q16(&scores);
+        let logits = Logits::of_q16(&scores);
         let mut cold = Sampler::new(1).with_temperature(0.01).unwrap();
         assert_eq!(cold.sample(&logits), TokenId(1));
         assert_eq!(logits.top::<1>()[0].permille, 1000);
-        assert_eq!(Logits::F32(&[f32::NAN, f32::INFINITY]).argmax(), TokenId(1));
+        assert_eq!(
+            Logits::of_f32(&[f32::NAN, f32::INFINITY]).argmax(),
+            TokenId(1)
+        );
     }
 }

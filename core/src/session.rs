@@ -58,7 +58,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 
     /// The scores of the next token, in the current state.
     pub fn logits(&self) -> Logits<'_> {
-        logits_in(&self.model.dims(), self.storage)
+        logits_in(&self.model, self.storage)
     }
 
     /// Back to the zero state, as if no token had been seen.
@@ -168,13 +168,15 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 }
 
 /// The scores in a session's storage.
-pub(crate) fn logits_in<'a>(dims: &Dims, storage: &'a [u32]) -> Logits<'a> {
+pub(crate) fn logits_in<'a>(model: &Model<'_>, storage: &'a [u32]) -> Logits<'a> {
+    let dims = model.dims();
     let scores = storage.len().saturating_sub(dims.vocab);
     let words = storage.get(scores..).unwrap_or(&[]);
-    match dims.precision {
-        Precision::F32 => Logits::F32(bytemuck::try_cast_slice(words).unwrap_or(&[])),
-        Precision::Int8 => Logits::Q16(bytemuck::try_cast_slice(words).unwrap_or(&[])),
-    }
+    let logits = match dims.precision {
+        Precision::F32 => Logits::of_f32(bytemuck::try_cast_slice(words).unwrap_or(&[])),
+        Precision::Int8 => Logits::of_q16(bytemuck::try_cast_slice(words).unwrap_or(&[])),
+    };
+    logits.hiding(model.vocab().unknown())
 }
 
 /// Takes the canonical bytes of a state, the words of a snapshot, into `hash`.

@@ -6,10 +6,11 @@ use crate::dims::{Dims, Layout, Precision};
 use crate::error::{LayoutError, SectionName, WriteError};
 use crate::format::{
     CRC, Header, KnownAnswer, LayerScales, MAGIC, MAX_SECTIONS, PREAMBLE, Provenance, SectionEntry,
-    SectionKind, VERSION, at, cell_code, checksum, layout_code, precision_code, sections_of,
+    SectionKind, at, cell_code, checksum, layout_code, precision_code, sections_of,
 };
 use crate::matrix::{MatrixF32, MatrixInt8, PAIRS_SHIFT};
 use crate::order::RowOrder;
+use crate::rules::TextRules;
 use crate::tiles::emit_slots;
 
 /// The numbers of one recurrent layer to be written; shapes as in [`LayerF32`](crate::LayerF32) and
@@ -78,6 +79,8 @@ pub struct ImageSpec<'a> {
     pub provenance: Provenance<'a>,
     /// The known-answer test.
     pub known_answer: KnownAnswer<'a>,
+    /// How the text was prepared. With an unknown token, the vocabulary holds [`UNKNOWN`](crate::UNKNOWN).
+    pub rules: TextRules,
 }
 
 impl Source for ImageSpec<'_> {
@@ -200,6 +203,7 @@ impl<'a> ImageSpec<'a> {
             known_answer_hash: self.known_answer.hash,
             provenance: self.provenance,
             sections: table(&self.dims, self.layout, self.known_answer.tokens.len())?,
+            rules: self.rules,
         })
     }
 }
@@ -254,7 +258,8 @@ const MAX_VARINT: usize = 5;
 pub(crate) fn len_with(header: &Header<'_>, layout: Layout) -> Result<usize, WriteError> {
     let size = postcard::ser_flavors::Size::default();
     let encoded = postcard::serialize_with_flavor(header, size).map_err(|_| WriteError::Header)?;
-    let header_len = encoded + header.sections.len() * MAX_VARINT;
+    let header_len =
+        encoded + header.sections.len() * MAX_VARINT + size_of_val(&header.rules.code());
     Ok((PREAMBLE + header_len).next_multiple_of(layout.align()) + data_len(header, layout))
 }
 
@@ -316,9 +321,11 @@ pub(crate) fn write_with(
         have,
     };
     let room = out.get_mut(PREAMBLE..).ok_or(()).map_err(too_small)?;
-    let encoded = postcard::to_slice(&header, room)
-        .map_err(|_| ())
-        .map_err(too_small)?;
+    let encoded = match header.version() {
+        1 => postcard::to_slice(&header, room),
+        _ => postcard::to_slice(&(&header, header.rules.code()), room),
+    };
+    let encoded = encoded.map_err(|_| ()).map_err(too_small)?;
     let (header_len, header_crc) = (encoded.len(), checksum(encoded));
     let data = (PREAMBLE + header_len).next_multiple_of(layout.align());
     let total = data + data_len(&header, layout);
@@ -339,12 +346,17 @@ pub(crate) fn write_with(
             room = rest;
         })?;
     }
-    write_preamble(image, header_len, header_crc)?;
+    write_preamble(image, header.version(), header_len, header_crc)?;
     Ok(total)
 }
 
 /// The fields before the header.
-fn write_preamble(image: &mut [u8], header_len: usize, header_crc: u32) -> Result<(), WriteError> {
+fn write_preamble(
+    image: &mut [u8],
+    version: u16,
+    header_len: usize,
+    header_crc: u32,
+) -> Result<(), WriteError> {
     let total = u32::try_from(image.len()).map_err(|_| WriteError::TooLarge)?;
     let preamble = image.get_mut(..PREAMBLE).unwrap_or_default();
     preamble.fill(0);
@@ -354,7 +366,7 @@ fn write_preamble(image: &mut [u8], header_len: usize, header_crc: u32) -> Resul
         }
     };
     put(0, &MAGIC);
-    put(at::VERSION, &VERSION.to_le_bytes());
+    put(at::VERSION, &version.to_le_bytes());
     put(at::HEADER_LEN, &(header_len as u32).to_le_bytes());
     put(at::IMAGE_LEN, &total.to_le_bytes());
     put(at::HEADER_CRC, &header_crc.to_le_bytes());

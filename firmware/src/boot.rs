@@ -7,7 +7,7 @@
 use core::fmt::{self, Display, Formatter};
 
 use embedded_io::Write;
-use gatelet::{Kernel, LoadError, Model, SelfTestError};
+use gatelet::{Kernel, LoadError, Model, Normalisation, SelfTestError};
 
 use crate::view::View;
 
@@ -74,6 +74,15 @@ pub fn greet<W: Write, K: Kernel>(
         K::NAME,
         dims.macs_per_step()
     ))?;
+    let rules = model.rules();
+    if !rules.is_plain() {
+        view.line(format_args!("learnt on text {rules}"))?;
+    }
+    if rules.normalisation != Normalisation::None {
+        view.line(format_args!(
+            "letters are taken as typed: nothing is normalised here"
+        ))?;
+    }
     let best = kernel.layout(&dims);
     if best != model.layout() {
         view.line(format_args!(
@@ -127,6 +136,23 @@ mod tests {
             said.contains("known-answer test ok (6 characters)"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn rules_for_the_text_are_said() {
+        let rules = gatelet::TextRules {
+            lower_case: true,
+            normalisation: Normalisation::Nfc,
+            unknown: true,
+            fold_space: false,
+        };
+        let image = fixtures::image_with(rules);
+        let model = checked(fixtures::image_bytes(&image)).unwrap();
+        let mut view = View::new(Vec::new());
+        greet(&mut view, "small", &model, Native::default()).unwrap();
+        let said = String::from_utf8(view.out().clone()).unwrap();
+        let line = "learnt on text lower case, NFC, unknown characters as U+FFFD";
+        assert!(said.contains(line) && said.contains("as typed"), "{said}");
     }
 
     #[test]

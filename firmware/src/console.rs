@@ -147,7 +147,9 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
         if self.line.is_full() {
             return self.refuse(Refusal::LineFull);
         }
-        self.view.echo(character)?;
+        // What the model takes it for: a small letter, or the mark of an unknown character.
+        let taken = self.line.model().vocab().char_of(id);
+        self.view.echo(taken.unwrap_or(character))?;
         self.line.push(id);
         self.completion = None;
         Ok(())

@@ -2,7 +2,8 @@
 
 use gatelet::format::{self, HeadSpec, ImageSpec, LayerSpec};
 use gatelet::{
-    AlignedBytes, Cell, Dims, KnownAnswer, Layout, Model, Native, Precision, Provenance, TokenId,
+    AlignedBytes, Cell, Dims, KnownAnswer, Layout, Model, Native, Precision, Provenance, TextRules,
+    TokenId,
 };
 
 /// Characters of the small models: ends of words, a control character, multi-byte and double-width ones.
@@ -20,12 +21,22 @@ pub(crate) const DIMS: Dims = match Dims::new(Cell::Lstm, Precision::Int8, 2, HI
 
 /// A small int8 LSTM of two layers, as an image.
 pub(crate) fn image() -> AlignedBytes<4096> {
-    with_known_answer(None)
+    with_known_answer(None, VOCAB, TextRules::default())
+}
+
+/// As [`image`], of a text prepared by `rules`; if they have an unknown token, it is the last of the vocabulary.
+pub(crate) fn image_with(rules: TextRules) -> AlignedBytes<4096> {
+    let mut vocab = VOCAB;
+    if rules.unknown {
+        vocab[VOCAB.len() - 1] = gatelet::UNKNOWN;
+    }
+    with_known_answer(None, vocab, rules)
 }
 
 /// As [`image`], whose known answer is wrong though every checksum is right.
 pub(crate) fn image_with_wrong_answer() -> AlignedBytes<4096> {
-    with_known_answer(Some(0x0123_4567_89ab_cdef))
+    let wrong = Some(0x0123_4567_89ab_cdef);
+    with_known_answer(wrong, VOCAB, TextRules::default())
 }
 
 /// Bytes of [`image`] that are the image; the rest are zeros.
@@ -34,24 +45,26 @@ pub(crate) fn image_bytes(buffer: &AlignedBytes<4096>) -> &[u8] {
     &buffer.0[..length as usize]
 }
 
-fn with_known_answer(wrong: Option<u64>) -> AlignedBytes<4096> {
+fn with_known_answer(
+    wrong: Option<u64>,
+    vocab: [char; VOCAB.len()],
+    rules: TextRules,
+) -> AlignedBytes<4096> {
     let tokens = [3, 4, 5, 1, 9, 11];
-    let first = write(KnownAnswer {
-        tokens: &tokens,
-        hash: 0,
-    });
+    let write = |hash| {
+        let tokens = &tokens;
+        write(KnownAnswer { tokens, hash }, &vocab, rules)
+    };
+    let first = write(0);
     let model = Model::from_bytes(image_bytes(&first)).unwrap();
     let mut storage = [0; DIMS.state_words()];
     let right = model
         .known_answer_hash(Native::default(), &mut storage)
         .unwrap();
-    write(KnownAnswer {
-        tokens: &tokens,
-        hash: wrong.unwrap_or(right),
-    })
+    write(wrong.unwrap_or(right))
 }
 
-fn write(known_answer: KnownAnswer<'_>) -> AlignedBytes<4096> {
+fn write(known_answer: KnownAnswer<'_>, vocab: &[char], rules: TextRules) -> AlignedBytes<4096> {
     let mut seed = 1u32;
     let mut next = move || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -88,7 +101,7 @@ fn write(known_answer: KnownAnswer<'_>) -> AlignedBytes<4096> {
     let spec = ImageSpec {
         dims: DIMS,
         layout: Layout::Rows,
-        vocab: &VOCAB,
+        vocab,
         layers: &layers,
         head: HeadSpec::Int8 {
             weights: &head,
@@ -98,6 +111,7 @@ fn write(known_answer: KnownAnswer<'_>) -> AlignedBytes<4096> {
         },
         provenance: Provenance::default(),
         known_answer,
+        rules,
     };
     let mut buffer = AlignedBytes([0; 4096]);
     format::write_image(&spec, &mut buffer.0).unwrap();

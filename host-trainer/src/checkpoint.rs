@@ -57,7 +57,7 @@ pub struct Provenance {
 /// The metadata of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
-    /// Version of this structure: 1.
+    /// Version of this structure: 1, or 2 where the options have text rules, which a reader of 1 would not apply.
     pub format: u32,
     /// The net's shape.
     pub shape: Shape,
@@ -220,9 +220,9 @@ impl Checkpoint {
         })?;
         let meta: Meta = serde_json::from_str(meta)
             .map_err(|error| broken(format!("metadata {KEY:?}: {error}")))?;
-        if meta.format != 1 {
+        if !(1..=2).contains(&meta.format) {
             return Err(broken(format!(
-                "metadata format is {}, this program reads 1",
+                "metadata format is {}, this program reads 1 and 2",
                 meta.format
             )));
         }
@@ -238,9 +238,10 @@ impl Checkpoint {
             .map_err(|error| broken(format!("metadata: {error}")))?;
         let vocab = Vocabulary::from_sorted(meta.vocabulary.chars().collect())
             .filter(|vocab| vocab.len() == shape.vocab)
+            .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some()))
             .ok_or_else(|| {
                 broken(format!(
-                    "metadata: the vocabulary is not {} distinct characters in ascending order",
+                    "metadata: the vocabulary is not {} distinct characters in ascending order, U+FFFD among them where there is an unknown token",
                     shape.vocab
                 ))
             })?;

@@ -1,7 +1,9 @@
 //! The options of a training run, and their ranges.
 
+use gatelet::TextRules;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::corpus::{CorpusOptions, MAX_VOCAB, Normalise};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
 use crate::params::{Cell, Shape};
@@ -42,6 +44,18 @@ pub struct Config {
     pub eval_every: u64,
     /// Time limit in minutes; the schedule ends with it.
     pub minutes: Option<f64>,
+    /// Largest vocabulary, one of them the unknown token; `None` keeps every character.
+    #[serde(default)]
+    pub max_vocab: Option<usize>,
+    /// Whether letters are made small.
+    #[serde(default)]
+    pub lower_case: bool,
+    /// Unicode normalisation of the text.
+    #[serde(default)]
+    pub normalise: Normalise,
+    /// Whether a run of white space becomes one.
+    #[serde(default)]
+    pub fold_space: bool,
 
     // The recipe. What is missing in the checkpoint of an earlier version is what that version did.
     /// Rule of the update.
@@ -125,6 +139,10 @@ impl Default for Config {
             patience: 10,
             eval_every: 0,
             minutes: None,
+            max_vocab: None,
+            lower_case: false,
+            normalise: Normalise::None,
+            fold_space: false,
             optimizer: Optimizer::AdamW,
             momentum: 0.0,
             beta1: missing::beta1(),
@@ -148,6 +166,25 @@ impl Config {
             layers: self.layers,
             hidden: self.hidden,
             vocab,
+        }
+    }
+
+    /// What is done to the text, as images record it.
+    pub fn rules(&self) -> TextRules {
+        TextRules {
+            unknown: self.max_vocab.is_some(),
+            lower_case: self.lower_case,
+            normalisation: self.normalise.into(),
+            fold_space: self.fold_space,
+        }
+    }
+
+    /// How the text becomes a corpus.
+    pub fn corpus_options(&self) -> CorpusOptions {
+        CorpusOptions {
+            valid_fraction: self.valid_fraction,
+            rules: self.rules(),
+            max_vocab: self.max_vocab,
         }
     }
 
@@ -291,6 +328,13 @@ impl Config {
             &self.plateau_patience,
             "it has to be at least 1",
         )?;
+        let max_vocab = self.max_vocab.unwrap_or(MAX_VOCAB);
+        check(
+            (3..=MAX_VOCAB).contains(&max_vocab),
+            "max-vocab",
+            &max_vocab,
+            "it has to be from 3 to 16384: two characters and the unknown token at least",
+        )?;
         let minutes = self.minutes.unwrap_or(1.0);
         check(
             positive(minutes),
@@ -319,7 +363,7 @@ mod tests {
     fn each_option_is_checked() {
         let good = Config::default();
         good.validate().unwrap();
-        let bad: [fn(&mut Config); 24] = [
+        let bad: [fn(&mut Config); 26] = [
             |c| c.hidden = 0,
             |c| c.hidden = 1025,
             |c| c.layers = 0,
@@ -344,6 +388,8 @@ mod tests {
             |c| c.plateau_factor = 1.0,
             |c| c.plateau_factor = 0.0,
             |c| c.plateau_patience = 0,
+            |c| c.max_vocab = Some(2),
+            |c| c.max_vocab = Some(16_385),
         ];
         for (index, change) in bad.iter().enumerate() {
             let mut config = good.clone();

@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// More distinct characters than a model may have.
     #[error(
-        "{name} has {found} distinct characters; a model holds at most {most}: split the text or replace rare characters"
+        "{name} has {found} distinct characters; a model holds at most {most}: --max-vocab {most} keeps the most frequent and an unknown token"
     )]
     VocabularyTooLarge {
         /// The text's name.
@@ -68,6 +68,30 @@ pub enum Error {
         found: usize,
         /// Largest vocabulary.
         most: usize,
+    },
+    /// The text is not what it was when it was read before.
+    #[error("{name} changed while it was being read: wait until it is complete, then start again")]
+    TextChanged {
+        /// The text's name.
+        name: String,
+    },
+    /// A normalised text has too much in a row that joins with what is before it.
+    #[error(
+        "{name} has more than 1 MiB of combining characters in a row: it is no text that can be normalised; use --normalise none"
+    )]
+    NoBoundary {
+        /// The text's name.
+        name: String,
+    },
+    /// The tokens of a streamed text could not be put away.
+    #[error(
+        "cannot write the text's tokens to a temporary file in {}: {source}; it takes one byte a character, or two for more than 256 different ones", folder.display()
+    )]
+    TokenFile {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The text is shorter than training needs.
     #[error(

@@ -5,9 +5,12 @@
 //! top-k = fraction of t for which fewer than k characters score higher than x_{t+1}  (ties: the smaller id first)
 //! ```
 
+use std::ops::Range;
+
 use gatelet::{Isa, Kernel, Logits, Model, Session, StateHash, TokenId, WithKernel};
 use serde::Serialize;
 
+use crate::corpus::Tokens;
 use crate::error::{Error, Result};
 use crate::image::{isa, storage};
 
@@ -44,7 +47,8 @@ pub fn log_probability(logits: &Logits<'_>, target: TokenId) -> (f64, usize) {
 
 struct Evaluate<'a> {
     model: Model<'a>,
-    tokens: &'a [u16],
+    tokens: &'a dyn Tokens,
+    part: Range<usize>,
 }
 
 impl WithKernel for Evaluate<'_> {
@@ -55,14 +59,20 @@ impl WithKernel for Evaluate<'_> {
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         let (mut loss, mut top1, mut top3) = (0.0, 0_usize, 0_usize);
-        for pair in self.tokens.windows(2) {
-            let logits = session.step(TokenId(pair[0])).map_err(Error::inference)?;
-            let (log_probability, before) = log_probability(&logits, TokenId(pair[1]));
-            loss -= log_probability;
-            top1 += usize::from(before < 1);
-            top3 += usize::from(before < 3);
-        }
-        let tokens = self.tokens.len().saturating_sub(1);
+        let (mut last, mut tokens) = (None, 0_usize);
+        self.tokens.read(self.part, &mut |piece| {
+            for &id in piece {
+                if let Some(last) = last.replace(TokenId(id)) {
+                    let logits = session.step(last).map_err(Error::inference)?;
+                    let (log_probability, before) = log_probability(&logits, TokenId(id));
+                    loss -= log_probability;
+                    top1 += usize::from(before < 1);
+                    top3 += usize::from(before < 3);
+                    tokens += 1;
+                }
+            }
+            Ok(())
+        })?;
         let count = tokens.max(1) as f64;
         let nats = loss / count;
         Ok(Scores {
@@ -80,27 +90,44 @@ impl WithKernel for Evaluate<'_> {
 /// # Errors
 /// [`Error::Inference`] when a token is outside the vocabulary.
 pub fn evaluate(model: Model<'_>, tokens: &[u16]) -> Result<Scores> {
-    isa()?.run(Evaluate { model, tokens })
+    evaluate_part(model, &tokens, 0..tokens.len())
+}
+
+/// The same on a part of a text that need not be in memory.
+///
+/// # Errors
+/// As [`evaluate`], or what reading says.
+pub fn evaluate_part(model: Model<'_>, tokens: &dyn Tokens, part: Range<usize>) -> Result<Scores> {
+    isa()?.run(Evaluate {
+        model,
+        tokens,
+        part,
+    })
 }
 
 struct Trace<'a> {
     model: Model<'a>,
-    tokens: &'a [u16],
+    tokens: &'a dyn Tokens,
+    part: Range<usize>,
 }
 
 impl WithKernel for Trace<'_> {
-    type Output = Result<u64>;
+    type Output = Result<(u64, usize)>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let mut storage = storage(&self.model.dims());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
-        let mut hash = StateHash::new();
-        for &id in self.tokens {
-            session.step(TokenId(id)).map_err(Error::inference)?;
-            session.hash_into(&mut hash);
-        }
-        Ok(hash.finish())
+        let (mut hash, mut steps) = (StateHash::new(), 0);
+        self.tokens.read(self.part, &mut |piece| {
+            for &id in piece {
+                session.step(TokenId(id)).map_err(Error::inference)?;
+                session.hash_into(&mut hash);
+            }
+            steps += piece.len();
+            Ok(())
+        })?;
+        Ok((hash.finish(), steps))
     }
 }
 
@@ -109,7 +136,25 @@ impl WithKernel for Trace<'_> {
 /// # Errors
 /// [`Error::Inference`] when a token is outside the vocabulary.
 pub fn trace(model: Model<'_>, isa: Isa, tokens: &[u16]) -> Result<u64> {
-    isa.run(Trace { model, tokens })
+    let (hash, _) = trace_part(model, isa, &tokens, 0..tokens.len())?;
+    Ok(hash)
+}
+
+/// The same on a part of a text that need not be in memory; also says how many tokens there were.
+///
+/// # Errors
+/// As [`trace`], or what reading says.
+pub fn trace_part(
+    model: Model<'_>,
+    isa: Isa,
+    tokens: &dyn Tokens,
+    part: Range<usize>,
+) -> Result<(u64, usize)> {
+    isa.run(Trace {
+        model,
+        tokens,
+        part,
+    })
 }
 
 #[cfg(test)]
@@ -118,7 +163,7 @@ mod tests {
 
     #[test]
     fn log_probability_is_that_of_a_softmax_and_ties_go_to_the_smaller_id() {
-        let logits = Logits::F32(&[0.0, 1.0, 1.0, -2.0]);
+        let logits = Logits::of_f32(&[0.0, 1.0, 1.0, -2.0]);
         let sum = 1.0 + 2.0 * 1.0_f64.exp() + (-2.0_f64).exp();
         let (log, before) = log_probability(&logits, TokenId(2));
         assert!((log - (1.0 - sum.ln())).abs() < 1e-12);

@@ -11,14 +11,14 @@
 use std::path::Path;
 
 use gatelet::format::{HeadSpec, ImageSpec, LayerSpec};
-use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, Scalar};
+use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules};
 use serde::Serialize;
 
 use crate::calibrate::{self, Drift, Saturation};
 use crate::checkpoint::Checkpoint;
-use crate::corpus::validation_len;
+use crate::corpus::{Tokens, validation_len};
 use crate::error::{Error, Result};
-use crate::evaluate::{Scores, evaluate};
+use crate::evaluate::{Scores, evaluate, evaluate_part};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
 use crate::quantize::{FloatNet, IntNet, quantize};
@@ -78,6 +78,7 @@ struct Label<'a> {
     vocab: &'a [char],
     provenance: Provenance<'a>,
     known_answer: KnownAnswer<'a>,
+    rules: TextRules,
 }
 
 impl Label<'_> {
@@ -90,6 +91,7 @@ impl Label<'_> {
             head,
             provenance: self.provenance,
             known_answer: self.known_answer,
+            rules: self.rules,
         };
         let image = Image::write(&spec).map_err(|error| Error::Export(error.to_string()))?;
         image
@@ -193,6 +195,7 @@ pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
         vocab: checkpoint.vocab.chars(),
         provenance: provenance(checkpoint),
         known_answer,
+        rules: checkpoint.meta.config.rules(),
     };
     label.float(&FloatNet::new(&checkpoint.params, &dims))
 }
@@ -201,22 +204,31 @@ fn rounded(nats: f64) -> f32 {
     ((nats * 1e4).round() / 1e4) as f32
 }
 
-/// Makes the image of a checkpoint. `tokens` is the whole text; its last part, as in training, is held out.
+/// The tokens of a short part of a text.
+fn taken(tokens: &dyn Tokens, from: usize, count: usize) -> Result<Vec<u16>> {
+    let mut taken = Vec::with_capacity(count);
+    tokens.read(from..from + count, &mut |piece| {
+        taken.extend_from_slice(piece);
+        Ok(())
+    })?;
+    Ok(taken)
+}
+
+/// Makes the image of a checkpoint. `tokens` are the `len` of the whole text; its last part, as in training, is held
+/// out. They need not be in memory.
 ///
 /// # Errors
-/// [`Error::TooShort`], [`Error::Quantize`] or [`Error::Export`].
+/// [`Error::TooShort`], [`Error::Quantize`], [`Error::Export`], or what reading the tokens says.
 pub fn export(
     checkpoint: &Checkpoint,
     path: &Path,
-    tokens: &[u16],
+    tokens: &dyn Tokens,
+    len: usize,
     precision: Precision,
 ) -> Result<(Image, Report)> {
-    let held_out = validation_len(tokens.len(), checkpoint.meta.config.valid_fraction);
-    let (train, valid) = tokens.split_at(tokens.len() - held_out);
-    for (part, have) in [
-        ("training part", train.len()),
-        ("validation part", valid.len()),
-    ] {
+    let held_out = validation_len(len, checkpoint.meta.config.valid_fraction);
+    let train = len - held_out;
+    for (part, have) in [("training part", train), ("validation part", held_out)] {
         if have < 2 {
             let name = checkpoint.meta.provenance.corpus.clone();
             return Err(Error::TooShort {
@@ -230,23 +242,25 @@ pub fn export(
     }
     let float_dims = dims(checkpoint.params.shape, Precision::F32, path)?;
     let net = FloatNet::new(&checkpoint.params, &float_dims);
+    let first = taken(tokens, train, held_out.min(SATURATION))?;
     let mut label = Label {
         dims: float_dims,
         vocab: checkpoint.vocab.chars(),
         provenance: provenance(checkpoint),
         known_answer: KnownAnswer {
-            tokens: &valid[..valid.len().min(KNOWN_ANSWER)],
+            tokens: &first[..first.len().min(KNOWN_ANSWER)],
             hash: 0,
         },
+        rules: checkpoint.meta.config.rules(),
     };
     let isa = image::isa()?;
     let float = label.float(&net)?.for_isa(isa)?;
     let float_model = float
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
-    let before = evaluate(float_model, valid)?;
+    let before = evaluate_part(float_model, tokens, train..len)?;
     label.provenance.nats_f32 = rounded(before.nats);
-    label.provenance.heldout_tokens = u32::try_from(valid.len()).unwrap_or(u32::MAX);
+    label.provenance.heldout_tokens = u32::try_from(held_out).unwrap_or(u32::MAX);
 
     if precision == Precision::F32 {
         label.provenance.nats = label.provenance.nats_f32;
@@ -267,13 +281,14 @@ pub fn export(
 
     label.dims = dims(checkpoint.params.shape, precision, path)?;
     let int = quantize(&net, &label.dims)?;
-    let cell_bits = choose_cell_bits(&label, &int, train)?;
+    let calibration = calibrate::steps_within(&label.dims, CALIBRATION).min(train);
+    let cell_bits = choose_cell_bits(&label, &int, &taken(tokens, 0, calibration)?)?;
     let image = label.int(&int, &cell_bits)?.for_isa(isa)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
-    let after = evaluate(model, valid)?;
-    let counted = &valid[..valid
+    let after = evaluate_part(model, tokens, train..len)?;
+    let counted = &first[..first
         .len()
         .min(calibrate::steps_within(&label.dims, SATURATION))];
     let saturation = calibrate::saturation(model, counted)?;
@@ -298,16 +313,13 @@ pub fn export(
     Ok((image, report))
 }
 
-/// Integer bits of every layer's c, chosen by the loss on training text; ties go to fewer bits.
-fn choose_cell_bits(label: &Label<'_>, net: &IntNet, train: &[u16]) -> Result<Vec<u8>> {
+/// Integer bits of every layer's c, chosen by the loss on a `sample` of the training text; ties go to fewer bits.
+fn choose_cell_bits(label: &Label<'_>, net: &IntNet, sample: &[u16]) -> Result<Vec<u8>> {
     let mut chosen = vec![*CELL_BITS.start(); label.dims.layers];
     if label.dims.cell == gatelet::Cell::Rnn {
         return Ok(chosen);
     }
     chosen.fill(5);
-    let sample = &train[..train
-        .len()
-        .min(calibrate::steps_within(&label.dims, CALIBRATION))];
     for layer in 0..label.dims.layers {
         let mut best = (f64::INFINITY, chosen[layer]);
         for bits in CELL_BITS {
@@ -360,6 +372,7 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
             tokens: &tokens,
             hash: 0,
         },
+        rules: TextRules::default(),
     };
     match precision {
         Precision::F32 => label.finish(|label| label.float(&net)),

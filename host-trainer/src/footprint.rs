@@ -9,7 +9,7 @@
 //! as numbers of 1 to 5 bytes, and core's bound counts them as 5: that image will have up to 64 bytes less.
 
 use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, image_len};
-use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance};
+use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -58,6 +58,8 @@ pub fn int8(shape: Shape, from: Provenance<'_>) -> Result<Footprint> {
     let spec = |layout| ImageSpec {
         dims,
         layout,
+        // Whatever they are, they take as many bytes.
+        rules: TextRules::default(),
         vocab: &[],
         layers: &layers,
         head: HeadSpec::Int8 {

@@ -6,7 +6,7 @@
 //! text -> corpus -> train ( bptt ( engine, cell, loss ), optim ) -> checkpoint -> quantize -> export -> image -> core
 //! ```
 //!
-//! - [`corpus`] turns a text into token ids and holds back its last part.
+//! - [`corpus`] turns a text of any size into token ids and holds back its last part.
 //! - [`params`] keeps all numbers of a net in one flat buffer. [`bptt`] computes loss and gradient of a window:
 //!   [`engine`] for the matrix products and the recurrent step, on weights that [`packs`] holds ready, [`cell`] for what is
 //!   elementwise, [`loss`] for the softmax. Everything is generic over [`real::Real`]: `f32` to train, on core's
@@ -33,11 +33,11 @@
 //! let config = Config { hidden: 16, batch: 4, window: 16, lr: 0.02, warmup: 0, ..Config::default() };
 //! let corpus = Corpus::new(&text, config.valid_fraction)?;
 //! let mut trainer = Trainer::new(&corpus, config, "an example".into())?;
-//! let before = trainer.evaluate();
+//! let before = trainer.evaluate()?;
 //! for _ in 0..60 {
 //!     trainer.step()?;
 //! }
-//! assert!(trainer.evaluate() < before / 2.0);
+//! assert!(trainer.evaluate()? < before / 2.0);
 //! # Ok::<(), gatelet_trainer::error::Error>(())
 //! ```
 

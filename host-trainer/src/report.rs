@@ -42,6 +42,10 @@ pub struct Description {
     pub vocab: usize,
     /// All characters, ascending.
     pub characters: String,
+    /// Whether U+FFFD among them is the unknown token, which stands for all others and is never written.
+    pub unknown_token: bool,
+    /// What is done to a text before the model sees it, in words; `as it is` for nothing.
+    pub text_rules: String,
     /// Its parts.
     pub parts: Vec<Part>,
     /// Multiply-accumulates a step.
@@ -186,6 +190,8 @@ pub fn describe(model: &Model<'_>) -> Description {
         hidden: dims.hidden,
         vocab: dims.vocab,
         characters: model.vocab().chars().collect(),
+        unknown_token: model.rules().unknown,
+        text_rules: model.rules().to_string(),
         parts,
         macs_per_step: dims.macs_per_step(),
         flash_bytes: model.image_bytes(),
@@ -230,6 +236,7 @@ impl std::fmt::Display for Description {
             self.vocab
         )?;
         writeln!(f, "layout {}, for {}", self.layout, self.layout_for)?;
+        writeln!(f, "reads text {}", self.text_rules)?;
         writeln!(f)?;
         writeln!(
             f,

@@ -40,7 +40,7 @@ pub enum LoadError {
     Version {
         /// The version in the image.
         found: u16,
-        /// The version this build reads.
+        /// The newest version this build reads.
         supported: u16,
     },
     /// A reserved byte is not zero.
@@ -137,6 +137,8 @@ pub enum LoadError {
         /// Index of the first entry that is no character, or not above the one before.
         index: usize,
     },
+    /// The header says that U+FFFD is the unknown token, and the vocabulary does not have it.
+    UnknownToken,
     /// A value of a section is outside the range the kernels rely on (or not a finite number).
     Value {
         /// The section.
@@ -158,7 +160,7 @@ impl Display for LoadError {
             ),
             LoadError::Version { found, supported } => write!(
                 f,
-                "format version {found}, but this build reads version {supported}; export the model again"
+                "format version {found}, but this build reads versions up to {supported}; export the model again, or build a newer program"
             ),
             LoadError::Reserved { offset } => {
                 write!(f, "reserved byte {offset} is not zero: the image is damaged")
@@ -220,6 +222,9 @@ impl Display for LoadError {
             LoadError::Vocabulary { index } => write!(
                 f,
                 "vocabulary entry {index} is no character, or does not come after the entry before it"
+            ),
+            LoadError::UnknownToken => f.write_str(
+                "the header asks for an unknown token, but U+FFFD is not in the vocabulary",
             ),
             LoadError::Value { section, index } => {
                 write!(f, "element {index} of section {section} is out of range")

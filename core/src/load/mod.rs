@@ -6,11 +6,11 @@
 mod sections;
 
 use self::sections::{
-    SectionReader, check_section_table, checked_header, dims_of, field, layout_of, zeros,
+    SectionReader, check_section_table, checked_header, decoded, dims_of, field, layout_of, zeros,
 };
 use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
-use crate::format::{ALIGN, Header, KnownAnswer, LayerScales, PREAMBLE, SectionKind};
+use crate::format::{ALIGN, KnownAnswer, LayerScales, PREAMBLE, SectionKind};
 use crate::layer::{
     Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8, MAX_CELL_BITS, MAX_SHIFT, MIN_CELL_BITS,
     MIN_SHIFT, REQUANTIZED_LIMIT,
@@ -29,12 +29,8 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
             offset: ALIGN.saturating_sub(misalignment),
         });
     }
-    let header_bytes = checked_header(image)?;
-    let (header, rest) = postcard::take_from_bytes::<Header<'_>>(header_bytes)
-        .map_err(|_| LoadError::HeaderEncoding)?;
-    if !rest.is_empty() {
-        return Err(LoadError::HeaderEncoding);
-    }
+    let (version, header_bytes) = checked_header(image)?;
+    let header = decoded(version, header_bytes)?;
     let dims = dims_of(&header)?;
     let layout = layout_of(&header, &dims)?;
     let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(layout.align());
@@ -49,7 +45,10 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         table: &header.sections,
     };
     check_section_table(&dims, layout, &header)?;
-    let vocab = Vocab::new(reader.next()?).map_err(|index| LoadError::Vocabulary { index })?;
+    let vocab = Vocab::new(reader.next()?)
+        .map_err(|index| LoadError::Vocabulary { index })?
+        .with_rules(header.rules)
+        .ok_or(LoadError::UnknownToken)?;
     let known_answer = KnownAnswer {
         tokens: reader.next()?,
         hash: header.known_answer_hash,

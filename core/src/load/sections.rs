@@ -6,6 +6,7 @@ use crate::format::{
     Header, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, at, checksum,
     sections_of,
 };
+use crate::rules::TextRules;
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -13,8 +14,8 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(*field.unwrap_or(&[0; 4]))
 }
 
-/// Checks the preamble, and returns the header's bytes once their checksum is right.
-pub(super) fn checked_header(image: &[u8]) -> Result<&[u8], LoadError> {
+/// Checks the preamble, and returns the version and the header's bytes once their checksum is right.
+pub(super) fn checked_header(image: &[u8]) -> Result<(u16, &[u8]), LoadError> {
     let have = image.len();
     let starts_like_one = image.iter().zip(MAGIC).all(|(&a, b)| a == b);
     if !starts_like_one || have < MAGIC.len() {
@@ -26,10 +27,10 @@ pub(super) fn checked_header(image: &[u8]) -> Result<&[u8], LoadError> {
             have,
         });
     }
-    let found = (u32_at(image, at::VERSION) & 0xffff) as u16;
-    if found != VERSION {
+    let version = (u32_at(image, at::VERSION) & 0xffff) as u16;
+    if !(1..=VERSION).contains(&version) {
         return Err(LoadError::Version {
-            found,
+            found: version,
             supported: VERSION,
         });
     }
@@ -55,7 +56,7 @@ pub(super) fn checked_header(image: &[u8]) -> Result<&[u8], LoadError> {
     if expected != found {
         return Err(LoadError::HeaderChecksum { expected, found });
     }
-    Ok(header)
+    Ok((version, header))
 }
 
 /// Checks that the header field `name` is in `min..=max`.
@@ -70,6 +71,22 @@ pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Resul
             max,
         })
     }
+}
+
+/// The header, and the rules that follow it from version 2 on.
+pub(super) fn decoded(version: u16, bytes: &[u8]) -> Result<Header<'_>, LoadError> {
+    let (mut header, rest) =
+        postcard::take_from_bytes::<Header<'_>>(bytes).map_err(|_| LoadError::HeaderEncoding)?;
+    match (version, rest) {
+        (1, []) => {}
+        (2, &[code]) => {
+            let name = "text rules";
+            field(name, code.into(), 1, TextRules::MAX_CODE.into())?;
+            header.rules = TextRules::from_code(code).ok_or(LoadError::HeaderEncoding)?;
+        }
+        _ => return Err(LoadError::HeaderEncoding),
+    }
+    Ok(header)
 }
 
 /// The shape in the header, once it is in range.

@@ -71,7 +71,13 @@ mod image {
         black_box(vocab.id_of(black_box('a')));
         black_box(vocab.char_of(black_box(TokenId(3))));
         black_box(vocab.chars().fold(0, |n, c| n ^ u32::from(c)));
-        black_box((model.dims(), model.layout(), model.provenance()));
+        black_box((
+            model.dims(),
+            model.layout(),
+            model.provenance(),
+            model.rules(),
+        ));
+        black_box(vocab.unknown());
         for section in model.sections() {
             black_box(section);
         }
@@ -193,6 +199,7 @@ mod image {
                 head,
                 provenance: black_box(Default::default()),
                 known_answer: black_box(KnownAnswer::default()),
+                rules: black_box(Default::default()),
             };
             black_box(format::image_len(&spec).is_ok());
             black_box(format::write_image(&spec, out).is_ok());

@@ -22,8 +22,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(fixtures::image())
+    }
+
+    fn with(image: gatelet::AlignedBytes<4096>) -> Self {
         Bench {
-            image: fixtures::image(),
+            image,
             state: StateBuf::new(),
             history: History::new(),
             completer: Completer::new(),
@@ -85,6 +89,39 @@ fn typing_steps_the_net_and_predicts() {
     assert_state_is_the_lines(&console);
     let drawn = drawn(&mut console);
     assert!(drawn.matches('%').count() >= 3 * 5, "{drawn:?}");
+}
+
+#[test]
+fn unknown_characters_are_taken_but_never_suggested() {
+    let rules = gatelet::TextRules {
+        unknown: true,
+        lower_case: true,
+        ..gatelet::TextRules::default()
+    };
+    let mut bench = Bench::with(fixtures::image_with(rules));
+    let mut console = bench.console();
+    press(&mut console, "CAB Éž漢 n".as_bytes());
+    assert_eq!(text(&console), "cab é\u{fffd}\u{fffd} n");
+    assert_state_is_the_lines(&console);
+    let unknown = console.line().model().vocab().unknown().unwrap();
+    for _ in 0..40 {
+        assert!(
+            console
+                .line()
+                .logits()
+                .top::<12>()
+                .iter()
+                .all(|s| s.id != unknown)
+        );
+        let shown = console.completion.clone();
+        assert!(shown.is_none_or(|c| !c.tokens.contains(&unknown)));
+        press(&mut console, b"\t");
+        if console.line().is_full() {
+            break;
+        }
+    }
+    assert_eq!(text(&console).matches('\u{fffd}').count(), 2);
+    assert!(!drawn(&mut console).contains("not in vocabulary"));
 }
 
 #[test]

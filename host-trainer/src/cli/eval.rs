@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{encode, say};
-use crate::corpus::{Text, validation_len};
+use super::progress::ReadingBar;
+use super::{say, vocabulary};
+use crate::corpus::{Reading, Text, validation_len};
 use crate::error::{Error, Result};
-use crate::evaluate::evaluate;
+use crate::evaluate::evaluate_part;
 use crate::image::AnyModel;
 
 /// Which part of the text.
@@ -20,6 +21,7 @@ enum Split {
 /// Measure how well a model predicts a text.
 ///
 /// Nats and bits a character, and how often the next character was the likeliest, or among the three likeliest.
+/// The text is prepared as the model's own was, and read in pieces: its size does not matter for the memory.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gatelet eval runs/novels/best.safetensors corpora/novels.txt --split valid"
@@ -43,9 +45,11 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = AnyModel::read(&args.model)?;
-    let text = Text::read(&args.text)?;
+    let text = Text::open(&args.text, 0)?;
     let model = any.model();
-    let tokens = encode(&model, &text.content, &text.name)?;
+    let bar = ReadingBar::new(&text);
+    let progress = |bytes| bar.set(bytes);
+    let reading = Reading::new(&text, model.rules(), vocabulary(&model)?, &progress);
     if let Some(fraction) = args.valid_fraction.filter(|x| !(*x > 0.0 && *x < 1.0)) {
         let rule = "it has to be above 0 and below 1";
         return Err(Error::Option {
@@ -54,23 +58,27 @@ pub(super) fn run(args: &Args) -> Result<()> {
             rule,
         });
     }
-    let tokens = match args.split {
-        Split::All => &tokens[..],
+    let part = match args.split {
+        Split::All => 0..usize::MAX,
         Split::Valid => {
+            let (len, sha256) = reading.measure()?;
             let from = model.provenance();
             let stored = any
                 .checkpoint
                 .as_ref()
                 .map(|c| c.meta.config.valid_fraction);
-            let same_text = from.corpus_sha256 == text.sha256 && from.heldout_tokens > 0;
+            let same_text = from.corpus_sha256 == sha256 && from.heldout_tokens > 0;
             let held_out = match args.valid_fraction.or(stored) {
-                None if same_text => (from.heldout_tokens as usize).min(tokens.len()),
-                fraction => validation_len(tokens.len(), fraction.unwrap_or(0.1)),
+                None if same_text => (from.heldout_tokens as usize).min(len),
+                fraction => validation_len(len, fraction.unwrap_or(0.1)),
             };
-            &tokens[tokens.len() - held_out..]
+            len - held_out..len
         }
     };
-    if tokens.len() < 2 {
+    let have = part.len();
+    let scores = evaluate_part(model, &reading, part)?;
+    bar.clear();
+    if scores.tokens == 0 {
         let why = "one to read and one to predict".to_owned();
         let part = if args.split == Split::All {
             "text"
@@ -78,14 +86,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "validation part"
         };
         return Err(Error::TooShort {
-            name: text.name,
+            name: text.name.clone(),
             part,
-            have: tokens.len(),
+            have: have.min(reading.measure()?.0),
             need: 2,
             why,
         });
     }
-    let scores = evaluate(model, tokens)?;
     if args.json {
         return say(serde_json::to_string(&scores).unwrap_or_default());
     }

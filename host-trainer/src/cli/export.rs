@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
 
+use super::progress::ReadingBar;
 use super::say;
 use super::target::Target;
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{Text, hex};
+use crate::corpus::{Reading, Text, hex};
 use crate::error::{Error, Result};
 use crate::export::{Report, export};
 use crate::files;
@@ -63,26 +64,23 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// The text given, or that of the run if it is unchanged.
-fn text_of(args: &Args, checkpoint: &Checkpoint) -> Result<Text> {
+/// The text given, or that of the run, and the hash that this one has to have.
+fn text_of(args: &Args, checkpoint: &Checkpoint) -> Result<(Text, Option<String>)> {
     if let Some(path) = &args.text {
-        return Text::read(path);
+        return Ok((Text::open(path, 0)?, None));
     }
     let from = &checkpoint.meta.provenance;
     let path = Path::new(&from.corpus);
-    let missing = |why| Error::NoText {
-        corpus: from.corpus.clone(),
-        why,
-    };
     if !path.is_file() {
-        return Err(missing("is not here"));
+        return Err(missing(checkpoint, "is not here"));
     }
-    let text = Text::read(path)?;
-    if hex(&text.sha256) == from.corpus_sha256 {
-        Ok(text)
-    } else {
-        Err(missing("has changed since"))
-    }
+    Ok((Text::open(path, 0)?, Some(from.corpus_sha256.clone())))
+}
+
+/// The text of the run is not to be had.
+fn missing(checkpoint: &Checkpoint, why: &'static str) -> Error {
+    let corpus = checkpoint.meta.provenance.corpus.clone();
+    Error::NoText { corpus, why }
 }
 
 /// Runs the command.
@@ -92,10 +90,18 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let Some(checkpoint) = any.checkpoint else {
         return rearrange(args, any.image);
     };
-    let text = text_of(args, &checkpoint)?;
-    let tokens = checkpoint.vocab.encode(&text.content, &text.name)?;
+    let (text, expected) = text_of(args, &checkpoint)?;
+    let bar = ReadingBar::new(&text);
+    let progress = |bytes| bar.set(bytes);
+    let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
+    let tokens = Reading::new(&text, rules, vocab, &progress);
+    let (len, sha256) = tokens.measure()?;
+    if expected.is_some_and(|expected| expected != hex(&sha256)) {
+        return Err(missing(&checkpoint, "has changed since"));
+    }
     let precision = args.bits.unwrap_or(Bits::Eight).into();
-    let (image, mut report) = export(&checkpoint, &args.checkpoint, &tokens, precision)?;
+    let (image, mut report) = export(&checkpoint, &args.checkpoint, &tokens, len, precision)?;
+    bar.clear();
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
     files::write(&args.out, image.bytes())?;

@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 use gatelet::Model;
 
-use crate::corpus::Vocabulary;
+use crate::corpus::{Vocabulary, prepare};
 use crate::error::{Error, Result};
 
 /// Trains small recurrent nets on a text and puts them into images for microcontrollers.
@@ -78,10 +78,14 @@ fn say(line: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{line}")?)
 }
 
-/// Token ids of a text in a model's vocabulary; `place` names the text in an error.
+/// The vocabulary of a model.
+fn vocabulary(model: &Model<'_>) -> Result<Vocabulary> {
+    Vocabulary::from_sorted(model.vocab().chars().collect())
+        .and_then(|vocab| vocab.with_unknown(model.rules().unknown))
+        .ok_or_else(|| Error::Inference("its vocabulary is empty".to_owned()))
+}
+
+/// Token ids of a short text, prepared as the model's own text was; `place` names the text in an error.
 fn encode(model: &Model<'_>, text: &str, place: &str) -> Result<Vec<u16>> {
-    let vocab = Vocabulary::from_sorted(model.vocab().chars().collect());
-    vocab
-        .ok_or_else(|| Error::Inference("its vocabulary is empty".to_owned()))?
-        .encode(text, place)
+    vocabulary(model)?.encode(&prepare(model.rules(), text), place)
 }

@@ -53,7 +53,12 @@ impl WithKernel for Predict<'_> {
             })
             .collect();
         all.sort_unstable_by_key(|&(before, id, _)| (before, id));
-        Ok(all.into_iter().map(|(_, id, p)| (id, p)).collect())
+        // The unknown token is no character: what can be written shares its probability, as on a device.
+        let unknown = self.model.vocab().unknown();
+        let hidden = all.iter().find(|&&(_, id, _)| Some(id) == unknown);
+        let shared = 1.0 - hidden.map_or(0.0, |&(_, _, p)| p);
+        all.retain(|&(_, id, _)| Some(id) != unknown);
+        Ok(all.into_iter().map(|(_, id, p)| (id, p / shared)).collect())
     }
 }
 

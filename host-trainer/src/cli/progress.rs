@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::corpus::Text;
 use crate::run::Metrics;
 use crate::train::{Observer, Position};
 
@@ -43,6 +44,47 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Shows how far a long text is read, on a terminal; it goes when it is dropped.
+pub(super) struct ReadingBar(Option<ProgressBar>);
+
+impl ReadingBar {
+    /// Texts below this size are read before anybody would look.
+    const LONG: u64 = 256 << 10;
+
+    /// For one text, read once or several times.
+    pub(super) fn new(text: &Text) -> Self {
+        let shown = text.bytes() >= Self::LONG && io::stderr().is_terminal();
+        Self(shown.then(|| {
+            let template = "{bar:14.cyan/blue} {percent:>3} %  {bytes} of {total_bytes} read";
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("━╸─");
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            ProgressBar::with_draw_target(Some(text.bytes()), target).with_style(style)
+        }))
+    }
+
+    /// Takes it off the terminal.
+    pub(super) fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// So many bytes are read.
+    pub(super) fn set(&self, bytes: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(bytes);
+        }
+    }
+}
+
+impl Drop for ReadingBar {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

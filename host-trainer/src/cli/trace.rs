@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{encode, say};
-use crate::corpus::Text;
+use super::{say, vocabulary};
+use crate::corpus::{Reading, Text};
 use crate::error::Result;
-use crate::evaluate::trace;
+use crate::evaluate::trace_part;
 use crate::image::{AnyModel, isa, isa_named};
 
 /// Hash the state after every character of a text, to compare machines and kernels.
@@ -40,21 +40,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Some(name) => isa_named(name)?,
     };
     let any = AnyModel::read_for(&args.model, isa)?;
-    let text = Text::read(&args.text)?;
-    let content: String = text
-        .content
-        .chars()
-        .take(args.limit.unwrap_or(usize::MAX))
-        .collect();
+    let text = Text::open(&args.text, 0)?;
     let model = any.model();
-    let tokens = encode(&model, &content, &text.name)?;
-    let hash = format!("{:016x}", trace(model, isa, &tokens)?);
+    let reading = Reading::new(&text, model.rules(), vocabulary(&model)?, &|_| {});
+    let part = 0..args.limit.unwrap_or(usize::MAX);
+    let (hash, steps) = trace_part(model, isa, &reading, part)?;
+    let hash = format!("{hash:016x}");
     if args.json {
-        return say(json!({ "steps": tokens.len(), "state_hash": hash, "isa": isa.name() }));
+        return say(json!({ "steps": steps, "state_hash": hash, "isa": isa.name() }));
     }
     say(format!(
-        "{hash}  after {} characters, kernel {}",
-        tokens.len(),
+        "{hash}  after {steps} characters, kernel {}",
         isa.name()
     ))
 }

@@ -13,7 +13,7 @@ use super::recipe::{self, Recipe};
 use super::say;
 use crate::checkpoint::Meta;
 use crate::config::Config;
-use crate::corpus::{Corpus, Text};
+use crate::corpus::{IN_MEMORY, Normalise, Outline, Text};
 use crate::error::{Error, Result};
 use crate::export::provenance;
 use crate::footprint;
@@ -26,6 +26,10 @@ use crate::train::{End, Trainer};
 ///
 /// The run folder gets best.safetensors, last.safetensors, previous.safetensors, metrics.jsonl, config.json and
 /// loss.png. Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
+///
+/// Memory: a text above --stream-above takes 16 MiB at most, whatever its size, and one byte a character of disk space
+/// in --out while the program runs (two for more than 256 different characters). A smaller one takes three times its
+/// size. What the net itself takes depends on its shape and not on the text.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!(
     "{}\nExample:\n  gatelet train corpora/novels.txt --out runs/novels --preset small\n  \
@@ -83,6 +87,21 @@ pub(super) struct Args {
         help_heading = "Run"
     )]
     minutes: Option<f64>,
+    /// Keep the N-1 most frequent characters; all others become an unknown token, which is never written [default: all]
+    #[arg(long, value_name = "N")]
+    max_vocab: Option<usize>,
+    /// Make letters small; recorded, and done to whatever the model is given
+    #[arg(long)]
+    lower_case: bool,
+    /// Normalise the text (Unicode NFC or NFKC); recorded, as above [default: none]
+    #[arg(long)]
+    normalise: Option<Normalise>,
+    /// Make a run of white space one space, or one line feed; recorded, as above
+    #[arg(long)]
+    fold_space: bool,
+    /// Texts above N MiB are not held in memory: their tokens go to a temporary file in --out [default: 64]
+    #[arg(long, value_name = "N")]
+    stream_above: Option<u64>,
     /// Threads; the result does not depend on them [default: all cores]
     #[arg(long, value_name = "N", help_heading = "Run")]
     threads: Option<usize>,
@@ -120,6 +139,10 @@ impl Args {
             patience: self.patience.unwrap_or(base.patience),
             eval_every: self.eval_every.unwrap_or(base.eval_every),
             minutes: self.minutes.or(base.minutes),
+            max_vocab: self.max_vocab.or(base.max_vocab),
+            lower_case: self.lower_case || base.lower_case,
+            normalise: self.normalise.unwrap_or(base.normalise),
+            fold_space: self.fold_space || base.fold_space,
             ..base
         }
     }
@@ -136,9 +159,9 @@ impl Args {
     }
 
     /// What a preset makes of the text's length.
-    fn fit(&self, config: &mut Config, corpus: &Corpus) {
+    fn fit(&self, config: &mut Config, outline: &Outline) {
         let given = (self.epochs.is_some(), self.eval_every.is_some());
-        self.recipe.fit(config, corpus.train_len, given);
+        self.recipe.fit(config, outline.train_len(), given);
     }
 
     /// The command that makes the same net again: `c` as options, without --out and what does not change the result.
@@ -172,6 +195,13 @@ impl Args {
             "minutes",
             &c.minutes.unwrap_or_default(),
         );
+        let normalise = c.normalise != d.normalise;
+        option(normalise, "normalise", &c.normalise);
+        let max_vocab = c.max_vocab.unwrap_or_default();
+        option(c.max_vocab.is_some(), "max-vocab", &max_vocab);
+        let mut flag = |given: bool, name: &str| words.extend(given.then(|| format!("--{name}")));
+        flag(c.lower_case, "lower-case");
+        flag(c.fold_space, "fold-space");
         words.extend(recipe::words(c));
         words.join(" ")
     }
@@ -206,6 +236,10 @@ const OPTIONS: &[&str] = &[
     "patience",
     "eval-every",
     "minutes",
+    "max-vocab",
+    "lower-case",
+    "normalise",
+    "fold-space",
 ];
 
 /// A word as a shell takes it.
@@ -220,7 +254,14 @@ fn quoted(word: &str) -> String {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let text = Text::read(&args.text)?;
+    let in_memory = args
+        .stream_above
+        .map_or(IN_MEMORY, |mib| mib.saturating_mul(1 << 20));
+    let text = Text::open(&args.text, in_memory)?;
+    if text.is_streamed() && !args.quiet {
+        let (name, mib) = (&text.name, text.bytes() >> 20);
+        let _ = writeln!(io::stderr(), "reading {name} twice, {mib} MiB each time");
+    }
     let mode = match (args.force, args.resume) {
         (true, _) => Mode::Force,
         (_, true) => Mode::Resume,
@@ -246,10 +287,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut config = args.config(args.recipe.base());
     config.validate()?;
     args.recipe.check(&config)?;
-    let corpus = Corpus::new(&text, config.valid_fraction)?;
-    args.fit(&mut config, &corpus);
-    corpus.check_length(config.batch, config.window)?;
+    let outline = Outline::of(&text, &config.corpus_options())?;
+    args.fit(&mut config, &outline);
+    outline.check_length(config.batch, config.window)?;
     let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);
+    let corpus = outline.corpus(&text, folder.path())?;
     let command = args.command(&config);
     let trainer = Trainer::new(&corpus, config, command)?;
     folder.clear()?;
@@ -285,7 +327,9 @@ fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
         // With other options the way there is not gone again: only what is better may replace the file.
         (position.best_nats, meta.provenance.nats) = (Some(nats), Some(nats));
     }
-    let corpus = Corpus::new(text, meta.config.valid_fraction)?;
+    let outline = Outline::of(text, &meta.config.corpus_options())?;
+    outline.check_hash(&meta.provenance.corpus_sha256)?;
+    let corpus = outline.corpus(text, folder.path())?;
     let trainer = Trainer::resume(&corpus, checkpoint)?;
     for line in folder.set_aside(&found)? {
         let _ = writeln!(io::stderr(), "warning: {line}");

@@ -170,7 +170,7 @@ impl Trainer<'_> {
     /// Evaluates; gives the saver the metrics line and, if it is the lowest so far, a new `best.safetensors`.
     fn record(&mut self, saver: &mut Saver<'_>) -> Result<Metrics> {
         let begin = Instant::now();
-        let valid_nats = self.evaluate();
+        let valid_nats = self.evaluate()?;
         let (_, windows) = self.epoch_layout(self.position.epoch);
         let position = &mut self.position;
         if !valid_nats.is_finite() {

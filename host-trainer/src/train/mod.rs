@@ -100,6 +100,9 @@ pub struct Trainer<'c> {
     optimizer: Updater<f32>,
     shards: Vec<Shard<f32>>,
     evaluation: Vec<Shard<f32>>,
+    /// Tokens of a window and the one after it, for every row of `shards` and of `evaluation`.
+    tokens: Vec<Vec<u16>>,
+    evaluation_tokens: Vec<Vec<u16>>,
     position: Position,
 }
 
@@ -118,6 +121,12 @@ fn shards(shape: Shape, batch: usize, window: usize) -> Vec<Shard<f32>> {
         .into_iter()
         .map(|rows| Shard::new(shape, rows, window))
         .collect()
+}
+
+/// Room for the tokens of every shard: `[rows, window + 1]`.
+fn windows(shards: &[Shard<f32>], window: usize) -> Vec<Vec<u16>> {
+    let room = |shard: &Shard<f32>| vec![0; shard.rows() * (window + 1)];
+    shards.iter().map(room).collect()
 }
 
 impl<'c> Trainer<'c> {
@@ -141,7 +150,7 @@ impl<'c> Trainer<'c> {
             characters: 0,
             changes: Vec::new(),
         };
-        let predictions = corpus.validation().len() - 1;
+        let predictions = corpus.validation_len() - 1;
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
         let mut training = shards(shape, config.batch, config.window);
         let masks = |rate| Dropout::new(config.seed, rate);
@@ -152,14 +161,17 @@ impl<'c> Trainer<'c> {
             shard.drop_out(output, recurrent, first_row);
             first_row += shard.rows();
         }
+        let evaluation = shards(shape, streams, EVAL_WINDOW);
         Ok(Self {
             params: Params::init(shape, config.seed),
             packs: Packs::new(shape),
             packed: false,
             gradient: vec![0.0; shape.parameters()],
             optimizer: Updater::new(config.updates(), shape),
+            tokens: windows(&training, config.window),
+            evaluation_tokens: windows(&evaluation, EVAL_WINDOW),
             shards: training,
-            evaluation: shards(shape, streams, EVAL_WINDOW),
+            evaluation,
             position: Position::default(),
             corpus,
             config,
@@ -172,13 +184,14 @@ impl<'c> Trainer<'c> {
     /// # Errors
     /// [`Error::OtherCorpus`], [`Error::Checkpoint`] when it has no optimizer state, or as [`Trainer::new`].
     pub fn resume(corpus: &'c Corpus, checkpoint: Checkpoint) -> Result<Self> {
-        let found = hex(&corpus.sha256);
-        let expected = checkpoint.meta.provenance.corpus_sha256.clone();
-        if found != expected {
-            return Err(Error::OtherCorpus {
-                name: corpus.name.clone(),
-                found,
-                expected,
+        corpus.check_hash(&checkpoint.meta.provenance.corpus_sha256)?;
+        if corpus.vocab != checkpoint.vocab {
+            let what = "its vocabulary is not that of the text with the run's rules: another version of the program \
+                        reads Unicode otherwise; go on with the one that began the run"
+                .to_owned();
+            return Err(Error::Checkpoint {
+                path: "checkpoint".into(),
+                what,
             });
         }
         let mut trainer = Self::new(corpus, checkpoint.meta.config.clone(), String::new())?;
@@ -227,7 +240,7 @@ impl<'c> Trainer<'c> {
         let mut provenance = self.provenance.clone();
         provenance.characters = self.position.characters;
         let meta = Meta {
-            format: 1,
+            format: if self.config.rules().is_plain() { 1 } else { 2 },
             shape: self.params.shape,
             vocabulary: self.corpus.vocab.chars().iter().collect(),
             config: self.config.clone(),
@@ -285,7 +298,7 @@ impl<'c> Trainer<'c> {
     /// Trains on the next window; returns its mean loss in nats.
     ///
     /// # Errors
-    /// [`Error::Diverged`]; the parameters are then as before.
+    /// [`Error::Diverged`], or [`Error::Read`] for a streamed text; the parameters are then as before.
     pub fn step(&mut self) -> Result<f64> {
         let Config { batch, window, .. } = self.config;
         let (offset, windows) = self.epoch_layout(self.position.epoch);
@@ -293,7 +306,7 @@ impl<'c> Trainer<'c> {
         let start = offset + self.position.window * window;
         self.pack();
         let step = self.position.step;
-        let (tokens, packs, first) = (self.corpus.train(), &self.packs, self.position.window == 0);
+        let (corpus, packs, first) = (self.corpus, &self.packs, self.position.window == 0);
         let scale = 1.0 / (batch * window) as f32;
         let firsts: Vec<usize> = self
             .shards
@@ -305,22 +318,26 @@ impl<'c> Trainer<'c> {
         let losses: Vec<f64> = self
             .shards
             .par_iter_mut()
+            .zip(&mut self.tokens)
             .zip(firsts)
-            .map(|(shard, first_row)| {
+            .map(|((shard, tokens), first_row)| {
                 if first {
                     shard.reset();
                 }
+                for (row, tokens) in tokens.chunks_exact_mut(window + 1).enumerate() {
+                    corpus.fill(start + (first_row + row) * stream, tokens)?;
+                }
                 shard.load(|row, t| {
-                    let at = start + (first_row + row) * stream + t;
+                    let at = row * (window + 1) + t;
                     (tokens[at], tokens[at + 1])
                 });
                 shard.choose_masks(step);
                 let loss = shard.forward(packs, scale);
                 shard.backward(packs);
                 shard.carry();
-                loss
+                Ok(loss)
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let count = (batch * window) as u64;
         let sum: f64 = losses.iter().sum();
         let nats = sum / count as f64;
@@ -390,9 +407,12 @@ impl<'c> Trainer<'c> {
     ///
     /// The text is read as several streams side by side, each warmed up on the characters before it, so this differs
     /// from reading it in one go by less than 0.001 nats; `gatelet eval` reads it in one go.
-    pub fn evaluate(&mut self) -> f64 {
-        let tokens = self.corpus.validation();
-        let predictions = tokens.len() - 1;
+    ///
+    /// # Errors
+    /// [`Error::Read`] for a streamed text.
+    pub fn evaluate(&mut self) -> Result<f64> {
+        let corpus = self.corpus;
+        let predictions = corpus.validation_len() - 1;
         let streams: usize = self.evaluation.iter().map(Shard::rows).sum();
         let length = predictions.div_ceil(streams);
         let windows = (length + EVAL_WARM_UP).div_ceil(EVAL_WINDOW);
@@ -408,29 +428,38 @@ impl<'c> Trainer<'c> {
         let losses: Vec<f64> = self
             .evaluation
             .par_iter_mut()
+            .zip(&mut self.evaluation_tokens)
             .zip(firsts)
-            .map(|(shard, first_row)| {
+            .map(|((shard, tokens), first_row)| {
                 shard.reset();
                 let mut loss = 0.0;
                 for window in 0..windows {
+                    let counted = |row: usize| {
+                        (first_row + row) * length
+                            ..((first_row + row + 1) * length).min(predictions)
+                    };
+                    let start = |row: usize| {
+                        counted(row).start.saturating_sub(EVAL_WARM_UP) + window * EVAL_WINDOW
+                    };
+                    for (row, tokens) in tokens.chunks_exact_mut(EVAL_WINDOW + 1).enumerate() {
+                        let start = start(row);
+                        let there = tokens.len().min((predictions + 1).saturating_sub(start));
+                        if there > 0 {
+                            corpus.fill(corpus.train_len + start, &mut tokens[..there])?;
+                        }
+                        tokens[there..].fill(0);
+                    }
                     shard.load(|row, t| {
-                        let counted = (first_row + row) * length
-                            ..((first_row + row + 1) * length).min(predictions);
-                        let at =
-                            counted.start.saturating_sub(EVAL_WARM_UP) + window * EVAL_WINDOW + t;
-                        let target = if counted.contains(&at) {
-                            tokens[at + 1]
-                        } else {
-                            IGNORED
-                        };
-                        (tokens.get(at).copied().unwrap_or(0), target)
+                        let at = row * (EVAL_WINDOW + 1) + t;
+                        let counts = counted(row).contains(&(start(row) + t));
+                        (tokens[at], if counts { tokens[at + 1] } else { IGNORED })
                     });
                     loss += shard.forward(packs, 0.0);
                     shard.carry();
                 }
-                loss
+                Ok(loss)
             })
-            .collect();
-        losses.iter().sum::<f64>() / predictions as f64
+            .collect::<Result<_>>()?;
+        Ok(losses.iter().sum::<f64>() / predictions as f64)
     }
 }

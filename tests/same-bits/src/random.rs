@@ -162,6 +162,7 @@ pub(crate) fn random(
         },
         provenance: Provenance::default(),
         known_answer,
+        rules: Default::default(),
     };
     write_image(&spec, image).map_err(|error| error.to_string())
 }

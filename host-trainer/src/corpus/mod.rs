@@ -1,0 +1,376 @@
+//! Text to tokens: vocabulary, split, and the hash that names the text; of any size.
+//!
+//! ```text
+//! pass 1:  text --rules--> characters: how often each, how many, and the SHA-256 of the bytes
+//! vocabulary = distinct characters (or the most frequent), sorted by code point;  id(c) = rank of c
+//! pass 2:  characters --vocabulary--> tokens, in memory or in a file;  the same hash, or the text has changed
+//! train | validation = tokens[..n - v] | tokens[n - v..],  v = floor(fraction * n)
+//! ```
+//!
+//! Memory: for a text that is held, its bytes and two a character. For a longer one, whatever its size, less than 12 MiB:
+//! one block of [`text`], a table by code point, and the tokens in a file of one or two bytes a character.
+
+pub mod prepare;
+pub mod text;
+pub mod tokens;
+pub mod vocabulary;
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::Path;
+
+use gatelet::TextRules;
+
+pub use prepare::{Normalise, prepare};
+pub use text::{IN_MEMORY, Pass, Text};
+pub use tokens::Tokens;
+pub use vocabulary::{Counts, Encoder, Vocabulary};
+
+use crate::error::{Error, Result};
+use tokens::{Store, TokenFile};
+
+/// Largest vocabulary of a model.
+pub const MAX_VOCAB: usize = 16_384;
+
+/// Lower-case hexadecimal of a hash.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// How a text becomes a corpus.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CorpusOptions {
+    /// Last fraction of the text that is held back for validation.
+    pub valid_fraction: f64,
+    /// What is done to the text.
+    pub rules: TextRules,
+    /// Largest vocabulary, with the unknown token; `None` keeps every character.
+    pub max_vocab: Option<usize>,
+}
+
+/// What the first pass over a text says: everything but the tokens.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    name: String,
+    sha256: [u8; 32],
+    vocab: Vocabulary,
+    rules: TextRules,
+    len: usize,
+    train_len: usize,
+}
+
+/// A text turned into tokens, split for training.
+#[derive(Debug)]
+pub struct Corpus {
+    /// Name of the text.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+    /// Its vocabulary.
+    pub vocab: Vocabulary,
+    /// Number of tokens in the training part, the first of the text.
+    pub train_len: usize,
+    len: usize,
+    store: Store,
+}
+
+/// Number of validation tokens at the end of a text of `len` tokens.
+pub fn validation_len(len: usize, fraction: f64) -> usize {
+    ((len as f64 * fraction) as usize).min(len)
+}
+
+impl Outline {
+    /// Number of tokens in the training part.
+    pub fn train_len(&self) -> usize {
+        self.train_len
+    }
+
+    /// Reads `text` once.
+    ///
+    /// # Errors
+    /// [`Error::EmptyCorpus`], [`Error::OneCharacter`], [`Error::VocabularyTooLarge`], or as [`Text::pass`].
+    pub fn of(text: &Text, options: &CorpusOptions) -> Result<Self> {
+        let mut counts = Counts::default();
+        let pass = text.pass(options.rules, &mut |piece, _| {
+            counts.add(piece);
+            Ok(true)
+        })?;
+        let Pass::Whole(sha256) = pass else {
+            return Err(changed(text));
+        };
+        let len = counts.characters;
+        Ok(Self {
+            name: text.name.clone(),
+            sha256,
+            vocab: Vocabulary::choose(&text.name, &counts, options.max_vocab)?,
+            rules: options.rules,
+            len,
+            train_len: len - validation_len(len, options.valid_fraction),
+        })
+    }
+
+    /// Characters of the text, as the rules leave it.
+    #[allow(clippy::len_without_is_empty, reason = "an empty text has no outline")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// As [`Corpus::check_length`].
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] with what is needed and what is there.
+    pub fn check_length(&self, batch: usize, window: usize) -> Result<()> {
+        check_length(&self.name, self.len, self.train_len, batch, window)
+    }
+
+    /// Checks that this is the text of a run, by the hash in its checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::OtherCorpus`].
+    pub fn check_hash(&self, expected: &str) -> Result<()> {
+        check_hash(&self.name, self.sha256, expected)
+    }
+
+    /// Reads `text` again, for its tokens. Those of a text that is not in memory go to a temporary file in `folder`, of
+    /// one byte a character, or two if the vocabulary has more than 256 tokens.
+    ///
+    /// # Errors
+    /// [`Error::TextChanged`], [`Error::TokenFile`], or as [`Text::pass`].
+    pub fn corpus(self, text: &Text, folder: &Path) -> Result<Corpus> {
+        let mut encoder = Encoder::new(self.vocab.clone());
+        let mut store = match text.is_streamed() {
+            true => Store::File(TokenFile::new(folder, self.vocab.len())?),
+            false => Store::Memory(Vec::with_capacity(self.len)),
+        };
+        let (mut ids, mut bytes, mut len) = (Vec::new(), Vec::new(), 0);
+        let pass = text.pass(self.rules, &mut |piece, _| {
+            // The first pass has seen every character of the text, so this is another text.
+            let encoded = encoder.encode(piece, &self.name, &mut ids);
+            encoded.map_err(|_| changed(text))?;
+            len += ids.len();
+            match &mut store {
+                Store::Memory(tokens) => tokens.extend_from_slice(&ids),
+                Store::File(file) => file.append(&ids, &mut bytes)?,
+            }
+            Ok(len <= self.len)
+        })?;
+        if pass != Pass::Whole(self.sha256) {
+            return Err(changed(text));
+        }
+        Ok(Corpus {
+            name: self.name,
+            sha256: self.sha256,
+            vocab: self.vocab,
+            train_len: self.train_len,
+            len: self.len,
+            store,
+        })
+    }
+}
+
+fn check_hash(name: &str, sha256: [u8; 32], expected: &str) -> Result<()> {
+    match hex(&sha256) {
+        found if found == expected => Ok(()),
+        found => Err(Error::OtherCorpus {
+            name: name.to_owned(),
+            found,
+            expected: expected.to_owned(),
+        }),
+    }
+}
+
+fn changed(text: &Text) -> Error {
+    Error::TextChanged {
+        name: text.name.clone(),
+    }
+}
+
+fn check_length(
+    name: &str,
+    len: usize,
+    train_len: usize,
+    batch: usize,
+    window: usize,
+) -> Result<()> {
+    let short = |part, have, need, why| Error::TooShort {
+        name: name.to_owned(),
+        part,
+        have,
+        need,
+        why,
+    };
+    let need = batch * (window + 1);
+    if train_len < need {
+        let why = format!(
+            "--batch {batch} streams of one --window of {window} characters and its target"
+        );
+        return Err(short("training part", train_len, need, why));
+    }
+    let validation = len - train_len;
+    if validation < 2 {
+        let why = "see --valid-fraction".to_owned();
+        return Err(short("validation part", validation, 2, why));
+    }
+    Ok(())
+}
+
+impl Corpus {
+    /// The text as it is, holding back its last `fraction` for validation. Tokens of a text that is not in memory go
+    /// to a file in the system's temporary folder.
+    ///
+    /// # Errors
+    /// As [`Outline::of`] and [`Outline::corpus`].
+    pub fn new(text: &Text, fraction: f64) -> Result<Self> {
+        let options = CorpusOptions {
+            valid_fraction: fraction,
+            ..CorpusOptions::default()
+        };
+        Outline::of(text, &options)?.corpus(text, &std::env::temp_dir())
+    }
+
+    /// Tokens of the whole text.
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a corpus has two different characters"
+    )]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Tokens of the held-out part, the last of the text.
+    pub fn validation_len(&self) -> usize {
+        self.len - self.train_len
+    }
+
+    /// As [`Outline::check_hash`].
+    ///
+    /// # Errors
+    /// [`Error::OtherCorpus`].
+    pub fn check_hash(&self, expected: &str) -> Result<()> {
+        check_hash(&self.name, self.sha256, expected)
+    }
+
+    /// Fills `out` with the tokens of the positions `start..start + out.len()`, which have to be there. Allocates
+    /// nothing, and may be called from several threads at once.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the token file cannot be read.
+    pub fn fill(&self, start: usize, out: &mut [u16]) -> Result<()> {
+        self.store.fill(start, out)
+    }
+
+    /// Checks that the parts are long enough for `batch` streams of windows of `window` characters.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] with what is needed and what is there.
+    pub fn check_length(&self, batch: usize, window: usize) -> Result<()> {
+        check_length(&self.name, self.len, self.train_len, batch, window)
+    }
+}
+
+impl Tokens for Corpus {
+    fn read(&self, range: Range<usize>, each: &mut dyn FnMut(&[u16]) -> Result<()>) -> Result<()> {
+        const PIECE: usize = 1 << 16;
+        let end = range.end.min(self.len);
+        let mut piece = vec![0; PIECE.min(end.saturating_sub(range.start))];
+        for start in (range.start..end).step_by(PIECE) {
+            let part = &mut piece[..PIECE.min(end - start)];
+            self.fill(start, part)?;
+            each(part)?;
+        }
+        Ok(())
+    }
+}
+
+/// Tokens straight from a text, for who reads it in order: nothing is kept, each reading is a pass.
+pub struct Reading<'a> {
+    text: &'a Text,
+    rules: TextRules,
+    encoder: RefCell<Encoder>,
+    /// The hash of the first whole pass.
+    sha256: RefCell<Option<[u8; 32]>>,
+    /// Told the bytes read in a pass.
+    progress: &'a dyn Fn(u64),
+}
+
+impl<'a> Reading<'a> {
+    /// `text` in the tokens of a model; `progress` is told the bytes read in a pass.
+    pub fn new(
+        text: &'a Text,
+        rules: TextRules,
+        vocab: Vocabulary,
+        progress: &'a dyn Fn(u64),
+    ) -> Self {
+        Self {
+            text,
+            rules,
+            encoder: RefCell::new(Encoder::new(vocab)),
+            sha256: RefCell::new(None),
+            progress,
+        }
+    }
+
+    /// Counts the characters of the text, as the rules leave it, and gives the SHA-256 of its bytes.
+    ///
+    /// # Errors
+    /// As [`Text::pass`].
+    pub fn measure(&self) -> Result<(usize, [u8; 32])> {
+        let mut len = 0;
+        let pass = self.text.pass(self.rules, &mut |piece, read| {
+            (self.progress)(read);
+            len += piece.chars().count();
+            Ok(true)
+        })?;
+        match pass {
+            Pass::Whole(sha256) => {
+                self.check(sha256)?;
+                Ok((len, sha256))
+            }
+            Pass::Stopped => Err(changed(self.text)),
+        }
+    }
+
+    /// Remembers the hash of a pass; refuses another one.
+    fn check(&self, found: [u8; 32]) -> Result<()> {
+        match *self.sha256.borrow_mut().get_or_insert(found) {
+            before if before == found => Ok(()),
+            _ => Err(changed(self.text)),
+        }
+    }
+}
+
+impl Tokens for Reading<'_> {
+    /// # Errors
+    /// As [`Text::pass`]; [`Error::UnknownCharacter`] for a character of `range` or before it in the same piece.
+    fn read(&self, range: Range<usize>, each: &mut dyn FnMut(&[u16]) -> Result<()>) -> Result<()> {
+        let mut encoder = self.encoder.borrow_mut();
+        encoder.rewind();
+        let (mut ids, mut at) = (Vec::new(), 0);
+        let pass = self.text.pass(self.rules, &mut |piece, read| {
+            (self.progress)(read);
+            let start = at;
+            if range.start > start {
+                let count = piece.chars().count();
+                if start + count <= range.start {
+                    encoder.skip(count);
+                    at += count;
+                    return Ok(true);
+                }
+            }
+            encoder.encode(piece, &self.text.name, &mut ids)?;
+            at += ids.len();
+            let wanted = range.start.max(start) - start..range.end.min(at).max(start) - start;
+            if !wanted.is_empty() {
+                each(&ids[wanted])?;
+            }
+            Ok(at < range.end)
+        })?;
+        match pass {
+            Pass::Whole(sha256) => self.check(sha256),
+            Pass::Stopped => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Characters and their token ids, chosen by how often they occur.
+//!
+//! ```text
+//! without a cap:  all distinct characters
+//! with --max-vocab N:  the N-1 most frequent (ties: the smaller code point), and U+FFFD for all others
+//! ids:  ranks by code point
+//! ```
+
+use std::collections::BTreeSet;
+
+use gatelet::UNKNOWN;
+
+use super::MAX_VOCAB;
+use crate::error::{Error, Result};
+
+/// Code points there can be.
+const CODE_POINTS: usize = char::MAX as usize + 1;
+
+/// How often every character occurs in a text.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// By code point. Pages that are never written cost no memory.
+    by_point: Vec<u64>,
+    /// Characters in all.
+    pub characters: usize,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            by_point: vec![0; CODE_POINTS],
+            characters: 0,
+        }
+    }
+}
+
+impl Counts {
+    /// Counts the characters of a piece.
+    pub fn add(&mut self, piece: &str) {
+        for c in piece.chars() {
+            self.by_point[c as usize] += 1;
+            self.characters += 1;
+        }
+    }
+
+    /// The characters that occur, ascending, with how often.
+    pub fn distinct(&self) -> impl Iterator<Item = (char, u64)> {
+        let counts = (0..).zip(&self.by_point).filter(|&(_, &count)| count > 0);
+        counts.filter_map(|(point, &count)| Some((char::from_u32(point)?, count)))
+    }
+}
+
+/// Distinct characters sorted by code point; a token id is a rank in this list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vocabulary {
+    chars: Vec<char>,
+    /// The id of U+FFFD where it stands for all characters that are not in the list.
+    unknown: Option<u16>,
+}
+
+impl Vocabulary {
+    /// All distinct characters of `text`.
+    pub fn of(text: &str) -> Self {
+        Self {
+            chars: text.chars().collect::<BTreeSet<_>>().into_iter().collect(),
+            unknown: None,
+        }
+    }
+
+    /// The vocabulary of the text `name`, with at most `most` tokens where that is given.
+    ///
+    /// # Errors
+    /// [`Error::EmptyCorpus`], [`Error::OneCharacter`], [`Error::VocabularyTooLarge`].
+    pub fn choose(name: &str, counts: &Counts, most: Option<usize>) -> Result<Self> {
+        let mut found: Vec<(char, u64)> = counts.distinct().collect();
+        let name = name.to_owned();
+        if most.is_some() {
+            found.retain(|&(c, _)| c != UNKNOWN);
+        }
+        match *found {
+            [] => return Err(Error::EmptyCorpus { name }),
+            [(only, _)] => return Err(Error::OneCharacter { name, only }),
+            _ => {}
+        }
+        if let Some(most) = most {
+            // Stable, and the characters ascend: so do those that are equally frequent.
+            found.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+            found.truncate(most - 1);
+            found.push((UNKNOWN, 0));
+            found.sort_unstable();
+        }
+        let found: Vec<char> = found.into_iter().map(|(c, _)| c).collect();
+        let count = found.len();
+        Self::from_sorted(found)
+            .and_then(|vocab| vocab.with_unknown(most.is_some()))
+            .ok_or(Error::VocabularyTooLarge {
+                name,
+                found: count,
+                most: MAX_VOCAB,
+            })
+    }
+
+    /// From a list that is already sorted by code point and free of repetition; `None` when it is not,
+    /// or when its length is outside 2..=16384.
+    pub fn from_sorted(chars: Vec<char>) -> Option<Self> {
+        let ordered = chars.windows(2).all(|pair| pair[0] < pair[1]);
+        (ordered && (2..=MAX_VOCAB).contains(&chars.len())).then_some(Self {
+            chars,
+            unknown: None,
+        })
+    }
+
+    /// The same, in which U+FFFD is the unknown token if `unknown`; `None` when it has to be and is not there.
+    pub fn with_unknown(mut self, unknown: bool) -> Option<Self> {
+        self.unknown = match unknown {
+            true => Some(self.rank(UNKNOWN)?),
+            false => None,
+        };
+        Some(self)
+    }
+
+    /// Number of tokens.
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a vocabulary of a model is never empty"
+    )]
+    pub fn len(&self) -> usize {
+        self.chars.len()
+    }
+
+    /// The characters, ascending.
+    pub fn chars(&self) -> &[char] {
+        &self.chars
+    }
+
+    /// The token of all characters that are not in the list, if there is one.
+    pub fn unknown(&self) -> Option<u16> {
+        self.unknown
+    }
+
+    /// The place of a character in the list.
+    fn rank(&self, c: char) -> Option<u16> {
+        let rank = self.chars.binary_search(&c).ok()?;
+        u16::try_from(rank).ok()
+    }
+
+    /// Token id of a character.
+    pub fn id_of(&self, c: char) -> Option<u16> {
+        self.rank(c).or(self.unknown)
+    }
+
+    /// Token ids of a text; `place` names it in the error.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCharacter`] for the first character outside the vocabulary.
+    pub fn encode(&self, text: &str, place: &str) -> Result<Vec<u16>> {
+        text.chars()
+            .enumerate()
+            .map(|(position, found)| {
+                self.id_of(found)
+                    .ok_or_else(|| self.not_known(place, found, position))
+            })
+            .collect()
+    }
+
+    /// The error for a character that has no token.
+    fn not_known(&self, place: &str, found: char, position: usize) -> Error {
+        Error::UnknownCharacter {
+            place: place.to_owned(),
+            found,
+            position,
+            vocab: self.len(),
+            hint: self.other_case(found),
+        }
+    }
+
+    /// A hint for a letter of which only the other case is known.
+    fn other_case(&self, c: char) -> String {
+        let known = |o: &char| *o != c && self.id_of(*o).is_some();
+        c.to_lowercase()
+            .chain(c.to_uppercase())
+            .find(known)
+            .map_or_else(String::new, |o| format!(" (it knows {o:?})"))
+    }
+}
+
+/// A vocabulary as a table by code point, for texts that are long.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    vocab: Vocabulary,
+    /// By code point: the id plus one; 0 is no token. As in [`Counts`], most of it is never touched.
+    ids: Vec<u16>,
+    /// Characters encoded so far.
+    position: usize,
+}
+
+impl Encoder {
+    /// At the start of a text.
+    pub fn new(vocab: Vocabulary) -> Self {
+        let mut ids = vec![0; CODE_POINTS];
+        for (id, &c) in (1..).zip(vocab.chars()) {
+            ids[c as usize] = id;
+        }
+        Self {
+            vocab,
+            ids,
+            position: 0,
+        }
+    }
+
+    /// Back to the start of the text.
+    pub fn rewind(&mut self) {
+        self.position = 0;
+    }
+
+    /// Passes over so many characters.
+    pub fn skip(&mut self, characters: usize) {
+        self.position += characters;
+    }
+
+    /// Puts the tokens of the next piece into `into`, in place of what it held.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCharacter`], with its position in the text `place`.
+    pub fn encode(&mut self, piece: &str, place: &str, into: &mut Vec<u16>) -> Result<()> {
+        into.clear();
+        let unknown = self.vocab.unknown.map_or(0, |id| id + 1);
+        for c in piece.chars() {
+            let id = match self.ids[c as usize] {
+                0 => unknown,
+                id => id,
+            };
+            let id = id
+                .checked_sub(1)
+                .ok_or_else(|| self.vocab.not_known(place, c, self.position + into.len()))?;
+            into.push(id);
+        }
+        self.position += into.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(text: &str) -> Counts {
+        let mut counts = Counts::default();
+        counts.add(text);
+        counts
+    }
+
+    #[test]
+    fn the_cap_keeps_the_most_frequent_and_ties_go_to_the_smaller_code_point() {
+        let text = "aaaa bbb é漢😀z\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}";
+        let choose = |most| Vocabulary::choose("t", &counts(text), most).unwrap();
+        let all = choose(None);
+        assert_eq!((all.len(), all.unknown()), (8, None));
+        let four = choose(Some(5));
+        assert_eq!(four.chars(), [' ', 'a', 'b', 'z', UNKNOWN]);
+        assert_eq!(four.unknown(), Some(4));
+        assert_eq!(four.encode("é a\u{fffd}", "t").unwrap(), [4, 0, 1, 4]);
+        // Room for all: the unknown token is there nevertheless.
+        assert_eq!(choose(Some(100)).len(), 8);
+        assert_eq!(choose(Some(100)).unknown(), Some(6));
+    }
+
+    #[test]
+    fn an_encoder_agrees_with_its_vocabulary() {
+        let text = "a truth universally é漢😀";
+        for most in [None, Some(6)] {
+            let vocab = Vocabulary::choose("t", &counts(text), most).unwrap();
+            let mut encoder = Encoder::new(vocab.clone());
+            let (mut piece, mut all) = (Vec::new(), Vec::new());
+            for part in ["a truth ", "", "universally é漢😀"] {
+                encoder.encode(part, "t", &mut piece).unwrap();
+                all.extend_from_slice(&piece);
+            }
+            assert_eq!(all, vocab.encode(text, "t").unwrap());
+        }
+        let mut encoder = Encoder::new(Vocabulary::of("ab"));
+        let mut piece = Vec::new();
+        encoder.encode("abab", "t", &mut piece).unwrap();
+        let error = encoder
+            .encode("abX", "t", &mut piece)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("t: character 'X' (U+0058) at position 6"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn too_many_characters_are_refused_unless_capped() {
+        let text: String = ('\u{4e00}'..).take(MAX_VOCAB + 1).collect();
+        let error = Vocabulary::choose("t", &counts(&text), None).unwrap_err();
+        assert!(error.to_string().contains("--max-vocab"), "{error}");
+        let capped = Vocabulary::choose("t", &counts(&text), Some(MAX_VOCAB)).unwrap();
+        assert_eq!(capped.len(), MAX_VOCAB);
+    }
+
+    #[test]
+    fn unknown_characters_are_named_with_a_way_out() {
+        let vocab = Vocabulary::of("abc");
+        let error = vocab.encode("abXc", "prefix").unwrap_err().to_string();
+        assert!(error.contains("'X' (U+0058) at position 2"), "{error}");
+        let error = vocab.encode("A", "prefix").unwrap_err().to_string();
+        assert!(error.contains("it knows 'a'"), "{error}");
+    }
+
+    #[test]
+    fn vocabularies_from_outside_are_checked() {
+        assert!(Vocabulary::from_sorted(vec!['a', 'b']).is_some());
+        assert!(Vocabulary::from_sorted(vec!['b', 'a']).is_none());
+        assert!(Vocabulary::from_sorted(vec!['a', 'a']).is_none());
+        assert!(Vocabulary::from_sorted(vec!['a']).is_none());
+        let vocab = Vocabulary::of("ab");
+        assert!(vocab.clone().with_unknown(false).is_some());
+        assert!(vocab.with_unknown(true).is_none());
+    }
+}
