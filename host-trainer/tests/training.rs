@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, Text};
+use gatelet_trainer::corpus::{Corpus, CorpusOptions, Outline, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::optim::{Optimizer, Schedule};
 use gatelet_trainer::params::Cell;
@@ -312,8 +312,20 @@ fn another_text_cannot_be_resumed() {
         Text::from_bytes("other".to_owned(), "abcdefghijklm".repeat(80).into_bytes()).unwrap();
     let other = Corpus::new(&other, 0.1).unwrap();
     assert!(matches!(
-        Trainer::resume(&other, checkpoint),
+        Trainer::resume(&other, checkpoint.clone()),
         Err(Error::OtherCorpus { .. })
+    ));
+    // The same text with another vocabulary is not that of the run either.
+    let options = CorpusOptions {
+        valid_fraction: 0.1,
+        max_vocab: Some(5),
+        ..CorpusOptions::default()
+    };
+    let outline = Outline::of(&text, &options).unwrap();
+    let capped = outline.corpus(&text, &std::env::temp_dir()).unwrap();
+    assert!(matches!(
+        Trainer::resume(&capped, checkpoint),
+        Err(Error::Checkpoint { .. })
     ));
 }
 

@@ -135,10 +135,28 @@ impl Preparation {
         &self.out
     }
 
-    /// Prepares a text that starts and ends at a boundary.
-    fn settle(&mut self, text: &str) {
+    /// Prepares a text that starts and ends at a boundary. Runs of ASCII, up to the last letter, which an accent may
+    /// follow, are normalised already and skip the tables.
+    fn settle(&mut self, mut text: &str) {
+        if self.rules.normalisation == Normalisation::None {
+            return self.form(text);
+        }
+        while !text.is_empty() {
+            let odd = text.bytes().position(|b| !b.is_ascii());
+            let plain = odd.map_or(text.len(), |at| at.saturating_sub(1));
+            let (ascii, rest) = text.split_at(plain);
+            self.form(ascii);
+            let odd = odd.map_or(0, |at| at - plain);
+            let next = rest.bytes().skip(odd).position(|b| b.is_ascii());
+            let (odd, rest) = rest.split_at(next.map_or(rest.len(), |at| odd + at));
+            self.form(odd);
+            text = rest;
+        }
+    }
+
+    /// Normalises and makes small; all at once.
+    fn form(&mut self, text: &str) {
         let lower = char::to_lowercase;
-        // ASCII is normalised already.
         let form = match text.is_ascii() {
             true => Normalisation::None,
             false => self.rules.normalisation,

@@ -91,23 +91,29 @@ impl TokenFile {
     }
 
     fn fill(&self, start: usize, out: &mut [u16]) -> Result<()> {
-        let count = out.len();
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(out);
         let read = if self.wide {
-            read_at(&self.file, bytes, 2 * start as u64)
+            read_at(&self.file, bytemuck::cast_slice_mut(out), 2 * start as u64)
         } else {
-            // Into the upper half; then every token moves down to its place, which is never past the next to be moved.
-            read_at(&self.file, &mut bytes[count..], start as u64).map(|()| {
-                for at in 0..count {
-                    let id = u16::from(bytes[count + at]);
-                    bytes[2 * at..2 * at + 2].copy_from_slice(&id.to_ne_bytes());
-                }
-            })
+            self.widen(start, out)
         };
         read.map_err(|source| Error::Read {
             path: self.folder.join("(token file)"),
             source,
         })
+    }
+
+    /// Reads tokens of one byte each, a window in one go.
+    fn widen(&self, start: usize, out: &mut [u16]) -> io::Result<()> {
+        const PIECE: usize = 1024;
+        let mut piece = [0; PIECE];
+        for (index, out) in out.chunks_mut(PIECE).enumerate() {
+            let bytes = &mut piece[..out.len()];
+            read_at(&self.file, bytes, (start + index * PIECE) as u64)?;
+            for (id, &byte) in out.iter_mut().zip(bytes.iter()) {
+                *id = byte.into();
+            }
+        }
+        Ok(())
     }
 }
 
