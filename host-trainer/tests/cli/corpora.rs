@@ -81,7 +81,7 @@ fn a_streamed_run_gives_the_same_bits_as_one_in_memory() {
 }
 
 #[test]
-fn an_interrupted_streamed_run_is_resumed_on_its_own_text_only() {
+fn a_streamed_run_is_resumed_with_its_own_rules_and_text_only() {
     let place = Place::new();
     place.write("odd.txt", odd().as_bytes());
     let run = "--lower-case --max-vocab 20 --stream-above 0";
@@ -270,6 +270,32 @@ fn bad_rules_and_texts_are_named() {
         1,
         &["single.txt is too short", "has 1 characters"],
     );
+}
+
+/// A disk that is full, as far as the program can tell: files may not grow beyond 8 KiB.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_is_said_before_training_and_nothing_is_left() {
+    let place = Place::new();
+    place.write("odd.txt", odd().as_bytes());
+    let before = place.snapshot();
+    let line = train("odd.txt", "run", "--stream-above 0").join(" ");
+    let program = env!("CARGO_BIN_EXE_gatelet");
+    let limited = format!("trap '' XFSZ; ulimit -f 16; exec {program} {line}");
+    let folder = place.path("");
+    let output = Command::new("sh")
+        .args(["-c", &limited])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let what = "error: cannot write the text's tokens to a temporary file in run: ";
+    assert!(
+        said.starts_with(what) && said.contains("one byte a character"),
+        "{said}"
+    );
+    assert_eq!(place.snapshot(), before);
 }
 
 #[test]
