@@ -50,7 +50,7 @@ impl std::fmt::Display for Normalise {
     }
 }
 
-/// More than [`MOST_CARRIED`] bytes that all join with what is before them.
+/// More than 1 MiB of bytes that all join with what is before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoBoundary;
 
