@@ -6,6 +6,8 @@ mod disk;
 mod keep;
 #[cfg(unix)]
 mod kill;
+#[cfg(target_os = "linux")]
+mod large;
 mod models;
 mod place;
 mod train;
