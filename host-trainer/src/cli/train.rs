@@ -291,12 +291,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     args.fit(&mut config, &outline);
     outline.check_length(config.batch, config.window)?;
     let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);
-    let corpus = outline.corpus(&text, folder.path()).inspect_err(|_| {
-        if mode == Mode::New {
-            // The folder made a moment ago; were anything in it, it would stay.
-            let _ = std::fs::remove_dir(folder.path());
-        }
-    })?;
+    let corpus = outline.corpus(&text, folder.path())?;
     let command = args.command(&config);
     let trainer = Trainer::new(&corpus, config, command)?;
     folder.clear()?;
