@@ -302,6 +302,50 @@ pub enum Error {
         /// Why.
         what: String,
     },
+    /// A folder that no training run left.
+    #[error("{} is no run folder: {what}", path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        what: String,
+    },
+    /// The text of a run is not at hand.
+    #[error("{corpus}, the text of this run, {why}: name it with --corpus FILE")]
+    NoCorpus {
+        /// Its path.
+        corpus: String,
+        /// `is not here` or `is not the one the run was made from`.
+        why: &'static str,
+    },
+    /// A file that would be replaced, and that `gatelet report` did not make.
+    #[error("{} was not made by `gatelet report`: choose another --out, or replace it with --force", .0.display())]
+    NotOurs(PathBuf),
+    /// No shape of a sweep is within its budget.
+    #[error(
+        "no shape fits: the smallest, {smallest}, needs {need}; allow more, or give smaller --hidden"
+    )]
+    NothingFits {
+        /// The shape that needs least.
+        smallest: String,
+        /// What it needs and what is allowed.
+        need: String,
+    },
+    /// The folder holds a sweep that was made otherwise.
+    #[error("{} holds a sweep with another {what} ({stored}, not {given}): choose another --out", path.display())]
+    OtherSweep {
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// As it is there.
+        stored: String,
+        /// As it was given.
+        given: String,
+    },
+    /// Jobs of a sweep, or runs of a comparison, went wrong.
+    #[error("{0}")]
+    Some(String),
     /// Threads could not be started, or a signal handler not set.
     #[error("cannot start: {0}")]
     Start(String),

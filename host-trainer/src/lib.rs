@@ -20,6 +20,9 @@
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
 //! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
 //!   `core`'s own session, the code that also runs on the device.
+//! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
+//!   [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`] shows it. [`runs`] reads run folders,
+//!   [`sweep`] makes many of them within a budget, and [`pareto`] tells which are worth their size.
 //! - [`cli`] is the program `gatelet`.
 //!
 //! # Example
@@ -50,24 +53,36 @@ pub mod cell;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
+pub mod confusion;
 pub mod corpus;
+pub mod device;
 pub mod dropout;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod export;
+pub mod figure;
 pub mod files;
+pub mod findings;
 pub mod footprint;
+pub mod gates;
 pub mod image;
+pub mod lag;
 pub mod loss;
 pub mod optim;
 pub mod packs;
+pub mod page;
 pub mod params;
+pub mod pareto;
 pub mod plot;
 pub mod preset;
 pub mod quantize;
 pub mod real;
 pub mod report;
 pub mod run;
+pub mod runs;
+pub mod samples;
 pub mod seal;
+pub mod sweep;
 pub mod train;
+pub mod unroll;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config.json` | options and origin |
 //! | `metrics.jsonl` | one line an evaluation |
+//! | `samples.jsonl` | what the net wrote at each evaluation ([`crate::samples`]) |
 //! | `best.safetensors` | the parameters with the lowest held-out loss |
 //! | `last.safetensors` | the newest parameters, with optimizer and state: `--resume` goes on from here |
 //! | `previous.safetensors` | the one before, for the case that the newest is damaged |
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::samples;
 
 pub use change::{Change, change};
 pub use keep::{Damaged, Found};
@@ -178,7 +180,7 @@ impl RunFolder {
 
     /// Removes the temporary files that a killed run has left.
     fn sweep(&self) -> Result<()> {
-        [CONFIG, METRICS, BEST, LAST, PREVIOUS, PLOT]
+        [CONFIG, METRICS, samples::FILE, BEST, LAST, PREVIOUS, PLOT]
             .iter()
             .try_for_each(|name| self.remove(&files::temporary(&self.path.join(name))))
     }
@@ -195,7 +197,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Write`].
     pub fn clear(&self) -> Result<()> {
-        for name in [LAST, PREVIOUS, BEST, METRICS, CONFIG, PLOT] {
+        for name in [LAST, PREVIOUS, BEST, METRICS, samples::FILE, CONFIG, PLOT] {
             self.remove(&self.path.join(name))?;
         }
         self.sweep()

@@ -129,6 +129,9 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
         assert_eq!(a.params, b.params, "{cell}: last");
         assert_eq!(a.resume, b.resume, "{cell}: optimizer and state");
         assert_eq!(timeless(&whole), timeless(&parts), "{cell}: metrics");
+        let samples = |run: &RunFolder| std::fs::read(run.path().join("samples.jsonl")).unwrap();
+        assert!(!samples(&whole).is_empty());
+        assert_eq!(samples(&whole), samples(&parts), "{cell}: samples");
         assert!(whole.plot().is_file() && parts.plot().is_file());
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: what each command accepts, and how its result is shown.
 
+mod compare;
 mod eval;
 mod export;
 mod generate;
@@ -8,6 +9,9 @@ mod predict;
 mod progress;
 mod random;
 mod recipe;
+mod report;
+mod sweep;
+mod table;
 mod target;
 mod trace;
 mod train;
@@ -44,6 +48,9 @@ enum Command {
     Inspect(inspect::Args),
     Trace(trace::Args),
     Random(random::Args),
+    Report(report::Args),
+    Compare(compare::Args),
+    Sweep(Box<sweep::Args>),
 }
 
 /// Parses the arguments of this process, runs the command, and gives the exit code.
@@ -57,6 +64,9 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Random(args) => random::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

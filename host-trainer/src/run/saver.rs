@@ -1,7 +1,7 @@
 //! Saving while the disk may be full: what cannot be written stays in memory and is tried again.
 //!
 //! ```text
-//! save:   best.safetensors if there is a new one, the new metrics lines, last.safetensors; the first failure ends it
+//! save:   best.safetensors if there is a new one, the new metrics lines and samples, last.safetensors; the first failure ends it
 //! failed: say it once, train on, try again after 1 s, 2 s, 4 s ... at most a minute
 //! at the end of a run: the same for ten minutes at most, then the run fails; what is on the disk stays as it is
 //! ```
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use super::{Metrics, RunFolder};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
+use crate::samples::{self, Sample};
 
 /// Wait after the first failure; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ pub struct Saver<'f> {
     best: Option<Vec<u8>>,
     best_nats: Option<f64>,
     metrics: VecDeque<Metrics>,
+    samples: VecDeque<Sample>,
     /// Steps of the newest checkpoint on the disk.
     step: u64,
     saved: Instant,
@@ -54,6 +56,7 @@ impl<'f> Saver<'f> {
             best: None,
             best_nats: folder.best_nats(),
             metrics: VecDeque::new(),
+            samples: VecDeque::new(),
             step,
             saved: Instant::now(),
             trouble: None,
@@ -85,6 +88,11 @@ impl<'f> Saver<'f> {
         self.metrics.push_back(metrics);
     }
 
+    /// A new sample, to be written with the next save.
+    pub fn sample(&mut self, sample: Sample) {
+        self.samples.push_back(sample);
+    }
+
     /// Whether a checkpoint is due by the clock.
     pub fn due(&self) -> bool {
         match self.trouble {
@@ -98,7 +106,7 @@ impl<'f> Saver<'f> {
         self.trouble.is_none() || self.due()
     }
 
-    /// Writes `best.safetensors` and metrics lines that are not on the disk.
+    /// Writes `best.safetensors`, metrics lines and samples that are not on the disk.
     ///
     /// # Errors
     /// [`Error::Write`]; the rest waits for the next call.
@@ -110,6 +118,10 @@ impl<'f> Saver<'f> {
         while let Some(metrics) = self.metrics.front() {
             self.folder.append_metrics(metrics)?;
             self.metrics.pop_front();
+        }
+        while let Some(sample) = self.samples.front() {
+            samples::append(self.folder.path(), sample)?;
+            self.samples.pop_front();
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::plot;
 use crate::run::{Metrics, RunFolder, Saver};
+use crate::samples;
 
 /// A run with a loss above so many times that of a net that knows nothing ...
 const EXPLODED_TIMES: f64 = 1.5;
@@ -102,6 +103,7 @@ impl Trainer<'_> {
             return Ok(end);
         }
         let mut history = folder.rewind_metrics(self.position.step)?;
+        samples::rewind(folder.path(), self.position.step)?;
         let mut saver = Saver::new(folder, self.position.step);
         if self.position.step == 0 {
             saver.save(&self.checkpoint(true))?;
@@ -221,6 +223,12 @@ impl Trainer<'_> {
             saver.best(&checkpoint)?;
         }
         saver.metrics(metrics.clone());
+        // A net that cannot write is no reason to stop.
+        if let Ok(sample) =
+            samples::write(&self.checkpoint(false), self.corpus.validation(), &metrics)
+        {
+            saver.sample(sample);
+        }
         Ok(metrics)
     }
 

@@ -10,4 +10,6 @@ mod kill;
 mod large;
 mod models;
 mod place;
+mod report;
+mod sweep;
 mod train;

@@ -156,13 +156,14 @@ fn a_run_leaves_its_files_and_says_what_came_out() {
         "last.safetensors",
         "previous.safetensors",
         "metrics.jsonl",
+        "samples.jsonl",
         "config.json",
         "loss.png",
         ".lock",
     ] {
         assert!(place.path("run").join(name).is_file(), "{name}");
     }
-    assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 7);
+    assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 8);
     let config: Value =
         serde_json::from_slice(&fs::read(place.path("run/config.json")).unwrap()).unwrap();
     let command = config["provenance"]["command"].as_str().unwrap();

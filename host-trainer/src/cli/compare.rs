@@ -1,0 +1,170 @@
+//! `gatelet compare`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::say;
+use super::table::{Align, Table};
+use crate::device::{Processor, int8_bytes};
+use crate::error::{Error, Result};
+use crate::params::Shape;
+use crate::runs::{Run, grouped};
+
+/// Order of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Order {
+    /// As given.
+    #[default]
+    Given,
+    /// The lowest loss first.
+    Nats,
+    /// The smallest int8 image first.
+    Bytes,
+}
+
+/// Compare runs in a table.
+///
+/// The lowest held-out loss is marked with a star. Bytes are those of the int8 image for a Cortex-M4. A folder that is no
+/// run is named on standard error; the others are shown all the same.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gatelet compare runs/* --sort nats")]
+pub(super) struct Args {
+    /// Run folders
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// Order of the rows
+    #[arg(long, default_value = "given")]
+    sort: Order,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// A run in one line.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    path: PathBuf,
+    #[serde(flatten)]
+    shape: Shape,
+    parameters: usize,
+    int8_bytes: Option<usize>,
+    corpus_sha256: String,
+    nats: Option<f64>,
+    bpc: Option<f64>,
+    epochs: f64,
+    characters: u64,
+    characters_per_second: Option<f64>,
+    seconds: f64,
+    ended: Option<String>,
+    best: bool,
+}
+
+impl Row {
+    fn new(run: &Run) -> Self {
+        let (last, best) = (run.metrics.last(), run.best());
+        Self {
+            name: run.name.clone(),
+            path: run.path.clone(),
+            shape: run.shape,
+            parameters: run.shape.parameters(),
+            int8_bytes: int8_bytes(run.shape, Processor::CortexM4, &run.corpus, &run.command).ok(),
+            corpus_sha256: run.corpus_sha256.clone(),
+            nats: best.map(|m| m.valid_nats),
+            bpc: best.map(|m| m.valid_nats / std::f64::consts::LN_2),
+            epochs: last.map_or(0.0, |m| m.epoch),
+            characters: last.map_or(0, |m| m.characters),
+            characters_per_second: last
+                .filter(|m| m.seconds > 0.0)
+                .map(|m| m.characters as f64 / m.seconds),
+            seconds: last.map_or(0.0, |m| m.seconds),
+            ended: run.ended.clone(),
+            best: false,
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let dash = || "-".to_owned();
+        vec![
+            self.name.clone(),
+            self.shape.cell.to_string(),
+            format!("{} x {}", self.shape.layers, self.shape.hidden),
+            grouped(self.parameters as u64),
+            self.int8_bytes.map_or_else(dash, |n| grouped(n as u64)),
+            self.nats.map_or_else(dash, |x| format!("{x:.4}")),
+            self.bpc.map_or_else(dash, |x| format!("{x:.4}")),
+            format!("{:.1}", self.epochs),
+            grouped(self.characters),
+            self.characters_per_second
+                .map_or_else(dash, |x| grouped(x.round() as u64)),
+            format!("{:.1}", self.seconds),
+            self.ended.clone().unwrap_or_else(|| "open".to_owned()),
+            if self.best { "*" } else { "" }.to_owned(),
+        ]
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let (mut rows, mut bad) = (Vec::new(), Vec::new());
+    for path in &args.runs {
+        match Run::read(path) {
+            Ok(run) => rows.push(Row::new(&run)),
+            Err(error) => bad.push((path.display().to_string(), error.to_string())),
+        }
+    }
+    if rows.is_empty() {
+        let errors: Vec<String> = bad.into_iter().map(|bad| bad.1).collect();
+        return Err(Error::Some(errors.join("; ")));
+    }
+    for (_, error) in &bad {
+        let _ = writeln!(io::stderr(), "note: {error}");
+    }
+    let nats = |row: &Row| row.nats.unwrap_or(f64::INFINITY);
+    match args.sort {
+        Order::Given => {}
+        Order::Nats => rows.sort_by(|a, b| nats(a).total_cmp(&nats(b))),
+        Order::Bytes => rows.sort_by_key(|row| row.int8_bytes),
+    }
+    // On different texts a lower loss says nothing: then none is the best.
+    let one_text = rows
+        .iter()
+        .all(|row| row.corpus_sha256 == rows[0].corpus_sha256);
+    let lowest = rows.iter().map(nats).fold(f64::INFINITY, f64::min);
+    for row in &mut rows {
+        row.best = one_text && row.nats == Some(lowest);
+    }
+    let left = Align::Left;
+    let right = Align::Right;
+    let mut table = Table::new(&[
+        ("run", left),
+        ("cell", left),
+        ("shape", left),
+        ("parameters", right),
+        ("int8 bytes", right),
+        ("nats", right),
+        ("bits/char", right),
+        ("epochs", right),
+        ("characters", right),
+        ("chars/s", right),
+        ("seconds", right),
+        ("ended", left),
+        ("", left),
+    ]);
+    rows.iter().for_each(|row| table.row(row.cells()));
+    say(table)?;
+    if !one_text {
+        say("note: these runs are on different texts, so their losses are not comparable")?;
+    }
+    if args.json {
+        let bad: Vec<Value> = bad
+            .into_iter()
+            .map(|(path, error)| json!({ "path": path, "error": error }))
+            .collect();
+        say(json!({ "runs": rows, "not_runs": bad }))?;
+    }
+    Ok(())
+}

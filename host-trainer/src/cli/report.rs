@@ -1,0 +1,187 @@
+//! `gatelet report`.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::say;
+use crate::error::{Error, Result};
+use crate::figure::raster;
+use crate::files;
+use crate::findings::{Findings, Question, ask};
+use crate::page::figures::Figures;
+use crate::page::page;
+
+/// Who made a folder's files, in its `report.json`.
+const MADE_BY: &str = "gatelet report";
+const PAGE: &str = "index.html";
+const NUMBERS: &str = "report.json";
+
+/// Make a page about a run: how it learnt, what it writes, what it needs on a device.
+///
+/// One HTML file that needs nothing else, with the pictures as PNG and the numbers as JSON beside it. Curves, samples by
+/// epoch, the gradient by time lag for RNN and LSTM, gates over a text, confusion, flash, RAM and instructions.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet report runs/novels\n  gatelet report runs/novels --against runs/rnn --text \"It was a truth\""
+)]
+pub(super) struct Args {
+    /// Run folder
+    run: PathBuf,
+    /// Folder for the page [default: RUN/report]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where the run's text is now [default: where it was]
+    #[arg(long, value_name = "FILE")]
+    corpus: Option<PathBuf>,
+    /// Text of the heat map [default: the first 80 held-out characters]
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Layer of the heat map, from 1 [default: the highest]
+    #[arg(long, value_name = "N")]
+    layer: Option<usize>,
+    /// Another run on the same text, whose gradient is drawn in
+    #[arg(long, value_name = "RUN")]
+    against: Option<PathBuf>,
+    /// Replace files in --out that this command did not make
+    #[arg(long)]
+    force: bool,
+    /// Print the numbers as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Names of the files that an earlier report left in `folder`.
+fn own_files(folder: &Path) -> Vec<String> {
+    let numbers: Option<Value> = fs::read(folder.join(NUMBERS))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    match numbers {
+        Some(numbers) if numbers["made_by"] == MADE_BY => numbers["files"]
+            .as_array()
+            .map(|names| {
+                let texts = names.iter().filter_map(|name| name.as_str());
+                texts.map(str::to_owned).collect()
+            })
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// Checks that nothing but an earlier report's files would be replaced.
+fn check_folder(folder: &Path, names: &[String], force: bool) -> Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Error::NotOurs(folder.to_owned()));
+    }
+    let own = own_files(folder);
+    let other = |name: &&String| folder.join(name).exists() && !own.contains(name);
+    match names.iter().find(other) {
+        Some(name) if !force => Err(Error::NotOurs(folder.join(name))),
+        _ => Ok(()),
+    }
+}
+
+/// Every file that a report may have.
+fn all_names() -> Vec<String> {
+    let pictures = [
+        "loss",
+        "gradient-norm",
+        "learning-rate",
+        "gradient-by-lag",
+        "gates",
+        "confusion",
+    ];
+    let mut names: Vec<String> = pictures.iter().map(|name| format!("{name}.png")).collect();
+    names.extend([PAGE.to_owned(), NUMBERS.to_owned()]);
+    names
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let out = args.out.clone().unwrap_or_else(|| args.run.join("report"));
+    check_folder(&out, &all_names(), args.force)?;
+    let question = Question {
+        corpus: args.corpus.as_deref(),
+        text: args.text.as_deref(),
+        layer: args.layer,
+        against: args.against.as_deref(),
+    };
+    let shown = io::stderr().is_terminal();
+    let findings = ask(&args.run, &question, &mut |what| {
+        if shown {
+            // Nobody reading standard error is no reason to stop.
+            let _ = writeln!(io::stderr(), "{what} ...");
+        }
+    })?;
+    let numbers = write(&out, &findings)?;
+    let page = out.join(PAGE);
+    say(format!(
+        "{}: {} {} x {}, {} on {}",
+        findings.name,
+        findings.shape.cell,
+        findings.shape.layers,
+        findings.shape.hidden,
+        bits(findings.nats()),
+        findings.corpus
+    ))?;
+    let home = &findings.device.boards[0];
+    say(format!(
+        "{}: {}, {} bytes of flash, {} of RAM, about {} instructions a character",
+        home.board.name,
+        if home.fits { "fits" } else { "does NOT fit" },
+        home.flash,
+        home.ram,
+        home.instructions
+    ))?;
+    say(format!("the report is {}", page.display()))?;
+    if args.json {
+        say(numbers)?;
+    }
+    Ok(())
+}
+
+fn bits(nats: f64) -> String {
+    if nats.is_finite() {
+        format!("{:.4} bits a character", nats / std::f64::consts::LN_2)
+    } else {
+        "not evaluated yet".to_owned()
+    }
+}
+
+/// Writes numbers, pictures and page.
+fn write(out: &Path, findings: &Findings) -> Result<Value> {
+    fs::create_dir_all(out).map_err(|source| Error::Write {
+        path: out.to_owned(),
+        source,
+    })?;
+    let figures = Figures::new(findings);
+    let mut names = vec![PAGE.to_owned(), NUMBERS.to_owned()];
+    names.extend(figures.all().map(|figure| format!("{}.png", figure.name)));
+    let mut numbers = json!({ "made_by": MADE_BY, "files": names });
+    let path = out.join(NUMBERS);
+    let failed = |error: serde_json::Error| Error::Write {
+        path: path.clone(),
+        source: error.into(),
+    };
+    if let (Value::Object(all), Value::Object(found)) = (
+        &mut numbers,
+        serde_json::to_value(findings).map_err(failed)?,
+    ) {
+        all.extend(found);
+    }
+    // The names first: a report that is cut short here may be made again without --force.
+    let text = serde_json::to_string_pretty(&numbers).map_err(failed)? + "\n";
+    files::write(&path, text.as_bytes())?;
+    for figure in figures.all() {
+        let path = out.join(format!("{}.png", figure.name));
+        let bytes = raster::draw(figure).map_err(|what| Error::Plot {
+            path: path.clone(),
+            what,
+        })?;
+        files::write(&path, &bytes)?;
+    }
+    files::write(&out.join(PAGE), page(findings, &figures).as_bytes())?;
+    Ok(numbers)
+}

@@ -1,0 +1,176 @@
+//! Figures as lists of shapes, drawn once and shown twice: as SVG in the page ([`svg`]) and as PNG beside it ([`raster`]).
+//!
+//! ```text
+//! data -> chart or heat -> Figure { items in units of a CSS pixel } -> SVG, colours by name, so the page's theme rules
+//!                                                                   -> PNG at twice the size, in the light theme
+//! ```
+//! A picture of one drawing code cannot say something else in the page than in the file beside it. Colours are those
+//! of Okabe and Ito, which people of every colour vision tell apart; heat maps have the palettes of ColorBrewer.
+
+pub mod axis;
+pub mod chart;
+pub mod heat;
+pub mod raster;
+pub mod svg;
+
+/// A colour by its role; the theme decides how it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// Axes and text.
+    Ink,
+    /// Text of less weight.
+    Muted,
+    /// Lines behind the data.
+    Grid,
+    /// Data: 0 blue, 1 vermilion, 2 green, 3 purple.
+    Series(u8),
+}
+
+/// Which point of a text its position is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// Its left end.
+    Start,
+    /// Its middle.
+    Middle,
+    /// Its right end.
+    End,
+}
+
+/// One shape. Positions are in CSS pixels from the figure's upper left corner.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A line through points.
+    Line {
+        /// Its corners.
+        points: Vec<(f64, f64)>,
+        /// Its colour.
+        color: Color,
+        /// Its width.
+        width: f64,
+        /// Whether it is broken into dashes.
+        dashed: bool,
+    },
+    /// A filled circle.
+    Dot {
+        /// Its middle.
+        at: (f64, f64),
+        /// Its radius.
+        radius: f64,
+        /// Its colour.
+        color: Color,
+    },
+    /// A text of one line; its middle height is at the position.
+    Text {
+        /// Where its anchor is.
+        at: (f64, f64),
+        /// The text.
+        text: String,
+        /// Font size.
+        size: f64,
+        /// What of the text is at that position.
+        anchor: Anchor,
+        /// Its colour.
+        color: Color,
+        /// Whether it reads upwards.
+        turned: bool,
+    },
+    /// A grid of coloured cells.
+    Cells {
+        /// Left and upper edge.
+        at: (f64, f64),
+        /// Width and height of one cell.
+        cell: (f64, f64),
+        /// Cells in a row.
+        columns: usize,
+        /// Colours, row by row.
+        colors: Vec<[u8; 3]>,
+    },
+}
+
+/// A picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Name of the PNG, without `.png`.
+    pub name: &'static str,
+    /// Heading of the PNG; the page has headings of its own.
+    pub title: String,
+    /// What is to be seen, for those who cannot see it.
+    pub alt: String,
+    /// Width and height in CSS pixels.
+    pub size: (f64, f64),
+    /// Shapes, the hindmost first.
+    pub items: Vec<Item>,
+}
+
+impl Figure {
+    /// An empty picture.
+    pub fn new(name: &'static str, title: &str, alt: &str, size: (f64, f64)) -> Self {
+        Self {
+            name,
+            title: title.to_owned(),
+            alt: alt.to_owned(),
+            size,
+            items: Vec::new(),
+        }
+    }
+
+    /// Adds a straight line of one pixel.
+    pub fn rule(&mut self, from: (f64, f64), to: (f64, f64), color: Color) {
+        self.items.push(Item::Line {
+            points: vec![from, to],
+            color,
+            width: 1.0,
+            dashed: false,
+        });
+    }
+
+    /// Adds a text.
+    pub fn text(
+        &mut self,
+        at: (f64, f64),
+        text: impl Into<String>,
+        size: f64,
+        anchor: Anchor,
+        color: Color,
+    ) {
+        self.items.push(Item::Text {
+            at,
+            text: text.into(),
+            size,
+            anchor,
+            color,
+            turned: false,
+        });
+    }
+
+    /// Adds a text that reads upwards, its middle at `at`.
+    pub fn turned(&mut self, at: (f64, f64), text: impl Into<String>, size: f64) {
+        self.items.push(Item::Text {
+            at,
+            text: text.into(),
+            size,
+            anchor: Anchor::Middle,
+            color: Color::Muted,
+            turned: true,
+        });
+    }
+}
+
+/// Width of a text in pixels, near enough to place a legend: no glyph of a usual font is wider on average.
+pub fn text_width(text: &str, size: f64) -> f64 {
+    0.58 * size * text.chars().count() as f64
+}
+
+/// A character as it can be seen: blanks and controls have signs of their own.
+pub fn visible(c: char) -> char {
+    match c {
+        ' ' => '␣',
+        '\n' => '↵',
+        '\t' => '⇥',
+        '\r' => '␍',
+        '\u{a0}' => '⍽',
+        c if c.is_control() => '␦',
+        c => c,
+    }
+}

@@ -1,0 +1,139 @@
+//! A figure as SVG for the page: colours are class names, and the style sheet's themes fill them in.
+//!
+//! Shapes are closed by an end tag: in HTML an SVG element that is not would take in all that follow.
+//! Cells become one PNG of one pixel a cell, stretched without smoothing: a heat map of thousands of cells stays small.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{Markup, html};
+
+use super::raster::png;
+use super::{Anchor, Color, Figure, Item};
+
+/// Two decimals are more than a screen shows.
+fn short(x: f64) -> String {
+    let text = format!("{x:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn class(color: Color) -> &'static str {
+    match color {
+        Color::Ink => "ink",
+        Color::Muted => "muted",
+        Color::Grid => "grid",
+        Color::Series(0) => "s0",
+        Color::Series(1) => "s1",
+        Color::Series(2) => "s2",
+        Color::Series(_) => "s3",
+    }
+}
+
+/// A file as a URL that carries its bytes.
+pub fn data_url(bytes: &[u8]) -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(bytes))
+}
+
+/// The figure's SVG element.
+pub fn svg(figure: &Figure) -> Markup {
+    let (width, height) = figure.size;
+    html! {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {} {}", short(width), short(height)))
+            width=(short(width)) height=(short(height)) role="img" aria-label=(figure.alt) {
+            title { (figure.alt) }
+            @for item in &figure.items { (shape(item)) }
+        }
+    }
+}
+
+fn shape(item: &Item) -> Markup {
+    match item {
+        Item::Line {
+            points,
+            color,
+            width,
+            dashed,
+        } => {
+            let points: Vec<String> = points
+                .iter()
+                .map(|&(x, y)| format!("{},{}", short(x), short(y)))
+                .collect();
+            html! { polyline class=(format!("l {}", class(*color))) points=(points.join(" ")) stroke-width=(short(*width))
+            stroke-dasharray=[dashed.then_some("6 4")] {} }
+        }
+        Item::Dot { at, radius, color } => {
+            html! { circle class=(class(*color)) cx=(short(at.0)) cy=(short(at.1)) r=(short(*radius)) {} }
+        }
+        Item::Text {
+            at,
+            text,
+            size,
+            anchor,
+            color,
+            turned,
+        } => {
+            let (x, y) = (short(at.0), short(at.1));
+            let anchor = match anchor {
+                Anchor::Start => "start",
+                Anchor::Middle => "middle",
+                Anchor::End => "end",
+            };
+            let turn = turned.then(|| format!("rotate(-90 {x} {y})"));
+            html! { text class=(class(*color)) x=(x) y=(y) font-size=(short(*size)) text-anchor=(anchor)
+            dominant-baseline="central" transform=[turn] { (text) } }
+        }
+        Item::Cells {
+            at,
+            cell,
+            columns,
+            colors,
+        } => {
+            let rows = colors.len() / columns.max(&1);
+            // The encoder refuses an empty picture only, and then there is nothing to show.
+            let picture = png(colors, (*columns as u32, rows as u32)).unwrap_or_default();
+            html! { image x=(short(at.0)) y=(short(at.1)) width=(short(cell.0 * *columns as f64)) height=(short(cell.1 * rows as f64))
+            preserveAspectRatio="none" style="image-rendering:pixelated" href=(data_url(&picture)) {} }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_and_cells_are_a_picture() {
+        let mut figure = Figure::new("f", "t", "a <b> & \"c\"", (100.0, 50.0));
+        figure.text(
+            (1.0, 2.005),
+            "<script>&",
+            12.0,
+            Anchor::Middle,
+            Color::Series(1),
+        );
+        figure.items.push(Item::Cells {
+            at: (0.0, 0.0),
+            cell: (2.0, 3.0),
+            columns: 2,
+            colors: vec![[1, 2, 3]; 4],
+        });
+        let text = svg(&figure).into_string();
+        assert!(text.contains("&lt;script&gt;&amp;") && !text.contains("<script"));
+        assert!(
+            text.contains("aria-label=\"a &lt;b&gt; &amp; &quot;c&quot;\""),
+            "{text}"
+        );
+        assert!(
+            text.contains("width=\"4\" height=\"6\"")
+                && text.contains("href=\"data:image/png;base64,iVBOR"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(
+            [short(2.0), short(0.125), short(-10.5), short(100.0)],
+            ["2", "0.12", "-10.5", "100"]
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! The section on the device: memory, boards, instructions.
+
+use maud::{Markup, html};
+
+use super::kilobytes;
+use crate::device::Program;
+use crate::findings::Findings;
+use crate::runs::grouped;
+
+/// Flash, RAM and instructions, exact where they can be and named an estimate where not.
+pub(super) fn section(findings: &Findings) -> Markup {
+    let device = &findings.device;
+    let home = &device.boards[0];
+    html! {
+        section id="device" {
+            h2 { "On the device" }
+            p { "As int8 the net has " (format!("{:.4}", device.int8.nats)) " nats on " (grouped(device.int8.tokens as u64))
+                " held-out characters, where f32 has " (format!("{:.4}", device.f32.nats)) ". A session takes "
+                (grouped(device.session_bytes as u64)) " bytes of RAM, each snapshot (to go back, to complete words) "
+                (grouped(device.snapshot_bytes as u64)) " more; a character takes " (grouped(device.macs as u64))
+                " multiply-accumulates." }
+            div.scroll {
+                table {
+                    thead { tr {
+                        th.name { "board" } th.name { "processor" } th { "model" } th { "flash: need" } th { "have" } th { "RAM: need" } th { "have" }
+                        th { "instructions" } th.name { "fits" }
+                    } }
+                    tbody {
+                        @for fit in &device.boards {
+                            tr {
+                                th { (fit.board.name) @if fit.board.program == Program::Console { " *" } }
+                                td.name { (fit.board.processor.name()) }
+                                td { (kilobytes(fit.model)) }
+                                td { (kilobytes(fit.flash)) } td { (kilobytes(fit.board.flash)) }
+                                td { (kilobytes(fit.ram)) } td { (kilobytes(fit.board.ram)) }
+                                td { "≈ " (grouped(fit.instructions)) }
+                                @if fit.fits { td class="name good" { "✓ yes" } } @else { td class="name bad" { "✗ no" } }
+                            }
+                        }
+                    }
+                }
+            }
+            p.note { "* With the whole console: code, stack, completion and history. The others: the engine alone, 25 kB of code and 1 KiB of "
+                "stack; your program comes on top. The model's size depends on the layout of its weights (" (home.layout) " on the "
+                (home.board.processor.name()) ")." }
+            p.note { "Instructions a character are an estimate: a fit to shapes that were counted in QEMU. An instruction takes a processor "
+                "one cycle or more, so this is no time. " code { "cargo xtask firmware bench" } " counts." }
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The figures of the report: what of the findings goes where.
+
+use crate::figure::axis::Scale;
+use crate::figure::chart::{Chart, Series};
+use crate::figure::heat::{self, Palette};
+use crate::figure::{Anchor, Color, Figure, visible};
+use crate::findings::{Findings, Reach};
+use crate::gates::{Activity, Panel};
+use crate::params::Cell;
+use crate::run::Metrics;
+
+/// A chart beside text or another chart.
+const HALF: (f64, f64) = (500.0, 330.0);
+/// The same, with a legend of several lines.
+const TALL: (f64, f64) = (500.0, 400.0);
+/// Rows of the heat map's cells, in pixels.
+const ROW: f64 = 5.0;
+/// A column of the heat map, in pixels.
+const COLUMN: f64 = 12.0;
+
+/// Every figure of the report.
+pub struct Figures {
+    /// Training and held-out loss.
+    pub loss: Option<Figure>,
+    /// Norm of the gradient while training.
+    pub norm: Option<Figure>,
+    /// Learning rate.
+    pub rate: Option<Figure>,
+    /// Gradient norm by lag.
+    pub lag: Figure,
+    /// Gates over a text.
+    pub gates: Figure,
+    /// Confusion among frequent characters.
+    pub confusion: Figure,
+}
+
+impl Figures {
+    /// Draws all of them.
+    pub fn new(findings: &Findings) -> Self {
+        let learning = !findings.metrics.is_empty();
+        let curve = |draw: fn(&[Metrics]) -> Figure| learning.then(|| draw(&findings.metrics));
+        Self {
+            loss: curve(loss),
+            norm: curve(norm),
+            rate: curve(rate),
+            lag: lag(&findings.reach),
+            gates: gates(&findings.activity),
+            confusion: confusion(findings),
+        }
+    }
+
+    /// Those that there are.
+    pub fn all(&self) -> impl Iterator<Item = &Figure> {
+        let curves = [&self.loss, &self.norm, &self.rate];
+        curves
+            .into_iter()
+            .flatten()
+            .chain([&self.lag, &self.gates, &self.confusion])
+    }
+}
+
+/// Characters with the unit that keeps numbers short.
+fn unit(metrics: &[Metrics]) -> (f64, &'static str) {
+    match metrics.last().map_or(0, |m| m.characters) {
+        2_000_000.. => (1e6, "million characters trained on"),
+        2_000.. => (1e3, "thousand characters trained on"),
+        _ => (1.0, "characters trained on"),
+    }
+}
+
+fn curve(
+    metrics: &[Metrics],
+    label: &str,
+    color: u8,
+    dashed: bool,
+    of: impl Fn(&Metrics) -> f64,
+) -> Series {
+    let (scale, _) = unit(metrics);
+    Series {
+        label: label.to_owned(),
+        points: metrics
+            .iter()
+            .map(|m| (m.characters as f64 / scale, of(m)))
+            .collect(),
+        color,
+        dashed,
+        dots: false,
+    }
+}
+
+fn loss(metrics: &[Metrics]) -> Figure {
+    let (scale, x) = unit(metrics);
+    let best = metrics
+        .iter()
+        .filter(|m| m.valid_nats.is_finite())
+        .min_by(|a, b| a.valid_nats.total_cmp(&b.valid_nats));
+    let mut series = vec![
+        curve(metrics, "training", 0, true, |m| m.train_nats),
+        curve(metrics, "held out", 1, false, |m| m.valid_nats),
+    ];
+    let mut alt = "Loss while training: no finite loss was measured.".to_owned();
+    if let (Some(first), Some(best)) = (metrics.first(), best) {
+        series.push(Series {
+            label: format!("best: {:.3}", best.valid_nats),
+            points: vec![(best.characters as f64 / scale, best.valid_nats)],
+            color: 1,
+            dashed: false,
+            dots: true,
+        });
+        alt = format!(
+            "Loss while training: the held-out loss goes from {:.3} to {:.3} nats a character.",
+            first.valid_nats, best.valid_nats
+        );
+    }
+    Chart {
+        name: "loss",
+        title: "Loss while training",
+        alt: &alt,
+        size: HALF,
+        x,
+        y: "nats a character",
+        scale: Scale::Linear,
+        second: Some(("bits a character", std::f64::consts::LN_2)),
+        series,
+        marks: Vec::new(),
+    }
+    .draw()
+}
+
+fn norm(metrics: &[Metrics]) -> Figure {
+    Chart {
+        name: "gradient-norm",
+        title: "Gradient norm while training",
+        alt: "Global norm of the gradient at each evaluation, before clipping.",
+        size: (500.0, 230.0),
+        x: unit(metrics).1,
+        y: "gradient norm",
+        scale: Scale::Linear,
+        second: None,
+        series: vec![curve(metrics, "", 0, false, |m| m.gradient_norm)],
+        marks: Vec::new(),
+    }
+    .draw()
+}
+
+fn rate(metrics: &[Metrics]) -> Figure {
+    Chart {
+        name: "learning-rate",
+        title: "Learning rate",
+        alt: "Learning rate at each evaluation.",
+        size: (500.0, 230.0),
+        x: unit(metrics).1,
+        y: "learning rate × 1000",
+        scale: Scale::Linear,
+        second: None,
+        series: vec![curve(metrics, "", 2, false, |m| 1e3 * m.lr)],
+        marks: Vec::new(),
+    }
+    .draw()
+}
+
+/// LSTMs are blue and RNNs vermilion, untrained nets dashed; another run's net is green, this net's memory purple.
+fn lag(reach: &[Reach]) -> Figure {
+    let line = |label: String, norms: &[f64], color, dashed| Series {
+        label,
+        points: norms
+            .iter()
+            .enumerate()
+            .map(|(k, &norm)| (k as f64, norm))
+            .collect(),
+        color,
+        dashed,
+        dots: false,
+    };
+    let of_cell = |cell| if cell == Cell::Lstm { 0 } else { 1 };
+    let mut series = Vec::new();
+    for (index, reach) in reach.iter().enumerate() {
+        let color = if index > 0 && reach.trained {
+            2
+        } else {
+            of_cell(reach.cell)
+        };
+        series.push(line(
+            reach.name.clone(),
+            &reach.lags.h,
+            color,
+            !reach.trained,
+        ));
+        if index == 0 && !reach.lags.c.is_empty() {
+            series.push(line(
+                "this net: its cell state".to_owned(),
+                &reach.lags.c,
+                3,
+                false,
+            ));
+        }
+    }
+    let parts: Vec<String> = reach
+        .iter()
+        .map(|r| {
+            let far = r.lags.h.len().saturating_sub(1);
+            format!(
+                "{}: from {:.2e} at lag 0 to {:.2e} at lag {far}",
+                r.name,
+                r.lags.h.first().unwrap_or(&0.0),
+                r.lags.h.last().unwrap_or(&0.0)
+            )
+        })
+        .collect();
+    Chart {
+        name: "gradient-by-lag",
+        title: "Gradient norm by time lag",
+        alt: &format!("Gradient norm by time lag. {}.", parts.join("; ")),
+        size: TALL,
+        x: "time lag k, in characters",
+        y: "mean norm of ∂loss(T) / ∂h(T−k)",
+        scale: Scale::Log,
+        second: None,
+        series,
+        marks: Vec::new(),
+    }
+    .draw()
+}
+
+/// Colours of a panel: gates are open or closed, the others have a sign.
+fn palette(panel: &Panel) -> Palette {
+    match panel.name {
+        "i" | "f" | "o" => Palette::Part,
+        "c" => Palette::Signed(
+            panel
+                .values
+                .iter()
+                .fold(1.0, |most: f64, x| most.max(x.abs())),
+        ),
+        _ => Palette::Signed(1.0),
+    }
+}
+
+fn gates(activity: &Activity) -> Figure {
+    const LEFT: f64 = 64.0;
+    const HEAD: f64 = 24.0;
+    const BAR: f64 = 170.0;
+    let (columns, rows) = (activity.text.len(), activity.units.len());
+    // Room for the headings of a short text too.
+    let wide = (columns as f64 * COLUMN).max(430.0);
+    let size = (
+        LEFT + wide + 14.0,
+        activity.panels.len() as f64 * (HEAD + rows as f64 * ROW + 38.0) + 4.0,
+    );
+    let text: String = activity.text.iter().collect();
+    let mut figure = Figure::new(
+        "gates",
+        &format!("Gates of layer {} over a text", activity.layer + 1),
+        &format!(
+            "Heat maps of {} for {rows} units, a column for each of the {columns} characters of the text {text:?}.",
+            activity
+                .panels
+                .iter()
+                .map(|p| p.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        size,
+    );
+    let mut top = 2.0;
+    for panel in &activity.panels {
+        let colors = palette(panel);
+        figure.text(
+            (LEFT, top + 10.0),
+            format!("{}   {}", panel.name, panel.what),
+            13.0,
+            Anchor::Start,
+            Color::Ink,
+        );
+        heat::bar(
+            &mut figure,
+            (LEFT + wide - BAR, top + 4.0),
+            BAR - 12.0,
+            colors,
+        );
+        let at = (LEFT, top + HEAD + 6.0);
+        heat::cells(
+            &mut figure,
+            at,
+            (COLUMN, ROW),
+            columns,
+            &panel.values,
+            colors,
+        );
+        let bottom = at.1 + rows as f64 * ROW;
+        for (column, &c) in activity.text.iter().enumerate() {
+            figure.text(
+                (at.0 + (column as f64 + 0.5) * COLUMN, bottom + 10.0),
+                visible(c),
+                11.0,
+                Anchor::Middle,
+                Color::Ink,
+            );
+        }
+        // Unit numbers: as many as there is room for.
+        for (row, unit) in activity.units.iter().enumerate().step_by(3) {
+            let y = at.1 + (row as f64 + 0.5) * ROW;
+            figure.text(
+                (LEFT - 6.0, y),
+                unit.to_string(),
+                9.5,
+                Anchor::End,
+                Color::Muted,
+            );
+        }
+        figure.turned((12.0, at.1 + rows as f64 * ROW / 2.0), "unit", 12.0);
+        top += HEAD + rows as f64 * ROW + 38.0;
+    }
+    figure
+}
+
+fn confusion(findings: &Findings) -> Figure {
+    const CELL: f64 = 20.0;
+    const LEFT: f64 = 56.0;
+    const TOP: f64 = 50.0;
+    let confusion = &findings.confusion;
+    let n = confusion.characters.len();
+    let (width, height) = ((n + 1) as f64 * CELL, n as f64 * CELL);
+    let right: Vec<String> = confusion
+        .characters
+        .iter()
+        .enumerate()
+        .take(3)
+        .map(|(i, c)| format!("{:?} {:.0} %", c, 100.0 * confusion.parts[i * (n + 2)]))
+        .collect();
+    let mut figure = Figure::new(
+        "confusion",
+        "Confusion among frequent characters",
+        &format!(
+            "Confusion among the {n} most frequent characters, a row each. Predicted rightly: {}, and so on.",
+            right.join(", ")
+        ),
+        (LEFT + width.max(300.0) + 24.0, TOP + height + 52.0),
+    );
+    let label = |figure: &mut Figure, at, text: String, anchor| {
+        figure.text(at, text, 13.0, anchor, Color::Ink);
+    };
+    for (i, &c) in confusion.characters.iter().enumerate() {
+        let middle = (i as f64 + 0.5) * CELL;
+        let shown = visible(c).to_string();
+        label(
+            &mut figure,
+            (LEFT - 8.0, TOP + middle),
+            shown.clone(),
+            Anchor::End,
+        );
+        label(
+            &mut figure,
+            (LEFT + middle, TOP - 11.0),
+            shown,
+            Anchor::Middle,
+        );
+    }
+    let rest = LEFT + (n as f64 + 0.5) * CELL;
+    label(
+        &mut figure,
+        (rest, TOP - 11.0),
+        "…".to_owned(),
+        Anchor::Middle,
+    );
+    heat::cells(
+        &mut figure,
+        (LEFT, TOP),
+        (CELL, CELL),
+        n + 1,
+        &confusion.parts,
+        Palette::PartStretched,
+    );
+    figure.text(
+        (LEFT + width / 2.0, 14.0),
+        "predicted (…: any other)",
+        12.5,
+        Anchor::Middle,
+        Color::Muted,
+    );
+    figure.turned((14.0, TOP + height / 2.0), "actual", 12.5);
+    heat::bar(
+        &mut figure,
+        (LEFT, TOP + height + 16.0),
+        width.max(300.0),
+        Palette::PartStretched,
+    );
+    figure
+}

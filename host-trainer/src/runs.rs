@@ -1,0 +1,189 @@
+//! Reading run folders, of whatever version of the program and in whatever state: for `report`, `compare` and `sweep`.
+//!
+//! ```text
+//! config.json -> shape, options, text       metrics.jsonl -> the curve       header of last.safetensors -> has it ended?
+//! ```
+//! Nothing but the names that are needed is read, so a run that is still going on, or that an older program made, can be
+//! looked at too. Checkpoints are not read here: only the few thousand bytes in front of their tensors.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::params::Shape;
+use crate::run::Metrics;
+
+/// The longest header of a safetensors file that is believed.
+const HEADER: u64 = 64 << 20;
+
+/// A run folder as it is now.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The folder.
+    pub path: PathBuf,
+    /// Its last part.
+    pub name: String,
+    /// The net's shape.
+    pub shape: Shape,
+    /// Options of the run, by name.
+    pub config: Value,
+    /// Path of the text as it was given.
+    pub corpus: String,
+    /// SHA-256 of the text, in hexadecimal.
+    pub corpus_sha256: String,
+    /// The command that makes the net again.
+    pub command: String,
+    /// Evaluations, in order.
+    pub metrics: Vec<Metrics>,
+    /// Whether there is something to resume.
+    pub started: bool,
+    /// Why it ended: `finished`, `early`, `time`, `interrupted`; nothing while it is going on or when it was killed.
+    pub ended: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    config: Value,
+    shape: Shape,
+    provenance: Origin,
+}
+
+#[derive(Deserialize)]
+struct Origin {
+    corpus: String,
+    corpus_sha256: String,
+    command: String,
+}
+
+impl Run {
+    /// Reads the run in a folder.
+    ///
+    /// # Errors
+    /// [`Error::NotARun`] with what is missing.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bad = |what: String| Error::NotARun {
+            path: path.to_owned(),
+            what,
+        };
+        if !path.is_dir() {
+            let what = if path.exists() {
+                "it is a file"
+            } else {
+                "it does not exist"
+            };
+            return Err(bad(what.to_owned()));
+        }
+        let config = match fs::read(path.join("config.json")) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(bad("it has no config.json".to_owned()));
+            }
+            Err(error) => return Err(bad(format!("its config.json: {error}"))),
+        };
+        let config: Config = serde_json::from_slice(&config)
+            .map_err(|error| bad(format!("its config.json: {error}")))?;
+        let metrics = fs::read(path.join("metrics.jsonl")).unwrap_or_default();
+        let last = path.join("last.safetensors");
+        let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Ok(Self {
+            name: full.file_name().map_or_else(
+                || path.display().to_string(),
+                |name| name.to_string_lossy().into_owned(),
+            ),
+            path: path.to_owned(),
+            shape: config.shape,
+            config: config.config,
+            corpus: config.provenance.corpus,
+            corpus_sha256: config.provenance.corpus_sha256,
+            command: config.provenance.command,
+            metrics: metrics
+                .split(|&byte| byte == b'\n')
+                .filter_map(|line| serde_json::from_slice(line).ok())
+                .collect(),
+            started: last.is_file() || path.join("previous.safetensors").is_file(),
+            ended: ended(&last),
+        })
+    }
+
+    /// The evaluation with the lowest held-out loss.
+    pub fn best(&self) -> Option<&Metrics> {
+        let finite = self.metrics.iter().filter(|m| m.valid_nats.is_finite());
+        finite.min_by(|a, b| a.valid_nats.total_cmp(&b.valid_nats))
+    }
+
+    /// Whether there is nothing more to do in it.
+    pub fn done(&self) -> bool {
+        self.ended
+            .as_deref()
+            .is_some_and(|end| end != "interrupted")
+    }
+}
+
+/// Why the run of a `last.safetensors` ended, from the file's header.
+fn ended(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    let mut header = Vec::new();
+    file.take(length.min(HEADER))
+        .read_to_end(&mut header)
+        .ok()?;
+    let header: Value = serde_json::from_slice(&header).ok()?;
+    let meta: Value = serde_json::from_str(header["__metadata__"]["gatelet"].as_str()?).ok()?;
+    Some(meta["position"]["ended"].as_str()?.to_owned())
+}
+
+/// A number with thousands set off by commas.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let comma = |(at, digit): (usize, char)| {
+        let comma = (at > 0 && (digits.len() - at).is_multiple_of(3)).then_some(',');
+        comma.into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(comma).collect()
+}
+
+/// Seconds as `12 s`, `3 min 07 s` or `1 h 02 min`.
+pub fn duration(seconds: f64) -> String {
+    let s = seconds.clamp(0.0, 1e9).round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
+        _ => format!("{} h {:02} min", s / 3600, s / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_run_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = |path: &Path| Run::read(path).unwrap_err().to_string();
+        assert!(error(&folder.path().join("x")).ends_with("it does not exist"));
+        assert!(error(folder.path()).ends_with("it has no config.json"));
+        fs::write(folder.path().join("config.json"), "{\"config\": 1}").unwrap();
+        assert!(error(folder.path()).contains("missing field `shape`"));
+        assert!(error(&folder.path().join("config.json")).ends_with("it is a file"));
+    }
+
+    #[test]
+    fn a_header_that_is_none_ends_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.safetensors");
+        for bytes in [
+            &b""[..],
+            &[255; 8],
+            &[4, 0, 0, 0, 0, 0, 0, 0, b'{', b'}', b'x', b'y'],
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(ended(&path), None);
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! Many shapes under a budget: which jobs there are, which are done, and which nets are worth their size.
+//!
+//! ```text
+//! grid    every cell x layers x hidden of the lists
+//! random  cell and layers from the lists, hidden log-uniform between the least and the most of its list, in fours
+//! within  int8 image <= max flash, estimated instructions <= max instructions, on the processor of --board
+//! job     = gatelet train TEXT --out DIR/lstm-1x64 --cell lstm --hidden 64 --layers 1 ...     a plain command
+//! front   = jobs that no other is cheaper and better than                                      [`crate::pareto`]
+//! ```
+//! A job is known by its folder: done when its run has ended, to be resumed when it has a checkpoint, else to be started.
+//! So a sweep can be stopped at any moment, run by any scheduler, and looked at while it is going on.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use serde::{Deserialize, Serialize};
+
+use crate::device::{Processor, int8_bytes, int8_dims};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::params::{Cell, Shape};
+use crate::runs::{Run, grouped};
+
+/// Draws for a shape within the budget before it is said that there is none.
+const DRAWS: usize = 1000;
+
+/// What shapes may cost on a processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// The processor whose layout and instructions count.
+    pub processor: Processor,
+    /// Bytes of the int8 image, at most.
+    pub flash: Option<usize>,
+    /// Estimated instructions a character, at most.
+    pub instructions: Option<u64>,
+}
+
+/// A shape with its price.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Candidate {
+    /// `lstm-1x64`: the name of its folder.
+    pub name: String,
+    /// The shape.
+    pub shape: Shape,
+    /// Bytes of the int8 image.
+    pub flash: usize,
+    /// Estimated instructions a character.
+    pub instructions: u64,
+}
+
+impl Candidate {
+    fn new(shape: Shape, corpus: &str, processor: Processor) -> Result<Self> {
+        // The image holds the command; its length is nearly that of the job's.
+        let command = format!(
+            "gatelet train {corpus} --cell {} --hidden {} --layers {} --epochs 20 --seed 1 --batch 32 --window 64 --lr 0.004",
+            shape.cell, shape.hidden, shape.layers
+        );
+        Ok(Self {
+            name: format!("{}-{}x{}", shape.cell, shape.layers, shape.hidden),
+            flash: int8_bytes(shape, processor, corpus, &command)?,
+            instructions: processor.instructions(&int8_dims(shape)?),
+            shape,
+        })
+    }
+
+    fn within(&self, budget: &Budget) -> bool {
+        budget.flash.is_none_or(|most| self.flash <= most)
+            && budget
+                .instructions
+                .is_none_or(|most| self.instructions <= most)
+    }
+}
+
+/// The lists that shapes are taken from.
+#[derive(Clone, Debug)]
+pub struct Space {
+    /// Cells.
+    pub cells: Vec<Cell>,
+    /// Numbers of layers.
+    pub layers: Vec<usize>,
+    /// Numbers of hidden units.
+    pub hidden: Vec<usize>,
+    /// Characters of the text.
+    pub vocab: usize,
+}
+
+impl Space {
+    /// Every shape of the lists.
+    fn grid(&self) -> Vec<Shape> {
+        let mut shapes = Vec::new();
+        for &cell in &self.cells {
+            for &layers in &self.layers {
+                for &hidden in &self.hidden {
+                    let shape = Shape {
+                        cell,
+                        layers,
+                        hidden,
+                        vocab: self.vocab,
+                    };
+                    if !shapes.contains(&shape) {
+                        shapes.push(shape);
+                    }
+                }
+            }
+        }
+        shapes
+    }
+
+    /// A shape by chance.
+    fn draw(&self, rng: &mut Pcg64) -> Shape {
+        let least = self.hidden.iter().copied().min().unwrap_or(1) as f64;
+        let most = self.hidden.iter().copied().max().unwrap_or(1) as f64;
+        let hidden = (least.ln() + rng.random::<f64>() * (most.ln() - least.ln())).exp();
+        let fours = (hidden / 4.0).round() * 4.0;
+        Shape {
+            cell: self.cells[rng.random_range(0..self.cells.len() as u64) as usize],
+            layers: self.layers[rng.random_range(0..self.layers.len() as u64) as usize],
+            hidden: fours.clamp(least, most) as usize,
+            vocab: self.vocab,
+        }
+    }
+}
+
+/// The shapes of a sweep that are within the budget, cheapest first, and how many were not.
+///
+/// `random` is how many to draw, and the seed; without it the whole grid is taken. Fewer than asked for are found where
+/// the space has no more.
+///
+/// # Errors
+/// [`Error::NothingFits`] with the shape that needs least.
+pub fn candidates(
+    space: &Space,
+    random: Option<(usize, u64)>,
+    budget: &Budget,
+    corpus: &str,
+) -> Result<(Vec<Candidate>, usize)> {
+    let priced = |shape: Shape| Candidate::new(shape, corpus, budget.processor);
+    let grid: Vec<Candidate> = space
+        .grid()
+        .into_iter()
+        .map(priced)
+        .collect::<Result<_>>()?;
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut outside = 0;
+    match random {
+        None => {
+            let all = grid.len();
+            found.extend(grid.iter().filter(|c| c.within(budget)).cloned());
+            outside = all - found.len();
+        }
+        Some((count, seed)) => {
+            let mut rng = Pcg64::seed_from_u64(seed);
+            let mut names = BTreeSet::new();
+            for _ in 0..DRAWS * count.max(1) {
+                if found.len() == count {
+                    break;
+                }
+                let candidate = priced(space.draw(&mut rng))?;
+                if !names.insert(candidate.name.clone()) {
+                    continue;
+                }
+                if candidate.within(budget) {
+                    found.push(candidate);
+                } else {
+                    outside += 1;
+                }
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(nothing_fits(&grid, budget));
+    }
+    found.sort_by_key(|c| (c.flash, c.instructions));
+    Ok((found, outside))
+}
+
+/// The shape that comes nearest to the budget, and by how much it fails.
+fn nothing_fits(grid: &[Candidate], budget: &Budget) -> Error {
+    let over = |c: &Candidate| {
+        let flash = budget
+            .flash
+            .map_or(0.0, |most| c.flash as f64 / most.max(1) as f64);
+        let instructions = budget
+            .instructions
+            .map_or(0.0, |most| c.instructions as f64 / most.max(1) as f64);
+        flash.max(instructions)
+    };
+    let Some(least) = grid.iter().min_by(|a, b| over(a).total_cmp(&over(b))) else {
+        return Error::Some("the sweep has no shapes".to_owned());
+    };
+    let mut needs = Vec::new();
+    if let Some(most) = budget.flash {
+        needs.push(format!(
+            "{} bytes of flash (--max-flash {})",
+            grouped(least.flash as u64),
+            grouped(most as u64)
+        ));
+    }
+    if let Some(most) = budget.instructions {
+        needs.push(format!(
+            "about {} instructions a character (--max-instructions {})",
+            grouped(least.instructions),
+            grouped(most)
+        ));
+    }
+    Error::NothingFits {
+        smallest: least.name.clone(),
+        need: needs.join(" and "),
+    }
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Not begun.
+    New,
+    /// Begun, and to be resumed.
+    Begun,
+    /// Ended.
+    Done,
+}
+
+/// A shape and its run folder.
+#[derive(Clone, Debug, Serialize)]
+pub struct Job {
+    /// The shape with its price.
+    #[serde(flatten)]
+    pub candidate: Candidate,
+    /// Its run folder.
+    pub folder: PathBuf,
+    /// How far it is.
+    pub state: State,
+    /// Lowest held-out loss so far, nats a character.
+    pub nats: Option<f64>,
+    /// Epochs trained.
+    pub epochs: f64,
+    /// Seconds trained.
+    pub seconds: f64,
+}
+
+impl Job {
+    /// The job of a candidate as it is in `out` now.
+    pub fn find(candidate: Candidate, out: &Path) -> Self {
+        let folder = out.join(&candidate.name);
+        // A run that was killed before its first checkpoint is started again.
+        let run = Run::read(&folder).ok();
+        let last = run.as_ref().and_then(|run| run.metrics.last());
+        Self {
+            state: match &run {
+                Some(run) if run.done() => State::Done,
+                Some(run) if run.started => State::Begun,
+                _ => State::New,
+            },
+            nats: run
+                .as_ref()
+                .and_then(Run::best)
+                .map(|metrics| metrics.valid_nats),
+            epochs: last.map_or(0.0, |m| m.epoch),
+            seconds: last.map_or(0.0, |m| m.seconds),
+            candidate,
+            folder,
+        }
+    }
+
+    /// The words of its command after the program's name. `options` are those of every job.
+    pub fn arguments(&self, text: &str, options: &[String]) -> Vec<String> {
+        let shape = self.candidate.shape;
+        let mut words = vec!["train".to_owned(), text.to_owned(), "--out".to_owned()];
+        words.push(self.folder.display().to_string());
+        match self.state {
+            // Its own options are in the run.
+            State::Begun => words.push("--resume".to_owned()),
+            State::New | State::Done => {
+                let shape = [
+                    ("--cell", shape.cell.to_string()),
+                    ("--hidden", shape.hidden.to_string()),
+                    ("--layers", shape.layers.to_string()),
+                ];
+                words.extend(
+                    shape
+                        .into_iter()
+                        .flat_map(|(name, value)| [name.to_owned(), value]),
+                );
+                words.extend_from_slice(options);
+                if self.folder.exists() {
+                    // Left by a run that was killed before its first checkpoint: there is nothing in it to lose.
+                    words.push("--force".to_owned());
+                }
+            }
+        }
+        words
+    }
+}
+
+/// What all jobs of a sweep have in common; kept in `sweep.json` so that they stay comparable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Common {
+    /// SHA-256 of the text, in hexadecimal.
+    pub text_sha256: String,
+    /// Options of every job, in one line.
+    pub options: String,
+}
+
+const COMMON: &str = "sweep.json";
+
+impl Common {
+    /// Checks that the folder is new or holds a sweep of the same kind.
+    ///
+    /// # Errors
+    /// [`Error::OtherSweep`], or [`Error::Read`] for a `sweep.json` that is none.
+    pub fn check(&self, out: &Path) -> Result<()> {
+        let path = out.join(COMMON);
+        let stored: Self = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(Error::Read { path, source }),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| Error::Read {
+                path,
+                source: error.into(),
+            })?,
+        };
+        let differs = |what, stored: String, given: String| Error::OtherSweep {
+            path: out.to_owned(),
+            what,
+            stored,
+            given,
+        };
+        let short = |hash: &str| hash.chars().take(12).collect::<String>();
+        let said = |options: &str| match options {
+            "" => "none".to_owned(),
+            options => options.to_owned(),
+        };
+        if stored.text_sha256 != self.text_sha256 {
+            let (stored, given) = (short(&stored.text_sha256), short(&self.text_sha256));
+            return Err(differs("text, by its sha256", stored, given));
+        }
+        if stored.options != self.options {
+            let (stored, given) = (said(&stored.options), said(&self.options));
+            return Err(differs("set of options for its jobs", stored, given));
+        }
+        Ok(())
+    }
+
+    /// Writes `sweep.json`, and the folder if needed.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&self, out: &Path) -> Result<()> {
+        let path = out.join(COMMON);
+        std::fs::create_dir_all(out).map_err(|source| Error::Write {
+            path: out.to_owned(),
+            source,
+        })?;
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Write {
+            path: path.clone(),
+            source: error.into(),
+        })?;
+        files::write(&path, (text + "\n").as_bytes())
+    }
+}
+
+/// Bytes of `128KiB`, `128 kB`, `1MiB` or `131072`.
+///
+/// # Errors
+/// Says what can be read.
+pub fn bytes(text: &str) -> std::result::Result<usize, String> {
+    number(
+        text,
+        &[
+            ("kib", 1024.0),
+            ("mib", 1_048_576.0),
+            ("kb", 1e3),
+            ("mb", 1e6),
+            ("k", 1024.0),
+            ("m", 1_048_576.0),
+            ("b", 1.0),
+            ("", 1.0),
+        ],
+    )
+    .map(|x| x as usize)
+    .ok_or_else(|| "expected a number of bytes, for example 131072, 128KiB or 0.5MiB".to_owned())
+}
+
+/// A number of instructions: `100k`, `1.5M` or `62594`.
+///
+/// # Errors
+/// Says what can be read.
+pub fn instructions(text: &str) -> std::result::Result<u64, String> {
+    number(text, &[("k", 1e3), ("m", 1e6), ("", 1.0)])
+        .map(|x| x as u64)
+        .ok_or_else(|| {
+            "expected a number of instructions, for example 62594, 100k or 1.5M".to_owned()
+        })
+}
+
+/// A positive number with one of the units, the longest first.
+fn number(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let text = text.trim().to_ascii_lowercase().replace('_', "");
+    let (digits, scale) = units
+        .iter()
+        .find_map(|&(unit, scale)| Some((text.strip_suffix(unit)?, scale)))?;
+    let x = digits.trim().parse::<f64>().ok()? * scale;
+    (1.0..=1e15).contains(&x).then_some(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space() -> Space {
+        Space {
+            cells: vec![Cell::Rnn, Cell::Lstm],
+            layers: vec![1, 2],
+            hidden: vec![16, 64, 64],
+            vocab: 30,
+        }
+    }
+
+    fn budget(flash: Option<usize>, instructions: Option<u64>) -> Budget {
+        Budget {
+            processor: Processor::CortexM4,
+            flash,
+            instructions,
+        }
+    }
+
+    #[test]
+    fn a_grid_has_every_shape_once_and_the_budget_cuts_it() {
+        let all = candidates(&space(), None, &budget(None, None), "t").unwrap();
+        assert_eq!((all.0.len(), all.1), (8, 0));
+        assert_eq!(all.0[0].name, "rnn-1x16");
+        assert!(all.0.is_sorted_by_key(|c| c.flash));
+        let most = all.0[3].flash;
+        let some = candidates(&space(), None, &budget(Some(most), None), "t").unwrap();
+        assert_eq!((some.0.len(), some.1), (4, 4));
+        let few = budget(None, Some(all.0[0].instructions));
+        assert_eq!(candidates(&space(), None, &few, "t").unwrap().0.len(), 1);
+        let error = candidates(&space(), None, &budget(Some(10), Some(1_000_000)), "t");
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("the smallest, rnn-1x16, needs") && error.contains("(--max-flash 10)"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn random_shapes_are_distinct_within_the_lists_and_the_same_for_a_seed() {
+        let draw = |count, seed| {
+            candidates(&space(), Some((count, seed)), &budget(None, None), "t")
+                .unwrap()
+                .0
+        };
+        let shapes = draw(12, 5);
+        assert_eq!(shapes.len(), 12);
+        assert_eq!(shapes, draw(12, 5));
+        assert_ne!(shapes, draw(12, 6));
+        let names: BTreeSet<&str> = shapes.iter().map(|c| &*c.name).collect();
+        assert_eq!(names.len(), 12);
+        assert!(
+            shapes
+                .iter()
+                .all(|c| (16..=64).contains(&c.shape.hidden) && c.shape.hidden % 4 == 0)
+        );
+        // 13 widths, two cells, two depths: there are no more.
+        assert_eq!(draw(100, 1).len(), 52);
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(bytes("128KiB"), Ok(131_072));
+        assert_eq!(bytes("128 kB"), Ok(128_000));
+        assert_eq!(bytes("0.5MiB"), Ok(524_288));
+        assert_eq!(bytes("64_000"), Ok(64_000));
+        assert_eq!(instructions("100k"), Ok(100_000));
+        assert_eq!(instructions("1.5M"), Ok(1_500_000));
+        for bad in ["", "x", "-5", "0", "nan", "inf", "12 GB", "1e99"] {
+            assert!(bytes(bad).is_err() && instructions(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn another_sweep_in_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let common = Common {
+            text_sha256: "ab".repeat(32),
+            options: "--epochs 3".to_owned(),
+        };
+        common.check(folder.path()).unwrap();
+        common.write(folder.path()).unwrap();
+        common.check(folder.path()).unwrap();
+        let other = Common {
+            options: String::new(),
+            ..common.clone()
+        };
+        let error = other.check(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("(--epochs 3, not none)"), "{error}");
+        let other = Common {
+            text_sha256: "cd".repeat(32),
+            ..common
+        };
+        assert!(other.check(folder.path()).is_err());
+    }
+}

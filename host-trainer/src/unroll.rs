@@ -1,0 +1,129 @@
+//! A net unrolled over a text, one stream in f64, with everything that happened kept: what the report looks into.
+//!
+//! ```text
+//! z_t = x_t W_x + h_{t-1} W_h + b          x_t: a row of W_x for the first layer, h_t of the layer below above it
+//! rnn     h_t = tanh(z_t)
+//! lstm    i, f, o = sigmoid(z)  g = tanh(z)    c_t = f c_{t-1} + i g    h_t = o tanh(c_t)
+//! ```
+//! Written for reading, apart from the training code: the two are compared in the tests. A step costs as many
+//! multiply-accumulates as on the device, some 10^9 of them a second; callers choose how much text they can afford.
+
+use crate::params::{Cell, Params, Role};
+
+/// What one layer did at every step.
+#[derive(Clone, Debug)]
+pub struct Tape {
+    /// [steps, gates*hidden]: activations i, f, g, o, or the only one of the tanh cell, which is h.
+    pub gates: Vec<f64>,
+    /// [steps, hidden]: h after the step.
+    pub h: Vec<f64>,
+    /// [steps, hidden]: c after the step; empty for the tanh cell.
+    pub c: Vec<f64>,
+}
+
+/// A net and what it did on a text.
+#[derive(Clone, Debug)]
+pub struct Unrolled {
+    /// The net.
+    pub params: Params<f64>,
+    /// Layers, the lowest first.
+    pub tapes: Vec<Tape>,
+    /// Steps taken.
+    pub steps: usize,
+}
+
+/// The same parameters in f64.
+pub fn in_f64(params: &Params<f32>) -> Params<f64> {
+    Params {
+        shape: params.shape,
+        data: params.data.iter().map(|&x| f64::from(x)).collect(),
+    }
+}
+
+/// `out += x W`, W: [x, out] row-major.
+pub(crate) fn add_product(out: &mut [f64], x: &[f64], w: &[f64]) {
+    for (&x, row) in x.iter().zip(w.chunks_exact(out.len())) {
+        out.iter_mut().zip(row).for_each(|(o, &w)| *o += x * w);
+    }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+impl Unrolled {
+    /// Runs `params` over `tokens` from the zero state. Tokens have to be smaller than the vocabulary.
+    pub fn new(params: Params<f64>, tokens: &[u16]) -> Self {
+        let shape = params.shape;
+        let (hidden, columns) = (shape.hidden, shape.gate_columns());
+        let memory = if shape.cell == Cell::Lstm { hidden } else { 0 };
+        let mut tapes: Vec<Tape> = Vec::with_capacity(shape.layers);
+        for layer in 0..shape.layers {
+            let mut tape = Tape {
+                gates: Vec::with_capacity(tokens.len() * columns),
+                h: Vec::with_capacity(tokens.len() * hidden),
+                c: Vec::with_capacity(tokens.len() * memory),
+            };
+            let (input, recurrent) = (
+                params.tensor(Role::Input, layer),
+                params.tensor(Role::Recurrent, layer),
+            );
+            let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; memory]);
+            for (t, &token) in tokens.iter().enumerate() {
+                let mut z = params.tensor(Role::Bias, layer).to_vec();
+                match tapes.last() {
+                    None => {
+                        let row = &input[usize::from(token) * columns..][..columns];
+                        z.iter_mut().zip(row).for_each(|(z, w)| *z += w);
+                    }
+                    Some(below) => add_product(&mut z, &below.h[t * hidden..][..hidden], input),
+                }
+                add_product(&mut z, &h, recurrent);
+                match shape.cell {
+                    Cell::Rnn => {
+                        z.iter_mut().for_each(|z| *z = z.tanh());
+                        h.copy_from_slice(&z);
+                    }
+                    Cell::Lstm => {
+                        for (gate, z) in z.chunks_exact_mut(hidden).enumerate() {
+                            z.iter_mut()
+                                .for_each(|z| *z = if gate == 2 { z.tanh() } else { sigmoid(*z) });
+                        }
+                        for k in 0..hidden {
+                            let [i, f, g, o] = [0, 1, 2, 3].map(|gate| z[gate * hidden + k]);
+                            c[k] = f * c[k] + i * g;
+                            h[k] = o * c[k].tanh();
+                        }
+                    }
+                }
+                tape.gates.extend_from_slice(&z);
+                tape.h.extend_from_slice(&h);
+                tape.c.extend_from_slice(&c);
+            }
+            tapes.push(tape);
+        }
+        Self {
+            params,
+            tapes,
+            steps: tokens.len(),
+        }
+    }
+
+    /// Probabilities of the next character after step `t`.
+    pub fn probabilities(&self, t: usize) -> Vec<f64> {
+        let shape = self.params.shape;
+        let h = &self.tapes[shape.layers - 1].h[t * shape.hidden..][..shape.hidden];
+        let rows = self
+            .params
+            .tensor(Role::HeadWeight, 0)
+            .chunks_exact(shape.hidden);
+        let logits: Vec<f64> = rows
+            .zip(self.params.tensor(Role::HeadBias, 0))
+            .map(|(row, bias)| bias + row.iter().zip(h).map(|(w, h)| w * h).sum::<f64>())
+            .collect();
+        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let powers: Vec<f64> = logits.iter().map(|x| (x - largest).exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.into_iter().map(|x| x / sum).collect()
+    }
+}
