@@ -93,7 +93,12 @@ impl Processor {
 
     /// About how many instructions a step of an int8 model takes.
     pub fn instructions(self, dims: &Dims) -> u64 {
-        let cost = self.cost();
+        // Without pairs these run the kernel of the Cortex-M3 (firmware/build.rs).
+        let rows = self.layout(dims) == Layout::Rows;
+        let cost = match self {
+            Self::CortexM4 | Self::CortexM33 if rows => Self::CortexM3.cost(),
+            _ => self.cost(),
+        };
         let unit = match dims.cell {
             Cell::Lstm => cost.unit_lstm,
             Cell::Rnn => cost.unit_rnn,

@@ -413,6 +413,15 @@ fn draw(path: &Path, args: &Args, jobs: &[Job], points: &[(f64, f64)], on: &[boo
         .map(|(point, _)| scaled(point))
         .collect();
     line.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let labels = jobs
+        .iter()
+        .zip(points.iter().zip(on))
+        .filter(|(_, (_, on))| **on)
+        .map(|(job, (point, _))| {
+            let (shape, (x, y)) = (job.candidate.shape, scaled(point));
+            (x, y, format!("{} x {}", shape.layers, shape.hidden))
+        })
+        .collect();
     let mut series = vec![Series {
         label: "the front".to_owned(),
         points: line,
@@ -447,7 +456,7 @@ fn draw(path: &Path, args: &Args, jobs: &[Job], points: &[(f64, f64)], on: &[boo
         scale: Scale::Linear,
         second: Some(("bits a character", std::f64::consts::LN_2)),
         series,
-        marks: Vec::new(),
+        labels,
     }
     .draw();
     let bytes = raster::draw(&figure).map_err(|what| Error::Plot {

@@ -50,8 +50,8 @@ pub struct Chart<'a> {
     pub second: Option<(&'a str, f64)>,
     /// The lines.
     pub series: Vec<Series>,
-    /// Points marked with a ring.
-    pub marks: Vec<(f64, f64, u8)>,
+    /// Texts to the right of a point.
+    pub labels: Vec<(f64, f64, String)>,
 }
 
 /// Smallest and largest of the numbers; nothing without numbers.
@@ -137,12 +137,9 @@ impl Chart<'_> {
                 });
             }
         }
-        for &(a, b, color) in &self.marks {
-            figure.items.push(Item::Dot {
-                at: (x.place(a), y.place(b)),
-                radius: 5.0,
-                color: Color::Series(color),
-            });
+        for (a, b, text) in &self.labels {
+            let at = (x.place(*a) + 7.0, y.place(*b) - 9.0);
+            figure.text(at, &**text, 11.0, Anchor::Start, Color::Ink);
         }
         figure
     }
@@ -252,7 +249,7 @@ mod tests {
                 dashed: false,
                 dots: false,
             }],
-            marks: Vec::new(),
+            labels: Vec::new(),
         }
         .draw()
     }

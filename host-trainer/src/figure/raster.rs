@@ -166,7 +166,14 @@ fn draw_on(
                 let style = font
                     .color(&light(*color))
                     .pos(Pos::new(across, VPos::Center));
-                root.draw_text(text, &style, place(*at))?;
+                // The library centres the box of a line, whose letters stand above its middle.
+                let sink = size * 0.09;
+                let (x, y) = if *turned {
+                    (at.0 + sink, at.1)
+                } else {
+                    (at.0, at.1 + sink)
+                };
+                root.draw_text(text, &style, place((x, y)))?;
             }
             Item::Cells {
                 at,

@@ -122,7 +122,7 @@ fn loss(metrics: &[Metrics]) -> Figure {
         scale: Scale::Linear,
         second: Some(("bits a character", std::f64::consts::LN_2)),
         series,
-        marks: Vec::new(),
+        labels: Vec::new(),
     }
     .draw()
 }
@@ -138,7 +138,7 @@ fn norm(metrics: &[Metrics]) -> Figure {
         scale: Scale::Linear,
         second: None,
         series: vec![curve(metrics, "", 0, false, |m| m.gradient_norm)],
-        marks: Vec::new(),
+        labels: Vec::new(),
     }
     .draw()
 }
@@ -154,7 +154,7 @@ fn rate(metrics: &[Metrics]) -> Figure {
         scale: Scale::Linear,
         second: None,
         series: vec![curve(metrics, "", 2, false, |m| 1e3 * m.lr)],
-        marks: Vec::new(),
+        labels: Vec::new(),
     }
     .draw()
 }
@@ -217,7 +217,7 @@ fn lag(reach: &[Reach]) -> Figure {
         scale: Scale::Log,
         second: None,
         series,
-        marks: Vec::new(),
+        labels: Vec::new(),
     }
     .draw()
 }
