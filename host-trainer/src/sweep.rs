@@ -10,18 +10,23 @@
 //! A job is known by its folder: done when its run has ended, to be resumed when it has a checkpoint, else to be started.
 //! So a sweep can be stopped at any moment, run by any scheduler, and looked at while it is going on.
 
+mod amount;
+mod common;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::device::{Processor, int8_bytes, int8_dims};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::params::{Cell, Shape};
 use crate::runs::{Run, grouped};
+
+pub use amount::{bytes, instructions};
+pub use common::Common;
 
 /// Draws for a shape within the budget before it is said that there is none.
 const DRAWS: usize = 1000;
@@ -295,116 +300,6 @@ impl Job {
     }
 }
 
-/// What all jobs of a sweep have in common; kept in `sweep.json` so that they stay comparable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Common {
-    /// SHA-256 of the text, in hexadecimal.
-    pub text_sha256: String,
-    /// Options of every job, in one line.
-    pub options: String,
-}
-
-const COMMON: &str = "sweep.json";
-
-impl Common {
-    /// Checks that the folder is new or holds a sweep of the same kind.
-    ///
-    /// # Errors
-    /// [`Error::OtherSweep`], or [`Error::Read`] for a `sweep.json` that is none.
-    pub fn check(&self, out: &Path) -> Result<()> {
-        let path = out.join(COMMON);
-        let stored: Self = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(Error::Read { path, source }),
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| Error::Read {
-                path,
-                source: error.into(),
-            })?,
-        };
-        let differs = |what, stored: String, given: String| Error::OtherSweep {
-            path: out.to_owned(),
-            what,
-            stored,
-            given,
-        };
-        let short = |hash: &str| hash.chars().take(12).collect::<String>();
-        let said = |options: &str| match options {
-            "" => "none".to_owned(),
-            options => options.to_owned(),
-        };
-        if stored.text_sha256 != self.text_sha256 {
-            let (stored, given) = (short(&stored.text_sha256), short(&self.text_sha256));
-            return Err(differs("text, by its sha256", stored, given));
-        }
-        if stored.options != self.options {
-            let (stored, given) = (said(&stored.options), said(&self.options));
-            return Err(differs("set of options for its jobs", stored, given));
-        }
-        Ok(())
-    }
-
-    /// Writes `sweep.json`, and the folder if needed.
-    ///
-    /// # Errors
-    /// [`Error::Write`].
-    pub fn write(&self, out: &Path) -> Result<()> {
-        let path = out.join(COMMON);
-        std::fs::create_dir_all(out).map_err(|source| Error::Write {
-            path: out.to_owned(),
-            source,
-        })?;
-        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Write {
-            path: path.clone(),
-            source: error.into(),
-        })?;
-        files::write(&path, (text + "\n").as_bytes())
-    }
-}
-
-/// Bytes of `128KiB`, `128 kB`, `1MiB` or `131072`.
-///
-/// # Errors
-/// Says what can be read.
-pub fn bytes(text: &str) -> std::result::Result<usize, String> {
-    number(
-        text,
-        &[
-            ("kib", 1024.0),
-            ("mib", 1_048_576.0),
-            ("kb", 1e3),
-            ("mb", 1e6),
-            ("k", 1024.0),
-            ("m", 1_048_576.0),
-            ("b", 1.0),
-            ("", 1.0),
-        ],
-    )
-    .map(|x| x as usize)
-    .ok_or_else(|| "expected a number of bytes, for example 131072, 128KiB or 0.5MiB".to_owned())
-}
-
-/// A number of instructions: `100k`, `1.5M` or `62594`.
-///
-/// # Errors
-/// Says what can be read.
-pub fn instructions(text: &str) -> std::result::Result<u64, String> {
-    number(text, &[("k", 1e3), ("m", 1e6), ("", 1.0)])
-        .map(|x| x as u64)
-        .ok_or_else(|| {
-            "expected a number of instructions, for example 62594, 100k or 1.5M".to_owned()
-        })
-}
-
-/// A positive number with one of the units, the longest first.
-fn number(text: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let text = text.trim().to_ascii_lowercase().replace('_', "");
-    let (digits, scale) = units
-        .iter()
-        .find_map(|&(unit, scale)| Some((text.strip_suffix(unit)?, scale)))?;
-    let x = digits.trim().parse::<f64>().ok()? * scale;
-    (1.0..=1e15).contains(&x).then_some(x)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -465,41 +360,5 @@ mod tests {
         );
         // 13 widths, two cells, two depths: there are no more.
         assert_eq!(draw(100, 1).len(), 52);
-    }
-
-    #[test]
-    fn sizes_are_read_with_their_units() {
-        assert_eq!(bytes("128KiB"), Ok(131_072));
-        assert_eq!(bytes("128 kB"), Ok(128_000));
-        assert_eq!(bytes("0.5MiB"), Ok(524_288));
-        assert_eq!(bytes("64_000"), Ok(64_000));
-        assert_eq!(instructions("100k"), Ok(100_000));
-        assert_eq!(instructions("1.5M"), Ok(1_500_000));
-        for bad in ["", "x", "-5", "0", "nan", "inf", "12 GB", "1e99"] {
-            assert!(bytes(bad).is_err() && instructions(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn another_sweep_in_the_folder_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let common = Common {
-            text_sha256: "ab".repeat(32),
-            options: "--epochs 3".to_owned(),
-        };
-        common.check(folder.path()).unwrap();
-        common.write(folder.path()).unwrap();
-        common.check(folder.path()).unwrap();
-        let other = Common {
-            options: String::new(),
-            ..common.clone()
-        };
-        let error = other.check(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("(--epochs 3, not none)"), "{error}");
-        let other = Common {
-            text_sha256: "cd".repeat(32),
-            ..common
-        };
-        assert!(other.check(folder.path()).is_err());
     }
 }

@@ -1,0 +1,210 @@
+//! What came out of a sweep: the table, front.json and front.png.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::say;
+use super::table::{Align, Table};
+use crate::error::{Error, Result};
+use crate::figure::axis::Scale;
+use crate::figure::chart::{Chart, Series};
+use crate::figure::raster;
+use crate::files;
+use crate::params::Cell;
+use crate::pareto::front;
+use crate::runs::{duration, grouped};
+use crate::sweep::{Budget, Job, State};
+
+/// What the front is drawn over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Price {
+    /// Bytes of the int8 image.
+    #[default]
+    Flash,
+    /// Estimated instructions a character.
+    Instructions,
+}
+
+/// What a sweep was asked for.
+pub(super) struct Sweep<'a> {
+    /// Its text.
+    pub(super) text: &'a str,
+    /// Its folder.
+    pub(super) out: &'a Path,
+    /// What shapes may cost.
+    pub(super) budget: Budget,
+    /// What the front sets against the loss.
+    pub(super) by: Price,
+}
+
+/// Prints the table and writes front.json and front.png.
+pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
+    let price = |job: &Job| match sweep.by {
+        Price::Flash => job.candidate.flash as f64,
+        Price::Instructions => job.candidate.instructions as f64,
+    };
+    // A net that is still being trained is not on the front: it would be compared too early.
+    let points: Vec<(f64, f64)> = jobs
+        .iter()
+        .map(|job| {
+            let done = job.state == State::Done;
+            let nats = job.nats.filter(|_| done).unwrap_or(f64::NAN);
+            (price(job), nats)
+        })
+        .collect();
+    let on = front(&points);
+    say(table(jobs, &on))?;
+    let done = jobs.iter().filter(|job| job.state == State::Done).count();
+    let by = match sweep.by {
+        Price::Flash => "flash",
+        Price::Instructions => "instructions",
+    };
+    let names: Vec<&str> = jobs
+        .iter()
+        .zip(&on)
+        .filter(|(_, on)| **on)
+        .map(|(job, _)| &*job.candidate.name)
+        .collect();
+    if names.is_empty() {
+        say(format!("{done} of {} jobs done; no front yet", jobs.len()))?;
+    } else {
+        say(format!(
+            "{done} of {} jobs done; * on the front of {by} and loss, for a {}: {}",
+            jobs.len(),
+            sweep.budget.processor.name(),
+            names.join(", ")
+        ))?;
+    }
+    let result = json!({
+        "text": sweep.text,
+        "board": sweep.budget.processor,
+        "by": by,
+        "max_flash": sweep.budget.flash,
+        "max_instructions": sweep.budget.instructions,
+        "jobs": jobs,
+        "front": names,
+    });
+    if !sweep.out.is_dir() {
+        return Ok(result);
+    }
+    let path = sweep.out.join("front.json");
+    let text = serde_json::to_string_pretty(&result).map_err(|error| Error::Write {
+        path: path.clone(),
+        source: error.into(),
+    })?;
+    files::write(&path, (text + "\n").as_bytes())?;
+    if !names.is_empty() {
+        draw(&sweep.out.join("front.png"), sweep, jobs, &points, &on)?;
+    }
+    Ok(result)
+}
+
+fn table(jobs: &[Job], on: &[bool]) -> Table {
+    let (left, right) = (Align::Left, Align::Right);
+    let mut table = Table::new(&[
+        ("", left),
+        ("net", left),
+        ("int8 bytes", right),
+        ("~instructions", right),
+        ("nats", right),
+        ("bits/char", right),
+        ("epochs", right),
+        ("time", right),
+        ("state", left),
+    ]);
+    for (job, &on) in jobs.iter().zip(on) {
+        let dash = || "-".to_owned();
+        table.row(vec![
+            if on { "*" } else { "" }.to_owned(),
+            job.candidate.name.clone(),
+            grouped(job.candidate.flash as u64),
+            grouped(job.candidate.instructions),
+            job.nats.map_or_else(dash, |x| format!("{x:.4}")),
+            job.nats
+                .map_or_else(dash, |x| format!("{:.4}", x / std::f64::consts::LN_2)),
+            format!("{:.1}", job.epochs),
+            duration(job.seconds),
+            match job.state {
+                State::New => "to do",
+                State::Begun => "begun",
+                State::Done => "done",
+            }
+            .to_owned(),
+        ]);
+    }
+    table
+}
+
+/// The nets as dots, those on the front joined by a line.
+fn draw(
+    path: &Path,
+    sweep: &Sweep<'_>,
+    jobs: &[Job],
+    points: &[(f64, f64)],
+    on: &[bool],
+) -> Result<()> {
+    let (scale, x) = match sweep.by {
+        Price::Flash => (1024.0, "flash of the int8 model, KiB"),
+        Price::Instructions => (1e3, "estimated thousand instructions a character"),
+    };
+    let scaled = |&(cost, nats): &(f64, f64)| (cost / scale, nats);
+    let mut line: Vec<(f64, f64)> = points
+        .iter()
+        .zip(on)
+        .filter(|(_, on)| **on)
+        .map(|(point, _)| scaled(point))
+        .collect();
+    line.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let labels = jobs
+        .iter()
+        .zip(points.iter().zip(on))
+        .filter(|(_, (_, on))| **on)
+        .map(|(job, (point, _))| {
+            let (shape, (x, y)) = (job.candidate.shape, scaled(point));
+            (x, y, format!("{} x {}", shape.layers, shape.hidden))
+        })
+        .collect();
+    let mut series = vec![Series {
+        label: "the front".to_owned(),
+        points: line,
+        color: 2,
+        dashed: true,
+        dots: false,
+    }];
+    for (cell, color) in [(Cell::Lstm, 0), (Cell::Rnn, 1)] {
+        let dots: Vec<(f64, f64)> = jobs
+            .iter()
+            .zip(points)
+            .filter(|(job, point)| job.candidate.shape.cell == cell && point.1.is_finite())
+            .map(|(_, point)| scaled(point))
+            .collect();
+        if !dots.is_empty() {
+            series.push(Series {
+                label: cell.to_string(),
+                points: dots,
+                color,
+                dashed: false,
+                dots: true,
+            });
+        }
+    }
+    let figure = Chart {
+        name: "front",
+        title: "Loss against size",
+        alt: "Held-out loss of the nets of a sweep against what they cost.",
+        size: (760.0, 440.0),
+        x,
+        y: "nats a character, held out",
+        scale: Scale::Linear,
+        second: Some(("bits a character", std::f64::consts::LN_2)),
+        series,
+        labels,
+    }
+    .draw();
+    let bytes = raster::draw(&figure).map_err(|what| Error::Plot {
+        path: path.to_owned(),
+        what,
+    })?;
+    files::write(path, &bytes)
+}
