@@ -39,8 +39,6 @@ pub struct Run {
     pub command: String,
     /// Evaluations, in order.
     pub metrics: Vec<Metrics>,
-    /// Whether there is something to resume.
-    pub started: bool,
     /// Why it ended: `finished`, `early`, `time`, `interrupted`; nothing while it is going on or when it was killed.
     pub ended: Option<String>,
 }
@@ -87,7 +85,6 @@ impl Run {
         let config: Config = serde_json::from_slice(&config)
             .map_err(|error| bad(format!("its config.json: {error}")))?;
         let metrics = fs::read(path.join("metrics.jsonl")).unwrap_or_default();
-        let last = path.join("last.safetensors");
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         Ok(Self {
             name: full.file_name().map_or_else(
@@ -104,8 +101,7 @@ impl Run {
                 .split(|&byte| byte == b'\n')
                 .filter_map(|line| serde_json::from_slice(line).ok())
                 .collect(),
-            started: last.is_file() || path.join("previous.safetensors").is_file(),
-            ended: ended(&last),
+            ended: ended(&path.join("last.safetensors")),
         })
     }
 
@@ -121,6 +117,12 @@ impl Run {
             .as_deref()
             .is_some_and(|end| end != "interrupted")
     }
+}
+
+/// Whether a folder holds a run that can be resumed; its first checkpoint is there before its `config.json`.
+pub fn started(path: &Path) -> bool {
+    let checkpoints = ["last.safetensors", "previous.safetensors"];
+    checkpoints.iter().any(|name| path.join(name).is_file())
 }
 
 /// Why the run of a `last.safetensors` ended, from the file's header.

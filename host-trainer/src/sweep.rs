@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::device::{Processor, int8_bytes, int8_dims};
 use crate::error::{Error, Result};
 use crate::params::{Cell, Shape};
-use crate::runs::{Run, grouped};
+use crate::runs::{Run, grouped, started};
 
 pub use amount::{bytes, instructions};
 pub use common::Common;
@@ -250,13 +250,13 @@ impl Job {
     /// The job of a candidate as it is in `out` now.
     pub fn find(candidate: Candidate, out: &Path) -> Self {
         let folder = out.join(&candidate.name);
-        // A run that was killed before its first checkpoint is started again.
+        // A run that was killed before its first checkpoint is started again; one killed before its config.json goes on.
         let run = Run::read(&folder).ok();
         let last = run.as_ref().and_then(|run| run.metrics.last());
         Self {
             state: match &run {
                 Some(run) if run.done() => State::Done,
-                Some(run) if run.started => State::Begun,
+                _ if started(&folder) => State::Begun,
                 _ => State::New,
             },
             nats: run

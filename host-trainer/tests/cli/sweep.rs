@@ -117,7 +117,7 @@ fn jobs_are_plain_commands_that_a_shell_can_run() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_job_goes_on_and_ends_as_if_it_had_not_been() {
+fn begun_jobs_are_resumed_and_an_interrupt_ends_the_sweep() {
     let place = Place::new();
     let job = |out: &'static str| {
         [
@@ -168,6 +168,9 @@ fn an_interrupted_job_goes_on_and_ends_as_if_it_had_not_been() {
         line.extend(["--", "--batch", "4", "--window", "16", "--patience", "0"]);
         line
     };
+    // Also when the kill came before the run had its config.json.
+    let config = place.path("s/rnn-1x4/config.json");
+    let _ = fs::remove_file(&config);
     let jobs = place.good(&sweep(&["--print-jobs"]));
     assert!(
         jobs.trim_end()
