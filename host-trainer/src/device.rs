@@ -9,7 +9,7 @@
 //! `cargo xtask firmware bench` counts a model's own. An instruction takes one cycle or more, so this is no time.
 
 use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, image_len};
-use gatelet::{Cell, Dims, KnownAnswer, Layout, Precision, Provenance};
+use gatelet::{Cell, Dims, KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -245,6 +245,8 @@ pub fn int8_bytes(
     let spec = ImageSpec {
         dims,
         layout: processor.layout(&dims),
+        // Whatever they are, they take as many bytes.
+        rules: TextRules::default(),
         vocab: &[],
         layers: &[layer; Dims::MAX_LAYERS][..dims.layers],
         head: HeadSpec::Int8 {

@@ -205,7 +205,7 @@ fn rounded(nats: f64) -> f32 {
 }
 
 /// The tokens of a short part of a text.
-fn taken(tokens: &dyn Tokens, from: usize, count: usize) -> Result<Vec<u16>> {
+pub(crate) fn taken(tokens: &dyn Tokens, from: usize, count: usize) -> Result<Vec<u16>> {
     let mut taken = Vec::with_capacity(count);
     tokens.read(from..from + count, &mut |piece| {
         taken.extend_from_slice(piece);

@@ -15,11 +15,11 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
-use crate::corpus::{Text, hex, validation_len};
+use crate::corpus::{Reading, Text, hex, validation_len};
 use crate::device::{BOARDS, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
-use crate::export::{self, export};
+use crate::export::{self, export, taken};
 use crate::gates::{self, Activity};
 use crate::image::{Image, isa};
 use crate::lag::{self, Lags};
@@ -150,21 +150,15 @@ fn best_of(run: &Path) -> Result<Checkpoint> {
 /// The run's text, from where it is now.
 fn text_of(run: &Run, corpus: Option<&Path>) -> Result<Text> {
     let given = Path::new(&run.corpus);
-    // A path relative to where the run was made is tried from here; what counts is the hash.
+    // A path relative to where the run was made is tried from here; what counts is the hash, which `ask` compares.
     let path = corpus.unwrap_or(given);
-    let missing = |why| Error::NoCorpus {
-        corpus: path.display().to_string(),
-        why,
-    };
     if corpus.is_none() && !path.is_file() {
-        return Err(missing("is not here"));
+        return Err(Error::NoCorpus {
+            corpus: path.display().to_string(),
+            why: "is not here",
+        });
     }
-    let text = Text::read(path)?;
-    if hex(&text.sha256) == run.corpus_sha256 {
-        Ok(text)
-    } else {
-        Err(missing("is not what the run was trained on"))
-    }
+    Text::open(path, 0)
 }
 
 /// Asks a run everything. `told` hears what is being done.
@@ -198,9 +192,22 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         Some(text) => Some((text, checkpoint.vocab.encode(text, "--text")?)),
     };
     let text = text_of(&run, question.corpus)?;
-    let tokens = checkpoint.vocab.encode(&text.content, &text.name)?;
-    let fraction = checkpoint.meta.config.valid_fraction;
-    let held_out = &tokens[tokens.len() - validation_len(tokens.len(), fraction)..];
+    let config = &checkpoint.meta.config;
+    let reading = Reading::new(&text, config.rules(), checkpoint.vocab.clone(), &|_| {});
+    let (len, sha256) = reading.measure()?;
+    if hex(&sha256) != run.corpus_sha256 {
+        return Err(Error::NoCorpus {
+            corpus: text.name,
+            why: "is not what the run was trained on",
+        });
+    }
+    // Only the part around the seam between training and held-out text is held in memory.
+    let fraction = config.valid_fraction;
+    let held_out_len = validation_len(len, fraction);
+    let seam = len - held_out_len;
+    let from = seam.saturating_sub((HELD_OUT as f64 / fraction) as usize);
+    let tokens = taken(&reading, from, (seam - from + HELD_OUT).min(len - from))?;
+    let (before, held_out) = tokens.split_at(seam - from);
     if held_out.len() < 3 {
         return Err(Error::TooShort {
             name: text.name,
@@ -219,7 +226,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     told("the gradient's reach");
     let reach = reaches(&checkpoint, held_out, other);
     told("gates over a text");
-    let activity = watch(&checkpoint, &tokens, held_out, typed, layer);
+    let activity = watch(&checkpoint, before, held_out, typed, layer);
     told("confusion");
     let isa = isa()?;
     let macs = shape_macs(shape);
@@ -230,7 +237,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         .map_err(|error| Error::Export(error.to_string()))?;
     let confusion = confusion::measure(model, read, FREQUENT)?;
     told("the int8 image");
-    let device = on_device(&checkpoint, path, &tokens, fraction, read.len())?;
+    let device = on_device(&checkpoint, path, (before, held_out), fraction, read.len())?;
 
     let best = run
         .best()
@@ -243,7 +250,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         parameters: shape.parameters(),
         corpus: run.corpus.clone(),
         corpus_sha256: run.corpus_sha256.clone(),
-        characters: (tokens.len(), held_out.len()),
+        characters: (len, held_out_len),
         command: run.command.clone(),
         trainer: checkpoint.meta.provenance.trainer.clone(),
         seed: checkpoint.meta.provenance.seed,
@@ -323,7 +330,7 @@ fn reaches(
 /// The gates over the text that was typed, or over the beginning of the held-out text.
 fn watch(
     checkpoint: &Checkpoint,
-    tokens: &[u16],
+    before: &[u16],
     held_out: &[u16],
     typed: Option<(&str, Vec<u16>)>,
     layer: usize,
@@ -336,8 +343,7 @@ fn watch(
             gates::watch(params, &[], &chars, ids, layer, UNITS)
         }
         None => {
-            let start = tokens.len() - held_out.len();
-            let before = &tokens[start.saturating_sub(WARM_UP)..start];
+            let before = &before[before.len().saturating_sub(WARM_UP)..];
             let ids = &held_out[..held_out.len().min(SHOWN)];
             let vocabulary = checkpoint.vocab.chars();
             let chars: Vec<char> = ids
@@ -353,20 +359,20 @@ fn watch(
 fn on_device(
     checkpoint: &Checkpoint,
     path: &Path,
-    tokens: &[u16],
+    (before, held_out): (&[u16], &[u16]),
     fraction: f64,
     read: usize,
 ) -> Result<OnDevice> {
     // A stretch around the seam between training and held-out text in which the held-out part is the same fraction.
-    let held_out = validation_len(tokens.len(), fraction);
-    let seam = tokens.len() - held_out;
-    let stretch = if read < held_out {
-        let before = ((read as f64 / fraction) as usize - read).min(seam);
-        &tokens[seam - before..(seam + read).min(tokens.len())]
-    } else {
-        tokens
-    };
-    let (image, report) = export(checkpoint, path, stretch, Precision::Int8)?;
+    let (mut before, mut held_out) = (before, held_out);
+    if read < held_out.len() {
+        let wanted = (read as f64 / fraction) as usize - read;
+        before = &before[before.len().saturating_sub(wanted)..];
+        held_out = &held_out[..read];
+    }
+    let stretch = [before, held_out].concat();
+    let tokens = stretch.as_slice();
+    let (image, report) = export(checkpoint, path, &tokens, tokens.len(), Precision::Int8)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;

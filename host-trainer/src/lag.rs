@@ -192,6 +192,7 @@ pub fn measure(params: &Params<f32>, tokens: &[u16], window: usize) -> Lags {
 mod tests {
     use super::*;
     use crate::bptt::{IGNORED, Shard};
+    use crate::packs::Packs;
 
     const TOKENS: [u16; 12] = [3, 1, 4, 1, 5, 0, 2, 5, 3, 5, 4, 1];
 
@@ -326,8 +327,9 @@ mod tests {
             let at = TOKENS.len() - 2;
             let mut shard = Shard::new(shape, 1, at + 1);
             shard.load(|_, t| (TOKENS[t], if t == at { TOKENS[at + 1] } else { IGNORED }));
-            shard.forward(&params, 1.0);
-            shard.backward(&params);
+            let packs = Packs::of(&params);
+            shard.forward(&packs, 1.0);
+            shard.backward(&packs);
             let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
             let mut sums = vec![vec![0.0; shape.gate_columns()]; shape.layers];
             back(&net, at, TOKENS[at + 1], at, &mut |seen| {

@@ -72,8 +72,8 @@ impl Preset {
                 lr: 6e-3,
                 millions: 100,
                 weight_decay: 0.01,
-                dropout: 0.0,
-                recurrent_dropout: 0.0,
+                dropout: 0.1,
+                recurrent_dropout: 0.05,
             },
             Self::Medium => Recipe {
                 hidden: 256,
@@ -81,8 +81,8 @@ impl Preset {
                 lr: 4e-3,
                 millions: 100,
                 weight_decay: 0.01,
-                dropout: 0.0,
-                recurrent_dropout: 0.0,
+                dropout: 0.1,
+                recurrent_dropout: 0.05,
             },
         }
     }

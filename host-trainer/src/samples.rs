@@ -81,12 +81,15 @@ impl WithKernel for Write1<'_> {
     }
 }
 
+/// Tokens of held-out text in which a prompt is looked for.
+pub const START: usize = 2 * PROMPT;
+
 /// The first whole words of a text, if there are any in reach; else its first characters.
 fn prompt(checkpoint: &Checkpoint, held_out: &[u16]) -> (Vec<u16>, String) {
     let chars = checkpoint.vocab.chars();
     let start: Vec<char> = held_out
         .iter()
-        .take(2 * PROMPT)
+        .take(START)
         .filter_map(|&id| chars.get(usize::from(id)).copied())
         .collect();
     let first = start.iter().take(PROMPT).position(|c| c.is_whitespace());

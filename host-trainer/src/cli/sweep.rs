@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::front::{Price, Sweep, show};
 use super::say;
 use super::train::quoted;
-use crate::corpus::{Text, Vocabulary, hex};
+use crate::config::Config;
+use crate::corpus::{Outline, Text, hex};
 use crate::device::Processor;
 use crate::error::{Error, Result};
 use crate::params::Cell;
@@ -159,10 +160,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let options = args.common()?;
     let text = Text::read(&args.text)?;
     let name = args.text.display().to_string();
-    let vocab = Vocabulary::of(&text.content).len();
-    if vocab < 2 {
-        return Err(Error::EmptyCorpus { name });
-    }
+    let outline = Outline::of(&text, &Config::default().corpus_options())?;
+    let vocab = outline.vocab().len();
     let space = Space {
         cells: args.cell.clone(),
         layers: args.layers.clone(),
@@ -177,7 +176,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let random = args.random.map(|count| (count, args.seed));
     let (found, outside) = candidates(&space, random, &budget, &name)?;
     let common = Common {
-        text_sha256: hex(&text.sha256),
+        text_sha256: hex(outline.sha256()),
         options: options.join(" "),
     };
     common.check(&args.out)?;

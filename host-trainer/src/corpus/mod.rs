@@ -81,6 +81,16 @@ pub fn validation_len(len: usize, fraction: f64) -> usize {
 }
 
 impl Outline {
+    /// SHA-256 of the text's bytes.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    /// The vocabulary.
+    pub fn vocab(&self) -> &Vocabulary {
+        &self.vocab
+    }
+
     /// Number of tokens in the training part.
     pub fn train_len(&self) -> usize {
         self.train_len

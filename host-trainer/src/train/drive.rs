@@ -223,10 +223,10 @@ impl Trainer<'_> {
             saver.best(&checkpoint)?;
         }
         saver.metrics(metrics.clone());
+        let mut start = vec![0; samples::START.min(self.corpus.validation_len())];
+        self.corpus.fill(self.corpus.train_len, &mut start)?;
         // A net that cannot write is no reason to stop.
-        if let Ok(sample) =
-            samples::write(&self.checkpoint(false), self.corpus.validation(), &metrics)
-        {
+        if let Ok(sample) = samples::write(&self.checkpoint(false), &start, &metrics) {
             saver.sample(sample);
         }
         Ok(metrics)
