@@ -387,17 +387,24 @@ impl<'c> Trainer<'c> {
     /// Adds the shards' gradients in their order; returns the global norm.
     fn sum_gradients(&mut self) -> f64 {
         const TILE: usize = 8192;
-        let shards = &self.shards;
+        let shards = &self.shards[..];
         self.gradient
             .par_chunks_mut(TILE)
             .enumerate()
             .for_each(|(tile, sums)| {
                 let range = tile * TILE..tile * TILE + sums.len();
-                sums.copy_from_slice(&shards[0].gradient.data[range.clone()]);
-                for shard in &shards[1..] {
-                    sums.iter_mut()
-                        .zip(&shard.gradient.data[range.clone()])
-                        .for_each(|(sum, x)| *sum += x);
+                let mut parts = shards.iter().map(|s| &s.gradient.data[range.clone()]);
+                match (parts.next(), parts.next()) {
+                    (Some(first), Some(second)) => {
+                        let pairs = first.iter().zip(second);
+                        sums.iter_mut()
+                            .zip(pairs)
+                            .for_each(|(s, (a, b))| *s = a + b);
+                    }
+                    (first, _) => sums.copy_from_slice(first.unwrap_or_default()),
+                }
+                for part in parts {
+                    sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
                 }
             });
         self.optimizer.norm(&self.gradient)
