@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
-use crate::corpus::{Reading, Text, hex, validation_len};
+use crate::corpus::{Reading, Text, hex, prepare, validation_len};
 use crate::device::{BOARDS, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
@@ -30,6 +30,8 @@ use crate::samples::{self, Sample};
 
 /// Held-out characters that are read, at most.
 const HELD_OUT: usize = 100_000;
+/// Characters before the held-out ones that are read for calibration, at most.
+const BEFORE: usize = 2_000_000;
 /// Multiply-accumulates of the passes over them, about: a few seconds.
 const WORK: usize = 10_000_000_000;
 /// Characters of the heat map.
@@ -189,7 +191,11 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
                 rule: "it has to have at least one character",
             });
         }
-        Some(text) => Some((text, checkpoint.vocab.encode(text, "--text")?)),
+        Some(text) => {
+            let text = prepare(checkpoint.meta.config.rules(), text);
+            let ids = checkpoint.vocab.encode(&text, "--text")?;
+            Some((text.chars().collect::<Vec<char>>(), ids))
+        }
     };
     let text = text_of(&run, question.corpus)?;
     let config = &checkpoint.meta.config;
@@ -205,7 +211,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let fraction = config.valid_fraction;
     let held_out_len = validation_len(len, fraction);
     let seam = len - held_out_len;
-    let from = seam.saturating_sub((HELD_OUT as f64 / fraction) as usize);
+    let from = seam.saturating_sub(((HELD_OUT as f64 / fraction) as usize).min(BEFORE));
     let tokens = taken(&reading, from, (seam - from + HELD_OUT).min(len - from))?;
     let (before, held_out) = tokens.split_at(seam - from);
     if held_out.len() < 3 {
@@ -332,15 +338,14 @@ fn watch(
     checkpoint: &Checkpoint,
     before: &[u16],
     held_out: &[u16],
-    typed: Option<(&str, Vec<u16>)>,
+    typed: Option<(Vec<char>, Vec<u16>)>,
     layer: usize,
 ) -> Activity {
     let params = &checkpoint.params;
     match typed {
-        Some((text, ids)) => {
-            let chars: Vec<char> = text.chars().take(2 * SHOWN).collect();
-            let ids = &ids[..chars.len()];
-            gates::watch(params, &[], &chars, ids, layer, UNITS)
+        Some((chars, ids)) => {
+            let most = chars.len().min(2 * SHOWN);
+            gates::watch(params, &[], &chars[..most], &ids[..most], layer, UNITS)
         }
         None => {
             let before = &before[before.len().saturating_sub(WARM_UP)..];

@@ -33,20 +33,17 @@ pub struct Footprint {
     pub macs_per_step: usize,
 }
 
-/// What the int8 image of a net of this shape needs; of `from` only the lengths matter.
+fn dims(shape: Shape) -> Result<Dims> {
+    let (cell, precision) = (shape.cell.into(), Precision::Int8);
+    Dims::new(cell, precision, shape.layers, shape.hidden, shape.vocab)
+        .map_err(|error| Error::Export(error.to_string()))
+}
+
+/// Bytes of the int8 image of a net of this shape in a layout, at most; of `from` only the lengths matter.
 ///
 /// # Errors
-/// [`Error::Export`] for a shape out of range.
-pub fn int8(shape: Shape, from: Provenance<'_>) -> Result<Footprint> {
-    let failed = |error: &dyn std::fmt::Display| Error::Export(error.to_string());
-    let dims = Dims::new(
-        shape.cell.into(),
-        Precision::Int8,
-        shape.layers,
-        shape.hidden,
-        shape.vocab,
-    )
-    .map_err(|error| failed(&error))?;
+/// [`Error::Export`] for a shape out of range, or one that cannot have the layout.
+pub fn int8_bytes(shape: Shape, layout: Layout, from: Provenance<'_>) -> Result<usize> {
     let layer = LayerSpec::Int8 {
         input: &[],
         weights: &[],
@@ -54,14 +51,13 @@ pub fn int8(shape: Shape, from: Provenance<'_>) -> Result<Footprint> {
         shift: SHIFT,
         cell_bits: 0,
     };
-    let layers = vec![layer; shape.layers];
-    let spec = |layout| ImageSpec {
-        dims,
+    let spec = ImageSpec {
+        dims: dims(shape)?,
         layout,
         // Whatever they are, they take as many bytes.
         rules: TextRules::default(),
         vocab: &[],
-        layers: &layers,
+        layers: &vec![layer; shape.layers],
         head: HeadSpec::Int8 {
             weights: &[],
             multipliers: &[],
@@ -77,12 +73,20 @@ pub fn int8(shape: Shape, from: Provenance<'_>) -> Result<Footprint> {
             hash: u64::MAX,
         },
     };
+    image_len(&spec).map_err(|error| Error::Export(error.to_string()))
+}
+
+/// What the int8 image of a net of this shape needs; of `from` only the lengths matter.
+///
+/// # Errors
+/// [`Error::Export`] for a shape out of range.
+pub fn int8(shape: Shape, from: Provenance<'_>) -> Result<Footprint> {
+    let dims = dims(shape)?;
     let mut flash_bytes = 0;
     for layout in [Layout::Rows, Layout::Pairs] {
         // A wide net has no pairs.
         if layout.check(&dims).is_ok() {
-            let bytes = image_len(&spec(layout)).map_err(|error| failed(&error))?;
-            flash_bytes = flash_bytes.max(bytes);
+            flash_bytes = flash_bytes.max(int8_bytes(shape, layout, from)?);
         }
     }
     Ok(Footprint {

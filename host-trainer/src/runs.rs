@@ -142,12 +142,7 @@ fn ended(path: &Path) -> Option<String> {
 
 /// A number with thousands set off by commas.
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let comma = |(at, digit): (usize, char)| {
-        let comma = (at > 0 && (digits.len() - at).is_multiple_of(3)).then_some(',');
-        comma.into_iter().chain([digit])
-    };
-    digits.chars().enumerate().flat_map(comma).collect()
+    crate::report::grouped(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 /// Seconds as `12 s`, `3 min 07 s` or `1 h 02 min`.

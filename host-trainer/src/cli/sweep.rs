@@ -15,9 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::front::{Price, Sweep, show};
 use super::say;
-use super::train::quoted;
-use crate::config::Config;
-use crate::corpus::{Outline, Text, hex};
+use super::train::{config_of, quoted};
+use crate::corpus::{IN_MEMORY, Outline, Text, hex};
 use crate::device::Processor;
 use crate::error::{Error, Result};
 use crate::params::Cell;
@@ -158,9 +157,13 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     args.check()?;
     let options = args.common()?;
-    let text = Text::read(&args.text)?;
     let name = args.text.display().to_string();
-    let outline = Outline::of(&text, &Config::default().corpus_options())?;
+    // Wrong options are wrong for every job, so they are found before any; and some of them change the vocabulary.
+    let line = [name.clone(), "--out".to_owned(), "job".to_owned()];
+    let config = config_of(&[&line[..], &options[..]].concat())?;
+    let text = Text::open(&args.text, IN_MEMORY)?;
+    let outline = Outline::of(&text, &config.corpus_options())?;
+    outline.check_length(config.batch, config.window)?;
     let vocab = outline.vocab().len();
     let space = Space {
         cells: args.cell.clone(),
@@ -274,12 +277,6 @@ fn train_all(jobs: &[Job], text: &str, options: &[String]) -> Result<Vec<String>
                 "interrupted; the same command goes on from here"
             );
             break;
-        }
-        if status.code() == Some(2) {
-            // Wrong options are wrong for every job; the job has said which.
-            return Err(Error::Some(
-                "the options of the jobs are wrong, so none was trained further".to_owned(),
-            ));
         }
         if !status.success() {
             failed.push(job.candidate.name.clone());

@@ -24,8 +24,8 @@ use crate::train::{End, Trainer};
 
 /// Train a net on a text.
 ///
-/// The run folder gets best.safetensors, last.safetensors, previous.safetensors, metrics.jsonl, config.json and
-/// loss.png. Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
+/// The run folder gets best.safetensors, last.safetensors, previous.safetensors, metrics.jsonl, samples.jsonl,
+/// config.json and loss.png. Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
 ///
 /// Memory: a text above --stream-above takes 16 MiB at most, whatever its size, and one byte a character of disk space
 /// in --out while the program runs (two for more than 256 different characters). A smaller one takes three times its
@@ -241,6 +241,29 @@ const OPTIONS: &[&str] = &[
     "normalise",
     "fold-space",
 ];
+
+/// A command line of `train`, without the program's name.
+#[derive(Debug, clap::Parser)]
+#[command(no_binary_name = true)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+/// What a job of a sweep with these words after `train` would be told, checked as `train` checks it.
+pub(super) fn config_of(words: &[String]) -> Result<Config> {
+    let line = <Line as clap::Parser>::try_parse_from(words).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let what = first.trim_start_matches("error: ");
+        Error::Some(format!("in the options of the jobs, after --: {what}"))
+    })?;
+    let config = line.args.config(line.args.recipe.base());
+    config.validate()?;
+    line.args.recipe.check(&config)?;
+    line.args.save_every()?;
+    Ok(config)
+}
 
 /// A word as a shell takes it.
 pub(super) fn quoted(word: &str) -> String {

@@ -271,19 +271,17 @@ fn wrong_options_are_named_and_another_sweep_is_not_mixed_in() {
     ours.push("--resume");
     place.bad(&ours, 2, &["--resume", "the sweep sets it itself"]);
     place.bad(&["sweep", "nothing.txt", "--out", "s"], 1, &["nothing.txt"]);
-    // A wrong option of the jobs: said by the first job, and nothing is trained.
-    let mut wrong = line(&[]);
-    wrong.extend(["--lr", "-1"]);
-    let output = place.run(&wrong);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(
-        stderr.contains("--lr is -1") && stderr.contains("the options of the jobs are wrong"),
-        "{stderr}"
-    );
-    assert_eq!(stderr.matches("--lr is -1").count(), 1, "{stderr}");
+    // A wrong option of the jobs is found before any is started.
+    let with = |more: &[&'static str]| [&line(&[])[..], more].concat();
+    place.bad(&with(&["--lr", "-1"]), 2, &["--lr is -1"]);
+    let unknown = ["in the options of the jobs, after --", "--nonsense"];
+    place.bad(&with(&["--nonsense"]), 1, &unknown);
+    place.bad(&with(&["--max-vocab", "1"]), 2, &["--max-vocab"]);
+    // One that makes the vocabulary smaller makes the nets smaller.
+    let flash = |line: &[&str]| place.json(line)["jobs"][0]["flash"].as_u64().unwrap();
+    let shown = line(&["--front", "--json"]);
+    assert!(flash(&[&shown[..], &["--max-vocab", "9"]].concat()) < flash(&shown));
 
-    fs::remove_dir_all(place.path("s")).unwrap();
     place.good(&line(&[]));
     let mut other = line(&[]);
     let epochs = other.iter().position(|word| *word == "--epochs").unwrap();
