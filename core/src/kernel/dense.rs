@@ -67,12 +67,6 @@ impl Columns {
         let count = if left < lanes { left } else { lanes };
         Place { column, count }
     }
-
-    /// The columns of every vector of panel `p`.
-    #[inline(always)]
-    pub(crate) fn places(self, n: usize, p: usize, lanes: usize) -> [Place; PANEL] {
-        [0, 1, 2, 3].map(|v| self.place(n, p, v, lanes))
-    }
 }
 
 /// A matrix `[k, n]` in f32, packed for a kernel.

@@ -22,6 +22,12 @@ const TURN: usize = 4;
 /// The sums of `B` rows and `N` vectors of a panel.
 type Sums<V, const U: usize, const B: usize, const N: usize> = [[<V as Lanes<U>>::F32; N]; B];
 
+/// The columns of every vector of panel `p`.
+#[inline(always)]
+fn places(columns: Columns, n: usize, p: usize, lanes: usize) -> [Place; PANEL] {
+    [0, 1, 2, 3].map(|v| columns.place(n, p, v, lanes))
+}
+
 /// The vector that stands at a place in a row, with zeros past the end.
 #[inline(always)]
 fn load<V: Lanes<U>, const U: usize>(v: V, row: &[f32], place: Place) -> V::F32 {
@@ -159,7 +165,7 @@ pub(crate) fn matmul<V: Lanes<U>, const U: usize, const B: usize>(
     c: &mut [f32],
 ) {
     for p in 0..w.columns.panels(w.n, w.lanes) {
-        let places = w.columns.places(w.n, p, U);
+        let places = places(w.columns, w.n, p, U);
         with_vectors!(places, matmul_panel::<V, U, B>(v, p, places, a, w, add, c));
     }
 }
@@ -240,7 +246,7 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     let (vectors, _) = scratch.as_chunks_mut::<U>();
     let (panel, _) = vectors.as_chunks_mut::<PANEL>();
     for p in 0..Columns::Consecutive.panels(n, U) {
-        let places = Columns::Consecutive.places(n, p, U);
+        let places = places(Columns::Consecutive, n, p, U);
         let blocks = b
             .chunks(OUTER_ROWS * n)
             .zip(packed.chunks(OUTER_ROWS * width));
@@ -335,7 +341,7 @@ fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
     w: &PackedF32<'_>,
     step: &mut TapeF32<'_>,
 ) {
-    let places = w.columns.places(w.n, p, U);
+    let places = places(w.columns, w.n, p, U);
     let addends: [&[f32]; B] = match step.addends {
         Addends::Gates => rows(step.gates, first, w.n),
         Addends::Rows { table, ids } => {
