@@ -276,11 +276,11 @@ fn a_full_disk_is_said_before_training_and_the_folder_is_free() {
     let place = Place::new();
     place.write("odd.txt", odd().as_bytes());
     let line = train("odd.txt", "run", "--stream-above 0").join(" ");
-    let program = env!("CARGO_BIN_EXE_gatelet");
-    let limited = format!("trap '' XFSZ; ulimit -f 16; exec {program} {line}");
+    // The program is $0: its path may have blanks.
+    let limited = format!("trap '' XFSZ; ulimit -f 16; exec \"$0\" {line}");
     let folder = place.path("");
     let output = Command::new("sh")
-        .args(["-c", &limited])
+        .args(["-c", &limited, env!("CARGO_BIN_EXE_gatelet")])
         .current_dir(folder)
         .output()
         .unwrap();
