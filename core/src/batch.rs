@@ -71,7 +71,9 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
         if let Some(&id) = ids.iter().find(|id| id.index() >= vocab) {
             return Err(StepError::TokenOutOfRange { id, vocab });
         }
-        self.kernel = self.kernel.turned();
+        if dims.layers == 1 {
+            self.kernel = self.kernel.turned();
+        }
         let words = dims.state_words();
         let blocks = self.storage.chunks_mut((TOGETHER * words).max(1));
         for (storage, ids) in blocks.zip(ids.chunks(TOGETHER)) {

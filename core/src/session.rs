@@ -50,7 +50,9 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         if id.index() >= vocab {
             return Err(StepError::TokenOutOfRange { id, vocab });
         }
-        self.kernel = self.kernel.turned();
+        if self.model.dims().layers == 1 {
+            self.kernel = self.kernel.turned();
+        }
         self.advance(id);
         self.compute_logits();
         Ok(self.logits())

@@ -91,7 +91,8 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     }
 
     /// The same kernel, reading weights from the other end: no result changes, but what one step read last is still in
-    /// the cache when the next begins with it. A session turns its kernel at every step.
+    /// the cache when the next begins with it. A session of one layer turns its kernel at every step; between two reads
+    /// of one layer of several come the others.
     #[must_use]
     fn turned(self) -> Self {
         self

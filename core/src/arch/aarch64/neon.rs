@@ -5,7 +5,7 @@ extern crate std;
 
 use core::arch::aarch64::*;
 
-use crate::kernel::tile::lanes::{AHEAD, Lanes};
+use crate::kernel::tile::lanes::Lanes;
 
 /// NEON, which is part of the architecture.
 #[derive(Clone, Copy, Debug)]
@@ -120,15 +120,6 @@ macro_rules! shared_operations {
                 *found = self.load_i32(&lanes);
             }
             found
-        }
-
-        #[inline(always)]
-        fn prefetch<T>(self, weights: &T) {
-            let ahead = core::ptr::from_ref(weights).wrapping_byte_add(AHEAD);
-            // SAFETY: a prefetch reads nothing, whatever the address.
-            unsafe {
-                core::arch::asm!("prfm pldl1keep, [{}]", in(reg) ahead, options(nostack, preserves_flags, readonly))
-            }
         }
     };
 }

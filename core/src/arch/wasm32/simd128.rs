@@ -97,8 +97,4 @@ impl Lanes<4> for Simd128 {
         }
         found
     }
-
-    /// There is no such instruction.
-    #[inline(always)]
-    fn prefetch<T>(self, _weights: &T) {}
 }

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Features;
-use crate::kernel::tile::lanes::{AHEAD, Lanes};
+use crate::kernel::tile::lanes::Lanes;
 
 /// AVX2 and FMA: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
@@ -117,12 +117,6 @@ macro_rules! shared_operations {
             found
         }
 
-        #[inline(always)]
-        fn prefetch<T>(self, weights: &T) {
-            let ahead = core::ptr::from_ref(weights).wrapping_byte_add(AHEAD);
-            // SAFETY: a prefetch reads nothing, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
-        }
     };
 }
 

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Features;
-use crate::kernel::tile::lanes::{AHEAD, Lanes};
+use crate::kernel::tile::lanes::Lanes;
 
 /// AVX-512 F, DQ, BW, VL and VNNI: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ impl Lanes<16> for Avx512 {
             _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(w.as_ptr().cast()), x)
         }
     }
-    // A permutation looks 32 words up, and the rest of the index chooses among eight of them: gathers take longer.
+    // A permutation looks 32 words up by five bits of the index; three more choose among eight. Gathers take longer.
     #[inline(always)]
     fn segments<const N: usize>(self, table: &[u32; 256], z: [__m512i; N]) -> [__m512i; N] {
         let mut found = z;
@@ -95,26 +95,34 @@ impl Lanes<16> for Avx512 {
         let (pairs, _) = words.as_chunks::<2>();
         // SAFETY: `self` exists, so `new` has found the instructions; loads go through references to 16 words.
         unsafe {
-            for (part, [low, high]) in pairs.iter().enumerate() {
-                let low = _mm512_loadu_si512(low.as_ptr().cast());
-                let high = _mm512_loadu_si512(high.as_ptr().cast());
-                for (found, z) in found.iter_mut().zip(z) {
-                    let index = _mm512_srli_epi32::<8>(z);
-                    let here = _mm512_permutex2var_epi32(low, index, high);
-                    let part = _mm512_set1_epi32((part as i32) << 13);
-                    let same = _mm512_and_si512(z, _mm512_set1_epi32(0xe000));
-                    let mask = _mm512_cmpeq_epi32_mask(same, part);
-                    *found = _mm512_mask_mov_epi32(*found, mask, here);
+            for found in &mut found {
+                let z = *found;
+                let index = _mm512_srli_epi32::<8>(z);
+                let mut parts = [z; 8];
+                for (part, [low, high]) in parts.iter_mut().zip(pairs) {
+                    let low = _mm512_loadu_si512(low.as_ptr().cast());
+                    let high = _mm512_loadu_si512(high.as_ptr().cast());
+                    *part = _mm512_permutex2var_epi32(low, index, high);
                 }
+                let [a, b, c, d, e, f, g, h] = parts;
+                let [low, middle, high] = [
+                    _mm512_test_epi32_mask(z, _mm512_set1_epi32(1 << 13)),
+                    _mm512_test_epi32_mask(z, _mm512_set1_epi32(1 << 14)),
+                    _mm512_test_epi32_mask(z, _mm512_set1_epi32(1 << 15)),
+                ];
+                let (ab, cd) = (
+                    _mm512_mask_blend_epi32(low, a, b),
+                    _mm512_mask_blend_epi32(low, c, d),
+                );
+                let (ef, gh) = (
+                    _mm512_mask_blend_epi32(low, e, f),
+                    _mm512_mask_blend_epi32(low, g, h),
+                );
+                let ad = _mm512_mask_blend_epi32(middle, ab, cd);
+                let eh = _mm512_mask_blend_epi32(middle, ef, gh);
+                *found = _mm512_mask_blend_epi32(high, ad, eh);
             }
         }
         found
-    }
-
-    #[inline(always)]
-    fn prefetch<T>(self, weights: &T) {
-        let ahead = core::ptr::from_ref(weights).wrapping_byte_add(AHEAD);
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) }
     }
 }

@@ -1,12 +1,5 @@
 //! The vector operations the tile kernel uses.
 
-/// How far ahead weights are asked for, in bytes, when they come from beyond the second-level cache.
-#[cfg_attr(
-    target_arch = "wasm32",
-    allow(dead_code, reason = "WebAssembly cannot ask")
-)]
-pub(crate) const AHEAD: usize = 4096;
-
 /// Vectors of `U` lanes, each of them a row of its own: what the tile kernel uses, and
 /// nothing more.
 ///
@@ -56,9 +49,6 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     fn requantize(self, acc: Self::I32, m: Self::I32, shift: u32) -> Self::I32;
     /// The table's words at the second lowest bytes of the lanes, for several vectors.
     fn segments<const N: usize>(self, table: &[u32; 256], z: [Self::I32; N]) -> [Self::I32; N];
-
-    /// Asks for the weights that come [`AHEAD`] bytes after these.
-    fn prefetch<T>(self, weights: &T);
 
     fn group(self, x: [i8; 4]) -> Self::Group;
     /// `sum` and the four products of each lane's weights, unsigned unless `SIGNED`, and the group.

@@ -32,9 +32,6 @@ const GATES: usize = 4;
 /// Vectors of an RNN's or the head's tile.
 const ROWS: usize = 2;
 
-/// Bytes of weights that may be expected to stay in a second-level cache.
-const NEAR: usize = 800 << 10;
-
 /// The numbers of the tiles, the first or the last first.
 #[inline(always)]
 fn sweep(tiles: usize, backward: bool) -> impl Iterator<Item = usize> {
@@ -91,7 +88,6 @@ fn put<T: Copy, const U: usize>(elements: [T; U], to: &mut [T], at: usize) {
 fn products_f32<V, const U: usize, const N: usize, const S: usize, const B: usize>(
     v: V,
     tile: &[f32],
-    far: bool,
     operands: [&[f32]; B],
     mut sums: [[V::F32; N]; B],
 ) -> [[V::F32; N]; B]
@@ -111,9 +107,6 @@ where
                 let x = v.splat_f32(x);
                 let sums = if s == 0 { &mut *sums } else { others };
                 for (sum, w) in sums.iter_mut().zip(column) {
-                    if far {
-                        v.prefetch(w);
-                    }
                     *sum = v.madd_f32(v.load_f32(w), x, *sum);
                 }
             }
@@ -134,7 +127,6 @@ where
 fn products_int8<V, const U: usize, const N: usize, const S: usize, const B: usize>(
     v: V,
     tile: &[u8],
-    far: bool,
     operands: [&[i8]; B],
     corrections: [i32; B],
 ) -> [[V::I32; N]; B]
@@ -159,9 +151,6 @@ where
                 let x = v.group(x);
                 let sums = if s == 0 { &mut *sums } else { others };
                 for (sum, w) in sums.iter_mut().zip(group) {
-                    if far {
-                        v.prefetch(w);
-                    }
                     *sum = v.dot(*sum, w, x);
                 }
             }
@@ -218,21 +207,20 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
         Cell::Lstm => (U, GATES),
         Cell::Rnn => (ROWS * U, ROWS),
     };
-    let far = size_of_val(layer.weights.weights) > NEAR;
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
         let weights = part(layer.weights.weights, tile, n * U * layer.columns);
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 1, B>(v, tile, weights, far, streams),
-                Cell::Rnn => rnn_f32::<V, U, 1, B>(v, tile, weights, far, streams),
+                Cell::Lstm => lstm_f32::<V, U, 1, B>(v, tile, weights, streams),
+                Cell::Rnn => rnn_f32::<V, U, 1, B>(v, tile, weights, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, far, streams),
-                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, far, streams),
+                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, streams),
+                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, streams),
             }
         }
     }
@@ -243,7 +231,6 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
     weights: &[f32],
-    far: bool,
     streams: &mut [StreamF32<'_>; B],
 ) {
     let mut sums = [[v.splat_f32(0.0); GATES]; B];
@@ -257,7 +244,7 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
             *sum = v.load_f32(addend);
         }
     }
-    let sums = products_f32::<V, U, GATES, S, B>(v, weights, far, operands, sums);
+    let sums = products_f32::<V, U, GATES, S, B>(v, weights, operands, sums);
     for ([i, f, g, o], stream) in sums.into_iter().zip(streams) {
         let c = v.load_f32(&take(stream.c, tile * U));
         let ig = v.mul_f32(sigmoid_f32(v, i), tanh_f32(v, g));
@@ -276,7 +263,6 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
     weights: &[f32],
-    far: bool,
     streams: &mut [StreamF32<'_>; B],
 ) {
     let mut sums = [[v.splat_f32(0.0); ROWS]; B];
@@ -290,7 +276,7 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
             *sum = v.load_f32(addend);
         }
     }
-    let sums = products_f32::<V, U, ROWS, S, B>(v, weights, far, operands, sums);
+    let sums = products_f32::<V, U, ROWS, S, B>(v, weights, operands, sums);
     for (sums, stream) in sums.into_iter().zip(streams) {
         for (index, sum) in sums.into_iter().enumerate() {
             let mut h = [0.0; U];
@@ -319,7 +305,7 @@ pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
             *sum = v.load_f32(bias);
         }
         let x = x.get(..head.columns).unwrap_or_default();
-        let sums = products_f32::<V, U, ROWS, 4, 1>(v, weights, false, [x], sums);
+        let sums = products_f32::<V, U, ROWS, 4, 1>(v, weights, [x], sums);
         for (index, sum) in sums.into_iter().flatten().enumerate() {
             let mut scores = [0.0; U];
             v.store_f32(sum, &mut scores);
@@ -343,21 +329,20 @@ pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
     for stream in &mut *streams {
         stream.correction = correction::<V, U>(stream.x);
     }
-    let far = layer.weights.bytes() > NEAR;
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
         let weights = part(bytes(&layer.weights), tile, n * U * layer.columns);
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 1, B>(v, layer, tile, weights, far, streams),
-                Cell::Rnn => rnn_int8::<V, U, 1, B>(v, layer, tile, weights, far, streams),
+                Cell::Lstm => lstm_int8::<V, U, 1, B>(v, layer, tile, weights, streams),
+                Cell::Rnn => rnn_int8::<V, U, 1, B>(v, layer, tile, weights, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 2, 1>(v, layer, tile, weights, far, streams),
-                Cell::Rnn => rnn_int8::<V, U, 4, 1>(v, layer, tile, weights, far, streams),
+                Cell::Lstm => lstm_int8::<V, U, 2, 1>(v, layer, tile, weights, streams),
+                Cell::Rnn => rnn_int8::<V, U, 4, 1>(v, layer, tile, weights, streams),
             }
         }
     }
@@ -410,11 +395,10 @@ fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     layer: &LayerInt8<'_>,
     tile: usize,
     weights: &[u8],
-    far: bool,
     streams: &mut [StreamInt8<'_>; B],
 ) {
     let (operands, corrections) = operands_int8(streams);
-    let sums = products_int8::<V, U, GATES, S, B>(v, weights, far, operands, corrections);
+    let sums = products_int8::<V, U, GATES, S, B>(v, weights, operands, corrections);
     let extra = layer.cell_bits - MIN_CELL_BITS;
     let (low, high) = (i32::from(i16::MIN), i32::from(i16::MAX));
     for (sums, stream) in sums.into_iter().zip(streams) {
@@ -443,11 +427,10 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     layer: &LayerInt8<'_>,
     tile: usize,
     weights: &[u8],
-    far: bool,
     streams: &mut [StreamInt8<'_>; B],
 ) {
     let (operands, corrections) = operands_int8(streams);
-    let sums = products_int8::<V, U, ROWS, S, B>(v, weights, far, operands, corrections);
+    let sums = products_int8::<V, U, ROWS, S, B>(v, weights, operands, corrections);
     for (sums, stream) in sums.into_iter().zip(streams) {
         let z: [V::I32; ROWS] = preactivations(v, layer, tile, stream.addend, sums);
         for (index, t) in piecewise(v, &TANH, z).into_iter().enumerate() {
@@ -472,7 +455,7 @@ pub(crate) fn head_int8<V: Lanes<U>, const U: usize>(
     let correction = correction::<V, U>(x);
     for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
         let weights = part(bytes(&head.weights), tile, ROWS * U * head.columns);
-        let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, false, [x], [correction]);
+        let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, [x], [correction]);
         let (m, bias) = (
             vectors::<i32, U, ROWS>(head.multipliers, tile),
             vectors::<i32, U, ROWS>(head.bias, tile),
