@@ -98,12 +98,21 @@ pub struct Trainer<'c> {
     packed: bool,
     gradient: Vec<f32>,
     optimizer: Updater<f32>,
-    shards: Vec<Shard<f32>>,
-    evaluation: Vec<Shard<f32>>,
-    /// Tokens of a window and the one after it, for every row of `shards` and of `evaluation`.
-    tokens: Vec<Vec<u16>>,
-    evaluation_tokens: Vec<Vec<u16>>,
+    parts: Vec<Part>,
+    evaluation: Vec<Part>,
     position: Position,
+}
+
+/// A shard at its work.
+#[derive(Debug)]
+struct Part {
+    shard: Shard<f32>,
+    /// The batch's row that is the shard's first.
+    first_row: usize,
+    /// Tokens of a window and the one after it: `[rows, window + 1]`.
+    tokens: Vec<u16>,
+    /// Sum of the losses of what it last did, in nats.
+    loss: f64,
 }
 
 /// Rows of each shard for a batch.
@@ -116,17 +125,24 @@ fn shard_rows(batch: usize) -> Vec<usize> {
         .collect()
 }
 
-fn shards(shape: Shape, batch: usize, window: usize) -> Vec<Shard<f32>> {
-    shard_rows(batch)
-        .into_iter()
-        .map(|rows| Shard::new(shape, rows, window))
-        .collect()
+fn parts(shape: Shape, batch: usize, window: usize) -> Vec<Part> {
+    let mut first_row = 0;
+    let part = |rows| {
+        let part = Part {
+            shard: Shard::new(shape, rows, window),
+            first_row,
+            tokens: vec![0; rows * (window + 1)],
+            loss: 0.0,
+        };
+        first_row += rows;
+        part
+    };
+    shard_rows(batch).into_iter().map(part).collect()
 }
 
-/// Room for the tokens of every shard: `[rows, window + 1]`.
-fn windows(shards: &[Shard<f32>], window: usize) -> Vec<Vec<u16>> {
-    let room = |shard: &Shard<f32>| vec![0; shard.rows() * (window + 1)];
-    shards.iter().map(room).collect()
+/// The sum of the parts' losses, in their order.
+fn total(parts: &[Part]) -> f64 {
+    parts.iter().map(|part| part.loss).sum()
 }
 
 impl<'c> Trainer<'c> {
@@ -152,25 +168,21 @@ impl<'c> Trainer<'c> {
         };
         let predictions = corpus.validation_len() - 1;
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
-        let mut training = shards(shape, config.batch, config.window);
+        let mut training = parts(shape, config.batch, config.window);
         let masks = |rate| Dropout::new(config.seed, rate);
         let (output, recurrent) = (masks(config.dropout), masks(config.recurrent_dropout));
-        let mut first_row = 0;
-        for shard in &mut training {
-            shard.label_smoothing = config.label_smoothing as f32;
-            shard.drop_out(output, recurrent, first_row);
-            first_row += shard.rows();
+        for part in &mut training {
+            part.shard.label_smoothing = config.label_smoothing as f32;
+            part.shard.drop_out(output, recurrent, part.first_row);
         }
-        let evaluation = shards(shape, streams, EVAL_WINDOW);
+        let evaluation = parts(shape, streams, EVAL_WINDOW);
         Ok(Self {
             params: Params::init(shape, config.seed),
             packs: Packs::new(shape),
             packed: false,
             gradient: vec![0.0; shape.parameters()],
             optimizer: Updater::new(config.updates(), shape),
-            tokens: windows(&training, config.window),
-            evaluation_tokens: windows(&evaluation, EVAL_WINDOW),
-            shards: training,
+            parts: training,
             evaluation,
             position: Position::default(),
             corpus,
@@ -204,7 +216,7 @@ impl<'c> Trainer<'c> {
         };
         let hidden = trainer.config.hidden;
         let mut start = 0;
-        for shard in &mut trainer.shards {
+        for shard in trainer.parts.iter_mut().map(|part| &mut part.shard) {
             for layer in 0..trainer.config.layers {
                 let from = (layer * trainer.config.batch + start) * hidden;
                 let (h, c) = shard.state_mut(layer);
@@ -250,7 +262,7 @@ impl<'c> Trainer<'c> {
         let resume = whole.then(|| {
             let (mut h, mut c) = (Vec::new(), Vec::new());
             for layer in 0..self.config.layers {
-                for shard in &self.shards {
+                for shard in self.parts.iter().map(|part| &part.shard) {
                     let (shard_h, shard_c) = shard.state(layer);
                     h.extend_from_slice(shard_h);
                     c.extend_from_slice(shard_c);
@@ -308,38 +320,31 @@ impl<'c> Trainer<'c> {
         let step = self.position.step;
         let (corpus, packs, first) = (self.corpus, &self.packs, self.position.window == 0);
         let scale = 1.0 / (batch * window) as f32;
-        let firsts: Vec<usize> = self
-            .shards
-            .iter()
-            .scan(0, |sum, shard| {
-                Some(std::mem::replace(sum, *sum + shard.rows()))
-            })
-            .collect();
-        let losses: Vec<f64> = self
-            .shards
-            .par_iter_mut()
-            .zip(&mut self.tokens)
-            .zip(firsts)
-            .map(|((shard, tokens), first_row)| {
-                if first {
-                    shard.reset();
-                }
-                for (row, tokens) in tokens.chunks_exact_mut(window + 1).enumerate() {
-                    corpus.fill(start + (first_row + row) * stream, tokens)?;
-                }
-                shard.load(|row, t| {
-                    let at = row * (window + 1) + t;
-                    (tokens[at], tokens[at + 1])
-                });
-                shard.choose_masks(step);
-                let loss = shard.forward(packs, scale);
-                shard.backward(packs);
-                shard.carry();
-                Ok(loss)
-            })
-            .collect::<Result<_>>()?;
+        self.parts.par_iter_mut().try_for_each(|part| {
+            let Part {
+                shard,
+                first_row,
+                tokens,
+                loss,
+            } = part;
+            if first {
+                shard.reset();
+            }
+            for (row, tokens) in tokens.chunks_exact_mut(window + 1).enumerate() {
+                corpus.fill(start + (*first_row + row) * stream, tokens)?;
+            }
+            shard.load(|row, t| {
+                let at = row * (window + 1) + t;
+                (tokens[at], tokens[at + 1])
+            });
+            shard.choose_masks(step);
+            *loss = shard.forward(packs, scale);
+            shard.backward(packs);
+            shard.carry();
+            Ok::<(), Error>(())
+        })?;
         let count = (batch * window) as u64;
-        let sum: f64 = losses.iter().sum();
+        let sum = total(&self.parts);
         let nats = sum / count as f64;
         let norm = self.sum_gradients();
         if !(nats.is_finite() && norm.is_finite()) {
@@ -387,14 +392,16 @@ impl<'c> Trainer<'c> {
     /// Adds the shards' gradients in their order; returns the global norm.
     fn sum_gradients(&mut self) -> f64 {
         const TILE: usize = 8192;
-        let shards = &self.shards[..];
+        let parts = &self.parts[..];
         self.gradient
             .par_chunks_mut(TILE)
             .enumerate()
             .for_each(|(tile, sums)| {
                 let range = tile * TILE..tile * TILE + sums.len();
-                let mut parts = shards.iter().map(|s| &s.gradient.data[range.clone()]);
-                match (parts.next(), parts.next()) {
+                let mut addends = parts
+                    .iter()
+                    .map(|part| &part.shard.gradient.data[range.clone()]);
+                match (addends.next(), addends.next()) {
                     (Some(first), Some(second)) => {
                         let pairs = first.iter().zip(second);
                         sums.iter_mut()
@@ -403,8 +410,8 @@ impl<'c> Trainer<'c> {
                     }
                     (first, _) => sums.copy_from_slice(first.unwrap_or_default()),
                 }
-                for part in parts {
-                    sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
+                for addend in addends {
+                    sums.iter_mut().zip(addend).for_each(|(sum, x)| *sum += x);
                 }
             });
         self.optimizer.norm(&self.gradient)
@@ -420,53 +427,45 @@ impl<'c> Trainer<'c> {
     pub fn evaluate(&mut self) -> Result<f64> {
         let corpus = self.corpus;
         let predictions = corpus.validation_len() - 1;
-        let streams: usize = self.evaluation.iter().map(Shard::rows).sum();
+        let streams: usize = self.evaluation.iter().map(|part| part.shard.rows()).sum();
         let length = predictions.div_ceil(streams);
         let windows = (length + EVAL_WARM_UP).div_ceil(EVAL_WINDOW);
-        let firsts: Vec<usize> = self
-            .evaluation
-            .iter()
-            .scan(0, |sum, shard| {
-                Some(std::mem::replace(sum, *sum + shard.rows()))
-            })
-            .collect();
         self.pack();
         let packs = &self.packs;
-        let losses: Vec<f64> = self
-            .evaluation
-            .par_iter_mut()
-            .zip(&mut self.evaluation_tokens)
-            .zip(firsts)
-            .map(|((shard, tokens), first_row)| {
-                shard.reset();
-                let mut loss = 0.0;
-                for window in 0..windows {
-                    let counted = |row: usize| {
-                        (first_row + row) * length
-                            ..((first_row + row + 1) * length).min(predictions)
-                    };
-                    let start = |row: usize| {
-                        counted(row).start.saturating_sub(EVAL_WARM_UP) + window * EVAL_WINDOW
-                    };
-                    for (row, tokens) in tokens.chunks_exact_mut(EVAL_WINDOW + 1).enumerate() {
-                        let start = start(row);
-                        let there = tokens.len().min((predictions + 1).saturating_sub(start));
-                        if there > 0 {
-                            corpus.fill(corpus.train_len + start, &mut tokens[..there])?;
-                        }
-                        tokens[there..].fill(0);
+        self.evaluation.par_iter_mut().try_for_each(|part| {
+            let Part {
+                shard,
+                first_row,
+                tokens,
+                loss,
+            } = part;
+            shard.reset();
+            *loss = 0.0;
+            for window in 0..windows {
+                let counted = |row: usize| {
+                    (*first_row + row) * length..((*first_row + row + 1) * length).min(predictions)
+                };
+                let start = |row: usize| {
+                    counted(row).start.saturating_sub(EVAL_WARM_UP) + window * EVAL_WINDOW
+                };
+                for (row, tokens) in tokens.chunks_exact_mut(EVAL_WINDOW + 1).enumerate() {
+                    let start = start(row);
+                    let there = tokens.len().min((predictions + 1).saturating_sub(start));
+                    if there > 0 {
+                        corpus.fill(corpus.train_len + start, &mut tokens[..there])?;
                     }
-                    shard.load(|row, t| {
-                        let at = row * (EVAL_WINDOW + 1) + t;
-                        let counts = counted(row).contains(&(start(row) + t));
-                        (tokens[at], if counts { tokens[at + 1] } else { IGNORED })
-                    });
-                    loss += shard.forward(packs, 0.0);
-                    shard.carry();
+                    tokens[there..].fill(0);
                 }
-                Ok(loss)
-            })
-            .collect::<Result<_>>()?;
-        Ok(losses.iter().sum::<f64>() / predictions as f64)
+                shard.load(|row, t| {
+                    let at = row * (EVAL_WINDOW + 1) + t;
+                    let counts = counted(row).contains(&(start(row) + t));
+                    (tokens[at], if counts { tokens[at + 1] } else { IGNORED })
+                });
+                *loss += shard.forward(packs, 0.0);
+                shard.carry();
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(total(&self.evaluation) / predictions as f64)
     }
 }
