@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Draw from the N likeliest only [default: all]
     #[arg(long, value_name = "N")]
     top_k: Option<usize>,
+    /// Draw from the fewest likeliest whose probabilities sum up to X [default: all]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    top_p: Option<f64>,
     /// The same seed writes the same text
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -88,6 +91,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
         sampler = sampler
             .with_top_k(k)
             .map_err(|_| option("top-k", &k, "it has to be at least 1"))?;
+    }
+    if let Some(p) = args.top_p {
+        let rule = "it has to be from 0.001 to 1 (1 keeps every character)";
+        sampler = sampler
+            .with_top_p(p as f32)
+            .map_err(|_| option("top-p", &p, rule))?;
     }
     let any = AnyModel::read(&args.model)?;
     let model = any.model();

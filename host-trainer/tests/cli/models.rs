@@ -298,6 +298,13 @@ fn options_of_the_other_commands_are_checked() {
         2,
         &["--top-k"],
     );
+    for p in ["0", "1.5", "-1", "nan"] {
+        place.bad(
+            &["generate", model, "--length", "3", "--top-p", p],
+            2,
+            &["--top-p"],
+        );
+    }
     place.bad(
         &[
             "eval",
