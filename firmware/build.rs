@@ -9,6 +9,7 @@
 //! | `GATELET_MODEL` | the model to embed; relative to the directory cargo is called in, or absolute |
 //! | `GATELET_BOARD` | the board, by the name of its QEMU machine; default `netduinoplus2` |
 //! | `GATELET_FLASH_KIB`, `GATELET_RAM_KIB` | a part of the family with less memory, or memory kept for other code |
+//! | `GATELET_SUITE` | tests only: the conformance suite that the program `conformance` runs; none without it |
 //! | `GATELET_SHAPES` | tests only: the models that the program `shapes` runs; none without it |
 //! | `GATELET_CORRUPT_BYTE` | tests only: flips the lowest bit of this byte of the embedded copy, after it was checked |
 
@@ -40,6 +41,7 @@ fn main() {
         "GATELET_MODEL",
         "GATELET_BOARD",
         "GATELET_SHAPES",
+        "GATELET_SUITE",
         "GATELET_FLASH_KIB",
         "GATELET_RAM_KIB",
         "GATELET_CORRUPT_BYTE",
@@ -78,7 +80,8 @@ fn embed() -> Result<(), String> {
     let name = path
         .file_stem()
         .map_or("model".into(), |s| s.to_string_lossy());
-    write("shapes.bin", &shapes()?)?;
+    write("shapes.bin", &file_of("GATELET_SHAPES")?)?;
+    write("suite.bin", &file_of("GATELET_SUITE")?)?;
     write("model.gatelet", &bytes)?;
     write(
         "model.rs",
@@ -101,13 +104,13 @@ fn model_path() -> Result<PathBuf, String> {
     Ok(from.join(chosen))
 }
 
-/// The images for the program `shapes`.
-fn shapes() -> Result<Vec<u8>, String> {
-    let Some(path) = env::var_os("GATELET_SHAPES").map(PathBuf::from) else {
+/// The file that a variable names, for a testing program; empty without one.
+fn file_of(variable: &str) -> Result<Vec<u8>, String> {
+    let Some(path) = env::var_os(variable).map(PathBuf::from) else {
         return Ok(Vec::new());
     };
     println!("cargo:rerun-if-changed={}", path.display());
-    fs::read(&path).map_err(|e| format!("cannot read the models {}: {e}", path.display()))
+    fs::read(&path).map_err(|e| format!("{variable}: cannot read {}: {e}", path.display()))
 }
 
 /// Loads the model as the board will, and says what memory it asks for, and which of core's kernels it is for.

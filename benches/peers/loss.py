@@ -5,7 +5,7 @@ One layer, AdamW (weight decay 0.01, not on biases), cosine schedule with 100 st
 carried, forget bias 1, orthogonal recurrent start; the last tenth is held out and read in one stream after every epoch, and the best
 of these losses counts. What differs is what each starts the token's rows from (PyTorch's default against Gatelet's), and the random numbers.
 
-    loss.py TEXT [--hidden 128] [--epochs 20] [--seed 1] [--threads 1]
+    loss.py TEXT [--hidden 128] [--epochs 20] [--seed 1] [--threads 1] [--row-bound X]
 
 Needs the environment that train.py makes; `gatelet` is built in release mode.
 """
@@ -30,6 +30,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--row-bound", type=float, help="PyTorch's token rows start uniform within it (Gatelet's: 3; PyTorch's own: 1 / sqrt(hidden))")
     parser.add_argument("--only", choices=["torch", "gatelet"], help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -66,6 +67,8 @@ def torch_loss(o: argparse.Namespace) -> float:
         nn.init.orthogonal_(lstm.weight_hh_l0.data[gate * hidden : (gate + 1) * hidden])
     for bias in (lstm.bias_ih_l0, lstm.bias_hh_l0, head.bias):
         nn.init.zeros_(bias)
+    if o.row_bound:
+        nn.init.uniform_(lstm.weight_ih_l0, -o.row_bound, o.row_bound)
     lstm.bias_ih_l0.data[hidden : 2 * hidden] = 1.0
     lstm.bias_hh_l0.requires_grad_(False)  # there is one bias, not two
     weights = [lstm.weight_ih_l0, lstm.weight_hh_l0, head.weight]
@@ -116,6 +119,8 @@ def main() -> None:
     ours = gatelet(o)
     args = [str(python), __file__, str(o.text), "--only", "torch"]
     args += [x for name in ("hidden", "epochs", "seed", "threads") for x in (f"--{name}", str(getattr(o, name)))]
+    if o.row_bound:
+        args += ["--row-bound", str(o.row_bound)]
     theirs = float(subprocess.run(args, check=True, stdout=subprocess.PIPE, text=True).stdout)
     print(f"{o.text.name}: held-out nats a character, hidden {o.hidden}, {o.epochs} epochs, seed {o.seed}: "
           f"Gatelet {ours:.4f}, PyTorch {theirs:.4f}")

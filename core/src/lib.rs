@@ -66,6 +66,7 @@ pub mod activation;
 mod arch;
 mod batch;
 mod complete;
+pub mod conformance;
 mod dims;
 mod error;
 pub mod format;

@@ -83,6 +83,7 @@ pub mod run;
 pub mod runs;
 pub mod samples;
 pub mod seal;
+pub mod suite;
 pub mod sweep;
 pub mod train;
 pub mod unroll;

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
 use crate::{
-    bench, board, demo, firmware, flash, handover, host_bench, image, miri, selftest, setup, size,
-    steps,
+    bench, board, conformance, demo, firmware, flash, handover, host_bench, image, miri, selftest,
+    setup, size, steps,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -54,6 +54,18 @@ enum Task {
     Bench(host_bench::Options),
     /// Run the kernels under Miri, which checks every access to memory; needs a nightly toolchain
     Miri,
+    /// Run one suite on every kernel here, in NEON's and WebAssembly's emulators and on every board in QEMU: the same states?
+    #[command(
+        after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --steps 500 --json"
+    )]
+    Conformance {
+        /// Steps of each model
+        #[arg(long, value_name = "N", default_value_t = 10_000)]
+        steps: usize,
+        /// One JSON object a row
+        #[arg(long)]
+        json: bool,
+    },
     /// The image for the microcontroller
     #[command(subcommand)]
     Firmware(Firmware),
@@ -158,6 +170,7 @@ impl Options {
             Task::Test { only } => steps::run(&only),
             Task::Setup => setup::everything(),
             Task::Miri => miri::run(),
+            Task::Conformance { steps, json } => conformance::run(steps, json),
             Task::Bench(options) => host_bench::run(&options),
             Task::Firmware(task) => task.run(),
         }

@@ -17,6 +17,7 @@ mod bench;
 mod board;
 mod cli;
 mod command;
+mod conformance;
 mod demo;
 mod elf;
 mod emulator;
@@ -26,6 +27,13 @@ mod handover;
 mod host_bench;
 mod image;
 mod miri;
+#[path = "../../firmware/src/parts.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for the firmware, which uses the rest"
+)]
+mod parts;
 mod processors;
 mod qemu_tests;
 mod screen;

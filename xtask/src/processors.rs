@@ -1,6 +1,6 @@
 //! The kernels of processors that this machine is not: `tests/same-bits`, run by an emulator.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail, ensure};
 
@@ -16,45 +16,91 @@ const AARCH64_CPUS: [(&str, &str); 2] = [
 ];
 const WASM: &str = "wasm32-wasip1";
 
+/// A processor that an emulator can be, and how to build and run for it.
+pub(crate) struct Emulated {
+    /// For reports.
+    pub(crate) name: String,
+    target: &'static str,
+    flags: &'static str,
+    variables: Vec<(&'static str, &'static str)>,
+    /// Its kernels beside those that every processor has.
+    kernels: &'static str,
+}
+
+impl Emulated {
+    /// The call of `same-bits`, which arguments can be added to.
+    pub(crate) fn same_bits(&self) -> Command {
+        let mut cargo = cargo();
+        cargo
+            .args([
+                "run",
+                "-q",
+                "-p",
+                "gatelet-same-bits",
+                "--target",
+                self.target,
+            ])
+            .env("RUSTFLAGS", self.flags)
+            .envs(self.variables.iter().copied());
+        cargo
+    }
+}
+
+/// AArch64 with and without the dot product of bytes, unless this machine is one; none where there is no emulator.
+fn aarch64() -> Result<Vec<Emulated>> {
+    if cfg!(target_arch = "aarch64") || !have(&AARCH64_EMULATOR, "neon")? {
+        return Ok(Vec::new());
+    }
+    add_targets(&[AARCH64])?;
+    let emulated = |(runner, kernels): (&'static str, _)| Emulated {
+        name: runner.replace("qemu-aarch64 -cpu", "aarch64"),
+        target: AARCH64,
+        flags: "",
+        variables: vec![
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld"),
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER", runner),
+        ],
+        kernels,
+    };
+    Ok(AARCH64_CPUS.map(emulated).into())
+}
+
+/// WebAssembly with vectors; none without node.
+fn wasm32() -> Result<Vec<Emulated>> {
+    if !have(&NODE, "simd128")? {
+        return Ok(Vec::new());
+    }
+    add_targets(&[WASM])?;
+    Ok(vec![Emulated {
+        name: "wasm32 (node)".to_owned(),
+        target: WASM,
+        flags: "-Ctarget-feature=+simd128",
+        variables: vec![(
+            "CARGO_TARGET_WASM32_WASIP1_RUNNER",
+            "node --no-warnings tests/same-bits/run.mjs",
+        )],
+        kernels: "simd128",
+    }])
+}
+
+/// Every processor that there is an emulator of here; what is left out is said.
+pub(crate) fn emulated() -> Result<Vec<Emulated>> {
+    let mut all = aarch64()?;
+    all.extend(wasm32()?);
+    Ok(all)
+}
+
 /// NEON, with and without the dot product of bytes, in one program.
 pub(crate) fn neon() -> Result<()> {
     if cfg!(target_arch = "aarch64") {
         println!("this processor has NEON: the tests on the host have run its kernels");
-        return Ok(());
     }
-    if !have(&AARCH64_EMULATOR, "neon")? {
-        return Ok(());
-    }
-    add_targets(&[AARCH64])?;
-    for (runner, kernels) in AARCH64_CPUS {
-        same_bits(
-            AARCH64,
-            "",
-            &[
-                ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld"),
-                ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER", runner),
-            ],
-            kernels,
-        )?;
-    }
-    Ok(())
+    aarch64()?.iter().try_for_each(same_bits)
 }
 
 /// WebAssembly's vectors.
 pub(crate) fn wasm() -> Result<()> {
-    if !have(&NODE, "simd128")? {
-        return Ok(());
-    }
-    add_targets(&[WASM])?;
-    same_bits(
-        WASM,
-        "-Ctarget-feature=+simd128",
-        &[(
-            "CARGO_TARGET_WASM32_WASIP1_RUNNER",
-            "node --no-warnings tests/same-bits/run.mjs",
-        )],
-        "simd128",
-    )
+    wasm32()?.iter().try_for_each(same_bits)
 }
 
 /// Whether a program is here, or could be got. Where it cannot, the kernel `isa` is skipped, aloud; unless
@@ -72,23 +118,19 @@ fn have(program: &Program, isa: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// Runs the program with a runner from `variables`. It must find those every processor has, and `kernels`.
-fn same_bits(target: &str, flags: &str, variables: &[(&str, &str)], kernels: &str) -> Result<()> {
-    let mut cargo = cargo();
-    cargo
-        .args(["run", "-q", "-p", "gatelet-same-bits", "--target", target])
-        .env("RUSTFLAGS", flags)
-        .envs(variables.iter().copied());
-    let runner = variables.last().map_or("", |(_, runner)| runner);
-    println!("$ {} {flags}({runner})", shown(&cargo));
+/// Runs the program. It must find those kernels that every processor has, and this one's.
+fn same_bits(emulated: &Emulated) -> Result<()> {
+    let (name, kernels) = (&emulated.name, emulated.kernels);
+    let mut cargo = emulated.same_bits();
+    println!("$ {} {}({name})", shown(&cargo), emulated.flags);
     let output = cargo.stderr(Stdio::inherit()).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     print!("{said}");
-    ensure!(output.status.success(), "same-bits on {runner} failed");
+    ensure!(output.status.success(), "same-bits on {name} failed");
     let expected = format!(": scalar, thumb, portable, {kernels}");
     ensure!(
         said.trim_end().ends_with(&expected),
-        "{runner} finds other kernels than {kernels}"
+        "{name} finds other kernels than {kernels}"
     );
     Ok(())
 }

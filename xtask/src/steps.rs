@@ -10,7 +10,7 @@ use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
-use crate::{emulator, processors, qemu_tests, setup, shapes};
+use crate::{conformance, emulator, processors, qemu_tests, setup, shapes};
 
 /// A heading and what stands behind it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -67,6 +67,7 @@ const STEPS: &[Step] = &[
     ),
     ("NEON: the same bits", processors::neon),
     ("WebAssembly: the same bits", processors::wasm),
+    ("one suite everywhere", || conformance::run(500, false)),
     ("models that do not fit", qemu_tests::misfits),
 ];
 
@@ -144,7 +145,7 @@ fn lint_measuring() -> Result<()> {
     for board in board::kinds() {
         let mut clippy = cargo();
         clippy.args(["clippy", "-p", PACKAGE, "--lib"]);
-        for program in ["bench", "selftest", "shapes", "panic_probe"] {
+        for program in ["bench", "selftest", "shapes", "conformance", "panic_probe"] {
             clippy.args(["--bin", program]);
         }
         clippy

@@ -11,11 +11,13 @@ mod progress;
 mod random;
 mod recipe;
 mod report;
+mod suite;
 mod sweep;
 mod table;
 mod target;
 mod trace;
 mod train;
+mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -48,7 +50,9 @@ enum Command {
     Export(export::Args),
     Inspect(inspect::Args),
     Trace(trace::Args),
+    Verify(verify::Args),
     Random(random::Args),
+    Suite(suite::Args),
     Report(report::Args),
     Compare(compare::Args),
     Sweep(Box<sweep::Args>),
@@ -64,7 +68,9 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Random(args) => random::run(&args),
+        Command::Suite(args) => suite::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Sweep(args) => sweep::run(&args),

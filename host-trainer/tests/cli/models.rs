@@ -360,3 +360,80 @@ fn a_reader_that_leaves_ends_the_program_quietly() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+/// An image whose stored answer is another one, with the right checksum.
+fn with_another_answer(mut image: Vec<u8>) -> Vec<u8> {
+    let hash = gatelet_trainer::image::Image::from_bytes(&image)
+        .model()
+        .unwrap()
+        .known_answer()
+        .hash;
+    // The header's numbers are varints: seven bits a byte.
+    let varint: [u8; 8] = std::array::from_fn(|i| (hash >> (7 * i)) as u8 & 0x7f);
+    let place = image
+        .windows(8)
+        .position(|bytes| bytes.iter().zip(&varint).all(|(a, b)| a & 0x7f == *b))
+        .unwrap();
+    image[place] ^= 1;
+    let header = 32..32 + u32::from_le_bytes(image[12..16].try_into().unwrap()) as usize;
+    let sum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&image[header]);
+    image[20..24].copy_from_slice(&sum.to_le_bytes());
+    image
+}
+
+#[test]
+fn verify_runs_the_known_answer_on_every_kernel() {
+    let place = Place::new();
+    for bits in ["8", "f32"] {
+        let random = ["random", "--hidden", "20", "--bits", bits, "--out"];
+        place.good(&[&random[..], &["m.gatelet", "--force"]].concat());
+        let found = place.json(&["verify", "m.gatelet", "--json"]);
+        assert_eq!(found["passed"], true);
+        let kernels = found["kernels"].as_array().unwrap();
+        assert!(kernels.len() >= 3 && kernels[0] == "scalar", "{kernels:?}");
+        let one = place.good(&["verify", "m.gatelet", "--isa", "portable"]);
+        assert!(
+            one.contains("portable") && !one.contains("scalar,"),
+            "{one}"
+        );
+        let wrong = with_another_answer(fs::read(place.path("m.gatelet")).unwrap());
+        place.write("wrong.gatelet", &wrong);
+        place.bad(&["verify", "wrong.gatelet"], 1, &["known-answer", "scalar"]);
+    }
+    place.bad(&["verify", "text.txt"], 1, &["text.txt"]);
+    place.bad(
+        &["verify", "m.gatelet", "--isa", "none"],
+        1,
+        &["none", "scalar"],
+    );
+    place.train("run");
+    place.bad(
+        &["verify", "run/best.safetensors"],
+        1,
+        &["checkpoint", "export"],
+    );
+}
+
+#[test]
+fn a_suite_holds_int8_models_only_and_overwrites_nothing() {
+    let place = Place::new();
+    for (bits, name) in [("8", "m.gatelet"), ("f32", "f.gatelet")] {
+        place.good(&["random", "--hidden", "9", "--bits", bits, "--out", name]);
+    }
+    let suite = |models: &[&'static str], more: &[&'static str]| {
+        [&["suite"], models, &["--out", "s.suite", "--steps"], more].concat()
+    };
+    place.bad(&suite(&["f.gatelet"], &["5"]), 1, &["f.gatelet", "int8"]);
+    place.bad(&suite(&["m.gatelet"], &["0"]), 2, &["--steps"]);
+    let made = place.json(&suite(&["m.gatelet", "m.gatelet"], &["5", "--json"]));
+    assert_eq!(
+        (made["models"].as_u64(), made["steps"].as_u64()),
+        (Some(2), Some(5))
+    );
+    let bytes = fs::read(place.path("s.suite")).unwrap();
+    // A header, the image, and 16 and 32 bytes of ids and hashes.
+    let image = fs::metadata(place.path("m.gatelet")).unwrap().len();
+    assert_eq!(bytes.len() as u64, 2 * (16 + image + 16 + 32));
+    place.bad(&suite(&["m.gatelet"], &["5"]), 1, &["s.suite", "--force"]);
+    assert_eq!(fs::read(place.path("s.suite")).unwrap(), bytes);
+}

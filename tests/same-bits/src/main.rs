@@ -1,6 +1,7 @@
 //! Runs random models with every kernel of this processor and compares: int8 states bit for bit, f32 logits within the
 //! bound of docs/numerics.md. Depends on core alone, so it is quickly built for any target; `run.mjs` starts it in node.
-//! With `--write FILE` it writes models for the boards' programs instead (`boards.rs`).
+//! With `--write FILE` it writes models for the boards' programs instead (`boards.rs`), and with `--suite` it runs the conformance
+//! suite on stdin (`suite.rs`).
 //!
 //! Exit code 1, and a line that says which, when a kernel is wrong.
 
@@ -14,6 +15,7 @@ use gatelet::{
 
 mod boards;
 mod random;
+mod suite;
 
 use random::{USUAL_SHIFTS, random};
 
@@ -90,8 +92,15 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["--suite"] => match suite::run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(what) => {
+                eprintln!("error: {what}");
+                ExitCode::FAILURE
+            }
+        },
         _ => {
-            eprintln!("error: the arguments are none, or: --write FILE");
+            eprintln!("error: the arguments are none, or --suite, or: --write FILE");
             ExitCode::from(2)
         }
     }
