@@ -10,7 +10,10 @@ use crate::kernel::{Kernel, StreamF32, StreamInt8};
 use crate::layer::Layer;
 use crate::logits::Logits;
 use crate::model::Model;
-use crate::session::{compute_logits, copy_hidden, hash_state, logits_in, operands};
+use crate::session::{
+    check_plain, compute_logits, copy_hidden, embed, hash_state, logits_in, operands, row_of,
+    shape, state_in,
+};
 use crate::state::{self, Parts};
 use crate::vocab::TokenId;
 
@@ -31,13 +34,14 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
     /// `streams *` [`Dims::state_words`](crate::Dims::state_words) words; what it held is lost.
     ///
     /// # Errors
-    /// [`SessionError::StorageTooSmall`], with the words needed.
+    /// As [`Session::new`](crate::Session::new).
     pub fn new(
         model: Model<'m>,
         kernel: K,
         streams: usize,
         storage: &'s mut [u32],
     ) -> Result<Self, SessionError> {
+        check_plain::<K>(&model)?;
         let (need, have) = (
             streams.saturating_mul(model.dims().state_words()),
             storage.len(),
@@ -75,8 +79,12 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
             self.kernel = self.kernel.turned();
         }
         let words = dims.state_words();
+        let shape = shape::<K>(&self.model);
         let blocks = self.storage.chunks_mut((TOGETHER * words).max(1));
         for (storage, ids) in blocks.zip(ids.chunks(TOGETHER)) {
+            for (storage, &id) in storage.chunks_exact_mut(words.max(1)).zip(ids) {
+                embed(&self.model, &shape, id, storage);
+            }
             for index in 0..dims.layers {
                 advance(&self.model, self.kernel, index, storage, ids);
             }
@@ -94,13 +102,9 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
 
     /// Takes a stream's state into `hash`, as [`Session::hash_into`](crate::Session::hash_into) does.
     pub fn hash_into(&self, stream: usize, hash: &mut StateHash) {
-        let dims = self.model.dims();
-        let state = self.stream(stream).unwrap_or_default();
-        hash_state(
-            &dims,
-            state.get(..dims.snapshot_words()).unwrap_or_default(),
-            hash,
-        );
+        let storage = self.stream(stream).unwrap_or_default();
+        let state = state_in::<K>(&self.model, storage);
+        hash_state(&self.model.dims(), state, hash);
     }
 
     /// A stream's storage.
@@ -118,15 +122,15 @@ fn advance<K: Kernel>(
     storage: &mut [u32],
     ids: &[TokenId],
 ) {
-    let dims = model.dims();
-    let words = dims.state_words().max(1);
+    let words = model.dims().state_words().max(1);
+    let dims = shape::<K>(model);
     match model.layers.get(index) {
         Some(Layer::F32(layer)) => {
             let mut streams = heapless::Vec::<_, TOGETHER>::new();
             for (storage, &id) in storage.chunks_exact_mut(words).zip(ids) {
                 let parts: Parts<'_, f32, f32, f32> = state::split(&dims, storage);
-                let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
-                let addend = layer.addend((index == 0).then_some(id));
+                let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
+                let addend = layer.addend(row_of(&dims, id).filter(|_| index == 0));
                 let next = parts.next;
                 let _ = streams.push(StreamF32 { addend, x, c, next });
             }
@@ -136,8 +140,8 @@ fn advance<K: Kernel>(
             let mut streams = heapless::Vec::<_, TOGETHER>::new();
             for (storage, &id) in storage.chunks_exact_mut(words).zip(ids) {
                 let parts: Parts<'_, i8, i16, i32> = state::split(&dims, storage);
-                let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
-                let addend = layer.addend((index == 0).then_some(id));
+                let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
+                let addend = layer.addend(row_of(&dims, id).filter(|_| index == 0));
                 let next = parts.next;
                 let _ = streams.push(StreamInt8 {
                     addend,
@@ -155,11 +159,11 @@ fn advance<K: Kernel>(
         match dims.precision {
             Precision::F32 => {
                 let parts: Parts<'_, f32, f32, f32> = state::split(&dims, storage);
-                copy_hidden(&dims, index, parts.next, parts.hidden);
+                copy_hidden(&dims, index, parts.next, parts.inputs);
             }
             Precision::Int8 => {
                 let parts: Parts<'_, i8, i16, i32> = state::split(&dims, storage);
-                copy_hidden(&dims, index, parts.next, parts.hidden);
+                copy_hidden(&dims, index, parts.next, parts.inputs);
             }
         }
     }

@@ -146,7 +146,7 @@ impl Layout {
         match self {
             Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => Ok(()),
             Layout::Pairs => {
-                let columns = dims.columns(dims.layers - 1);
+                let columns = dims.most_columns();
                 if !matches!(dims.precision, Precision::Int8) {
                     Err(LayoutError::NeedsInt8 { layout: self })
                 } else if columns > PAIRS_MAX_COLUMNS {
@@ -183,6 +183,14 @@ pub struct Dims {
     pub hidden: usize,
     /// Distinct tokens, 2 to [`Dims::MAX_VOCAB`].
     pub vocab: usize,
+    /// 0: a token selects a row of the first layer's input. Otherwise the numbers of a token's embedding,
+    /// [`Dims::MIN_WIDTH`] to [`Dims::MAX_WIDTH`]: the first layer's weights then have columns for them.
+    pub embedding: usize,
+    /// 0: the head reads h. Otherwise it reads `p = W_p h + b_p` of this many numbers, [`Dims::MIN_WIDTH`] to
+    /// [`Dims::MAX_WIDTH`].
+    pub projection: usize,
+    /// The head's weights are the embedding's: they are as wide as what the head reads.
+    pub tied: bool,
 }
 
 impl Dims {
@@ -192,8 +200,12 @@ impl Dims {
     pub const MAX_HIDDEN: usize = 1024;
     /// The most tokens a vocabulary may have.
     pub const MAX_VOCAB: usize = 16_384;
+    /// The fewest numbers of an embedding or a projection.
+    pub const MIN_WIDTH: usize = 4;
+    /// The most numbers of an embedding or a projection.
+    pub const MAX_WIDTH: usize = 1024;
 
-    /// Checks the ranges.
+    /// A shape without embedding and projection, once its ranges are checked.
     ///
     /// # Errors
     /// Names the quantity that is out of range, with what was given.
@@ -219,7 +231,47 @@ impl Dims {
             layers,
             hidden,
             vocab,
+            embedding: 0,
+            projection: 0,
+            tied: false,
         })
+    }
+
+    /// The same shape with an embedding, a projection, or both; 0 for none. See the fields.
+    ///
+    /// # Errors
+    /// Names the width that is out of range; or says that a head and an embedding of different widths cannot be tied.
+    pub const fn with_widths(
+        self,
+        embedding: usize,
+        projection: usize,
+        tied: bool,
+    ) -> Result<Self, DimsError> {
+        if embedding != 0 && (embedding < Self::MIN_WIDTH || embedding > Self::MAX_WIDTH) {
+            return Err(DimsError::Embedding { found: embedding });
+        }
+        if projection != 0 && (projection < Self::MIN_WIDTH || projection > Self::MAX_WIDTH) {
+            return Err(DimsError::Projection { found: projection });
+        }
+        let head = if projection == 0 {
+            self.hidden
+        } else {
+            projection
+        };
+        if tied && embedding != head {
+            return Err(DimsError::Tied { embedding, head });
+        }
+        Ok(Dims {
+            embedding,
+            projection,
+            tied,
+            ..self
+        })
+    }
+
+    /// Whether there is neither embedding nor projection.
+    pub const fn is_plain(&self) -> bool {
+        self.embedding == 0 && self.projection == 0
     }
 
     /// Hidden units rounded up to a multiple of four: the padded length of one hidden vector, and of one head row.
@@ -227,14 +279,43 @@ impl Dims {
         self.hidden.next_multiple_of(4)
     }
 
+    /// The embedding's numbers rounded up to a multiple of four: padded columns of its table; 0 without one.
+    pub const fn embedding_stride(&self) -> usize {
+        self.embedding.next_multiple_of(4)
+    }
+
     /// Padded columns of layer `layer`'s weight matrix: the length of its operand, which is `[h]` in the first layer
-    /// (its input is a gathered row, not a product) and `[h of the layer below ; h]` above.
+    /// (its input is a gathered row, not a product; with an embedding, `[embedding ; h]`) and
+    /// `[h of the layer below ; h]` above.
     pub const fn columns(&self, layer: usize) -> usize {
         if layer == 0 {
-            self.stride()
+            self.embedding_stride() + self.stride()
         } else {
             2 * self.stride()
         }
+    }
+
+    /// Padded columns of the head: the length of its operand, the projection or h.
+    pub const fn head_columns(&self) -> usize {
+        if self.projection == 0 {
+            self.stride()
+        } else {
+            self.projection.next_multiple_of(4)
+        }
+    }
+
+    /// How an image of this shape in `layout` arranges the embedding: rows are what a look-up reads best, but a tied
+    /// head reads the table as its own.
+    pub(crate) const fn table_layout(&self, layout: Layout) -> Layout {
+        if self.tied { layout } else { Layout::Rows }
+    }
+
+    /// Padded columns of the widest matrix that a kernel multiplies.
+    pub(crate) const fn most_columns(&self) -> usize {
+        let (first, last) = (self.columns(0), self.columns(self.layers - 1));
+        let layer = if first > last { first } else { last };
+        let head = self.head_columns();
+        if head > layer { head } else { layer }
     }
 
     /// Rows of every layer's weight matrix: gates x hidden, unit-major (row = unit * gates + gate).
@@ -254,19 +335,45 @@ impl Dims {
         hidden + cell
     }
 
-    /// Words a [`Session`](crate::Session) needs: a snapshot's, one hidden vector of scratch, and the logits.
-    pub const fn state_words(&self) -> usize {
-        self.snapshot_words() + self.stride() * self.precision.hidden_bytes() / 4 + self.vocab
+    /// Words of the embedding's numbers in a session's storage, before the snapshot's.
+    pub(crate) const fn embedded_words(&self) -> usize {
+        self.embedding_stride() * self.precision.hidden_bytes() / 4
     }
 
-    /// Multiply-accumulates of the matrix products of one step. The first layer's input is a row gather and costs
-    /// none; padding columns are not counted.
+    /// Words of the projection's numbers in a session's storage: in int8 as the kernel gives them, and as the head
+    /// reads them.
+    pub(crate) const fn projected_words(&self) -> usize {
+        let padded = self.projection.next_multiple_of(4);
+        match self.precision {
+            Precision::F32 => padded,
+            Precision::Int8 => padded + padded / 4,
+        }
+    }
+
+    /// Words a [`Session`](crate::Session) needs: a snapshot's, one hidden vector of scratch, the logits, and the
+    /// numbers of embedding and projection where there are such.
+    pub const fn state_words(&self) -> usize {
+        let next = self.stride() * self.precision.hidden_bytes() / 4;
+        self.embedded_words() + self.snapshot_words() + next + self.projected_words() + self.vocab
+    }
+
+    /// Multiply-accumulates of the matrix products of one step. Without an embedding, the first layer's input is a row
+    /// gather and costs none; padding columns are not counted.
     pub const fn macs_per_step(&self) -> usize {
-        let mut macs = self.vocab * self.hidden;
+        let head = if self.projection == 0 {
+            self.hidden
+        } else {
+            self.projection
+        };
+        let mut macs = self.vocab * head + self.projection * self.hidden;
         let mut layer = 0;
         while layer < self.layers {
-            let inputs = if layer == 0 { 1 } else { 2 };
-            macs += self.rows() * self.hidden * inputs;
+            let inputs = if layer == 0 {
+                self.embedding
+            } else {
+                self.hidden
+            };
+            macs += self.rows() * (self.hidden + inputs);
             layer += 1;
         }
         macs
@@ -295,6 +402,38 @@ mod tests {
         assert_eq!(new(1, 8, 1), Err(DimsError::Vocab { found: 1 }));
         assert_eq!(new(1, 8, 16_385), Err(DimsError::Vocab { found: 16_385 }));
         assert!(new(4, 1024, 16_384).is_ok());
+    }
+
+    #[test]
+    fn sizes_of_a_word_model() {
+        let plain = Dims::new(Cell::Lstm, Precision::Int8, 1, 256, 5000).unwrap();
+        let dims = plain.with_widths(94, 94, true).unwrap();
+        assert_eq!((dims.columns(0), dims.head_columns()), (96 + 256, 96));
+        let macs = 1024 * (256 + 94) + 94 * 256 + 5000 * 94;
+        assert_eq!(dims.macs_per_step(), macs);
+        assert_eq!(dims.snapshot_words(), plain.snapshot_words());
+        let scratch = 96 / 4 + 96 + 96 / 4;
+        assert_eq!(dims.state_words(), plain.state_words() + scratch);
+        assert_eq!(plain.with_widths(0, 0, false), Ok(plain));
+        assert!(plain.is_plain() && !dims.is_plain());
+    }
+
+    #[test]
+    fn widths_have_bounds_and_only_equal_ones_are_tied() {
+        let plain = Dims::new(Cell::Rnn, Precision::F32, 1, 32, 50).unwrap();
+        for found in [1, 3, 1025] {
+            let embedding = plain.with_widths(found, 0, false);
+            assert_eq!(embedding, Err(DimsError::Embedding { found }));
+            let projection = plain.with_widths(0, found, false);
+            assert_eq!(projection, Err(DimsError::Projection { found }));
+        }
+        for (embedding, projection, head) in [(0, 0, 32), (0, 16, 16), (16, 0, 32), (16, 20, 20)] {
+            let tied = plain.with_widths(embedding, projection, true);
+            assert_eq!(tied, Err(DimsError::Tied { embedding, head }));
+            assert!(plain.with_widths(embedding, projection, false).is_ok());
+        }
+        assert!(plain.with_widths(32, 0, true).is_ok());
+        assert!(plain.with_widths(4, 4, true).is_ok());
     }
 
     #[test]

@@ -18,7 +18,10 @@ use crate::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::order::RowOrder;
 pub use crate::repack::{repack, repacked_len};
 use crate::rules::TextRules;
-pub use crate::write::{HeadSpec, ImageSpec, LayerSpec, image_len, write_image};
+pub use crate::words::MAX_WORD;
+pub use crate::write::{
+    EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len, write_image,
+};
 
 #[cfg(target_endian = "big")]
 compile_error!(
@@ -28,16 +31,17 @@ compile_error!(
 /// The first eight bytes of an image.
 pub const MAGIC: [u8; 8] = *b"GATELET\0";
 /// The newest format version this build reads. A writer uses the oldest that can say what an image holds:
-/// 1 for a model of a text as it is, 2 for one with [`TextRules`].
-pub const VERSION: u16 = 2;
+/// 1 for a model of a text as it is, 2 for one with [`TextRules`], 3 for one with an embedding, a projection or words.
+pub const VERSION: u16 = 3;
 /// Bytes of the preamble.
 pub const PREAMBLE: usize = 32;
 /// Alignment of the image; of the data area and of every section too, but in tile layouts.
 pub const ALIGN: usize = 16;
 /// The most tokens of a known-answer test.
 pub const MAX_KNOWN_ANSWER: usize = 64;
-/// The most sections of an image: three per layer, three of the head, vocabulary, known answer.
-pub(crate) const MAX_SECTIONS: usize = 3 * Dims::MAX_LAYERS + 5;
+/// The most sections of an image: three per layer, three of the head and of the projection, two of the embedding,
+/// vocabulary, known answer.
+pub(crate) const MAX_SECTIONS: usize = 3 * Dims::MAX_LAYERS + 10;
 
 /// Offsets of the preamble's fields.
 pub(crate) mod at {
@@ -68,22 +72,32 @@ pub(crate) fn checksum(bytes: &[u8]) -> u32 {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SectionKind {
-    /// `[vocab]` u32: the characters' code points, ascending.
+    /// Characters: `[vocab]` u32, their code points, ascending. Words: see [`Words`](crate::words::Words).
     Vocabulary,
     /// `[n]` u16: token ids of the known-answer test.
     KnownAnswer,
-    /// First layer `[vocab, rows]`, above `[rows]`; f32, or i16 in Q3.12.
+    /// First layer without an embedding `[vocab, rows]`, others `[rows]`; f32, or i16 in Q3.12.
     Input,
     /// `[rows, columns]` in the image's layout; f32, or i8.
     Weights,
     /// `[rows]` i32; int8 models only.
     Multipliers,
-    /// `[vocab, stride]` in the image's layout; f32, or i8.
+    /// `[vocab, columns of the head]` in the image's layout; f32, or i8. Not in a tied model.
     HeadWeights,
     /// `[vocab]` i32; int8 models only.
     HeadMultipliers,
     /// `[vocab]`; f32, or i32 in Q15.16.
     HeadBias,
+    /// `[vocab, embedding]`, padded columns; f32, or i8. In rows; in a tied model in the image's layout, as a head.
+    Embedding,
+    /// `[vocab]` i32 in every layout; int8 models only.
+    EmbeddingMultipliers,
+    /// `[projection, stride]` in the image's layout, as a head; f32, or i8.
+    Projection,
+    /// `[projection]` i32; int8 models only.
+    ProjectionMultipliers,
+    /// `[projection]`; f32, or i32 in Q15.16.
+    ProjectionBias,
 }
 
 impl SectionKind {
@@ -98,6 +112,11 @@ impl SectionKind {
             SectionKind::HeadWeights => 6,
             SectionKind::HeadMultipliers => 7,
             SectionKind::HeadBias => 8,
+            SectionKind::Embedding => 9,
+            SectionKind::EmbeddingMultipliers => 10,
+            SectionKind::Projection => 11,
+            SectionKind::ProjectionMultipliers => 12,
+            SectionKind::ProjectionBias => 13,
         }
     }
 
@@ -121,6 +140,11 @@ impl Display for SectionKind {
             SectionKind::HeadWeights => "head weights",
             SectionKind::HeadMultipliers => "head multipliers",
             SectionKind::HeadBias => "head bias",
+            SectionKind::Embedding => "embedding",
+            SectionKind::EmbeddingMultipliers => "embedding multipliers",
+            SectionKind::Projection => "projection",
+            SectionKind::ProjectionMultipliers => "projection multipliers",
+            SectionKind::ProjectionBias => "projection bias",
         })
     }
 }
@@ -186,7 +210,28 @@ pub(crate) struct SectionEntry {
     pub(crate) crc32: u32,
 }
 
-/// The header as encoded by postcard; in version 2 one byte for the rules follows it. Ranges are checked after decoding, so that an error can name the field.
+/// What version 3 adds to the header, behind the rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Widths {
+    pub(crate) embedding: u16,
+    pub(crate) projection: u16,
+    pub(crate) tied: u8,
+    /// 0 characters, 1 words.
+    pub(crate) tokens: u8,
+    pub(crate) embedding_shift: u8,
+    pub(crate) projection_shift: u8,
+}
+
+/// What a section table needs to know besides the shape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lengths {
+    /// Bytes of a vocabulary of words; `None` for characters.
+    pub(crate) words: Option<usize>,
+    /// Tokens of the known-answer test.
+    pub(crate) known_answer: usize,
+}
+
+/// The header as encoded by postcard; from version 2 on one byte for the rules follows it, in version 3 the widths. Ranges are checked after decoding, so that an error can name the field.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Header<'a> {
     pub(crate) cell: u8,
@@ -203,20 +248,28 @@ pub(crate) struct Header<'a> {
     pub(crate) sections: heapless::Vec<SectionEntry, MAX_SECTIONS>,
     #[serde(skip)]
     pub(crate) rules: TextRules,
+    #[serde(skip)]
+    pub(crate) widths: Widths,
 }
 
 impl Header<'_> {
     /// The oldest version that can say what this header holds.
     pub(crate) fn version(&self) -> u16 {
-        if self.rules.is_plain() { 1 } else { 2 }
+        if self.widths != Widths::default() {
+            3
+        } else if self.rules.is_plain() {
+            1
+        } else {
+            2
+        }
     }
 }
 
-/// The sections a shape has, in the order of the image, with the bytes of each. `known_answer` is its token count.
+/// The sections a shape has, in the order of the image, with the bytes of each.
 pub(crate) fn sections_of(
     dims: &Dims,
     layout: Layout,
-    known_answer: usize,
+    lengths: Lengths,
 ) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<> {
     let (rows, vocab, layers) = (dims.rows(), dims.vocab, dims.layers);
     let dims = *dims;
@@ -233,13 +286,28 @@ pub(crate) fn sections_of(
         Layout::Pairs => rows.div_ceil(PAIRS_ROWS) * pairs_block_words(columns) * 4,
     };
     let whole = |kind, bytes| (SectionName { kind, layer: 0 }, bytes);
+    let when = |there: bool, kind, bytes| there.then(|| whole(kind, bytes));
+    let table = match dims.tied {
+        true => matrix_bytes(vocab, dims.embedding_stride(), head_order),
+        false => vocab * dims.embedding_stride() * weight_bytes,
+    };
+    let (embedded, projected) = (dims.embedding > 0, dims.projection > 0);
 
     let front = [
-        Some(whole(SectionKind::Vocabulary, 4 * vocab)),
-        Some(whole(SectionKind::KnownAnswer, 2 * known_answer)),
+        Some(whole(
+            SectionKind::Vocabulary,
+            lengths.words.unwrap_or(4 * vocab),
+        )),
+        Some(whole(SectionKind::KnownAnswer, 2 * lengths.known_answer)),
+        when(embedded, SectionKind::Embedding, table),
+        when(
+            embedded && quantized,
+            SectionKind::EmbeddingMultipliers,
+            4 * vocab,
+        ),
     ];
     let of_layers = (0..layers).flat_map(move |layer| {
-        let input_rows = if layer == 0 { vocab } else { 1 };
+        let input_rows = if layer == 0 && !embedded { vocab } else { 1 };
         let of = |kind, bytes| Some((SectionName { kind, layer }, bytes));
         [
             of(
@@ -255,16 +323,23 @@ pub(crate) fn sections_of(
                 .flatten(),
         ]
     });
+    let projection = matrix_bytes(dims.projection, dims.stride(), head_order);
+    let projection_bytes = head_order.slots(dims.projection) * 4;
+    let head = matrix_bytes(vocab, dims.head_columns(), head_order);
     let head_bytes = head_order.slots(vocab) * 4;
-    let head = [
-        Some(whole(
-            SectionKind::HeadWeights,
-            matrix_bytes(vocab, dims.stride(), head_order),
-        )),
-        quantized.then(|| whole(SectionKind::HeadMultipliers, head_bytes)),
+    let back = [
+        when(projected, SectionKind::Projection, projection),
+        when(
+            projected && quantized,
+            SectionKind::ProjectionMultipliers,
+            projection_bytes,
+        ),
+        when(projected, SectionKind::ProjectionBias, projection_bytes),
+        when(!dims.tied, SectionKind::HeadWeights, head),
+        when(quantized, SectionKind::HeadMultipliers, head_bytes),
         Some(whole(SectionKind::HeadBias, head_bytes)),
     ];
-    front.into_iter().chain(of_layers).chain(head).flatten()
+    front.into_iter().chain(of_layers).chain(back).flatten()
 }
 
 /// The number that stands for a cell in the header.

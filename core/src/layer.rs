@@ -5,12 +5,18 @@
 //!
 //! The operand `x` of a layer's weight matrix is `[h]` in the first layer and `[h of the layer below ; h]` above,
 //! each half padded with zeros to [`Dims::stride`](crate::Dims::stride) elements. The first layer's input product
-//! is not a product: a token selects a row of `input`.
+//! is not a product: a token selects a row of `input`. In a model with an embedding it is one, as above: the operand is
+//! `[row of the embedding ; h]`, and `input` is the bias.
+//!
+//! ```text
+//! token -> embedding -> layers -> h -> projection -> head -> logits       embedding, projection: only where there are such
+//! ```
 //!
 //! What there is one of for each row (`input`, multipliers, bias) stands in slots, in the matrix's
 //! [`RowOrder`](crate::order::RowOrder): as many slots as rows, each in its place, unless the layout has tiles.
 
 use crate::dims::Cell;
+use crate::kernel::scalar::{requantize, sat8};
 use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::vocab::TokenId;
 
@@ -44,7 +50,7 @@ pub struct LayerF32<'a> {
     pub hidden: usize,
     /// Padded columns of `weights`.
     pub columns: usize,
-    /// First layer: `[vocab, slots]`, `W_x[id] + b`. Above: `[slots]`, `b`.
+    /// First layer without an embedding: `[vocab, slots]`, `W_x[id] + b`. Others: `[slots]`, `b`.
     pub input: &'a [f32],
     /// `[rows, columns]`.
     pub weights: MatrixF32<'a>,
@@ -59,7 +65,7 @@ pub struct LayerInt8<'a> {
     pub hidden: usize,
     /// Padded columns of `weights`.
     pub columns: usize,
-    /// First layer: `[vocab, slots]`, `W_x[id] + b` in Q3.12. Above: `[slots]`, `b` in Q3.12.
+    /// First layer without an embedding: `[vocab, slots]`, `W_x[id] + b` in Q3.12. Others: `[slots]`, `b` in Q3.12.
     pub input: &'a [i16],
     /// `[rows, columns]`, symmetric -127..=127, one scale per row.
     pub weights: MatrixInt8<'a>,
@@ -80,7 +86,66 @@ pub enum Layer<'a> {
     Int8(LayerInt8<'a>),
 }
 
-/// The output layer in f32: `logits = weights h + bias`.
+/// The table of a model with an embedding, in f32.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddingF32<'a> {
+    /// `[vocab, columns]`: a token's row is its part of the first layer's operand.
+    pub weights: MatrixF32<'a>,
+}
+
+/// The table of a model with an embedding, in int8.
+#[derive(Clone, Copy, Debug)]
+pub struct EmbeddingInt8<'a> {
+    /// `[vocab, columns]`, symmetric -127..=127, one scale per row.
+    pub weights: MatrixInt8<'a>,
+    /// `[vocab]` in every layout, at least 0: the row's scale, as `round(scale * 128 * 2^shift)`.
+    pub multipliers: &'a [i32],
+    /// Right shift after the multiplication.
+    pub shift: u32,
+}
+
+/// The table of a model with an embedding.
+#[derive(Clone, Copy, Debug)]
+pub enum Embedding<'a> {
+    /// In f32.
+    F32(EmbeddingF32<'a>),
+    /// In int8.
+    Int8(EmbeddingInt8<'a>),
+}
+
+impl EmbeddingF32<'_> {
+    /// Puts a token's row where the first layer reads it. `to: [embedding]`.
+    pub(crate) fn look_up(&self, id: TokenId, to: &mut [f32]) {
+        for (to, e) in to.iter_mut().zip(self.weights.row(id.index())) {
+            *to = e;
+        }
+    }
+}
+
+impl EmbeddingInt8<'_> {
+    /// Puts a token's row, scale 1/128, where the first layer reads it. `to: [embedding]`.
+    ///
+    /// ```text
+    /// x = sat8( round( e m >> shift ) )        m: multiplier of the row
+    /// ```
+    pub(crate) fn look_up(&self, id: TokenId, to: &mut [i8]) {
+        let multiplier = self.multipliers.get(id.index());
+        let multiplier = multiplier.copied().unwrap_or_default();
+        for (to, e) in to.iter_mut().zip(self.weights.row(id.index())) {
+            *to = sat8(requantize(e.into(), multiplier, self.shift));
+        }
+    }
+}
+
+/// A projection's numbers from Q15.16 to scale 1/128, as the head reads them. `from: [projection]`, `to: [projection]`.
+pub(crate) fn narrow(from: &[i32], to: &mut [i8]) {
+    for (to, &v) in to.iter_mut().zip(from) {
+        // Near the largest v half a unit more would not fit; the result saturates there either way.
+        *to = sat8(v.saturating_add(1 << (LOGIT_BITS - H_BITS - 1)) >> (LOGIT_BITS - H_BITS));
+    }
+}
+
+/// The output layer in f32: `logits = weights x + bias`, x the projection or h. Also the projection, of h.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadF32<'a> {
     /// Padded columns of `weights`.
@@ -91,7 +156,7 @@ pub struct HeadF32<'a> {
     pub bias: &'a [f32],
 }
 
-/// The output layer in int8.
+/// The output layer in int8. Also the projection: its results are Q15.16, as logits are.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadInt8<'a> {
     /// Padded columns of `weights`.
@@ -106,7 +171,7 @@ pub struct HeadInt8<'a> {
     pub shift: u32,
 }
 
-/// The output layer.
+/// The output layer, or the projection before it.
 #[derive(Clone, Copy, Debug)]
 pub enum Head<'a> {
     /// In f32.
@@ -124,7 +189,7 @@ fn row<T>(matrix: &[T], index: usize, width: usize) -> &[T] {
 }
 
 impl<'a> LayerF32<'a> {
-    /// The addend of the pre-activations: `[slots]`. `token` selects it in the first layer and is `None` above.
+    /// The addend of the pre-activations: `[slots]`. `token` selects it in a first layer that has rows for tokens, else it is `None`.
     pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [f32] {
         let rows = self.weights.order.slots(self.cell.gates() * self.hidden);
         row(self.input, token.map_or(0, TokenId::index), rows)
@@ -132,7 +197,7 @@ impl<'a> LayerF32<'a> {
 }
 
 impl<'a> LayerInt8<'a> {
-    /// The addend of the pre-activations: `[slots]`, Q3.12. `token` selects it in the first layer, `None` above.
+    /// The addend of the pre-activations: `[slots]`, Q3.12. `token` as in [`LayerF32::addend`].
     pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [i16] {
         let rows = self.weights.order().slots(self.cell.gates() * self.hidden);
         row(self.input, token.map_or(0, TokenId::index), rows)

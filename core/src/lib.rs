@@ -10,20 +10,22 @@
 //!   [`batch`](Batch): several at once, on hosts.
 //! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
 //! - [`model`](Model): checked once, in `load`; [`layer`] and [`matrix`]: borrowed views of its weights.
-//! - [`format`]: the model image, for readers and writers; [`vocab`](Vocab), [`dims`](Dims): what it is made of.
+//! - [`format`]: the model image, for readers and writers; [`vocab`](Vocab), [`words`], [`dims`](Dims): what it is made
+//!   of. [`tokenizer`](Tokenizer): a text to the tokens of a model of words.
 //!
 //! # Example
 //!
 //! ```
 //! use gatelet::{Isa, Model, Native, Session};
-//! # use gatelet::format::{self, HeadSpec, ImageSpec, KnownAnswer, LayerSpec, Provenance};
+//! # use gatelet::format::{self, HeadSpec, ImageSpec, KnownAnswer, LayerSpec, Provenance, VocabSpec};
 //! # use gatelet::{AlignedBytes, Cell, Dims, Precision};
 //! # let dims = Dims::new(Cell::Rnn, Precision::F32, 1, 2, 3)?;
 //! # let input = [0.5, -0.5, 0.1, 0.9, -0.3, 0.2];
 //! # let layer = [LayerSpec::F32 { input: &input, weights: &[0.1, 0.2, 0.0, 0.0, 0.3, -0.4, 0.0, 0.0] }];
 //! # let head = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];
 //! # let spec = ImageSpec {
-//! #     dims, layout: gatelet::Layout::Rows, vocab: &['a', 'b', 'c'], layers: &layer,
+//! #     dims, layout: gatelet::Layout::Rows, vocab: VocabSpec::Characters(&['a', 'b', 'c']),
+//! #     embedding: None, layers: &layer, projection: None,
 //! #     head: HeadSpec::F32 { weights: &head, bias: &[0.0, 0.0, 0.0] },
 //! #     provenance: Provenance::default(), known_answer: KnownAnswer::default(),
 //! #     rules: gatelet::TextRules::default(),
@@ -86,7 +88,9 @@ mod session;
 mod simd;
 mod state;
 mod tiles;
+mod tokenizer;
 mod vocab;
+pub mod words;
 mod write;
 
 pub use batch::Batch;
@@ -103,8 +107,10 @@ pub use history::History;
 pub use kernel::Armv7em;
 #[cfg(mve)]
 pub use kernel::Mve;
-pub use kernel::{Isa, Kernel, Native, NativeRows, Portable, Scalar, Thumb, WithKernel};
-pub use layer::{Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
+pub use kernel::{Isa, Kernel, Native, NativeRows, Plain, Portable, Scalar, Thumb, WithKernel};
+pub use layer::{
+    Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
+};
 pub use logits::{Logits, Suggestion};
 pub use matrix::{MatrixF32, MatrixInt8};
 pub use model::Model;
@@ -113,4 +119,6 @@ pub use rules::{Normalisation, TextRules, UNKNOWN};
 pub use sample::{Sampler, SamplerError};
 pub use session::Session;
 pub use state::{AlignedBytes, StateBuf};
+pub use tokenizer::Tokenizer;
 pub use vocab::{TokenId, Vocab};
+pub use words::Word;

@@ -2,10 +2,10 @@
 
 use crate::dims::{Dims, Layout, Precision};
 use crate::error::{LoadError, SelfTestError};
-use crate::format::{Header, KnownAnswer, PREAMBLE, Provenance, Section, sections_of};
+use crate::format::{Header, KnownAnswer, Lengths, PREAMBLE, Provenance, Section, sections_of};
 use crate::hash::StateHash;
 use crate::kernel::{Kernel, Scalar};
-use crate::layer::{Head, Layer};
+use crate::layer::{Embedding, Head, Layer};
 use crate::load::load;
 use crate::rules::TextRules;
 use crate::session::Session;
@@ -17,7 +17,9 @@ pub struct Model<'a> {
     pub(crate) dims: Dims,
     pub(crate) layout: Layout,
     pub(crate) vocab: Vocab<'a>,
+    pub(crate) embedding: Option<Embedding<'a>>,
     pub(crate) layers: [Layer<'a>; Dims::MAX_LAYERS],
+    pub(crate) projection: Option<Head<'a>>,
     pub(crate) head: Head<'a>,
     pub(crate) known_answer: KnownAnswer<'a>,
     pub(crate) image: &'a [u8],
@@ -47,7 +49,7 @@ impl<'a> Model<'a> {
         self.layout
     }
 
-    /// The characters the model knows.
+    /// The characters or words the model knows.
     pub fn vocab(&self) -> Vocab<'a> {
         self.vocab
     }
@@ -72,7 +74,17 @@ impl<'a> Model<'a> {
         self.layers.into_iter().take(self.dims.layers)
     }
 
-    /// The output layer.
+    /// The table of embeddings, if the model has one.
+    pub fn embedding(&self) -> Option<Embedding<'a>> {
+        self.embedding
+    }
+
+    /// The projection between h and the output layer, if the model has one: its results are what the head reads.
+    pub fn projection(&self) -> Option<Head<'a>> {
+        self.projection
+    }
+
+    /// The output layer. In a tied model its weights are the embedding's.
     pub fn head(&self) -> Head<'a> {
         self.head
     }
@@ -92,7 +104,7 @@ impl<'a> Model<'a> {
     pub fn sections(&self) -> impl Iterator<Item = Section> {
         let data_start = (PREAMBLE + self.header.len()).next_multiple_of(self.layout.align());
         let table = self.decoded().map(|h| h.sections).unwrap_or_default();
-        sections_of(&self.dims, self.layout, self.known_answer.tokens.len())
+        sections_of(&self.dims, self.layout, self.lengths())
             .enumerate()
             .map(move |(index, (name, bytes))| {
                 // The table was found to match the shape when the image was loaded.
@@ -106,10 +118,21 @@ impl<'a> Model<'a> {
             })
     }
 
+    /// The lengths of sections that do not follow from the shape.
+    pub(crate) fn lengths(&self) -> Lengths {
+        Lengths {
+            words: self.vocab.is_words().then(|| self.vocab.bytes().len()),
+            known_answer: self.known_answer.tokens.len(),
+        }
+    }
+
     /// The header again; it was decoded once already, so this succeeds.
     pub(crate) fn decoded(&self) -> Option<Header<'a>> {
-        let mut header: Header<'a> = postcard::from_bytes(self.header).ok()?;
+        let (mut header, rest) = postcard::take_from_bytes::<Header<'a>>(self.header).ok()?;
         header.rules = self.vocab.rules();
+        if let Some((_, widths @ [_, ..])) = rest.split_first() {
+            header.widths = postcard::from_bytes(widths).ok()?;
+        }
         Some(header)
     }
 

@@ -8,7 +8,7 @@ use bytemuck::NoUninit;
 use crate::dims::Layout;
 use crate::error::{SectionName, WriteError};
 use crate::format::{Header, SectionKind, layout_code, sections_of};
-use crate::layer::{Head, Layer};
+use crate::layer::{Embedding, Head, Layer};
 use crate::model::Model;
 use crate::order::RowOrder;
 use crate::tiles::emit_slots;
@@ -30,7 +30,7 @@ pub fn repacked_len(model: &Model<'_>, layout: Layout) -> Result<usize, WriteErr
 /// # Errors
 /// When a model of this shape cannot have the layout, or `out` is too small.
 pub fn repack(model: &Model<'_>, layout: Layout, out: &mut [u8]) -> Result<usize, WriteError> {
-    let names = sections_of(&model.dims(), layout, model.known_answer().tokens.len());
+    let names = sections_of(&model.dims(), layout, model.lengths());
     let source = Repacked { model, layout };
     write_with(header(model, layout)?, layout, names, &source, out)
 }
@@ -45,11 +45,16 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
             check_shift(layout, layer.shift as u8)?;
         }
     }
-    if let Head::Int8(head) = model.head() {
-        check_shift(layout, head.shift as u8)?;
+    for head in [Some(model.head()), model.projection()]
+        .into_iter()
+        .flatten()
+    {
+        if let Head::Int8(head) = head {
+            check_shift(layout, head.shift as u8)?;
+        }
     }
     header.layout = layout_code(layout);
-    header.sections = table(&dims, layout, model.known_answer().tokens.len())?;
+    header.sections = table(&dims, layout, model.lengths())?;
     Ok(header)
 }
 
@@ -63,42 +68,76 @@ impl Source for Repacked<'_, '_> {
     fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
         let (model, layout) = (self.model, self.layout);
         let (dims, from) = (model.dims(), model.layout());
-        let (rows, vocab) = (dims.rows(), dims.vocab);
+        let rows = dims.rows();
         let order = RowOrder::of_layer(layout, dims.cell);
         let from_order = RowOrder::of_layer(from, dims.cell);
-        let (head_order, from_head) = (RowOrder::of_head(layout), RowOrder::of_head(from));
-        match (name.kind, model.layer(name.layer), model.head()) {
-            (SectionKind::Vocabulary, ..) => sink(bytes_of(model.vocab().code_points())),
-            (SectionKind::KnownAnswer, ..) => sink(bytes_of(model.known_answer().tokens)),
-            (SectionKind::Input, Some(Layer::F32(layer)), _) => {
+        match (name.kind, model.layer(name.layer)) {
+            (SectionKind::Vocabulary, _) => sink(model.vocab().bytes()),
+            (SectionKind::KnownAnswer, _) => sink(bytes_of(model.known_answer().tokens)),
+            (SectionKind::Input, Some(Layer::F32(layer))) => {
                 emit_slots(layer.input, rows, from_order, order, sink);
             }
-            (SectionKind::Input, Some(Layer::Int8(layer)), _) => {
+            (SectionKind::Input, Some(Layer::Int8(layer))) => {
                 emit_slots(layer.input, rows, from_order, order, sink);
             }
-            (SectionKind::Weights, Some(Layer::F32(layer)), _) => {
+            (SectionKind::Weights, Some(Layer::F32(layer))) => {
                 layer.weights.emit(rows, order, sink);
             }
-            (SectionKind::Weights, Some(Layer::Int8(layer)), _) => {
+            (SectionKind::Weights, Some(Layer::Int8(layer))) => {
                 layer.weights.emit(rows, layout, order, sink);
             }
-            (SectionKind::Multipliers, Some(Layer::Int8(layer)), _) => {
+            (SectionKind::Multipliers, Some(Layer::Int8(layer))) => {
                 emit_slots(layer.multipliers, rows, from_order, order, sink);
             }
-            (SectionKind::HeadWeights, _, Head::F32(head)) => {
-                head.weights.emit(vocab, head_order, sink);
+            _ => self.emit_whole(name.kind, sink)?,
+        }
+        Ok(())
+    }
+}
+
+impl Repacked<'_, '_> {
+    /// A section of the embedding, the projection or the head.
+    fn emit_whole(&self, kind: SectionKind, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
+        let (model, vocab) = (self.model, self.model.dims().vocab);
+        let layout = match kind {
+            SectionKind::Embedding => model.dims().table_layout(self.layout),
+            _ => self.layout,
+        };
+        let (order, from) = (RowOrder::of_head(layout), RowOrder::of_head(model.layout()));
+        use SectionKind::{
+            HeadBias, HeadMultipliers, HeadWeights, Projection, ProjectionBias,
+            ProjectionMultipliers,
+        };
+        let (affine, rows) = match kind {
+            Projection | ProjectionMultipliers | ProjectionBias => {
+                (model.projection(), model.dims().projection)
             }
-            (SectionKind::HeadWeights, _, Head::Int8(head)) => {
-                head.weights.emit(vocab, layout, head_order, sink);
+            _ => (Some(model.head()), vocab),
+        };
+        match (kind, model.embedding(), affine) {
+            (SectionKind::Embedding, Some(Embedding::F32(table)), _) => {
+                table.weights.emit(vocab, order, sink);
             }
-            (SectionKind::HeadMultipliers, _, Head::Int8(head)) => {
-                emit_slots(head.multipliers, vocab, from_head, head_order, sink);
+            (SectionKind::Embedding, Some(Embedding::Int8(table)), _) => {
+                table.weights.emit(vocab, layout, order, sink);
             }
-            (SectionKind::HeadBias, _, Head::F32(head)) => {
-                emit_slots(head.bias, vocab, from_head, head_order, sink);
+            (SectionKind::EmbeddingMultipliers, Some(Embedding::Int8(table)), _) => {
+                sink(bytes_of(table.multipliers));
             }
-            (SectionKind::HeadBias, _, Head::Int8(head)) => {
-                emit_slots(head.bias, vocab, from_head, head_order, sink);
+            (HeadWeights | Projection, _, Some(Head::F32(head))) => {
+                head.weights.emit(rows, order, sink);
+            }
+            (HeadWeights | Projection, _, Some(Head::Int8(head))) => {
+                head.weights.emit(rows, layout, order, sink);
+            }
+            (HeadMultipliers | ProjectionMultipliers, _, Some(Head::Int8(head))) => {
+                emit_slots(head.multipliers, rows, from, order, sink);
+            }
+            (HeadBias | ProjectionBias, _, Some(Head::F32(head))) => {
+                emit_slots(head.bias, rows, from, order, sink);
+            }
+            (HeadBias | ProjectionBias, _, Some(Head::Int8(head))) => {
+                emit_slots(head.bias, rows, from, order, sink);
             }
             _ => return Err(WriteError::Header),
         }

@@ -4,7 +4,7 @@ use crate::dims::{Dims, Precision};
 use crate::error::{SessionError, SnapshotError, StepError};
 use crate::hash::StateHash;
 use crate::kernel::Kernel;
-use crate::layer::{Head, Layer};
+use crate::layer::{Embedding, Head, Layer, narrow};
 use crate::logits::Logits;
 use crate::model::Model;
 use crate::state::{self, Parts};
@@ -26,8 +26,10 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Starts from the zero state. `storage` needs at least [`Dims::state_words`] words; what it held is lost.
     ///
     /// # Errors
-    /// [`SessionError::StorageTooSmall`], with the words needed.
+    /// [`SessionError::StorageTooSmall`], with the words needed; [`SessionError::NotPlain`] for a kernel that is
+    /// [`Plain`](crate::Plain) and a model that is not.
     pub fn new(model: Model<'m>, kernel: K, storage: &'s mut [u32]) -> Result<Self, SessionError> {
+        check_plain::<K>(&model)?;
         let (need, have) = (model.dims().state_words(), storage.len());
         let storage = storage
             .get_mut(..need)
@@ -95,9 +97,9 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 
     /// As [`Session::restore`], but leaves the logits of the state before: for a caller that steps next.
     pub(crate) fn restore_state(&mut self, from: &[u32]) -> Result<(), SnapshotError> {
-        let need = self.model.dims().snapshot_words();
-        let have = from.len();
-        match self.storage.get_mut(..need) {
+        let (need, have) = (self.model.dims().snapshot_words(), from.len());
+        let start = shape::<K>(&self.model).embedded_words();
+        match self.storage.get_mut(start..start + need) {
             Some(state) if need == have => copy(from, state),
             _ => return Err(SnapshotError::Length { need, have }),
         }
@@ -118,30 +120,29 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 
     /// The words a snapshot consists of.
     fn state_words(&self) -> &[u32] {
-        self.storage
-            .get(..self.model.dims().snapshot_words())
-            .unwrap_or(&[])
+        state_in::<K>(&self.model, self.storage)
     }
 
     /// h and c of every layer from the token's row upwards.
     fn advance(&mut self, id: TokenId) {
-        let dims = self.model.dims();
-        let mut token = Some(id);
+        let dims = shape::<K>(&self.model);
+        embed(&self.model, &dims, id, self.storage);
+        let mut token = row_of(&dims, id);
         for (index, layer) in self.model.layers.iter().enumerate().take(dims.layers) {
             match layer {
                 Layer::F32(layer) => {
                     let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                    let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
+                    let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
                     let addend = layer.addend(token);
                     self.kernel.layer_f32(layer, addend, x, c, parts.next);
-                    copy_hidden(&dims, index, parts.next, parts.hidden);
+                    copy_hidden(&dims, index, parts.next, parts.inputs);
                 }
                 Layer::Int8(layer) => {
                     let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                    let (x, c) = operands(&dims, index, parts.hidden, parts.cell);
+                    let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
                     let addend = layer.addend(token);
                     self.kernel.layer_int8(layer, addend, x, c, parts.next);
-                    copy_hidden(&dims, index, parts.next, parts.hidden);
+                    copy_hidden(&dims, index, parts.next, parts.inputs);
                 }
             }
             token = None;
@@ -155,17 +156,77 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 
     /// Zeroes the padding elements of h, on which the kernels rely.
     fn clear_padding(&mut self) {
-        let dims = self.model.dims();
+        let dims = shape::<K>(&self.model);
         match dims.precision {
             Precision::F32 => {
                 let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                clear_tails(&dims, parts.hidden);
+                clear_tails(&dims, parts.inputs);
             }
             Precision::Int8 => {
                 let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                clear_tails(&dims, parts.hidden);
+                clear_tails(&dims, parts.inputs);
             }
         }
+    }
+}
+
+/// The shape, in which a kernel that is only for plain models sees no embedding and no projection: what they need is then
+/// no part of the program.
+#[inline(always)]
+pub(crate) fn shape<K: Kernel>(model: &Model<'_>) -> Dims {
+    let dims = model.dims();
+    match K::PLAIN {
+        true => Dims {
+            embedding: 0,
+            projection: 0,
+            tied: false,
+            ..dims
+        },
+        false => dims,
+    }
+}
+
+/// Checks that the kernel has what the model needs.
+pub(crate) fn check_plain<K: Kernel>(model: &Model<'_>) -> Result<(), SessionError> {
+    if K::PLAIN && !model.dims().is_plain() {
+        return Err(SessionError::NotPlain);
+    }
+    Ok(())
+}
+
+/// The words of a session's storage that a snapshot consists of.
+pub(crate) fn state_in<'a, K: Kernel>(model: &Model<'_>, storage: &'a [u32]) -> &'a [u32] {
+    let start = shape::<K>(model).embedded_words();
+    let end = start + model.dims().snapshot_words();
+    storage.get(start..end).unwrap_or(&[])
+}
+
+/// The token that selects a row of the first layer's input; none in a model with an embedding.
+pub(crate) fn row_of(dims: &Dims, id: TokenId) -> Option<TokenId> {
+    (dims.embedding == 0).then_some(id)
+}
+
+/// Puts a token's embedding where the first layer reads it, in a model that has one.
+pub(crate) fn embed(model: &Model<'_>, dims: &Dims, id: TokenId, storage: &mut [u32]) {
+    if dims.embedding == 0 {
+        return;
+    }
+    match &model.embedding {
+        Some(Embedding::F32(table)) => {
+            let parts: Parts<'_, f32, f32, f32> = state::split(dims, storage);
+            table.look_up(
+                id,
+                parts.inputs.get_mut(..dims.embedding).unwrap_or_default(),
+            );
+        }
+        Some(Embedding::Int8(table)) => {
+            let parts: Parts<'_, i8, i16, i32> = state::split(dims, storage);
+            table.look_up(
+                id,
+                parts.inputs.get_mut(..dims.embedding).unwrap_or_default(),
+            );
+        }
+        None => {}
     }
 }
 
@@ -195,40 +256,53 @@ pub(crate) fn hash_state(dims: &Dims, state: &[u32], hash: &mut StateHash) {
     }
 }
 
-/// The logits of one stream from its top layer's h.
+/// The logits of one stream from its top layer's h, by way of the projection where there is one.
 pub(crate) fn compute_logits<K: Kernel>(model: &Model<'_>, kernel: K, storage: &mut [u32]) {
-    let dims = model.dims();
-    let top = (dims.layers - 1) * dims.stride();
+    let dims = shape::<K>(model);
+    let top = dims.embedding_stride() + (dims.layers - 1) * dims.stride();
     match &model.head {
         Head::F32(head) => {
             let parts: Parts<'_, f32, f32, f32> = state::split(&dims, storage);
-            kernel.head_f32(
-                head,
-                parts.hidden.get(top..).unwrap_or_default(),
-                parts.logits,
-            );
+            let mut x: &[f32] = parts.inputs.get(top..).unwrap_or_default();
+            if dims.projection > 0
+                && let Some(Head::F32(projection)) = &model.projection
+                && let Some(to) = parts.projected.get_mut(..dims.projection)
+            {
+                kernel.head_f32(projection, x, to);
+                x = parts.projected;
+            }
+            kernel.head_f32(head, x, parts.logits);
         }
         Head::Int8(head) => {
             let parts: Parts<'_, i8, i16, i32> = state::split(&dims, storage);
-            kernel.head_int8(
-                head,
-                parts.hidden.get(top..).unwrap_or_default(),
-                parts.logits,
-            );
+            let mut x: &[i8] = parts.inputs.get(top..).unwrap_or_default();
+            if dims.projection > 0
+                && let Some(Head::Int8(projection)) = &model.projection
+                && let Some(to) = parts.projected.get_mut(..dims.projection)
+            {
+                kernel.head_int8(projection, x, to);
+                narrow(to, parts.narrowed);
+                x = parts.narrowed;
+            }
+            kernel.head_int8(head, x, parts.logits);
         }
     }
 }
 
-/// The operand of layer `index` (its own h, below it the h of the layer under it) and its cell vector.
+/// The operand of layer `index` (its own h, below it the h of the layer under it, or the embedding) and its cell vector.
+/// `inputs`: the embedding, then every layer's h.
 pub(crate) fn operands<'a, H, C>(
     dims: &Dims,
     index: usize,
-    hidden: &'a [H],
+    inputs: &'a [H],
     cell: &'a mut [C],
 ) -> (&'a [H], &'a mut [C]) {
     let stride = dims.stride();
-    let from = index.saturating_sub(1) * stride;
-    let x = hidden
+    let from = match index {
+        0 => 0,
+        _ => dims.embedding_stride() + (index - 1) * stride,
+    };
+    let x = inputs
         .get(from..from + dims.columns(index))
         .unwrap_or_default();
     let c = cell
@@ -238,16 +312,18 @@ pub(crate) fn operands<'a, H, C>(
 }
 
 /// Puts layer `index`'s new hidden vector in the place of the old one.
-pub(crate) fn copy_hidden<H: Copy>(dims: &Dims, index: usize, next: &[H], hidden: &mut [H]) {
-    let start = index * dims.stride();
-    let old = hidden.get_mut(start..start + dims.hidden);
+pub(crate) fn copy_hidden<H: Copy>(dims: &Dims, index: usize, next: &[H], inputs: &mut [H]) {
+    let start = dims.embedding_stride() + index * dims.stride();
+    let old = inputs.get_mut(start..start + dims.hidden);
     if let (Some(old), Some(new)) = (old, next.get(..dims.hidden)) {
         copy(new, old);
     }
 }
 
 /// Zeroes what lies behind the last unit of every layer's vector.
-fn clear_tails<H: Default>(dims: &Dims, hidden: &mut [H]) {
+fn clear_tails<H: Default>(dims: &Dims, inputs: &mut [H]) {
+    let hidden = inputs.get_mut(dims.embedding_stride()..);
+    let hidden = hidden.unwrap_or_default();
     for vector in hidden.chunks_exact_mut(dims.stride().max(1)) {
         for padding in vector.iter_mut().skip(dims.hidden) {
             *padding = H::default();

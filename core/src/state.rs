@@ -1,16 +1,17 @@
 //! Caller-owned storage, and its division into hidden state, cell state, scratch and logits.
 //!
 //! ```text
-//! [ h of every layer | c of every layer | h of the layer being computed | logits ]
-//!   `-- a snapshot is this part ------'
+//! [ e | h of every layer | c of every layer | h of the layer being computed | p | logits ]
+//!       `-- a snapshot is this part ------'
 //! ```
 //! Each vector is padded with zeros to a multiple of four elements. Consecutive layers' h stand side by side, so the
-//! operand of an upper layer, `[h below ; h own]`, is a slice of the state and costs no copy.
+//! operand of an upper layer, `[h below ; h own]`, is a slice of the state and costs no copy; so is that of the first
+//! layer of a model with an embedding e, `[e ; h]`. e and the projection p are there only where the model has them.
 
 use bytemuck::AnyBitPattern;
 use bytemuck::NoUninit;
 
-use crate::dims::{Cell, Dims};
+use crate::dims::{Cell, Dims, Precision};
 
 /// Storage for a session, aligned for every kernel.
 ///
@@ -54,12 +55,16 @@ pub struct AlignedBytes<const N: usize>(pub [u8; N]);
 
 /// The parts of a session's storage, as the numbers of one precision: `H` the hidden, `C` the cell state's element.
 pub(crate) struct Parts<'a, H, C, L> {
-    /// `[layers, stride]`.
-    pub(crate) hidden: &'a mut [H],
+    /// `[embedding_stride]`, then `[layers, stride]`: embedding and hidden state.
+    pub(crate) inputs: &'a mut [H],
     /// `[layers, stride]`; empty for the RNN.
     pub(crate) cell: &'a mut [C],
     /// `[stride]`: the new hidden vector of the layer being computed.
     pub(crate) next: &'a mut [H],
+    /// `[projection]` and padding: as the kernel gives it. In f32 the head reads it there.
+    pub(crate) projected: &'a mut [L],
+    /// `[projection]` and padding, in int8: what the head reads.
+    pub(crate) narrowed: &'a mut [H],
     /// `[vocab]`.
     pub(crate) logits: &'a mut [L],
 }
@@ -72,19 +77,27 @@ where
     L: AnyBitPattern + NoUninit,
 {
     let elements = dims.layers * dims.stride();
-    let hidden_words = elements * size_of::<H>() / 4;
+    let padded = dims.projection.next_multiple_of(4);
+    let input_words = (dims.embedding_stride() + elements) * size_of::<H>() / 4;
     let cell_words = match dims.cell {
         Cell::Rnn => 0,
         Cell::Lstm => elements * size_of::<C>() / 4,
     };
     let next_words = dims.stride() * size_of::<H>() / 4;
-    let (hidden, rest) = cut(storage, hidden_words);
+    let (inputs, rest) = cut(storage, input_words);
     let (cell, rest) = cut(rest, cell_words);
-    let (next, logits) = cut(rest, next_words);
+    let (next, rest) = cut(rest, next_words);
+    let (projected, rest) = cut(rest, padded);
+    let (narrowed, logits) = match dims.precision {
+        Precision::F32 => cut(rest, 0),
+        Precision::Int8 => cut(rest, padded / 4),
+    };
     Parts {
-        hidden: numbers(hidden),
+        inputs: numbers(inputs),
         cell: numbers(cell),
         next: numbers(next),
+        projected: numbers(projected),
+        narrowed: numbers(narrowed),
         logits: numbers(logits),
     }
 }

@@ -1,14 +1,19 @@
-//! Characters to token ids and back.
+//! Characters or words to token ids and back.
 //!
-//! The vocabulary of an image is its characters in ascending order of code point; a character's id is its rank.
-//! Looking a character up is a binary search, looking an id up is an index: no table besides the image itself.
+//! The vocabulary of an image is its characters in ascending order of code point, or its words in that of their bytes; the
+//! id is the rank. Looking a token up is a binary search; an id is an index, or a few words to decode: no table besides
+//! the image itself.
 //!
 //! ```text
 //! id_of(c) = rank of c, or of lower(c) if the model's letters are lower-case, or of ' ' if c is white space that is
 //!            folded, or of U+FFFD if the model has an unknown token; otherwise there is none
+//! id_of_word(w) = rank of w, or of lower(w), or of U+FFFD
 //! ```
 
+use core::ops::Range;
+
 use crate::rules::{TextRules, UNKNOWN};
+use crate::words::{Word, Words};
 
 /// A token: the row of the input table and the index of a logit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,11 +28,18 @@ impl TokenId {
     }
 }
 
-/// The characters of a model, borrowed from its image.
+/// What the tokens are.
+#[derive(Clone, Copy, Debug)]
+enum Tokens<'a> {
+    /// `[vocab]` code points, ascending, each a Unicode scalar value.
+    Characters(&'a [u32]),
+    Words(Words<'a>),
+}
+
+/// The characters or words of a model, borrowed from its image.
 #[derive(Clone, Copy, Debug)]
 pub struct Vocab<'a> {
-    /// `[vocab]` code points, ascending, each a Unicode scalar value.
-    code_points: &'a [u32],
+    tokens: Tokens<'a>,
     rules: TextRules,
     /// The rank of [`UNKNOWN`] if it is the unknown token.
     unknown: Option<TokenId>,
@@ -38,7 +50,7 @@ impl<'a> Vocab<'a> {
     ///
     /// # Errors
     /// The index of the first entry that is not.
-    pub(crate) fn new(code_points: &'a [u32]) -> Result<Self, usize> {
+    pub(crate) fn of_characters(code_points: &'a [u32]) -> Result<Self, usize> {
         let mut below = None;
         for (index, &point) in code_points.iter().enumerate() {
             if char::from_u32(point).is_none() || below.is_some_and(|b| b >= point) {
@@ -46,35 +58,63 @@ impl<'a> Vocab<'a> {
             }
             below = Some(point);
         }
-        Ok(Vocab {
-            code_points,
-            rules: TextRules::default(),
-            unknown: None,
-        })
+        Ok(Self::of(Tokens::Characters(code_points)))
     }
 
-    /// The same with rules for what is looked up; `None` when they ask for an unknown token and there is none.
+    /// Checks a list of `count` words.
+    ///
+    /// # Errors
+    /// The index of the first entry that is wrong.
+    pub(crate) fn of_words(list: &'a [u8], count: usize) -> Result<Self, usize> {
+        Ok(Self::of(Tokens::Words(Words::new(list, count)?)))
+    }
+
+    fn of(tokens: Tokens<'a>) -> Self {
+        Vocab {
+            tokens,
+            rules: TextRules::default(),
+            unknown: None,
+        }
+    }
+
+    /// The same with rules for what is looked up; `None` when they ask for an unknown token and there is none, or for
+    /// none and there are words.
     pub(crate) fn with_rules(mut self, rules: TextRules) -> Option<Self> {
         if rules.unknown {
             self.unknown = Some(self.rank(UNKNOWN)?);
+        } else if self.is_words() {
+            return None;
         }
         self.rules = rules;
         Some(self)
     }
 
-    /// `[vocab]` code points, ascending.
-    pub(crate) fn code_points(&self) -> &'a [u32] {
-        self.code_points
+    /// The section of the image.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        match self.tokens {
+            Tokens::Characters(code_points) => {
+                bytemuck::try_cast_slice(code_points).unwrap_or_default()
+            }
+            Tokens::Words(words) => words.bytes(),
+        }
+    }
+
+    /// Whether the tokens are words, as [`Tokenizer`](crate::Tokenizer) makes them of a text, and not characters.
+    pub fn is_words(&self) -> bool {
+        matches!(self.tokens, Tokens::Words(_))
     }
 
     /// Tokens in the vocabulary.
     pub fn len(&self) -> usize {
-        self.code_points.len()
+        match self.tokens {
+            Tokens::Characters(code_points) => code_points.len(),
+            Tokens::Words(words) => words.len(),
+        }
     }
 
     /// Whether there are no tokens; never true for a vocabulary of a model.
     pub fn is_empty(&self) -> bool {
-        self.code_points.is_empty()
+        self.len() == 0
     }
 
     /// What was done to the text the model was trained on.
@@ -82,12 +122,12 @@ impl<'a> Vocab<'a> {
         self.rules
     }
 
-    /// The token that stands for all characters outside the vocabulary, if the model has one. It is never suggested.
+    /// The token that stands for all characters or words outside the vocabulary, if the model has one. It is never suggested.
     pub fn unknown(&self) -> Option<TokenId> {
         self.unknown
     }
 
-    /// The id of a character, if the model knows it.
+    /// The id of a character, if the model knows it. In a model of words, of the word that is this character.
     ///
     /// A model of lower-case text takes a capital for its small letter where that is one character, one of text with
     /// folded white space takes white space for a space, and one with an unknown token takes everything. Normalisation
@@ -115,23 +155,101 @@ impl<'a> Vocab<'a> {
 
     /// The place of a character in the vocabulary.
     fn rank(&self, character: char) -> Option<TokenId> {
-        let rank = self.code_points.binary_search(&u32::from(character)).ok()?;
+        let rank = match self.tokens {
+            Tokens::Characters(points) => points.binary_search(&u32::from(character)).ok()?,
+            Tokens::Words(words) => words.rank(character.encode_utf8(&mut [0; 4]))?,
+        };
         u16::try_from(rank).ok().map(TokenId)
     }
 
-    /// The character of an id, if there is one.
+    /// The character of an id, if there is one: in a model of words, if the word has no other.
     pub fn char_of(&self, id: TokenId) -> Option<char> {
-        self.code_points
-            .get(id.index())
-            .and_then(|&point| char::from_u32(point))
+        match self.tokens {
+            Tokens::Characters(points) => {
+                let point = points.get(id.index());
+                point.and_then(|&point| char::from_u32(point))
+            }
+            Tokens::Words(_) => single(&self.word(id)?),
+        }
     }
 
-    /// All characters in the order of their ids.
+    /// All characters in the order of their ids; none in a model of words.
     pub fn chars(&self) -> impl Iterator<Item = char> + 'a {
-        self.code_points
-            .iter()
-            .filter_map(|&point| char::from_u32(point))
+        let points = match self.tokens {
+            Tokens::Characters(code_points) => code_points,
+            Tokens::Words(_) => &[],
+        };
+        points.iter().filter_map(|&point| char::from_u32(point))
     }
+
+    /// The text of an id, if there is such a token: a word, or a character as one.
+    pub fn word(&self, id: TokenId) -> Option<Word> {
+        match self.tokens {
+            Tokens::Characters(_) => {
+                let character = self.char_of(id)?;
+                Word::new(character.encode_utf8(&mut [0; 4]))
+            }
+            Tokens::Words(words) => words.get(id.index()),
+        }
+    }
+
+    /// All tokens as texts in the order of their ids.
+    pub fn words(&self) -> impl Iterator<Item = Word> + 'a {
+        let vocab = *self;
+        (0..=u16::MAX)
+            .take(self.len())
+            .filter_map(move |id| vocab.word(TokenId(id)))
+    }
+
+    /// The id of a token by its text: of a word as [`Tokenizer`](crate::Tokenizer) makes it, or of a text of one
+    /// character. A model of lower-case text takes capitals for small letters, as [`Vocab::id_of`] does.
+    pub fn id_of_word(&self, word: &str) -> Option<TokenId> {
+        match self.tokens {
+            Tokens::Characters(_) => single(word).map_or(self.unknown, |c| self.id_of(c)),
+            Tokens::Words(words) => {
+                let rank = |word: &str| Some(TokenId(u16::try_from(words.rank(word)?).ok()?));
+                rank(word)
+                    .or_else(|| rank(&self.prepared_word(word)?))
+                    .or(self.unknown)
+            }
+        }
+    }
+
+    /// The ids of the tokens whose text begins with `prefix`; empty if there is none. Capitals as in
+    /// [`Vocab::id_of_word`].
+    pub fn with_prefix(&self, prefix: &str) -> Range<u16> {
+        let range = match self.tokens {
+            _ if prefix.is_empty() => 0..self.len(),
+            Tokens::Characters(_) => {
+                let id = single(prefix).and_then(|c| self.id_of(c));
+                id.map_or(0..0, |id| id.index()..id.index() + 1)
+            }
+            Tokens::Words(words) => match words.with_prefix(prefix) {
+                none if none.is_empty() => self
+                    .prepared_word(prefix)
+                    .map_or(none, |prefix| words.with_prefix(&prefix)),
+                some => some,
+            },
+        };
+        // At most Dims::MAX_VOCAB.
+        range.start as u16..range.end as u16
+    }
+
+    /// What the rules make of a word, if that is short enough for one.
+    fn prepared_word(&self, word: &str) -> Option<Word> {
+        let mut prepared = Word::default();
+        for character in word.chars() {
+            prepared.push(self.prepared(character))?;
+        }
+        Some(prepared)
+    }
+}
+
+/// The character of a text that has no other.
+fn single(text: &str) -> Option<char> {
+    let mut characters = text.chars();
+    let character = characters.next()?;
+    characters.next().is_none().then_some(character)
 }
 
 #[cfg(test)]
@@ -140,7 +258,7 @@ mod tests {
 
     #[test]
     fn ids_are_ranks() {
-        let vocab = Vocab::new(&[0x20, 0x61, 0xe9, 0x1f600]).unwrap();
+        let vocab = Vocab::of_characters(&[0x20, 0x61, 0xe9, 0x1f600]).unwrap();
         assert_eq!(vocab.id_of('é'), Some(TokenId(2)));
         assert_eq!(vocab.id_of('b'), None);
         assert_eq!(vocab.char_of(TokenId(3)), Some('😀'));
@@ -151,7 +269,7 @@ mod tests {
     #[test]
     fn rules_find_a_token_for_more_characters() {
         let points = [0x20, 0x61, 0xe9, 0xfffd];
-        let vocab = Vocab::new(&points).unwrap();
+        let vocab = Vocab::of_characters(&points).unwrap();
         let with = |rules| vocab.with_rules(rules).unwrap();
         assert_eq!(vocab.id_of('A'), None);
         let plain = TextRules::default();
@@ -176,7 +294,7 @@ mod tests {
         assert_eq!(unknown.unknown(), Some(TokenId(3)));
         assert_eq!(unknown.id_of('A'), Some(TokenId(3)));
         assert_eq!(unknown.id_of('a'), Some(TokenId(1)));
-        let none = Vocab::new(&points[..3]).unwrap();
+        let none = Vocab::of_characters(&points[..3]).unwrap();
         let asked = TextRules {
             unknown: true,
             ..plain
@@ -185,10 +303,60 @@ mod tests {
     }
 
     #[test]
+    fn words_have_ids_prefixes_and_rules() {
+        let list = ["\n", ".", "Al", "an", "and", "b", "é", "\u{fffd}"];
+        let bytes = crate::words::tests::encoded(&list);
+        let plain = Vocab::of_words(&bytes, list.len()).unwrap();
+        assert!(plain.with_rules(TextRules::default()).is_none());
+        let unknown = TextRules {
+            unknown: true,
+            ..TextRules::default()
+        };
+        let exact = plain.with_rules(unknown).unwrap();
+        let lower = plain
+            .with_rules(TextRules {
+                lower_case: true,
+                ..unknown
+            })
+            .unwrap();
+        assert!(exact.is_words() && exact.len() == 8);
+        let id = |word| exact.id_of_word(word).unwrap().0;
+        assert_eq!([id("Al"), id("and"), id("AND"), id("never")], [2, 4, 7, 7]);
+        assert_eq!(lower.id_of_word("AND"), Some(TokenId(4)));
+        assert_eq!(lower.id_of_word("Al"), Some(TokenId(2)));
+        assert_eq!(lower.id_of_word(&"A".repeat(40)), Some(TokenId(7)));
+        assert_eq!(exact.word(TokenId(4)).as_deref(), Some("and"));
+        assert_eq!(exact.word(TokenId(8)), None);
+        assert!(exact.words().map(|w| w.len()).eq(list.map(str::len)));
+        assert_eq!(exact.with_prefix("an"), 3..5);
+        assert_eq!(exact.with_prefix(""), 0..8);
+        assert!(exact.with_prefix("AN").is_empty());
+        assert_eq!(lower.with_prefix("AN"), 3..5);
+        assert_eq!(exact.char_of(TokenId(6)), Some('é'));
+        assert_eq!(
+            (exact.char_of(TokenId(3)), exact.id_of('b')),
+            (None, Some(TokenId(5)))
+        );
+        assert_eq!(exact.chars().count(), 0);
+    }
+
+    #[test]
+    fn characters_are_words_of_one() {
+        let vocab = Vocab::of_characters(&[0x20, 0x61, 0xe9]).unwrap();
+        assert!(!vocab.is_words());
+        assert_eq!(vocab.word(TokenId(2)).as_deref(), Some("é"));
+        assert_eq!(vocab.id_of_word("a"), Some(TokenId(1)));
+        assert_eq!(vocab.id_of_word("aa"), None);
+        assert_eq!(vocab.with_prefix("é"), 2..3);
+        assert!(vocab.with_prefix("x").is_empty());
+        assert_eq!(vocab.with_prefix(""), 0..3);
+    }
+
+    #[test]
     fn disorder_repetition_and_surrogates_are_refused() {
-        assert_eq!(Vocab::new(&[0x61, 0x60]).unwrap_err(), 1);
-        assert_eq!(Vocab::new(&[0x61, 0x61]).unwrap_err(), 1);
-        assert_eq!(Vocab::new(&[0x61, 0xd800]).unwrap_err(), 1);
-        assert_eq!(Vocab::new(&[0x11_0000]).unwrap_err(), 0);
+        assert_eq!(Vocab::of_characters(&[0x61, 0x60]).unwrap_err(), 1);
+        assert_eq!(Vocab::of_characters(&[0x61, 0x61]).unwrap_err(), 1);
+        assert_eq!(Vocab::of_characters(&[0x61, 0xd800]).unwrap_err(), 1);
+        assert_eq!(Vocab::of_characters(&[0x11_0000]).unwrap_err(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Small models for the tests, with weights from a fixed generator.
 
-use gatelet::format::{self, HeadSpec, ImageSpec, LayerSpec};
+use gatelet::format::{self, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
 use gatelet::{
     AlignedBytes, Cell, Dims, KnownAnswer, Layout, Model, Native, Precision, Provenance, TextRules,
     TokenId,
@@ -101,8 +101,10 @@ fn write(known_answer: KnownAnswer<'_>, vocab: &[char], rules: TextRules) -> Ali
     let spec = ImageSpec {
         dims: DIMS,
         layout: Layout::Rows,
-        vocab,
+        vocab: VocabSpec::Characters(vocab),
+        embedding: None,
         layers: &layers,
+        projection: None,
         head: HeadSpec::Int8 {
             weights: &head,
             multipliers: &[1 << 27; VOCAB.len()],

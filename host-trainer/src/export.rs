@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use gatelet::format::{HeadSpec, ImageSpec, LayerSpec};
+use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec};
 use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules};
 use serde::Serialize;
 
@@ -86,8 +86,10 @@ impl Label<'_> {
         let spec = ImageSpec {
             dims: self.dims,
             layout: Layout::Rows,
-            vocab: self.vocab,
+            vocab: VocabSpec::Characters(self.vocab),
+            embedding: None,
             layers,
+            projection: None,
             head,
             provenance: self.provenance,
             known_answer: self.known_answer,

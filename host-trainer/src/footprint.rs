@@ -8,7 +8,7 @@
 //! Of the layouts that a device may get, rows and the pairs of a Cortex-M4, the larger counts. The header holds checksums
 //! as numbers of 1 to 5 bytes, and core's bound counts them as 5: that image will have up to 64 bytes less.
 
-use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, image_len};
+use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len};
 use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 
@@ -56,8 +56,10 @@ pub fn int8_bytes(shape: Shape, layout: Layout, from: Provenance<'_>) -> Result<
         layout,
         // Whatever they are, they take as many bytes.
         rules: TextRules::default(),
-        vocab: &[],
+        vocab: VocabSpec::Characters(&[]),
+        embedding: None,
         layers: &vec![layer; shape.layers],
+        projection: None,
         head: HeadSpec::Int8 {
             weights: &[],
             multipliers: &[],

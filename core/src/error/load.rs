@@ -132,12 +132,13 @@ pub enum LoadError {
         /// Its offset from the start of the image.
         offset: usize,
     },
-    /// The vocabulary is not made of distinct characters in ascending order.
+    /// The vocabulary is not made of distinct characters or words in ascending order.
     Vocabulary {
-        /// Index of the first entry that is no character, or not above the one before.
+        /// Index of the first entry that is no character or word, or not above the one before.
         index: usize,
     },
-    /// The header says that U+FFFD is the unknown token, and the vocabulary does not have it.
+    /// The header says that U+FFFD is the unknown token, and the vocabulary does not have it; or the vocabulary is one of
+    /// words, which needs it, and the header does not say so.
     UnknownToken,
     /// A value of a section is outside the range the kernels rely on (or not a finite number).
     Value {
@@ -221,10 +222,10 @@ impl Display for LoadError {
             }
             LoadError::Vocabulary { index } => write!(
                 f,
-                "vocabulary entry {index} is no character, or does not come after the entry before it"
+                "vocabulary entry {index} is no character or word, or does not come after the entry before it"
             ),
             LoadError::UnknownToken => f.write_str(
-                "the header asks for an unknown token, but U+FFFD is not in the vocabulary",
+                "the model needs an unknown token (its header or its words ask for one), but U+FFFD is not in the vocabulary, or not named by the header",
             ),
             LoadError::Value { section, index } => {
                 write!(f, "element {index} of section {section} is out of range")

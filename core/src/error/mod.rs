@@ -31,10 +31,34 @@ pub enum DimsError {
         /// What was given.
         found: usize,
     },
+    /// Embedding that is neither 0 nor in [`Dims::MIN_WIDTH`]..=[`Dims::MAX_WIDTH`].
+    Embedding {
+        /// What was given.
+        found: usize,
+    },
+    /// Projection that is neither 0 nor in [`Dims::MIN_WIDTH`]..=[`Dims::MAX_WIDTH`].
+    Projection {
+        /// What was given.
+        found: usize,
+    },
+    /// Embedding and head cannot share weights: they are not of one width.
+    Tied {
+        /// Numbers of an embedding; 0 without one.
+        embedding: usize,
+        /// Numbers that the head reads: the projection's, or the hidden units.
+        head: usize,
+    },
 }
 
 impl Display for DimsError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let width = |f: &mut Formatter<'_>, name, found| {
+            let (min, max) = (Dims::MIN_WIDTH, Dims::MAX_WIDTH);
+            write!(
+                f,
+                "{name} is {found}, but must be 0 (none) or {min} to {max}"
+            )
+        };
         match self {
             DimsError::Layers { found } => {
                 write!(
@@ -55,6 +79,12 @@ impl Display for DimsError {
                 "the vocabulary has {found} tokens, but must have 2 to {}",
                 Dims::MAX_VOCAB
             ),
+            DimsError::Embedding { found } => width(f, "embedding", found),
+            DimsError::Projection { found } => width(f, "projection", found),
+            DimsError::Tied { embedding, head } => write!(
+                f,
+                "the head reads {head} numbers and an embedding has {embedding}: to be tied, they must be as many"
+            ),
         }
     }
 }
@@ -70,6 +100,8 @@ pub enum SessionError {
         /// Words given.
         have: usize,
     },
+    /// The model has an embedding or a projection, and the kernel is a [`Plain`](crate::Plain), which has left them out.
+    NotPlain,
 }
 
 impl Display for SessionError {
@@ -78,6 +110,9 @@ impl Display for SessionError {
             SessionError::StorageTooSmall { need, have } => write!(
                 f,
                 "the state needs {need} words of 4 bytes, but the storage has {have}"
+            ),
+            SessionError::NotPlain => f.write_str(
+                "the model has an embedding or a projection, and this program was built without them",
             ),
         }
     }

@@ -82,10 +82,17 @@ pub enum WriteError {
         /// Bytes given.
         found: usize,
     },
-    /// A layer or the head is given in another precision than the dims say, or the number of layers differs.
+    /// A layer or the head is given in another precision than the dims say, or the number of layers differs; or an
+    /// embedding or a projection is given in another, or is missing, or the dims have none.
     Precision {
-        /// The layer (the number of layers for the head).
+        /// The layer (the number of layers for head, embedding and projection).
         layer: usize,
+    },
+    /// A word of the vocabulary is empty, longer than [`MAX_WORD`](crate::format::MAX_WORD) bytes, or does not come after
+    /// the one before it.
+    Word {
+        /// Its place in the list.
+        index: usize,
     },
     /// The model cannot have the layout asked for.
     Layout(LayoutError),
@@ -110,8 +117,15 @@ impl Display for WriteError {
                 "section {section} was given {found} bytes, expected {expected}"
             ),
             WriteError::Precision { layer } => {
-                write!(f, "layer {layer} is not of the precision the dims say")
+                write!(
+                    f,
+                    "layer {layer} (the head, after the last) is not of the precision or the parts the dims say"
+                )
             }
+            WriteError::Word { index } => write!(
+                f,
+                "word {index} of the vocabulary is empty, longer than 32 bytes, or not above the word before it"
+            ),
             WriteError::Layout(error) => Display::fmt(error, f),
             WriteError::Header => f.write_str("the header cannot be encoded"),
             WriteError::TooLarge => f.write_str("the image would be larger than 4 GiB"),

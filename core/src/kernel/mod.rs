@@ -7,6 +7,7 @@
 
 pub mod dense;
 pub(crate) mod generic;
+mod plain;
 pub(crate) mod scalar;
 mod select;
 pub(crate) mod thumb;
@@ -28,6 +29,7 @@ pub use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
 pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
+pub use plain::Plain;
 pub use scalar::Scalar;
 pub use select::{Isa, Native, NativeRows, WithKernel};
 pub use thumb::Thumb;
@@ -84,6 +86,9 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     /// they are here.
     const F32_IS_SCALAR: bool = false;
 
+    /// Whether this is a [`Plain`]: a session with it is for models without embedding and projection only.
+    const PLAIN: bool = false;
+
     /// The layout in which a model of this shape runs fastest. Every kernel runs every layout.
     fn layout(self, dims: &Dims) -> Layout {
         let _ = dims;
@@ -137,12 +142,14 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         next: &mut [i8],
     );
 
-    /// Logits from the top layer's hidden state in f32. `x: [columns]`, `logits: [vocab]`.
+    /// Logits from the projection or the top layer's hidden state in f32, or the projection from that. `x: [columns]`,
+    /// `logits: [rows]`: the tokens', or the projection's numbers.
     fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
         Scalar.head_f32(head, x, logits);
     }
 
-    /// Logits from the top layer's hidden state in int8. `x: [columns]` scale 1/128, `logits: [vocab]` Q15.16.
+    /// Logits from the projection or the top layer's hidden state in int8, or the projection from that.
+    /// `x: [columns]` scale 1/128, `logits: [rows]` Q15.16.
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]);
 
     /// Lanes of the vectors that [`dense`] packs matrices for.

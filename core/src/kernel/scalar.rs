@@ -6,10 +6,11 @@
 //! RNN    z = W x + a                      h' = tanh(z)
 //! LSTM   z = W x + a   in four gates      i = sigmoid(z_i)   f = sigmoid(z_f)   g = tanh(z_g)   o = sigmoid(z_o)
 //!        c' = f c + i g                   h' = o tanh(c')
-//! head   logits = V h + b
+//! head   logits = V h + b                 with a projection: p = P h + q, logits = V p + b
 //! ```
 //!
-//! `a` is the row of the token in the first layer, the bias above. In int8, with round(p >> s) meaning "add half, then
+//! `a` is the row of the token in the first layer, the bias above. In a model with an embedding E it is the bias
+//! there too, and x is [E[token] ; h]: see `look_up` in `layer.rs`. In int8, with round(p >> s) meaning "add half, then
 //! shift right arithmetically":
 //!
 //! ```text
@@ -19,6 +20,8 @@
 //! c'    = sat16( round( f c + align(i g) >> 13 ) )            Qe.(15-e), e = cell_bits
 //! h'    = sat8( round( o tanh(c') >> 17 ) )                   scale 1/128
 //! logit = b + round(acc * multiplier >> shift)                Q15.16
+//! x     = sat8( round(E[token] * multiplier >> shift) )       scale 1/128
+//! p     = sat8( round(q + round(acc * multiplier >> shift) >> 9) )      scale 1/128
 //! ```
 //!
 //! This file is not optimised, on purpose. It computes in the order written, one operation after the other.
@@ -212,7 +215,7 @@ pub(crate) fn sat16(value: i32) -> i16 {
 }
 
 #[inline(always)]
-fn sat8(value: i32) -> i8 {
+pub(crate) fn sat8(value: i32) -> i8 {
     value.clamp(i8::MIN.into(), i8::MAX.into()) as i8
 }
 

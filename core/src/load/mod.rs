@@ -12,8 +12,8 @@ use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
 use crate::format::{ALIGN, KnownAnswer, LayerScales, PREAMBLE, SectionKind};
 use crate::layer::{
-    Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8, MAX_CELL_BITS, MAX_SHIFT, MIN_CELL_BITS,
-    MIN_SHIFT, REQUANTIZED_LIMIT,
+    Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
+    MAX_CELL_BITS, MAX_SHIFT, MIN_CELL_BITS, MIN_SHIFT, REQUANTIZED_LIMIT,
 };
 use crate::matrix::{MatrixF32, MatrixInt8, PAIRS_SHIFT, check_pairs};
 use crate::model::Model;
@@ -45,7 +45,11 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         table: &header.sections,
     };
     check_section_table(&dims, layout, &header)?;
-    let vocab = Vocab::new(reader.next()?)
+    let vocab = match header.widths.tokens {
+        0 => Vocab::of_characters(reader.next()?),
+        _ => Vocab::of_words(reader.next()?, dims.vocab),
+    };
+    let vocab = vocab
         .map_err(|index| LoadError::Vocabulary { index })?
         .with_rules(header.rules)
         .ok_or(LoadError::UnknownToken)?;
@@ -61,12 +65,50 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         usize::from(id) < dims.vocab
     })?;
 
+    let (widths, table_layout) = (header.widths, dims.table_layout(layout));
+    let embedding = read_embedding(&dims, table_layout, widths.embedding_shift, &mut reader)?;
     let mut layers = [EMPTY_LAYER; Dims::MAX_LAYERS];
     let of_layers = layers.iter_mut().zip(header.scales).take(dims.layers);
     for (index, (layer, scales)) in of_layers.enumerate() {
         *layer = read_layer(&dims, layout, index, scales, &mut reader)?;
     }
-    let head = read_head(&dims, layout, header.head_shift, &mut reader)?;
+    let projection = Affine {
+        names: [
+            SectionKind::Projection,
+            SectionKind::ProjectionMultipliers,
+            SectionKind::ProjectionBias,
+        ],
+        field: "projection shift",
+        shift: widths.projection_shift,
+        rows: dims.projection,
+        columns: dims.stride(),
+        table: None,
+    };
+    let projection = match dims.projection {
+        0 => {
+            field(projection.field, projection.shift.into(), 0, 0)?;
+            None
+        }
+        _ => Some(read_affine(
+            dims.precision,
+            layout,
+            &projection,
+            &mut reader,
+        )?),
+    };
+    let head = Affine {
+        names: [
+            SectionKind::HeadWeights,
+            SectionKind::HeadMultipliers,
+            SectionKind::HeadBias,
+        ],
+        field: "head shift",
+        shift: header.head_shift,
+        rows: dims.vocab,
+        columns: dims.head_columns(),
+        table: embedding.filter(|_| dims.tied),
+    };
+    let head = read_affine(dims.precision, layout, &head, &mut reader)?;
     if reader.end != image.len() {
         return Err(LoadError::Length {
             declared: reader.end,
@@ -77,7 +119,9 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         dims,
         layout,
         vocab,
+        embedding,
         layers,
+        projection,
         head,
         known_answer,
         image,
@@ -247,20 +291,73 @@ fn read_layer<'a>(
     }
 }
 
-/// Reads and checks the output layer.
-fn read_head<'a>(
+/// Reads and checks the table of a model that has one.
+fn read_embedding<'a>(
     dims: &Dims,
     layout: Layout,
     shift: u8,
     reader: &mut SectionReader<'a, '_>,
-) -> Result<Head<'a>, LoadError> {
-    let columns = dims.stride();
+) -> Result<Option<Embedding<'a>>, LoadError> {
     let (order, rows) = (RowOrder::of_head(layout), dims.vocab);
+    let columns = dims.embedding_stride();
     let name = |kind| SectionName { kind, layer: 0 };
-    let (weights, bias) = (name(SectionKind::HeadWeights), name(SectionKind::HeadBias));
-    match dims.precision {
-        Precision::F32 => {
+    let weights = name(SectionKind::Embedding);
+    let shift_name = "embedding shift";
+    match (dims.embedding, dims.precision) {
+        (0, _) => {
+            field(shift_name, shift.into(), 0, 0)?;
+            Ok(None)
+        }
+        (_, Precision::F32) => {
+            field(shift_name, shift.into(), 0, 0)?;
             let weights = read_matrix_f32(order, rows, columns, weights, reader)?;
+            Ok(Some(Embedding::F32(EmbeddingF32 { weights })))
+        }
+        (_, Precision::Int8) => {
+            // Nothing is multiplied by a kernel, so no layout asks for a shift of its own.
+            check_shift(shift_name, shift, Layout::Rows)?;
+            let weights = read_matrix(layout, order, rows, columns, weights, reader)?;
+            let multipliers = name(SectionKind::EmbeddingMultipliers);
+            let good = |&m: &i32| m >= 0;
+            let multipliers = read_slots(multipliers, rows, RowOrder::PLAIN, reader, good)?;
+            Ok(Some(Embedding::Int8(EmbeddingInt8 {
+                weights,
+                multipliers,
+                shift: shift.into(),
+            })))
+        }
+    }
+}
+
+/// What has to be known to read the output layer, or the projection before it.
+struct Affine<'a> {
+    /// Weights, multipliers, bias.
+    names: [SectionKind; 3],
+    /// The header field of the shift.
+    field: &'static str,
+    shift: u8,
+    rows: usize,
+    columns: usize,
+    /// The embedding, whose weights a tied head has.
+    table: Option<Embedding<'a>>,
+}
+
+/// Reads and checks the output layer, or the projection.
+fn read_affine<'a>(
+    precision: Precision,
+    layout: Layout,
+    of: &Affine<'a>,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<Head<'a>, LoadError> {
+    let (columns, rows, shift) = (of.columns, of.rows, of.shift);
+    let order = RowOrder::of_head(layout);
+    let [weights, multipliers, bias] = of.names.map(|kind| SectionName { kind, layer: 0 });
+    match precision {
+        Precision::F32 => {
+            let weights = match of.table {
+                Some(Embedding::F32(table)) => table.weights,
+                _ => read_matrix_f32(order, rows, columns, weights, reader)?,
+            };
             let bias = read_slots(bias, rows, order, reader, |x: &f32| x.is_finite())?;
             Ok(Head::F32(HeadF32 {
                 columns,
@@ -269,9 +366,11 @@ fn read_head<'a>(
             }))
         }
         Precision::Int8 => {
-            check_shift("head shift", shift, layout)?;
-            let weights = read_matrix(layout, order, rows, columns, weights, reader)?;
-            let multipliers = name(SectionKind::HeadMultipliers);
+            check_shift(of.field, shift, layout)?;
+            let weights = match of.table {
+                Some(Embedding::Int8(table)) => table.weights,
+                _ => read_matrix(layout, order, rows, columns, weights, reader)?,
+            };
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
                 fits(m, columns, shift)
             })?;

@@ -3,8 +3,8 @@
 use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
 use crate::format::{
-    Header, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, at, checksum,
-    sections_of,
+    Header, Lengths, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, Widths,
+    at, checksum, sections_of,
 };
 use crate::rules::TextRules;
 
@@ -73,20 +73,35 @@ pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Resul
     }
 }
 
-/// The header, and the rules that follow it from version 2 on.
+/// The header, the rules that follow it from version 2 on, and the widths of version 3.
 pub(super) fn decoded(version: u16, bytes: &[u8]) -> Result<Header<'_>, LoadError> {
-    let (mut header, rest) =
-        postcard::take_from_bytes::<Header<'_>>(bytes).map_err(|_| LoadError::HeaderEncoding)?;
-    match (version, rest) {
-        (1, []) => {}
-        (2, &[code]) => {
-            let name = "text rules";
-            field(name, code.into(), 1, TextRules::MAX_CODE.into())?;
-            header.rules = TextRules::from_code(code).ok_or(LoadError::HeaderEncoding)?;
-        }
+    let bad = |_| LoadError::HeaderEncoding;
+    let (mut header, rest) = postcard::take_from_bytes::<Header<'_>>(bytes).map_err(bad)?;
+    let (code, rest) = match (version, rest) {
+        (1, []) => return Ok(header),
+        (2 | 3, [code, rest @ ..]) => (*code, rest),
         _ => return Err(LoadError::HeaderEncoding),
+    };
+    // Version 2 is for rules; one without any would have been written in version 1.
+    let least = u64::from(version == 2);
+    field("text rules", code.into(), least, TextRules::MAX_CODE.into())?;
+    header.rules = TextRules::from_code(code).ok_or(LoadError::HeaderEncoding)?;
+    let rest = match version {
+        2 => rest,
+        _ => {
+            let (widths, rest) = postcard::take_from_bytes(rest).map_err(bad)?;
+            header.widths = widths;
+            // Nor is version 3 for a model that has nothing of it.
+            if header.version() != version {
+                return Err(LoadError::HeaderEncoding);
+            }
+            rest
+        }
+    };
+    match rest {
+        [] => Ok(header),
+        _ => Err(LoadError::HeaderEncoding),
     }
-    Ok(header)
 }
 
 /// The shape in the header, once it is in range.
@@ -101,14 +116,25 @@ pub(super) fn dims_of(header: &Header<'_>) -> Result<Dims, LoadError> {
         1 => Precision::Int8,
         other => return field("precision", other.into(), 0, 1).and(Err(LoadError::HeaderEncoding)),
     };
-    Dims::new(
+    let Widths {
+        embedding,
+        projection,
+        tied,
+        tokens,
+        ..
+    } = header.widths;
+    field("tied", tied.into(), 0, 1)?;
+    field("tokens", tokens.into(), 0, 1)?;
+    let plain = Dims::new(
         cell,
         precision,
         header.layers.into(),
         header.hidden.into(),
         header.vocab.into(),
-    )
-    .map_err(LoadError::Dims)
+    );
+    plain
+        .and_then(|dims| dims.with_widths(embedding.into(), projection.into(), tied == 1))
+        .map_err(LoadError::Dims)
 }
 
 /// The layout in the header, once it is one this shape can have.
@@ -137,14 +163,23 @@ pub(super) fn zeros(image: &[u8], start: usize, end: usize) -> Result<(), LoadEr
     }
 }
 
+/// The lengths that do not follow from the shape: a list of words is decoded to its end, which has to be the section's.
+fn lengths_of(header: &Header<'_>) -> Lengths {
+    let bytes = |index: usize| header.sections.get(index).map_or(0, |s| s.bytes as usize);
+    Lengths {
+        words: (header.widths.tokens == 1).then(|| bytes(0)),
+        known_answer: bytes(1) / 2,
+    }
+}
+
 /// Checks that the table lists exactly the sections this shape has, each where and as long as it must be.
 pub(super) fn check_section_table(
     dims: &Dims,
     layout: Layout,
     header: &Header<'_>,
 ) -> Result<(), LoadError> {
-    let known_answer_bytes = header.sections.get(1).map_or(0, |s| s.bytes as usize);
-    let tokens = known_answer_bytes / 2;
+    let lengths = lengths_of(header);
+    let tokens = lengths.known_answer;
     field(
         "known answer tokens",
         tokens as u64,
@@ -152,7 +187,7 @@ pub(super) fn check_section_table(
         MAX_KNOWN_ANSWER as u64,
     )?;
     let found = header.sections.len();
-    let expected = sections_of(dims, layout, tokens).count();
+    let expected = sections_of(dims, layout, lengths).count();
     if found != expected {
         return Err(LoadError::SectionCount { expected, found });
     }
@@ -160,7 +195,7 @@ pub(super) fn check_section_table(
     for (index, (entry, (section, bytes))) in header
         .sections
         .iter()
-        .zip(sections_of(dims, layout, tokens))
+        .zip(sections_of(dims, layout, lengths))
         .enumerate()
     {
         if (entry.kind, usize::from(entry.layer)) != (section.kind.code(), section.layer) {
@@ -253,6 +288,11 @@ fn kind_of(code: u8) -> SectionKind {
         5 => SectionKind::Multipliers,
         6 => SectionKind::HeadWeights,
         7 => SectionKind::HeadMultipliers,
+        9 => SectionKind::Embedding,
+        10 => SectionKind::EmbeddingMultipliers,
+        11 => SectionKind::Projection,
+        12 => SectionKind::ProjectionMultipliers,
+        13 => SectionKind::ProjectionBias,
         _ => SectionKind::HeadBias,
     }
 }

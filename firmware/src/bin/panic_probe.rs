@@ -17,10 +17,10 @@ mod image {
     use core::hint::black_box;
 
     use cortex_m_rt::entry;
-    use gatelet::format::{self, HeadSpec, ImageSpec, LayerSpec};
+    use gatelet::format::{self, EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
     use gatelet::{
-        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, Sampler,
-        Session, StateBuf, StateHash, TokenId, WithKernel,
+        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, Plain, Sampler,
+        Session, StateBuf, StateHash, TokenId, Tokenizer, WithKernel,
     };
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -56,6 +56,7 @@ mod image {
                 };
                 match black_box(Isa::from_name(black_box("scalar"))) {
                     Some(isa) => isa.run(everything),
+                    None if black_box(false) => everything.run(Plain::<Native>::default()),
                     None => everything.run(Native::default()),
                 }
             }
@@ -78,11 +79,25 @@ mod image {
             model.rules(),
         ));
         black_box(vocab.unknown());
+        black_box((vocab.is_words(), vocab.word(black_box(TokenId(3)))));
+        black_box(vocab.id_of_word(black_box("word")));
+        black_box(vocab.with_prefix(black_box("wo")));
+        black_box(vocab.words().fold(0, |n, word| n + word.len()));
+        let mut tokenizer = Tokenizer::new();
+        tokenizer.feed(black_box('w'), &mut |token| {
+            black_box(vocab.id_of_word(token));
+        });
+        black_box(tokenizer.unfinished());
+        tokenizer.finish(&mut |token| {
+            black_box(vocab.id_of_word(token));
+        });
         for section in model.sections() {
             black_box(section);
         }
         black_box((
             model.layer(black_box(1)),
+            model.embedding(),
+            model.projection(),
             model.head(),
             model.known_answer(),
         ));
@@ -95,6 +110,7 @@ mod image {
                 dims.hidden,
                 dims.vocab,
             )
+            .and_then(|plain| plain.with_widths(dims.embedding, dims.projection, dims.tied))
             .is_ok(),
             dims.macs_per_step(),
             dims.state_words(),
@@ -162,9 +178,20 @@ mod image {
             black_box(1),
             black_box(4),
             black_box(3),
-        ) else {
+        )
+        .and_then(|plain| plain.with_widths(black_box(4), black_box(8), black_box(false))) else {
             return;
         };
+        let embeddings = [
+            EmbeddingSpec::F32 {
+                weights: black_box(&[]),
+            },
+            EmbeddingSpec::Int8 {
+                weights: black_box(&[]),
+                multipliers: black_box(&[]),
+                shift: black_box(24),
+            },
+        ];
         let layers = [
             LayerSpec::F32 {
                 input: black_box(&[]),
@@ -190,12 +217,17 @@ mod image {
                 bias: black_box(&[]),
             },
         ];
-        for head in heads {
+        for (head, embedding) in heads.into_iter().zip(embeddings) {
             let spec = ImageSpec {
                 dims,
                 layout: black_box(gatelet::Layout::Pairs),
-                vocab: black_box(&['a', 'b', 'c']),
+                vocab: match black_box(true) {
+                    true => VocabSpec::Characters(black_box(&['a', 'b', 'c'])),
+                    false => VocabSpec::Words(black_box(&["a", "b", "\u{fffd}"])),
+                },
+                embedding: black_box(Some(embedding)),
                 layers: black_box(&layers),
+                projection: black_box(Some(head)),
                 head,
                 provenance: black_box(Default::default()),
                 known_answer: black_box(KnownAnswer::default()),

@@ -106,6 +106,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Widths of embedding and projection for layers of so many units, and whether the head is tied.
+fn widths(hidden: usize) -> [(usize, usize, bool); 6] {
+    [
+        (0, 0, false),
+        (hidden + 3, hidden + 3, true),
+        (hidden.max(4), 0, hidden >= 4),
+        (6, 0, false),
+        (4, hidden + 5, false),
+        (0, 9, false),
+    ]
+}
+
 fn run() -> ExitCode {
     let mut rows = Box::new(AlignedBytes([0; 1 << 19]));
     let mut packed = Box::new(AlignedBytes([0; 1 << 19]));
@@ -114,12 +126,15 @@ fn run() -> ExitCode {
         for precision in [Precision::Int8, Precision::F32] {
             for (index, &hidden) in HIDDEN.iter().enumerate() {
                 let (layers, vocab) = (1 + index % 3, [3, 8, 9, 33][index % 4]);
-                let dims = Dims::new(cell, precision, layers, hidden, vocab).expect("in range");
-                match compare(dims, &mut rows.0, &mut packed.0) {
-                    Ok(count) => compared += count,
-                    Err(what) => {
-                        println!("{what}");
-                        return ExitCode::FAILURE;
+                let plain = Dims::new(cell, precision, layers, hidden, vocab).expect("in range");
+                for (embedding, projection, tied) in widths(hidden) {
+                    let dims = plain.with_widths(embedding, projection, tied);
+                    match compare(dims.expect("in range"), &mut rows.0, &mut packed.0) {
+                        Ok(count) => compared += count,
+                        Err(what) => {
+                            println!("{what}");
+                            return ExitCode::FAILURE;
+                        }
                     }
                 }
             }
