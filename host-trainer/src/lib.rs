@@ -77,6 +77,7 @@ pub mod pareto;
 pub mod plot;
 pub mod preset;
 pub mod quantize;
+pub mod random;
 pub mod real;
 pub mod report;
 pub mod run;

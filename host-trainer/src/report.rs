@@ -1,6 +1,6 @@
 //! What a model is made of and what it needs on a device, as a table and as JSON.
 
-use gatelet::{Head, Layer, Layout, Model, Native};
+use gatelet::{Dims, Embedding, Head, Layer, Layout, Model, Native};
 use serde::Serialize;
 
 use crate::corpus::hex;
@@ -38,9 +38,17 @@ pub struct Description {
     pub layers: usize,
     /// Hidden units.
     pub hidden: usize,
-    /// Characters.
+    /// Characters or words.
     pub vocab: usize,
-    /// All characters, ascending.
+    /// `characters` or `words`.
+    pub tokens: &'static str,
+    /// Numbers of an embedding; 0 without one.
+    pub embedding: usize,
+    /// Numbers of the projection; 0 without one.
+    pub projection: usize,
+    /// Whether the head's weights are the embedding's.
+    pub tied: bool,
+    /// All characters, ascending; empty for words.
     pub characters: String,
     /// Whether U+FFFD among them is the unknown token, which stands for all others and is never written.
     pub unknown_token: bool,
@@ -103,17 +111,59 @@ fn scales(multipliers: &[i32], unit: f64, shift: u32) -> [f64; 2] {
         })
 }
 
+/// The embedding's line.
+fn table(embedding: &Embedding<'_>, dims: &Dims) -> Part {
+    let (bytes, scales) = match embedding {
+        Embedding::F32(e) => (size_of_val(e.weights.weights), None),
+        Embedding::Int8(e) => {
+            let bytes = e.weights.bytes() + size_of_val(e.multipliers);
+            // The unit of a look-up is 1/128, and its operand has no scale of its own.
+            (bytes, Some(scales(e.multipliers, 128.0 * 128.0, e.shift)))
+        }
+    };
+    Part {
+        name: "embedding".to_owned(),
+        shape: [dims.vocab, dims.embedding],
+        scales,
+        cell_bits: None,
+        bytes,
+        macs: 0,
+    }
+}
+
+/// The line of head or projection; the weights of a tied head are counted elsewhere.
+fn affine(name: &str, head: Head<'_>, shape: [usize; 2], tied: bool) -> Part {
+    let (weights, others, scales) = match head {
+        Head::F32(h) => (size_of_val(h.weights.weights), size_of_val(h.bias), None),
+        Head::Int8(h) => (
+            h.weights.bytes(),
+            size_of_val(h.bias) + size_of_val(h.multipliers),
+            Some(scales(h.multipliers, 65_536.0, h.shift)),
+        ),
+    };
+    Part {
+        name: name.to_owned(),
+        shape,
+        scales,
+        cell_bits: None,
+        bytes: others + if tied { 0 } else { weights },
+        macs: shape[0] * shape[1],
+    }
+}
+
 /// Describes a model.
 pub fn describe(model: &Model<'_>) -> Description {
     let dims = model.dims();
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = model.embedding().iter().map(|e| table(e, &dims)).collect();
     for (index, layer) in model.layers().enumerate() {
-        let inputs = if index == 0 { dims.vocab } else { 1 };
-        let columns = if index == 0 {
-            dims.hidden
+        let rows_of_tokens = index == 0 && dims.embedding == 0;
+        let inputs = if rows_of_tokens { dims.vocab } else { 1 };
+        let below = if index == 0 {
+            dims.embedding
         } else {
-            2 * dims.hidden
+            dims.hidden
         };
+        let columns = below + dims.hidden;
         let (input_bytes, bytes, scales, bits) = match layer {
             Layer::F32(l) => (
                 size_of_val(l.input),
@@ -134,7 +184,7 @@ pub fn describe(model: &Model<'_>) -> Description {
         };
         let name = |what: &str| format!("layer {index} {what}");
         let step = scales.map(|_| [1.0 / 4096.0; 2]);
-        let input = name(if index == 0 { "input rows" } else { "bias" });
+        let input = name(if rows_of_tokens { "input rows" } else { "bias" });
         parts.push(Part {
             name: input,
             shape: [inputs, dims.rows()],
@@ -153,22 +203,14 @@ pub fn describe(model: &Model<'_>) -> Description {
             macs,
         });
     }
-    let (bytes, scales) = match model.head() {
-        Head::F32(h) => (size_of_val(h.weights.weights) + size_of_val(h.bias), None),
-        Head::Int8(h) => {
-            let bytes = h.weights.bytes() + size_of_val(h.bias) + size_of_val(h.multipliers);
-            (bytes, Some(scales(h.multipliers, 65_536.0, h.shift)))
-        }
-    };
-    let shape = [dims.vocab, dims.hidden];
-    parts.push(Part {
-        name: "head".to_owned(),
-        shape,
-        scales,
-        cell_bits: None,
-        bytes,
-        macs: dims.vocab * dims.hidden,
-    });
+    let mut read = dims.hidden;
+    if let Some(projection) = model.projection() {
+        let shape = [dims.projection, dims.hidden];
+        parts.push(affine("projection", projection, shape, false));
+        read = dims.projection;
+    }
+    let name = if dims.tied { "head (tied)" } else { "head" };
+    parts.push(affine(name, model.head(), [dims.vocab, read], dims.tied));
 
     let (from, test) = (model.provenance(), model.known_answer());
     let passes = || {
@@ -189,6 +231,14 @@ pub fn describe(model: &Model<'_>) -> Description {
         layers: dims.layers,
         hidden: dims.hidden,
         vocab: dims.vocab,
+        tokens: if model.vocab().is_words() {
+            "words"
+        } else {
+            "characters"
+        },
+        embedding: dims.embedding,
+        projection: dims.projection,
+        tied: dims.tied,
         characters: model.vocab().chars().collect(),
         unknown_token: model.rules().unknown,
         text_rules: model.rules().to_string(),
@@ -227,13 +277,14 @@ impl std::fmt::Display for Description {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{} {}, {} layer{} of {} units, {} characters",
+            "{} {}, {} layer{} of {} units, {} {}",
             self.cell,
             self.precision,
             self.layers,
             if self.layers == 1 { "" } else { "s" },
             self.hidden,
-            self.vocab
+            self.vocab,
+            self.tokens
         )?;
         writeln!(f, "layout {}, for {}", self.layout, self.layout_for)?;
         writeln!(f, "reads text {}", self.text_rules)?;
@@ -312,8 +363,9 @@ impl std::fmt::Display for Description {
         if from.heldout_tokens > 0 {
             write!(
                 f,
-                ", on {} characters",
-                grouped(from.heldout_tokens as usize)
+                ", on {} {}",
+                grouped(from.heldout_tokens as usize),
+                self.tokens
             )?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatelet::Precision;
+use gatelet::{Dims, DimsError, Precision};
 use serde_json::json;
 
 use super::export::Bits;
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::export::random;
 use crate::files;
 use crate::params::{Cell, Shape};
+use crate::random::image;
 
 /// Write a model of random weights, for benches: a fixed shape that needs no training.
 #[derive(Debug, clap::Args)]
@@ -27,12 +28,24 @@ pub(super) struct Args {
     /// Hidden units a layer, 1 to 1024
     #[arg(long, value_name = "N", default_value_t = 128)]
     hidden: usize,
-    /// Characters, 2 to 16384: printable ASCII first, then the code points after it
+    /// Characters, 2 to 16384: printable ASCII first, then the code points after it; with --words, words
     #[arg(long, value_name = "N", default_value_t = 64)]
     vocab: usize,
     /// Recurrent layers, 1 to 4
     #[arg(long, value_name = "N", default_value_t = 1)]
     layers: usize,
+    /// Numbers of a token's embedding, 4 to 1024; 0: none, a token selects a row of the first layer's input
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    embedding: usize,
+    /// Numbers of a projection between the last layer and the head, 4 to 1024; 0: none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    projection: usize,
+    /// The head has the embedding's weights: --embedding is then what the head reads, --projection or else --hidden
+    #[arg(long)]
+    tied: bool,
+    /// Tokens are words, made of syllables, and not characters
+    #[arg(long)]
+    words: bool,
     /// Seed: the same seed gives the same file
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -51,6 +64,25 @@ pub(super) struct Args {
     /// Print the result as one JSON object on the last line of stdout
     #[arg(long)]
     json: bool,
+}
+
+/// Which option a shape out of range comes from.
+fn shape_error(args: &Args, error: DimsError) -> Error {
+    let width = "it has to be 0 or from 4 to 1024";
+    let (option, found, rule) = match error {
+        DimsError::Embedding { found } => ("embedding", found, width),
+        DimsError::Projection { found } => ("projection", found, width),
+        _ => (
+            "embedding",
+            args.embedding,
+            "with --tied it has to be what --projection is, or without one --hidden",
+        ),
+    };
+    Error::Option {
+        option,
+        found: found.to_string(),
+        rule,
+    }
 }
 
 /// Runs the command.
@@ -77,7 +109,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         vocab: args.vocab,
     };
     let precision = Precision::from(args.bits);
-    let command = format!(
+    let plain = !args.words && (args.embedding, args.projection, args.tied) == (0, 0, false);
+    let mut command = format!(
         "gatelet random --cell {} --hidden {} --vocab {} --layers {} --seed {} --bits {}",
         args.cell,
         args.hidden,
@@ -86,7 +119,33 @@ pub(super) fn run(args: &Args) -> Result<()> {
         args.seed,
         if args.bits == Bits::Eight { "8" } else { "f32" }
     );
-    let image = random(shape, precision, args.seed, &command)?;
+    let image = if plain {
+        random(shape, precision, args.seed, &command)?
+    } else {
+        let dims = Dims::new(
+            args.cell.into(),
+            precision,
+            args.layers,
+            args.hidden,
+            args.vocab,
+        )
+        .and_then(|plain| plain.with_widths(args.embedding, args.projection, args.tied))
+        .map_err(|error| shape_error(args, error))?;
+        let options = [
+            ("embedding", args.embedding),
+            ("projection", args.projection),
+        ];
+        for (name, width) in options.into_iter().filter(|&(_, width)| width > 0) {
+            command += &format!(" --{name} {width}");
+        }
+        for (name, _) in [("tied", args.tied), ("words", args.words)]
+            .into_iter()
+            .filter(|o| o.1)
+        {
+            command += &format!(" --{name}");
+        }
+        image(dims, args.words, args.seed, &command)?
+    };
     let (image, note) = args.target.apply(image)?;
     files::write(&args.out, image.bytes())?;
     let (out, bytes) = (args.out.display().to_string(), image.bytes().len());

@@ -1,0 +1,275 @@
+//! Images of random weights with embedding, projection or a vocabulary of words: for tests and benches.
+//!
+//! ```text
+//! every row    factor, uniform in 0.5..1 of a bound that keeps sums about 1;  weight = integer * factor / 127
+//! f32 image    the weights                       int8 image    the integers, and the factors as multipliers
+//! ```
+//! So the two images of a seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
+//! Nets of characters without embedding and projection are made by [`export::random`](crate::export::random).
+
+use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::{Cell, Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules, UNKNOWN};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+use crate::error::{Error, Result};
+use crate::export::KNOWN_ANSWER;
+use crate::image::{Image, storage};
+use crate::quantize::SHIFT;
+
+/// Largest magnitude of an integer weight.
+const WEIGHT_MAX: i8 = 127;
+/// Bits behind the point of gates, and of the results of head and projection.
+const GATES: f64 = 4096.0;
+const LOGITS: f64 = 65_536.0;
+
+/// A matrix `[rows, columns]` with one factor a row.
+struct Matrix {
+    integers: Vec<i8>,
+    factors: Vec<f32>,
+    columns: usize,
+}
+
+impl Matrix {
+    /// `used` says which columns are not padding; the largest weight is about `bound`.
+    fn new(
+        rng: &mut Pcg64,
+        (rows, columns): (usize, usize),
+        used: impl Fn(usize) -> bool,
+        bound: f32,
+    ) -> Self {
+        let mut integer = |column| match used(column) {
+            true => rng.random_range(-WEIGHT_MAX..=WEIGHT_MAX),
+            false => 0,
+        };
+        let integers = (0..rows * columns).map(|i| integer(i % columns)).collect();
+        let factor = |_| bound * (0.5 + 0.5 * rng.random::<f32>()) / f32::from(WEIGHT_MAX);
+        Self {
+            integers,
+            factors: (0..rows).map(factor).collect(),
+            columns,
+        }
+    }
+
+    fn real(&self) -> Vec<f32> {
+        let rows = self.integers.chunks_exact(self.columns.max(1)).zip(&self.factors);
+        rows.flat_map(|(row, factor)| row.iter().map(move |&w| f32::from(w) * factor))
+            .collect()
+    }
+
+    /// For results with `unit` steps to 1 of operands with `per` steps to 1.
+    fn multipliers(&self, unit: f64, per: f64) -> Vec<i32> {
+        let shift = f64::from(SHIFT).exp2();
+        let multiplier = |&factor: &f32| (f64::from(factor) * unit / per * shift).round() as i32;
+        self.factors.iter().map(multiplier).collect()
+    }
+}
+
+/// The same numbers as reals and as integers with so many steps to 1.
+fn biases(rng: &mut Pcg64, count: usize, unit: f64) -> (Vec<f32>, Vec<i32>) {
+    let integer = |_| (rng.random_range(-0.5..0.5) * unit) as i32;
+    let integers: Vec<i32> = (0..count).map(integer).collect();
+    let real = integers.iter().map(|&b| (f64::from(b) / unit) as f32);
+    (real.collect(), integers)
+}
+
+/// Head or projection.
+struct Affine {
+    real: Vec<f32>,
+    integers: Vec<i8>,
+    multipliers: Vec<i32>,
+    real_bias: Vec<f32>,
+    bias: Vec<i32>,
+}
+
+impl Affine {
+    /// `keep`: its weights are its own, and not the embedding's.
+    fn new(rng: &mut Pcg64, matrix: &Matrix, keep: bool) -> Self {
+        let (real_bias, bias) = biases(rng, matrix.factors.len(), LOGITS);
+        Self {
+            real: if keep { matrix.real() } else { Vec::new() },
+            integers: if keep {
+                matrix.integers.clone()
+            } else {
+                Vec::new()
+            },
+            multipliers: matrix.multipliers(LOGITS, 128.0),
+            real_bias,
+            bias,
+        }
+    }
+
+    fn spec(&self, precision: Precision) -> HeadSpec<'_> {
+        match precision {
+            Precision::F32 => HeadSpec::F32 {
+                weights: &self.real,
+                bias: &self.real_bias,
+            },
+            Precision::Int8 => HeadSpec::Int8 {
+                weights: &self.integers,
+                multipliers: &self.multipliers,
+                shift: SHIFT,
+                bias: &self.bias,
+            },
+        }
+    }
+}
+
+/// So many words of made-up syllables, with the line break, a few marks and the unknown token, as a vocabulary has them.
+pub fn words(count: usize) -> Vec<String> {
+    let marks = ["\n", "!", ",", ".", "?"].into_iter().map(str::to_owned);
+    let syllables: Vec<String> = "bdfgklmnprstvz"
+        .chars()
+        .flat_map(|c| "aeiou".chars().map(move |v| format!("{c}{v}")))
+        .collect();
+    let mut words: Vec<String> = marks.chain(syllables.iter().cloned()).collect();
+    let mut last = syllables.clone();
+    while words.len() + 1 < count {
+        last = last
+            .iter()
+            .flat_map(|word| syllables.iter().map(move |s| format!("{word}{s}")))
+            .take(count)
+            .collect();
+        words.extend(last.iter().cloned());
+    }
+    words.truncate(count.saturating_sub(1));
+    words.push(UNKNOWN.to_string());
+    words.sort();
+    words
+}
+
+/// So many characters: printable ASCII first, then the code points after it.
+pub(crate) fn characters(count: usize) -> Vec<char> {
+    let points = (0x20..0x7F).chain(0xA1..=u32::from(char::MAX));
+    points.filter_map(char::from_u32).take(count).collect()
+}
+
+/// An image of random weights in rows, with its known answer; of words if `of_words` is set.
+///
+/// # Errors
+/// [`Error::Export`] when it cannot be written.
+pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Image> {
+    let rng = &mut Pcg64::seed_from_u64(seed);
+    let (rows, stride) = (dims.rows(), dims.stride());
+    let (vocab, table, precision) = (dims.vocab, dims.embedding_stride(), dims.precision);
+    let bound = |width: usize| 2.0 / (width as f32).sqrt();
+    let embedding = Matrix::new(rng, (vocab, table), |k| k < dims.embedding, 0.9);
+    let mut layers = Vec::new();
+    for layer in 0..dims.layers {
+        let below = if layer == 0 { table } else { stride };
+        let used = |k: usize| match k.checked_sub(below) {
+            Some(own) => own < dims.hidden,
+            None if layer == 0 => k < dims.embedding,
+            None => k < dims.hidden,
+        };
+        let columns = dims.columns(layer);
+        let matrix = Matrix::new(rng, (rows, columns), used, bound(columns));
+        let inputs = if layer == 0 && table == 0 { vocab } else { 1 };
+        let (real, integers) = biases(rng, inputs * rows, GATES);
+        let integers: Vec<i16> = integers.into_iter().map(|b| b as i16).collect();
+        let multipliers = matrix.multipliers(GATES, 128.0);
+        layers.push((matrix.real(), matrix.integers, multipliers, real, integers));
+    }
+    let own = |k: usize| k < dims.hidden;
+    let projection = (dims.projection > 0).then(|| {
+        let shape = (dims.projection, stride);
+        let matrix = Matrix::new(rng, shape, own, 0.5 * bound(dims.hidden));
+        Affine::new(rng, &matrix, true)
+    });
+    let head = if dims.tied {
+        Affine::new(rng, &embedding, false)
+    } else {
+        let (columns, width) = match dims.projection {
+            0 => (stride, dims.hidden),
+            width => (dims.head_columns(), width),
+        };
+        let matrix = Matrix::new(rng, (vocab, columns), |k| k < width, 2.0 * bound(width));
+        Affine::new(rng, &matrix, true)
+    };
+
+    let layers: Vec<LayerSpec<'_>> = layers
+        .iter()
+        .map(
+            |(real, integers, multipliers, real_input, input)| match precision {
+                Precision::F32 => LayerSpec::F32 {
+                    input: real_input,
+                    weights: real,
+                },
+                Precision::Int8 => LayerSpec::Int8 {
+                    input,
+                    weights: integers,
+                    multipliers,
+                    shift: SHIFT,
+                    cell_bits: if dims.cell == Cell::Rnn { 3 } else { 4 },
+                },
+            },
+        )
+        .collect();
+    let (real, multipliers) = (embedding.real(), embedding.multipliers(128.0, 1.0));
+    let table = match precision {
+        Precision::F32 => EmbeddingSpec::F32 { weights: &real },
+        Precision::Int8 => EmbeddingSpec::Int8 {
+            weights: &embedding.integers,
+            multipliers: &multipliers,
+            shift: SHIFT,
+        },
+    };
+    let (characters, list) = (characters(vocab), words(vocab));
+    let list: Vec<&str> = list.iter().map(String::as_str).collect();
+    let tokens: Vec<u16> = (0..KNOWN_ANSWER).map(|i| (i * 7 % vocab) as u16).collect();
+    let mut spec = ImageSpec {
+        dims,
+        layout: Layout::Rows,
+        vocab: match of_words {
+            true => VocabSpec::Words(&list),
+            false => VocabSpec::Characters(&characters),
+        },
+        embedding: (dims.embedding > 0).then_some(table),
+        layers: &layers,
+        projection: projection.as_ref().map(|p| p.spec(precision)),
+        head: head.spec(precision),
+        provenance: Provenance {
+            corpus: "random weights",
+            command,
+            trainer: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            seed,
+            nats_f32: f32::NAN,
+            nats: f32::NAN,
+            ..Provenance::default()
+        },
+        known_answer: KnownAnswer {
+            tokens: &tokens,
+            hash: 0,
+        },
+        rules: TextRules {
+            unknown: of_words,
+            lower_case: of_words,
+            ..TextRules::default()
+        },
+    };
+    let write =
+        |spec: &ImageSpec<'_>| Image::write(spec).map_err(|error| Error::Export(error.to_string()));
+    let first = write(&spec)?;
+    let model = first
+        .model()
+        .map_err(|error| Error::Export(error.to_string()))?;
+    let hash = model.known_answer_hash(Scalar, &mut storage(&dims));
+    spec.known_answer.hash = hash.map_err(|error| Error::Export(error.to_string()))?;
+    write(&spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_words_as_asked_for_sorted_and_distinct() {
+        for count in [2, 3, 6, 75, 76, 77, 5000, 16_384] {
+            let words = words(count);
+            assert_eq!(words.len(), count);
+            assert!(words.is_sorted_by(|a, b| a < b), "{count}");
+            assert!(words.iter().all(|word| word.len() <= 32));
+            assert_eq!(words.last().map(String::as_str), Some("\u{fffd}"));
+        }
+    }
+}
