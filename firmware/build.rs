@@ -85,7 +85,7 @@ fn embed() -> Result<(), String> {
     write("model.gatelet", &bytes)?;
     write(
         "model.rs",
-        constants(&name, index, kernel, &demand, &plan).as_bytes(),
+        constants(&name, index, &kernel, &demand, &plan).as_bytes(),
     )?;
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         write("memory.x", memory_x(&part).as_bytes())?;
@@ -113,8 +113,9 @@ fn file_of(variable: &str) -> Result<Vec<u8>, String> {
     fs::read(&path).map_err(|e| format!("{variable}: cannot read {}: {e}", path.display()))
 }
 
-/// Loads the model as the board will, and says what memory it asks for, and which of core's kernels it is for.
-fn check(bytes: &[u8]) -> Result<(Demand, &'static str), String> {
+/// Loads the model as the board will, and says what memory it asks for, and the kernel of core that it is for: without
+/// what embeddings and projections need, if it has none.
+fn check(bytes: &[u8]) -> Result<(Demand, String), String> {
     // An image wants to start at a multiple of 16, which a Vec<u8> does not promise.
     let mut room = vec![0; bytes.len() + 16];
     let start = room.as_ptr().align_offset(16);
@@ -125,8 +126,12 @@ fn check(bytes: &[u8]) -> Result<(Demand, &'static str), String> {
     let model = Model::from_bytes(image).map_err(|e| e.to_string())?;
     let dims = model.dims();
     let kernel = match (model.layout(), dims.precision) {
-        (Layout::Rows, Precision::Int8) => "NativeRows",
-        _ => "Native",
+        (Layout::Rows, Precision::Int8) => "gatelet::NativeRows",
+        _ => "gatelet::Native",
+    };
+    let kernel = match dims.is_plain() {
+        true => format!("gatelet::Plain<{kernel}>"),
+        false => kernel.to_owned(),
     };
     let demand = Demand {
         model_bytes: bytes.len(),
@@ -186,7 +191,7 @@ fn constants(name: &str, part: usize, kernel: &str, demand: &Demand, plan: &Plan
          /// The part it was made for.\n\
          pub const PART: Part = PARTS[{part}];\n\
          /// The kernel for the model's layout: no program links the one it has no use for.\n\
-         pub type ModelKernel = gatelet::{kernel};\n\
+         pub type ModelKernel = {kernel};\n\
          /// Bytes of the image.\n\
          pub const MODEL_BYTES: usize = {};\n\
          /// Words of a session's storage.\n\
