@@ -10,12 +10,28 @@
 //! ```
 //!
 //! With `WIDTH = 1` this is the greedy completion. Probabilities are integers, so every device completes alike.
+//!
+//! A model of words needs no search: the letters of a word under way leave a range of ids, and the likeliest in it are its
+//! completions ([`words_with`]).
 
 use crate::error::SnapshotError;
 use crate::kernel::Kernel;
-use crate::logits::Softmax;
+use crate::logits::{Logits, Softmax, Suggestion};
 use crate::session::Session;
-use crate::vocab::TokenId;
+use crate::vocab::{TokenId, Vocab};
+
+/// The `N` likeliest tokens of a model of words whose text begins with `prefix`, the likeliest first. The probabilities
+/// are those among the words that begin so: what is known already is not guessed again.
+///
+/// `logits` are those after the last finished word, `prefix` is what has been typed of the next
+/// ([`Tokenizer::unfinished`](crate::Tokenizer::unfinished)), or nothing.
+pub fn words_with<const N: usize>(
+    logits: &Logits<'_>,
+    vocab: &Vocab<'_>,
+    prefix: &str,
+) -> heapless::Vec<Suggestion, N> {
+    logits.within(vocab.with_prefix(prefix)).top()
+}
 
 /// Tokens that continue a text, with how likely they are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -94,7 +94,7 @@ pub mod words;
 mod write;
 
 pub use batch::Batch;
-pub use complete::{Completer, Completion};
+pub use complete::{Completer, Completion, words_with};
 pub use dims::{Cell, Dims, Layout, Precision};
 pub use error::{
     DimsError, LayoutError, LoadError, SectionName, SelfTestError, SessionError, SnapshotError,

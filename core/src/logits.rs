@@ -9,6 +9,7 @@
 //! Ties go to the smaller id.
 
 use core::cmp::Ordering;
+use core::ops::Range;
 
 use crate::vocab::TokenId;
 
@@ -19,6 +20,8 @@ use crate::vocab::TokenId;
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'a> {
     scores: Scores<'a>,
+    /// The id of the first score.
+    first: u16,
     /// Never chosen.
     hidden: Option<TokenId>,
 }
@@ -47,6 +50,7 @@ impl<'a> Logits<'a> {
     pub const fn of_f32(scores: &'a [f32]) -> Self {
         Logits {
             scores: Scores::F32(scores),
+            first: 0,
             hidden: None,
         }
     }
@@ -55,6 +59,7 @@ impl<'a> Logits<'a> {
     pub const fn of_q16(scores: &'a [i32]) -> Self {
         Logits {
             scores: Scores::Q16(scores),
+            first: 0,
             hidden: None,
         }
     }
@@ -64,7 +69,22 @@ impl<'a> Logits<'a> {
         Logits { hidden, ..self }
     }
 
-    /// Tokens in the vocabulary.
+    /// The scores of some of the tokens, as if there were no others: choices and probabilities are among them.
+    pub fn within(self, ids: Range<u16>) -> Self {
+        let at = |id: u16| usize::from(id.saturating_sub(self.first)).min(self.len());
+        let range = at(ids.start)..at(ids.end);
+        let scores = match self.scores {
+            Scores::F32(scores) => Scores::F32(scores.get(range).unwrap_or_default()),
+            Scores::Q16(scores) => Scores::Q16(scores.get(range).unwrap_or_default()),
+        };
+        Logits {
+            scores,
+            first: ids.start.max(self.first),
+            ..self
+        }
+    }
+
+    /// Tokens that have a score: the whole vocabulary, but for [`Logits::within`].
     pub fn len(&self) -> usize {
         match self.scores {
             Scores::F32(scores) => scores.len(),
@@ -77,19 +97,26 @@ impl<'a> Logits<'a> {
         self.len() == 0
     }
 
+    /// The place of a token's score.
+    fn place(&self, id: TokenId) -> Option<usize> {
+        id.index().checked_sub(self.first.into())
+    }
+
     /// The score of a token, in nats.
     pub fn get(&self, id: TokenId) -> Option<f32> {
+        let place = self.place(id)?;
         match self.scores {
-            Scores::F32(scores) => scores.get(id.index()).copied(),
-            Scores::Q16(scores) => scores.get(id.index()).map(|&q| q as f32 / 65_536.0),
+            Scores::F32(scores) => scores.get(place).copied(),
+            Scores::Q16(scores) => scores.get(place).map(|&q| q as f32 / 65_536.0),
         }
     }
 
     /// The score of a token in Q15.16; f32 scores are rounded, and saturate.
     pub fn q16(&self, id: TokenId) -> Option<i32> {
+        let place = self.place(id)?;
         match self.scores {
-            Scores::F32(scores) => scores.get(id.index()).map(|&x| to_q16(x)),
-            Scores::Q16(scores) => scores.get(id.index()).copied(),
+            Scores::F32(scores) => scores.get(place).map(|&x| to_q16(x)),
+            Scores::Q16(scores) => scores.get(place).copied(),
         }
     }
 
@@ -104,7 +131,7 @@ impl<'a> Logits<'a> {
             .iter()
             .map(|&x| to_q16(x))
             .chain(fixed.iter().copied());
-        (0..=u16::MAX)
+        (self.first..=u16::MAX)
             .map(TokenId)
             .zip(scores)
             .filter(move |&(id, _)| Some(id) != hidden)
@@ -124,13 +151,15 @@ impl<'a> Logits<'a> {
                 .unwrap_or_default(),
             Scores::Q16(scores) => {
                 // What stands before and after the token that is not chosen; without one, all of it and nothing.
-                let hidden = self.hidden.map_or(scores.len(), TokenId::index);
+                let hidden = self.hidden.and_then(|id| self.place(id));
+                let hidden = hidden.unwrap_or(scores.len());
                 let before = scores.get(..hidden).unwrap_or(scores);
                 let after = scores.get(hidden + 1..).unwrap_or_default();
                 let highest = highest(before).max(highest(after));
                 let place = |part: &[i32]| part.iter().position(|&score| score == highest);
                 let best = place(before).or_else(|| place(after).map(|at| hidden + 1 + at));
-                (TokenId(best.unwrap_or(0) as u16), highest)
+                let first = self.first;
+                (TokenId(first + best.unwrap_or(0) as u16), highest)
             }
         }
     }
@@ -338,6 +367,39 @@ pub(crate) mod tests {
         }
         assert_eq!(Logits::of_q16(&scores).top::<10>().len(), 7);
         assert_eq!(Logits::of_f32(&[0.1, 0.5, 0.5]).argmax(), TokenId(1));
+    }
+
+    #[test]
+    fn within_some_ids_there_are_no_others() {
+        let fixed = logits();
+        let floats = fixed.map(|q| (f64::from(q) / Q) as f32);
+        for (from, to) in (0..=7).flat_map(|from| (from..=7).map(move |to| (from, to))) {
+            for all in [Logits::of_q16(&fixed), Logits::of_f32(&floats)] {
+                let all = all.hiding(Some(TokenId(3)));
+                let some = all.within(from..to);
+                assert_eq!(some.len(), usize::from(to - from));
+                for id in (0..8).map(TokenId) {
+                    let inside = (from..to).contains(&id.0);
+                    assert_eq!(some.get(id), all.get(id).filter(|_| inside));
+                    assert_eq!(some.q16(id), all.q16(id).filter(|_| inside));
+                }
+                let mut expected: Vec<_> = all.scores().collect();
+                expected.retain(|(id, _)| (from..to).contains(&id.0));
+                expected.sort_by_key(|&(id, score)| (core::cmp::Reverse(score), id));
+                let found = some.ranked::<7>();
+                assert_eq!(found.as_slice(), expected);
+                if let Some(best) = expected.first() {
+                    assert_eq!(some.argmax(), best.0);
+                    let permille: u32 = some.top::<7>().iter().map(|s| u32::from(s.permille)).sum();
+                    assert!(permille.abs_diff(1000) <= 4, "{permille}");
+                }
+                // Of some, some.
+                assert_eq!(
+                    some.within(2..4).len(),
+                    usize::from(to.min(4).saturating_sub(from.max(2)))
+                );
+            }
+        }
     }
 
     #[test]

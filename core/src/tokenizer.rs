@@ -59,9 +59,9 @@ impl Tokenizer {
         character.is_alphanumeric() || matches!(character, '\'' | QUOTATION)
     }
 
-    /// The word that has begun and not ended; its beginning, if it is longer than any vocabulary's.
-    pub fn unfinished(&self) -> &str {
-        &self.word
+    /// The word that has begun and not ended, empty between words; `None` if it is longer than any vocabulary's.
+    pub fn unfinished(&self) -> Option<&str> {
+        (!self.long).then_some(&*self.word)
     }
 
     /// Takes a character in, and hands the tokens that are complete with it to `token`.
@@ -132,6 +132,16 @@ mod tests {
         assert_eq!(tokens(&("x".repeat(33) + " y")), ["\u{fffd}", "y"]);
         assert_eq!(tokens(&("'".repeat(40) + "x.")), ["\u{fffd}", "."]);
         assert_eq!(tokens(&"'".repeat(40)).len(), 40);
+        let mut tokenizer = Tokenizer::new();
+        assert_eq!(tokenizer.unfinished(), Some(""));
+        for _ in 0..32 {
+            tokenizer.feed('x', &mut |_| panic!("nothing has ended"));
+        }
+        assert_eq!(tokenizer.unfinished(), Some(&*"x".repeat(32)));
+        tokenizer.feed('x', &mut |_| panic!("nothing has ended"));
+        assert_eq!(tokenizer.unfinished(), None);
+        tokenizer.feed(' ', &mut |token| assert_eq!(token, "\u{fffd}"));
+        assert_eq!(tokenizer.unfinished(), Some(""));
     }
 
     proptest! {

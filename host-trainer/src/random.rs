@@ -52,7 +52,10 @@ impl Matrix {
     }
 
     fn real(&self) -> Vec<f32> {
-        let rows = self.integers.chunks_exact(self.columns.max(1)).zip(&self.factors);
+        let rows = self
+            .integers
+            .chunks_exact(self.columns.max(1))
+            .zip(&self.factors);
         rows.flat_map(|(row, factor)| row.iter().map(move |&w| f32::from(w) * factor))
             .collect()
     }

@@ -20,7 +20,7 @@ mod image {
     use gatelet::format::{self, EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
     use gatelet::{
         Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, Plain, Sampler,
-        Session, StateBuf, StateHash, TokenId, Tokenizer, WithKernel,
+        Session, StateBuf, StateHash, TokenId, Tokenizer, WithKernel, words_with,
     };
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -139,6 +139,8 @@ mod image {
             black_box(self.history.push(&session).is_ok());
             if let Ok(logits) = session.step(black_box(TokenId(7))) {
                 ask(&logits);
+                let vocab = self.model.vocab();
+                black_box(words_with::<3>(&logits, &vocab, black_box("wo")));
             }
             black_box(session.snapshot(black_box(&mut snapshot)).is_ok());
             black_box(session.restore(black_box(&snapshot)).is_ok());
