@@ -55,13 +55,17 @@ pub fn greet<W: Write, K: Kernel>(
 ) -> Result<(), W::Error> {
     let dims = model.dims();
     let tested = model.known_answer().tokens.len();
+    let (token, tokens) = match model.vocab().is_words() {
+        true => ("word", "words"),
+        false => ("character", "characters"),
+    };
     view.line(format_args!(""))?;
     view.line(format_args!(
         "gatelet {}: predicts what you type",
         env!("CARGO_PKG_VERSION")
     ))?;
     view.line(format_args!(
-        "model {name}: {} {}, {} x {} units, {} characters, {} bytes",
+        "model {name}: {} {}, {} x {} units, {} {tokens}, {} bytes",
         dims.cell,
         dims.precision,
         dims.layers,
@@ -70,7 +74,7 @@ pub fn greet<W: Write, K: Kernel>(
         model.image_bytes()
     ))?;
     view.line(format_args!(
-        "kernel {}, {} multiply-accumulates a character",
+        "kernel {}, {} multiply-accumulates a {token}",
         K::NAME,
         dims.macs_per_step()
     ))?;
@@ -91,7 +95,7 @@ pub fn greet<W: Write, K: Kernel>(
         ))?;
     }
     view.line(format_args!(
-        "checksums ok, known-answer test ok ({tested} characters)"
+        "checksums ok, known-answer test ok ({tested} {tokens})"
     ))?;
     view.line(format_args!(
         "Tab completes, Backspace takes back, Enter starts again"
@@ -136,6 +140,20 @@ mod tests {
             said.contains("known-answer test ok (6 characters)"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_model_of_words_says_so() {
+        let image = fixtures::image_of_words();
+        let storage = &mut [0; fixtures::WORD_DIMS.state_words()];
+        let image = fixtures::image_bytes(&image);
+        let model = check(image, Native::default(), storage).unwrap();
+        let mut view = View::new(Vec::new());
+        greet(&mut view, "small", &model, Native::default()).unwrap();
+        let said = String::from_utf8(view.out().clone()).unwrap();
+        for part in ["14 words", "accumulates a word", "ok (6 words)"] {
+            assert!(said.contains(part), "{said}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What each key does.
 //!
 //! ```text
-//! character   echo it, step the net            Tab         step through the completion's characters
+//! character   echo it, step the net            Tab         type the completion's characters
 //! Backspace   restore the state before it      Enter       leave the line, reset the state
 //! Ctrl-C/L    draw again                       others      refused, with a bell and the reason
 //! ```
@@ -10,17 +10,17 @@
 //! caller runs when no more input waits: pasted text is not slowed down by completions nobody sees.
 
 use embedded_io::Write;
-use gatelet::{Completer, Completion, Kernel};
+use gatelet::{Completer, Kernel, Word};
 use heapless::Vec;
 
 pub use crate::budget::BEAM;
 use crate::keys::{Decoder, Key};
-use crate::line::Line;
+use crate::line::{Ahead, Line};
 use crate::view::{Panel, Refusal, View};
 
-/// Characters of a completion at most.
+/// Characters that the search for a completion looks ahead at most.
 pub const COMPLETION: usize = 16;
-/// Most likely next characters shown.
+/// Most likely next characters or words shown.
 pub const SUGGESTIONS: usize = 3;
 /// What an empty line says instead.
 const HINT: &str = "type, and see what follows";
@@ -33,7 +33,7 @@ pub struct Console<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS:
     view: View<W>,
     decoder: Decoder,
     /// For the line as it is; `None` when it has to be computed.
-    completion: Option<Completion<COMPLETION>>,
+    completion: Option<Ahead>,
     /// The terminal does not show what it should.
     dirty: bool,
     refusal: Option<Refusal>,
@@ -89,29 +89,31 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
             return Ok(());
         }
         self.predict();
-        if self.line.tokens().is_empty() {
+        if self.line.is_empty() {
             // The net has seen nothing: what it would predict says nothing either.
             let panel = self.refusal.map_or(Panel::Hint(HINT), Panel::Refused);
             let nothing = core::iter::empty();
             return self.view.draw(nothing.clone(), nothing, panel);
         }
         let vocab = self.line.model().vocab();
-        let likely: Vec<(char, u16), SUGGESTIONS> = self
-            .line
-            .logits()
-            .top::<SUGGESTIONS>()
-            .iter()
-            .filter_map(|s| Some((vocab.char_of(s.id)?, s.permille)))
-            .collect();
-        let panel = self
-            .refusal
-            .map_or(Panel::Suggestions(&likely), Panel::Refused);
-        let completion = self.completion.iter().flat_map(|c| &c.tokens);
-        self.view.draw(
-            self.line.chars(),
-            completion.filter_map(|&id| vocab.char_of(id)),
-            panel,
-        )
+        let likely = self.line.likely::<SUGGESTIONS>();
+        let mut words: Vec<Word, SUGGESTIONS> = Vec::new();
+        let mut characters: Vec<(char, u16), SUGGESTIONS> = Vec::new();
+        if vocab.is_words() {
+            words.extend(likely.iter().filter_map(|s| vocab.word(s.id)));
+        } else {
+            let shown = likely
+                .iter()
+                .filter_map(|s| Some((vocab.char_of(s.id)?, s.permille)));
+            characters.extend(shown);
+        }
+        let panel = match self.refusal {
+            Some(why) => Panel::Refused(why),
+            None if vocab.is_words() => Panel::Words(&words),
+            None => Panel::Suggestions(&characters),
+        };
+        let completion = self.completion.iter().flatten().copied();
+        self.view.draw(self.line.chars(), completion, panel)
     }
 
     fn press(&mut self, key: Key) -> Result<(), W::Error> {
@@ -141,16 +143,14 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
     }
 
     fn type_character(&mut self, character: char) -> Result<(), W::Error> {
-        let Some(id) = self.line.model().vocab().id_of(character) else {
+        let Some(shown) = self.line.shown(character) else {
             return self.refuse(Refusal::Unknown(character));
         };
         if self.line.is_full() {
             return self.refuse(Refusal::LineFull);
         }
-        // What the model takes it for: a small letter, or the mark of an unknown character.
-        let taken = self.line.model().vocab().char_of(id);
-        self.view.echo(taken.unwrap_or(character))?;
-        self.line.push(id);
+        self.view.echo(shown)?;
+        self.line.type_char(character);
         self.completion = None;
         Ok(())
     }
@@ -163,8 +163,8 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
         }
         match self.completion.take() {
             Some(completion) => {
-                for &id in &completion.tokens {
-                    self.line.push(id);
+                for character in completion {
+                    self.line.type_char(character);
                 }
                 Ok(())
             }
@@ -174,7 +174,7 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
 
     /// Computes the completion, unless it is there. An empty line has none.
     fn predict(&mut self) {
-        if self.completion.is_none() && !self.line.tokens().is_empty() {
+        if self.completion.is_none() && !self.line.is_empty() {
             self.completion = self.line.complete(self.completer);
         }
     }

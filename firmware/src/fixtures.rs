@@ -1,6 +1,6 @@
 //! Small models for the tests, with weights from a fixed generator.
 
-use gatelet::format::{self, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{self, EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
 use gatelet::{
     AlignedBytes, Cell, Dims, KnownAnswer, Layout, Model, Native, Precision, Provenance, TextRules,
     TokenId,
@@ -13,6 +13,34 @@ pub(crate) const VOCAB: [char; 12] = [
 /// Units of the small models; not a multiple of four.
 const HIDDEN: usize = 6;
 
+/// Words of the small model of words: marks, words that begin alike, one as long as there may be.
+pub(crate) const WORDS: [&str; 14] = [
+    "\n",
+    "!",
+    "'",
+    ",",
+    "a",
+    "ab",
+    "an",
+    "ate",
+    "bean",
+    "cab",
+    "cabcabcabcabcabcabcabcabcabcabca",
+    "né",
+    "漢",
+    "\u{fffd}",
+];
+
+/// The sizes of the model of words: the other's, with embedding, projection and a tied head.
+pub(crate) const WORD_DIMS: Dims =
+    match Dims::new(Cell::Lstm, Precision::Int8, 2, HIDDEN, WORDS.len()) {
+        Ok(dims) => match dims.with_widths(7, 7, true) {
+            Ok(dims) => dims,
+            Err(_) => panic!("the widths are out of range"),
+        },
+        Err(_) => panic!("the shape is out of range"),
+    };
+
 /// The sizes of the int8 LSTM.
 pub(crate) const DIMS: Dims = match Dims::new(Cell::Lstm, Precision::Int8, 2, HIDDEN, VOCAB.len()) {
     Ok(dims) => dims,
@@ -21,7 +49,7 @@ pub(crate) const DIMS: Dims = match Dims::new(Cell::Lstm, Precision::Int8, 2, HI
 
 /// A small int8 LSTM of two layers, as an image.
 pub(crate) fn image() -> AlignedBytes<4096> {
-    with_known_answer(None, VOCAB, TextRules::default())
+    with_known_answer(None, VocabSpec::Characters(&VOCAB), TextRules::default())
 }
 
 /// As [`image`], of a text prepared by `rules`; if they have an unknown token, it is the last of the vocabulary.
@@ -30,13 +58,23 @@ pub(crate) fn image_with(rules: TextRules) -> AlignedBytes<4096> {
     if rules.unknown {
         vocab[VOCAB.len() - 1] = gatelet::UNKNOWN;
     }
-    with_known_answer(None, vocab, rules)
+    with_known_answer(None, VocabSpec::Characters(&vocab), rules)
+}
+
+/// The model of words, of lower-case text.
+pub(crate) fn image_of_words() -> AlignedBytes<4096> {
+    let rules = TextRules {
+        unknown: true,
+        lower_case: true,
+        ..TextRules::default()
+    };
+    with_known_answer(None, VocabSpec::Words(&WORDS), rules)
 }
 
 /// As [`image`], whose known answer is wrong though every checksum is right.
 pub(crate) fn image_with_wrong_answer() -> AlignedBytes<4096> {
     let wrong = Some(0x0123_4567_89ab_cdef);
-    with_known_answer(wrong, VOCAB, TextRules::default())
+    with_known_answer(wrong, VocabSpec::Characters(&VOCAB), TextRules::default())
 }
 
 /// Bytes of [`image`] that are the image; the rest are zeros.
@@ -47,35 +85,44 @@ pub(crate) fn image_bytes(buffer: &AlignedBytes<4096>) -> &[u8] {
 
 fn with_known_answer(
     wrong: Option<u64>,
-    vocab: [char; VOCAB.len()],
+    vocab: VocabSpec<'_>,
     rules: TextRules,
 ) -> AlignedBytes<4096> {
     let tokens = [3, 4, 5, 1, 9, 11];
     let write = |hash| {
         let tokens = &tokens;
-        write(KnownAnswer { tokens, hash }, &vocab, rules)
+        write(KnownAnswer { tokens, hash }, vocab, rules)
     };
     let first = write(0);
     let model = Model::from_bytes(image_bytes(&first)).unwrap();
-    let mut storage = [0; DIMS.state_words()];
+    let mut storage = vec![0; model.dims().state_words()];
     let right = model
         .known_answer_hash(Native::default(), &mut storage)
         .unwrap();
     write(wrong.unwrap_or(right))
 }
 
-fn write(known_answer: KnownAnswer<'_>, vocab: &[char], rules: TextRules) -> AlignedBytes<4096> {
+fn write(
+    known_answer: KnownAnswer<'_>,
+    vocab: VocabSpec<'_>,
+    rules: TextRules,
+) -> AlignedBytes<4096> {
+    let dims = match vocab {
+        VocabSpec::Words(_) => WORD_DIMS,
+        VocabSpec::Characters(_) => DIMS,
+    };
     let mut seed = 1u32;
     let mut next = move || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         seed >> 16
     };
-    let rows = DIMS.rows();
+    let rows = dims.rows();
     let mut int16 = |n: usize| (0..n).map(|_| (next() as i16) / 4).collect::<Vec<_>>();
-    let inputs = [int16(rows * VOCAB.len()), int16(rows)];
+    let tokens = if dims.embedding == 0 { dims.vocab } else { 1 };
+    let inputs = [int16(rows * tokens), int16(rows)];
     // The columns behind the last unit are padding, and zero.
-    let mut int8 = |rows: usize, columns: usize| {
-        let weight = |i: usize| match (i % DIMS.stride()) < HIDDEN {
+    let mut int8 = |rows: usize, columns: usize, stride: usize, used: usize| {
+        let weight = |i: usize| match (i % columns % stride) < used {
             true => (next() % 255) as i8,
             false => 0,
         };
@@ -84,8 +131,16 @@ fn write(known_answer: KnownAnswer<'_>, vocab: &[char], rules: TextRules) -> Ali
             .map(|w| w.max(-127))
             .collect::<Vec<_>>()
     };
-    let weights = [int8(rows, DIMS.columns(0)), int8(rows, DIMS.columns(1))];
-    let head = int8(VOCAB.len(), DIMS.stride());
+    let stride = dims.stride();
+    // The embedding's columns have no padding to speak of: 8 of 7, which the look-up leaves zero.
+    let weights = [0, 1].map(|layer| int8(rows, dims.columns(layer), stride, HIDDEN));
+    let width = if dims.projection == 0 {
+        HIDDEN
+    } else {
+        dims.projection
+    };
+    let head = int8(dims.vocab, dims.head_columns(), stride, width);
+    let projected = int8(dims.projection, stride, stride, HIDDEN);
     let multipliers = vec![1 << 22; rows];
     let layers: Vec<_> = inputs
         .iter()
@@ -98,18 +153,29 @@ fn write(known_answer: KnownAnswer<'_>, vocab: &[char], rules: TextRules) -> Ali
             cell_bits: 4,
         })
         .collect();
+    let (ones, steep) = (vec![1 << 24; dims.vocab], vec![1 << 27; dims.vocab]);
+    let (bias, zeros) = (vec![0; dims.vocab], vec![0; dims.projection]);
     let spec = ImageSpec {
-        dims: DIMS,
+        dims,
         layout: Layout::Rows,
-        vocab: VocabSpec::Characters(vocab),
-        embedding: None,
-        layers: &layers,
-        projection: None,
-        head: HeadSpec::Int8 {
+        vocab,
+        embedding: (dims.embedding > 0).then_some(EmbeddingSpec::Int8 {
             weights: &head,
-            multipliers: &[1 << 27; VOCAB.len()],
+            multipliers: &ones,
             shift: 24,
-            bias: &[0; VOCAB.len()],
+        }),
+        layers: &layers,
+        projection: (dims.projection > 0).then_some(HeadSpec::Int8 {
+            weights: &projected,
+            multipliers: &steep[..dims.projection],
+            shift: 24,
+            bias: &zeros,
+        }),
+        head: HeadSpec::Int8 {
+            weights: if dims.tied { &[] } else { &head },
+            multipliers: &steep,
+            shift: 24,
+            bias: &bias,
         },
         provenance: Provenance::default(),
         known_answer,

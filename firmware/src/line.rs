@@ -1,23 +1,35 @@
 //! The typed line and the net's state that belongs to it.
 //!
 //! ```text
-//! push(id):  history.push(state);  state = step(state, id);  tokens += id
-//! pop():     tokens -= last;  state = history.pop()   or, when the ring is empty,  state = run(tokens)
-//! clear():   tokens = [];  state = 0
+//! type(c):   text += c;   for every token that ends with c:  history.push(state);  state = step(state, token)
+//! pop():     text -= last;  as long as there are more tokens than the text has:  state = history.pop()
+//!            or, when the ring is empty,  state = run(tokens)
+//! clear():   text = "";  state = 0
 //! ```
 //!
+//! In a model of characters each is a token. In one of words a token ends with the character after it: the letters of a
+//! word under way are in the line and not in the state, and only narrow down what is suggested.
+//!
 //! One invariant holds after every call, and the tests look at nothing else: **the state is what feeding the tokens
-//! to a fresh session would give**. Restoring a snapshot costs a copy and one head product; the ring holds the last
-//! `DEPTH` states, and past it the line is computed again from its start, which refills the ring.
+//! of the text to a fresh session would give**. Restoring a snapshot costs a copy and one head product; the ring holds
+//! the last `DEPTH` states, and past it the line is computed again from its start, which refills the ring.
 
 use gatelet::{
-    Completer, Completion, History, Kernel, Logits, Model, Session, SessionError, SnapshotError,
-    TokenId,
+    Completer, History, Kernel, Logits, Model, Session, SessionError, SnapshotError, TokenId,
+    Tokenizer, words_with,
 };
 use heapless::Vec;
 
 /// Characters a line holds. More would only make the recomputation longer than a person waits.
 pub const LINE_CAPACITY: usize = 256;
+
+/// Characters of a completion at most: a word of a vocabulary, and the spaces around it.
+pub const AHEAD: usize = gatelet::format::MAX_WORD + 2;
+/// What text goes on after with a space.
+const CLOSING: [char; 7] = ['.', ',', ';', ':', '!', '?', ')'];
+
+/// What a completion adds to the line.
+pub type Ahead = Vec<char, AHEAD>;
 
 /// Why a line could not be made: the caller's memory does not belong to this model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +56,11 @@ impl core::error::Error for LineError {}
 pub struct Line<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> {
     session: Session<'m, 's, K>,
     history: &'s mut History<DEPTH, WORDS>,
+    text: Vec<char, LINE_CAPACITY>,
+    /// Those of the text that have ended.
     tokens: Vec<TokenId, LINE_CAPACITY>,
+    /// At the end of the text, in a model of words.
+    tokenizer: Tokenizer,
 }
 
 impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, DEPTH, WORDS> {
@@ -71,19 +87,25 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         Ok(Line {
             session,
             history,
+            text: Vec::new(),
             tokens: Vec::new(),
+            tokenizer: Tokenizer::new(),
         })
     }
 
-    /// The tokens of the line.
+    /// The tokens of the line that have ended.
     pub fn tokens(&self) -> &[TokenId] {
         &self.tokens
     }
 
     /// The characters of the line.
     pub fn chars(&self) -> impl DoubleEndedIterator<Item = char> + Clone {
-        let vocab = self.model().vocab();
-        self.tokens.iter().filter_map(move |&id| vocab.char_of(id))
+        self.text.iter().copied()
+    }
+
+    /// Whether nothing is typed.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// The model behind it.
@@ -96,35 +118,62 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         &self.session
     }
 
-    /// The scores of the next character.
+    /// The scores of the next token.
     pub fn logits(&self) -> Logits<'_> {
         self.session.logits()
     }
 
-    /// Whether there is no room for another token.
+    /// Whether there is no room for another character.
     pub fn is_full(&self) -> bool {
-        self.tokens.is_full()
+        self.text.is_full()
     }
 
-    /// Types one token of the vocabulary; false when the line is full or the token unknown, and nothing changes then.
-    pub fn push(&mut self, id: TokenId) -> bool {
-        // `new` has checked the snapshot's length: history and session cannot refuse each other.
-        if self.is_full() || self.history.push(&self.session).is_err() {
-            return false;
+    /// What the line shows of a character: its small letter, or the mark of an unknown one, where the model takes it for
+    /// that; `None` if the model has no such character.
+    pub fn shown(&self, character: char) -> Option<char> {
+        let vocab = self.model().vocab();
+        match vocab.is_words() {
+            true => Some(character),
+            false => vocab.char_of(vocab.id_of(character)?),
         }
-        if self.session.step(id).is_err() {
-            let _ = self.history.pop(&mut self.session);
-            return false;
-        }
-        self.tokens.push(id).is_ok()
     }
 
-    /// Takes the last token back; false when there is none.
+    /// Types one character; false when the line is full or the model has no such character, and nothing changes then.
+    pub fn type_char(&mut self, character: char) -> bool {
+        let Some(shown) = self.shown(character) else {
+            return false;
+        };
+        if self.text.push(shown).is_err() {
+            return false;
+        }
+        let vocab = self.model().vocab();
+        if vocab.is_words() {
+            self.end_words(shown);
+        } else if let Some(id) = vocab.id_of(shown) {
+            self.push(id);
+        }
+        true
+    }
+
+    /// Takes the last character back; false when there is none.
     pub fn pop(&mut self) -> bool {
-        if self.tokens.pop().is_none() {
+        if self.text.pop().is_none() {
             return false;
         }
-        if !matches!(self.history.pop(&mut self.session), Ok(true)) {
+        let mut left = self.text.len();
+        if self.model().vocab().is_words() {
+            left = 0;
+            self.tokenizer = Tokenizer::new();
+            for &character in &self.text {
+                self.tokenizer.feed(character, &mut |_| left += 1);
+            }
+        }
+        let mut restored = true;
+        while self.tokens.len() > left {
+            self.tokens.pop();
+            restored = restored && matches!(self.history.pop(&mut self.session), Ok(true));
+        }
+        if !restored {
             self.run_again();
         }
         true
@@ -132,25 +181,84 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
 
     /// Empties the line; the state is that of a fresh session.
     pub fn clear(&mut self) {
+        self.text.clear();
         self.tokens.clear();
+        self.tokenizer = Tokenizer::new();
         self.history.clear();
         self.session.reset();
+    }
+
+    /// The letters of the word under way, in a model of words; `None` if it is longer than all the model knows.
+    pub fn unfinished(&self) -> Option<&str> {
+        self.tokenizer.unfinished()
+    }
+
+    /// The `N` likeliest tokens: in a model of words, of those that begin as the word under way does.
+    pub fn likely<const N: usize>(&self) -> Vec<gatelet::Suggestion, N> {
+        let (logits, vocab) = (self.session.logits(), self.model().vocab());
+        match self.unfinished() {
+            _ if !vocab.is_words() => logits.top(),
+            Some(letters) => words_with(&logits, &vocab, letters),
+            None => Vec::new(),
+        }
     }
 
     /// The likeliest continuation to the end of a word. The state is the same afterwards.
     pub fn complete<const WIDTH: usize, const LEN: usize>(
         &mut self,
         completer: &mut Completer<WIDTH, LEN, WORDS>,
-    ) -> Option<Completion<LEN>> {
+    ) -> Option<Ahead> {
         let vocab = self.model().vocab();
+        if vocab.is_words() {
+            return self.complete_word();
+        }
         let ends_word = |id| {
             vocab
                 .char_of(id)
                 .is_none_or(|c| !c.is_alphanumeric() && c != '\'')
         };
-        completer
+        let completion = completer
             .complete(&mut self.session, ends_word)
-            .unwrap_or(None)
+            .unwrap_or(None)?;
+        let characters = completion.tokens.iter();
+        // At most LEN of them, which are fewer than a word may have.
+        let characters = characters.filter_map(|&id| vocab.char_of(id)).take(AHEAD);
+        Some(characters.collect())
+    }
+
+    /// What is missing of the likeliest word, with the spaces that stand around a word.
+    fn complete_word(&self) -> Option<Ahead> {
+        let typed = self.unfinished()?.chars().count();
+        let likeliest = self.likely::<1>();
+        let token = self.model().vocab().word(likeliest.first()?.id)?;
+        let word = token.chars().any(char::is_alphanumeric);
+        let space = |there: bool| there.then_some(' ').into_iter();
+        let last = self.text.last();
+        let before = word && last.is_some_and(|last| CLOSING.contains(last));
+        let rest = token.chars().skip(typed);
+        let ahead = space(before).chain(rest).chain(space(word));
+        Some(ahead.take(AHEAD).collect())
+    }
+
+    /// Feeds the tokens that end with a character of the text to the net.
+    fn end_words(&mut self, character: char) {
+        let vocab = self.model().vocab();
+        let mut ended: Vec<TokenId, LINE_CAPACITY> = Vec::new();
+        // A model of words has an id for every one, and the line no more tokens than characters.
+        self.tokenizer.feed(character, &mut |token| {
+            let id = vocab.id_of_word(token);
+            let _ = id.map(|id| ended.push(id));
+        });
+        for id in ended {
+            self.push(id);
+        }
+    }
+
+    /// Steps the net. `new` has checked the snapshot's length, and the token is the vocabulary's: neither refuses.
+    fn push(&mut self, id: TokenId) {
+        let _ = self.history.push(&self.session);
+        let _ = self.session.step(id);
+        let _ = self.tokens.push(id);
     }
 
     /// The state from the tokens alone, refilling the history on the way.

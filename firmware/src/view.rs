@@ -12,6 +12,7 @@
 use core::fmt::{self, Display, Formatter, Write as _};
 
 use embedded_io::Write;
+use gatelet::Word;
 use heapless::String;
 use unicode_width::UnicodeWidthChar;
 
@@ -41,6 +42,8 @@ const BELL: &str = "\x07";
 pub enum Panel<'a> {
     /// The most likely next characters, each with its probability in thousandths.
     Suggestions(&'a [(char, u16)]),
+    /// The most likely words.
+    Words(&'a [Word]),
     /// How to begin.
     Hint(&'static str),
     /// Why the last key was refused.
@@ -261,10 +264,38 @@ fn panel_text(panel: Panel<'_>) -> (&'static str, String<PANEL_BYTES>) {
                 write!(words, "{character} {:>4}  ", percent(permille))
             }),
         ),
+        Panel::Words(list) => (PLAIN, push_words(&mut words, list)),
         Panel::Hint(text) => (GREY, words.write_str(text)),
         Panel::Refused(refusal) => (RED, write!(words, "{refusal}")),
     };
     (style, words)
+}
+
+/// Words with two blanks between them. Of one that does not fit the beginning stands, and none after it.
+fn push_words(text: &mut String<PANEL_BYTES>, list: &[Word]) -> fmt::Result {
+    let mut left = PANEL_WIDTH;
+    for (index, word) in list.iter().enumerate() {
+        let between = if index > 0 { "  " } else { "" };
+        let Some(room) = left.checked_sub(between.len()).filter(|&room| room > 1) else {
+            break;
+        };
+        text.push_str(between).map_err(|_| fmt::Error)?;
+        let shown = word.chars().map(panel_glyph);
+        let width = shown.clone().map(columns).sum::<usize>();
+        let cut = width > room;
+        let mut used = 0;
+        for c in shown {
+            // The mark of a cut word takes a column.
+            if cut && used + columns(c) > room - 1 {
+                text.push('…').map_err(|_| fmt::Error)?;
+                return Ok(());
+            }
+            used += columns(c);
+            text.push(c).map_err(|_| fmt::Error)?;
+        }
+        left = room - used;
+    }
+    Ok(())
 }
 
 /// A probability in at most four columns: `93%`, `<1%`, `100%`.
@@ -367,6 +398,35 @@ mod tests {
             view.echo('a').unwrap();
         }
         assert!(view.out.len() < TEXT_WIDTH);
+    }
+
+    #[test]
+    fn words_fit_the_panel_and_the_last_may_be_cut() {
+        let image = crate::fixtures::image_of_words();
+        let model = gatelet::Model::from_bytes(crate::fixtures::image_bytes(&image)).unwrap();
+        let all: Vec<Word> = model.vocab().words().collect();
+        let long = |text: &str| all.iter().find(|w| w.starts_with(text)).unwrap().clone();
+        let shown = |list: &[Word]| panel_text(Panel::Words(list)).1.to_string();
+        assert_eq!(shown(&[long("an"), long("\n"), long("be")]), "an  ↵  bean");
+        let wide = long("cabcabcab");
+        assert_eq!(wide.len(), 32);
+        assert_eq!(
+            shown(core::slice::from_ref(&wide)),
+            format!("{}…", &wide[..26])
+        );
+        assert_eq!(
+            shown(&[long("bean"), wide.clone(), wide.clone()]),
+            format!("bean  {}…", &wide[..20])
+        );
+        for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
+            for c in [long("漢"), wide.clone()] {
+                let text = shown(&[a.clone(), b.clone(), c]);
+                assert!(
+                    text.chars().map(columns).sum::<usize>() <= PANEL_WIDTH,
+                    "{text}"
+                );
+            }
+        }
     }
 
     #[test]

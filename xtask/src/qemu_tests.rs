@@ -87,6 +87,90 @@ pub(crate) fn session() -> Result<()> {
     paste(&mut board)
 }
 
+/// A model of words: the letters of a word narrow down what is suggested, Tab takes the first, a finished word steps the
+/// net, Backspace restores.
+pub(crate) fn words() -> Result<()> {
+    let shape = [
+        "--hidden",
+        "32",
+        "--vocab",
+        "2000",
+        "--embedding",
+        "24",
+        "--projection",
+        "24",
+        "--tied",
+        "--words",
+        "--target",
+        "cortex-m4",
+    ];
+    let model = random(&shape, "random-words.gatelet")?;
+    let elf = console(Log::Semihosting).model(Some(model)).quiet();
+    let mut board = Emulator::boot(&elf.build()?.elf, false)?;
+    let empty = board.prompt()?;
+    let banner = board.look(|screen| screen.text());
+    for part in ["32 units, 2000 words", "known-answer test ok (32 words)"] {
+        ensure!(
+            banner.contains(part),
+            "the banner lacks {part:?}:\n{banner}"
+        );
+    }
+
+    let typed = board.type_text("ta! Ba")?;
+    ensure!(typed.typed == "ta! Ba", "typed: {typed:?}");
+    let list: Vec<&str> = typed.panel.split("  ").collect();
+    ensure!(
+        list.len() == 3 && list.iter().all(|word| word.starts_with("ba")),
+        "three words that begin with \"ba\": {typed:?}"
+    );
+    ensure!(typed.completion.trim_end() == &list[0][2..], "{typed:?}");
+    let further = board.press("r")?;
+    ensure!(
+        further
+            .panel
+            .split("  ")
+            .all(|word| word.starts_with("bar")),
+        "{further:?}"
+    );
+    let back = board.press("\x7f")?;
+    ensure!(back == typed, "Backspace: {back:?} is not {typed:?}");
+
+    let accepted = board.press("\t")?;
+    let wanted = format!("ta! Ba{} ", &list[0][2..]);
+    ensure!(
+        accepted.typed == wanted,
+        "Tab: {accepted:?} is not {wanted:?}"
+    );
+    ensure!(
+        accepted.panel != typed.panel,
+        "other words follow: {accepted:?}"
+    );
+    let undone = board.press("\x7f")?;
+    ensure!(
+        undone.panel.starts_with(list[0]),
+        "the word is under way again: {undone:?}"
+    );
+    ensure!(board.press(" ")? == accepted, "a space ends it again");
+
+    // No word has it, so nothing is suggested; as a word it is the unknown one.
+    let strange = board.type_text("zzz")?;
+    ensure!(
+        strange.panel.is_empty() && strange.completion.trim().is_empty(),
+        "{strange:?}"
+    );
+    let refused = board.press("\t")?;
+    ensure!(refused.panel == "nothing to complete", "{refused:?}");
+    ensure!(!board.press(" ")?.panel.is_empty(), "after an unknown word");
+
+    let reset = board.press("\r")?;
+    ensure!(reset == empty, "Enter: {reset:?} is not {empty:?}");
+    ensure!(
+        board.type_text("ta! Ba")? == typed,
+        "the same line after Enter"
+    );
+    Ok(())
+}
+
 /// More than the terminal is wide, and more than the history holds: taken back to the empty line, nothing is left.
 fn long_line(board: &mut Emulator, empty: &Line) -> Result<()> {
     board.press("\r")?;

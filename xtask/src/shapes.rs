@@ -17,8 +17,23 @@ const HIDDEN: [usize; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33];
 /// Wide ones, as RNN only, for the smallest board's flash: 128 and 144 columns.
 const WIDE: [usize; 2] = [64, 70];
 
+/// Models of words: tied and not, with one of embedding and projection and with both, widths around groups of columns
+/// and blocks of rows.
+const WORDS: [&str; 10] = [
+    "--cell rnn --hidden 5 --vocab 9 --embedding 4 --projection 4 --tied",
+    "--cell lstm --hidden 8 --vocab 33 --embedding 7 --projection 7 --tied",
+    "--cell lstm --hidden 17 --vocab 70 --embedding 17 --tied",
+    "--cell lstm --hidden 32 --vocab 40 --embedding 24 --projection 24 --tied --layers 2",
+    "--cell rnn --hidden 33 --vocab 41 --embedding 32 --projection 32 --tied --layers 2",
+    "--cell lstm --hidden 16 --vocab 42 --embedding 9",
+    "--cell rnn --hidden 9 --vocab 7 --embedding 16 --projection 5",
+    "--cell lstm --hidden 12 --vocab 30 --projection 13",
+    "--cell lstm --hidden 7 --vocab 31 --embedding 6 --projection 31 --layers 2",
+    "--cell rnn --hidden 4 --vocab 50",
+];
+
 /// Flash kept free for the board's program.
-const CODE: usize = 64 << 10;
+const CODE: usize = 72 << 10;
 
 /// What the board's program prints.
 #[derive(Debug, Deserialize)]
@@ -130,7 +145,17 @@ fn usual(export: &str) -> Result<Vec<Vec<u8>>> {
         ];
         with_length(&std::fs::read(random(&shape, "shape.gatelet")?)?)
     };
-    shapes().into_iter().enumerate().map(make).collect()
+    let plain = shapes().into_iter().enumerate().map(make);
+    plain
+        .chain(WORDS.iter().map(|shape| words(shape, export)))
+        .collect()
+}
+
+/// A model of words, in the layout for a target.
+fn words(shape: &str, export: &str) -> Result<Vec<u8>> {
+    let options = shape.split(' ').chain(["--words", "--target", export]);
+    let options: Vec<&str> = options.collect();
+    with_length(&std::fs::read(random(&options, "shape.gatelet")?)?)
 }
 
 fn shapes() -> Vec<(&'static str, usize, usize)> {

@@ -57,6 +57,7 @@ const STEPS: &[Step] = &[
     ("firmware image", checked_images),
     ("no panics in core", qemu_tests::no_panic),
     ("QEMU: a session at the console", qemu_tests::session),
+    ("QEMU: a console of words", qemu_tests::words),
     ("QEMU: the board's own image", qemu_tests::board_image_boots),
     ("QEMU: a damaged model is refused", qemu_tests::bad_model),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),

@@ -84,11 +84,11 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         columns: dims.stride(),
         table: None,
     };
+    if dims.projection == 0 || matches!(dims.precision, Precision::F32) {
+        field(projection.field, projection.shift.into(), 0, 0)?;
+    }
     let projection = match dims.projection {
-        0 => {
-            field(projection.field, projection.shift.into(), 0, 0)?;
-            None
-        }
+        0 => None,
         _ => Some(read_affine(
             dims.precision,
             layout,

@@ -1,21 +1,23 @@
 //! Keys in, a state and a screen out.
 
-use gatelet::{Completer, History, Model, Native, StateBuf, TokenId};
+use gatelet::{Completer, History, Model, Native, StateBuf, TokenId, Tokenizer};
 use proptest::prelude::*;
 
 use super::Console;
-use crate::fixtures::{self, DIMS};
+use crate::fixtures::{self, DIMS, WORD_DIMS};
 use crate::line::{LINE_CAPACITY, Line};
 use crate::view::View;
 
 const WORDS: usize = DIMS.snapshot_words();
+/// Both models have the same layers.
+const _: () = assert!(WORDS == WORD_DIMS.snapshot_words());
 /// Shorter than most lines below, so that the way past its end is taken often.
 const DEPTH: usize = 5;
 
 /// Everything a console borrows.
 struct Bench {
     image: gatelet::AlignedBytes<4096>,
-    state: StateBuf<{ DIMS.state_words() }>,
+    state: StateBuf<{ WORD_DIMS.state_words() }>,
     history: History<DEPTH, WORDS>,
     completer: Completer<2, 16, WORDS>,
 }
@@ -70,6 +72,15 @@ fn assert_state_is_the_lines(console: &Tested<'_, '_>) {
         fixtures::state_after(model, tokens),
         "{tokens:?}"
     );
+    if model.vocab().is_words() {
+        let mut ended: Vec<TokenId> = Vec::new();
+        let mut tokenizer = Tokenizer::new();
+        for c in console.line().chars() {
+            tokenizer.feed(c, &mut |t| ended.extend(model.vocab().id_of_word(t)));
+        }
+        assert_eq!(tokens, ended, "{:?}", text(console));
+        assert_eq!(console.line().unfinished(), tokenizer.unfinished());
+    }
 
     let mut storage = vec![0; model.dims().state_words()];
     let mut fresh = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
@@ -114,7 +125,7 @@ fn unknown_characters_are_taken_but_never_suggested() {
                 .all(|s| s.id != unknown)
         );
         let shown = console.completion.clone();
-        assert!(shown.is_none_or(|c| !c.tokens.contains(&unknown)));
+        assert!(shown.is_none_or(|c| !c.contains(&'\u{fffd}')));
         press(&mut console, b"\t");
         if console.line().is_full() {
             break;
@@ -146,10 +157,11 @@ fn tab_takes_what_was_shown() {
     let mut bench = Bench::new();
     let mut console = bench.console();
     press(&mut console, b"a b");
-    let shown: Vec<TokenId> = console.completion.as_ref().unwrap().tokens.to_vec();
-    let before = console.line().tokens().to_vec();
+    let shown: String = console.completion.iter().flatten().collect();
+    assert!(!shown.is_empty());
     press(&mut console, b"\t");
-    assert_eq!(console.line().tokens(), [before, shown].concat());
+    assert_eq!(text(&console), format!("a b{shown}"));
+    assert_eq!(console.line().tokens().len(), 3 + shown.chars().count());
     assert_state_is_the_lines(&console);
 }
 
@@ -256,6 +268,120 @@ fn memory_of_another_model_is_refused() {
     assert!(error.to_string().contains("words"), "{error}");
 }
 
+#[test]
+fn a_word_steps_the_net_when_it_has_ended() {
+    let mut bench = Bench::with(fixtures::image_of_words());
+    let mut console = bench.console();
+    press(&mut console, "Bean".as_bytes());
+    assert_eq!(
+        (text(&console).as_str(), console.line().tokens().len()),
+        ("Bean", 0)
+    );
+    press(&mut console, " x,".as_bytes());
+    let vocab = console.line().model().vocab();
+    let ids = console.line().tokens().iter();
+    let words: Vec<String> = ids
+        .filter_map(|&id| Some(vocab.word(id)?.to_string()))
+        .collect();
+    assert_eq!(words, ["bean", "\u{fffd}", ","]);
+    assert_state_is_the_lines(&console);
+    // Back over the comma: the unknown word is one under way again, and has left the state.
+    press(&mut console, b"\x7f");
+    assert_eq!(console.line().unfinished(), Some("x"));
+    assert_eq!(console.line().tokens().len(), 1);
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
+fn letters_narrow_down_the_words_and_tab_takes_the_first() {
+    let mut bench = Bench::with(fixtures::image_of_words());
+    let mut console = bench.console();
+    press(&mut console, b"bean A");
+    let vocab = console.line().model().vocab();
+    let likely = console.line().likely::<3>();
+    let all: Vec<String> = likely
+        .iter()
+        .filter_map(|s| Some(vocab.word(s.id)?.to_string()))
+        .collect();
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|word| word.starts_with('a')), "{all:?}");
+    let shown = drawn(&mut console);
+    assert!(shown.contains(&all.join("  ")), "{shown:?}");
+    press(&mut console, b"\t");
+    assert_eq!(text(&console), format!("bean A{} ", &all[0][1..]));
+    assert_state_is_the_lines(&console);
+
+    // Nothing begins so.
+    press(&mut console, b"\x7fq");
+    assert!(console.completion.is_none() && console.line().likely::<3>().is_empty());
+    drawn(&mut console);
+    press(&mut console, b"\t");
+    assert!(drawn(&mut console).contains("nothing to complete"));
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
+fn a_word_after_a_mark_gets_a_space_before_it() {
+    let mut bench = Bench::with(fixtures::image_of_words());
+    let mut console = bench.console();
+    press(&mut console, b"cab,");
+    let mut spaced = 0;
+    for _ in 0..30 {
+        let shown: String = console.completion.iter().flatten().collect();
+        let word = shown.chars().any(char::is_alphanumeric);
+        let mark = text(&console).ends_with(|c: char| ",!".contains(c));
+        assert_eq!(shown.starts_with(' '), word && mark, "{shown:?}");
+        assert_eq!(shown.ends_with(' '), word, "{shown:?}");
+        spaced += usize::from(word && mark);
+        let before = text(&console);
+        press(&mut console, b"\t");
+        assert_eq!(text(&console), before + &shown);
+        assert_state_is_the_lines(&console);
+        press(&mut console, b",");
+    }
+    assert!(spaced > 0);
+}
+
+#[test]
+fn a_word_longer_than_all_is_taken_and_taken_back() {
+    let mut bench = Bench::with(fixtures::image_of_words());
+    let mut console = bench.console();
+    press(&mut console, "a ".as_bytes());
+    press(&mut console, "x".repeat(40).as_bytes());
+    assert!(console.line().unfinished().is_none() && console.completion.is_none());
+    press(&mut console, b" ");
+    assert_eq!(console.line().tokens().len(), 2);
+    assert_state_is_the_lines(&console);
+    for _ in 0..41 {
+        press(&mut console, b"\x7f");
+        assert_state_is_the_lines(&console);
+    }
+    assert_eq!(text(&console), "a ");
+    // As many tokens end with one character as there are apostrophes: more than the ring holds.
+    press(&mut console, "'".repeat(9).as_bytes());
+    press(&mut console, b".");
+    assert_eq!(console.line().tokens().len(), 1 + 9 + 1);
+    assert_state_is_the_lines(&console);
+    press(&mut console, b"\x7f");
+    assert_eq!(console.line().tokens().len(), 1);
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
+fn a_full_line_of_words_refuses_more() {
+    let mut bench = Bench::with(fixtures::image_of_words());
+    let mut console = bench.console();
+    for _ in 0..LINE_CAPACITY - 2 {
+        console.feed(b',').unwrap();
+    }
+    press(&mut console, b"c\t");
+    assert_eq!(text(&console).chars().count(), LINE_CAPACITY);
+    assert_state_is_the_lines(&console);
+    drawn(&mut console);
+    press(&mut console, b"b");
+    assert!(drawn(&mut console).contains("line is full"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -285,6 +411,30 @@ proptest! {
             }
             assert_state_is_the_lines(&console);
         }
+    }
+
+    /// The same with a model of words.
+    #[test]
+    fn the_state_is_always_the_words(
+        keys in proptest::collection::vec(
+            prop_oneof![
+                8 => proptest::sample::select(vec!["a", "b", "N", " ", "é", "漢", "'", ",", "\u{2019}"]),
+                5 => Just("\x7f"),
+                2 => Just("\t"),
+                1 => proptest::sample::select(vec!["\r", "x", "\x1b[A", "\x03", "\u{1}", "cabcabcabcabcabcab"]),
+            ],
+            0..60,
+        ),
+    ) {
+        let mut bench = Bench::with(fixtures::image_of_words());
+        let mut console = bench.console();
+        for key in &keys {
+            for &byte in key.as_bytes() {
+                console.feed(byte).unwrap();
+            }
+            assert_state_is_the_lines(&console);
+        }
+        console.refresh().unwrap();
     }
 
     /// No bytes whatever bring the console into a state that is not its line's.

@@ -1,5 +1,6 @@
 //! Models for `firmware/src/bin/shapes.rs` on which a kernel falls back to a slower one: requantizations by other shifts than
-//! 24, layouts that no board's kernel reads, and matrices of more than 512 columns.
+//! 24, layouts that no board's kernel reads, and matrices of more than 512 columns; some of them with an embedding, a
+//! projection or a tied head.
 //!
 //! ```text
 //! file = for each model: u32 length of the image, little-endian; 12 zeros; the image
@@ -17,6 +18,8 @@ const SHIFTS: [Shifts; 6] = [[8, 8], [31, 31], [23, 24], [24, 25], [8, 24], [24,
 const TILES: [Layout; 3] = [Layout::Tiles4, Layout::Tiles8, Layout::Tiles16];
 /// Layers and units of the small models.
 const SMALL: [(usize, usize); 2] = [(1, 5), (2, 17)];
+/// Embedding, projection, tied.
+const WIDTHS: [(usize, usize, bool); 3] = [(7, 7, true), (9, 0, false), (4, 6, false)];
 /// Models of 520 columns, in the upper layer, or in the layer and the head. Those for small flashes first.
 const WIDE: [(Cell, usize, usize, Layout, Shifts); 6] = [
     (Cell::Rnn, 2, 260, Layout::Rows, [24, 24]),
@@ -33,34 +36,44 @@ const ROOM: usize = 2 << 20;
 pub(crate) fn write(path: &str) -> Result<usize, String> {
     let mut file = Vec::new();
     let mut models = 0;
-    let mut add = |cell, layers, hidden, vocab, layout, shifts, steps| -> Result<(), String> {
-        let dims = Dims::new(cell, Precision::Int8, layers, hidden, vocab);
-        let image = image(
-            dims.map_err(|error| error.to_string())?,
-            layout,
-            shifts,
-            steps,
-        )?;
+    let mut add = |cell, layers, hidden, vocab, widths, layout, shifts, steps| {
+        let (embedding, projection, tied) = widths;
+        let dims = Dims::new(cell, Precision::Int8, layers, hidden, vocab)
+            .and_then(|plain| plain.with_widths(embedding, projection, tied))
+            .map_err(|error| error.to_string())?;
+        let image = image(dims, layout, shifts, steps)?;
         file.extend((image.len() as u32).to_le_bytes());
         file.extend([0; 12]);
         file.extend(image);
         models += 1;
-        Ok(())
+        Ok::<(), String>(())
     };
+    const PLAIN: (usize, usize, bool) = (0, 0, false);
     for cell in [Cell::Rnn, Cell::Lstm] {
         for (layers, hidden) in SMALL {
             for layout in TILES {
-                add(cell, layers, hidden, 9, layout, [24, 24], 12)?;
+                add(cell, layers, hidden, 9, PLAIN, layout, [24, 24], 12)?;
             }
             for (index, shifts) in SHIFTS.into_iter().enumerate() {
                 for layout in [Layout::Rows, TILES[index % 3]] {
-                    add(cell, layers, hidden, 5 + index, layout, shifts, 12)?;
+                    add(cell, layers, hidden, 5 + index, PLAIN, layout, shifts, 12)?;
                 }
             }
         }
     }
+    for (index, widths) in WIDTHS.into_iter().enumerate() {
+        for (cell, (layers, hidden)) in [(Cell::Rnn, SMALL[0]), (Cell::Lstm, SMALL[1])] {
+            for (layout, shifts) in [
+                (Layout::Rows, SHIFTS[index]),
+                (Layout::Rows, SHIFTS[3 + index]),
+                (TILES[index], [24, 24]),
+            ] {
+                add(cell, layers, hidden, 33 + index, widths, layout, shifts, 12)?;
+            }
+        }
+    }
     for (cell, layers, hidden, layout, shifts) in WIDE {
-        add(cell, layers, hidden, 3, layout, shifts, 4)?;
+        add(cell, layers, hidden, 3, PLAIN, layout, shifts, 4)?;
     }
     std::fs::write(path, file).map_err(|error| error.to_string())?;
     Ok(models)
