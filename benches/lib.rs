@@ -32,6 +32,7 @@ pub fn lstm(layers: usize, hidden: usize, vocab: usize) -> Shape {
         layers,
         hidden,
         vocab,
+        ..Shape::PLAIN
     }
 }
 

@@ -18,6 +18,7 @@ pub fn random(
         layers,
         hidden,
         vocab,
+        ..Shape::PLAIN
     };
     export::random(shape, precision, 7, "test").expect("a shape in range")
 }

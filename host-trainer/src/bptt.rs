@@ -1,14 +1,21 @@
 //! Backpropagation through time and layers over one window, for a shard of the batch.
 //!
 //! ```text
-//! forward, layer by layer     Z = X W_x + b  (all steps in one product; layer 0: rows of W_x + b, in the step itself)
+//! embedding                   X = rows of T                                              if the net has one
+//! forward, layer by layer     Z = X W_x + b  (all steps in one product; without an embedding, layer 0: rows of W_x + b,
+//!                             in the step itself)
 //!                             z_t += h_{t-1} W_h;  (h_t, c_t) = cell(z_t, c_{t-1})       t = 0..T
-//! head                        logits = H W^T + b;  loss and dlogits                      all steps in one product
-//!                             dW += dlogits^T H;  dH = dlogits W
-//! backward, top layer first   dh_t = dH_t + dz_{t+1} W_h^T;  dz_t = cell'(dh_t, dc_t)    t = T..0
+//! projection                  P = H W_p^T + b_p                                          if the net has one; else P = H
+//! head, in blocks of steps    logits = P W^T + b;  loss and dlogits
+//!                             dW += dlogits^T P;  dP = dlogits W
+//! backward                    dW_p = dP^T H;  dH = dP W_p
+//! top layer first   dh_t = dH_t + dz_{t+1} W_h^T;  dz_t = cell'(dh_t, dc_t)    t = T..0
 //!                             dW_h = [h_-1 .. h_T-2]^T dZ;  db = sum dZ;  dW_x = X^T dZ (layer 0: rows added)
-//!                             dX = dZ W_x^T = dH of the layer below
+//!                             dX = dZ W_x^T = dH of the layer below; of layer 0: added to the rows of dT
 //! ```
+//! The logits of a window of thousands of words would be its largest buffer by far. So the head goes through it in
+//! blocks, and each block's gradients are taken while its logits are there. A tied head's dW is where dT is added to.
+//!
 //! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back the same masks multiply
 //! dH and the part of dh_t that came through W_h. The carried state is whole.
 //!
@@ -25,6 +32,10 @@ pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
 use crate::packs::Packs;
 use crate::params::{Cell, Params, Role, Shape};
+
+/// Logits that are held at a time, at most (one step of a shard's rows is the least): 4 MiB in f32, and the gradient's
+/// scratch has as many. A net of characters has fewer in a whole window, and then one block.
+const BLOCK_LOGITS: usize = 1 << 20;
 
 /// What one layer remembers of the window on the way forward.
 #[derive(Clone, Debug)]
@@ -92,8 +103,16 @@ pub struct Shard<F> {
     window: usize,
     arch: Arch,
     tapes: Vec<Tape<F>>,
-    /// [T, rows, vocab]
+    /// [T, rows, embedding]: rows of the table; empty without one.
+    embedded: Vec<F>,
+    d_embedded: Vec<F>,
+    /// [T, rows, projection]: what the head reads; empty without one.
+    projected: Vec<F>,
+    d_projected: Vec<F>,
+    /// [block, vocab]: logits, then their gradient.
     logits: Vec<F>,
+    /// Rows of a block.
+    block: usize,
     /// [T, rows, hidden]: gradient of the layer's outputs.
     d_above: Vec<F>,
     /// [rows, hidden]: gradient of the cell state, on its way back in time.
@@ -125,18 +144,28 @@ impl<F: Engine> Shard<F> {
             dropped: Vec::new(),
             dropped_before: Vec::new(),
         };
+        let fitting = (BLOCK_LOGITS / (rows * shape.vocab).max(1)).max(1);
+        let block = rows * fitting.min(window);
+        let inner = hidden.max(shape.embedding).max(shape.projection);
+        let scratch = F::scratch(steps, inner).max(F::scratch(block, shape.vocab));
+        let room = |width: usize| vec![F::zero(); steps * width];
         Self {
             shape,
             rows,
             window,
             arch: Arch::new(),
             tapes: vec![tape; shape.layers],
-            logits: vec![F::zero(); steps * shape.vocab],
+            embedded: room(shape.embedding),
+            d_embedded: room(shape.embedding),
+            projected: room(shape.projection),
+            d_projected: room(shape.projection),
+            logits: vec![F::zero(); block * shape.vocab],
+            block,
             d_above: vec![F::zero(); steps * hidden],
             dc: vec![F::zero(); rows * hidden],
             dh: Vec::new(),
             masks: Masks::default(),
-            scratch: vec![F::zero(); F::scratch(steps, hidden.max(shape.vocab))],
+            scratch: vec![F::zero(); scratch],
             inputs: vec![0; steps],
             targets: vec![0; steps],
             label_smoothing: F::zero(),
@@ -211,21 +240,61 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// Runs the window forward and leaves `scale * dL/dlogits` for [`Shard::backward`].
+    /// Runs the window forward. For a `scale` other than 0 it leaves the head's part of the gradient of `scale` times the
+    /// loss, for [`Shard::backward`].
     ///
     /// Returns the sum of the losses in nats.
     pub fn forward(&mut self, packs: &Packs<F>, scale: F) -> f64 {
+        let width = self.shape.embedding.max(1);
+        for (to, &id) in self.embedded.chunks_exact_mut(width).zip(&self.inputs) {
+            to.copy_from_slice(&packs.embedding[usize::from(id) * width..][..width]);
+        }
         for layer in 0..self.shape.layers {
             self.run_layer(packs, layer);
         }
-        let (vocab, start) = (self.shape.vocab, self.rows * self.shape.hidden);
-        self.logits
-            .chunks_exact_mut(vocab)
-            .for_each(|row| row.copy_from_slice(&packs.head_bias));
-        let top = self.tapes[self.shape.layers - 1].output(start);
-        F::matmul(top, &packs.head, true, &mut self.logits);
-        let (logits, targets) = (&mut self.logits, &self.targets);
-        softmax_cross_entropy(self.arch, logits, targets, scale, self.label_smoothing)
+        if let Some(projection) = &packs.projection {
+            let top = self.tapes[self.shape.layers - 1].output(self.rows * self.shape.hidden);
+            projection.apply(top, &mut self.projected);
+        }
+        self.run_head(packs, scale)
+    }
+
+    /// The head over the window, and for a `scale` other than 0 its gradients and that of what it reads.
+    fn run_head(&mut self, packs: &Packs<F>, scale: F) -> f64 {
+        let (vocab, width, arch) = (self.shape.vocab, self.shape.head_inputs(), self.arch);
+        let last = &self.tapes[self.shape.layers - 1];
+        let (read, d_read) = match self.projected.is_empty() {
+            true => (
+                last.output(self.rows * self.shape.hidden),
+                &mut self.d_above,
+            ),
+            false => (&self.projected[..], &mut self.d_projected),
+        };
+        let blocks = read.chunks(self.block * width).zip(
+            d_read
+                .chunks_mut(self.block * width)
+                .zip(self.targets.chunks(self.block)),
+        );
+        let mut loss = 0.0;
+        for (index, (x, (dx, targets))) in blocks.enumerate() {
+            let logits = &mut self.logits[..targets.len() * vocab];
+            packs.head.apply(x, logits);
+            loss += softmax_cross_entropy(arch, logits, targets, scale, self.label_smoothing);
+            if scale != F::zero() {
+                let add = index > 0;
+                let d_weight = self.gradient.tensor_mut(Role::HeadWeight, 0);
+                let scratch = &mut self.scratch;
+                F::outer((logits, vocab), (x, width), add, d_weight, scratch);
+                sum_rows(
+                    arch,
+                    logits,
+                    add,
+                    self.gradient.tensor_mut(Role::HeadBias, 0),
+                );
+                F::matmul(logits, &packs.head.back, false, dx);
+            }
+        }
+        loss
     }
 
     /// Carries the state over: after the window becomes before the next one.
@@ -248,11 +317,14 @@ impl<F: Engine> Shard<F> {
         let (below, here) = self.tapes.split_at_mut(layer);
         let tape = &mut here[0];
         let state = rows * hidden;
-        if let (Some(below), Some((input, _))) = (below.last(), &pack.input) {
+        if let Some((input, _)) = &pack.input {
             tape.gates
                 .chunks_exact_mut(columns)
                 .for_each(|z| z.copy_from_slice(&pack.rows));
-            F::matmul(below.output(state), input, true, &mut tape.gates);
+            let x = below
+                .last()
+                .map_or(&self.embedded[..], |below| below.output(state));
+            F::matmul(x, input, true, &mut tape.gates);
         }
         // The RNN has neither c nor its tanh: all of theirs are empty.
         let memory = state.min(tape.tanh_c.len());
@@ -271,7 +343,7 @@ impl<F: Engine> Shard<F> {
             let step = TapeStep {
                 cell: self.shape.cell,
                 hidden,
-                rows: (layer == 0).then_some((&pack.rows, ids)),
+                rows: pack.input.is_none().then_some((&pack.rows, ids)),
                 h_before: seen,
                 c_before,
                 gates: &mut tape.gates[t * rows * columns..][..rows * columns],
@@ -290,28 +362,19 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// Backward through the window of the last [`Shard::forward`]; fills [`Shard::gradient`].
+    /// Backward through the window of the last [`Shard::forward`], whose scale was not 0; fills [`Shard::gradient`].
     pub fn backward(&mut self, packs: &Packs<F>) {
-        let (hidden, vocab, columns) = (
-            self.shape.hidden,
-            self.shape.vocab,
-            self.shape.gate_columns(),
-        );
+        let (hidden, columns) = (self.shape.hidden, self.shape.gate_columns());
         let (state, arch) = (self.rows * hidden, self.arch);
-        let top = self.tapes[self.shape.layers - 1].output(state);
-        let d_weight = self.gradient.tensor_mut(Role::HeadWeight, 0);
-        F::outer(
-            (&self.logits, vocab),
-            (top, hidden),
-            d_weight,
-            &mut self.scratch,
-        );
-        sum_rows(
-            arch,
-            &self.logits,
-            self.gradient.tensor_mut(Role::HeadBias, 0),
-        );
-        F::matmul(&self.logits, &packs.head_back, false, &mut self.d_above);
+        if let Some(projection) = &packs.projection {
+            let top = self.tapes[self.shape.layers - 1].output(state);
+            let d_out = (&self.d_projected[..], self.shape.projection);
+            let d_weight = self.gradient.tensor_mut(Role::Projection, 0);
+            F::outer(d_out, (top, hidden), false, d_weight, &mut self.scratch);
+            let d_bias = self.gradient.tensor_mut(Role::ProjectionBias, 0);
+            sum_rows(arch, d_out.0, false, d_bias);
+            F::matmul(d_out.0, &projection.back, false, &mut self.d_above);
+        }
 
         for layer in (0..self.shape.layers).rev() {
             if let Some(dropout) = self.masks.output {
@@ -325,21 +388,41 @@ impl<F: Engine> Shard<F> {
             let dz = (&here[0].gates[..], columns);
             let h_before = here[0].before(state);
             let d_recurrent = self.gradient.tensor_mut(Role::Recurrent, layer);
-            F::outer((h_before, hidden), dz, d_recurrent, &mut self.scratch);
+            F::outer(
+                (h_before, hidden),
+                dz,
+                false,
+                d_recurrent,
+                &mut self.scratch,
+            );
             let d_input = self.gradient.tensor_mut(Role::Input, layer);
-            match (below.last(), &packs.layers[layer].input) {
-                (Some(below), Some((_, back))) => {
-                    let x = (below.output(state), hidden);
-                    F::outer(x, dz, d_input, &mut self.scratch);
-                    sum_rows(arch, dz.0, self.gradient.tensor_mut(Role::Bias, layer));
-                    F::matmul(dz.0, back, false, &mut self.d_above);
-                }
-                _ => {
-                    scatter_rows(arch, dz.0, &self.inputs, columns, d_input);
-                    // Every dz was added to one row: the rows' sum is that of all dz.
-                    let (d_input, d_bias) = self.gradient.first_input_and_bias();
-                    sum_rows(arch, d_input, d_bias);
-                }
+            let Some((_, back)) = &packs.layers[layer].input else {
+                scatter_rows(arch, dz.0, false, &self.inputs, columns, d_input);
+                // Every dz was added to one row: the rows' sum is that of all dz.
+                let (d_input, d_bias) = self.gradient.first_input_and_bias();
+                sum_rows(arch, d_input, false, d_bias);
+                continue;
+            };
+            let (x, dx) = match below.last() {
+                Some(below) => ((below.output(state), hidden), &mut self.d_above),
+                None => (
+                    (&self.embedded[..], self.shape.embedding),
+                    &mut self.d_embedded,
+                ),
+            };
+            F::outer(x, dz, false, d_input, &mut self.scratch);
+            sum_rows(
+                arch,
+                dz.0,
+                false,
+                self.gradient.tensor_mut(Role::Bias, layer),
+            );
+            F::matmul(dz.0, back, false, dx);
+            if layer == 0 {
+                // What a tied head wants of the table is there already.
+                let d_table = self.gradient.tensor_mut(Role::Embedding, 0);
+                let (add, width) = (self.shape.tied, self.shape.embedding);
+                scatter_rows(arch, dx, add, &self.inputs, width, d_table);
             }
         }
     }
@@ -390,6 +473,7 @@ struct Sums<'a, F> {
     rows: &'a [F],
     columns: usize,
     ids: Option<&'a [u16]>,
+    add: bool,
     sums: &'a mut [F],
 }
 
@@ -398,7 +482,9 @@ impl<F: Engine> NullaryFnOnce for Sums<'_, F> {
 
     #[inline(always)]
     fn call(self) {
-        self.sums.fill(F::zero());
+        if !self.add {
+            self.sums.fill(F::zero());
+        }
         for (index, row) in self.rows.chunks_exact(self.columns).enumerate() {
             let id = self.ids.map_or(0, |ids| usize::from(ids[index]));
             let sums = &mut self.sums[id * self.columns..][..self.columns];
@@ -407,8 +493,8 @@ impl<F: Engine> NullaryFnOnce for Sums<'_, F> {
     }
 }
 
-/// `sums[j] = sum_n rows[n, j]`.
-fn sum_rows<F: Engine>(arch: Arch, rows: &[F], sums: &mut [F]) {
+/// `sums[j] (+)= sum_n rows[n, j]`.
+fn sum_rows<F: Engine>(arch: Arch, rows: &[F], add: bool, sums: &mut [F]) {
     let columns = sums.len();
     vectorized(
         arch,
@@ -416,19 +502,28 @@ fn sum_rows<F: Engine>(arch: Arch, rows: &[F], sums: &mut [F]) {
             rows,
             columns,
             ids: None,
+            add,
             sums,
         },
     );
 }
 
-/// The sums of the rows of `rows` ([steps, columns]) that have the same id, in `sums` ([vocab, columns]).
-fn scatter_rows<F: Engine>(arch: Arch, rows: &[F], ids: &[u16], columns: usize, sums: &mut [F]) {
+/// The sums of the rows of `rows` ([steps, columns]) that have the same id, in or on top of `sums` ([vocab, columns]).
+fn scatter_rows<F: Engine>(
+    arch: Arch,
+    rows: &[F],
+    add: bool,
+    ids: &[u16],
+    columns: usize,
+    sums: &mut [F],
+) {
     vectorized(
         arch,
         Sums {
             rows,
             columns,
             ids: Some(ids),
+            add,
             sums,
         },
     );

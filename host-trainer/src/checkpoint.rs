@@ -3,9 +3,12 @@
 //! ```text
 //! rnn.weight_ih_l{k}  [gates*hidden, vocab or hidden]      rnn.bias_ih_l{k}  [gates*hidden]
 //! rnn.weight_hh_l{k}  [gates*hidden, hidden]               rnn.bias_hh_l{k}  [gates*hidden], zeros when written
-//! head.weight         [vocab, hidden]                      head.bias         [vocab]
+//! head.weight         [vocab, hidden or projection]        head.bias         [vocab]
+//! embedding.weight    [vocab, embedding]                   projection.weight [projection, hidden], projection.bias
 //! ```
-//! Those are the names and shapes of `torch.nn.LSTM` / `torch.nn.RNN` and `torch.nn.Linear`; gate order i, f, g, o.
+//! Those are the names and shapes of `torch.nn.LSTM` / `torch.nn.RNN`, `torch.nn.Linear` and `torch.nn.Embedding`; gate
+//! order i, f, g, o. With an embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
+//! no `head.weight`.
 //! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of several would be
 //! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
 //! `last.safetensors` of a run also holds what its optimizer remembers, flat and in the trainer's order
@@ -104,6 +107,9 @@ fn torch_name(tensor: &Tensor) -> String {
         Role::Bias => format!("rnn.bias_ih_l{}", tensor.layer),
         Role::HeadWeight => "head.weight".to_owned(),
         Role::HeadBias => "head.bias".to_owned(),
+        Role::Embedding => "embedding.weight".to_owned(),
+        Role::Projection => "projection.weight".to_owned(),
+        Role::ProjectionBias => "projection.bias".to_owned(),
     }
 }
 
@@ -111,8 +117,8 @@ fn torch_name(tensor: &Tensor) -> String {
 fn torch_shape(tensor: &Tensor) -> Vec<usize> {
     match tensor.role {
         Role::Input | Role::Recurrent => vec![tensor.columns, tensor.rows],
-        Role::HeadWeight => vec![tensor.rows, tensor.columns],
-        Role::Bias | Role::HeadBias => vec![tensor.columns],
+        Role::HeadWeight | Role::Embedding | Role::Projection => vec![tensor.rows, tensor.columns],
+        Role::Bias | Role::HeadBias | Role::ProjectionBias => vec![tensor.columns],
     }
 }
 
@@ -262,7 +268,7 @@ impl Checkpoint {
                         .zip(other)
                         .for_each(|(b, other)| *b += other);
                 }
-                Role::HeadWeight | Role::HeadBias => {}
+                _ => {}
             }
             params.data[tensor.range.clone()].copy_from_slice(&values);
         }
@@ -337,6 +343,7 @@ mod tests {
             layers: 2,
             hidden: 3,
             vocab: 4,
+            ..Shape::PLAIN
         };
         let config = Config {
             hidden: 3,

@@ -166,6 +166,7 @@ impl Config {
             layers: self.layers,
             hidden: self.hidden,
             vocab,
+            ..Shape::PLAIN
         }
     }
 

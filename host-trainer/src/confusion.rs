@@ -157,6 +157,7 @@ mod tests {
             layers: 1,
             hidden: 8,
             vocab: 12,
+            ..Shape::PLAIN
         };
         let image = random(shape, Precision::F32, 3, "test").unwrap();
         let image = image.for_isa(isa().unwrap()).unwrap();

@@ -333,6 +333,7 @@ mod tests {
                 layers,
                 hidden,
                 vocab,
+                ..Shape::PLAIN
             };
             let image = random(shape, Precision::Int8, 1, "a command").unwrap();
             for processor in [Processor::CortexM4, Processor::CortexM0] {

@@ -58,8 +58,14 @@ pub trait Engine: Real {
     type Packed: Packed<Self>;
     /// `C = A W`, or `C += A W`. `a: [rows, k]`, `c: [rows, n]`.
     fn matmul(a: &[Self], w: &Self::Packed, add: bool, c: &mut [Self]);
-    /// `C = A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::scratch`] numbers.
-    fn outer(a: (&[Self], usize), b: (&[Self], usize), c: &mut [Self], scratch: &mut [Self]);
+    /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::scratch`] numbers.
+    fn outer(
+        a: (&[Self], usize),
+        b: (&[Self], usize),
+        add: bool,
+        c: &mut [Self],
+        scratch: &mut [Self],
+    );
     /// Numbers of scratch for [`Engine::outer`].
     fn scratch(rows: usize, m: usize) -> usize;
     /// One step forward; `w: [hidden, gates*hidden]`.
@@ -136,6 +142,7 @@ impl WithKernel for Matmul<'_> {
 struct Outer<'a> {
     a: (&'a [f32], usize),
     b: (&'a [f32], usize),
+    add: bool,
     c: &'a mut [f32],
     scratch: &'a mut [f32],
 }
@@ -143,7 +150,7 @@ struct Outer<'a> {
 impl WithKernel for Outer<'_> {
     type Output = ();
     fn run<K: Kernel>(self, kernel: K) {
-        kernel.outer_f32(self.a, self.b, false, self.c, self.scratch);
+        kernel.outer_f32(self.a, self.b, self.add, self.c, self.scratch);
     }
 }
 
@@ -164,8 +171,20 @@ impl Engine for f32 {
         w.isa.run(Matmul(a, w, add, c));
     }
 
-    fn outer(a: (&[f32], usize), b: (&[f32], usize), c: &mut [f32], scratch: &mut [f32]) {
-        kernel().run(Outer { a, b, c, scratch });
+    fn outer(
+        a: (&[f32], usize),
+        b: (&[f32], usize),
+        add: bool,
+        c: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        kernel().run(Outer {
+            a,
+            b,
+            add,
+            c,
+            scratch,
+        });
     }
 
     fn scratch(rows: usize, m: usize) -> usize {
@@ -232,9 +251,16 @@ impl Engine for f64 {
         general_mat_mul(1.0, &a, &view(&w.weights, w.n), beta, &mut c);
     }
 
-    fn outer((a, m): (&[f64], usize), (b, n): (&[f64], usize), c: &mut [f64], _: &mut [f64]) {
+    fn outer(
+        (a, m): (&[f64], usize),
+        (b, n): (&[f64], usize),
+        add: bool,
+        c: &mut [f64],
+        _: &mut [f64],
+    ) {
         let mut c = ArrayViewMut2::from_shape((m, n), c).expect("the product's shape");
-        general_mat_mul(1.0, &view(a, m).reversed_axes(), &view(b, n), 0.0, &mut c);
+        let beta = if add { 1.0 } else { 0.0 };
+        general_mat_mul(1.0, &view(a, m).reversed_axes(), &view(b, n), beta, &mut c);
     }
 
     fn scratch(_rows: usize, _m: usize) -> usize {

@@ -119,6 +119,7 @@ mod tests {
                 layers,
                 hidden,
                 vocab,
+                ..Shape::PLAIN
             };
             let rows = random(shape, Precision::Int8, 1, "a command").unwrap();
             let pairs = rows.repacked(Layout::Pairs).unwrap();
@@ -146,6 +147,7 @@ mod tests {
             layers: 2,
             hidden: 1024,
             vocab: 96,
+            ..Shape::PLAIN
         };
         assert!(int8(shape, Provenance::default()).unwrap().flash_bytes > 12 * 1024 * 1024);
     }
@@ -157,6 +159,7 @@ mod tests {
             layers: 9,
             hidden: 8,
             vocab: 8,
+            ..Shape::PLAIN
         };
         assert!(int8(shape, Provenance::default()).is_err());
     }

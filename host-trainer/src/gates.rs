@@ -159,6 +159,7 @@ mod tests {
                 layers: 2,
                 hidden: 6,
                 vocab: 4,
+                ..Shape::PLAIN
             };
             let params = Params::<f32>::init(shape, 2);
             let activity = watch(&params, &[1, 2], &['a', 'b', 'c'], &[0, 1, 2], 1, 4);

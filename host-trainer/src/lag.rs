@@ -202,6 +202,7 @@ mod tests {
             layers,
             hidden: 5,
             vocab: 6,
+            ..Shape::PLAIN
         };
         [
             shape(Cell::Rnn, 1),
@@ -355,6 +356,7 @@ mod tests {
             layers: 1,
             hidden: 4,
             vocab: 3,
+            ..Shape::PLAIN
         };
         let mut params = Params::<f32>::zeros(shape);
         for k in 0..4 {

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! layer 0      table W_x + b, a row for each token       W_h     W_h^T
-//! layer l > 0  W_x   W_x^T   bias                         W_h     W_h^T
+//! dense layer  W_x   W_x^T   bias                         W_h     W_h^T       above the first, and with an embedding
+//! embedding    T, a row for each token
+//! projection   P^T   P       bias
 //! head         W^T   W       bias
 //! ```
 //! They are packed once an optimizer step, and then read once every time step.
@@ -17,44 +19,81 @@ pub(crate) struct LayerPacks<F: Engine> {
     pub(crate) recurrent: F::Packed,
     /// `W_h^T`.
     pub(crate) recurrent_back: F::Packed,
-    /// `W_x` and `W_x^T` above the first layer.
+    /// `W_x` and `W_x^T` of a dense layer.
     pub(crate) input: Option<(F::Packed, F::Packed)>,
-    /// [vocab, gates*hidden] in the first layer, the bias [1, gates*hidden] above it.
+    /// [vocab, gates*hidden] in a layer that takes rows, the bias [1, gates*hidden] in a dense one.
     pub(crate) rows: Vec<F>,
+}
+
+/// A product `x W^T + b`, forward and back.
+#[derive(Clone, Debug)]
+pub(crate) struct Linear<F: Engine> {
+    /// `W^T`: [inputs, outputs].
+    pub(crate) forward: F::Packed,
+    /// `W`: [outputs, inputs].
+    pub(crate) back: F::Packed,
+    /// [outputs]
+    pub(crate) bias: Vec<F>,
+}
+
+impl<F: Engine> Linear<F> {
+    fn new(inputs: usize, outputs: usize) -> Self {
+        Self {
+            forward: F::Packed::new(inputs, outputs, false),
+            back: F::Packed::new(outputs, inputs, false),
+            bias: vec![F::zero(); outputs],
+        }
+    }
+
+    /// `weights`: [outputs, inputs].
+    fn pack(&mut self, weights: &[F], bias: &[F]) {
+        self.forward.pack(weights, true);
+        self.back.pack(weights, false);
+        self.bias.copy_from_slice(bias);
+    }
+
+    /// `y = x W^T + b` for rows of `x`.
+    pub(crate) fn apply(&self, x: &[F], y: &mut [F]) {
+        y.chunks_exact_mut(self.bias.len())
+            .for_each(|row| row.copy_from_slice(&self.bias));
+        F::matmul(x, &self.forward, true, y);
+    }
 }
 
 /// All matrices.
 #[derive(Clone, Debug)]
 pub struct Packs<F: Engine> {
     pub(crate) layers: Vec<LayerPacks<F>>,
-    /// `W^T`: [hidden, vocab].
-    pub(crate) head: F::Packed,
-    /// `W`: [vocab, hidden].
-    pub(crate) head_back: F::Packed,
-    /// [vocab]
-    pub(crate) head_bias: Vec<F>,
+    /// [vocab, embedding], or empty.
+    pub(crate) embedding: Vec<F>,
+    pub(crate) projection: Option<Linear<F>>,
+    pub(crate) head: Linear<F>,
 }
 
 impl<F: Engine> Packs<F> {
     /// Room for the weights of a net of this shape.
     pub fn new(shape: Shape) -> Self {
         let (hidden, columns, vocab) = (shape.hidden, shape.gate_columns(), shape.vocab);
-        let layer = |layer| LayerPacks {
-            recurrent: F::Packed::new(hidden, columns, shape.cell == Cell::Lstm),
-            recurrent_back: F::Packed::new(columns, hidden, false),
-            input: (layer > 0).then(|| {
-                (
-                    F::Packed::new(hidden, columns, false),
-                    F::Packed::new(columns, hidden, false),
-                )
-            }),
-            rows: vec![F::zero(); if layer == 0 { vocab } else { 1 } * columns],
+        let layer = |layer| {
+            let dense = shape.is_dense(layer);
+            LayerPacks {
+                recurrent: F::Packed::new(hidden, columns, shape.cell == Cell::Lstm),
+                recurrent_back: F::Packed::new(columns, hidden, false),
+                input: dense.then(|| {
+                    let inputs = shape.inputs(layer);
+                    (
+                        F::Packed::new(inputs, columns, false),
+                        F::Packed::new(columns, inputs, false),
+                    )
+                }),
+                rows: vec![F::zero(); if dense { 1 } else { vocab } * columns],
+            }
         };
         Self {
             layers: (0..shape.layers).map(layer).collect(),
-            head: F::Packed::new(hidden, vocab, false),
-            head_back: F::Packed::new(vocab, hidden, false),
-            head_bias: vec![F::zero(); vocab],
+            embedding: vec![F::zero(); vocab * shape.embedding],
+            projection: (shape.projection > 0).then(|| Linear::new(hidden, shape.projection)),
+            head: Linear::new(shape.head_inputs(), vocab),
         }
     }
 
@@ -92,10 +131,12 @@ impl<F: Engine> Packs<F> {
                 }
             }
         }
-        let head = params.tensor(Role::HeadWeight, 0);
-        self.head.pack(head, true);
-        self.head_back.pack(head, false);
-        self.head_bias
-            .copy_from_slice(params.tensor(Role::HeadBias, 0));
+        let tensor = |role| params.tensor(role, 0);
+        self.embedding.copy_from_slice(tensor(Role::Embedding));
+        if let Some(projection) = &mut self.projection {
+            projection.pack(tensor(Role::Projection), tensor(Role::ProjectionBias));
+        }
+        let head = (tensor(Role::HeadWeight), tensor(Role::HeadBias));
+        self.head.pack(head.0, head.1);
     }
 }

@@ -3,8 +3,12 @@
 //! ```text
 //! layer l:  z_t = x_t W_x + h_{t-1} W_h + b        W_x: [vocab or hidden, gates*hidden], W_h: [hidden, gates*hidden]
 //! head:     logits_t = h_t W^T + b                  W: [vocab, hidden]
+//! with an embedding:    x_t of layer 0 is row id_t of T: [vocab, embedding], and its W_x: [embedding, gates*hidden]
+//! with a projection:    p_t = h_t P^T + b_p, P: [projection, hidden];  logits_t = p_t W^T + b, W: [vocab, projection]
+//! tied:                 W is T
 //! ```
-//! Weights stand as [input, output]: then layer 0's `x_t W_x` for a token id is one row of W_x, a gather.
+//! Weights stand as [input, output]: then layer 0's `x_t W_x` for a token id is one row of W_x, a gather. That is the
+//! right form for some hundred characters; thousands of words share their numbers in an embedding instead.
 //! Gates are blocks of `hidden` columns in PyTorch's order i, f, g, o; the tanh cell has one block.
 //! One flat buffer makes the optimizer, clipping and checkpoints loops over numbers, blind to shapes.
 
@@ -64,23 +68,53 @@ pub struct Shape {
     pub layers: usize,
     /// Hidden units a layer, 1..=1024.
     pub hidden: usize,
-    /// Characters, 2..=16384.
+    /// Tokens, 2..=16384.
     pub vocab: usize,
+    /// Numbers of a token's embedding, 4..=1024, or 0: the first layer has a row for each token.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub embedding: usize,
+    /// Numbers between the top layer and the head, 4..=1024, or 0: the head reads h.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub projection: usize,
+    /// Whether the head's weights are the embedding.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub tied: bool,
+}
+
+fn is_zero(x: &usize) -> bool {
+    *x == 0
+}
+
+fn is_false(x: &bool) -> bool {
+    !x
 }
 
 /// What a tensor is in the net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// `W_x` of a layer: [vocab or hidden, gates*hidden].
+    /// `W_x` of a layer: [vocab, embedding or hidden, gates*hidden].
     Input,
     /// `W_h` of a layer: [hidden, gates*hidden].
     Recurrent,
     /// `b` of a layer: [1, gates*hidden].
     Bias,
-    /// `W` of the head: [vocab, hidden].
+    /// `W` of the head: [vocab, projection or hidden].
     HeadWeight,
     /// `b` of the head: [1, vocab].
     HeadBias,
+    /// `T`: [vocab, embedding].
+    Embedding,
+    /// `P`: [projection, hidden].
+    Projection,
+    /// `b_p`: [1, projection].
+    ProjectionBias,
+}
+
+impl Role {
+    /// Whether it is added and not multiplied.
+    pub const fn is_bias(self) -> bool {
+        matches!(self, Self::Bias | Self::HeadBias | Self::ProjectionBias)
+    }
 }
 
 /// One tensor's place in the flat buffer.
@@ -88,7 +122,7 @@ pub enum Role {
 pub struct Tensor {
     /// What it is.
     pub role: Role,
-    /// Its layer; the head's tensors carry the number of layers.
+    /// Its layer; the head's and the projection's tensors carry the number of layers.
     pub layer: usize,
     /// Rows of the row-major matrix.
     pub rows: usize,
@@ -99,14 +133,47 @@ pub struct Tensor {
 }
 
 impl Shape {
+    /// The smallest net there is, for shapes that name what they have beyond it.
+    pub const PLAIN: Self = Self {
+        cell: Cell::Lstm,
+        layers: 1,
+        hidden: 1,
+        vocab: 2,
+        embedding: 0,
+        projection: 0,
+        tied: false,
+    };
+
     /// Columns of a layer's matrices: gates * hidden.
     pub const fn gate_columns(&self) -> usize {
         self.cell.gates() * self.hidden
     }
 
-    /// Every tensor, in the order of the flat buffer.
+    /// Rows of a layer's `W_x`.
+    pub const fn inputs(&self, layer: usize) -> usize {
+        match (layer, self.embedding) {
+            (0, 0) => self.vocab,
+            (0, embedding) => embedding,
+            _ => self.hidden,
+        }
+    }
+
+    /// Whether a layer multiplies its input by `W_x`, and does not take a row of it.
+    pub const fn is_dense(&self, layer: usize) -> bool {
+        layer > 0 || self.embedding > 0
+    }
+
+    /// Length of what the head reads.
+    pub const fn head_inputs(&self) -> usize {
+        match self.projection {
+            0 => self.hidden,
+            projection => projection,
+        }
+    }
+
+    /// Every tensor, in the order of the flat buffer. A tied head has no weights of its own.
     pub fn tensors(&self) -> Vec<Tensor> {
-        let mut tensors = Vec::with_capacity(3 * self.layers + 2);
+        let mut tensors = Vec::with_capacity(3 * self.layers + 5);
         let mut start = 0;
         let mut add = |role, layer, rows, columns| {
             tensors.push(Tensor {
@@ -118,39 +185,63 @@ impl Shape {
             });
             start += rows * columns;
         };
+        if self.embedding > 0 {
+            add(Role::Embedding, 0, self.vocab, self.embedding);
+        }
         for layer in 0..self.layers {
-            let input = if layer == 0 { self.vocab } else { self.hidden };
-            add(Role::Input, layer, input, self.gate_columns());
+            add(Role::Input, layer, self.inputs(layer), self.gate_columns());
             add(Role::Recurrent, layer, self.hidden, self.gate_columns());
             add(Role::Bias, layer, 1, self.gate_columns());
         }
-        add(Role::HeadWeight, self.layers, self.vocab, self.hidden);
+        if self.projection > 0 {
+            add(Role::Projection, self.layers, self.projection, self.hidden);
+            add(Role::ProjectionBias, self.layers, 1, self.projection);
+        }
+        if !self.tied {
+            add(
+                Role::HeadWeight,
+                self.layers,
+                self.vocab,
+                self.head_inputs(),
+            );
+        }
         add(Role::HeadBias, self.layers, 1, self.vocab);
         tensors
     }
 
-    /// Place of one tensor in the flat buffer. `layer` is ignored for the head.
+    /// Place of one tensor in the flat buffer; empty for one that the net does not have. `layer` counts for the layers'
+    /// own only. The weights of a tied head are the embedding.
     pub fn range(&self, role: Role, layer: usize) -> Range<usize> {
         let columns = self.gate_columns();
-        let (first, other) = (
-            (self.vocab + self.hidden + 1) * columns,
-            (2 * self.hidden + 1) * columns,
-        );
+        let embedding = self.vocab * self.embedding;
+        let input = self.inputs(layer) * columns;
         let base = |layer: usize| {
-            if layer == 0 {
-                0
-            } else {
-                first + (layer - 1) * other
-            }
+            let whole = |l| (self.inputs(l) + self.hidden + 1) * columns;
+            embedding
+                + if layer == 0 {
+                    0
+                } else {
+                    whole(0) + (layer - 1) * whole(1)
+                }
         };
-        let input = if layer == 0 { self.vocab } else { self.hidden } * columns;
-        let head = base(self.layers);
+        let projection = base(self.layers);
+        let projection_bias = projection + self.projection * self.hidden;
+        let head = projection_bias + self.projection;
+        let own_head = if self.tied {
+            0
+        } else {
+            self.vocab * self.head_inputs()
+        };
         let (start, len) = match role {
+            Role::Embedding => (0, embedding),
+            Role::HeadWeight if self.tied => (0, embedding),
             Role::Input => (base(layer), input),
             Role::Recurrent => (base(layer) + input, self.hidden * columns),
             Role::Bias => (base(layer) + input + self.hidden * columns, columns),
-            Role::HeadWeight => (head, self.vocab * self.hidden),
-            Role::HeadBias => (head + self.vocab * self.hidden, self.vocab),
+            Role::Projection => (projection, self.projection * self.hidden),
+            Role::ProjectionBias => (projection_bias, self.projection),
+            Role::HeadWeight => (head, own_head),
+            Role::HeadBias => (head + own_head, self.vocab),
         };
         start..start + len
     }
@@ -166,6 +257,8 @@ impl Shape {
 /// 3 epochs, lr 0.004 unless said): 0.088 -> 1.864, 0.5 -> 1.800, 1 -> 1.681, 1.7 -> 1.628, 3 -> 1.522; at lr 0.008:
 /// 2 -> 1.469, 3 -> 1.405, 5 -> 1.364. 3 keeps rows well inside the +-8 of the integer gates.
 const ROW_BOUND: f64 = 3.0;
+/// Bound of the uniform start of an embedding.
+const EMBEDDING_BOUND: f64 = 0.1;
 
 /// Parameters of a net, or anything of the same shape (a gradient, a moment of Adam).
 #[derive(Clone, Debug, PartialEq)]
@@ -218,11 +311,11 @@ impl<F: Real> Params<F> {
             let mut rng = Pcg64::seed_from_u64(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15));
             let out = &mut params.data[tensor.range.clone()];
             match tensor.role {
-                Role::Input | Role::HeadWeight => {
-                    let bound = if tensor.role == Role::Input && tensor.layer == 0 {
-                        ROW_BOUND
-                    } else {
-                        bound
+                Role::Input | Role::HeadWeight | Role::Embedding | Role::Projection => {
+                    let bound = match tensor.role {
+                        Role::Input if !shape.is_dense(tensor.layer) => ROW_BOUND,
+                        Role::Embedding => EMBEDDING_BOUND,
+                        _ => bound,
                     };
                     out.fill_with(|| F::from_f64((2.0 * rng.random::<f64>() - 1.0) * bound));
                 }
@@ -242,7 +335,7 @@ impl<F: Real> Params<F> {
                     }
                 }
                 Role::Bias if shape.cell == Cell::Lstm => out[hidden..2 * hidden].fill(F::one()),
-                Role::Bias | Role::HeadBias => {}
+                Role::Bias | Role::HeadBias | Role::ProjectionBias => {}
             }
         }
         params
@@ -302,24 +395,43 @@ mod tests {
         layers: 3,
         hidden: 5,
         vocab: 7,
+        ..Shape::PLAIN
     };
 
     #[test]
     fn tensors_tile_the_buffer_and_agree_with_range() {
-        let mut end = 0;
-        for tensor in SHAPE.tensors() {
-            assert_eq!(
-                tensor.range,
-                SHAPE.range(tensor.role, tensor.layer),
-                "{tensor:?}"
-            );
-            assert_eq!(
-                (tensor.range.start, tensor.range.len()),
-                (end, tensor.rows * tensor.columns)
-            );
-            end = tensor.range.end;
+        for (embedding, projection, tied) in [
+            (0, 0, false),
+            (4, 0, false),
+            (0, 6, false),
+            (4, 6, false),
+            (6, 6, true),
+            (5, 0, true),
+        ] {
+            let shape = Shape {
+                embedding,
+                projection,
+                tied,
+                ..SHAPE
+            };
+            let mut end = 0;
+            for tensor in shape.tensors() {
+                assert_eq!(
+                    tensor.range,
+                    shape.range(tensor.role, tensor.layer),
+                    "{tensor:?}"
+                );
+                assert_eq!(
+                    (tensor.range.start, tensor.range.len()),
+                    (end, tensor.rows * tensor.columns)
+                );
+                end = tensor.range.end;
+            }
+            assert_eq!(end, shape.parameters());
+            let head = shape.range(Role::HeadWeight, 0);
+            assert_eq!(head.len(), 7 * shape.head_inputs());
+            assert_eq!(head == shape.range(Role::Embedding, 0), tied);
         }
-        assert_eq!(end, SHAPE.parameters());
     }
 
     #[test]

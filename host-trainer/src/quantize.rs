@@ -234,6 +234,7 @@ mod tests {
             layers: 2,
             hidden: 3,
             vocab: 2,
+            ..Shape::PLAIN
         };
         let mut params = Params::<f32>::zeros(shape);
         params
@@ -302,6 +303,7 @@ mod tests {
             layers: 1,
             hidden: 2,
             vocab: 2,
+            ..Shape::PLAIN
         };
         let mut params = Params::<f32>::zeros(shape);
         params

@@ -103,6 +103,7 @@ impl Space {
                         layers,
                         hidden,
                         vocab: self.vocab,
+                        ..Shape::PLAIN
                     };
                     if !shapes.contains(&shape) {
                         shapes.push(shape);
@@ -124,6 +125,7 @@ impl Space {
             layers: self.layers[rng.random_range(0..self.layers.len() as u64) as usize],
             hidden: fours.clamp(least, most) as usize,
             vocab: self.vocab,
+            ..Shape::PLAIN
         }
     }
 }

@@ -129,6 +129,7 @@ fn every_kernel_leaves_the_same_trace_of_an_int8_model() {
         layers: 2,
         hidden: 19,
         vocab: 40,
+        ..Shape::PLAIN
     };
     let image = random(shape, Precision::Int8, 7, "x").unwrap();
     let model: Model<'_> = image.model().unwrap();
@@ -146,6 +147,7 @@ fn random_models_have_the_shape_asked_for_and_the_same_bytes() {
         layers: 1,
         hidden: 128,
         vocab: 300,
+        ..Shape::PLAIN
     };
     for precision in [Precision::F32, Precision::Int8] {
         let image = random(shape, precision, 1, "x").unwrap();
@@ -173,6 +175,7 @@ fn an_image_can_be_copied_to_any_place() {
         layers: 1,
         hidden: 3,
         vocab: 5,
+        ..Shape::PLAIN
     };
     let image = random(shape, Precision::Int8, 1, "x").unwrap();
     assert!(Image::from_bytes(image.bytes()).model().is_ok());

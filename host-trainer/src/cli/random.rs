@@ -107,6 +107,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         layers: args.layers,
         hidden: args.hidden,
         vocab: args.vocab,
+        ..Shape::PLAIN
     };
     let precision = Precision::from(args.bits);
     let plain = !args.words && (args.embedding, args.projection, args.tied) == (0, 0, false);

@@ -14,7 +14,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{Common, Optimizer, OptimizerConfig, Rule, TILE, adam, norm, rmsprop, sgd};
-use crate::params::{Role, Shape};
+use crate::params::Shape;
 use crate::real::Real;
 
 /// A stretch of the parameters that decays, or does not.
@@ -28,8 +28,7 @@ struct Stretch {
 fn stretches(shape: Shape, decay_biases: bool) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     for tensor in shape.tensors() {
-        let bias = matches!(tensor.role, Role::Bias | Role::HeadBias);
-        let (end, decays) = (tensor.range.end, decay_biases || !bias);
+        let (end, decays) = (tensor.range.end, decay_biases || !tensor.role.is_bias());
         match stretches.last_mut() {
             Some(last) if last.decays == decays => last.end = end,
             _ => stretches.push(Stretch { end, decays }),
@@ -203,6 +202,7 @@ pub(super) mod tests {
             layers: 1,
             hidden: 1,
             vocab: 2,
+            ..Shape::PLAIN
         };
         let mut updater = Updater::<f64>::new(config, shape);
         let mut weights = vec![1.0; shape.parameters()];
@@ -226,6 +226,7 @@ pub(super) mod tests {
         layers: 2,
         hidden: 37,
         vocab: 23,
+        ..Shape::PLAIN
     };
 
     fn number(index: usize, step: usize) -> f64 {
@@ -290,7 +291,7 @@ pub(super) mod tests {
                     .find(|t| t.range.contains(&index))
                     .unwrap()
                     .role;
-                let bias = matches!(role, Role::Bias | Role::HeadBias);
+                let bias = role.is_bias();
                 if !(bias || index % 97 == 0 || index % TILE < 2 || index % TILE > TILE - 2) {
                     continue;
                 }
@@ -299,6 +300,7 @@ pub(super) mod tests {
                     layers: 1,
                     hidden: 1,
                     vocab: 2,
+                    ..Shape::PLAIN
                 };
                 let weight_decay = if bias { 0.0 } else { config.weight_decay };
                 let mut other = Updater::new(
