@@ -135,6 +135,7 @@ fn write_weights(shape: Shape, out: &Path) -> Result<()> {
             format: 1,
             shape,
             vocabulary,
+            words: Vec::new(),
             config: Config {
                 cell: shape.cell,
                 hidden: shape.hidden,

@@ -1,10 +1,15 @@
 //! What quantization does to a net: the range of c, numbers that saturate, and drift when it runs by itself.
 
-use gatelet::{Dims, Kernel, Layer, Model, Precision, Sampler, Session, TokenId, WithKernel};
+use gatelet::{
+    Dims, Embedding, EmbeddingInt8, Kernel, Layer, Model, Precision, Sampler, Session, TokenId,
+    WithKernel,
+};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::image::{isa, storage};
+use crate::params::Params;
+use crate::unroll::{Unrolled, in_f64};
 
 /// Numbers that hit the end of their range while a text was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -80,11 +85,12 @@ impl WithKernel for Count<'_> {
                 let Some(Layer::Int8(layer)) = model.layer(index) else {
                     continue;
                 };
-                // The operand of an upper layer: what the layer below has just produced, and the layer's own h.
-                let below = if index > 0 {
-                    &new[(index - 1) * stride..index * stride]
-                } else {
-                    &[]
+                // The operand of an upper layer: what the layer below has just produced, and the layer's own h. Of the
+                // first: the token's embedding, if there is one, and h.
+                let below = match (index, model.embedding()) {
+                    (0, Some(Embedding::Int8(table))) => embedded(&table, TokenId(id)),
+                    (0, _) => Vec::new(),
+                    _ => new[(index - 1) * stride..index * stride].to_vec(),
                 };
                 let x: Vec<i32> = below
                     .iter()
@@ -93,7 +99,8 @@ impl WithKernel for Count<'_> {
                     .collect();
                 let rows = dims.rows();
                 let slots = layer.multipliers.len();
-                let token = if index == 0 { usize::from(id) } else { 0 };
+                let rows_of_tokens = index == 0 && dims.embedding == 0;
+                let token = if rows_of_tokens { usize::from(id) } else { 0 };
                 let addends = &layer.input[token * slots..(token + 1) * slots];
                 for row in 0..rows {
                     let slot = layer.weights.order().slot(row);
@@ -116,6 +123,24 @@ impl WithKernel for Count<'_> {
         }
         Ok(counts)
     }
+}
+
+/// A token's part of the first layer's operand (docs/numerics.md).
+fn embedded(table: &EmbeddingInt8<'_>, id: TokenId) -> Vec<i8> {
+    let multiplier = table.multipliers.get(id.index()).copied().unwrap_or(0);
+    let half = 1_i64 << (table.shift - 1);
+    let narrow = |e: i8| {
+        let x = (i64::from(e) * i64::from(multiplier) + half) >> table.shift;
+        x.clamp(-128, 127) as i8
+    };
+    table.weights.row(id.index()).map(narrow).collect()
+}
+
+/// The largest magnitude of what the head reads while a net reads `tokens`, in f64.
+pub fn largest_read(params: &Params<f32>, tokens: &[u16]) -> f64 {
+    let net = Unrolled::new(in_f64(params), tokens);
+    let numbers = (0..net.steps).flat_map(|t| net.read(t));
+    numbers.fold(0.0, |largest, x| x.abs().max(largest))
 }
 
 /// Lets `int8` write `characters` characters and compares the predictions of `f32` on the same text.

@@ -23,7 +23,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::corpus::Vocabulary;
+use crate::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
 use crate::params::{Params, Role, Shape, Tensor};
 use crate::run::Change;
@@ -60,12 +60,16 @@ pub struct Provenance {
 /// The metadata of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
-    /// Version of this structure: 1, or 2 where the options have text rules, which a reader of 1 would not apply.
+    /// Version of this structure: 1; 2 where the options have text rules, which a reader of 1 would not apply; 3 where the
+    /// net has words, an embedding or a projection, which a reader of 2 does not know.
     pub format: u32,
     /// The net's shape.
     pub shape: Shape,
     /// All characters in ascending order; the rank is the token id.
     pub vocabulary: String,
+    /// All words in the order of their bytes, instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
     /// Options of the run.
     pub config: Config,
     /// Origin.
@@ -226,9 +230,9 @@ impl Checkpoint {
         })?;
         let meta: Meta = serde_json::from_str(meta)
             .map_err(|error| broken(format!("metadata {KEY:?}: {error}")))?;
-        if !(1..=2).contains(&meta.format) {
+        if !(1..=3).contains(&meta.format) {
             return Err(broken(format!(
-                "metadata format is {}, this program reads 1 and 2",
+                "metadata format is {}, this program reads 1 to 3",
                 meta.format
             )));
         }
@@ -237,20 +241,28 @@ impl Checkpoint {
             cell: shape.cell,
             hidden: shape.hidden,
             layers: shape.layers,
+            embedding: shape.embedding,
+            projection: shape.projection,
+            tied: shape.tied,
             ..meta.config.clone()
         };
         config
             .validate()
             .map_err(|error| broken(format!("metadata: {error}")))?;
-        let vocab = Vocabulary::from_sorted(meta.vocabulary.chars().collect())
-            .filter(|vocab| vocab.len() == shape.vocab)
-            .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some()))
-            .ok_or_else(|| {
-                broken(format!(
-                    "metadata: the vocabulary is not {} distinct characters in ascending order, U+FFFD among them where there is an unknown token",
-                    shape.vocab
-                ))
-            })?;
+        let (vocab, tokens) = match config.level {
+            Level::Char => (
+                Vocabulary::from_sorted(meta.vocabulary.chars().collect())
+                    .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some())),
+                "characters",
+            ),
+            Level::Word => (Vocabulary::from_words(meta.words.clone()), "words"),
+        };
+        let vocab = vocab.filter(|vocab| vocab.len() == shape.vocab).ok_or_else(|| {
+            broken(format!(
+                "metadata: the vocabulary is not {} distinct {tokens} in ascending order, U+FFFD among them where there is an unknown token",
+                shape.vocab
+            ))
+        })?;
 
         let read =
             |name: &str, expected: &[usize]| read_tensor(&file, name, expected).map_err(broken);
@@ -365,6 +377,7 @@ mod tests {
             format: 1,
             shape,
             vocabulary: "abcd".into(),
+            words: Vec::new(),
             config,
             provenance,
             position: None,

@@ -3,7 +3,7 @@
 use gatelet::TextRules;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::corpus::{CorpusOptions, MAX_VOCAB, Normalise};
+use crate::corpus::{CorpusOptions, Level, MAX_VOCAB, Normalise};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
 use crate::params::{Cell, Shape};
@@ -56,6 +56,19 @@ pub struct Config {
     /// Whether a run of white space becomes one.
     #[serde(default)]
     pub fold_space: bool,
+
+    /// What a token is.
+    #[serde(default)]
+    pub level: Level,
+    /// Numbers of a token's embedding, or 0.
+    #[serde(default)]
+    pub embedding: usize,
+    /// Numbers between the top layer and the head, or 0.
+    #[serde(default)]
+    pub projection: usize,
+    /// Whether the head's weights are the embedding.
+    #[serde(default)]
+    pub tied: bool,
 
     // The recipe. What is missing in the checkpoint of an earlier version is what that version did.
     /// Rule of the update.
@@ -143,6 +156,10 @@ impl Default for Config {
             lower_case: false,
             normalise: Normalise::None,
             fold_space: false,
+            level: Level::Char,
+            embedding: 0,
+            projection: 0,
+            tied: false,
             optimizer: Optimizer::AdamW,
             momentum: 0.0,
             beta1: missing::beta1(),
@@ -159,21 +176,36 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The net's shape for a vocabulary of `vocab` characters.
+    /// The net's shape for a vocabulary of `vocab` tokens.
     pub fn shape(&self, vocab: usize) -> Shape {
         Shape {
             cell: self.cell,
             layers: self.layers,
             hidden: self.hidden,
             vocab,
-            ..Shape::PLAIN
+            embedding: self.embedding,
+            projection: self.projection,
+            tied: self.tied,
+        }
+    }
+
+    /// Version that a checkpoint with these options needs (see [`Meta`](crate::checkpoint::Meta)).
+    pub fn format(&self) -> u32 {
+        match (
+            self.level,
+            self.embedding + self.projection,
+            self.rules().is_plain(),
+        ) {
+            (Level::Char, 0, true) => 1,
+            (Level::Char, 0, false) => 2,
+            _ => 3,
         }
     }
 
     /// What is done to the text, as images record it.
     pub fn rules(&self) -> TextRules {
         TextRules {
-            unknown: self.max_vocab.is_some(),
+            unknown: self.max_vocab.is_some() || self.level == Level::Word,
             lower_case: self.lower_case,
             normalisation: self.normalise.into(),
             fold_space: self.fold_space,
@@ -183,6 +215,7 @@ impl Config {
     /// How the text becomes a corpus.
     pub fn corpus_options(&self) -> CorpusOptions {
         CorpusOptions {
+            level: self.level,
             valid_fraction: self.valid_fraction,
             rules: self.rules(),
             max_vocab: self.max_vocab,
@@ -336,6 +369,23 @@ impl Config {
             &max_vocab,
             "it has to be from 3 to 16384: two characters and the unknown token at least",
         )?;
+        for (option, found) in [
+            ("embedding", self.embedding),
+            ("projection", self.projection),
+        ] {
+            let good = found == 0 || (4..=1024).contains(&found);
+            check(good, option, &found, "it has to be 0 or from 4 to 1024")?;
+        }
+        let read = match self.projection {
+            0 => self.hidden,
+            projection => projection,
+        };
+        check(
+            !self.tied || self.embedding == read,
+            "tied",
+            &self.tied,
+            "what the head reads (--projection, or --hidden without one) and --embedding have to be equal",
+        )?;
         let minutes = self.minutes.unwrap_or(1.0);
         check(
             positive(minutes),
@@ -364,7 +414,7 @@ mod tests {
     fn each_option_is_checked() {
         let good = Config::default();
         good.validate().unwrap();
-        let bad: [fn(&mut Config); 26] = [
+        let bad: [fn(&mut Config); 31] = [
             |c| c.hidden = 0,
             |c| c.hidden = 1025,
             |c| c.layers = 0,
@@ -391,6 +441,11 @@ mod tests {
             |c| c.plateau_patience = 0,
             |c| c.max_vocab = Some(2),
             |c| c.max_vocab = Some(16_385),
+            |c| c.embedding = 3,
+            |c| c.projection = 1025,
+            |c| c.tied = true,
+            |c| (c.embedding, c.projection, c.tied) = (96, 95, true),
+            |c| (c.embedding, c.tied) = (c.hidden + 1, true),
         ];
         for (index, change) in bad.iter().enumerate() {
             let mut config = good.clone();

@@ -222,7 +222,7 @@ pub struct Fit {
     pub fits: bool,
 }
 
-/// Bytes of the int8 image of a shape on a processor, at most: `corpus` and `command` will be in it.
+/// Bytes of the int8 image of a shape of characters on a processor, at most: `corpus` and `command` will be in it.
 ///
 /// # Errors
 /// [`Error::Export`] when no image can have this shape.
@@ -238,7 +238,7 @@ pub fn int8_bytes(
         trainer: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         ..Provenance::default()
     };
-    footprint::int8_bytes(shape, processor.layout(&int8_dims(shape)?), from)
+    footprint::int8_bytes(shape, &[], processor.layout(&int8_dims(shape)?), from)
 }
 
 /// The dims of a shape's int8 model.
@@ -246,14 +246,9 @@ pub fn int8_bytes(
 /// # Errors
 /// [`Error::Export`] for a shape out of range.
 pub fn int8_dims(shape: Shape) -> Result<Dims> {
-    Dims::new(
-        shape.cell.into(),
-        Precision::Int8,
-        shape.layers,
-        shape.hidden,
-        shape.vocab,
-    )
-    .map_err(|error| Error::Export(error.to_string()))
+    shape
+        .dims(Precision::Int8)
+        .map_err(|error| Error::Export(error.to_string()))
 }
 
 /// What a model needs on a board; `bytes` gives the image's size in a layout.

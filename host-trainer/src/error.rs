@@ -59,13 +59,15 @@ pub enum Error {
     },
     /// More distinct characters than a model may have.
     #[error(
-        "{name} has {found} distinct characters; a model holds at most {most}: --max-vocab {most} keeps the most frequent and an unknown token"
+        "{name} has {found} distinct {tokens}; a model holds at most {most}: --max-vocab {most} keeps the most frequent and an unknown token"
     )]
     VocabularyTooLarge {
         /// The text's name.
         name: String,
-        /// Distinct characters found.
+        /// Distinct tokens found.
         found: usize,
+        /// What they are: `characters` or `words`.
+        tokens: &'static str,
         /// Largest vocabulary.
         most: usize,
     },
@@ -95,14 +97,16 @@ pub enum Error {
     },
     /// The text is shorter than training needs.
     #[error(
-        "{name} is too short: its {part} has {have} characters, and {need} are needed ({why}); give a longer text or smaller options"
+        "{name} is too short: its {part} has {have} {unit}s, and {need} are needed ({why}); give a longer text or smaller options"
     )]
     TooShort {
         /// The text's name.
         name: String,
         /// `training part`, `validation part` or `text`.
         part: &'static str,
-        /// Characters there.
+        /// `character` or `token`.
+        unit: &'static str,
+        /// How many are there.
         have: usize,
         /// Characters needed.
         need: usize,

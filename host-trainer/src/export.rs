@@ -1,6 +1,8 @@
 //! Checkpoint to `.gatelet`: order, quantize, calibrate, measure, and add a known-answer test.
 //!
 //! ```text
+//! embedding, then projection:        range* = the power of sqrt 2 with the lowest loss on training text, of those
+//!                                    around the largest magnitude
 //! for every layer, the first first:  e* = the e in 3..=7 with the lowest loss on training text    (c is Qe.(15-e))
 //! held-out loss of the f32 image and of the int8 image; saturations; drift
 //! known answer: 32 tokens and the hash of the state after each, by the scalar kernel
@@ -10,18 +12,18 @@
 
 use std::path::Path;
 
-use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
 use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules};
 use serde::Serialize;
 
 use crate::calibrate::{self, Drift, Saturation};
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{Tokens, validation_len};
+use crate::corpus::{Level, Tokens, Vocabulary, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate, evaluate_part};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
-use crate::quantize::{FloatNet, IntNet, quantize};
+use crate::quantize::{FloatHead, FloatNet, IntHead, IntNet, Ranges, quantize};
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;
@@ -49,6 +51,10 @@ pub struct Report {
     pub loss_nats: f64,
     /// Integer bits of c, a layer each; empty for f32.
     pub cell_bits: Vec<u8>,
+    /// Range of the embedding's numbers; `None` for f32, or without one.
+    pub embedding_range: Option<f32>,
+    /// Range of the projection's numbers; `None` for f32, or without one.
+    pub projection_range: Option<f32>,
     /// Input numbers that did not fit Q3.12.
     pub saturated_inputs: usize,
     /// Saturations on held-out text; `None` for f32.
@@ -59,14 +65,7 @@ pub struct Report {
 
 /// The shape of an image.
 fn dims(shape: Shape, precision: Precision, path: &Path) -> Result<Dims> {
-    Dims::new(
-        shape.cell.into(),
-        precision,
-        shape.layers,
-        shape.hidden,
-        shape.vocab,
-    )
-    .map_err(|error| Error::Checkpoint {
+    shape.dims(precision).map_err(|error| Error::Checkpoint {
         path: path.to_owned(),
         what: error.to_string(),
     })
@@ -75,21 +74,31 @@ fn dims(shape: Shape, precision: Precision, path: &Path) -> Result<Dims> {
 /// Everything of an image but its numbers.
 struct Label<'a> {
     dims: Dims,
-    vocab: &'a [char],
+    vocab: &'a Vocabulary,
     provenance: Provenance<'a>,
     known_answer: KnownAnswer<'a>,
     rules: TextRules,
 }
 
 impl Label<'_> {
-    fn image(&self, layers: &[LayerSpec<'_>], head: HeadSpec<'_>) -> Result<Image> {
+    fn image(
+        &self,
+        embedding: Option<EmbeddingSpec<'_>>,
+        layers: &[LayerSpec<'_>],
+        projection: Option<HeadSpec<'_>>,
+        head: HeadSpec<'_>,
+    ) -> Result<Image> {
+        let words: Vec<&str> = self.vocab.words().iter().map(String::as_str).collect();
         let spec = ImageSpec {
             dims: self.dims,
             layout: Layout::Rows,
-            vocab: VocabSpec::Characters(self.vocab),
-            embedding: None,
+            vocab: match self.vocab.level() {
+                Level::Char => VocabSpec::Characters(self.vocab.chars()),
+                Level::Word => VocabSpec::Words(&words),
+            },
+            embedding,
             layers,
-            projection: None,
+            projection,
             head,
             provenance: self.provenance,
             known_answer: self.known_answer,
@@ -111,12 +120,12 @@ impl Label<'_> {
                 weights: &l.weights,
             })
             .collect();
+        let table = net.embedding.as_ref();
         self.image(
+            table.map(|weights| EmbeddingSpec::F32 { weights }),
             &layers,
-            HeadSpec::F32 {
-                weights: &net.head,
-                bias: &net.head_bias,
-            },
+            net.projection.as_ref().map(float_head),
+            float_head(&net.head),
         )
     }
 
@@ -133,16 +142,15 @@ impl Label<'_> {
                 cell_bits,
             })
             .collect();
-        let (weights, multipliers, shift) =
-            (&net.head.weights, &net.head.multipliers, net.head.shift);
         self.image(
+            net.embedding.as_ref().map(|table| EmbeddingSpec::Int8 {
+                weights: &table.weights,
+                multipliers: &table.multipliers,
+                shift: table.shift,
+            }),
             &layers,
-            HeadSpec::Int8 {
-                weights,
-                multipliers,
-                shift,
-                bias: &net.head_bias,
-            },
+            net.projection.as_ref().map(int_head),
+            int_head(&net.head),
         )
     }
 
@@ -155,6 +163,22 @@ impl Label<'_> {
         let hash = model.known_answer_hash(Scalar, &mut storage(&self.dims));
         self.known_answer.hash = hash.map_err(|error| Error::Export(error.to_string()))?;
         make(&self)
+    }
+}
+
+fn float_head(head: &FloatHead) -> HeadSpec<'_> {
+    HeadSpec::F32 {
+        weights: &head.weights,
+        bias: &head.bias,
+    }
+}
+
+fn int_head(head: &IntHead) -> HeadSpec<'_> {
+    HeadSpec::Int8 {
+        weights: &head.matrix.weights,
+        multipliers: &head.matrix.multipliers,
+        shift: head.matrix.shift,
+        bias: &head.bias,
     }
 }
 
@@ -194,7 +218,7 @@ pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
     let known_answer = KnownAnswer::default();
     let label = Label {
         dims,
-        vocab: checkpoint.vocab.chars(),
+        vocab: &checkpoint.vocab,
         provenance: provenance(checkpoint),
         known_answer,
         rules: checkpoint.meta.config.rules(),
@@ -236,6 +260,7 @@ pub fn export(
             return Err(Error::TooShort {
                 name,
                 part,
+                unit: checkpoint.vocab.level().unit(),
                 have,
                 need: 2,
                 why: "to measure the loss".to_owned(),
@@ -247,7 +272,7 @@ pub fn export(
     let first = taken(tokens, train, held_out.min(SATURATION))?;
     let mut label = Label {
         dims: float_dims,
-        vocab: checkpoint.vocab.chars(),
+        vocab: &checkpoint.vocab,
         provenance: provenance(checkpoint),
         known_answer: KnownAnswer {
             tokens: &first[..first.len().min(KNOWN_ANSWER)],
@@ -274,6 +299,8 @@ pub fn export(
             after: before,
             loss_nats: 0.0,
             cell_bits: Vec::new(),
+            embedding_range: None,
+            projection_range: None,
             saturated_inputs: 0,
             saturation: None,
             drift: None,
@@ -282,9 +309,11 @@ pub fn export(
     }
 
     label.dims = dims(checkpoint.params.shape, precision, path)?;
-    let int = quantize(&net, &label.dims)?;
     let calibration = calibrate::steps_within(&label.dims, CALIBRATION).min(train);
-    let cell_bits = choose_cell_bits(&label, &int, &taken(tokens, 0, calibration)?)?;
+    let sample = taken(tokens, 0, calibration)?;
+    let ranges = choose_ranges(&label, &net, checkpoint, &sample)?;
+    let int = quantize(&net, &label.dims, ranges)?;
+    let cell_bits = choose_cell_bits(&label, &int, &sample)?;
     let image = label.int(&int, &cell_bits)?.for_isa(isa)?;
     let model = image
         .model()
@@ -308,11 +337,79 @@ pub fn export(
         after,
         loss_nats: after.nats - before.nats,
         cell_bits,
+        embedding_range: int.embedding.as_ref().map(|_| ranges.embedding),
+        projection_range: int.projection.as_ref().map(|_| ranges.projection),
         saturated_inputs: int.layers.iter().map(|layer| layer.saturated).sum(),
         saturation: Some(saturation),
         drift: Some(drift),
     };
     Ok((image, report))
+}
+
+/// `2^(k/2)`
+fn half_power(k: i32) -> f32 {
+    (f64::from(k) / 2.0).exp2() as f32
+}
+
+/// The loss of an int8 image of `net` on a `sample`.
+fn loss_of(label: &Label<'_>, net: &IntNet, cell_bits: &[u8], sample: &[u16]) -> Result<f64> {
+    let image = label.int(net, cell_bits)?.for_isa(image::isa()?)?;
+    let model = image
+        .model()
+        .map_err(|error| Error::Export(error.to_string()))?;
+    Ok(evaluate(model, sample)?.nats)
+}
+
+/// What embedding and projection are divided by: the powers of the root of two with the lowest loss on a `sample` of the
+/// training text. A range below the largest magnitude cuts the largest numbers off, and is finer for all others.
+fn choose_ranges(
+    label: &Label<'_>,
+    net: &FloatNet,
+    checkpoint: &Checkpoint,
+    sample: &[u16],
+) -> Result<Ranges> {
+    /// Steps that are looked at for the largest number of the projection; no finer than a power is wanted.
+    const LOOKED_AT: usize = 1000;
+    /// Half powers above and below the one that holds the largest magnitude.
+    const AROUND: std::ops::RangeInclusive<i32> = -4..=1;
+    let mut ranges = Ranges::default();
+    // +-1 is -128..=127 steps of 1/128.
+    let holding = |largest: f64| (2.0 * (largest * 128.0 / 127.0).max(1e-6).log2()).ceil() as i32;
+    let bits = vec![5; label.dims.layers];
+    let choose = |from: Ranges, around: i32, set: &dyn Fn(&mut Ranges, f32)| {
+        let mut best = (f64::INFINITY, from);
+        for k in AROUND {
+            let mut tried = from;
+            set(&mut tried, half_power(around + k));
+            let nats = loss_of(label, &quantize(net, &label.dims, tried)?, &bits, sample)?;
+            if nats < best.0 {
+                best = (nats, tried);
+            }
+        }
+        Ok::<_, Error>(best.1)
+    };
+    let projection = match net.projection {
+        None => None,
+        Some(_) => {
+            let looked_at = &sample[..sample.len().min(LOOKED_AT)];
+            Some(holding(calibrate::largest_read(
+                &checkpoint.params,
+                looked_at,
+            )))
+        }
+    };
+    // The embedding is chosen with a projection that holds everything.
+    if let Some(k) = projection {
+        ranges.projection = half_power(k);
+    }
+    if let Some(table) = &net.embedding {
+        let largest = table.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+        ranges = choose(ranges, holding(largest.into()), &|r, x| r.embedding = x)?;
+    }
+    if let Some(k) = projection {
+        ranges = choose(ranges, k, &|r, x| r.projection = x)?;
+    }
+    Ok(ranges)
 }
 
 /// Integer bits of every layer's c, chosen by the loss on a `sample` of the training text; ties go to fewer bits.
@@ -326,11 +423,7 @@ fn choose_cell_bits(label: &Label<'_>, net: &IntNet, sample: &[u16]) -> Result<V
         let mut best = (f64::INFINITY, chosen[layer]);
         for bits in CELL_BITS {
             chosen[layer] = bits;
-            let image = label.int(net, &chosen)?.for_isa(image::isa()?)?;
-            let model = image
-                .model()
-                .map_err(|error| Error::Export(error.to_string()))?;
-            let nats = evaluate(model, sample)?.nats;
+            let nats = loss_of(label, net, &chosen, sample)?;
             if nats < best.0 {
                 best = (nats, bits);
             }
@@ -349,11 +442,13 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
     let dims = dims(shape, precision, path)?;
     let params = crate::params::Params::<f32>::init(shape, seed);
     let net = FloatNet::new(&params, &dims);
-    let vocab: Vec<char> = (0x20..0x7F)
+    let characters: Vec<char> = (0x20..0x7F)
         .chain(0xA1..=u32::from(char::MAX))
         .filter_map(char::from_u32)
         .take(shape.vocab)
         .collect();
+    let vocab = Vocabulary::from_sorted(characters)
+        .ok_or_else(|| Error::Export("no vocabulary of that size".to_owned()))?;
     let tokens: Vec<u16> = (0..KNOWN_ANSWER)
         .map(|i| (i * 7 % shape.vocab) as u16)
         .collect();
@@ -380,7 +475,7 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
         Precision::F32 => label.finish(|label| label.float(&net)),
         Precision::Int8 => {
             let bits = if shape.cell == Cell::Rnn { 3 } else { 4 };
-            let int = quantize(&net, &dims)?;
+            let int = quantize(&net, &dims, Ranges::default())?;
             label.finish(|label| label.int(&int, &vec![bits; shape.layers]))
         }
     }

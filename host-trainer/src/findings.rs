@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
-use crate::corpus::{Reading, Text, hex, prepare, validation_len};
+use crate::corpus::{Level, Reading, Text, hex, prepare, validation_len};
 use crate::device::{BOARDS, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
@@ -197,6 +197,12 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
             Some((text.chars().collect::<Vec<char>>(), ids))
         }
     };
+    if checkpoint.vocab.level() == Level::Word {
+        return Err(Error::Some(
+            "a report is about a net of characters, and this one is of words: see gatelet eval, generate and predict"
+                .to_owned(),
+        ));
+    }
     let text = text_of(&run, question.corpus)?;
     let config = &checkpoint.meta.config;
     let reading = Reading::new(&text, config.rules(), checkpoint.vocab.clone(), &|_| {});
@@ -216,6 +222,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let (before, held_out) = tokens.split_at(seam - from);
     if held_out.len() < 3 {
         return Err(Error::TooShort {
+            unit: "character",
             name: text.name,
             part: "held-out part",
             have: held_out.len(),

@@ -8,7 +8,7 @@
 //! Of the layouts that a device may get, rows and the pairs of a Cortex-M4, the larger counts. The header holds checksums
 //! as numbers of 1 to 5 bytes, and core's bound counts them as 5: that image will have up to 64 bytes less.
 
-use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len};
+use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len};
 use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 
@@ -34,16 +34,29 @@ pub struct Footprint {
 }
 
 fn dims(shape: Shape) -> Result<Dims> {
-    let (cell, precision) = (shape.cell.into(), Precision::Int8);
-    Dims::new(cell, precision, shape.layers, shape.hidden, shape.vocab)
+    shape
+        .dims(Precision::Int8)
         .map_err(|error| Error::Export(error.to_string()))
 }
 
-/// Bytes of the int8 image of a net of this shape in a layout, at most; of `from` only the lengths matter.
+/// Bytes of the int8 image of a net of this shape in a layout, at most; of `from` only the lengths matter. `words` are
+/// the vocabulary of a net of words, and none are one of characters.
 ///
 /// # Errors
 /// [`Error::Export`] for a shape out of range, or one that cannot have the layout.
-pub fn int8_bytes(shape: Shape, layout: Layout, from: Provenance<'_>) -> Result<usize> {
+pub fn int8_bytes(
+    shape: Shape,
+    words: &[String],
+    layout: Layout,
+    from: Provenance<'_>,
+) -> Result<usize> {
+    let list: Vec<&str> = words.iter().map(String::as_str).collect();
+    let head = HeadSpec::Int8 {
+        weights: &[],
+        multipliers: &[],
+        shift: SHIFT,
+        bias: &[],
+    };
     let layer = LayerSpec::Int8 {
         input: &[],
         weights: &[],
@@ -56,16 +69,18 @@ pub fn int8_bytes(shape: Shape, layout: Layout, from: Provenance<'_>) -> Result<
         layout,
         // Whatever they are, they take as many bytes.
         rules: TextRules::default(),
-        vocab: VocabSpec::Characters(&[]),
-        embedding: None,
-        layers: &vec![layer; shape.layers],
-        projection: None,
-        head: HeadSpec::Int8 {
+        vocab: match &*list {
+            [] => VocabSpec::Characters(&[]),
+            list => VocabSpec::Words(list),
+        },
+        embedding: (shape.embedding > 0).then_some(EmbeddingSpec::Int8 {
             weights: &[],
             multipliers: &[],
             shift: SHIFT,
-            bias: &[],
-        },
+        }),
+        layers: &vec![layer; shape.layers],
+        projection: (shape.projection > 0).then_some(head),
+        head,
         provenance: Provenance {
             heldout_tokens: u32::MAX,
             ..from
@@ -78,17 +93,17 @@ pub fn int8_bytes(shape: Shape, layout: Layout, from: Provenance<'_>) -> Result<
     image_len(&spec).map_err(|error| Error::Export(error.to_string()))
 }
 
-/// What the int8 image of a net of this shape needs; of `from` only the lengths matter.
+/// What the int8 image of a net of this shape needs; `words` and `from` as in [`int8_bytes`].
 ///
 /// # Errors
 /// [`Error::Export`] for a shape out of range.
-pub fn int8(shape: Shape, from: Provenance<'_>) -> Result<Footprint> {
+pub fn int8(shape: Shape, words: &[String], from: Provenance<'_>) -> Result<Footprint> {
     let dims = dims(shape)?;
     let mut flash_bytes = 0;
     for layout in [Layout::Rows, Layout::Pairs] {
         // A wide net has no pairs.
         if layout.check(&dims).is_ok() {
-            flash_bytes = flash_bytes.max(int8_bytes(shape, layout, from)?);
+            flash_bytes = flash_bytes.max(int8_bytes(shape, words, layout, from)?);
         }
     }
     Ok(Footprint {
@@ -124,7 +139,7 @@ mod tests {
             let rows = random(shape, Precision::Int8, 1, "a command").unwrap();
             let pairs = rows.repacked(Layout::Pairs).unwrap();
             let model = pairs.model().unwrap();
-            let found = int8(shape, model.provenance()).unwrap();
+            let found = int8(shape, &[], model.provenance()).unwrap();
             let described = describe(&model);
             let larger = described.flash_bytes.max(rows.bytes().len());
             let spare = found.flash_bytes.checked_sub(larger).unwrap();
@@ -149,7 +164,7 @@ mod tests {
             vocab: 96,
             ..Shape::PLAIN
         };
-        assert!(int8(shape, Provenance::default()).unwrap().flash_bytes > 12 * 1024 * 1024);
+        assert!(int8(shape, &[], Provenance::default()).unwrap().flash_bytes > 12 * 1024 * 1024);
     }
 
     #[test]
@@ -161,6 +176,6 @@ mod tests {
             vocab: 8,
             ..Shape::PLAIN
         };
-        assert!(int8(shape, Provenance::default()).is_err());
+        assert!(int8(shape, &[], Provenance::default()).is_err());
     }
 }

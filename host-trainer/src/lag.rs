@@ -89,7 +89,15 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
                 let mut d_logits = net.probabilities(t);
                 d_logits[usize::from(target)] -= 1.0;
                 let head = net.params.tensor(Role::HeadWeight, 0);
-                crate::unroll::add_product(&mut dh, &d_logits, head);
+                let mut d_read = vec![0.0; net.params.shape.head_inputs()];
+                crate::unroll::add_product(&mut d_read, &d_logits, head);
+                match net.params.shape.projection {
+                    0 => dh = d_read,
+                    _ => {
+                        let projection = net.params.tensor(Role::Projection, 0);
+                        crate::unroll::add_product(&mut dh, &d_read, projection);
+                    }
+                }
             }
             if layer + 1 < layers {
                 let weights = net.params.tensor(Role::Input, layer + 1);

@@ -17,7 +17,8 @@
 //! - [`config`] is everything that decides a run, [`preset`] a choice of it in one word, [`footprint`] what a net will need
 //!   on a device, [`dropout`] the masks of a step.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
-//!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
+//!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image. [`typing`] counts the keystrokes
+//!   that a model of words saves.
 //! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
 //!   `core`'s own session, the code that also runs on the device.
 //! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
@@ -87,4 +88,5 @@ pub mod seal;
 pub mod suite;
 pub mod sweep;
 pub mod train;
+pub mod typing;
 pub mod unroll;

@@ -144,6 +144,19 @@ impl Shape {
         tied: false,
     };
 
+    /// The dims of an image of this shape.
+    ///
+    /// # Errors
+    /// Names the quantity that is out of range.
+    pub fn dims(&self, precision: gatelet::Precision) -> Result<gatelet::Dims, gatelet::DimsError> {
+        let (cell, layers) = (self.cell.into(), self.layers);
+        gatelet::Dims::new(cell, precision, layers, self.hidden, self.vocab)?.with_widths(
+            self.embedding,
+            self.projection,
+            self.tied,
+        )
+    }
+
     /// Columns of a layer's matrices: gates * hidden.
     pub const fn gate_columns(&self) -> usize {
         self.cell.gates() * self.hidden
@@ -257,8 +270,9 @@ impl Shape {
 /// 3 epochs, lr 0.004 unless said): 0.088 -> 1.864, 0.5 -> 1.800, 1 -> 1.681, 1.7 -> 1.628, 3 -> 1.522; at lr 0.008:
 /// 2 -> 1.469, 3 -> 1.405, 5 -> 1.364. 3 keeps rows well inside the +-8 of the integer gates.
 const ROW_BOUND: f64 = 3.0;
-/// Bound of the uniform start of an embedding.
-const EMBEDDING_BOUND: f64 = 0.1;
+/// Bound of the uniform start of an embedding. The first layer's `W_x` then starts with the bound that gives the gates
+/// the variance that rows of [`ROW_BOUND`] do: with ±0.1 and ±1/sqrt(hidden) they are almost blind to the word.
+const EMBEDDING_BOUND: f64 = 1.0;
 
 /// Parameters of a net, or anything of the same shape (a gradient, a moment of Adam).
 #[derive(Clone, Debug, PartialEq)]
@@ -315,6 +329,9 @@ impl<F: Real> Params<F> {
                     let bound = match tensor.role {
                         Role::Input if !shape.is_dense(tensor.layer) => ROW_BOUND,
                         Role::Embedding => EMBEDDING_BOUND,
+                        Role::Input if tensor.layer == 0 => {
+                            ROW_BOUND * (3.0 / shape.embedding as f64).sqrt() / EMBEDDING_BOUND
+                        }
                         _ => bound,
                     };
                     out.fill_with(|| F::from_f64((2.0 * rng.random::<f64>() - 1.0) * bound));

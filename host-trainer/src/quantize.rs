@@ -4,9 +4,13 @@
 //! row scale   s_r = max_k |W[r,k]| / 127             q[r,k] = round(W[r,k] / s_r)
 //! multiplier  m_r = round(s_r / 128 * unit * 2^shift)      unit = 2^12 for gates (Q3.12), 2^16 for the head (Q15.16)
 //! input row   round(4096 (W_x[id] + b)), saturated to int16
+//!
+//! embedding   T' = T / e,  W_x' = e W_x,  m_r = round(128 s_r 2^shift)                        operands are within +-1
+//! projection  P' = P / p,  b' = b / p,  as a head; and p times the head's multipliers
+//! tied head   weights of T', m_r = round(s_r e p / 128 * 2^16 * 2^shift)
 //! ```
-//! A row of a layer above the first covers both halves of its operand, `[W_x | W_h]`, with one scale.
-//! `shift` is 24, or less where a multiplier would not fit 31 bits.
+//! A row of a layer with a dense input covers both halves of its operand, `[W_x | W_h]`, with one scale.
+//! `shift` is 24, or less where a multiplier would not fit 31 bits. `e` and `p` are chosen by `export`.
 
 use gatelet::Dims;
 
@@ -23,28 +27,48 @@ const MIN_SHIFT: u8 = 8;
 /// A layer in the order of an image: unit-major rows, padded columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatLayer {
-    /// First layer: `[vocab, rows]`, `W_x[id] + b`. Above: `[rows]`, `b`.
+    /// First layer without an embedding: `[vocab, rows]`, `W_x[id] + b`. Others: `[rows]`, `b`.
     pub input: Vec<f32>,
     /// `[rows, columns]`.
     pub weights: Vec<f32>,
 }
 
+/// A head, or a projection, in the order of an image: padded columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FloatHead {
+    /// `[outputs, columns]`; of a tied head none.
+    pub weights: Vec<f32>,
+    /// `[outputs]`.
+    pub bias: Vec<f32>,
+}
+
 /// A net in the order of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatNet {
+    /// `[vocab, embedding_stride]`, if there is one.
+    pub embedding: Option<Vec<f32>>,
     /// From the input to the head.
     pub layers: Vec<FloatLayer>,
-    /// `[vocab, stride]`.
-    pub head: Vec<f32>,
-    /// `[vocab]`.
-    pub head_bias: Vec<f32>,
+    /// `[projection, stride]` and `[projection]`, if there is one.
+    pub projection: Option<FloatHead>,
+    /// `[vocab, head_columns]` and `[vocab]`.
+    pub head: FloatHead,
+}
+
+/// Rows of `width` numbers, padded with zeros to `columns`.
+fn padded(rows: &[f32], width: usize, columns: usize) -> Vec<f32> {
+    let mut all = vec![0.0; rows.len() / width * columns];
+    for (to, from) in all.chunks_exact_mut(columns).zip(rows.chunks_exact(width)) {
+        to[..width].copy_from_slice(from);
+    }
+    all
 }
 
 impl FloatNet {
     /// Reorders parameters: gate blocks become unit-major rows, [input, output] becomes [output, input].
     pub fn new(params: &Params<f32>, dims: &Dims) -> Self {
         let (gates, hidden, stride) = (dims.cell.gates(), dims.hidden, dims.stride());
-        let rows = gates * hidden;
+        let (shape, rows) = (params.shape, gates * hidden);
         // Row `unit * gates + gate` of an image is column `gate * hidden + unit` of the trainer's matrices.
         let column = |row: usize| (row % gates) * hidden + row / gates;
         let layer = |index: usize| {
@@ -55,13 +79,18 @@ impl FloatNet {
             );
             let columns = dims.columns(index);
             let own = columns - stride;
+            let inputs = if shape.is_dense(index) {
+                shape.inputs(index)
+            } else {
+                0
+            };
             let mut weights = vec![0.0; rows * columns];
             for (row, to) in weights.chunks_exact_mut(columns).enumerate() {
+                for k in 0..inputs {
+                    to[k] = input[k * rows + column(row)];
+                }
                 for k in 0..hidden {
                     to[own + k] = recurrent[k * rows + column(row)];
-                    if index > 0 {
-                        to[k] = input[k * rows + column(row)];
-                    }
                 }
             }
             let add_bias = |from: &[f32]| {
@@ -69,24 +98,57 @@ impl FloatNet {
                     .map(|row| from[column(row)] + bias[column(row)])
                     .collect::<Vec<_>>()
             };
-            let input = match index {
-                0 => input.chunks_exact(rows).flat_map(add_bias).collect(),
-                _ => add_bias(&vec![0.0; rows]),
+            let input = match shape.is_dense(index) {
+                false => input.chunks_exact(rows).flat_map(add_bias).collect(),
+                true => add_bias(&vec![0.0; rows]),
             };
             FloatLayer { input, weights }
         };
-        let mut head = vec![0.0; dims.vocab * stride];
-        for (to, from) in head
-            .chunks_exact_mut(stride)
-            .zip(params.tensor(Role::HeadWeight, 0).chunks_exact(hidden))
-        {
-            to[..hidden].copy_from_slice(from);
-        }
-        let layers = (0..dims.layers).map(layer).collect();
+        let tensor = |role| params.tensor(role, 0);
+        let table = || {
+            padded(
+                tensor(Role::Embedding),
+                shape.embedding,
+                dims.embedding_stride(),
+            )
+        };
+        let head = match shape.tied {
+            true => Vec::new(),
+            false => padded(
+                tensor(Role::HeadWeight),
+                shape.head_inputs(),
+                dims.head_columns(),
+            ),
+        };
         Self {
-            layers,
-            head,
-            head_bias: params.tensor(Role::HeadBias, 0).to_vec(),
+            embedding: (shape.embedding > 0).then(table),
+            layers: (0..dims.layers).map(layer).collect(),
+            projection: (shape.projection > 0).then(|| FloatHead {
+                weights: padded(tensor(Role::Projection), hidden, stride),
+                bias: tensor(Role::ProjectionBias).to_vec(),
+            }),
+            head: FloatHead {
+                weights: head,
+                bias: tensor(Role::HeadBias).to_vec(),
+            },
+        }
+    }
+}
+
+/// What embedding and projection are divided by, so that their numbers fit +-1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranges {
+    /// Of the embedding; 1 without one.
+    pub embedding: f32,
+    /// Of the projection; 1 without one.
+    pub projection: f32,
+}
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Self {
+            embedding: 1.0,
+            projection: 1.0,
         }
     }
 }
@@ -107,21 +169,32 @@ pub struct IntMatrix {
 pub struct IntLayer {
     /// As [`FloatLayer::input`], Q3.12.
     pub input: Vec<i16>,
-    /// Recurrent weights.
+    /// Weights.
     pub matrix: IntMatrix,
     /// Input numbers that did not fit Q3.12.
     pub saturated: usize,
 }
 
+/// A head, or a projection, in int8.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntHead {
+    /// Weights; of a tied head the multipliers alone.
+    pub matrix: IntMatrix,
+    /// `[outputs]`, Q15.16.
+    pub bias: Vec<i32>,
+}
+
 /// A net in int8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntNet {
+    /// The table, if there is one.
+    pub embedding: Option<IntMatrix>,
     /// From the input to the head.
     pub layers: Vec<IntLayer>,
+    /// The projection, if there is one.
+    pub projection: Option<IntHead>,
     /// The head.
-    pub head: IntMatrix,
-    /// `[vocab]`, Q15.16.
-    pub head_bias: Vec<i32>,
+    pub head: IntHead,
 }
 
 /// The limit of a multiplier and, times the largest accumulator, of the requantized product (`core` checks both).
@@ -130,12 +203,18 @@ fn fits(multiplier: f64, columns: usize, shift: u8) -> bool {
     multiplier <= f64::from(i32::MAX) && requantized < f64::from(1 << 30)
 }
 
-/// Quantizes a matrix of rows of `columns`; `unit` is the result's 2^fraction bits, `name` is for the error.
-fn matrix(values: &[f32], columns: usize, unit: f64, name: &str) -> Result<IntMatrix> {
-    let scales: Vec<f32> = values
+/// Scales of rows of `columns` numbers.
+fn scales(values: &[f32], columns: usize) -> Vec<f32> {
+    let largest = |row: &[f32]| row.iter().fold(0.0_f32, |max, w| max.max(w.abs()));
+    values
         .chunks_exact(columns)
-        .map(|row| row.iter().fold(0.0_f32, |max, w| max.max(w.abs())) / WEIGHT_MAX)
-        .collect();
+        .map(|row| largest(row) / WEIGHT_MAX)
+        .collect()
+}
+
+/// Multipliers for rows of these scales, and their shift. `unit` is 2^fraction bits of the result by what an operand of
+/// 128 stands for; `name` is for the error.
+fn multipliers(scales: &[f32], columns: usize, unit: f64, name: &str) -> Result<(Vec<i32>, u8)> {
     let exact = |scale: f32, shift: u8| f64::from(scale) / 128.0 * unit * f64::from(shift).exp2();
     let largest = scales.iter().fold(0.0_f32, |max, &s| max.max(s));
     let shift = (MIN_SHIFT..=SHIFT)
@@ -145,6 +224,14 @@ fn matrix(values: &[f32], columns: usize, unit: f64, name: &str) -> Result<IntMa
         name: name.to_owned(),
         largest: largest * WEIGHT_MAX,
     })?;
+    let of = |&scale: &f32| exact(scale, shift).round() as i32;
+    Ok((scales.iter().map(of).collect(), shift))
+}
+
+/// Quantizes a matrix of rows of `columns`; `unit` and `name` as in [`multipliers`].
+fn matrix(values: &[f32], columns: usize, unit: f64, name: &str) -> Result<IntMatrix> {
+    let scales = scales(values, columns);
+    let (multipliers, shift) = multipliers(&scales, columns, unit, name)?;
     let quantize = |(row, &scale): (&[f32], &f32)| -> Vec<i8> {
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
         row.iter()
@@ -157,34 +244,55 @@ fn matrix(values: &[f32], columns: usize, unit: f64, name: &str) -> Result<IntMa
             .zip(&scales)
             .flat_map(quantize)
             .collect(),
-        multipliers: scales
-            .iter()
-            .map(|&scale| exact(scale, shift).round() as i32)
-            .collect(),
+        multipliers,
         shift,
     })
 }
 
-/// Quantizes a net.
+/// A bias in Q15.16.
+fn bias(values: &[f32], name: &str) -> Result<Vec<i32>> {
+    let limit = f64::from(1 << 30);
+    let bias = |b: &f32| {
+        let q = (f64::from(*b) * 65_536.0).round();
+        let fits = q.abs() <= limit;
+        fits.then_some(q as i32).ok_or_else(|| Error::Quantize {
+            name: format!("{name}'s bias"),
+            largest: *b,
+        })
+    };
+    values.iter().map(bias).collect()
+}
+
+/// The same numbers by `factor`.
+fn by(values: &[f32], factor: f32) -> Vec<f32> {
+    values.iter().map(|x| x * factor).collect()
+}
+
+/// Quantizes a net whose embedding and projection have these ranges.
 ///
 /// # Errors
 /// [`Error::Quantize`] when a matrix has numbers so large that no shift fits.
-pub fn quantize(net: &FloatNet, dims: &Dims) -> Result<IntNet> {
+pub fn quantize(net: &FloatNet, dims: &Dims, ranges: Ranges) -> Result<IntNet> {
+    const HEAD_UNIT: f64 = 65_536.0;
     let layer = |(index, layer): (usize, &FloatLayer)| {
         let q = |x: &f32| (x * 4096.0).round();
         let outside = |x: &f32| !(-32768.0..=32767.0).contains(&q(x));
+        let (columns, inputs) = (dims.columns(index), dims.embedding_stride());
+        let mut weights = layer.weights.clone();
+        if index == 0 {
+            for row in weights.chunks_exact_mut(columns) {
+                row[..inputs]
+                    .iter_mut()
+                    .for_each(|w| *w *= ranges.embedding);
+            }
+        }
         Ok(IntLayer {
             input: layer
                 .input
                 .iter()
                 .map(|x| q(x).clamp(-32768.0, 32767.0) as i16)
                 .collect(),
-            matrix: matrix(
-                &layer.weights,
-                dims.columns(index),
-                4096.0,
-                &format!("layer {index}"),
-            )?,
+            matrix: matrix(&weights, columns, 4096.0, &format!("layer {index}"))?,
             saturated: layer.input.iter().filter(|x| outside(x)).count(),
         })
     };
@@ -194,20 +302,45 @@ pub fn quantize(net: &FloatNet, dims: &Dims) -> Result<IntNet> {
         .enumerate()
         .map(layer)
         .collect::<Result<_>>()?;
-    let head = matrix(&net.head, dims.stride(), 65_536.0, "the head")?;
-    let bias_limit = f64::from(1 << 30);
-    let bias = |b: &f32| {
-        let q = (f64::from(*b) * 65_536.0).round();
-        let fits = q.abs() <= bias_limit;
-        fits.then_some(q as i32).ok_or_else(|| Error::Quantize {
-            name: "the head's bias".to_owned(),
-            largest: *b,
+    // A row is multiplied as it is, by no operand.
+    let table = net
+        .embedding
+        .as_ref()
+        .map(|table| by(table, 1.0 / ranges.embedding));
+    let columns = dims.embedding_stride();
+    let embedding = table
+        .as_ref()
+        .map(|table| matrix(table, columns, 128.0 * 128.0, "the embedding"));
+    let projection = net.projection.as_ref().map(|projection| {
+        let (name, inverse) = ("the projection", 1.0 / ranges.projection);
+        let weights = by(&projection.weights, inverse);
+        Ok::<_, Error>(IntHead {
+            matrix: matrix(&weights, dims.stride(), HEAD_UNIT, name)?,
+            bias: bias(&by(&projection.bias, inverse), name)?,
         })
+    });
+    let (name, columns) = ("the head", dims.head_columns());
+    let unit = HEAD_UNIT * f64::from(ranges.projection);
+    let matrix = match table.filter(|_| dims.tied) {
+        None => matrix(&net.head.weights, columns, unit, name)?,
+        Some(table) => {
+            let unit = unit * f64::from(ranges.embedding);
+            let (multipliers, shift) = multipliers(&scales(&table, columns), columns, unit, name)?;
+            IntMatrix {
+                weights: Vec::new(),
+                multipliers,
+                shift,
+            }
+        }
     };
     Ok(IntNet {
+        embedding: embedding.transpose()?,
         layers,
-        head,
-        head_bias: net.head_bias.iter().map(bias).collect::<Result<_>>()?,
+        projection: projection.transpose()?,
+        head: IntHead {
+            matrix,
+            bias: bias(&net.head.bias, name)?,
+        },
     })
 }
 
@@ -309,7 +442,12 @@ mod tests {
         params
             .tensor_mut(Role::Input, 0)
             .copy_from_slice(&[9.0, 7.5, -9.0, -8.0]);
-        let net = quantize(&FloatNet::new(&params, &dims(shape)), &dims(shape)).unwrap();
+        let net = quantize(
+            &FloatNet::new(&params, &dims(shape)),
+            &dims(shape),
+            Ranges::default(),
+        )
+        .unwrap();
         assert_eq!(net.layers[0].input, [32767, 30720, -32768, -32768]);
         assert_eq!(net.layers[0].saturated, 2);
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! prompt = the first whole words of the held-out text
-//! text   = LENGTH characters at TEMPERATURE, from the same seed at every evaluation
+//! text   = LENGTH characters at TEMPERATURE, from the same seed at every evaluation; WORDS tokens of a net of words
 //! ```
 //! Prompt and seed never change, so that the samples differ by what was learnt alone. The file is kept like
 //! `metrics.jsonl`: a line is appended at every evaluation, and a resumed run drops the lines that its checkpoint does not
@@ -15,6 +15,7 @@ use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
+use crate::corpus::words::Joiner;
 use crate::error::{Error, Result};
 use crate::export;
 use crate::files;
@@ -25,6 +26,8 @@ use crate::run::Metrics;
 pub const FILE: &str = "samples.jsonl";
 /// Characters written.
 const LENGTH: usize = 200;
+/// Tokens written by a net of words, and tokens of its prompt.
+const WORDS: (usize, usize) = (40, 6);
 /// Characters of the prompt, at most.
 const PROMPT: usize = 24;
 /// Low enough to read well, high enough not to run in circles.
@@ -71,10 +74,17 @@ impl WithKernel for Write1<'_> {
         for &id in self.prompt {
             session.step(TokenId(id)).map_err(Error::inference)?;
         }
+        let vocab = self.model.vocab();
+        let length = if vocab.is_words() { WORDS.0 } else { LENGTH };
+        let mut joiner = Joiner::new(vocab);
+        let mut before = String::new();
+        for &id in self.prompt {
+            joiner.push(TokenId(id), &mut before);
+        }
         let mut text = String::new();
-        for _ in 0..LENGTH {
+        for _ in 0..length {
             let id = sampler.sample(&session.logits());
-            text.extend(self.model.vocab().char_of(id));
+            joiner.push(id, &mut text);
             session.step(id).map_err(Error::inference)?;
         }
         Ok(text)
@@ -110,12 +120,22 @@ fn prompt(checkpoint: &Checkpoint, held_out: &[u16]) -> (Vec<u16>, String) {
 /// # Errors
 /// [`Error::Export`] or [`Error::Inference`]; neither happens for parameters that are finite.
 pub fn write(checkpoint: &Checkpoint, held_out: &[u16], at: &Metrics) -> Result<Sample> {
-    let (tokens, prompt) = prompt(checkpoint, held_out);
     let isa = isa()?;
     let image = export::f32_image(checkpoint, Path::new("checkpoint"))?.for_isa(isa)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
+    let (tokens, prompt) = match model.vocab().is_words() {
+        false => prompt(checkpoint, held_out),
+        true => {
+            let tokens = &held_out[..held_out.len().min(WORDS.1)];
+            let (mut joiner, mut text) = (Joiner::new(model.vocab()), String::new());
+            for &id in tokens {
+                joiner.push(TokenId(id), &mut text);
+            }
+            (tokens.to_vec(), text)
+        }
+    };
     let text = isa.run(Write1 {
         model,
         prompt: &tokens,

@@ -1,7 +1,8 @@
 //! A net unrolled over a text, one stream in f64, with everything that happened kept: what the report looks into.
 //!
 //! ```text
-//! z_t = x_t W_x + h_{t-1} W_h + b          x_t: a row of W_x for the first layer, h_t of the layer below above it
+//! z_t = x_t W_x + h_{t-1} W_h + b          x_t W_x: a row of W_x for the first layer; x_t: a row of the embedding if
+//!                                          there is one, h_t of the layer below above it
 //! rnn     h_t = tanh(z_t)
 //! lstm    i, f, o = sigmoid(z)  g = tanh(z)    c_t = f c_{t-1} + i g    h_t = o tanh(c_t)
 //! ```
@@ -72,6 +73,11 @@ impl Unrolled {
             for (t, &token) in tokens.iter().enumerate() {
                 let mut z = params.tensor(Role::Bias, layer).to_vec();
                 match tapes.last() {
+                    None if shape.embedding > 0 => {
+                        let table = params.tensor(Role::Embedding, 0);
+                        let row = &table[usize::from(token) * shape.embedding..][..shape.embedding];
+                        add_product(&mut z, row, input);
+                    }
                     None => {
                         let row = &input[usize::from(token) * columns..][..columns];
                         z.iter_mut().zip(row).for_each(|(z, w)| *z += w);
@@ -109,18 +115,27 @@ impl Unrolled {
         }
     }
 
-    /// Probabilities of the next character after step `t`.
-    pub fn probabilities(&self, t: usize) -> Vec<f64> {
+    /// What the head reads after step `t`: the projection of the top layer's h, or h.
+    pub fn read(&self, t: usize) -> Vec<f64> {
         let shape = self.params.shape;
         let h = &self.tapes[shape.layers - 1].h[t * shape.hidden..][..shape.hidden];
-        let rows = self
-            .params
-            .tensor(Role::HeadWeight, 0)
-            .chunks_exact(shape.hidden);
-        let logits: Vec<f64> = rows
-            .zip(self.params.tensor(Role::HeadBias, 0))
-            .map(|(row, bias)| bias + row.iter().zip(h).map(|(w, h)| w * h).sum::<f64>())
-            .collect();
+        match shape.projection {
+            0 => h.to_vec(),
+            _ => self.linear((Role::Projection, Role::ProjectionBias), h),
+        }
+    }
+
+    /// `W x + b`
+    fn linear(&self, (weights, bias): (Role, Role), x: &[f64]) -> Vec<f64> {
+        let rows = self.params.tensor(weights, 0).chunks_exact(x.len());
+        rows.zip(self.params.tensor(bias, 0))
+            .map(|(row, bias)| bias + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>())
+            .collect()
+    }
+
+    /// Probabilities of the next token after step `t`.
+    pub fn probabilities(&self, t: usize) -> Vec<f64> {
+        let logits = self.linear((Role::HeadWeight, Role::HeadBias), &self.read(t));
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let powers: Vec<f64> = logits.iter().map(|x| (x - largest).exp()).collect();
         let sum: f64 = powers.iter().sum();

@@ -54,8 +54,20 @@ fn a_step_allocates_nothing() {
                     recurrent_dropout: dropout,
                     ..small.clone()
                 };
-                let found = allocations(config);
-                assert_eq!(found, 0, "{cell}, {optimizer:?}, dropout {dropout}");
+                let tied = Config {
+                    embedding: 12,
+                    projection: 12,
+                    tied: true,
+                    ..config.clone()
+                };
+                for config in [config, tied] {
+                    let tied = config.tied;
+                    let found = allocations(config);
+                    assert_eq!(
+                        found, 0,
+                        "{cell}, {optimizer:?}, dropout {dropout}, tied {tied}"
+                    );
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, Text};
+use gatelet_trainer::corpus::{Corpus, Level, Outline, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::optim::Schedule;
 use gatelet_trainer::params::Cell;
@@ -20,9 +20,12 @@ use gatelet_trainer::run::{Metrics, Mode, RunFolder, Saver, change};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
 
 fn text() -> Text {
-    let content: String = (0..900_u32)
-        .map(|i| char::from(b'a' + (i * i / 7 % 13) as u8))
-        .collect();
+    // Every fifth is a space, for the runs on words.
+    let character = |i: u32| match i % 5 {
+        4 => ' ',
+        _ => char::from(b'a' + (i * i / 7 % 13) as u8),
+    };
+    let content: String = (0..900).map(character).collect();
     Text::from_bytes("made up".to_owned(), content.into_bytes()).unwrap()
 }
 
@@ -94,6 +97,19 @@ fn table() -> Vec<(&'static str, Config, End)> {
         (
             "no decay, hard clipping",
             with(|c| (c.weight_decay, c.clip) = (0.0, 0.05)),
+            finished,
+        ),
+        (
+            "embedding and projection",
+            with(|c| (c.embedding, c.projection, c.dropout) = (5, 6, 0.2)),
+            finished,
+        ),
+        (
+            "words, tied",
+            with(|c| {
+                (c.embedding, c.projection, c.tied, c.epochs) = (6, 6, true, 9);
+                (c.level, c.max_vocab, c.recurrent_dropout) = (Level::Word, Some(20), 0.2);
+            }),
             finished,
         ),
         ("no clipping", with(|c| c.clip = f64::INFINITY), finished),
@@ -168,8 +184,9 @@ fn assert_same(name: &str, one: &RunFolder, other: &RunFolder) {
 #[test]
 fn stopped_and_resumed_runs_end_at_the_same_bits() {
     let text = text();
-    let corpus = Corpus::new(&text, 0.1).unwrap();
     for (name, config, expected) in table() {
+        let outline = Outline::of(&text, &config.corpus_options()).unwrap();
+        let corpus = outline.corpus(&text, &std::env::temp_dir()).unwrap();
         let place = tempfile::tempdir().unwrap();
         let (whole, parts) = (open(&place, "whole"), open(&place, "parts"));
         let end = on_threads(1, || run(&mut fresh(&corpus, &config), &whole, usize::MAX));

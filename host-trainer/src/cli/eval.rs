@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use super::progress::ReadingBar;
 use super::{say, vocabulary};
-use crate::corpus::{Reading, Text, validation_len};
+use crate::corpus::{Level, Reading, Text, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
 use crate::image::AnyModel;
+use crate::typing::type_text;
 
 /// Which part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -20,7 +21,8 @@ enum Split {
 
 /// Measure how well a model predicts a text.
 ///
-/// Nats and bits a character, and how often the next character was the likeliest, or among the three likeliest.
+/// Nats and bits a character, and how often the next character was the likeliest, or among the three likeliest. Of a model
+/// of words: the same of tokens, and the keystrokes that its suggestions save who types the text (docs/training.md).
 /// The text is prepared as the model's own was, and read in pieces: its size does not matter for the memory.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -76,7 +78,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     };
     let have = part.len();
-    let scores = evaluate_part(model, &reading, part)?;
+    let scores = evaluate_part(model, &reading, part.clone())?;
+    let words = model.vocab().is_words() && scores.tokens > 0;
+    let typing = words
+        .then(|| type_text(model, &reading, part))
+        .transpose()?;
     bar.clear();
     if scores.tokens == 0 {
         let why = "one to read and one to predict".to_owned();
@@ -86,6 +92,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "validation part"
         };
         return Err(Error::TooShort {
+            unit: Level::of(&model.vocab()).unit(),
             name: text.name.clone(),
             part,
             have: have.min(reading.measure()?.0),
@@ -94,14 +101,35 @@ pub(super) fn run(args: &Args) -> Result<()> {
         });
     }
     if args.json {
-        return say(serde_json::to_string(&scores).unwrap_or_default());
+        let mut object = serde_json::to_value(scores).unwrap_or_default();
+        if let Some(typing) = typing {
+            object["typing"] = serde_json::to_value(typing).unwrap_or_default();
+        }
+        return say(object);
     }
+    let unit = Level::of(&model.vocab()).unit();
     say(format!(
-        "{:.4} nats, {:.4} bits a character; top-1 {:.2} %, top-3 {:.2} %, over {} characters",
+        "{:.4} nats, {:.4} bits a {unit}; top-1 {:.2} %, top-3 {:.2} %, over {} {unit}s",
         scores.nats,
         scores.bpc,
         100.0 * scores.top1,
         100.0 * scores.top3,
         scores.tokens
-    ))
+    ))?;
+    if let Some(typing) = typing {
+        say(format!(
+            "words: top-1 {:.2} %, top-3 {:.2} %, over {} words, {:.2} % of them known",
+            100.0 * typing.top1,
+            100.0 * typing.top3,
+            typing.words,
+            100.0 * typing.known as f64 / typing.words.max(1) as f64
+        ))?;
+        say(format!(
+            "typing with three suggestions: {} keystrokes for {} characters, {:.2} % saved",
+            typing.keystrokes,
+            typing.characters,
+            100.0 * typing.savings
+        ))?;
+    }
+    Ok(())
 }

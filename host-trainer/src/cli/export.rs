@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
     files::write(&args.out, image.bytes())?;
-    show(args, &report)?;
+    show(args, &report, checkpoint.vocab.level().unit())?;
     let layout = show_layout(&image, note)?;
     if args.json {
         let mut object = serde_json::to_value(&report).unwrap_or_default();
@@ -148,7 +148,7 @@ fn show_layout(image: &Image, note: Option<String>) -> Result<&'static str> {
     Ok(layout)
 }
 
-fn show(args: &Args, report: &Report) -> Result<()> {
+fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
     say(format!(
         "{}: {} bytes, {}",
         args.out.display(),
@@ -156,7 +156,7 @@ fn show(args: &Args, report: &Report) -> Result<()> {
         report.precision
     ))?;
     say(format!(
-        "held-out loss: {:.4} nats in f32, {:.4} in {} ({:+.4}), over {} characters",
+        "held-out loss: {:.4} nats in f32, {:.4} in {} ({:+.4}), over {} {unit}s",
         report.before.nats,
         report.after.nats,
         report.precision,
@@ -170,6 +170,15 @@ fn show(args: &Args, report: &Report) -> Result<()> {
         100.0 * report.before.top3,
         100.0 * report.after.top3
     ))?;
+    let ranges = [
+        ("embedding", report.embedding_range),
+        ("projection", report.projection_range),
+    ];
+    for (name, range) in ranges {
+        if let Some(range) = range {
+            say(format!("{name} within +-{range:.3}"))?;
+        }
+    }
     if let (Some(s), Some(drift)) = (report.saturation, report.drift) {
         let bits: Vec<String> = report
             .cell_bits
@@ -180,11 +189,11 @@ fn show(args: &Args, report: &Report) -> Result<()> {
             say(format!("cell state {}", bits.join(", ")))?;
         }
         say(format!(
-            "saturated: {} input numbers; over {} characters {} of {} pre-activations and {} of {} cell states",
+            "saturated: {} input numbers; over {} {unit}s {} of {} pre-activations and {} of {} cell states",
             report.saturated_inputs, s.steps, s.z, s.z_of, s.c, s.c_of
         ))?;
         say(format!(
-            "writing {} characters by itself: divergence from f32 {:.5} nats over the first tenth, {:.5} over the last",
+            "writing {} {unit}s by itself: divergence from f32 {:.5} nats over the first tenth, {:.5} over the last",
             drift.characters, drift.first, drift.last
         ))?;
     }

@@ -7,6 +7,7 @@ use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
 use serde_json::json;
 
 use super::{encode, say};
+use crate::corpus::words::Joiner;
 use crate::error::{Error, Result};
 use crate::image::{AnyModel, isa, storage};
 
@@ -18,7 +19,7 @@ use crate::image::{AnyModel, isa, storage};
 pub(super) struct Args {
     /// Checkpoint or .gatelet image
     model: PathBuf,
-    /// Characters to write
+    /// Characters to write; tokens (words, marks, line breaks) for a model of words
     #[arg(long, value_name = "N")]
     length: usize,
     /// Text to go on from
@@ -51,8 +52,8 @@ struct Generate<'a> {
     prompt: &'a [u16],
     length: usize,
     sampler: Sampler,
-    /// Told every character as soon as it is there.
-    each: &'a mut dyn FnMut(char) -> Result<()>,
+    /// Told every piece of text as soon as it is there.
+    each: &'a mut dyn FnMut(&str) -> Result<()>,
 }
 
 impl WithKernel for Generate<'_> {
@@ -62,14 +63,16 @@ impl WithKernel for Generate<'_> {
         let mut storage = storage(&self.model.dims());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+        let (mut joiner, mut piece) = (Joiner::new(self.model.vocab()), String::new());
         for &id in self.prompt {
             session.step(TokenId(id)).map_err(Error::inference)?;
+            joiner.push(TokenId(id), &mut piece);
         }
         for _ in 0..self.length {
             let id = self.sampler.sample(&session.logits());
-            if let Some(c) = self.model.vocab().char_of(id) {
-                (self.each)(c)?;
-            }
+            piece.clear();
+            joiner.push(id, &mut piece);
+            (self.each)(&piece)?;
             session.step(id).map_err(Error::inference)?;
         }
         Ok(())
@@ -106,12 +109,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if !args.json {
         write!(out, "{}", args.prompt)?;
     }
-    let mut each = |c: char| {
-        text.push(c);
+    let mut shown = 0;
+    let mut each = |piece: &str| {
+        text.push_str(piece);
         if !args.json {
-            write!(out, "{c}")?;
+            write!(out, "{piece}")?;
             // A line at a time is what a reader sees; no flush for every character.
-            if text.len().is_multiple_of(64) {
+            if text.len() - shown >= 64 {
+                shown = text.len();
                 out.flush()?;
             }
         }

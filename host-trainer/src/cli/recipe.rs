@@ -248,7 +248,7 @@ pub(super) fn presets() -> String {
             ..Default::default()
         };
         // A preset's shape is in range.
-        let Ok(need) = footprint::int8(config.shape(VOCAB), from) else {
+        let Ok(need) = footprint::int8(config.shape(VOCAB), &[], from) else {
             continue;
         };
         text += &format!(

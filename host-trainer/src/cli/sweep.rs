@@ -113,6 +113,18 @@ impl Args {
                 rule: "the sweep sets it itself",
             });
         }
+        let parts = ["--level", "--embedding", "--projection", "--tied"];
+        let part = |word: &String| {
+            let name = word.split('=').next().unwrap_or_default();
+            parts.iter().find(|part| **part == name)
+        };
+        if let Some(name) = self.options.iter().find_map(part) {
+            return Err(Error::Option {
+                option: name.trim_start_matches('-'),
+                found: "among the options of the jobs, after --".to_owned(),
+                rule: "a sweep is of nets of characters, without embedding and projection",
+            });
+        }
         let mut words = Vec::new();
         if let Some(epochs) = self.epochs {
             words.extend(["--epochs".to_owned(), epochs.to_string()]);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{say, vocabulary};
-use crate::corpus::{Reading, Text};
+use crate::corpus::{Level, Reading, Text};
 use crate::error::Result;
 use crate::evaluate::trace_part;
 use crate::image::{AnyModel, isa, isa_named};
@@ -50,7 +50,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return say(json!({ "steps": steps, "state_hash": hash, "isa": isa.name() }));
     }
     say(format!(
-        "{hash}  after {steps} characters, kernel {}",
+        "{hash}  after {steps} {}s, kernel {}",
+        Level::of(&model.vocab()).unit(),
         isa.name()
     ))
 }

@@ -13,11 +13,11 @@ use super::recipe::{self, Recipe};
 use super::say;
 use crate::checkpoint::Meta;
 use crate::config::Config;
-use crate::corpus::{IN_MEMORY, Normalise, Outline, Text};
+use crate::corpus::{IN_MEMORY, Level, Normalise, Outline, Text};
 use crate::error::{Error, Result};
 use crate::export::provenance;
 use crate::footprint;
-use crate::params::Cell;
+use crate::params::{Cell, Shape};
 use crate::report::grouped;
 use crate::run::{Mode, RunFolder, change};
 use crate::train::{End, Trainer};
@@ -28,8 +28,8 @@ use crate::train::{End, Trainer};
 /// config.json and loss.png. Ctrl-C stops after the current window and leaves a checkpoint that --resume goes on from.
 ///
 /// Memory: a text above --stream-above takes 16 MiB at most, whatever its size, and one byte a character of disk space
-/// in --out while the program runs (two for more than 256 different characters). A smaller one takes three times its
-/// size. What the net itself takes depends on its shape and not on the text.
+/// in --out while the program runs (two for more than 256 different tokens), and --level word adds its distinct words. A
+/// smaller one takes three times its size. What the net itself takes depends on its shape and not on the text.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!(
     "{}\nExample:\n  gatelet train corpora/novels.txt --out runs/novels --preset small\n  \
@@ -53,6 +53,18 @@ pub(super) struct Args {
     /// Recurrent layers, 1 to 4 [default: 1]
     #[arg(long, value_name = "N", help_heading = "Net")]
     layers: Option<usize>,
+    /// What a token is: a character, or a word [default: char]
+    #[arg(long, help_heading = "Net")]
+    level: Option<Level>,
+    /// Numbers of a token's embedding, 4 to 1024; 0 gives the first layer a row for each token [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Net")]
+    embedding: Option<usize>,
+    /// Numbers between the top layer and the head, 4 to 1024; 0 for none [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Net")]
+    projection: Option<usize>,
+    /// The embedding is also the head's weights; --projection has to be as large, or --hidden without one
+    #[arg(long, help_heading = "Net")]
+    tied: bool,
     /// Passes over the text [default: 20]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     epochs: Option<usize>,
@@ -62,7 +74,7 @@ pub(super) struct Args {
     /// Streams trained side by side [default: 32]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     batch: Option<usize>,
-    /// Characters that gradients travel back [default: 64]
+    /// Steps that gradients travel back [default: 64]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     window: Option<usize>,
     /// Last fraction of the text, held out for evaluation [default: 0.1]
@@ -87,7 +99,7 @@ pub(super) struct Args {
         help_heading = "Run"
     )]
     minutes: Option<f64>,
-    /// Keep the N-1 most frequent characters; all others become an unknown token, which is never written [default: all]
+    /// Keep the N-1 most frequent characters or words; all others become an unknown token, which is never written [default: all]
     #[arg(long, value_name = "N")]
     max_vocab: Option<usize>,
     /// Make letters small; recorded, and done to whatever the model is given
@@ -139,6 +151,10 @@ impl Args {
             patience: self.patience.unwrap_or(base.patience),
             eval_every: self.eval_every.unwrap_or(base.eval_every),
             minutes: self.minutes.or(base.minutes),
+            level: self.level.unwrap_or(base.level),
+            embedding: self.embedding.unwrap_or(base.embedding),
+            projection: self.projection.unwrap_or(base.projection),
+            tied: self.tied || base.tied,
             max_vocab: self.max_vocab.or(base.max_vocab),
             lower_case: self.lower_case || base.lower_case,
             normalise: self.normalise.unwrap_or(base.normalise),
@@ -179,6 +195,9 @@ impl Args {
         option(true, "cell", &c.cell);
         option(true, "hidden", &c.hidden);
         option(true, "layers", &c.layers);
+        option(c.level != d.level, "level", &c.level);
+        option(c.embedding != d.embedding, "embedding", &c.embedding);
+        option(c.projection != d.projection, "projection", &c.projection);
         option(true, "epochs", &c.epochs);
         option(true, "seed", &c.seed);
         option(true, "batch", &c.batch);
@@ -200,6 +219,7 @@ impl Args {
         let max_vocab = c.max_vocab.unwrap_or_default();
         option(c.max_vocab.is_some(), "max-vocab", &max_vocab);
         let mut flag = |given: bool, name: &str| words.extend(given.then(|| format!("--{name}")));
+        flag(c.tied, "tied");
         flag(c.lower_case, "lower-case");
         flag(c.fold_space, "fold-space");
         words.extend(recipe::words(c));
@@ -228,6 +248,10 @@ const OPTIONS: &[&str] = &[
     "cell",
     "hidden",
     "layers",
+    "level",
+    "embedding",
+    "projection",
+    "tied",
     "epochs",
     "seed",
     "batch",
@@ -413,19 +437,33 @@ fn with_command(mut error: Error, args: &Args, lr: f64) -> Error {
     error
 }
 
+/// Embedding and projection of a shape, in words.
+fn widths(shape: &Shape) -> String {
+    let mut text = String::new();
+    if shape.embedding > 0 {
+        text += &format!(", an embedding of {}", shape.embedding);
+    }
+    if shape.projection > 0 {
+        text += &format!(", a projection to {}", shape.projection);
+    }
+    text + if shape.tied { ", tied" } else { "" }
+}
+
 /// The net, what it will need on a device, and what a preset stands for.
 fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
     let shape = trainer.params().shape;
     let checkpoint = trainer.checkpoint(false);
-    let need = footprint::int8(shape, provenance(&checkpoint))?;
+    let need = footprint::int8(shape, checkpoint.vocab.words(), provenance(&checkpoint))?;
+    let unit = checkpoint.vocab.level().unit();
     let mut text = format!(
-        "{}, {} layer{} of {} units, {} characters, {} parameters\n\
+        "{}, {} layer{} of {} units{}, {} {unit}s, {} parameters\n\
          its int8 image needs at most {} bytes of flash, {} bytes of RAM and {} for each snapshot, \
-         {} multiply-accumulates a character",
+         {} multiply-accumulates a {unit}",
         shape.cell,
         shape.layers,
         if shape.layers == 1 { "" } else { "s" },
         shape.hidden,
+        widths(&shape),
         shape.vocab,
         grouped(shape.parameters()),
         grouped(need.flash_bytes),
@@ -449,11 +487,12 @@ fn report(
     before: bool,
 ) -> Result<()> {
     let position = trainer.position();
+    let unit = trainer.vocab().level().unit();
     let best = folder.best();
     let best_nats = folder.best_nats();
     let nats = best_nats.map_or_else(String::new, |nats| {
         format!(
-            ": {nats:.4} nats, {:.4} bits a character on held-out text",
+            ": {nats:.4} nats, {:.4} bits a {unit} on held-out text",
             nats / std::f64::consts::LN_2
         )
     });
@@ -473,7 +512,7 @@ fn report(
         ""
     };
     say(format!(
-        "{already}{how} after {} characters; the best net is {}{nats}",
+        "{already}{how} after {} {unit}s; the best net is {}{nats}",
         position.characters,
         best.display()
     ))?;

@@ -3,6 +3,7 @@
 //! ```text
 //! pass 1:  text --rules--> characters: how often each, how many, and the SHA-256 of the bytes
 //! vocabulary = distinct characters (or the most frequent), sorted by code point;  id(c) = rank of c
+//!              at the level of words, words and marks in place of characters ([`words`])
 //! pass 2:  characters --vocabulary--> tokens, in memory or in a file;  the same hash, or the text has changed
 //! train | validation = tokens[..n - v] | tokens[n - v..],  v = floor(fraction * n)
 //! ```
@@ -15,6 +16,7 @@ pub mod reading;
 pub mod text;
 pub mod tokens;
 pub mod vocabulary;
+pub mod words;
 
 use std::ops::Range;
 use std::path::Path;
@@ -26,6 +28,7 @@ pub use reading::Reading;
 pub use text::{IN_MEMORY, Pass, Text};
 pub use tokens::Tokens;
 pub use vocabulary::{Counts, Encoder, Vocabulary};
+pub use words::Level;
 
 use crate::error::{Error, Result};
 use tokens::{Store, TokenFile};
@@ -41,6 +44,8 @@ pub fn hex(bytes: &[u8]) -> String {
 /// How a text becomes a corpus.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CorpusOptions {
+    /// What a token is.
+    pub level: Level,
     /// Last fraction of the text that is held back for validation.
     pub valid_fraction: f64,
     /// What is done to the text.
@@ -101,7 +106,7 @@ impl Outline {
     /// # Errors
     /// [`Error::EmptyCorpus`], [`Error::OneCharacter`], [`Error::VocabularyTooLarge`], or as [`Text::pass`].
     pub fn of(text: &Text, options: &CorpusOptions) -> Result<Self> {
-        let mut counts = Counts::default();
+        let mut counts = Counts::new(options.level);
         let pass = text.pass(options.rules, &mut |piece, _| {
             counts.add(piece);
             Ok(true)
@@ -109,7 +114,8 @@ impl Outline {
         let Pass::Whole(sha256) = pass else {
             return Err(changed(text));
         };
-        let len = counts.characters;
+        counts.finish();
+        let len = counts.tokens();
         Ok(Self {
             name: text.name.clone(),
             sha256,
@@ -120,7 +126,7 @@ impl Outline {
         })
     }
 
-    /// Characters of the text, as the rules leave it.
+    /// Tokens of the text, as the rules leave it.
     #[allow(clippy::len_without_is_empty, reason = "an empty text has no outline")]
     pub fn len(&self) -> usize {
         self.len
@@ -131,7 +137,8 @@ impl Outline {
     /// # Errors
     /// [`Error::TooShort`] with what is needed and what is there.
     pub fn check_length(&self, batch: usize, window: usize) -> Result<()> {
-        check_length(&self.name, self.len, self.train_len, batch, window)
+        let (level, parts) = (self.vocab.level(), (self.len, self.train_len));
+        check_length(&self.name, level, parts, batch, window)
     }
 
     /// Checks that this is the text of a run, by the hash in its checkpoint.
@@ -159,13 +166,12 @@ impl Outline {
             let encoded = encoder.encode(piece, &self.name, &mut ids);
             encoded.map_err(|_| changed(text))?;
             len += ids.len();
-            match &mut store {
-                Store::Memory(tokens) => tokens.extend_from_slice(&ids),
-                Store::File(file) => file.append(&ids, &mut bytes)?,
-            }
+            store.append(&ids, &mut bytes)?;
             Ok(len <= self.len)
         })?;
-        if pass != Pass::Whole(self.sha256) {
+        encoder.finish(&mut ids);
+        store.append(&ids, &mut bytes)?;
+        if pass != Pass::Whole(self.sha256) || len + ids.len() != self.len {
             return Err(changed(text));
         }
         Ok(Corpus {
@@ -198,23 +204,24 @@ fn changed(text: &Text) -> Error {
 
 fn check_length(
     name: &str,
-    len: usize,
-    train_len: usize,
+    level: Level,
+    (len, train_len): (usize, usize),
     batch: usize,
     window: usize,
 ) -> Result<()> {
+    let unit = level.unit();
     let short = |part, have, need, why| Error::TooShort {
         name: name.to_owned(),
         part,
+        unit,
         have,
         need,
         why,
     };
     let need = batch * (window + 1);
     if train_len < need {
-        let why = format!(
-            "--batch {batch} streams of one --window of {window} characters and its target"
-        );
+        let why =
+            format!("--batch {batch} streams of one --window of {window} {unit}s and its target");
         return Err(short("training part", train_len, need, why));
     }
     let validation = len - train_len;
@@ -275,7 +282,8 @@ impl Corpus {
     /// # Errors
     /// [`Error::TooShort`] with what is needed and what is there.
     pub fn check_length(&self, batch: usize, window: usize) -> Result<()> {
-        check_length(&self.name, self.len, self.train_len, batch, window)
+        let (level, parts) = (self.vocab.level(), (self.len, self.train_len));
+        check_length(&self.name, level, parts, batch, window)
     }
 }
 

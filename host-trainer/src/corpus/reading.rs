@@ -42,17 +42,38 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Counts the characters of the text, as the rules leave it, and gives the SHA-256 of its bytes.
+    /// The text and what is done to it.
+    pub(crate) fn source(&self) -> (&'a Text, TextRules) {
+        (self.text, self.rules)
+    }
+
+    /// Told the bytes read in a pass.
+    pub(crate) fn progress(&self) -> &'a dyn Fn(u64) {
+        self.progress
+    }
+
+    /// Counts the tokens of the text, as the rules leave it, and gives the SHA-256 of its bytes.
     ///
     /// # Errors
     /// As [`Text::pass`].
     pub fn measure(&self) -> Result<(usize, [u8; 32])> {
-        let mut len = 0;
+        let mut encoder = self.encoder.borrow_mut();
+        encoder.rewind();
+        let (mut ids, mut len) = (Vec::new(), 0);
         let pass = self.text.pass(self.rules, &mut |piece, read| {
             (self.progress)(read);
-            len += piece.chars().count();
+            // Characters are only counted here; one that is not known is found when it is read.
+            len += match encoder.skip(piece, usize::MAX) {
+                Some(count) => count,
+                None => {
+                    encoder.encode(piece, &self.text.name, &mut ids)?;
+                    ids.len()
+                }
+            };
             Ok(true)
         })?;
+        encoder.finish(&mut ids);
+        len += ids.len();
         match pass {
             Pass::Whole(sha256) => {
                 self.check(sha256)?;
@@ -80,26 +101,37 @@ impl Tokens for Reading<'_> {
         let (mut ids, mut at) = (Vec::new(), 0);
         let pass = self.text.pass(self.rules, &mut |piece, read| {
             (self.progress)(read);
-            let start = at;
-            if range.start > start {
-                let count = piece.chars().count();
-                if start + count <= range.start {
-                    encoder.skip(count);
-                    at += count;
-                    return Ok(true);
-                }
+            if let Some(count) = encoder.skip(piece, range.start.saturating_sub(at)) {
+                at += count;
+                return Ok(true);
             }
             encoder.encode(piece, &self.text.name, &mut ids)?;
-            at += ids.len();
-            let wanted = range.start.max(start) - start..range.end.min(at).max(start) - start;
-            if !wanted.is_empty() {
-                each(&ids[wanted])?;
-            }
+            hand_on(&ids, &mut at, &range, each)?;
             Ok(at < range.end)
         })?;
         match pass {
-            Pass::Whole(sha256) => self.check(sha256),
+            Pass::Whole(sha256) => {
+                encoder.finish(&mut ids);
+                hand_on(&ids, &mut at, &range, each)?;
+                self.check(sha256)
+            }
             Pass::Stopped => Ok(()),
         }
+    }
+}
+
+/// Hands the tokens `ids`, which stand from `at` on, to `each` as far as they are in `range`.
+fn hand_on(
+    ids: &[u16],
+    at: &mut usize,
+    range: &Range<usize>,
+    each: &mut dyn FnMut(&[u16]) -> Result<()>,
+) -> Result<()> {
+    let start = *at;
+    *at += ids.len();
+    let wanted = range.start.max(start) - start..range.end.min(*at).max(start) - start;
+    match ids.get(wanted) {
+        Some(wanted) if !wanted.is_empty() => each(wanted),
+        _ => Ok(()),
     }
 }

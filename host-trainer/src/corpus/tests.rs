@@ -74,6 +74,7 @@ fn long() -> String {
 
 fn options(rules: TextRules, max_vocab: Option<usize>) -> CorpusOptions {
     CorpusOptions {
+        level: Level::Char,
         valid_fraction: 0.1,
         rules: TextRules {
             unknown: max_vocab.is_some(),
@@ -112,6 +113,42 @@ fn a_streamed_corpus_is_the_one_in_memory() {
             );
             let tokens = all(&a, 0..usize::MAX);
             assert!(tokens == all(&b, 0..usize::MAX));
+            let reading_of = |corpus: &Corpus| {
+                Reading::new(&streamed, options.rules, corpus.vocab.clone(), &|_| {})
+            };
+            let words = CorpusOptions {
+                level: Level::Word,
+                ..options
+            };
+            let words = CorpusOptions {
+                rules: TextRules {
+                    unknown: true,
+                    ..words.rules
+                },
+                ..words
+            };
+            let corpus_of_words = |text: &Text| {
+                let outline = Outline::of(text, &words).unwrap();
+                outline.corpus(text, folder.path()).unwrap()
+            };
+            let (a_words, b_words) = (corpus_of_words(&streamed), corpus_of_words(&held));
+            assert_eq!(
+                (&a_words.vocab, a_words.len()),
+                (&b_words.vocab, b_words.len())
+            );
+            let all_words = all(&a_words, 0..usize::MAX);
+            assert!(all_words == all(&b_words, 0..usize::MAX));
+            let encoded = a_words
+                .vocab
+                .encode(&prepare(words.rules, &content), "whole");
+            assert!(all_words == encoded.unwrap());
+            let reading = reading_of(&a_words);
+            assert_eq!(reading.measure().unwrap(), (a_words.len(), a_words.sha256));
+            let middle = a_words.len() / 2;
+            for range in [0..usize::MAX, 0..1, middle..middle + 9, middle..usize::MAX] {
+                let end = range.end.min(all_words.len());
+                assert!(all(&reading, range.clone()) == all_words[range.start..end]);
+            }
             let whole = prepare(options.rules, &content);
             assert!(tokens == a.vocab.encode(&whole, "whole").unwrap());
             // The same without a corpus, from any place.

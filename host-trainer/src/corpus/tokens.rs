@@ -39,6 +39,15 @@ pub(super) enum Store {
 }
 
 impl Store {
+    /// Adds tokens at the end; `bytes` is room to be used again.
+    pub(super) fn append(&mut self, tokens: &[u16], bytes: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Store::Memory(all) => all.extend_from_slice(tokens),
+            Store::File(file) => file.append(tokens, bytes)?,
+        }
+        Ok(())
+    }
+
     /// Fills `out` with the tokens from `start` on, which have to be there.
     pub(super) fn fill(&self, start: usize, out: &mut [u16]) -> Result<()> {
         match self {

@@ -1,9 +1,9 @@
-//! Characters and their token ids, chosen by how often they occur.
+//! Characters or words and their token ids, chosen by how often they occur.
 //!
 //! ```text
-//! without a cap:  all distinct characters
-//! with --max-vocab N:  the N-1 most frequent (ties: the smaller code point), and U+FFFD for all others
-//! ids:  ranks by code point
+//! without a cap:  all distinct characters; all distinct words, and U+FFFD
+//! with --max-vocab N:  the N-1 most frequent (ties: the smaller code point or word), and U+FFFD for all others
+//! ids:  ranks by code point, or by the words' bytes
 //! ```
 
 use std::collections::BTreeSet;
@@ -11,36 +11,56 @@ use std::collections::BTreeSet;
 use gatelet::UNKNOWN;
 
 use super::MAX_VOCAB;
+use super::words::{Level, WordCounts, WordEncoder};
 use crate::error::{Error, Result};
 
 /// Code points there can be.
 const CODE_POINTS: usize = char::MAX as usize + 1;
 
-/// How often every character occurs in a text.
+/// How often every token occurs in a text.
 #[derive(Clone, Debug)]
 pub struct Counts {
-    /// By code point. Pages that are never written cost no memory.
+    /// Characters by code point, at their level. Pages that are never written cost no memory.
     by_point: Vec<u64>,
-    /// Characters in all.
-    pub characters: usize,
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self {
-            by_point: vec![0; CODE_POINTS],
-            characters: 0,
-        }
-    }
+    characters: usize,
+    /// At the level of words.
+    words: Option<WordCounts>,
 }
 
 impl Counts {
-    /// Counts the characters of a piece.
+    /// Nothing yet.
+    pub fn new(level: Level) -> Self {
+        let words = (level == Level::Word).then(WordCounts::default);
+        Self {
+            by_point: vec![0; if words.is_none() { CODE_POINTS } else { 0 }],
+            characters: 0,
+            words,
+        }
+    }
+
+    /// Counts the tokens of a piece.
     pub fn add(&mut self, piece: &str) {
+        if let Some(words) = &mut self.words {
+            return words.add(piece);
+        }
         for c in piece.chars() {
             self.by_point[c as usize] += 1;
             self.characters += 1;
         }
+    }
+
+    /// Counts what the text ends in.
+    pub fn finish(&mut self) {
+        if let Some(words) = &mut self.words {
+            words.finish();
+        }
+    }
+
+    /// Tokens in all.
+    pub fn tokens(&self) -> usize {
+        self.words
+            .as_ref()
+            .map_or(self.characters, |words| words.tokens)
     }
 
     /// The characters that occur, ascending, with how often.
@@ -50,19 +70,25 @@ impl Counts {
     }
 }
 
-/// Distinct characters sorted by code point; a token id is a rank in this list.
+/// Distinct characters sorted by code point, or words sorted by their bytes; a token id is a rank in this list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
-    chars: Vec<char>,
-    /// The id of U+FFFD where it stands for all characters that are not in the list.
+    list: List,
+    /// The id of U+FFFD where it stands for all tokens that are not in the list.
     unknown: Option<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum List {
+    Characters(Vec<char>),
+    Words(Vec<String>),
 }
 
 impl Vocabulary {
     /// All distinct characters of `text`.
     pub fn of(text: &str) -> Self {
         Self {
-            chars: text.chars().collect::<BTreeSet<_>>().into_iter().collect(),
+            list: List::Characters(text.chars().collect::<BTreeSet<_>>().into_iter().collect()),
             unknown: None,
         }
     }
@@ -72,6 +98,9 @@ impl Vocabulary {
     /// # Errors
     /// [`Error::EmptyCorpus`], [`Error::OneCharacter`], [`Error::VocabularyTooLarge`].
     pub fn choose(name: &str, counts: &Counts, most: Option<usize>) -> Result<Self> {
+        if let Some(words) = &counts.words {
+            return Self::choose_words(name, words, most);
+        }
         let mut found: Vec<(char, u64)> = counts.distinct().collect();
         let name = name.to_owned();
         if most.is_some() {
@@ -96,8 +125,47 @@ impl Vocabulary {
             .ok_or(Error::VocabularyTooLarge {
                 name,
                 found: count,
+                tokens: "characters",
                 most: MAX_VOCAB,
             })
+    }
+
+    /// The same of words. They always have the unknown token.
+    fn choose_words(name: &str, counts: &WordCounts, most: Option<usize>) -> Result<Self> {
+        let found = counts.by_frequency();
+        let name = name.to_owned();
+        if found.is_empty() {
+            return Err(Error::EmptyCorpus { name });
+        }
+        let found = &found[..found.len().min(most.map_or(usize::MAX, |most| most - 1))];
+        let mut words: Vec<String> = found.iter().map(|(word, _)| (*word).to_owned()).collect();
+        words.push(UNKNOWN.to_string());
+        words.sort_unstable();
+        let count = words.len();
+        Self::from_words(words).ok_or(Error::VocabularyTooLarge {
+            name,
+            found: count,
+            tokens: "words",
+            most: MAX_VOCAB,
+        })
+    }
+
+    /// From a list of words that is already sorted by their bytes, has no repetition, no empty word and none above core's
+    /// limit, and U+FFFD; `None` when it is not so, or when its length is outside 2..=16384.
+    pub fn from_words(words: Vec<String>) -> Option<Self> {
+        let ordered = words.windows(2).all(|pair| pair[0] < pair[1]);
+        let lengths = 1..=gatelet::words::MAX_WORD;
+        let fit = words.iter().all(|word| lengths.contains(&word.len()));
+        let good = ordered && fit && (2..=MAX_VOCAB).contains(&words.len());
+        let vocab = good.then_some(Self {
+            list: List::Words(words),
+            unknown: None,
+        })?;
+        let unknown = vocab.rank(UNKNOWN)?;
+        Some(Self {
+            unknown: Some(unknown),
+            ..vocab
+        })
     }
 
     /// From a list that is already sorted by code point and free of repetition; `None` when it is not,
@@ -105,9 +173,18 @@ impl Vocabulary {
     pub fn from_sorted(chars: Vec<char>) -> Option<Self> {
         let ordered = chars.windows(2).all(|pair| pair[0] < pair[1]);
         (ordered && (2..=MAX_VOCAB).contains(&chars.len())).then_some(Self {
-            chars,
+            list: List::Characters(chars),
             unknown: None,
         })
+    }
+
+    /// The vocabulary of a model; `None` if it is none that a trainer makes.
+    pub fn of_model(vocab: &gatelet::Vocab<'_>) -> Option<Self> {
+        match vocab.is_words() {
+            true => Self::from_words(vocab.words().map(|word| word.to_string()).collect()),
+            false => Self::from_sorted(vocab.chars().collect())
+                .and_then(|list| list.with_unknown(vocab.rules().unknown)),
+        }
     }
 
     /// The same, in which U+FFFD is the unknown token if `unknown`; `None` when it has to be and is not there.
@@ -125,22 +202,52 @@ impl Vocabulary {
         reason = "a vocabulary of a model is never empty"
     )]
     pub fn len(&self) -> usize {
-        self.chars.len()
+        match &self.list {
+            List::Characters(list) => list.len(),
+            List::Words(list) => list.len(),
+        }
     }
 
-    /// The characters, ascending.
+    /// What its tokens are.
+    pub fn level(&self) -> Level {
+        match &self.list {
+            List::Characters(_) => Level::Char,
+            List::Words(_) => Level::Word,
+        }
+    }
+
+    /// The characters, ascending; none at the level of words.
     pub fn chars(&self) -> &[char] {
-        &self.chars
+        match &self.list {
+            List::Characters(list) => list,
+            List::Words(_) => &[],
+        }
     }
 
-    /// The token of all characters that are not in the list, if there is one.
+    /// The words, ascending; none at the level of characters.
+    pub fn words(&self) -> &[String] {
+        match &self.list {
+            List::Characters(_) => &[],
+            List::Words(list) => list,
+        }
+    }
+
+    /// The token of everything that is not in the list, if there is one.
     pub fn unknown(&self) -> Option<u16> {
         self.unknown
     }
 
-    /// The place of a character in the list.
+    /// The place of a character, or of the word that it is, in the list.
     fn rank(&self, c: char) -> Option<u16> {
-        let rank = self.chars.binary_search(&c).ok()?;
+        let rank = match &self.list {
+            List::Characters(list) => list.binary_search(&c).ok()?,
+            List::Words(list) => {
+                let mut bytes = [0; 4];
+                let word = &*c.encode_utf8(&mut bytes);
+                list.binary_search_by(|other| other.as_str().cmp(word))
+                    .ok()?
+            }
+        };
         u16::try_from(rank).ok()
     }
 
@@ -154,6 +261,12 @@ impl Vocabulary {
     /// # Errors
     /// [`Error::UnknownCharacter`] for the first character outside the vocabulary.
     pub fn encode(&self, text: &str, place: &str) -> Result<Vec<u16>> {
+        if let (List::Words(words), Some(unknown)) = (&self.list, self.unknown) {
+            let (mut encoder, mut ids) = (WordEncoder::new(words, unknown), Vec::new());
+            encoder.encode(text, &mut ids);
+            encoder.finish(&mut ids);
+            return Ok(ids);
+        }
         text.chars()
             .enumerate()
             .map(|(position, found)| {
@@ -184,26 +297,33 @@ impl Vocabulary {
     }
 }
 
-/// A vocabulary as a table by code point, for texts that are long.
+/// A vocabulary as a table, for texts that are long and come in pieces.
 #[derive(Clone, Debug)]
 pub struct Encoder {
     vocab: Vocabulary,
     /// By code point: the id plus one; 0 is no token. As in [`Counts`], most of it is never touched.
     ids: Vec<u16>,
-    /// Characters encoded so far.
+    /// At the level of words.
+    words: Option<WordEncoder>,
+    /// Tokens encoded so far.
     position: usize,
 }
 
 impl Encoder {
     /// At the start of a text.
     pub fn new(vocab: Vocabulary) -> Self {
-        let mut ids = vec![0; CODE_POINTS];
+        let words = match (&vocab.list, vocab.unknown) {
+            (List::Words(words), Some(unknown)) => Some(WordEncoder::new(words, unknown)),
+            _ => None,
+        };
+        let mut ids = vec![0; if words.is_none() { CODE_POINTS } else { 0 }];
         for (id, &c) in (1..).zip(vocab.chars()) {
             ids[c as usize] = id;
         }
         Self {
             vocab,
             ids,
+            words,
             position: 0,
         }
     }
@@ -211,19 +331,33 @@ impl Encoder {
     /// Back to the start of the text.
     pub fn rewind(&mut self) {
         self.position = 0;
+        self.words.iter_mut().for_each(WordEncoder::rewind);
     }
 
-    /// Passes over so many characters.
-    pub fn skip(&mut self, characters: usize) {
-        self.position += characters;
+    /// Passes over a piece of at most `most` tokens without encoding it, where that is possible, and says how many
+    /// tokens it has. Words have to be encoded: where they end is known in the next piece only.
+    pub fn skip(&mut self, piece: &str, most: usize) -> Option<usize> {
+        if self.words.is_some() || most == 0 {
+            return None;
+        }
+        let count = piece.chars().count();
+        (count <= most).then(|| {
+            self.position += count;
+            count
+        })
     }
 
-    /// Puts the tokens of the next piece into `into`, in place of what it held.
+    /// Puts the tokens that are complete with the next piece into `into`, in place of what it held.
     ///
     /// # Errors
     /// [`Error::UnknownCharacter`], with its position in the text `place`.
     pub fn encode(&mut self, piece: &str, place: &str, into: &mut Vec<u16>) -> Result<()> {
         into.clear();
+        if let Some(words) = &mut self.words {
+            words.encode(piece, into);
+            self.position += into.len();
+            return Ok(());
+        }
         let unknown = self.vocab.unknown.map_or(0, |id| id + 1);
         for c in piece.chars() {
             let id = match self.ids[c as usize] {
@@ -238,6 +372,15 @@ impl Encoder {
         self.position += into.len();
         Ok(())
     }
+
+    /// Puts what the text ends in into `into`, in place of what it held.
+    pub fn finish(&mut self, into: &mut Vec<u16>) {
+        into.clear();
+        if let Some(words) = &mut self.words {
+            words.finish(into);
+        }
+        self.position += into.len();
+    }
 }
 
 #[cfg(test)]
@@ -245,7 +388,7 @@ mod tests {
     use super::*;
 
     fn counts(text: &str) -> Counts {
-        let mut counts = Counts::default();
+        let mut counts = Counts::new(Level::Char);
         counts.add(text);
         counts
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::bptt::{IGNORED, Shard};
 use crate::checkpoint::{Checkpoint, Meta, Provenance, Resume};
 use crate::config::Config;
-use crate::corpus::{Corpus, hex};
+use crate::corpus::{Corpus, Vocabulary, hex};
 use crate::dropout::Dropout;
 use crate::error::{Error, Result};
 use crate::optim::{Plateau, Updater};
@@ -242,6 +242,11 @@ impl<'c> Trainer<'c> {
         &self.position
     }
 
+    /// The vocabulary.
+    pub fn vocab(&self) -> &Vocabulary {
+        &self.corpus.vocab
+    }
+
     /// The parameters as they are now.
     pub fn params(&self) -> &Params<f32> {
         &self.params
@@ -252,9 +257,10 @@ impl<'c> Trainer<'c> {
         let mut provenance = self.provenance.clone();
         provenance.characters = self.position.characters;
         let meta = Meta {
-            format: if self.config.rules().is_plain() { 1 } else { 2 },
+            format: self.config.format(),
             shape: self.params.shape,
             vocabulary: self.corpus.vocab.chars().iter().collect(),
+            words: self.corpus.vocab.words().to_vec(),
             config: self.config.clone(),
             provenance,
             position: whole.then(|| self.position.clone()),

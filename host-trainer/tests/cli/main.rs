@@ -13,3 +13,4 @@ mod place;
 mod report;
 mod sweep;
 mod train;
+mod words;
