@@ -113,6 +113,14 @@ pub enum Error {
         /// How `need` comes about.
         why: String,
     },
+    /// A table of words that cannot be used.
+    #[error("{name}: {what}")]
+    Table {
+        /// The table, and the line in it.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A character that the model does not know.
     #[error("{place}: character {found:?} (U+{:04X}) at position {position} is not in the model's vocabulary of {vocab} characters; remove or replace it, or train on a text that has it{hint}", *found as u32)]
     UnknownCharacter {

@@ -24,6 +24,8 @@
 //! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
 //!   [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`] shows it. [`runs`] reads run folders,
 //!   [`sweep`] makes many of them within a budget, and [`pareto`] tells which are worth their size.
+//! - The course's systems (`examples/`, docs/course.md) take rows of words from [`grams`], plain nets from [`feedforward`]
+//!   and recurrent nets that answer at the end of a sequence from [`many_to_one`].
 //! - [`cli`] is the program `gatelet`.
 //!
 //! # Example
@@ -62,14 +64,17 @@ pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod export;
+pub mod feedforward;
 pub mod figure;
 pub mod files;
 pub mod findings;
 pub mod footprint;
 pub mod gates;
+pub mod grams;
 pub mod image;
 pub mod lag;
 pub mod loss;
+pub mod many_to_one;
 pub mod optim;
 pub mod packs;
 pub mod page;

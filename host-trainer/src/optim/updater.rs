@@ -51,14 +51,29 @@ pub struct Updater<F> {
 impl<F: Real> Updater<F> {
     /// No steps done yet, for parameters of this shape.
     pub fn new(config: OptimizerConfig, shape: Shape) -> Self {
-        let count = shape.parameters();
+        Self {
+            stretches: stretches(shape, config.decay_biases),
+            ..Self::of_count(config, shape.parameters())
+        }
+    }
+
+    /// No steps done yet, for `count` parameters that all decay, if any does.
+    pub fn of_count(config: OptimizerConfig, count: usize) -> Self {
         Self {
             steps: 0,
             slots: vec![vec![F::zero(); count]; config.slots().len()],
-            stretches: stretches(shape, config.decay_biases),
+            stretches: vec![Stretch {
+                end: count,
+                decays: true,
+            }],
             squares: vec![0.0; count.div_ceil(TILE)],
             config,
         }
+    }
+
+    /// Updates done.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// The constants.
