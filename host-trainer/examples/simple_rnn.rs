@@ -1,0 +1,260 @@
+//! The course's SimpleRNN: two words in, the third one out.
+//!
+//! ```text
+//! h_t = tanh(W_x[word t] + W_h h_{t-1} + b)     t = 1, 2        139*30 + 30*30 + 30
+//! p   = softmax(W h_2 + c)                                      30*139 + 139          9,409 parameters
+//! ```
+//! A one-hot word times a matrix is a row of it, so the library takes the row. Categorical cross-entropy at the second
+//! word, Adam, batches of 32. Every tenth row is held out. 20 epochs, of which the checkpoint with the best held-out
+//! accuracy stays; it is loaded and trained for 10 more, which go on from the best one too.
+//!
+//! `cargo run --release --example simple_rnn [-- --seed 2] [--seeds 5] [--quick] [--keep best.safetensors]`
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use gatelet_trainer::checkpoint::{Checkpoint, Provenance};
+use gatelet_trainer::config::Config;
+use gatelet_trainer::error::{Error, Result};
+use gatelet_trainer::feedforward::glorot;
+use gatelet_trainer::files;
+use gatelet_trainer::grams::Grams;
+use gatelet_trainer::many_to_one::{Examples, ManyToOne};
+use gatelet_trainer::optim::{Optimizer, Schedule};
+use gatelet_trainer::params::Cell;
+
+const EPOCHS: usize = 20;
+const MORE_EPOCHS: usize = 10;
+
+#[derive(Parser)]
+struct Options {
+    /// Seed of the start and of the orders.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Shows a table of so many seeds, from 1.
+    #[arg(long, default_value_t = 0)]
+    seeds: u64,
+    /// Nothing is shorter: all of it takes seconds.
+    #[arg(long)]
+    quick: bool,
+    /// Where the best checkpoint goes: a file that is not there yet. Without it, a folder that vanishes.
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    keep: Option<PathBuf>,
+}
+
+/// Keras' numbers: Adam at 0.001, nothing clipped, nothing decayed.
+fn config(seed: u64) -> Config {
+    let adam = Config::default().with_optimizer(Optimizer::Adam);
+    let course = Config {
+        cell: Cell::Rnn,
+        hidden: 30,
+        batch: 32,
+        window: 2,
+        seed,
+        lr: 1e-3,
+        epsilon: 1e-7,
+        ..adam
+    };
+    Config {
+        epochs: EPOCHS,
+        schedule: Schedule::Constant,
+        warmup: 0,
+        clip: f64::INFINITY,
+        ..course
+    }
+}
+
+/// The rows, split into those to train on and those held out.
+struct Data {
+    grams: Grams,
+    train: Examples,
+    held_out: Examples,
+    all: Examples,
+}
+
+impl Data {
+    fn read() -> Result<Self> {
+        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/love_grams.tsv");
+        let grams = Grams::read(&table, 3)?;
+        let [mut train, mut held_out, mut all] = [const {
+            Examples {
+                tokens: Vec::new(),
+                answers: Vec::new(),
+            }
+        }; 3];
+        for (index, row) in grams.rows().enumerate() {
+            let part = if index % 10 == 9 {
+                &mut held_out
+            } else {
+                &mut train
+            };
+            part.push(&row[..2], row[2]);
+            all.push(&row[..2], row[2]);
+        }
+        Ok(Self {
+            grams,
+            train,
+            held_out,
+            all,
+        })
+    }
+}
+
+/// The best checkpoint so far, on disk.
+struct Best<'a> {
+    path: &'a Path,
+    epoch: usize,
+    held_out: f64,
+}
+
+/// Trains for `epochs`; whenever the held-out accuracy is better than ever, the checkpoint is written anew.
+fn train(
+    net: &mut ManyToOne<f32>,
+    data: &Data,
+    config: &Config,
+    epochs: usize,
+    best: &mut Best,
+    show: bool,
+) -> Result<()> {
+    let first = best.epoch;
+    for epoch in first + 1..=first + epochs {
+        let nats = net.epoch(&data.train, config.lr, config.seed * 1000 + epoch as u64);
+        let score = net.score(&data.held_out);
+        let better = score.top1 > best.held_out;
+        if better {
+            (best.epoch, best.held_out) = (epoch, score.top1);
+            let provenance = Provenance {
+                corpus: "corpora/love_grams.tsv".to_owned(),
+                corpus_sha256: data.grams.sha256().to_owned(),
+                command: format!(
+                    "cargo run --release --example simple_rnn -- --seed {}",
+                    config.seed
+                ),
+                trainer: concat!("gatelet-trainer ", env!("CARGO_PKG_VERSION")).to_owned(),
+                seed: config.seed,
+                nats: Some(score.nats),
+                epoch,
+                characters: (2 * epoch * data.train.answers.len()) as u64,
+                changes: Vec::new(),
+            };
+            files::write(best.path, &net.checkpoint(config, provenance)?.to_bytes()?)?;
+        }
+        if show {
+            let kept = if better { "   best so far: kept" } else { "" };
+            println!(
+                "{epoch:>5} {nats:>10.3} {:>10.3} {:>8.1} %{kept}",
+                score.nats,
+                100.0 * score.top1
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The best net of a run, as it was written.
+fn load(path: &Path) -> Result<ManyToOne<f32>> {
+    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    ManyToOne::load(Checkpoint::from_bytes(&bytes, path)?)
+}
+
+/// The course's system from start to end: held-out accuracy of the best checkpoint, top-1 on all rows of that one and
+/// after 10 epochs more; and the net.
+fn run(
+    data: &Data,
+    seed: u64,
+    path: &Path,
+    show: bool,
+) -> Result<([f64; 4], usize, ManyToOne<f32>)> {
+    let config = config(seed);
+    let words = data.grams.words().len();
+    let mut net = ManyToOne::start(&config, words, glorot(words, config.hidden));
+    let mut best = Best {
+        path,
+        epoch: 0,
+        held_out: 0.0,
+    };
+    train(&mut net, data, &config, EPOCHS, &mut best, show)?;
+    let (epoch, held_out) = (best.epoch, best.held_out);
+    let mut net = load(path)?;
+    assert_eq!(
+        net.score(&data.held_out).top1,
+        held_out,
+        "the checkpoint is the net that was measured"
+    );
+    let all = net.score(&data.all).top1;
+    if show {
+        println!("\nloaded the checkpoint of epoch {epoch}, {MORE_EPOCHS} epochs more:\n");
+    }
+    train(&mut net, data, &config, MORE_EPOCHS, &mut best, show)?;
+    Ok((
+        [held_out, all, best.held_out, net.score(&data.all).top1],
+        epoch,
+        net,
+    ))
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if let Some(path) = &options.keep {
+        files::check_writable(path, false)?;
+    }
+    let folder = tempfile::tempdir().map_err(|source| Error::Write {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    let path = options
+        .keep
+        .clone()
+        .unwrap_or_else(|| folder.path().join("best.safetensors"));
+    let data = Data::read()?;
+    let grams = &data.grams;
+    let shape = config(1).shape(grams.words().len());
+    println!(
+        "{} rows to train on, {} held out, {} words",
+        data.train.answers.len(),
+        data.held_out.answers.len(),
+        shape.vocab
+    );
+    println!("parameters: {}", shape.parameters());
+    assert_eq!(shape.parameters(), 9_409, "the course's count");
+    let best_possible = grams.best_possible(0..2, 2);
+
+    if options.seeds > 0 {
+        println!("\nseed  epoch   held out   all rows   held out, 10 more   all rows, 10 more");
+        for seed in 1..=options.seeds {
+            let ([held, all, held_more, all_more], epoch, _) = run(&data, seed, &path, false)?;
+            let [held, all, held_more, all_more] =
+                [held, all, held_more, all_more].map(|x| 100.0 * x);
+            println!(
+                "{seed:>4} {epoch:>6} {held:>8.1} % {all:>8.1} % {held_more:>17.1} % {all_more:>17.1} %"
+            );
+        }
+        return Ok(());
+    }
+
+    println!("\nepoch   training   held out    top-1");
+    let ([_, _, _, all], _, mut net) = run(&data, options.seed, &path, true)?;
+    println!(
+        "\ntop-1 on all rows: {:.1} % (the best possible: {:.1} %)\n",
+        100.0 * all,
+        100.0 * best_possible
+    );
+    for phrase in ["love the", "love it", "love to"] {
+        let probabilities = net.probabilities(&grams.ids(phrase)?);
+        println!("{phrase} ...   {}", grams.likeliest(&probabilities, 3));
+    }
+    assert!(
+        all > 0.25 && all <= best_possible,
+        "far above the commonest word's {:.3}",
+        grams.best_possible(0..0, 2)
+    );
+    let first = grams.likeliest(&net.probabilities(&grams.ids("love the")?), 1);
+    assert!(
+        first.starts_with("smell "),
+        "what follows \"love the\" most often, not {first}"
+    );
+    Ok(())
+}
