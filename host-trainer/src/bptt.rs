@@ -297,6 +297,12 @@ impl<F: Engine> Shard<F> {
         loss
     }
 
+    /// [T, rows, vocab], between [`Shard::forward`] and [`Shard::backward`] and after both: the gradient of the logits,
+    /// `scale * (p - q)` with the probabilities p and what was asked for q; zero where nothing was.
+    pub fn logit_gradients(&self) -> &[F] {
+        &self.logits
+    }
+
     /// Carries the state over: after the window becomes before the next one.
     pub fn carry(&mut self) {
         let n = self.rows * self.shape.hidden;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// Result of every operation of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong. The text is one line and is shown to the user as it is.
 #[derive(Debug, thiserror::Error)]
@@ -367,5 +367,31 @@ impl Error {
     /// An error of `core`'s session, in its own words.
     pub(crate) fn inference(error: impl std::fmt::Display) -> Self {
         Self::Inference(error.to_string())
+    }
+}
+
+/// An error of a `main` that returns it: shown as the one line it is, and not as a data structure.
+pub struct Shown(Error);
+
+impl From<Error> for Shown {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_main_is_its_one_line() {
+        let error = || Error::Export("no room".to_owned());
+        assert_eq!(format!("{:?}", Shown::from(error())), error().to_string());
     }
 }

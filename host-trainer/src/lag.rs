@@ -155,6 +155,35 @@ fn work(shape: Shape) -> usize {
     shape.layers * 2 * shape.hidden * shape.gate_columns()
 }
 
+/// Norms of the gradient of one prediction by lag: those for h, then, for a cell that has it, those for c.
+fn norms(net: &Unrolled, at: usize, target: u16, window: usize) -> Vec<f64> {
+    let memory = net.params.shape.cell == Cell::Lstm;
+    let lags = window + 1;
+    let mut squares = vec![0.0; if memory { 2 } else { 1 } * lags];
+    back(net, at, target, window, &mut |seen| {
+        let sum = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>();
+        squares[seen.lag] += sum(seen.dh);
+        if memory {
+            squares[lags + seen.lag] += sum(seen.dc);
+        }
+    });
+    squares.into_iter().map(f64::sqrt).collect()
+}
+
+/// The means of `norms`' rows, which have `lags` numbers for each kind of state.
+fn means(rows: &[Vec<f64>], lags: usize) -> Lags {
+    let count = rows.len().max(1) as f64;
+    let columns = rows.first().map_or(0, Vec::len).max(lags);
+    let mut h: Vec<f64> = (0..columns)
+        .map(|k| rows.iter().map(|row| row[k]).sum::<f64>() / count)
+        .collect();
+    Lags {
+        c: h.split_off(lags),
+        h,
+        positions: rows.len(),
+    }
+}
+
 /// Measures a net on `tokens`, of which as many are read as can be afforded; needs at least three.
 ///
 /// The lags are 0 to `window`, or fewer on a short text.
@@ -167,33 +196,30 @@ pub fn measure(params: &Params<f32>, tokens: &[u16], window: usize) -> Lags {
     let positions: Vec<usize> = (first..=room).step_by(STRIDE).take(wanted).collect();
     let read = positions.last().map_or(0, |last| last + 1);
     let net = Unrolled::new(in_f64(params), &tokens[..read]);
-    let memory = params.shape.cell == Cell::Lstm;
-    // A row a position: the norms for h by lag, then those for c.
-    let lags = window + 1;
-    let states = if memory { 2 } else { 1 };
-    let norms: Vec<Vec<f64>> = positions
+    let rows: Vec<Vec<f64>> = positions
         .par_iter()
-        .map(|&at| {
-            let mut squares = vec![0.0; states * lags];
-            back(&net, at, tokens[at + 1], window, &mut |seen| {
-                let sum = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>();
-                squares[seen.lag] += sum(seen.dh);
-                if memory {
-                    squares[lags + seen.lag] += sum(seen.dc);
-                }
-            });
-            squares.into_iter().map(f64::sqrt).collect()
+        .map(|&at| norms(&net, at, tokens[at + 1], window))
+        .collect();
+    means(&rows, window + 1)
+}
+
+/// The same for sequences that each begin at the zero state and end with the token to be predicted, which alone has
+/// a loss; lags go back to the first token of the shortest, and the means are over the sequences. Each needs at least
+/// two tokens.
+pub fn of_last(params: &Params<f32>, sequences: &[Vec<u16>]) -> Lags {
+    let shortest = sequences.iter().map(Vec::len).min().unwrap_or(2);
+    let window = shortest.saturating_sub(2);
+    let params = in_f64(params);
+    let rows: Vec<Vec<f64>> = sequences
+        .par_iter()
+        .filter_map(|tokens| tokens.split_last())
+        .filter(|(_, inputs)| !inputs.is_empty())
+        .map(|(&target, inputs)| {
+            let net = Unrolled::new(params.clone(), inputs);
+            norms(&net, inputs.len() - 1, target, window)
         })
         .collect();
-    let count = norms.len().max(1) as f64;
-    let mut h: Vec<f64> = (0..states * lags)
-        .map(|k| norms.iter().map(|row| row[k]).sum::<f64>() / count)
-        .collect();
-    Lags {
-        c: h.split_off(lags),
-        h,
-        positions: norms.len(),
-    }
+    means(&rows, window + 1)
 }
 
 #[cfg(test)]
@@ -388,6 +414,34 @@ mod tests {
         let lags = measure(&params, &tokens, 20);
         assert!((lags.part(10) - 0.5_f64.powi(10)).abs() < 1e-12);
         assert_eq!(lags.below(0.01), Some(7));
+    }
+
+    #[test]
+    fn sequences_are_texts_of_one_prediction() {
+        for shape in shapes() {
+            let params = Params::<f32>::init(shape, 1);
+            let texts = [TOKENS.to_vec(), TOKENS[1..].to_vec()];
+            let lags = of_last(&params, &texts);
+            // The shorter one has ten inputs, and lags from 0 to 9.
+            assert_eq!((lags.h.len(), lags.positions), (10, 2));
+            assert_eq!(lags.c.is_empty(), shape.cell == Cell::Rnn);
+            let one = |text: &[u16], lag: usize| {
+                let at = text.len() - 2;
+                let net = Unrolled::new(in_f64(&params), &text[..=at]);
+                let mut sum = 0.0;
+                back(&net, at, text[at + 1], at, &mut |seen| {
+                    if seen.lag == lag {
+                        sum += seen.dh.iter().map(|x| x * x).sum::<f64>();
+                    }
+                });
+                sum.sqrt()
+            };
+            for lag in [0, 4, 9] {
+                let mean = (one(&texts[0], lag) + one(&texts[1], lag)) / 2.0;
+                assert!((lags.h[lag] - mean).abs() < 1e-12 * mean, "{shape:?} {lag}");
+            }
+        }
+        assert_eq!(of_last(&Params::init(shapes()[0], 1), &[]).positions, 0);
     }
 
     #[test]

@@ -14,12 +14,16 @@
 //! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`plot`] a run into files.
 //!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly, under a
 //!   checksum ([`seal`]).
+//! - [`sequences`] trains on sequences that have nothing to do with each other, as the course's examples do;
+//!   [`agreement`] makes such, with a lag to choose.
 //! - [`config`] is everything that decides a run, [`preset`] a choice of it in one word, [`footprint`] what a net will need
 //!   on a device, [`dropout`] the masks of a step.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image. [`typing`] counts the keystrokes
 //!   that a model of words saves.
 //! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
+//!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
+//! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`], [`write_on`]) comes from
 //!   `core`'s own session, the code that also runs on the device.
 //! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
 //!   [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`] shows it. [`runs`] reads run folders,
@@ -50,6 +54,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod agreement;
 pub mod bptt;
 pub mod calibrate;
 pub mod cell;
@@ -90,8 +95,10 @@ pub mod run;
 pub mod runs;
 pub mod samples;
 pub mod seal;
+pub mod sequences;
 pub mod suite;
 pub mod sweep;
 pub mod train;
 pub mod typing;
 pub mod unroll;
+pub mod write_on;
