@@ -1,4 +1,4 @@
-//! What the gates do over a text: activations of the units that change most, a row each, a column a character.
+//! What the gates do over a text: activations of the units that change most, a row each, a column a token.
 //!
 //! ```text
 //! run the text; take the layer's i, f, g, o, c, h (the tanh cell has h only)
@@ -19,15 +19,15 @@ pub struct Panel {
     pub name: &'static str,
     /// What it is.
     pub what: &'static str,
-    /// [units, characters], row by row.
+    /// [units, tokens], row by row.
     pub values: Vec<f64>,
 }
 
 /// The activations of a layer over a text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Activity {
-    /// The text, a character a column.
-    pub text: Vec<char>,
+    /// The text, a token (a character, or a word) a column.
+    pub text: Vec<String>,
     /// The layer, from 0.
     pub layer: usize,
     /// The units shown, from 0, in the order of the rows.
@@ -76,11 +76,11 @@ fn choose(h: &[f64], hidden: usize, count: usize) -> Vec<usize> {
 
 /// Runs `before` and then `text` through the net and keeps what at most `units` units of `layer` do over `text`.
 ///
-/// `text` and `tokens` are the same characters; `before` fills the state.
+/// `text` says what each of `tokens` is, as a character or a word; `before` fills the state.
 pub fn watch(
     params: &Params<f32>,
     before: &[u16],
-    text: &[char],
+    text: &[impl ToString],
     tokens: &[u16],
     layer: usize,
     units: usize,
@@ -124,7 +124,7 @@ pub fn watch(
         ],
     };
     Activity {
-        text: text.to_vec(),
+        text: text.iter().map(ToString::to_string).collect(),
         layer,
         units,
         panels,

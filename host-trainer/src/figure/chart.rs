@@ -29,6 +29,19 @@ pub struct Series {
     pub dots: bool,
 }
 
+impl Series {
+    /// A line that is not dashed.
+    pub fn line(label: &str, color: u8, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        Self {
+            label: label.to_owned(),
+            points: points.into_iter().collect(),
+            color,
+            dashed: false,
+            dots: false,
+        }
+    }
+}
+
 /// A chart before it is drawn.
 #[derive(Clone, Debug)]
 pub struct Chart<'a> {
@@ -59,6 +72,29 @@ fn span(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     numbers.fold(None, |span, x| {
         Some(span.map_or((x, x), |(low, high): (f64, f64)| (low.min(x), high.max(x))))
     })
+}
+
+impl<'a> Chart<'a> {
+    /// A chart of lines in the usual size, with nothing beyond them.
+    pub fn of_lines(
+        name: &'static str,
+        title: &'a str,
+        (x, y, scale): (&'a str, &'a str, Scale),
+        series: Vec<Series>,
+    ) -> Self {
+        Self {
+            name,
+            title,
+            alt: title,
+            size: (640.0, 340.0),
+            x,
+            y,
+            scale,
+            second: None,
+            series,
+            labels: Vec::new(),
+        }
+    }
 }
 
 impl Chart<'_> {

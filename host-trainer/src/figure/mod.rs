@@ -13,6 +13,12 @@ pub mod heat;
 pub mod raster;
 pub mod svg;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::files;
+
 /// A colour by its role; the theme decides how it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
@@ -157,6 +163,26 @@ impl Figure {
     }
 }
 
+/// Writes a figure to `folder`, which is made where it is missing, as NAME.png and NAME.svg; what is there under these
+/// names is replaced. Gives the PNG's path.
+///
+/// # Errors
+/// [`Error::Plot`] or [`Error::Write`].
+pub fn save(figure: &Figure, folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).map_err(|source| Error::Write {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let path = folder.join(format!("{}.png", figure.name));
+    let png = raster::draw(figure).map_err(|what| Error::Plot {
+        path: path.clone(),
+        what,
+    })?;
+    files::write(&path, &png)?;
+    files::write(&path.with_extension("svg"), svg::file(figure).as_bytes())?;
+    Ok(path)
+}
+
 /// Width of a text in pixels, near enough to place a legend: no glyph of a usual font is wider on average.
 pub fn text_width(text: &str, size: f64) -> f64 {
     0.58 * size * text.chars().count() as f64
@@ -172,5 +198,23 @@ pub fn visible(c: char) -> char {
         '\u{a0}' => '⍽',
         c if c.is_control() => '␦',
         c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_figure_is_a_png_and_an_svg() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("not yet there");
+        let path = save(&Figure::new("f", "t", "a", (40.0, 20.0)), &folder).expect("saved");
+        assert!(fs::read(&path).expect("a file").starts_with(b"\x89PNG"));
+        let svg = fs::read_to_string(folder.join("f.svg")).expect("a file");
+        assert!(svg.starts_with("<svg"));
+        // A file where the folder should be.
+        let error = save(&Figure::new("f", "t", "a", (40.0, 20.0)), &path).unwrap_err();
+        assert!(error.to_string().contains("f.png"), "{error}");
     }
 }

@@ -22,7 +22,7 @@ const DASH: (f64, f64) = (6.0, 4.0);
 /// Registered under a name that no font of the system has.
 const FONT: &str = "DejaVu Sans";
 
-fn light(color: Color) -> RGBColor {
+pub(super) fn light(color: Color) -> RGBColor {
     match color {
         Color::Ink => RGBColor(31, 35, 40),
         Color::Muted => RGBColor(89, 99, 110),

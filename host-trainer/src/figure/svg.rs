@@ -7,8 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
 
-use super::raster::png;
+use super::raster::{light, png};
 use super::{Anchor, Color, Figure, Item};
+
+/// Room for the title of a file, and around the figure, in CSS pixels; as in the PNG.
+const TITLE: f64 = 44.0;
+const MARGIN: f64 = 12.0;
 
 /// Two decimals are more than a screen shows.
 fn short(x: f64) -> String {
@@ -43,6 +47,46 @@ pub fn svg(figure: &Figure) -> Markup {
             @for item in &figure.items { (shape(item)) }
         }
     }
+}
+
+/// The figure under its title as a file of its own, in the light theme.
+pub fn file(figure: &Figure) -> String {
+    let (width, height) = (
+        figure.size.0 + 2.0 * MARGIN,
+        figure.size.1 + 2.0 * MARGIN + TITLE,
+    );
+    let colors = [
+        Color::Ink,
+        Color::Muted,
+        Color::Grid,
+        Color::Series(0),
+        Color::Series(1),
+        Color::Series(2),
+        Color::Series(3),
+    ];
+    let rules = colors.map(|color| {
+        let (name, rgb) = (class(color), light(color));
+        let rgb = format!("rgb({},{},{})", rgb.0, rgb.1, rgb.2);
+        format!(".{name}{{fill:{rgb}}}.l.{name}{{stroke:{rgb};fill:none}}")
+    });
+    let style = format!(
+        "text{{font-family:'DejaVu Sans',sans-serif}}{}",
+        rules.concat()
+    );
+    let drawing = html! {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {} {}", short(width), short(height)))
+            width=(short(width)) height=(short(height)) role="img" aria-label=(figure.alt) {
+            title { (figure.alt) }
+            style { (style) }
+            rect width="100%" height="100%" fill="white" {}
+            text class="ink" x=(short(MARGIN + 4.0)) y=(short(MARGIN + TITLE / 2.0)) font-size="17" font-weight="bold"
+                dominant-baseline="central" { (figure.title) }
+            g transform=(format!("translate({MARGIN} {})", MARGIN + TITLE)) {
+                @for item in &figure.items { (shape(item)) }
+            }
+        }
+    };
+    format!("{}\n", drawing.into_string())
 }
 
 fn shape(item: &Item) -> Markup {
@@ -127,6 +171,18 @@ mod tests {
                 && text.contains("href=\"data:image/png;base64,iVBOR"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_file_has_its_colours_with_it() {
+        let mut figure = Figure::new("f", "A < B", "alt", (100.0, 50.0));
+        figure.rule((0.0, 1.0), (2.0, 3.0), Color::Series(1));
+        let text = file(&figure);
+        assert!(
+            text.contains(".l.s1{stroke:rgb(213,94,0);fill:none}"),
+            "{text}"
+        );
+        assert!(text.contains("A &lt; B") && text.contains("viewBox=\"0 0 124 118\""));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Series};
 use crate::figure::heat::{self, Palette};
-use crate::figure::{Anchor, Color, Figure, visible};
+use crate::figure::{Anchor, Color, Figure, text_width, visible};
 use crate::findings::{Findings, Reach};
 use crate::gates::{Activity, Panel};
 use crate::params::Cell;
@@ -236,23 +236,34 @@ fn palette(panel: &Panel) -> Palette {
     }
 }
 
-fn gates(activity: &Activity) -> Figure {
+/// Heat maps of the gates over a text. The names of words read upwards below their columns.
+pub fn gates(activity: &Activity) -> Figure {
     const LEFT: f64 = 64.0;
     const HEAD: f64 = 24.0;
     const BAR: f64 = 170.0;
     let (columns, rows) = (activity.text.len(), activity.units.len());
+    let letters = |name: &String| name.chars().count();
+    let words = activity.text.iter().map(letters).max().unwrap_or(0) > 1;
+    let (column_width, row_height) = if words { (22.0, 14.0) } else { (COLUMN, ROW) };
+    let lengths = activity.text.iter().map(|name| text_width(name, 11.0));
+    let foot = if words {
+        lengths.fold(0.0, f64::max) + 24.0
+    } else {
+        38.0
+    };
     // Room for the headings of a short text too.
-    let wide = (columns as f64 * COLUMN).max(430.0);
+    let wide = (columns as f64 * column_width).max(430.0);
     let size = (
         LEFT + wide + 14.0,
-        activity.panels.len() as f64 * (HEAD + rows as f64 * ROW + 38.0) + 4.0,
+        activity.panels.len() as f64 * (HEAD + rows as f64 * row_height + foot) + 4.0,
     );
-    let text: String = activity.text.iter().collect();
+    let text = activity.text.join(if words { " " } else { "" });
+    let token = if words { "words" } else { "characters" };
     let mut figure = Figure::new(
         "gates",
         &format!("Gates of layer {} over a text", activity.layer + 1),
         &format!(
-            "Heat maps of {} for {rows} units, a column for each of the {columns} characters of the text {text:?}.",
+            "Heat maps of {} for {rows} units, a column for each of the {columns} {token} of the text {text:?}.",
             activity
                 .panels
                 .iter()
@@ -282,24 +293,31 @@ fn gates(activity: &Activity) -> Figure {
         heat::cells(
             &mut figure,
             at,
-            (COLUMN, ROW),
+            (column_width, row_height),
             columns,
             &panel.values,
             colors,
         );
-        let bottom = at.1 + rows as f64 * ROW;
-        for (column, &c) in activity.text.iter().enumerate() {
+        let bottom = at.1 + rows as f64 * row_height;
+        for (column, name) in activity.text.iter().enumerate() {
+            let x = at.0 + (column as f64 + 0.5) * column_width;
+            if words {
+                let middle = bottom + 6.0 + text_width(name, 11.0) / 2.0;
+                figure.turned((x, middle), &**name, 11.0);
+                continue;
+            }
             figure.text(
-                (at.0 + (column as f64 + 0.5) * COLUMN, bottom + 10.0),
-                visible(c),
+                (x, bottom + 10.0),
+                name.chars().map(visible).collect::<String>(),
                 11.0,
                 Anchor::Middle,
                 Color::Ink,
             );
         }
         // Unit numbers: as many as there is room for.
-        for (row, unit) in activity.units.iter().enumerate().step_by(3) {
-            let y = at.1 + (row as f64 + 0.5) * ROW;
+        let every = if words { 1 } else { 3 };
+        for (row, unit) in activity.units.iter().enumerate().step_by(every) {
+            let y = at.1 + (row as f64 + 0.5) * row_height;
             figure.text(
                 (LEFT - 6.0, y),
                 unit.to_string(),
@@ -308,8 +326,8 @@ fn gates(activity: &Activity) -> Figure {
                 Color::Muted,
             );
         }
-        figure.turned((12.0, at.1 + rows as f64 * ROW / 2.0), "unit", 12.0);
-        top += HEAD + rows as f64 * ROW + 38.0;
+        figure.turned((12.0, at.1 + rows as f64 * row_height / 2.0), "unit", 12.0);
+        top += HEAD + rows as f64 * row_height + foot;
     }
     figure
 }
@@ -386,4 +404,53 @@ fn confusion(findings: &Findings) -> Figure {
         Palette::PartStretched,
     );
     figure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::Item;
+
+    fn activity(text: &[&str]) -> Activity {
+        Activity {
+            text: text.iter().map(ToString::to_string).collect(),
+            layer: 0,
+            units: vec![3, 1],
+            panels: vec![Panel {
+                name: "f",
+                what: "forget gate",
+                values: vec![0.5; 2 * text.len()],
+            }],
+        }
+    }
+
+    #[test]
+    fn words_read_upwards_inside_the_picture_and_characters_stand() {
+        let long = ["Lynda", "extraordinarily", "."];
+        for (text, turns) in [(&long[..], true), (&["a", " ", "b"], false)] {
+            let figure = gates(&activity(text));
+            let texts = figure.items.iter().filter_map(|item| match item {
+                Item::Text {
+                    at, text, turned, ..
+                } => Some((at.1, &**text, *turned)),
+                _ => None,
+            });
+            let texts: Vec<_> = texts.collect();
+            let shown = if turns { "extraordinarily" } else { "␣" };
+            let found = texts.iter().find(|found| found.1 == shown);
+            let &(y, name, turned) = found.expect("a column's name");
+            assert_eq!(turned, turns, "{name}");
+            let half = if turns {
+                text_width(name, 11.0) / 2.0
+            } else {
+                6.0
+            };
+            assert!(y + half < figure.size.1, "{name} ends at {}", y + half);
+            assert!(
+                figure
+                    .alt
+                    .contains(if turns { "3 words" } else { "3 characters" })
+            );
+        }
+    }
 }
