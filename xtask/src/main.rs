@@ -21,6 +21,7 @@ mod conformance;
 mod demo;
 mod elf;
 mod emulator;
+mod examples;
 mod firmware;
 mod flash;
 mod handover;

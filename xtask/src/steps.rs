@@ -10,7 +10,7 @@ use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
-use crate::{conformance, emulator, processors, qemu_tests, setup, shapes};
+use crate::{conformance, emulator, examples, processors, qemu_tests, setup, shapes};
 
 /// A heading and what stands behind it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -54,11 +54,13 @@ const STEPS: &[Step] = &[
     ("tests of the firmware's library", || {
         go(&["test", "-p", PACKAGE, "--lib"])
     }),
+    ("examples", examples::all),
     ("firmware image", checked_images),
     ("no panics in core", qemu_tests::no_panic),
     ("QEMU: a session at the console", qemu_tests::session),
     ("QEMU: a console of words", qemu_tests::words),
     ("QEMU: the board's own image", qemu_tests::board_image_boots),
+    ("QEMU: the next letters of the example", examples::letters),
     ("QEMU: a damaged model is refused", qemu_tests::bad_model),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
     ("QEMU: every board, many shapes", shapes::run),

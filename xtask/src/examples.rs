@@ -1,0 +1,84 @@
+//! The course's examples, in their short form: each asserts its own result. And the letters of the last, on the board.
+//!
+//! ```text
+//! for each example:   cargo run --example NAME -- --quick
+//! letters:            the example trains a net, writes its int8 image and a list [{start, letters}]
+//!                     the console is built with that image and boots in QEMU;  for each start:
+//!                         type it;  as often as there are letters: the likeliest one is the list's; type that
+//! ```
+//! They are built as the tests are, so that nothing is compiled twice.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command::{cargo, root, run, shown};
+use crate::emulator::Emulator;
+use crate::firmware::{Log, console};
+
+/// Where the short forms put their pictures and images: those of a whole run stay.
+const OUT: &str = "target/course-quick";
+/// Name, and what it is given besides.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("bptt_by_hand", &[]),
+    ("vanishing_gradients", &["--out", OUT]),
+    ("exploding_gradients", &["--out", OUT]),
+    ("lstm_gates", &["--out", OUT]),
+];
+/// How the console shows a blank among its suggestions.
+const BLANK: char = '␣';
+
+/// What the board has to say.
+#[derive(serde::Deserialize)]
+struct Line {
+    start: String,
+    letters: String,
+}
+
+/// Runs all of them but [`letters`]'s.
+pub(crate) fn all() -> Result<()> {
+    for (name, arguments) in EXAMPLES {
+        example(name, arguments)?;
+    }
+    Ok(())
+}
+
+fn example(name: &str, arguments: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command
+        .args(["run", "-q", "--profile", "test", "-p", "gatelet-trainer"])
+        .args(["--example", name, "--", "--quick"])
+        .args(arguments);
+    println!("$ {}", shown(&command));
+    run(&mut command)
+}
+
+/// The example `next_letters` on this machine and in QEMU: the same letters.
+pub(crate) fn letters() -> Result<()> {
+    example("next_letters", &["--out", OUT])?;
+    let image = root().join(OUT).join("next_letters.gatelet");
+    let list = image.with_extension("json");
+    let text = std::fs::read_to_string(&list)
+        .with_context(|| format!("cannot read {}", list.display()))?;
+    let lines: Vec<Line> =
+        serde_json::from_str(&text).with_context(|| format!("{} is no list", list.display()))?;
+    ensure!(!lines.is_empty(), "{} is empty", list.display());
+    let build = console(Log::Semihosting).model(Some(image)).quiet();
+    let mut board = Emulator::boot(&build.build()?.elf, false)?;
+    board.prompt()?;
+    for Line { start, letters } in &lines {
+        let mut shown = board.type_text(start)?;
+        for (place, letter) in letters.chars().enumerate() {
+            let first = shown.panel.chars().next();
+            let likeliest = first.map(|c| if c == BLANK { ' ' } else { c });
+            ensure!(
+                likeliest == Some(letter),
+                "after {start:?} and {place} letters of {letters:?} the board says {:?}",
+                shown.panel
+            );
+            shown = board.press(letter.encode_utf8(&mut [0; 4]))?;
+        }
+        println!("{start}[{letters}]");
+        board.press("\r")?;
+    }
+    println!("the board says the same letters");
+    Ok(())
+}
