@@ -126,7 +126,14 @@ def main() -> None:
             result["manual_softmax"].append(manual(seed, on_the_outputs))
         if seed <= RNN_SEEDS:
             result["simple_rnn"].append(simple_rnn(seed))
-    print(json.dumps(result, indent=1))
+    print("{")
+    for kind, runs in result.items():
+        if kind == "versions":
+            print(f'"versions": {json.dumps(runs)},')
+            continue
+        lines = ",\n ".join(json.dumps(run) for run in runs)
+        print(f'"{kind}": [\n {lines}\n]' + ("" if kind == "simple_rnn" else ","))
+    print("}")
 
 
 if __name__ == "__main__":

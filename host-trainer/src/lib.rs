@@ -21,8 +21,6 @@
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image. [`typing`] counts the keystrokes
 //!   that a model of words saves.
-//! - [`image`] is a model in memory; whatever a command says about a model ([`report`], [`evaluate`]) comes from
-//!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image.
 //! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`], [`write_on`]) comes from
 //!   `core`'s own session, the code that also runs on the device.
 //! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],

@@ -167,6 +167,7 @@ impl ManyToOne<f32> {
         let too_many = || Error::VocabularyTooLarge {
             name: provenance.corpus.clone(),
             found: shape.vocab,
+            tokens: "words",
             most: PRIVATE.count(),
         };
         let chars: Vec<char> = PRIVATE
@@ -194,6 +195,7 @@ impl ManyToOne<f32> {
                 format: 1,
                 shape,
                 vocabulary,
+                words: Vec::new(),
                 config: config.clone(),
                 provenance,
                 position: Some(position),

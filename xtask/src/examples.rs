@@ -18,6 +18,9 @@ use crate::firmware::{Log, console};
 const OUT: &str = "target/course-quick";
 /// Name, and what it is given besides.
 const EXAMPLES: &[(&str, &[&str])] = &[
+    ("plain_network", &[]),
+    ("manual_sequential", &[]),
+    ("simple_rnn", &[]),
     ("bptt_by_hand", &[]),
     ("vanishing_gradients", &["--out", OUT]),
     ("exploding_gradients", &["--out", OUT]),

@@ -228,7 +228,7 @@ impl<F: Engine> Work<F> {
             &self.windows
         };
         let dz = (&self.dy[..], columns);
-        F::outer((seen, inputs), dz, d_weights, &mut self.scratch);
+        F::outer((seen, inputs), dz, false, d_weights, &mut self.scratch);
         d_bias.fill(F::zero());
         for dz in self.dy.chunks_exact(columns) {
             d_bias.iter_mut().zip(dz).for_each(|(sum, &dz)| *sum += dz);
