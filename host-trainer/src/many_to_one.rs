@@ -31,7 +31,7 @@ use crate::train::Position;
 pub struct Examples {
     /// [examples, steps], row-major: token ids.
     pub tokens: Vec<u16>,
-    /// [examples]: token ids.
+    /// `[examples]`: token ids.
     pub answers: Vec<u16>,
 }
 
