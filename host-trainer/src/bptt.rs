@@ -23,15 +23,16 @@
 //! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
 //! a window allocates nothing.
 
-use pulp::{Arch, NullaryFnOnce};
+use pulp::Arch;
 
-use crate::cell::{lstm, rnn, vectorized};
+use crate::cell::{lstm, rnn};
 use crate::dropout::{Dropout, Kind, Place};
 use crate::engine::{Engine, TapeStep};
 pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
 use crate::packs::Packs;
 use crate::params::{Cell, Params, Role, Shape};
+use crate::sums::{scatter_rows, sum_rows};
 
 /// Logits that are held at a time, at most (one step of a shard's rows is the least): 4 MiB in f32, and the gradient's
 /// scratch has as many. A net of characters has fewer in a whole window, and then one block.
@@ -472,65 +473,4 @@ impl<F: Engine> Shard<F> {
             }
         }
     }
-}
-
-/// `sums[j] (+)= sum_n rows[n, j]` for the rows of each id; without ids, of all.
-struct Sums<'a, F> {
-    rows: &'a [F],
-    columns: usize,
-    ids: Option<&'a [u16]>,
-    add: bool,
-    sums: &'a mut [F],
-}
-
-impl<F: Engine> NullaryFnOnce for Sums<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        if !self.add {
-            self.sums.fill(F::zero());
-        }
-        for (index, row) in self.rows.chunks_exact(self.columns).enumerate() {
-            let id = self.ids.map_or(0, |ids| usize::from(ids[index]));
-            let sums = &mut self.sums[id * self.columns..][..self.columns];
-            sums.iter_mut().zip(row).for_each(|(s, &x)| *s += x);
-        }
-    }
-}
-
-/// `sums[j] (+)= sum_n rows[n, j]`.
-fn sum_rows<F: Engine>(arch: Arch, rows: &[F], add: bool, sums: &mut [F]) {
-    let columns = sums.len();
-    vectorized(
-        arch,
-        Sums {
-            rows,
-            columns,
-            ids: None,
-            add,
-            sums,
-        },
-    );
-}
-
-/// The sums of the rows of `rows` ([steps, columns]) that have the same id, in or on top of `sums` ([vocab, columns]).
-fn scatter_rows<F: Engine>(
-    arch: Arch,
-    rows: &[F],
-    add: bool,
-    ids: &[u16],
-    columns: usize,
-    sums: &mut [F],
-) {
-    vectorized(
-        arch,
-        Sums {
-            rows,
-            columns,
-            ids: Some(ids),
-            add,
-            sums,
-        },
-    );
 }

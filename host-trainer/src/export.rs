@@ -1,9 +1,7 @@
 //! Checkpoint to `.gatelet`: order, quantize, calibrate, measure, and add a known-answer test.
 //!
 //! ```text
-//! embedding, then projection:        range* = the power of sqrt 2 with the lowest loss on training text, of those
-//!                                    around the largest magnitude
-//! for every layer, the first first:  e* = the e in 3..=7 with the lowest loss on training text    (c is Qe.(15-e))
+//! ranges of embedding, projection and c, by the loss on training text (`ranges`)
 //! held-out loss of the f32 image and of the int8 image; saturations; drift
 //! known answer: 32 tokens and the hash of the state after each, by the scalar kernel
 //! ```
@@ -20,10 +18,11 @@ use crate::calibrate::{self, Drift, Saturation};
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{Level, Tokens, Vocabulary, validation_len};
 use crate::error::{Error, Result};
-use crate::evaluate::{Scores, evaluate, evaluate_part};
+use crate::evaluate::{Scores, evaluate_part};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
 use crate::quantize::{FloatHead, FloatNet, IntHead, IntNet, Ranges, quantize};
+use crate::ranges::{choose_cell_bits, choose_ranges};
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;
@@ -33,9 +32,6 @@ const CALIBRATION: usize = 20_000;
 const SATURATION: usize = 4_000;
 /// Characters of the free run, at most.
 const FREE_RUN: usize = 10_000;
-/// Integer bits of c that an image may have.
-const CELL_BITS: std::ops::RangeInclusive<u8> = 3..=7;
-
 /// What an export found out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -72,8 +68,8 @@ fn dims(shape: Shape, precision: Precision, path: &Path) -> Result<Dims> {
 }
 
 /// Everything of an image but its numbers.
-struct Label<'a> {
-    dims: Dims,
+pub(crate) struct Label<'a> {
+    pub(crate) dims: Dims,
     vocab: &'a Vocabulary,
     provenance: Provenance<'a>,
     known_answer: KnownAnswer<'a>,
@@ -129,7 +125,7 @@ impl Label<'_> {
         )
     }
 
-    fn int(&self, net: &IntNet, cell_bits: &[u8]) -> Result<Image> {
+    pub(crate) fn int(&self, net: &IntNet, cell_bits: &[u8]) -> Result<Image> {
         let layers: Vec<_> = net
             .layers
             .iter()
@@ -344,93 +340,6 @@ pub fn export(
         drift: Some(drift),
     };
     Ok((image, report))
-}
-
-/// `2^(k/2)`
-fn half_power(k: i32) -> f32 {
-    (f64::from(k) / 2.0).exp2() as f32
-}
-
-/// The loss of an int8 image of `net` on a `sample`.
-fn loss_of(label: &Label<'_>, net: &IntNet, cell_bits: &[u8], sample: &[u16]) -> Result<f64> {
-    let image = label.int(net, cell_bits)?.for_isa(image::isa()?)?;
-    let model = image
-        .model()
-        .map_err(|error| Error::Export(error.to_string()))?;
-    Ok(evaluate(model, sample)?.nats)
-}
-
-/// What embedding and projection are divided by: the powers of the root of two with the lowest loss on a `sample` of the
-/// training text. A range below the largest magnitude cuts the largest numbers off, and is finer for all others.
-fn choose_ranges(
-    label: &Label<'_>,
-    net: &FloatNet,
-    checkpoint: &Checkpoint,
-    sample: &[u16],
-) -> Result<Ranges> {
-    /// Steps that are looked at for the largest number of the projection; no finer than a power is wanted.
-    const LOOKED_AT: usize = 1000;
-    /// Half powers above and below the one that holds the largest magnitude.
-    const AROUND: std::ops::RangeInclusive<i32> = -4..=1;
-    let mut ranges = Ranges::default();
-    // +-1 is -128..=127 steps of 1/128.
-    let holding = |largest: f64| (2.0 * (largest * 128.0 / 127.0).max(1e-6).log2()).ceil() as i32;
-    let bits = vec![5; label.dims.layers];
-    let choose = |from: Ranges, around: i32, set: &dyn Fn(&mut Ranges, f32)| {
-        let mut best = (f64::INFINITY, from);
-        for k in AROUND {
-            let mut tried = from;
-            set(&mut tried, half_power(around + k));
-            let nats = loss_of(label, &quantize(net, &label.dims, tried)?, &bits, sample)?;
-            if nats < best.0 {
-                best = (nats, tried);
-            }
-        }
-        Ok::<_, Error>(best.1)
-    };
-    let projection = match net.projection {
-        None => None,
-        Some(_) => {
-            let looked_at = &sample[..sample.len().min(LOOKED_AT)];
-            Some(holding(calibrate::largest_read(
-                &checkpoint.params,
-                looked_at,
-            )))
-        }
-    };
-    // The embedding is chosen with a projection that holds everything.
-    if let Some(k) = projection {
-        ranges.projection = half_power(k);
-    }
-    if let Some(table) = &net.embedding {
-        let largest = table.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
-        ranges = choose(ranges, holding(largest.into()), &|r, x| r.embedding = x)?;
-    }
-    if let Some(k) = projection {
-        ranges = choose(ranges, k, &|r, x| r.projection = x)?;
-    }
-    Ok(ranges)
-}
-
-/// Integer bits of every layer's c, chosen by the loss on a `sample` of the training text; ties go to fewer bits.
-fn choose_cell_bits(label: &Label<'_>, net: &IntNet, sample: &[u16]) -> Result<Vec<u8>> {
-    let mut chosen = vec![*CELL_BITS.start(); label.dims.layers];
-    if label.dims.cell == gatelet::Cell::Rnn {
-        return Ok(chosen);
-    }
-    chosen.fill(5);
-    for layer in 0..label.dims.layers {
-        let mut best = (f64::INFINITY, chosen[layer]);
-        for bits in CELL_BITS {
-            chosen[layer] = bits;
-            let nats = loss_of(label, net, &chosen, sample)?;
-            if nats < best.0 {
-                best = (nats, bits);
-            }
-        }
-        chosen[layer] = best.1;
-    }
-    Ok(chosen)
 }
 
 /// An image of random weights, for benches: the shape is what matters.

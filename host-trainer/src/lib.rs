@@ -18,7 +18,7 @@
 //!   [`agreement`] makes such, with a lag to choose.
 //! - [`config`] is everything that decides a run, [`preset`] a choice of it in one word, [`footprint`] what a net will need
 //!   on a device, [`dropout`] the masks of a step.
-//! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the range of the cell
+//! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the ranges of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image. [`typing`] counts the keystrokes
 //!   that a model of words saves.
 //! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`], [`write_on`]) comes from
@@ -87,6 +87,7 @@ pub mod plot;
 pub mod preset;
 pub mod quantize;
 pub mod random;
+mod ranges;
 pub mod real;
 pub mod report;
 pub mod run;
@@ -95,6 +96,7 @@ pub mod samples;
 pub mod seal;
 pub mod sequences;
 pub mod suite;
+mod sums;
 pub mod sweep;
 pub mod train;
 pub mod typing;

@@ -15,6 +15,7 @@ mod suite;
 mod sweep;
 mod table;
 mod target;
+mod told;
 mod trace;
 mod train;
 mod verify;

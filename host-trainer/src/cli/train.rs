@@ -10,17 +10,14 @@ use serde_json::json;
 
 use super::progress::Progress;
 use super::recipe::{self, Recipe};
-use super::say;
+use super::told::{introduction, report, with_command};
 use crate::checkpoint::Meta;
 use crate::config::Config;
 use crate::corpus::{IN_MEMORY, Level, Normalise, Outline, Text};
 use crate::error::{Error, Result};
-use crate::export::provenance;
-use crate::footprint;
-use crate::params::{Cell, Shape};
-use crate::report::grouped;
+use crate::params::Cell;
 use crate::run::{Mode, RunFolder, change};
-use crate::train::{End, Trainer};
+use crate::train::Trainer;
 
 /// Train a net on a text.
 ///
@@ -38,12 +35,12 @@ use crate::train::{End, Trainer};
 ))]
 pub(super) struct Args {
     /// UTF-8 text to learn
-    text: PathBuf,
+    pub(super) text: PathBuf,
     /// Run folder to create
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     #[command(flatten)]
-    recipe: Recipe,
+    pub(super) recipe: Recipe,
     /// Kind of cell [default: lstm]
     #[arg(long, help_heading = "Net")]
     cell: Option<Cell>,
@@ -132,7 +129,7 @@ pub(super) struct Args {
     quiet: bool,
     /// Print the result as one JSON object on the last line of stdout
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Args {
@@ -420,124 +417,4 @@ fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()
     let lr = trainer.checkpoint(false).meta.config.lr;
     let end = result.map_err(|error| with_command(error, args, lr))?;
     report(args, folder, &trainer, end, false)
-}
-
-/// The command that goes on with this run.
-fn resume_command(args: &Args) -> String {
-    let word = |path: &std::path::Path| quoted(&path.display().to_string());
-    let (text, out) = (word(&args.text), word(&args.out));
-    format!("gatelet train {text} --out {out} --resume")
-}
-
-/// Adds to the error of a diverged run the command that goes on with a quarter of its learning rate.
-fn with_command(mut error: Error, args: &Args, lr: f64) -> Error {
-    if let Error::Diverged { kept, .. } | Error::Exploded { kept, .. } = &mut error {
-        *kept += &format!(", as with `{} --lr {}`", resume_command(args), lr / 4.0);
-    }
-    error
-}
-
-/// Embedding and projection of a shape, in words.
-fn widths(shape: &Shape) -> String {
-    let mut text = String::new();
-    if shape.embedding > 0 {
-        text += &format!(", an embedding of {}", shape.embedding);
-    }
-    if shape.projection > 0 {
-        text += &format!(", a projection to {}", shape.projection);
-    }
-    text + if shape.tied { ", tied" } else { "" }
-}
-
-/// The net, what it will need on a device, and what a preset stands for.
-fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
-    let shape = trainer.params().shape;
-    let checkpoint = trainer.checkpoint(false);
-    let need = footprint::int8(shape, checkpoint.vocab.words(), provenance(&checkpoint))?;
-    let unit = checkpoint.vocab.level().unit();
-    let mut text = format!(
-        "{}, {} layer{} of {} units{}, {} {unit}s, {} parameters\n\
-         its int8 image needs at most {} bytes of flash, {} bytes of RAM and {} for each snapshot, \
-         {} multiply-accumulates a {unit}",
-        shape.cell,
-        shape.layers,
-        if shape.layers == 1 { "" } else { "s" },
-        shape.hidden,
-        widths(&shape),
-        shape.vocab,
-        grouped(shape.parameters()),
-        grouped(need.flash_bytes),
-        grouped(need.ram_bytes),
-        grouped(need.snapshot_bytes),
-        grouped(need.macs_per_step),
-    );
-    if let Some((preset, _)) = args.recipe.preset() {
-        let command = &checkpoint.meta.provenance.command;
-        text += &format!("\npreset {preset} here is: {command}");
-    }
-    Ok(text)
-}
-
-/// Says how the run ended.
-fn report(
-    args: &Args,
-    folder: &RunFolder,
-    trainer: &Trainer<'_>,
-    end: End,
-    before: bool,
-) -> Result<()> {
-    let position = trainer.position();
-    let unit = trainer.vocab().level().unit();
-    let best = folder.best();
-    let best_nats = folder.best_nats();
-    let nats = best_nats.map_or_else(String::new, |nats| {
-        format!(
-            ": {nats:.4} nats, {:.4} bits a {unit} on held-out text",
-            nats / std::f64::consts::LN_2
-        )
-    });
-    let how = match end {
-        End::Finished if position.epoch == 1 => "one epoch done".to_owned(),
-        End::Finished => format!("all {} epochs done", position.epoch),
-        End::Early => format!(
-            "no better evaluation in {}, stopped early",
-            position.evaluations_since_best
-        ),
-        End::Time => "the time is up".to_owned(),
-        End::Interrupted => "interrupted".to_owned(),
-    };
-    let already = if before {
-        "nothing to do, this run has ended: "
-    } else {
-        ""
-    };
-    say(format!(
-        "{already}{how} after {} {unit}s; the best net is {}{nats}",
-        position.characters,
-        best.display()
-    ))?;
-    let more = match end {
-        End::Interrupted => Some(String::new()),
-        _ if !before => None,
-        End::Finished => Some(format!(" --epochs {}", position.epoch + 10)),
-        End::Early => Some(" --patience 0".to_owned()),
-        End::Time => Some(format!(" --minutes {:.0}", position.seconds / 60.0 + 10.0)),
-    };
-    if let Some(more) = more {
-        say(format!("to go on: {}{more}", resume_command(args)))?;
-    }
-    if args.json {
-        say(json!({
-            "out": args.out.display().to_string(),
-            "checkpoint": best.display().to_string(),
-            "ended": end,
-            "nats": best_nats,
-            "bpc": best_nats.map(|nats| nats / std::f64::consts::LN_2),
-            "epochs": position.epoch,
-            "steps": position.step,
-            "characters": position.characters,
-            "seconds": position.seconds,
-        }))?;
-    }
-    Ok(())
 }

@@ -1,0 +1,133 @@
+//! What `gatelet train` says: at the start what it is about to make, at the end what came out and how to go on.
+
+use serde_json::json;
+
+use super::say;
+use super::train::{Args, quoted};
+use crate::error::{Error, Result};
+use crate::export::provenance;
+use crate::footprint;
+use crate::params::Shape;
+use crate::report::grouped;
+use crate::run::RunFolder;
+use crate::train::{End, Trainer};
+
+/// The command that goes on with this run.
+fn resume_command(args: &Args) -> String {
+    let word = |path: &std::path::Path| quoted(&path.display().to_string());
+    let (text, out) = (word(&args.text), word(&args.out));
+    format!("gatelet train {text} --out {out} --resume")
+}
+
+/// Adds to the error of a diverged run the command that goes on with a quarter of its learning rate.
+pub(super) fn with_command(mut error: Error, args: &Args, lr: f64) -> Error {
+    if let Error::Diverged { kept, .. } | Error::Exploded { kept, .. } = &mut error {
+        *kept += &format!(", as with `{} --lr {}`", resume_command(args), lr / 4.0);
+    }
+    error
+}
+
+/// Embedding and projection of a shape, in words.
+fn widths(shape: &Shape) -> String {
+    let mut text = String::new();
+    if shape.embedding > 0 {
+        text += &format!(", an embedding of {}", shape.embedding);
+    }
+    if shape.projection > 0 {
+        text += &format!(", a projection to {}", shape.projection);
+    }
+    text + if shape.tied { ", tied" } else { "" }
+}
+
+/// The net, what it will need on a device, and what a preset stands for.
+pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
+    let shape = trainer.params().shape;
+    let checkpoint = trainer.checkpoint(false);
+    let need = footprint::int8(shape, checkpoint.vocab.words(), provenance(&checkpoint))?;
+    let unit = checkpoint.vocab.level().unit();
+    let mut text = format!(
+        "{}, {} layer{} of {} units{}, {} {unit}s, {} parameters\n\
+         its int8 image needs at most {} bytes of flash, {} bytes of RAM and {} for each snapshot, \
+         {} multiply-accumulates a {unit}",
+        shape.cell,
+        shape.layers,
+        if shape.layers == 1 { "" } else { "s" },
+        shape.hidden,
+        widths(&shape),
+        shape.vocab,
+        grouped(shape.parameters()),
+        grouped(need.flash_bytes),
+        grouped(need.ram_bytes),
+        grouped(need.snapshot_bytes),
+        grouped(need.macs_per_step),
+    );
+    if let Some((preset, _)) = args.recipe.preset() {
+        let command = &checkpoint.meta.provenance.command;
+        text += &format!("\npreset {preset} here is: {command}");
+    }
+    Ok(text)
+}
+
+/// Says how the run ended.
+pub(super) fn report(
+    args: &Args,
+    folder: &RunFolder,
+    trainer: &Trainer<'_>,
+    end: End,
+    before: bool,
+) -> Result<()> {
+    let position = trainer.position();
+    let unit = trainer.vocab().level().unit();
+    let best = folder.best();
+    let best_nats = folder.best_nats();
+    let nats = best_nats.map_or_else(String::new, |nats| {
+        format!(
+            ": {nats:.4} nats, {:.4} bits a {unit} on held-out text",
+            nats / std::f64::consts::LN_2
+        )
+    });
+    let how = match end {
+        End::Finished if position.epoch == 1 => "one epoch done".to_owned(),
+        End::Finished => format!("all {} epochs done", position.epoch),
+        End::Early => format!(
+            "no better evaluation in {}, stopped early",
+            position.evaluations_since_best
+        ),
+        End::Time => "the time is up".to_owned(),
+        End::Interrupted => "interrupted".to_owned(),
+    };
+    let already = if before {
+        "nothing to do, this run has ended: "
+    } else {
+        ""
+    };
+    say(format!(
+        "{already}{how} after {} {unit}s; the best net is {}{nats}",
+        position.characters,
+        best.display()
+    ))?;
+    let more = match end {
+        End::Interrupted => Some(String::new()),
+        _ if !before => None,
+        End::Finished => Some(format!(" --epochs {}", position.epoch + 10)),
+        End::Early => Some(" --patience 0".to_owned()),
+        End::Time => Some(format!(" --minutes {:.0}", position.seconds / 60.0 + 10.0)),
+    };
+    if let Some(more) = more {
+        say(format!("to go on: {}{more}", resume_command(args)))?;
+    }
+    if args.json {
+        say(json!({
+            "out": args.out.display().to_string(),
+            "checkpoint": best.display().to_string(),
+            "ended": end,
+            "nats": best_nats,
+            "bpc": best_nats.map(|nats| nats / std::f64::consts::LN_2),
+            "epochs": position.epoch,
+            "steps": position.step,
+            "characters": position.characters,
+            "seconds": position.seconds,
+        }))?;
+    }
+    Ok(())
+}
