@@ -18,10 +18,9 @@ use crate::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::order::RowOrder;
 pub use crate::repack::{repack, repacked_len};
 use crate::rules::TextRules;
+pub use crate::spec::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
 pub use crate::words::MAX_WORD;
-pub use crate::write::{
-    EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len, write_image,
-};
+pub use crate::write::{image_len, write_image};
 
 #[cfg(target_endian = "big")]
 compile_error!(

@@ -86,6 +86,7 @@ mod rules;
 mod sample;
 mod session;
 mod simd;
+mod spec;
 mod state;
 mod tiles;
 mod tokenizer;
