@@ -14,7 +14,7 @@
 use std::path::Path;
 
 use clap::Parser;
-use gatelet_trainer::error::Result;
+use gatelet_trainer::error::{Result, Shown};
 use gatelet_trainer::feedforward::{Activation, Layer, Loss, Net, binary_accuracy, top1};
 use gatelet_trainer::grams::Grams;
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
@@ -137,7 +137,7 @@ fn show(what: &str, scores: [Score; 2]) {
     println!("{what:<28} {b1:>9.2} % {t1:>7.1} %  {b2:>9.2} % {t2:>7.1} %");
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<(), Shown> {
     let options = Options::parse();
     let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/love_grams.tsv");
     let grams = Grams::read(&table, 3)?;

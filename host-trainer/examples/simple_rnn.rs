@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use gatelet_trainer::checkpoint::{Checkpoint, Provenance};
 use gatelet_trainer::config::Config;
-use gatelet_trainer::error::{Error, Result};
+use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::feedforward::glorot;
 use gatelet_trainer::files;
 use gatelet_trainer::grams::Grams;
@@ -76,12 +76,7 @@ impl Data {
     fn read() -> Result<Self> {
         let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/love_grams.tsv");
         let grams = Grams::read(&table, 3)?;
-        let [mut train, mut held_out, mut all] = [const {
-            Examples {
-                tokens: Vec::new(),
-                answers: Vec::new(),
-            }
-        }; 3];
+        let [mut train, mut held_out, mut all] = <[Examples; 3]>::default();
         for (index, row) in grams.rows().enumerate() {
             let part = if index % 10 == 9 {
                 &mut held_out
@@ -196,10 +191,14 @@ fn run(
     ))
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<(), Shown> {
     let options = Options::parse();
     if let Some(path) = &options.keep {
-        files::check_writable(path, false)?;
+        if path.exists() {
+            let what = format!("{} exists already: choose another --keep", path.display());
+            return Err(Error::Some(what).into());
+        }
+        files::check_writable(path, true)?;
     }
     let folder = tempfile::tempdir().map_err(|source| Error::Write {
         path: std::env::temp_dir(),
