@@ -22,7 +22,11 @@ pub(crate) fn run(prompt: &str) -> Result<()> {
     }
     setup::targets()?;
     setup::qemu()?;
-    println!("building the firmware of an STM32F405 with the default model");
+    let chosen = std::env::var("GATELET_MODEL").ok();
+    println!(
+        "building the firmware of an STM32F405 with {}",
+        chosen.as_deref().unwrap_or("the default model")
+    );
     let started = Instant::now();
     let elf = firmware::console(Log::Semihosting).build()?.elf;
     println!(

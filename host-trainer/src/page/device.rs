@@ -40,7 +40,7 @@ pub(super) fn section(findings: &Findings) -> Markup {
                     }
                 }
             }
-            p.note { "* With the whole console: code, stack, completion and history. The others: the engine alone, 25 kB of code and 1 KiB of "
+            p.note { "* With the whole console: code, stack, completion and history. The others: the engine alone, 31 kB of code and 1 KiB of "
                 "stack; your program comes on top. The model's size depends on the layout of its weights (" (home.layout) " on the "
                 (home.board.processor.name()) ")." }
             p.note { "Instructions a character are an estimate: a fit to shapes that were counted in QEMU. An instruction takes a processor "
