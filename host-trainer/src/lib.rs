@@ -20,7 +20,7 @@
 //!   on a device, [`dropout`] the masks of a step.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the ranges of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image. [`typing`] counts the keystrokes
-//!   that a model of words saves.
+//!   that a model of words saves by what it [suggests](suggest).
 //! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`], [`write_on`]) comes from
 //!   `core`'s own session, the code that also runs on the device.
 //! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
@@ -95,6 +95,7 @@ pub mod runs;
 pub mod samples;
 pub mod seal;
 pub mod sequences;
+pub mod suggest;
 pub mod suite;
 mod sums;
 pub mod sweep;

@@ -5,6 +5,8 @@
 //! letters:            the example trains a net, writes its int8 image and a list [{start, letters}]
 //!                     the console is built with that image and boots in QEMU;  for each start:
 //!                         type it;  as often as there are letters: the likeliest one is the list's; type that
+//! the words:          the example suggests words from the committed model, and writes a list [{typed, words}]
+//!                     the console is built with that model and boots in QEMU;  for each: type it; the same three words
 //! ```
 //! They are built as the tests are, so that nothing is compiled twice.
 
@@ -36,7 +38,17 @@ struct Line {
     letters: String,
 }
 
-/// Runs all of them but [`letters`]'s.
+/// The model of words.
+const WORD_MODEL: &str = "firmware/models/chat-words.gatelet";
+
+/// What is typed, and what the board has to suggest.
+#[derive(serde::Deserialize)]
+struct Suggestions {
+    typed: String,
+    words: Vec<String>,
+}
+
+/// Runs all of them but those of [`letters`] and [`words`].
 pub(crate) fn all() -> Result<()> {
     for (name, arguments) in EXAMPLES {
         example(name, arguments)?;
@@ -58,12 +70,7 @@ fn example(name: &str, arguments: &[&str]) -> Result<()> {
 pub(crate) fn letters() -> Result<()> {
     example("next_letters", &["--out", OUT])?;
     let image = root().join(OUT).join("next_letters.gatelet");
-    let list = image.with_extension("json");
-    let text = std::fs::read_to_string(&list)
-        .with_context(|| format!("cannot read {}", list.display()))?;
-    let lines: Vec<Line> =
-        serde_json::from_str(&text).with_context(|| format!("{} is no list", list.display()))?;
-    ensure!(!lines.is_empty(), "{} is empty", list.display());
+    let lines: Vec<Line> = list("next_letters.json")?;
     let build = console(Log::Semihosting).model(Some(image)).quiet();
     let mut board = Emulator::boot(&build.build()?.elf, false)?;
     board.prompt()?;
@@ -84,4 +91,36 @@ pub(crate) fn letters() -> Result<()> {
     }
     println!("the board says the same letters");
     Ok(())
+}
+
+/// The example `next_word` on this machine and in QEMU, with the model that is committed: the same suggestions.
+pub(crate) fn words() -> Result<()> {
+    example("next_word", &["--out", OUT])?;
+    let lines: Vec<Suggestions> = list("next_word.json")?;
+    let model = root().join(WORD_MODEL);
+    let build = console(Log::Semihosting).model(Some(model)).quiet();
+    let mut board = Emulator::boot(&build.build()?.elf, false)?;
+    board.prompt()?;
+    for Suggestions { typed, words } in &lines {
+        let shown = board.type_text(typed)?;
+        let found: Vec<&str> = shown.panel.split("  ").collect();
+        ensure!(
+            found == *words,
+            "after {typed:?} the board suggests {found:?}, the example {words:?}"
+        );
+        board.press("\r")?;
+    }
+    println!("{} times the board suggests the same words", lines.len());
+    Ok(())
+}
+
+/// A list that an example has written.
+fn list<T: serde::de::DeserializeOwned>(name: &str) -> Result<Vec<T>> {
+    let path = root().join(OUT).join(name);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let lines: Vec<T> =
+        serde_json::from_str(&text).with_context(|| format!("{} is no list", path.display()))?;
+    ensure!(!lines.is_empty(), "{} is empty", path.display());
+    Ok(lines)
 }

@@ -61,6 +61,7 @@ const STEPS: &[Step] = &[
     ("QEMU: a console of words", qemu_tests::words),
     ("QEMU: the board's own image", qemu_tests::board_image_boots),
     ("QEMU: the next letters of the example", examples::letters),
+    ("QEMU: the words of the example", examples::words),
     ("QEMU: a damaged model is refused", qemu_tests::bad_model),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
     ("QEMU: every board, many shapes", shapes::run),

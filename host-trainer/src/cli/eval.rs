@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::progress::ReadingBar;
-use super::{say, vocabulary};
-use crate::corpus::{Level, Reading, Text, validation_len};
+use super::say;
+use crate::corpus::{Level, Reading, Text, Vocabulary, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
 use crate::image::AnyModel;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let model = any.model();
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
-    let reading = Reading::new(&text, model.rules(), vocabulary(&model)?, &progress);
+    let reading = Reading::new(&text, model.rules(), Vocabulary::needed(&model)?, &progress);
     if let Some(fraction) = args.valid_fraction.filter(|x| !(*x > 0.0 && *x < 1.0)) {
         let rule = "it has to be above 0 and below 1";
         return Err(Error::Option {

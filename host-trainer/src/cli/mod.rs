@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use gatelet::{Model, Tokenizer};
+use gatelet::Model;
 
 use crate::corpus::{Vocabulary, prepare};
 use crate::error::{Error, Result};
@@ -96,33 +96,7 @@ fn say(line: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{line}")?)
 }
 
-/// The vocabulary of a model.
-fn vocabulary(model: &Model<'_>) -> Result<Vocabulary> {
-    Vocabulary::of_model(&model.vocab())
-        .ok_or_else(|| Error::Inference("its vocabulary is empty".to_owned()))
-}
-
-/// The same of what has been typed so far: a model of words gets the words that are complete, and the one under way is
-/// given with them. Of characters there is none under way.
-fn typed(model: &Model<'_>, text: &str, place: &str) -> Result<(Vec<u16>, String)> {
-    if !model.vocab().is_words() {
-        return Ok((encode(model, text, place)?, String::new()));
-    }
-    let (vocab, mut ids) = (model.vocab(), Vec::new());
-    let mut tokenizer = Tokenizer::new();
-    let text = prepare(model.rules(), text);
-    for c in text.chars() {
-        tokenizer.feed(c, &mut |token| {
-            ids.extend(vocab.id_of_word(token).map(|id| id.0));
-        });
-    }
-    // One longer than any word it knows is the beginning of none.
-    let letters = || &text[text.trim_end_matches(Tokenizer::in_word).len()..];
-    let begun = tokenizer.unfinished().unwrap_or_else(letters);
-    Ok((ids, begun.to_owned()))
-}
-
 /// Token ids of a short text, prepared as the model's own text was; `place` names the text in an error.
 fn encode(model: &Model<'_>, text: &str, place: &str) -> Result<Vec<u16>> {
-    vocabulary(model)?.encode(&prepare(model.rules(), text), place)
+    Vocabulary::needed(model)?.encode(&prepare(model.rules(), text), place)
 }

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use gatelet::{Kernel, Model, Session, TokenId, WithKernel};
 use serde_json::json;
 
-use super::{say, typed};
+use super::say;
 use crate::error::{Error, Result};
-use crate::evaluate::log_probability;
-use crate::image::{AnyModel, isa, storage};
+use crate::image::AnyModel;
+use crate::suggest::{Typed, suggest};
 
 /// Show the most likely next characters after a prefix.
 ///
@@ -31,47 +30,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-struct Predict<'a> {
-    model: Model<'a>,
-    tokens: &'a [u16],
-    /// The letters that a suggestion begins with.
-    begun: &'a str,
-}
-
-impl WithKernel for Predict<'_> {
-    /// Every token that can be written here with its probability, the likeliest first.
-    type Output = Result<Vec<(TokenId, f64)>>;
-
-    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let mut storage = storage(&self.model.dims());
-        let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
-        for &id in self.tokens {
-            session.step(TokenId(id)).map_err(Error::inference)?;
-        }
-        let logits = session.logits();
-        let mut all: Vec<(usize, TokenId, f64)> = (0..logits.len())
-            .map(|id| TokenId(id as u16))
-            .map(|id| {
-                let (log, before) = log_probability(&logits, id);
-                (before, id, log.exp())
-            })
-            .collect();
-        all.sort_unstable_by_key(|&(before, id, _)| (before, id));
-        // The unknown token is nothing that is written: what can be shares its probability, as on a device.
-        let unknown = self.model.vocab().unknown();
-        let hidden = all.iter().find(|&&(_, id, _)| Some(id) == unknown);
-        let mut shared = 1.0 - hidden.map_or(0.0, |&(_, _, p)| p);
-        all.retain(|&(_, id, _)| Some(id) != unknown);
-        if !self.begun.is_empty() {
-            let fitting = self.model.vocab().with_prefix(self.begun);
-            all.retain(|&(_, id, _)| fitting.contains(&id.0));
-            shared = all.iter().map(|&(_, _, p)| p).sum();
-        }
-        Ok(all.into_iter().map(|(_, id, p)| (id, p / shared)).collect())
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     if args.top == 0 {
@@ -83,13 +41,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let any = AnyModel::read(&args.model)?;
     let model = any.model();
-    let (tokens, begun) = typed(&model, &args.prefix, "prefix")?;
-    let likely = isa()?.run(Predict {
-        model,
-        tokens: &tokens,
-        begun: &begun,
-    })?;
-    let likely = likely.into_iter().take(args.top);
+    let typed = Typed::new(&model, &args.prefix, "prefix")?;
+    let likely = suggest(model, &typed)?.into_iter().take(args.top);
     if model.vocab().is_words() {
         let words: Vec<(String, f64)> = likely
             .filter_map(|(id, p)| Some((model.vocab().word(id)?.to_string(), p)))
@@ -100,7 +53,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
             return say(json!({ "prefix": args.prefix, "suggestions": list }));
         }
         if words.is_empty() {
-            return say(format!("no word that it knows begins with {begun:?}"));
+            return say(format!(
+                "no word that it knows begins with {:?}",
+                typed.begun
+            ));
         }
         for (word, p) in words {
             say(format!("{:<16} {:5.1} %", format!("{word:?}"), 100.0 * p))?;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{say, vocabulary};
-use crate::corpus::{Level, Reading, Text};
+use super::say;
+use crate::corpus::{Level, Reading, Text, Vocabulary};
 use crate::error::Result;
 use crate::evaluate::trace_part;
 use crate::image::{AnyModel, isa, isa_named};
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let any = AnyModel::read_for(&args.model, isa)?;
     let text = Text::open(&args.text, 0)?;
     let model = any.model();
-    let reading = Reading::new(&text, model.rules(), vocabulary(&model)?, &|_| {});
+    let reading = Reading::new(&text, model.rules(), Vocabulary::needed(&model)?, &|_| {});
     let part = 0..args.limit.unwrap_or(usize::MAX);
     let (hash, steps) = trace_part(model, isa, &reading, part)?;
     let hash = format!("{hash:016x}");

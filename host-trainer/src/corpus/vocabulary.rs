@@ -187,6 +187,15 @@ impl Vocabulary {
         }
     }
 
+    /// The same, for a model that has to have one.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] when it has none.
+    pub fn needed(model: &gatelet::Model<'_>) -> Result<Self> {
+        Self::of_model(&model.vocab())
+            .ok_or_else(|| Error::Inference("its vocabulary is empty".to_owned()))
+    }
+
     /// The same, in which U+FFFD is the unknown token if `unknown`; `None` when it has to be and is not there.
     pub fn with_unknown(mut self, unknown: bool) -> Option<Self> {
         self.unknown = match unknown {
