@@ -1,6 +1,7 @@
 //! The model image against damage: every truncation, every single-bit flip, and forged fields with correct checksums.
 
 use gatelet::{Layout, LoadError, Model, Precision, Scalar};
+use gatelet_tests::crc32;
 use gatelet_tests::random;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::params::Cell;
@@ -193,15 +194,6 @@ fn a_changed_number_is_refused_with_the_name_of_its_section() {
             other => panic!("{}: {other:?}", section.name),
         }
     }
-}
-
-/// CRC-32, bit by bit, written apart from the crate core uses.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0_u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
-        })
-    })
 }
 
 /// Somebody who changes a header byte *and* mends the checksum gets an error or a model, but never a panic; and if a

@@ -37,6 +37,11 @@ pub fn trace(model: Model<'_>, isa: Isa, tokens: &[u16]) -> Trace {
     isa.run(Pass { model, tokens })
 }
 
+/// The same with a kernel that no [`Isa`] names.
+pub fn trace_with(model: Model<'_>, kernel: impl Kernel, tokens: &[u16]) -> Trace {
+    Pass { model, tokens }.run(kernel)
+}
+
 struct Pass<'a> {
     model: Model<'a>,
     tokens: &'a [u16],
@@ -76,4 +81,13 @@ pub fn tokens(count: usize, vocab: usize) -> Vec<u16> {
         ((state >> 33) % vocab as u64) as u16
     };
     (0..count).map(|_| next()).collect()
+}
+
+/// CRC-32, bit by bit, written apart from the crate core uses.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    })
 }

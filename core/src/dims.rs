@@ -144,7 +144,14 @@ impl Layout {
     /// Says what stands in the way.
     pub const fn check(self, dims: &Dims) -> Result<(), LayoutError> {
         match self {
-            Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => Ok(()),
+            Layout::Rows => Ok(()),
+            Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
+                if dims.four_bits.is_none() {
+                    Ok(())
+                } else {
+                    Err(LayoutError::EightBits { layout: self })
+                }
+            }
             Layout::Pairs => {
                 let columns = dims.most_columns();
                 if !matches!(dims.precision, Precision::Int8) {
@@ -166,6 +173,58 @@ impl Layout {
 impl core::fmt::Display for Layout {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Which matrices have 4-bit weights; none by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct FourBits(u8);
+
+impl FourBits {
+    /// No matrix.
+    pub const NONE: Self = FourBits(0);
+    /// The head's bit; layer l has bit l.
+    const HEAD: u8 = 0x80;
+
+    /// These, by the numbers of the layers.
+    pub const fn new(layers: [bool; Dims::MAX_LAYERS], head: bool) -> Self {
+        let (mut code, mut layer) = (if head { Self::HEAD } else { 0 }, 0);
+        while layer < Dims::MAX_LAYERS {
+            if layers[layer] {
+                code |= 1 << layer;
+            }
+            layer += 1;
+        }
+        FourBits(code)
+    }
+
+    /// Whether there is none.
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Bits of a layer's weights, 4 or 8.
+    pub const fn of_layer(self, layer: usize) -> u32 {
+        if layer < Dims::MAX_LAYERS && self.0 & 1 << layer != 0 {
+            4
+        } else {
+            8
+        }
+    }
+
+    /// Bits of the head's weights, 4 or 8.
+    pub const fn of_head(self) -> u32 {
+        if self.0 & Self::HEAD == 0 { 8 } else { 4 }
+    }
+
+    /// The number that stands for them in an image: a bit for each layer, and 128 for the head.
+    pub(crate) const fn code(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_code(code: u8) -> Self {
+        FourBits(code)
     }
 }
 
@@ -191,6 +250,8 @@ pub struct Dims {
     pub projection: usize,
     /// The head's weights are the embedding's: they are as wide as what the head reads.
     pub tied: bool,
+    /// Matrices with 4-bit weights; only in int8 models.
+    pub four_bits: FourBits,
 }
 
 impl Dims {
@@ -234,6 +295,7 @@ impl Dims {
             embedding: 0,
             projection: 0,
             tied: false,
+            four_bits: FourBits::NONE,
         })
     }
 
@@ -267,6 +329,36 @@ impl Dims {
             tied,
             ..self
         })
+    }
+
+    /// The same with 4-bit weights in some matrices.
+    ///
+    /// # Errors
+    /// [`DimsError::FourBits`] in an f32 model, for a layer that is not there, and for a tied head.
+    pub const fn with_four_bits(self, four_bits: FourBits) -> Result<Self, DimsError> {
+        let layers = (1 << self.layers) - 1;
+        let head = if self.tied { 0 } else { FourBits::HEAD };
+        let possible = match self.precision {
+            Precision::F32 => 0,
+            Precision::Int8 => layers | head,
+        };
+        if four_bits.code() & !possible != 0 {
+            return Err(DimsError::FourBits {
+                found: four_bits.code(),
+            });
+        }
+        Ok(Dims { four_bits, ..self })
+    }
+
+    /// As an image in this layout holds it: tiles hold every weight in 8 bits.
+    pub(crate) const fn in_layout(self, layout: Layout) -> Self {
+        match layout {
+            Layout::Rows | Layout::Pairs => self,
+            Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => Dims {
+                four_bits: FourBits::NONE,
+                ..self
+            },
+        }
     }
 
     /// Whether there is neither embedding nor projection.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::SectionName;
 use crate::matrix::{PAIRS_ROWS, pairs_block_words};
+use crate::nibbles;
 use crate::order::RowOrder;
 pub use crate::repack::{repack, repacked_len};
 use crate::rules::TextRules;
@@ -30,8 +31,9 @@ compile_error!(
 /// The first eight bytes of an image.
 pub const MAGIC: [u8; 8] = *b"GATELET\0";
 /// The newest format version this build reads. A writer uses the oldest that can say what an image holds:
-/// 1 for a model of a text as it is, 2 for one with [`TextRules`], 3 for one with an embedding, a projection or words.
-pub const VERSION: u16 = 3;
+/// 1 for a model of a text as it is, 2 for one with [`TextRules`], 3 for one with an embedding, a projection or words,
+/// 4 for one with 4-bit weights.
+pub const VERSION: u16 = 4;
 /// Bytes of the preamble.
 pub const PREAMBLE: usize = 32;
 /// Alignment of the image; of the data area and of every section too, but in tile layouts.
@@ -230,7 +232,8 @@ pub(crate) struct Lengths {
     pub(crate) known_answer: usize,
 }
 
-/// The header as encoded by postcard; from version 2 on one byte for the rules follows it, in version 3 the widths. Ranges are checked after decoding, so that an error can name the field.
+/// The header as encoded by postcard; from version 2 on one byte for the rules follows it, in version 3 the
+/// widths, and in version 4 a byte for the matrices with 4-bit weights. Ranges are checked after decoding, so that an error can name the field.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Header<'a> {
     pub(crate) cell: u8,
@@ -249,12 +252,16 @@ pub(crate) struct Header<'a> {
     pub(crate) rules: TextRules,
     #[serde(skip)]
     pub(crate) widths: Widths,
+    #[serde(skip)]
+    pub(crate) four_bits: u8,
 }
 
 impl Header<'_> {
     /// The oldest version that can say what this header holds.
     pub(crate) fn version(&self) -> u16 {
-        if self.widths != Widths::default() {
+        if self.four_bits != 0 {
+            4
+        } else if self.widths != Widths::default() {
             3
         } else if self.rules.is_plain() {
             1
@@ -278,7 +285,8 @@ pub(crate) fn sections_of(
         RowOrder::of_layer(layout, dims.cell),
         RowOrder::of_head(layout),
     );
-    let matrix_bytes = move |rows: usize, columns: usize, order: RowOrder| match layout {
+    let matrix_bytes = move |rows: usize, columns: usize, bits: u32, order: RowOrder| match layout {
+        Layout::Rows | Layout::Pairs if bits == 4 => nibbles::words(layout, rows, columns) * 4,
         Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
             order.slots(rows) * columns * weight_bytes
         }
@@ -287,7 +295,7 @@ pub(crate) fn sections_of(
     let whole = |kind, bytes| (SectionName { kind, layer: 0 }, bytes);
     let when = |there: bool, kind, bytes| there.then(|| whole(kind, bytes));
     let table = match dims.tied {
-        true => matrix_bytes(vocab, dims.embedding_stride(), head_order),
+        true => matrix_bytes(vocab, dims.embedding_stride(), 8, head_order),
         false => vocab * dims.embedding_stride() * weight_bytes,
     };
     let (embedded, projected) = (dims.embedding > 0, dims.projection > 0);
@@ -315,16 +323,22 @@ pub(crate) fn sections_of(
             ),
             of(
                 SectionKind::Weights,
-                matrix_bytes(rows, dims.columns(layer), order),
+                matrix_bytes(
+                    rows,
+                    dims.columns(layer),
+                    dims.four_bits.of_layer(layer),
+                    order,
+                ),
             ),
             quantized
                 .then(|| of(SectionKind::Multipliers, order.slots(rows) * 4))
                 .flatten(),
         ]
     });
-    let projection = matrix_bytes(dims.projection, dims.stride(), head_order);
+    let projection = matrix_bytes(dims.projection, dims.stride(), 8, head_order);
     let projection_bytes = head_order.slots(dims.projection) * 4;
-    let head = matrix_bytes(vocab, dims.head_columns(), head_order);
+    let head_bits = dims.four_bits.of_head();
+    let head = matrix_bytes(vocab, dims.head_columns(), head_bits, head_order);
     let head_bytes = head_order.slots(vocab) * 4;
     let back = [
         when(projected, SectionKind::Projection, projection),

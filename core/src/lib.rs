@@ -80,6 +80,7 @@ mod load;
 mod logits;
 pub mod matrix;
 mod model;
+pub mod nibbles;
 pub mod order;
 mod repack;
 mod rules;
@@ -96,7 +97,7 @@ mod write;
 
 pub use batch::Batch;
 pub use complete::{Completer, Completion, words_with};
-pub use dims::{Cell, Dims, Layout, Precision};
+pub use dims::{Cell, Dims, FourBits, Layout, Precision};
 pub use error::{
     DimsError, LayoutError, LoadError, SectionName, SelfTestError, SessionError, SnapshotError,
     StepError, WriteError,
@@ -108,7 +109,9 @@ pub use history::History;
 pub use kernel::Armv7em;
 #[cfg(mve)]
 pub use kernel::Mve;
-pub use kernel::{Isa, Kernel, Native, NativeRows, Plain, Portable, Scalar, Thumb, WithKernel};
+pub use kernel::{
+    Isa, Kernel, Native, NativeRows, Nibbles, Plain, Portable, Scalar, Thumb, WithKernel,
+};
 pub use layer::{
     Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
 };

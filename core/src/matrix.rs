@@ -16,6 +16,7 @@
 //! words: `-sum W[1][k] W[1][k+1]` over even k, and the same of row 3. `arch/arm/armv7em.S` says what they are for.
 
 use crate::dims::Layout;
+use crate::nibbles::{self, RowNibbles};
 use crate::order::RowOrder;
 pub use crate::tiles::MatrixF32;
 use crate::tiles::{RowTiles, emit_int8};
@@ -65,6 +66,15 @@ pub enum MatrixInt8<'a> {
         /// `[slots(rows) / tile, columns / 4, tile, 4]`.
         weights: &'a [u8],
     },
+    /// 4-bit weights -7..=7, in [`Layout::Rows`] or [`Layout::Pairs`]: see [`nibbles`](crate::nibbles).
+    Nibbles {
+        /// The layout.
+        layout: Layout,
+        /// Columns before they are padded to whole words.
+        columns: usize,
+        /// Eight weights to a word.
+        words: &'a [u32],
+    },
 }
 
 impl<'a> MatrixInt8<'a> {
@@ -78,7 +88,8 @@ impl<'a> MatrixInt8<'a> {
         match *self {
             MatrixInt8::Rows { columns, .. }
             | MatrixInt8::Pairs { columns, .. }
-            | MatrixInt8::Tiles { columns, .. } => columns,
+            | MatrixInt8::Tiles { columns, .. }
+            | MatrixInt8::Nibbles { columns, .. } => columns,
         }
     }
 
@@ -87,7 +98,15 @@ impl<'a> MatrixInt8<'a> {
         match self {
             MatrixInt8::Rows { .. } => Layout::Rows,
             MatrixInt8::Pairs { .. } => Layout::Pairs,
-            MatrixInt8::Tiles { layout, .. } => *layout,
+            MatrixInt8::Tiles { layout, .. } | MatrixInt8::Nibbles { layout, .. } => *layout,
+        }
+    }
+
+    /// Bits of a weight: 8 or 4.
+    pub const fn bits(&self) -> u32 {
+        match self {
+            MatrixInt8::Nibbles { .. } => 4,
+            _ => 8,
         }
     }
 
@@ -95,7 +114,9 @@ impl<'a> MatrixInt8<'a> {
     #[inline(always)]
     pub const fn order(&self) -> RowOrder {
         match self {
-            MatrixInt8::Rows { .. } | MatrixInt8::Pairs { .. } => RowOrder::PLAIN,
+            MatrixInt8::Rows { .. } | MatrixInt8::Pairs { .. } | MatrixInt8::Nibbles { .. } => {
+                RowOrder::PLAIN
+            }
             MatrixInt8::Tiles { order, .. } => *order,
         }
     }
@@ -104,20 +125,25 @@ impl<'a> MatrixInt8<'a> {
     pub const fn bytes(&self) -> usize {
         match self {
             MatrixInt8::Rows { weights, .. } => size_of_val(*weights),
-            MatrixInt8::Pairs { words, .. } => size_of_val(*words),
+            MatrixInt8::Pairs { words, .. } | MatrixInt8::Nibbles { words, .. } => {
+                size_of_val(*words)
+            }
             MatrixInt8::Tiles { weights, .. } => size_of_val(*weights),
         }
     }
 
-    /// Hands the bytes of the matrix in `layout` to `sink`, in pieces.
+    /// Hands the bytes of the matrix in `layout` and weights of so many `bits` to `sink`, in pieces.
     pub(crate) fn emit(
         &self,
         rows: usize,
-        layout: Layout,
+        (layout, bits): (Layout, u32),
         order: RowOrder,
         sink: &mut dyn FnMut(&[u8]),
     ) {
         match (layout, self) {
+            (Layout::Rows | Layout::Pairs, _) if bits == 4 => {
+                nibbles::emit(self, rows, layout, sink);
+            }
             (Layout::Rows, MatrixInt8::Rows { weights, .. }) => sink(bytemuck::cast_slice(weights)),
             (Layout::Rows, _) => {
                 for weight in (0..rows).flat_map(|row| self.row(row)) {
@@ -157,6 +183,11 @@ impl<'a> MatrixInt8<'a> {
                 weights,
                 ..
             } => RowInt8::Tiles(RowTiles::new(order, columns, weights, row)),
+            MatrixInt8::Nibbles {
+                layout,
+                columns,
+                words,
+            } => RowInt8::Nibbles(RowNibbles::new(layout, columns, words, row)),
         }
     }
 }
@@ -179,6 +210,8 @@ pub enum RowInt8<'a> {
     },
     /// Of tiles.
     Tiles(RowTiles<'a>),
+    /// Of 4-bit weights.
+    Nibbles(RowNibbles<'a>),
 }
 
 impl Iterator for RowInt8<'_> {
@@ -189,6 +222,7 @@ impl Iterator for RowInt8<'_> {
         match self {
             RowInt8::Rows(row) => row.next().copied(),
             RowInt8::Tiles(row) => row.next(),
+            RowInt8::Nibbles(row) => row.next(),
             RowInt8::Pairs {
                 words,
                 row,

@@ -133,6 +133,7 @@ impl<'a> Model<'a> {
         if let Some((_, widths @ [_, ..])) = rest.split_first() {
             header.widths = postcard::from_bytes(widths).ok()?;
         }
+        header.four_bits = self.dims.four_bits.code();
         Some(header)
     }
 

@@ -30,14 +30,14 @@ pub fn repacked_len(model: &Model<'_>, layout: Layout) -> Result<usize, WriteErr
 /// # Errors
 /// When a model of this shape cannot have the layout, or `out` is too small.
 pub fn repack(model: &Model<'_>, layout: Layout, out: &mut [u8]) -> Result<usize, WriteError> {
-    let names = sections_of(&model.dims(), layout, model.lengths());
+    let names = sections_of(&model.dims().in_layout(layout), layout, model.lengths());
     let source = Repacked { model, layout };
     write_with(header(model, layout)?, layout, names, &source, out)
 }
 
 /// The model's header with another layout; the checksums of the table are still zero.
 fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteError> {
-    let dims = model.dims();
+    let dims = model.dims().in_layout(layout);
     layout.check(&dims).map_err(WriteError::Layout)?;
     let mut header = model.decoded().ok_or(WriteError::Header)?;
     for layer in model.layers() {
@@ -54,6 +54,7 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
         }
     }
     header.layout = layout_code(layout);
+    header.four_bits = dims.four_bits.code();
     header.sections = table(&dims, layout, model.lengths())?;
     Ok(header)
 }
@@ -67,7 +68,7 @@ struct Repacked<'m, 'a> {
 impl Source for Repacked<'_, '_> {
     fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
         let (model, layout) = (self.model, self.layout);
-        let (dims, from) = (model.dims(), model.layout());
+        let (dims, from) = (model.dims().in_layout(layout), model.layout());
         let rows = dims.rows();
         let order = RowOrder::of_layer(layout, dims.cell);
         let from_order = RowOrder::of_layer(from, dims.cell);
@@ -84,7 +85,8 @@ impl Source for Repacked<'_, '_> {
                 layer.weights.emit(rows, order, sink);
             }
             (SectionKind::Weights, Some(Layer::Int8(layer))) => {
-                layer.weights.emit(rows, layout, order, sink);
+                let bits = dims.four_bits.of_layer(name.layer);
+                layer.weights.emit(rows, (layout, bits), order, sink);
             }
             (SectionKind::Multipliers, Some(Layer::Int8(layer))) => {
                 emit_slots(layer.multipliers, rows, from_order, order, sink);
@@ -119,7 +121,7 @@ impl Repacked<'_, '_> {
                 table.weights.emit(vocab, order, sink);
             }
             (SectionKind::Embedding, Some(Embedding::Int8(table)), _) => {
-                table.weights.emit(vocab, layout, order, sink);
+                table.weights.emit(vocab, (layout, 8), order, sink);
             }
             (SectionKind::EmbeddingMultipliers, Some(Embedding::Int8(table)), _) => {
                 sink(bytes_of(table.multipliers));
@@ -128,7 +130,11 @@ impl Repacked<'_, '_> {
                 head.weights.emit(rows, order, sink);
             }
             (HeadWeights | Projection, _, Some(Head::Int8(head))) => {
-                head.weights.emit(rows, layout, order, sink);
+                let bits = match kind {
+                    HeadWeights => model.dims().in_layout(layout).four_bits.of_head(),
+                    _ => 8,
+                };
+                head.weights.emit(rows, (layout, bits), order, sink);
             }
             (HeadMultipliers | ProjectionMultipliers, _, Some(Head::Int8(head))) => {
                 emit_slots(head.multipliers, rows, from, order, sink);

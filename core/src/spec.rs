@@ -4,13 +4,14 @@
 
 use bytemuck::cast_slice;
 
-use crate::dims::{Dims, Layout, Precision};
+use crate::dims::{Dims, FourBits, Layout, Precision};
 use crate::error::{SectionName, WriteError};
 use crate::format::{
     Header, KnownAnswer, LayerScales, Lengths, Provenance, SectionKind, Widths, cell_code,
     layout_code, precision_code,
 };
 use crate::matrix::{MatrixF32, MatrixInt8};
+use crate::nibbles::LARGEST;
 use crate::order::RowOrder;
 use crate::rules::TextRules;
 use crate::tiles::emit_slots;
@@ -169,7 +170,7 @@ impl ImageSpec<'_> {
             }
             (SectionKind::Embedding, EmbeddingSpec::Int8 { weights, .. }) => {
                 check_len(name, weights, vocab * columns)?;
-                MatrixInt8::rows(columns, weights).emit(vocab, layout, order, sink);
+                MatrixInt8::rows(columns, weights).emit(vocab, (layout, 8), order, sink);
             }
             (_, EmbeddingSpec::Int8 { multipliers, .. }) => {
                 check_len(name, multipliers, vocab)?;
@@ -202,7 +203,9 @@ impl ImageSpec<'_> {
             }
             (SectionKind::Weights, Some(LayerSpec::Int8 { weights, .. })) => {
                 check_len(name, weights, rows * columns)?;
-                MatrixInt8::rows(columns, weights).emit(rows, layout, order, sink);
+                let bits = dims.four_bits.of_layer(name.layer);
+                check_small(name, weights, bits)?;
+                MatrixInt8::rows(columns, weights).emit(rows, (layout, bits), order, sink);
             }
             (SectionKind::Multipliers, Some(LayerSpec::Int8 { multipliers, .. })) => {
                 check_len(name, multipliers, rows)?;
@@ -233,7 +236,12 @@ impl ImageSpec<'_> {
             }
             (HeadWeights | Projection, HeadSpec::Int8 { weights, .. }) => {
                 check_len(name, weights, rows * columns)?;
-                MatrixInt8::rows(columns, weights).emit(rows, self.layout, order, sink);
+                let bits = match name.kind {
+                    HeadWeights => self.dims.four_bits.of_head(),
+                    _ => 8,
+                };
+                check_small(name, weights, bits)?;
+                MatrixInt8::rows(columns, weights).emit(rows, (self.layout, bits), order, sink);
             }
             (HeadMultipliers | ProjectionMultipliers, HeadSpec::Int8 { multipliers, .. }) => {
                 check_len(name, multipliers, rows)?;
@@ -269,6 +277,15 @@ fn check_len<T>(section: SectionName, numbers: &[T], expected: usize) -> Result<
         expected: expected * size_of::<T>(),
         found: size_of_val(numbers),
     })
+}
+
+/// Checks that weights fit so many bits.
+fn check_small(section: SectionName, weights: &[i8], bits: u32) -> Result<(), WriteError> {
+    let fits = |w: &i8| bits == 8 || (-LARGEST..=LARGEST).contains(w);
+    match weights.iter().position(|w| !fits(w)) {
+        Some(index) => Err(WriteError::FourBits { section, index }),
+        None => Ok(()),
+    }
 }
 
 impl<'a> ImageSpec<'a> {
@@ -337,6 +354,9 @@ impl<'a> ImageSpec<'a> {
         self.check_precision()?;
         self.check_words()?;
         self.layout.check(&self.dims).map_err(WriteError::Layout)?;
+        let plain = self.dims.with_four_bits(FourBits::NONE);
+        let checked = plain.and_then(|dims| dims.with_four_bits(self.dims.four_bits));
+        checked.map_err(WriteError::Dims)?;
         let mut scales = [LayerScales::default(); Dims::MAX_LAYERS];
         for (scale, layer) in scales.iter_mut().zip(self.layers) {
             if let LayerSpec::Int8 {
@@ -369,6 +389,7 @@ impl<'a> ImageSpec<'a> {
             sections: table(&self.dims, self.layout, self.lengths())?,
             rules: self.rules,
             widths: self.widths(),
+            four_bits: self.dims.four_bits.code(),
         })
     }
 }

@@ -54,8 +54,8 @@ fn data_len(header: &Header<'_>, layout: Layout) -> usize {
 /// The largest encoding a varint u32 has; the room kept for each checksum, which is not known before the data is.
 const MAX_VARINT: usize = 5;
 
-/// The largest encoding of [`Widths`](crate::format::Widths).
-const MAX_WIDTHS: usize = 10;
+/// The largest encoding of [`Widths`](crate::format::Widths), and the byte of version 4.
+const MAX_WIDTHS: usize = 10 + 1;
 
 /// An upper bound of the bytes of an image with this header.
 pub(crate) fn len_with(header: &Header<'_>, layout: Layout) -> Result<usize, WriteError> {
@@ -130,7 +130,11 @@ pub(crate) fn write_with(
     let encoded = match header.version() {
         1 => postcard::to_slice(&header, room),
         2 => postcard::to_slice(&(&header, header.rules.code()), room),
-        _ => postcard::to_slice(&(&header, header.rules.code(), header.widths), room),
+        3 => postcard::to_slice(&(&header, header.rules.code(), header.widths), room),
+        _ => {
+            let more = (header.rules.code(), header.widths, header.four_bits);
+            postcard::to_slice(&(&header, more), room)
+        }
     };
     let encoded = encoded.map_err(|_| ()).map_err(too_small)?;
     let (header_len, header_crc) = (encoded.len(), checksum(encoded));

@@ -48,6 +48,11 @@ pub enum DimsError {
         /// Numbers that the head reads: the projection's, or the hidden units.
         head: usize,
     },
+    /// 4-bit weights in an f32 model, in a layer that is not there, or in a tied head.
+    FourBits {
+        /// A bit for each layer, and 128 for the head.
+        found: u8,
+    },
 }
 
 impl Display for DimsError {
@@ -81,6 +86,11 @@ impl Display for DimsError {
             ),
             DimsError::Embedding { found } => width(f, "embedding", found),
             DimsError::Projection { found } => width(f, "projection", found),
+            DimsError::FourBits { found } => write!(
+                f,
+                "4-bit weights are {found} (a bit for each layer, 128 for the head), but only an int8 model's own layers, and \
+                 a head that is not tied, can have them"
+            ),
             DimsError::Tied { embedding, head } => write!(
                 f,
                 "the head reads {head} numbers and an embedding has {embedding}: to be tied, they must be as many"

@@ -32,11 +32,19 @@ pub enum LayoutError {
         /// The shift needed.
         expected: u8,
     },
+    /// The layout holds every weight in 8 bits.
+    EightBits {
+        /// The layout.
+        layout: Layout,
+    },
 }
 
 impl Display for LayoutError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match *self {
+            LayoutError::EightBits { layout } => {
+                write!(f, "the layout {layout} has no 4-bit weights")
+            }
             LayoutError::NeedsInt8 { layout } => {
                 write!(f, "the layout {layout} is for int8 models")
             }
@@ -66,6 +74,15 @@ impl Display for LayoutError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WriteError {
+    /// The shape is none that a model can have.
+    Dims(super::DimsError),
+    /// A weight of a 4-bit matrix is not in -7..=7.
+    FourBits {
+        /// The section.
+        section: SectionName,
+        /// The weight, row-major.
+        index: usize,
+    },
     /// The output buffer is smaller than [`image_len`](crate::format::image_len).
     BufferTooSmall {
         /// Bytes needed.
@@ -105,6 +122,11 @@ pub enum WriteError {
 impl Display for WriteError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
+            WriteError::Dims(error) => error.fmt(f),
+            WriteError::FourBits { section, index } => write!(
+                f,
+                "section {section}: weight {index} is not in -7..=7, which 4 bits can hold"
+            ),
             WriteError::BufferTooSmall { need, have } => {
                 write!(f, "the image needs {need} bytes, but the buffer has {have}")
             }

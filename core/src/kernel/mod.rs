@@ -7,6 +7,7 @@
 
 pub mod dense;
 pub(crate) mod generic;
+mod nibbles;
 mod plain;
 pub(crate) mod scalar;
 mod select;
@@ -29,8 +30,13 @@ pub use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
 pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
+pub use nibbles::Nibbles;
 pub use plain::Plain;
 pub use scalar::Scalar;
+/// The integer specification piece by piece, for who trains through it (docs/numerics.md).
+pub mod integer {
+    pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
+}
 pub use select::{Isa, Native, NativeRows, WithKernel};
 pub use thumb::Thumb;
 

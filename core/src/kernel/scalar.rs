@@ -164,7 +164,7 @@ pub(crate) fn lstm_f32(z: [f32; 4], c: &mut f32) -> f32 {
 
 /// `round(acc * multiplier >> shift)`. That it fits an int32 with room to spare was checked when the model was loaded.
 #[inline(always)]
-pub(crate) fn requantize(acc: i32, multiplier: i32, shift: u32) -> i32 {
+pub fn requantize(acc: i32, multiplier: i32, shift: u32) -> i32 {
     let product = i64::from(acc) * i64::from(multiplier);
     // `& 63` says what loading has checked, shift < 64, in words the compiler understands: no panic path is left.
     ((product + (1 << ((shift - 1) & 63))) >> (shift & 63)) as i32
@@ -172,35 +172,65 @@ pub(crate) fn requantize(acc: i32, multiplier: i32, shift: u32) -> i32 {
 
 /// The pre-activation of a gate, Q3.12.
 #[inline(always)]
-pub(crate) fn preactivation(addend: i16, acc: i32, multiplier: i32, shift: u32) -> i16 {
+pub fn preactivation(addend: i16, acc: i32, multiplier: i32, shift: u32) -> i16 {
     sat16(i32::from(addend) + requantize(acc, multiplier, shift))
 }
 
 /// The new hidden state of an RNN unit: tanh rounded to scale 1/128.
 #[inline(always)]
-pub(crate) fn rnn_int8(z: i16) -> i8 {
+pub fn rnn_int8(z: i16) -> i8 {
     sat8(rounding_shift(
         piecewise(&TANH, z).into(),
         TANH_BITS - H_BITS,
     ))
 }
 
-/// The gates of an LSTM unit, from its pre-activations (Q3.12) in the order i, f, g, o: updates c, returns h'.
+/// What an LSTM unit computes in integers, besides its new c.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LstmUnit {
+    /// Input gate, Q2.13.
+    pub i: i16,
+    /// Forget gate, Q2.13.
+    pub f: i16,
+    /// Candidate, Q4.11.
+    pub g: i16,
+    /// Output gate, Q2.13.
+    pub o: i16,
+    /// tanh of the new c, Q4.11.
+    pub t: i16,
+    /// The new h, scale 1/128.
+    pub h: i8,
+}
+
+/// The gates of an LSTM unit, from its pre-activations (Q3.12) in the order i, f, g, o: updates c.
 #[inline(always)]
-pub(crate) fn lstm_int8(z: [i16; 4], c: &mut i16, cell_bits: u32) -> i8 {
-    let i = i32::from(piecewise(&SIGMOID, z[0])); // Q2.13
-    let f = i32::from(piecewise(&SIGMOID, z[1])); // Q2.13
-    let g = i32::from(piecewise(&TANH, z[2])); // Q4.11
-    let o = i32::from(piecewise(&SIGMOID, z[3])); // Q2.13
+pub fn lstm_unit(z: [i16; 4], c: &mut i16, cell_bits: u32) -> LstmUnit {
+    let i = piecewise(&SIGMOID, z[0]); // Q2.13
+    let f = piecewise(&SIGMOID, z[1]); // Q2.13
+    let g = piecewise(&TANH, z[2]); // Q4.11
+    let o = piecewise(&SIGMOID, z[3]); // Q2.13
 
     // f c has 13 + 15 - e fraction bits, i g has 24: one bit too few at e = 3, as many at 4, too many above.
     let extra = cell_bits - MIN_CELL_BITS;
-    let ig = ((i * g) << 1) >> extra;
-    *c = sat16(rounding_shift(f * i32::from(*c) + ig, SIGMOID_BITS));
+    let ig = ((i32::from(i) * i32::from(g)) << 1) >> extra;
+    *c = sat16(rounding_shift(
+        i32::from(f) * i32::from(*c) + ig,
+        SIGMOID_BITS,
+    ));
 
     // tanh takes Q3.12; more integer bits than that saturate, as tanh itself does.
-    let t = i32::from(piecewise(&TANH, sat16(i32::from(*c) << extra)));
-    sat8(rounding_shift(o * t, SIGMOID_BITS + TANH_BITS - H_BITS))
+    let t = piecewise(&TANH, sat16(i32::from(*c) << extra));
+    let h = sat8(rounding_shift(
+        i32::from(o) * i32::from(t),
+        SIGMOID_BITS + TANH_BITS - H_BITS,
+    ));
+    LstmUnit { i, f, g, o, t, h }
+}
+
+/// [`lstm_unit`]'s h alone.
+#[inline(always)]
+pub(crate) fn lstm_int8(z: [i16; 4], c: &mut i16, cell_bits: u32) -> i8 {
+    lstm_unit(z, c, cell_bits).h
 }
 
 /// Adds half a unit of the result, then shifts right arithmetically: ties go up.

@@ -17,6 +17,7 @@ use crate::layer::{
 };
 use crate::matrix::{MatrixF32, MatrixInt8, PAIRS_SHIFT, check_pairs};
 use crate::model::Model;
+use crate::nibbles;
 use crate::order::RowOrder;
 use crate::tiles::{check_int8, check_slots};
 use crate::vocab::Vocab;
@@ -82,6 +83,7 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         shift: widths.projection_shift,
         rows: dims.projection,
         columns: dims.stride(),
+        bits: 8,
         table: None,
     };
     if dims.projection == 0 || matches!(dims.precision, Precision::F32) {
@@ -106,6 +108,7 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         shift: header.head_shift,
         rows: dims.vocab,
         columns: dims.head_columns(),
+        bits: dims.four_bits.of_head(),
         table: embedding.filter(|_| dims.tied),
     };
     let head = read_affine(dims.precision, layout, &head, &mut reader)?;
@@ -199,7 +202,7 @@ fn read_matrix_f32<'a>(
 
 /// Reads and checks an int8 matrix.
 fn read_matrix<'a>(
-    layout: Layout,
+    (layout, bits): (Layout, u32),
     order: RowOrder,
     rows: usize,
     columns: usize,
@@ -207,6 +210,19 @@ fn read_matrix<'a>(
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<MatrixInt8<'a>, LoadError> {
     match layout {
+        Layout::Rows | Layout::Pairs if bits == 4 => {
+            let words = reader.next::<u32>()?;
+            let wrong = |index| LoadError::Value {
+                section: name,
+                index,
+            };
+            nibbles::check(words, layout, rows, columns).map_err(wrong)?;
+            Ok(MatrixInt8::Nibbles {
+                layout,
+                columns,
+                words,
+            })
+        }
         Layout::Rows => {
             let weights = reader.next::<i8>()?;
             check(name, weights, |&w| w != i8::MIN)?;
@@ -272,7 +288,8 @@ fn read_layer<'a>(
                 max.into(),
             )?;
             let input = read_slots(input, rows, order, reader, |_| true)?;
-            let weights = read_matrix(layout, order, rows, columns, weights, reader)?;
+            let form = (layout, dims.four_bits.of_layer(layer));
+            let weights = read_matrix(form, order, rows, columns, weights, reader)?;
             let multipliers = name(SectionKind::Multipliers);
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
                 fits(m, columns, scales.shift)
@@ -316,7 +333,7 @@ fn read_embedding<'a>(
         (_, Precision::Int8) => {
             // Nothing is multiplied by a kernel, so no layout asks for a shift of its own.
             check_shift(shift_name, shift, Layout::Rows)?;
-            let weights = read_matrix(layout, order, rows, columns, weights, reader)?;
+            let weights = read_matrix((layout, 8), order, rows, columns, weights, reader)?;
             let multipliers = name(SectionKind::EmbeddingMultipliers);
             let good = |&m: &i32| m >= 0;
             let multipliers = read_slots(multipliers, rows, RowOrder::PLAIN, reader, good)?;
@@ -338,6 +355,8 @@ struct Affine<'a> {
     shift: u8,
     rows: usize,
     columns: usize,
+    /// Bits of a weight.
+    bits: u32,
     /// The embedding, whose weights a tied head has.
     table: Option<Embedding<'a>>,
 }
@@ -369,7 +388,7 @@ fn read_affine<'a>(
             check_shift(of.field, shift, layout)?;
             let weights = match of.table {
                 Some(Embedding::Int8(table)) => table.weights,
-                _ => read_matrix(layout, order, rows, columns, weights, reader)?,
+                _ => read_matrix((layout, of.bits), order, rows, columns, weights, reader)?,
             };
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
                 fits(m, columns, shift)

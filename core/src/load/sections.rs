@@ -1,6 +1,6 @@
 //! Preamble, header and section table of an image, and the sections one after the other.
 
-use crate::dims::{Cell, Dims, Layout, Precision};
+use crate::dims::{Cell, Dims, FourBits, Layout, Precision};
 use crate::error::{LoadError, SectionName};
 use crate::format::{
     Header, Lengths, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, Widths,
@@ -73,13 +73,14 @@ pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Resul
     }
 }
 
-/// The header, the rules that follow it from version 2 on, and the widths of version 3.
+/// The header, the rules that follow it from version 2 on, the widths of version 3, and the 4-bit
+/// matrices of version 4.
 pub(super) fn decoded(version: u16, bytes: &[u8]) -> Result<Header<'_>, LoadError> {
     let bad = |_| LoadError::HeaderEncoding;
     let (mut header, rest) = postcard::take_from_bytes::<Header<'_>>(bytes).map_err(bad)?;
     let (code, rest) = match (version, rest) {
         (1, []) => return Ok(header),
-        (2 | 3, [code, rest @ ..]) => (*code, rest),
+        (2..=4, [code, rest @ ..]) => (*code, rest),
         _ => return Err(LoadError::HeaderEncoding),
     };
     // Version 2 is for rules; one without any would have been written in version 1.
@@ -91,7 +92,14 @@ pub(super) fn decoded(version: u16, bytes: &[u8]) -> Result<Header<'_>, LoadErro
         _ => {
             let (widths, rest) = postcard::take_from_bytes(rest).map_err(bad)?;
             header.widths = widths;
-            // Nor is version 3 for a model that has nothing of it.
+            let rest = match (version, rest) {
+                (4, [four_bits, rest @ ..]) => {
+                    header.four_bits = *four_bits;
+                    rest
+                }
+                (_, rest) => rest,
+            };
+            // Nor is version 3 or 4 for a model that has nothing of it.
             if header.version() != version {
                 return Err(LoadError::HeaderEncoding);
             }
@@ -134,6 +142,7 @@ pub(super) fn dims_of(header: &Header<'_>) -> Result<Dims, LoadError> {
     );
     plain
         .and_then(|dims| dims.with_widths(embedding.into(), projection.into(), tied == 1))
+        .and_then(|dims| dims.with_four_bits(FourBits::from_code(header.four_bits)))
         .map_err(LoadError::Dims)
 }
 

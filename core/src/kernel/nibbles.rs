@@ -1,0 +1,190 @@
+//! 4-bit weights on any processor: eight weights of a word against eight numbers of x, four rows at a time.
+//!
+//! ```text
+//! sum w x = sum (w + 8) x - 8 sum x        the nibbles are w + 8; the last term is taken once a step
+//! ```
+//! [`Nibbles<K>`] is the kernel `K` for everything else: int8 matrices, which a model may also have, and f32.
+
+use super::scalar::{lstm_int8, preactivation, requantize, rnn_int8};
+use super::{Kernel, sealed};
+use crate::dims::{Cell, Dims, Layout};
+use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
+use crate::matrix::MatrixInt8;
+use crate::nibbles::{OFFSET, WORD, bit, block};
+
+/// Rows worked on at a time: the gates of a unit.
+const ROWS: usize = 4;
+
+/// The kernel `K` for models with 4-bit weights: without it `K` runs them too, as the specification does, and slower.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nibbles<K>(K);
+
+impl<K: Kernel> sealed::Sealed for Nibbles<K> {}
+
+impl<K: Kernel> Kernel for Nibbles<K> {
+    const NAME: &'static str = K::NAME;
+    const F32_IS_SCALAR: bool = K::F32_IS_SCALAR;
+    const PLAIN: bool = K::PLAIN;
+
+    fn layout(self, dims: &Dims) -> Layout {
+        self.0.layout(dims)
+    }
+
+    fn turned(self) -> Self {
+        Nibbles(self.0.turned())
+    }
+
+    fn layer_f32(
+        self,
+        layer: &LayerF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        c: &mut [f32],
+        next: &mut [f32],
+    ) {
+        self.0.layer_f32(layer, addend, x, c, next);
+    }
+
+    fn layer_int8(
+        self,
+        layer: &LayerInt8<'_>,
+        addend: &[i16],
+        x: &[i8],
+        c: &mut [i16],
+        next: &mut [i8],
+    ) {
+        match Rows::new(&layer.weights, x) {
+            Some(rows) if layer.cell == Cell::Lstm => lstm(rows, layer, addend, c, next),
+            Some(rows) => rnn(rows, layer, addend, next),
+            None => self.0.layer_int8(layer, addend, x, c, next),
+        }
+    }
+
+    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
+        self.0.head_f32(head, x, logits);
+    }
+
+    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+        match Rows::new(&head.weights, x) {
+            Some(rows) => affine(rows, head, logits),
+            None => self.0.head_int8(head, x, logits),
+        }
+    }
+}
+
+/// A matrix with its operand.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    words: &'a [u32],
+    x: &'a [i8],
+    /// Words of a row, and from a word of it to the next.
+    groups: usize,
+    step: usize,
+    /// `-8 sum x`.
+    offset: i32,
+}
+
+impl<'a> Rows<'a> {
+    /// Nothing for a matrix of 8 bits.
+    #[inline(always)]
+    fn new(matrix: &MatrixInt8<'a>, x: &'a [i8]) -> Option<Self> {
+        let MatrixInt8::Nibbles {
+            layout,
+            columns,
+            words,
+        } = *matrix
+        else {
+            return None;
+        };
+        let x = x.get(..columns)?;
+        Some(Rows {
+            words,
+            x,
+            groups: columns.div_ceil(WORD),
+            step: block(layout),
+            offset: -(OFFSET as i32) * x.iter().map(|&x| i32::from(x)).sum::<i32>(),
+        })
+    }
+
+    /// The products of rows `4 index..4 index + 4`; 0 for those that are not there.
+    #[inline(always)]
+    fn dots(&self, index: usize) -> [i32; ROWS] {
+        // A block of pairs has the four rows' words side by side; in rows they lie one after the other.
+        let (between, step) = match self.step {
+            1 => (self.groups, 1),
+            step => (1, step),
+        };
+        let words = self.words.get(ROWS * index * self.groups..);
+        let words = words.unwrap_or_default();
+        let (groups, rest) = self.x.as_chunks::<WORD>();
+        let mut sums = [self.offset; ROWS];
+        let mut turn = |group: usize, x: &[i8; WORD]| {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let word = words.get(row * between + group * step);
+                *sum += products(word.copied().unwrap_or_default(), x);
+            }
+        };
+        for (group, x) in groups.iter().enumerate() {
+            turn(group, x);
+        }
+        if !rest.is_empty() {
+            // Weights behind the last column are 0, whatever x is there.
+            let mut x = [0; WORD];
+            x.iter_mut().zip(rest).for_each(|(to, &from)| *to = from);
+            turn(groups.len(), &x);
+        }
+        sums
+    }
+}
+
+/// The sum of eight nibbles by eight numbers.
+#[inline(always)]
+fn products(word: u32, x: &[i8; WORD]) -> i32 {
+    let mut sum = 0;
+    for (k, &x) in x.iter().enumerate() {
+        sum += (word >> bit(k) & 15) as i32 * i32::from(x);
+    }
+    sum
+}
+
+#[inline(never)]
+fn lstm(rows: Rows<'_>, layer: &LayerInt8<'_>, addend: &[i16], c: &mut [i16], next: &mut [i8]) {
+    let (addends, _) = addend.as_chunks::<ROWS>();
+    let (multipliers, _) = layer.multipliers.as_chunks::<ROWS>();
+    let units = next.iter_mut().zip(c).zip(addends.iter().zip(multipliers));
+    for (unit, ((h, c), (a, m))) in units.take(layer.hidden).enumerate() {
+        let ([s0, s1, s2, s3], [a0, a1, a2, a3], [m0, m1, m2, m3]) = (rows.dots(unit), *a, *m);
+        let z = [
+            preactivation(a0, s0, m0, layer.shift),
+            preactivation(a1, s1, m1, layer.shift),
+            preactivation(a2, s2, m2, layer.shift),
+            preactivation(a3, s3, m3, layer.shift),
+        ];
+        *h = lstm_int8(z, c, layer.cell_bits);
+    }
+}
+
+#[inline(never)]
+fn rnn(rows: Rows<'_>, layer: &LayerInt8<'_>, addend: &[i16], next: &mut [i8]) {
+    let next = next.get_mut(..layer.hidden).unwrap_or_default();
+    let scales = addend.chunks(ROWS).zip(layer.multipliers.chunks(ROWS));
+    for (index, (next, (a, m))) in next.chunks_mut(ROWS).zip(scales).enumerate() {
+        for (h, (acc, (&a, &m))) in next
+            .iter_mut()
+            .zip(rows.dots(index).into_iter().zip(a.iter().zip(m)))
+        {
+            *h = rnn_int8(preactivation(a, acc, m, layer.shift));
+        }
+    }
+}
+
+#[inline(never)]
+fn affine(rows: Rows<'_>, head: &HeadInt8<'_>, logits: &mut [i32]) {
+    let scales = head.bias.chunks(ROWS).zip(head.multipliers.chunks(ROWS));
+    for (index, (logits, (bias, m))) in logits.chunks_mut(ROWS).zip(scales).enumerate() {
+        let of_rows = rows.dots(index).into_iter().zip(bias.iter().zip(m));
+        for (logit, (acc, (&bias, &m))) in logits.iter_mut().zip(of_rows) {
+            *logit = bias + requantize(acc, m, head.shift);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Models with 4-bit weights: the same bits as the int8 model of the same integers, on every kernel and in every layout;
+//! half the bytes; and damage.
+
+use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::{
+    Cell, Dims, FourBits, Head, Isa, Kernel, KnownAnswer, Layer, Layout, LoadError, Model, Nibbles,
+    Plain, Portable, Precision, Provenance, Scalar, TextRules, Thumb,
+};
+use gatelet_tests::{crc32, tokens, trace, trace_with};
+use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::random;
+
+/// All of a model, the layers alone, the head alone, and every second layer.
+fn choices(layers: usize) -> Vec<FourBits> {
+    let some = |of: fn(usize) -> bool, head| {
+        FourBits::new(
+            std::array::from_fn(|layer| layer < layers && of(layer)),
+            head,
+        )
+    };
+    vec![
+        some(|_| true, true),
+        some(|_| true, false),
+        some(|_| false, true),
+        some(|layer| layer % 2 == 1, true),
+    ]
+}
+
+/// Layers, units and vocabularies around the edges of words of eight columns and blocks of four rows.
+fn shapes() -> Vec<Dims> {
+    let mut shapes = Vec::new();
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        for (index, hidden) in [1, 3, 4, 7, 8, 12, 16, 17, 33, 65].into_iter().enumerate() {
+            let (layers, vocab) = (1 + index % 3, [9, 2, 33, 3, 70, 5, 32, 257, 8, 81][index]);
+            let plain = Dims::new(cell, Precision::Int8, layers, hidden, vocab).expect("in range");
+            let with = |four_bits| plain.with_four_bits(four_bits).expect("its own matrices");
+            shapes.extend(choices(layers).into_iter().map(with));
+        }
+    }
+    let words = Dims::new(Cell::Lstm, Precision::Int8, 2, 20, 50).expect("in range");
+    for (embedding, projection, tied) in [(12, 12, true), (9, 0, false), (0, 13, false)] {
+        let dims = words
+            .with_widths(embedding, projection, tied)
+            .expect("in range");
+        let four_bits = FourBits::new([true, true, false, false], !tied);
+        shapes.push(dims.with_four_bits(four_bits).expect("its own matrices"));
+    }
+    shapes
+}
+
+fn image(dims: Dims) -> Image {
+    random::image(dims, false, 7, "test").expect("a shape in range")
+}
+
+/// The same numbers with 8 bits a weight.
+fn in_eight_bits(model: &Model<'_>) -> Image {
+    let dims = model.dims().with_four_bits(FourBits::NONE).expect("fewer");
+    assert_eq!((dims.embedding, dims.projection), (0, 0), "a plain net");
+    let rows = |matrix: gatelet::matrix::MatrixInt8<'_>, rows: usize| -> Vec<i8> {
+        (0..rows).flat_map(|row| matrix.row(row)).collect()
+    };
+    let layers: Vec<_> = (0..dims.layers)
+        .filter_map(|layer| match model.layer(layer) {
+            Some(Layer::Int8(layer)) => Some((layer, rows(layer.weights, dims.rows()))),
+            _ => None,
+        })
+        .collect();
+    let specs: Vec<LayerSpec<'_>> = layers
+        .iter()
+        .map(|(layer, weights)| LayerSpec::Int8 {
+            input: layer.input,
+            weights,
+            multipliers: layer.multipliers,
+            shift: layer.shift as u8,
+            cell_bits: layer.cell_bits as u8,
+        })
+        .collect();
+    let Head::Int8(head) = model.head() else {
+        panic!("an int8 model");
+    };
+    let characters: Vec<char> = model.vocab().chars().collect();
+    let spec = ImageSpec {
+        dims,
+        layout: Layout::Rows,
+        vocab: VocabSpec::Characters(&characters),
+        embedding: None,
+        layers: &specs,
+        projection: None,
+        head: HeadSpec::Int8 {
+            weights: &rows(head.weights, dims.vocab),
+            multipliers: head.multipliers,
+            shift: head.shift as u8,
+            bias: head.bias,
+        },
+        provenance: Provenance::default(),
+        known_answer: KnownAnswer::default(),
+        rules: TextRules::default(),
+    };
+    Image::write(&spec).expect("an image")
+}
+
+#[test]
+fn every_kernel_and_layout_has_the_bits_of_the_int8_model() {
+    for dims in shapes() {
+        let image = image(dims);
+        let model = image.model().expect("a good image");
+        assert_eq!(model.dims(), dims);
+        let tokens = tokens(30, dims.vocab);
+        let expected = trace(model, Isa::Scalar(Scalar), &tokens);
+        if dims.is_plain() {
+            let eight = in_eight_bits(&model);
+            let eight = eight.model().expect("a good image");
+            assert_eq!(
+                trace(eight, Isa::Scalar(Scalar), &tokens),
+                expected,
+                "{dims:?}"
+            );
+        }
+        model
+            .self_test(Scalar, &mut storage(&dims))
+            .expect("its own answer");
+        for layout in Layout::ALL {
+            let packed = image.repacked(layout).expect("a small model");
+            let model = packed.model().expect("a good image");
+            let keeps = matches!(layout, Layout::Rows | Layout::Pairs);
+            assert_eq!(model.dims().four_bits.is_none(), !keeps, "{layout}");
+            for isa in Isa::available() {
+                let found = trace(model, isa, &tokens);
+                assert_eq!(found, expected, "{dims:?}, {layout}, {}", isa.name());
+            }
+            with_nibbles(model, &tokens, &expected, Portable);
+            with_nibbles(model, &tokens, &expected, Thumb);
+            if dims.is_plain() {
+                let kernel = Nibbles::<Plain<Thumb>>::default();
+                assert_eq!(trace_with(model, kernel, &tokens), expected);
+            }
+            if keeps {
+                let back = packed.repacked(Layout::Rows).expect("it came from there");
+                assert!(back.bytes() == image.bytes(), "{dims:?}, {layout}");
+            }
+        }
+    }
+}
+
+/// `Nibbles<K>` beside `K`.
+fn with_nibbles<K: Kernel + Default>(
+    model: Model<'_>,
+    tokens: &[u16],
+    expected: &gatelet_tests::Trace,
+    _: K,
+) {
+    let found = trace_with(model, Nibbles::<K>::default(), tokens);
+    assert_eq!(
+        &found,
+        expected,
+        "{:?}, {}, {}",
+        model.dims(),
+        model.layout(),
+        K::NAME
+    );
+}
+
+#[test]
+fn a_weight_takes_half_a_byte() {
+    let plain = Dims::new(Cell::Lstm, Precision::Int8, 1, 128, 64).expect("in range");
+    let all = FourBits::new([true, false, false, false], true);
+    let dims = plain.with_four_bits(all).expect("its own matrices");
+    let weights = plain.rows() * plain.columns(0) + plain.vocab * plain.head_columns();
+    for layout in [Layout::Rows, Layout::Pairs] {
+        let (four, eight) = (image(dims), image(plain));
+        let bytes = |image: &Image| image.repacked(layout).expect("small").bytes().len();
+        let saved = bytes(&eight) - bytes(&four);
+        // Pairs of int8 weights have two words more for every four rows.
+        let heads = if layout == Layout::Pairs {
+            (plain.rows() + plain.vocab) * 2
+        } else {
+            0
+        };
+        assert!(
+            saved.abs_diff(weights / 2 + heads) < 64,
+            "{layout}: {saved}"
+        );
+    }
+}
+
+#[test]
+fn every_truncation_and_every_flipped_bit_is_refused() {
+    let dims = Dims::new(Cell::Rnn, Precision::Int8, 1, 5, 3).expect("in range");
+    let all = FourBits::new([true, false, false, false], true);
+    let dims = dims.with_four_bits(all).expect("its own matrices");
+    for layout in [Layout::Rows, Layout::Pairs] {
+        let good = image(dims).repacked(layout).expect("small");
+        for length in 0..good.bytes().len() {
+            let cut = Image::from_bytes(&good.bytes()[..length]);
+            assert!(cut.model().is_err(), "{length} bytes");
+        }
+        for bit in 0..8 * good.bytes().len() {
+            let mut bytes = good.bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(Image::from_bytes(&bytes).model().is_err(), "bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn shapes_that_cannot_have_them_are_refused() {
+    let layer = |layer: usize| FourBits::new(std::array::from_fn(|l| l == layer), false);
+    let head = FourBits::new([false; 4], true);
+    let dims = |precision| Dims::new(Cell::Lstm, precision, 2, 16, 40).expect("in range");
+    assert!(dims(Precision::Int8).with_four_bits(layer(1)).is_ok());
+    for (dims, four_bits) in [
+        (dims(Precision::F32), layer(0)),
+        (dims(Precision::Int8), layer(2)),
+        (
+            dims(Precision::Int8)
+                .with_widths(16, 0, true)
+                .expect("tied"),
+            head,
+        ),
+    ] {
+        let error = dims.with_four_bits(four_bits).expect_err("cannot be");
+        assert!(error.to_string().contains("4-bit weights are"), "{error}");
+    }
+    // A header that says so is refused too: version 4, whose last byte is the header's last.
+    let with = dims(Precision::Int8)
+        .with_four_bits(layer(1))
+        .expect("its own");
+    let image = image(with);
+    let mut bytes = image.bytes().to_vec();
+    let header_len = u32::from_le_bytes(*bytes[12..].first_chunk().expect("a preamble")) as usize;
+    assert_eq!((bytes[8], bytes[32 + header_len - 1]), (4, 2));
+    bytes[32 + header_len - 1] = 1 << 3;
+    let crc = crc32(&bytes[32..32 + header_len]);
+    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+    let error = Image::from_bytes(&bytes)
+        .model()
+        .map(|_| ())
+        .expect_err("no such layer");
+    assert!(matches!(error, LoadError::Dims(_)), "{error}");
+}
