@@ -25,6 +25,7 @@
 
 use pulp::Arch;
 
+use crate::aware;
 use crate::cell::{lstm, rnn};
 use crate::dropout::{Dropout, Kind, Place};
 use crate::engine::{Engine, TapeStep};
@@ -279,7 +280,10 @@ impl<F: Engine> Shard<F> {
         let mut loss = 0.0;
         for (index, (x, (dx, targets))) in blocks.enumerate() {
             let logits = &mut self.logits[..targets.len() * vocab];
-            packs.head.apply(x, logits);
+            match &packs.aware {
+                None => packs.head.apply(x, logits),
+                Some(aware) => aware.head.apply(arch, x, logits),
+            }
             loss += softmax_cross_entropy(arch, logits, targets, scale, self.label_smoothing);
             if scale != F::zero() {
                 let add = index > 0;
@@ -324,7 +328,16 @@ impl<F: Engine> Shard<F> {
         let (below, here) = self.tapes.split_at_mut(layer);
         let tape = &mut here[0];
         let state = rows * hidden;
-        if let Some((input, _)) = &pack.input {
+        let aware = packs.aware.as_ref().map(|aware| &aware.layers[layer]);
+        if let Some(aware::Layer {
+            input: Some(input), ..
+        }) = aware
+        {
+            let x = below
+                .last()
+                .map_or(&self.embedded[..], |below| below.output(state));
+            F::matmul(x, input, false, &mut tape.gates);
+        } else if let Some((input, _)) = &pack.input {
             tape.gates
                 .chunks_exact_mut(columns)
                 .for_each(|z| z.copy_from_slice(&pack.rows));
@@ -346,6 +359,20 @@ impl<F: Engine> Shard<F> {
                 let place = masks.place(layer, Kind::Recurrent, 0);
                 dropout.apply(arch, place, masks.first_row, hidden, dropped);
                 seen = dropped;
+            }
+            if let Some(layer) = aware {
+                let gates = &mut tape.gates[t * rows * columns..][..rows * columns];
+                F::matmul(seen, &layer.recurrent, layer.input.is_some(), gates);
+                arch.dispatch(aware::Step {
+                    by: &layer.step,
+                    ids: layer.input.is_none().then_some(ids),
+                    gates,
+                    c_before,
+                    c,
+                    tanh_c: &mut tape.tanh_c[t * memory..][..memory],
+                    h,
+                });
+                continue;
             }
             let step = TapeStep {
                 cell: self.shape.cell,

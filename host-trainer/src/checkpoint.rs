@@ -13,7 +13,8 @@
 //! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
 //! `last.safetensors` of a run also holds what its optimizer remembers, flat and in the trainer's order
 //! (`optimizer.mean`, `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
-//! `state.h`, `state.c` ([layers, batch, hidden]).
+//! `state.h`, `state.c` ([layers, batch, hidden]). A net that is trained for 4-bit weights has `quant.range`, a number for
+//! every row with 4 bits ([`learned`](crate::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -22,16 +23,22 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::aware::Scheme;
 use crate::config::Config;
 use crate::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
+use crate::learned::Learned;
 use crate::params::{Params, Role, Shape, Tensor};
+use crate::quantize::Plan;
+use crate::row_range::WeightBits;
 use crate::run::Change;
 use crate::seal;
 use crate::train::Position;
 
 /// Key of the metadata in the file.
 const KEY: &str = "gatelet";
+/// What is learnt of a net that is trained for 4 bits, in the order of [`Learned`].
+const LEARNED: [&str; 3] = ["quant.range", "quant.mean", "quant.square"];
 
 /// Where a net comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +68,7 @@ pub struct Provenance {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
     /// Version of this structure: 1; 2 where the options have text rules, which a reader of 1 would not apply; 3 where the
-    /// net has words, an embedding or a projection, which a reader of 2 does not know.
+    /// net has words, an embedding or a projection, which a reader of 2 does not know; 4 where it was trained for integers.
     pub format: u32,
     /// The net's shape.
     pub shape: Shape,
@@ -99,6 +106,8 @@ pub struct Checkpoint {
     pub vocab: Vocabulary,
     /// Parameters.
     pub params: Params<f32>,
+    /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only in `last.safetensors`.
+    pub learned: Option<Learned>,
     /// Optimizer and state; only in `last.safetensors`.
     pub resume: Option<Resume>,
 }
@@ -138,6 +147,22 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
 }
 
 impl Checkpoint {
+    /// The integers that its net was trained for, if it was.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.meta.config.qat.as_ref().map(|qat| qat.scheme)
+    }
+
+    /// How its net becomes integers; the ranges of embedding and projection are still open.
+    pub fn plan(&self) -> Plan<'_> {
+        Plan {
+            bits: self
+                .scheme()
+                .map_or(WeightBits::EIGHT, |scheme| scheme.bits),
+            learned: self.learned.as_ref(),
+            ..Plan::default()
+        }
+    }
+
     /// The file's bytes, sealed.
     ///
     /// # Errors
@@ -169,6 +194,14 @@ impl Checkpoint {
                     (vec![tensor.columns], zeros),
                 );
             }
+        }
+        let learned = self.learned.iter().flat_map(|learned| {
+            let all = [&learned.ranges, &learned.mean, &learned.square];
+            LEARNED.iter().zip(all)
+        });
+        for (name, numbers) in learned.filter(|(_, numbers)| !numbers.is_empty()) {
+            let tensor = (vec![numbers.len()], bytes_of(numbers));
+            tensors.insert((*name).to_owned(), tensor);
         }
         if let Some(resume) = &self.resume {
             let streams =
@@ -230,9 +263,9 @@ impl Checkpoint {
         })?;
         let meta: Meta = serde_json::from_str(meta)
             .map_err(|error| broken(format!("metadata {KEY:?}: {error}")))?;
-        if !(1..=3).contains(&meta.format) {
+        if !(1..=4).contains(&meta.format) {
             return Err(broken(format!(
-                "metadata format is {}, this program reads 1 to 3",
+                "metadata format is {}, this program reads 1 to 4",
                 meta.format
             )));
         }
@@ -284,6 +317,24 @@ impl Checkpoint {
             }
             params.data[tensor.range.clone()].copy_from_slice(&values);
         }
+        let learned = match &meta.config.qat {
+            None => None,
+            Some(qat) => {
+                let dims = shape.dims(gatelet::Precision::Int8);
+                let dims = dims.map_err(|error| broken(error.to_string()))?;
+                let count = Learned::count(&dims, &qat.scheme.bits);
+                let wanted = |index: usize| count > 0 && (index == 0 || meta.position.is_some());
+                let numbers = |index: usize| match wanted(index) {
+                    true => read(LEARNED[index], &[count]),
+                    false => Ok(Vec::new()),
+                };
+                Some(Learned {
+                    ranges: numbers(0)?,
+                    mean: numbers(1)?,
+                    square: numbers(2)?,
+                })
+            }
+        };
         let resume = if meta.position.is_some() {
             let count = shape.parameters();
             let streams = meta.config.batch * shape.hidden;
@@ -307,6 +358,7 @@ impl Checkpoint {
             meta,
             vocab,
             params,
+            learned,
             resume,
         })
     }
@@ -386,6 +438,7 @@ mod tests {
             meta,
             vocab: Vocabulary::of("abcd"),
             params: Params::init(shape, 1),
+            learned: None,
             resume: None,
         }
     }

@@ -3,6 +3,7 @@
 use gatelet::TextRules;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::aware::Scheme;
 use crate::corpus::{CorpusOptions, Level, MAX_VOCAB, Normalise};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
@@ -104,6 +105,22 @@ pub struct Config {
     /// Part of `h` that does not reach the next step, the same for a whole window.
     #[serde(default)]
     pub recurrent_dropout: f64,
+    /// The integers that a float net is trained on for; `None` trains real numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qat: Option<Qat>,
+}
+
+/// Quantization-aware training: where it began, and for which integers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Qat {
+    /// The float checkpoint, as it was given.
+    pub from: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub from_sha256: String,
+    /// Its held-out loss in nats, as training measures it.
+    pub nats: Option<f64>,
+    /// What the images of this run hold.
+    pub scheme: Scheme,
 }
 
 /// What options were before they were options.
@@ -171,6 +188,7 @@ impl Default for Config {
             label_smoothing: 0.0,
             dropout: 0.0,
             recurrent_dropout: 0.0,
+            qat: None,
         }
     }
 }
@@ -191,6 +209,9 @@ impl Config {
 
     /// Version that a checkpoint with these options needs (see [`Meta`](crate::checkpoint::Meta)).
     pub fn format(&self) -> u32 {
+        if self.qat.is_some() {
+            return 4;
+        }
         match (
             self.level,
             self.embedding + self.projection,

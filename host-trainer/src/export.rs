@@ -21,8 +21,9 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate_part};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
-use crate::quantize::{FloatHead, FloatNet, IntHead, IntNet, Ranges, quantize};
+use crate::quantize::{FloatHead, FloatNet, IntHead, IntNet, Plan, quantize};
 use crate::ranges::{choose_cell_bits, choose_ranges};
+use crate::row_range::WeightBits;
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;
@@ -65,6 +66,12 @@ fn dims(shape: Shape, precision: Precision, path: &Path) -> Result<Dims> {
         path: path.to_owned(),
         what: error.to_string(),
     })
+}
+
+/// The same shape with weights of so many bits.
+fn with_bits(dims: Dims, bits: &WeightBits) -> Result<Dims> {
+    dims.with_four_bits(bits.four_bits(dims.layers))
+        .map_err(|error| Error::Export(error.to_string()))
 }
 
 /// Everything of an image but its numbers.
@@ -211,6 +218,35 @@ pub(crate) fn provenance(checkpoint: &Checkpoint) -> Provenance<'_> {
 /// [`Error::Checkpoint`] or [`Error::Export`]; neither happens for a checkpoint that was read without an error.
 pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
     let dims = dims(checkpoint.params.shape, Precision::F32, path)?;
+    f32_image_of(checkpoint, path, &FloatNet::new(&checkpoint.params, &dims))
+}
+
+/// A checkpoint as an image in memory, for running it: integers if its net was trained for them, f32 otherwise; without a
+/// known-answer test.
+///
+/// # Errors
+/// As [`f32_image`].
+pub fn own_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
+    let Some(scheme) = checkpoint.scheme() else {
+        return f32_image(checkpoint, path);
+    };
+    let plan = checkpoint.plan();
+    let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
+    let dims = with_bits(dims, &plan.bits)?;
+    let int = quantize(&FloatNet::new(&checkpoint.params, &dims), &dims, plan)?;
+    let label = Label {
+        dims,
+        vocab: &checkpoint.vocab,
+        provenance: provenance(checkpoint),
+        known_answer: KnownAnswer::default(),
+        rules: checkpoint.meta.config.rules(),
+    };
+    label.int(&int, &scheme.cell_bits[..dims.layers])
+}
+
+/// The same as [`f32_image`] with other numbers than the checkpoint's.
+pub(crate) fn f32_image_of(checkpoint: &Checkpoint, path: &Path, net: &FloatNet) -> Result<Image> {
+    let dims = dims(checkpoint.params.shape, Precision::F32, path)?;
     let known_answer = KnownAnswer::default();
     let label = Label {
         dims,
@@ -219,7 +255,7 @@ pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
         known_answer,
         rules: checkpoint.meta.config.rules(),
     };
-    label.float(&FloatNet::new(&checkpoint.params, &dims))
+    label.float(net)
 }
 
 fn rounded(nats: f64) -> f32 {
@@ -304,12 +340,16 @@ pub fn export(
         return Ok((image, report));
     }
 
-    label.dims = dims(checkpoint.params.shape, precision, path)?;
+    let plan = checkpoint.plan();
+    label.dims = with_bits(dims(checkpoint.params.shape, precision, path)?, &plan.bits)?;
     let calibration = calibrate::steps_within(&label.dims, CALIBRATION).min(train);
     let sample = taken(tokens, 0, calibration)?;
-    let ranges = choose_ranges(&label, &net, checkpoint, &sample)?;
-    let int = quantize(&net, &label.dims, ranges)?;
-    let cell_bits = choose_cell_bits(&label, &int, &sample)?;
+    let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
+    let int = quantize(&net, &label.dims, Plan { ranges, ..plan })?;
+    let cell_bits = match checkpoint.scheme() {
+        Some(scheme) => scheme.cell_bits[..label.dims.layers].to_vec(),
+        None => choose_cell_bits(&label, &int, &sample)?,
+    };
     let image = label.int(&int, &cell_bits)?.for_isa(isa)?;
     let model = image
         .model()
@@ -340,6 +380,42 @@ pub fn export(
         drift: Some(drift),
     };
     Ok((image, report))
+}
+
+/// Integer bits of every layer's c for a checkpoint, by the loss on training text: what [`export`] chooses. `tokens` are
+/// the `len` of the whole text.
+///
+/// # Errors
+/// As [`export`].
+pub fn cell_bits(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    tokens: &dyn Tokens,
+    len: usize,
+) -> Result<[u8; Dims::MAX_LAYERS]> {
+    let train = len - validation_len(len, checkpoint.meta.config.valid_fraction);
+    let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
+    let net = FloatNet::new(&checkpoint.params, &dims);
+    let sample = taken(
+        tokens,
+        0,
+        calibrate::steps_within(&dims, CALIBRATION).min(train),
+    )?;
+    let label = Label {
+        dims,
+        vocab: &checkpoint.vocab,
+        provenance: provenance(checkpoint),
+        known_answer: KnownAnswer::default(),
+        rules: checkpoint.meta.config.rules(),
+    };
+    let plan = Plan::default();
+    let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
+    let int = quantize(&net, &dims, Plan { ranges, ..plan })?;
+    let mut all = [3; Dims::MAX_LAYERS];
+    for (to, bits) in all.iter_mut().zip(choose_cell_bits(&label, &int, &sample)?) {
+        *to = bits;
+    }
+    Ok(all)
 }
 
 /// An image of random weights, for benches: the shape is what matters.
@@ -384,7 +460,7 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
         Precision::F32 => label.finish(|label| label.float(&net)),
         Precision::Int8 => {
             let bits = if shape.cell == Cell::Rnn { 3 } else { 4 };
-            let int = quantize(&net, &dims, Ranges::default())?;
+            let int = quantize(&net, &dims, Plan::default())?;
             label.finish(|label| label.int(&int, &vec![bits; shape.layers]))
         }
     }

@@ -141,7 +141,7 @@ impl AnyModel {
             });
         }
         let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
-        let image = export::f32_image(&checkpoint, path)?;
+        let image = export::own_image(&checkpoint, path)?;
         Ok(Self {
             running: image.for_isa(isa)?,
             image,

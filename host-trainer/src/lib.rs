@@ -53,6 +53,7 @@
 #![deny(missing_docs)]
 
 pub mod agreement;
+pub mod aware;
 pub mod bptt;
 pub mod calibrate;
 pub mod cell;
@@ -66,6 +67,7 @@ pub mod dropout;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
+pub mod explain;
 pub mod export;
 pub mod feedforward;
 pub mod figure;
@@ -76,6 +78,7 @@ pub mod gates;
 pub mod grams;
 pub mod image;
 pub mod lag;
+pub mod learned;
 pub mod loss;
 pub mod many_to_one;
 pub mod optim;
@@ -90,6 +93,7 @@ pub mod random;
 mod ranges;
 pub mod real;
 pub mod report;
+pub mod row_range;
 pub mod run;
 pub mod runs;
 pub mod samples;

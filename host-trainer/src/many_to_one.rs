@@ -202,6 +202,7 @@ impl ManyToOne<f32> {
             },
             vocab,
             params: self.params.clone(),
+            learned: None,
             resume: Some(Resume {
                 slots: self.updater.slots().to_vec(),
                 h: state(shape.hidden),
@@ -374,6 +375,7 @@ mod tests {
             }
             assert_eq!(net.params(), loaded.params(), "{cell}");
             let bare = Checkpoint {
+                learned: None,
                 resume: None,
                 ..stored
             };

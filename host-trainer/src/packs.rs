@@ -7,9 +7,13 @@
 //! projection   P^T   P       bias
 //! head         W^T   W       bias
 //! ```
-//! They are packed once an optimizer step, and then read once every time step.
+//! They are packed once an optimizer step, and then read once every time step. A net that is trained for a device has its
+//! integers beside them ([`aware`](crate::aware)); these are then what the integers stand for.
 
+use crate::aware::{Aware, Scheme};
 use crate::engine::{Engine, Packed};
+use crate::error::Result;
+use crate::learned::Learned;
 use crate::params::{Cell, Params, Role, Shape};
 
 /// A layer's matrices.
@@ -68,6 +72,8 @@ pub struct Packs<F: Engine> {
     pub(crate) embedding: Vec<F>,
     pub(crate) projection: Option<Linear<F>>,
     pub(crate) head: Linear<F>,
+    /// How the device computes; `None` for a net of real numbers.
+    pub(crate) aware: Option<Box<Aware<F>>>,
 }
 
 impl<F: Engine> Packs<F> {
@@ -94,7 +100,19 @@ impl<F: Engine> Packs<F> {
             embedding: vec![F::zero(); vocab * shape.embedding],
             projection: (shape.projection > 0).then(|| Linear::new(hidden, shape.projection)),
             head: Linear::new(shape.head_inputs(), vocab),
+            aware: None,
         }
+    }
+
+    /// The same for a net that is trained for its device.
+    ///
+    /// # Errors
+    /// As [`Scheme::check`].
+    pub fn aware(shape: Shape, scheme: Scheme) -> Result<Self> {
+        Ok(Self {
+            aware: Some(Box::new(Aware::new(shape, scheme)?)),
+            ..Self::new(shape)
+        })
     }
 
     /// The weights of `params`.
@@ -104,7 +122,24 @@ impl<F: Engine> Packs<F> {
         packs
     }
 
-    /// Takes the weights of `params`, which has the shape that these packs were made for.
+    /// Takes the weights of `params`, which has the shape that these packs were made for; for a device, as integers
+    /// with `learned` ranges of rows, if there are such.
+    ///
+    /// # Errors
+    /// [`Error::Quantize`](crate::error::Error::Quantize) for weights that have no integers; real numbers always fit.
+    pub fn update(&mut self, params: &Params<F>, learned: Option<&Learned>) -> Result<()> {
+        match self.aware.take() {
+            None => self.pack(params),
+            Some(mut aware) => {
+                let reals = aware.pack(params, learned).map(|reals| self.pack(reals));
+                self.aware = Some(aware);
+                reals?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes real numbers.
     pub fn pack(&mut self, params: &Params<F>) {
         let columns = params.shape.gate_columns();
         for (index, layer) in self.layers.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
 //! f32 parameters to the integers of the specification (docs/numerics.md).
 //!
 //! ```text
-//! row scale   s_r = max_k |W[r,k]| / 127             q[r,k] = round(W[r,k] / s_r)
+//! row scale   s_r as in `row_range`                  q[r,k] = round(W[r,k] / s_r), within +-127 or +-7
 //! multiplier  m_r = round(s_r / 128 * unit * 2^shift)      unit = 2^12 for gates (Q3.12), 2^16 for the head (Q15.16)
 //! input row   round(4096 (W_x[id] + b)), saturated to int16
 //!
@@ -13,12 +13,15 @@
 //! `shift` is 24, or less where a multiplier would not fit 31 bits. `e` and `p` are chosen by `export`.
 
 use gatelet::Dims;
+use pulp::Arch;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::learned::Learned;
 use crate::params::{Params, Role};
+use crate::row_range::{self, WeightBits};
 
-/// Largest magnitude of a quantized weight.
-const WEIGHT_MAX: f32 = 127.0;
 /// Shift of the requantization, unless a row is too large for it.
 pub(crate) const SHIFT: u8 = 24;
 /// Smallest shift an image may have.
@@ -136,7 +139,7 @@ impl FloatNet {
 }
 
 /// What embedding and projection are divided by, so that their numbers fit +-1.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ranges {
     /// Of the embedding; 1 without one.
     pub embedding: f32,
@@ -153,10 +156,10 @@ impl Default for Ranges {
     }
 }
 
-/// A weight matrix in int8, one scale a row.
+/// A weight matrix in integers, one scale a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntMatrix {
-    /// `[rows, columns]`, -127..=127.
+    /// `[rows, columns]`, -127..=127 or -7..=7.
     pub weights: Vec<i8>,
     /// `[rows]`.
     pub multipliers: Vec<i32>,
@@ -203,13 +206,31 @@ fn fits(multiplier: f64, columns: usize, shift: u8) -> bool {
     multiplier <= f64::from(i32::MAX) && requantized < f64::from(1 << 30)
 }
 
-/// Scales of rows of `columns` numbers.
-fn scales(values: &[f32], columns: usize) -> Vec<f32> {
-    let largest = |row: &[f32]| row.iter().fold(0.0_f32, |max, w| max.max(w.abs()));
-    values
-        .chunks_exact(columns)
-        .map(|row| largest(row) / WEIGHT_MAX)
-        .collect()
+/// Weights of so many bits, and the ranges of their rows if those were learnt.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    bits: u8,
+    ranges: Option<&'a [f32]>,
+}
+
+impl Rows<'_> {
+    const EIGHT: Self = Self {
+        bits: 8,
+        ranges: None,
+    };
+
+    /// Scales of rows of `columns` numbers.
+    fn scales(&self, values: &[f32], columns: usize) -> Vec<f32> {
+        if let Some(ranges) = self.ranges {
+            let largest = row_range::largest(self.bits);
+            return ranges.iter().map(|range| range / largest).collect();
+        }
+        let arch = Arch::new();
+        values
+            .par_chunks_exact(columns)
+            .map(|row| row_range::step(arch, row, self.bits))
+            .collect()
+    }
 }
 
 /// Multipliers for rows of these scales, and their shift. `unit` is 2^fraction bits of the result by what an operand of
@@ -222,28 +243,36 @@ fn multipliers(scales: &[f32], columns: usize, unit: f64, name: &str) -> Result<
         .find(|&shift| fits(exact(largest, shift).round(), columns, shift));
     let shift = shift.ok_or_else(|| Error::Quantize {
         name: name.to_owned(),
-        largest: largest * WEIGHT_MAX,
+        largest: largest * row_range::largest(8),
     })?;
     let of = |&scale: &f32| exact(scale, shift).round() as i32;
     Ok((scales.iter().map(of).collect(), shift))
 }
 
 /// Quantizes a matrix of rows of `columns`; `unit` and `name` as in [`multipliers`].
-fn matrix(values: &[f32], columns: usize, unit: f64, name: &str) -> Result<IntMatrix> {
-    let scales = scales(values, columns);
+fn matrix(
+    values: &[f32],
+    columns: usize,
+    rows: Rows<'_>,
+    unit: f64,
+    name: &str,
+) -> Result<IntMatrix> {
+    let scales = rows.scales(values, columns);
     let (multipliers, shift) = multipliers(&scales, columns, unit, name)?;
-    let quantize = |(row, &scale): (&[f32], &f32)| -> Vec<i8> {
+    let most = row_range::largest(rows.bits);
+    let mut weights = vec![0; values.len()];
+    let rows = weights
+        .par_chunks_exact_mut(columns)
+        .zip(values.par_chunks_exact(columns))
+        .zip(&scales);
+    rows.for_each(|((to, row), &scale)| {
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        row.iter()
-            .map(|w| (w * inverse).round().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8)
-            .collect()
-    };
+        for (q, w) in to.iter_mut().zip(row) {
+            *q = (w * inverse).round().clamp(-most, most) as i8;
+        }
+    });
     Ok(IntMatrix {
-        weights: values
-            .chunks_exact(columns)
-            .zip(&scales)
-            .flat_map(quantize)
-            .collect(),
+        weights,
         multipliers,
         shift,
     })
@@ -268,12 +297,41 @@ fn by(values: &[f32], factor: f32) -> Vec<f32> {
     values.iter().map(|x| x * factor).collect()
 }
 
-/// Quantizes a net whose embedding and projection have these ranges.
+/// What a result's one is, in steps of a pre-activation and of a logit.
+pub(crate) const GATE_UNIT: f64 = 4096.0;
+pub(crate) const HEAD_UNIT: f64 = 65_536.0;
+
+/// How a net becomes integers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plan<'a> {
+    /// What embedding and projection are divided by.
+    pub ranges: Ranges,
+    /// Bits of the layers' weights and of the head's. Embedding and projection have 8, and with the embedding a head that
+    /// is tied to it.
+    pub bits: WeightBits,
+    /// Ranges of the rows with 4 bits; otherwise those with the least error are taken.
+    pub learned: Option<&'a Learned>,
+}
+
+/// Quantizes a net.
 ///
 /// # Errors
 /// [`Error::Quantize`] when a matrix has numbers so large that no shift fits.
-pub fn quantize(net: &FloatNet, dims: &Dims, ranges: Ranges) -> Result<IntNet> {
-    const HEAD_UNIT: f64 = 65_536.0;
+pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
+    let (ranges, bits) = (plan.ranges, plan.bits);
+    // The learnt ranges of a matrix follow those of the matrices before it.
+    let mut learned = plan.learned.map(|learned| &learned.ranges[..]);
+    let mut take = |bits: u8, rows: usize| Rows {
+        bits,
+        ranges: match (&mut learned, bits) {
+            (Some(all), 4) => all.split_off(..rows),
+            _ => None,
+        },
+    };
+    let of_layers: Vec<Rows<'_>> = (0..dims.layers)
+        .map(|layer| take(bits.layers[layer], dims.rows()))
+        .collect();
+    let of_head = take(bits.head, dims.vocab);
     let layer = |(index, layer): (usize, &FloatLayer)| {
         let q = |x: &f32| (x * 4096.0).round();
         let outside = |x: &f32| !(-32768.0..=32767.0).contains(&q(x));
@@ -292,7 +350,13 @@ pub fn quantize(net: &FloatNet, dims: &Dims, ranges: Ranges) -> Result<IntNet> {
                 .iter()
                 .map(|x| q(x).clamp(-32768.0, 32767.0) as i16)
                 .collect(),
-            matrix: matrix(&weights, columns, 4096.0, &format!("layer {index}"))?,
+            matrix: matrix(
+                &weights,
+                columns,
+                of_layers[index],
+                GATE_UNIT,
+                &format!("layer {index}"),
+            )?,
             saturated: layer.input.iter().filter(|x| outside(x)).count(),
         })
     };
@@ -310,22 +374,23 @@ pub fn quantize(net: &FloatNet, dims: &Dims, ranges: Ranges) -> Result<IntNet> {
     let columns = dims.embedding_stride();
     let embedding = table
         .as_ref()
-        .map(|table| matrix(table, columns, 128.0 * 128.0, "the embedding"));
+        .map(|table| matrix(table, columns, Rows::EIGHT, 128.0 * 128.0, "the embedding"));
     let projection = net.projection.as_ref().map(|projection| {
         let (name, inverse) = ("the projection", 1.0 / ranges.projection);
         let weights = by(&projection.weights, inverse);
         Ok::<_, Error>(IntHead {
-            matrix: matrix(&weights, dims.stride(), HEAD_UNIT, name)?,
+            matrix: matrix(&weights, dims.stride(), Rows::EIGHT, HEAD_UNIT, name)?,
             bias: bias(&by(&projection.bias, inverse), name)?,
         })
     });
     let (name, columns) = ("the head", dims.head_columns());
     let unit = HEAD_UNIT * f64::from(ranges.projection);
     let matrix = match table.filter(|_| dims.tied) {
-        None => matrix(&net.head.weights, columns, unit, name)?,
+        None => matrix(&net.head.weights, columns, of_head, unit, name)?,
         Some(table) => {
             let unit = unit * f64::from(ranges.embedding);
-            let (multipliers, shift) = multipliers(&scales(&table, columns), columns, unit, name)?;
+            let (multipliers, shift) =
+                multipliers(&Rows::EIGHT.scales(&table, columns), columns, unit, name)?;
             IntMatrix {
                 weights: Vec::new(),
                 multipliers,
@@ -406,7 +471,7 @@ mod tests {
         let values = [
             0.5, -0.25, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, -3.0, 1.0, 0.02,
         ];
-        let q = matrix(&values, 4, 4096.0, "m").unwrap();
+        let q = matrix(&values, 4, Rows::EIGHT, 4096.0, "m").unwrap();
         assert_eq!((q.weights[0], q.weights[8], q.weights[9]), (127, 127, -127));
         assert_eq!((q.multipliers[1], q.shift), (0, 24));
         for (index, &value) in values.iter().enumerate() {
@@ -421,9 +486,9 @@ mod tests {
 
     #[test]
     fn large_weights_take_a_smaller_shift_and_absurd_ones_are_refused() {
-        let q = matrix(&[1000.0, 0.0, 0.0, 0.0], 4, 4096.0, "m").unwrap();
+        let q = matrix(&[1000.0, 0.0, 0.0, 0.0], 4, Rows::EIGHT, 4096.0, "m").unwrap();
         assert!(q.shift < 24 && q.multipliers[0] > 0);
-        let error = matrix(&[1e9, 0.0, 0.0, 0.0], 4, 4096.0, "layer 0")
+        let error = matrix(&[1e9, 0.0, 0.0, 0.0], 4, Rows::EIGHT, 4096.0, "layer 0")
             .unwrap_err()
             .to_string();
         assert!(error.contains("layer 0"), "{error}");
@@ -445,7 +510,7 @@ mod tests {
         let net = quantize(
             &FloatNet::new(&params, &dims(shape)),
             &dims(shape),
-            Ranges::default(),
+            Plan::default(),
         )
         .unwrap();
         assert_eq!(net.layers[0].input, [32767, 30720, -32768, -32768]);

@@ -1,7 +1,7 @@
 //! Images of random weights with embedding, projection or a vocabulary of words: for tests and benches.
 //!
 //! ```text
-//! every row    factor, uniform in 0.5..1 of a bound that keeps sums about 1;  weight = integer * factor / 127
+//! every row    factor, uniform in 0.5..1 of a bound that keeps sums about 1;  weight = integer * factor / 127 (or 7)
 //! f32 image    the weights                       int8 image    the integers, and the factors as multipliers
 //! ```
 //! So the two images of a seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
@@ -17,8 +17,10 @@ use crate::export::KNOWN_ANSWER;
 use crate::image::{Image, storage};
 use crate::quantize::SHIFT;
 
-/// Largest magnitude of an integer weight.
-const WEIGHT_MAX: i8 = 127;
+/// Largest magnitude of an integer weight of so many bits.
+const fn largest(bits: u32) -> i8 {
+    if bits == 4 { 7 } else { 127 }
+}
 /// Bits behind the point of gates, and of the results of head and projection.
 const GATES: f64 = 4096.0;
 const LOGITS: f64 = 65_536.0;
@@ -34,16 +36,16 @@ impl Matrix {
     /// `used` says which columns are not padding; the largest weight is about `bound`.
     fn new(
         rng: &mut Pcg64,
-        (rows, columns): (usize, usize),
+        (rows, columns, bits): (usize, usize, u32),
         used: impl Fn(usize) -> bool,
         bound: f32,
     ) -> Self {
         let mut integer = |column| match used(column) {
-            true => rng.random_range(-WEIGHT_MAX..=WEIGHT_MAX),
+            true => rng.random_range(-largest(bits)..=largest(bits)),
             false => 0,
         };
         let integers = (0..rows * columns).map(|i| integer(i % columns)).collect();
-        let factor = |_| bound * (0.5 + 0.5 * rng.random::<f32>()) / f32::from(WEIGHT_MAX);
+        let factor = |_| bound * (0.5 + 0.5 * rng.random::<f32>()) / f32::from(largest(bits));
         Self {
             integers,
             factors: (0..rows).map(factor).collect(),
@@ -156,7 +158,7 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
     let (rows, stride) = (dims.rows(), dims.stride());
     let (vocab, table, precision) = (dims.vocab, dims.embedding_stride(), dims.precision);
     let bound = |width: usize| 2.0 / (width as f32).sqrt();
-    let embedding = Matrix::new(rng, (vocab, table), |k| k < dims.embedding, 0.9);
+    let embedding = Matrix::new(rng, (vocab, table, 8), |k| k < dims.embedding, 0.9);
     let mut layers = Vec::new();
     for layer in 0..dims.layers {
         let below = if layer == 0 { table } else { stride };
@@ -166,7 +168,8 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
             None => k < dims.hidden,
         };
         let columns = dims.columns(layer);
-        let matrix = Matrix::new(rng, (rows, columns), used, bound(columns));
+        let bits = dims.four_bits.of_layer(layer);
+        let matrix = Matrix::new(rng, (rows, columns, bits), used, bound(columns));
         let inputs = if layer == 0 && table == 0 { vocab } else { 1 };
         let (real, integers) = biases(rng, inputs * rows, GATES);
         let integers: Vec<i16> = integers.into_iter().map(|b| b as i16).collect();
@@ -175,7 +178,7 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
     }
     let own = |k: usize| k < dims.hidden;
     let projection = (dims.projection > 0).then(|| {
-        let shape = (dims.projection, stride);
+        let shape = (dims.projection, stride, 8);
         let matrix = Matrix::new(rng, shape, own, 0.5 * bound(dims.hidden));
         Affine::new(rng, &matrix, true)
     });
@@ -186,7 +189,8 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
             0 => (stride, dims.hidden),
             width => (dims.head_columns(), width),
         };
-        let matrix = Matrix::new(rng, (vocab, columns), |k| k < width, 2.0 * bound(width));
+        let shape = (vocab, columns, dims.four_bits.of_head());
+        let matrix = Matrix::new(rng, shape, |k| k < width, 2.0 * bound(width));
         Affine::new(rng, &matrix, true)
     };
 

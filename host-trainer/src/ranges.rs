@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::export::Label;
 use crate::image;
-use crate::quantize::{FloatNet, IntNet, Ranges, quantize};
+use crate::quantize::{FloatNet, IntNet, Plan, Ranges, quantize};
 
 /// Integer bits of c that an image may have.
 const CELL_BITS: std::ops::RangeInclusive<u8> = 3..=7;
@@ -39,6 +39,7 @@ pub(crate) fn choose_ranges(
     label: &Label<'_>,
     net: &FloatNet,
     checkpoint: &Checkpoint,
+    plan: Plan<'_>,
     sample: &[u16],
 ) -> Result<Ranges> {
     /// Steps that are looked at for the largest number of the projection; no finer than a power is wanted.
@@ -54,7 +55,12 @@ pub(crate) fn choose_ranges(
         for k in AROUND {
             let mut tried = from;
             set(&mut tried, half_power(around + k));
-            let nats = loss_of(label, &quantize(net, &label.dims, tried)?, &bits, sample)?;
+            let plan = Plan {
+                ranges: tried,
+                ..plan
+            };
+            let int = quantize(net, &label.dims, plan)?;
+            let nats = loss_of(label, &int, &bits, sample)?;
             if nats < best.0 {
                 best = (nats, tried);
             }

@@ -22,13 +22,18 @@ pub(super) enum Bits {
     /// Integers only.
     #[value(name = "8")]
     Eight,
+    /// Integers, weights of 4 bits: train for them with `train --qat`.
+    #[value(name = "4")]
+    Four,
+    /// Integers, weights of 4 bits where the loss bears it.
+    W4,
 }
 
 impl From<Bits> for Precision {
     fn from(bits: Bits) -> Self {
         match bits {
             Bits::F32 => Self::F32,
-            Bits::Eight => Self::Int8,
+            Bits::Eight | Bits::Four | Bits::W4 => Self::Int8,
         }
     }
 }

@@ -8,6 +8,7 @@ mod generate;
 mod inspect;
 mod predict;
 mod progress;
+mod qat;
 mod random;
 mod recipe;
 mod report;

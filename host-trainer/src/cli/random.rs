@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gatelet::{Dims, DimsError, Precision};
+use gatelet::{Dims, DimsError, FourBits, Precision};
 use serde_json::json;
 
 use super::export::Bits;
@@ -15,6 +15,7 @@ use crate::export::random;
 use crate::files;
 use crate::params::{Cell, Shape};
 use crate::random::image;
+use crate::row_range::WeightBits;
 
 /// Write a model of random weights, for benches: a fixed shape that needs no training.
 #[derive(Debug, clap::Args)]
@@ -110,7 +111,22 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ..Shape::PLAIN
     };
     let precision = Precision::from(args.bits);
-    let plain = !args.words && (args.embedding, args.projection, args.tied) == (0, 0, false);
+    let four_bits = match args.bits {
+        Bits::F32 | Bits::Eight => FourBits::NONE,
+        Bits::Four => WeightBits {
+            head: if args.tied { 8 } else { 4 },
+            ..WeightBits::all(4)
+        }
+        .four_bits(args.layers),
+        Bits::W4 => WeightBits {
+            head: 8,
+            ..WeightBits::all(4)
+        }
+        .four_bits(args.layers),
+    };
+    let plain = four_bits.is_none()
+        && !args.words
+        && (args.embedding, args.projection, args.tied) == (0, 0, false);
     let mut command = format!(
         "gatelet random --cell {} --hidden {} --vocab {} --layers {} --seed {} --bits {}",
         args.cell,
@@ -118,7 +134,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
         args.vocab,
         args.layers,
         args.seed,
-        if args.bits == Bits::Eight { "8" } else { "f32" }
+        match args.bits {
+            Bits::F32 => "f32",
+            Bits::Eight => "8",
+            Bits::Four => "4",
+            Bits::W4 => "w4",
+        }
     );
     let image = if plain {
         random(shape, precision, args.seed, &command)?
@@ -131,6 +152,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             args.vocab,
         )
         .and_then(|plain| plain.with_widths(args.embedding, args.projection, args.tied))
+        .and_then(|dims| dims.with_four_bits(four_bits))
         .map_err(|error| shape_error(args, error))?;
         let options = [
             ("embedding", args.embedding),

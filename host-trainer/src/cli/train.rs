@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::progress::Progress;
+use super::qat;
 use super::recipe::{self, Recipe};
 use super::told::{introduction, report, with_command};
 use crate::checkpoint::Meta;
@@ -41,6 +42,8 @@ pub(super) struct Args {
     pub(super) out: PathBuf,
     #[command(flatten)]
     pub(super) recipe: Recipe,
+    #[command(flatten)]
+    aware: qat::Options,
     /// Kind of cell [default: lstm]
     #[arg(long, help_heading = "Net")]
     cell: Option<Cell>,
@@ -220,6 +223,7 @@ impl Args {
         flag(c.lower_case, "lower-case");
         flag(c.fold_space, "fold-space");
         words.extend(recipe::words(c));
+        words.extend(qat::Options::words(c));
         words.join(" ")
     }
 
@@ -328,16 +332,28 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if mode == Mode::Resume {
         return resume(args, &text, save_every);
     }
-    let mut config = args.config(args.recipe.base());
+    let start = args.aware.start()?;
+    let base = start.as_ref().map(qat::Start::base);
+    let mut config = args.config(base.unwrap_or_else(|| args.recipe.base()));
     config.validate()?;
     args.recipe.check(&config)?;
+    if let Some(start) = &start {
+        start.check(&config)?;
+    }
     let outline = Outline::of(&text, &config.corpus_options())?;
     args.fit(&mut config, &outline);
     outline.check_length(config.batch, config.window)?;
     let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);
     let corpus = outline.corpus(&text, folder.path())?;
+    config.qat = start
+        .as_ref()
+        .map(|start| start.plan(&corpus))
+        .transpose()?;
     let command = args.command(&config);
-    let trainer = Trainer::new(&corpus, config, command)?;
+    let trainer = match &start {
+        None => Trainer::new(&corpus, config, command)?,
+        Some(start) => Trainer::aware(&corpus, &start.checkpoint, config, command)?,
+    };
     folder.clear()?;
     // First of all a checkpoint, so that from here on --resume works whenever a kill comes.
     let start = trainer.checkpoint(true);

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::corpus::{Corpus, Vocabulary, hex};
 use crate::dropout::Dropout;
 use crate::error::{Error, Result};
+use crate::learned::Learned;
 use crate::optim::{Plateau, Updater};
 use crate::packs::Packs;
 use crate::params::{Params, Shape};
@@ -96,6 +97,8 @@ pub struct Trainer<'c> {
     /// The parameters as products read them; packed when they have changed.
     packs: Packs<f32>,
     packed: bool,
+    /// Ranges of rows, of a net that is trained for integers.
+    learned: Option<Learned>,
     gradient: Vec<f32>,
     optimizer: Updater<f32>,
     parts: Vec<Part>,
@@ -178,8 +181,12 @@ impl<'c> Trainer<'c> {
         let evaluation = parts(shape, streams, EVAL_WINDOW);
         Ok(Self {
             params: Params::init(shape, config.seed),
-            packs: Packs::new(shape),
+            packs: match &config.qat {
+                None => Packs::new(shape),
+                Some(qat) => Packs::aware(shape, qat.scheme)?,
+            },
             packed: false,
+            learned: None,
             gradient: vec![0.0; shape.parameters()],
             optimizer: Updater::new(config.updates(), shape),
             parts: training,
@@ -189,6 +196,37 @@ impl<'c> Trainer<'c> {
             config,
             provenance,
         })
+    }
+
+    /// A run that goes on from the net of a float checkpoint, for the integers of `config.qat`.
+    ///
+    /// # Errors
+    /// [`Error::Some`] when the text has another vocabulary than the checkpoint or the net cannot be trained so, or as
+    /// [`Trainer::new`].
+    pub fn aware(
+        corpus: &'c Corpus,
+        from: &Checkpoint,
+        config: Config,
+        command: String,
+    ) -> Result<Self> {
+        if corpus.vocab != from.vocab {
+            let what = "--qat: the text has other tokens than the checkpoint: train on the text it was trained on";
+            return Err(Error::Some(what.to_owned()));
+        }
+        let mut trainer = Self::new(corpus, config, command)?;
+        trainer.params = from.params.clone();
+        let aware = trainer.packs.aware.as_deref();
+        // A net that was trained for these integers before goes on with their ranges.
+        let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| qat.scheme);
+        trainer.learned = match from.learned.clone().filter(|_| known) {
+            Some(learned) => Some(Learned {
+                mean: vec![0.0; learned.ranges.len()],
+                square: vec![0.0; learned.ranges.len()],
+                ..learned
+            }),
+            None => aware.map(|aware| aware.ranges(&trainer.params)),
+        };
+        Ok(trainer)
     }
 
     /// The run of a `last.safetensors`, on its own text.
@@ -228,6 +266,7 @@ impl<'c> Trainer<'c> {
             start += shard.rows();
         }
         (trainer.params, trainer.packed) = (checkpoint.params, false);
+        trainer.learned = checkpoint.learned;
         trainer.optimizer.restore(position.step, resume.slots);
         trainer.position = Position {
             ended: position.ended.filter(|&end| end != End::Interrupted),
@@ -281,6 +320,13 @@ impl<'c> Trainer<'c> {
             meta,
             vocab: self.corpus.vocab.clone(),
             params: self.params.clone(),
+            learned: self.learned.as_ref().map(|learned| match whole {
+                true => learned.clone(),
+                false => Learned {
+                    ranges: learned.ranges.clone(),
+                    ..Learned::default()
+                },
+            }),
             resume,
         }
     }
@@ -322,7 +368,7 @@ impl<'c> Trainer<'c> {
         let (offset, windows) = self.epoch_layout(self.position.epoch);
         let stream = (self.corpus.train_len - 1 - offset) / batch;
         let start = offset + self.position.window * window;
-        self.pack();
+        self.pack()?;
         let step = self.position.step;
         let (corpus, packs, first) = (self.corpus, &self.packs, self.position.window == 0);
         let scale = 1.0 / (batch * window) as f32;
@@ -370,6 +416,10 @@ impl<'c> Trainer<'c> {
             self.config.warmup,
             &self.position.plateau,
         );
+        if let (Some(aware), Some(learned)) = (&self.packs.aware, &mut self.learned) {
+            let steps = self.position.step + 1;
+            aware.learn(learned, &self.params, &self.gradient, steps, rate);
+        }
         self.optimizer
             .update(&mut self.params.data, &self.gradient, norm, rate);
         self.packed = false;
@@ -388,11 +438,12 @@ impl<'c> Trainer<'c> {
     }
 
     /// Brings the packs up to date.
-    fn pack(&mut self) {
+    fn pack(&mut self) -> Result<()> {
         if !self.packed {
-            self.packs.pack(&self.params);
+            self.packs.update(&self.params, self.learned.as_ref())?;
             self.packed = true;
         }
+        Ok(())
     }
 
     /// Adds the shards' gradients in their order; returns the global norm.
@@ -436,7 +487,7 @@ impl<'c> Trainer<'c> {
         let streams: usize = self.evaluation.iter().map(|part| part.shard.rows()).sum();
         let length = predictions.div_ceil(streams);
         let windows = (length + EVAL_WARM_UP).div_ceil(EVAL_WINDOW);
-        self.pack();
+        self.pack()?;
         let packs = &self.packs;
         self.evaluation.par_iter_mut().try_for_each(|part| {
             let Part {

@@ -1,0 +1,179 @@
+//! `gatelet train --qat`: from a float checkpoint on, for the integers of a device.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::aware::Scheme;
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, Qat};
+use crate::corpus::{Corpus, hex};
+use crate::error::{Error, Result};
+use crate::explain::mixed;
+use crate::export::cell_bits;
+use crate::row_range::WeightBits;
+
+/// Epochs of such a run.
+const EPOCHS: usize = 5;
+/// Its highest learning rate for int8, as a part of the float run's: only little is to change. 4 bits need all of it.
+const RATE: f64 = 0.25;
+
+/// What the weights become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Bits {
+    /// int8
+    #[value(name = "8")]
+    Eight,
+    /// 4 bits, two weights to a byte
+    #[value(name = "4")]
+    Four,
+    /// 4 bits where the loss bears it, int8 elsewhere
+    W4,
+}
+
+/// Options of a run that goes on for a device.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Go on from this float checkpoint through the device's own integers; net and text rules are its own. Defaults are
+    /// then --epochs 5, a quarter of its learning rate (with fewer bits than 8 all of it), and no dropout
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["preset", "resume"], help_heading = HEADING)]
+    qat: Option<PathBuf>,
+    /// What the weights become [default: 8]
+    #[arg(long, requires = "qat", help_heading = HEADING)]
+    bits: Option<Bits>,
+}
+
+const HEADING: &str = "Quantization-aware training";
+
+/// The checkpoint that a run begins with.
+pub(super) struct Start {
+    path: PathBuf,
+    sha256: String,
+    pub(super) checkpoint: Checkpoint,
+    bits: Bits,
+}
+
+impl Options {
+    /// Reads the checkpoint, if one is named.
+    pub(super) fn start(&self) -> Result<Option<Start>> {
+        let Some(path) = &self.qat else {
+            return Ok(None);
+        };
+        let bytes = std::fs::read(path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
+        Ok(Some(Start {
+            path: path.clone(),
+            sha256: hex(&Sha256::digest(&bytes)),
+            checkpoint,
+            bits: self.bits.unwrap_or(Bits::Eight),
+        }))
+    }
+
+    /// The same as words of a command.
+    pub(super) fn words(config: &Config) -> Vec<String> {
+        let Some(qat) = &config.qat else {
+            return Vec::new();
+        };
+        let bits = match qat.scheme.bits {
+            WeightBits::EIGHT => "8",
+            bits if bits == WeightBits::all(4) => "4",
+            _ => "w4",
+        };
+        vec![
+            format!("--qat {}", super::train::quoted(&qat.from)),
+            format!("--bits {bits}"),
+        ]
+    }
+}
+
+impl Start {
+    /// What the options of the run are given over.
+    pub(super) fn base(&self) -> Config {
+        let from = self.checkpoint.meta.config.clone();
+        Config {
+            epochs: EPOCHS,
+            lr: match self.bits {
+                Bits::Eight => from.lr * RATE,
+                Bits::Four | Bits::W4 => from.lr,
+            },
+            patience: 0,
+            eval_every: 0,
+            minutes: None,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            qat: None,
+            ..from
+        }
+    }
+
+    /// Checks that `given` options leave the net as it is, and drop nothing.
+    pub(super) fn check(&self, given: &Config) -> Result<()> {
+        const NET: &[&str] = &[
+            "cell",
+            "hidden",
+            "layers",
+            "level",
+            "embedding",
+            "projection",
+            "tied",
+            "max-vocab",
+            "lower-case",
+            "normalise",
+            "fold-space",
+            "valid-fraction",
+        ];
+        let values = |config: &Config| serde_json::to_value(config).unwrap_or_default();
+        let (own, other) = (values(&self.base()), values(given));
+        for &option in NET {
+            let key = option.replace('-', "_");
+            if own[&key] != other[&key] {
+                return Err(Error::Option {
+                    option,
+                    found: other[&key].to_string().replace('"', ""),
+                    rule: "with --qat it is what the checkpoint has",
+                });
+            }
+        }
+        for (option, rate) in [
+            ("dropout", given.dropout),
+            ("recurrent-dropout", given.recurrent_dropout),
+        ] {
+            if rate > 0.0 {
+                return Err(Error::Option {
+                    option,
+                    found: rate.to_string(),
+                    rule: "with --qat nothing is dropped: the device drops nothing",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// For which integers: calibrated on the text that is trained on.
+    pub(super) fn plan(&self, corpus: &Corpus) -> Result<Qat> {
+        let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
+        let bits = match self.bits {
+            Bits::Eight => WeightBits::EIGHT,
+            Bits::Four => WeightBits::all(4),
+            Bits::W4 => mixed(checkpoint, path, corpus, corpus.len())?,
+        };
+        let cell_bits = match checkpoint.scheme() {
+            Some(scheme) => scheme.cell_bits,
+            None => cell_bits(checkpoint, path, corpus, corpus.len())?,
+        };
+        let (from, nats) = match &checkpoint.meta.config.qat {
+            // What counts is the float net that it all began with.
+            Some(qat) => (qat.from.clone(), qat.nats),
+            None => (path.display().to_string(), checkpoint.meta.provenance.nats),
+        };
+        Ok(Qat {
+            from,
+            from_sha256: self.sha256.clone(),
+            nats,
+            scheme: Scheme { bits, cell_bits },
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Ranges of rows that are learnt with the weights (LSQ, Esser et al. 2020): what makes 4 bits enough.
+//!
+//! ```text
+//! s = r / 7   u = w / s   q = round(u), within +-7   the device's weight is s q
+//! d(s q)/dr = sign(u)          where |u| >= 7        a weight that is cut off is the range
+//!           = (q - u) / 7      elsewhere             straight through the rounding
+//! d(s q)/dw = 1                                      cut off or not
+//! r <- r exp(-rate mean / (sqrt(square) + 1e-12))    Adam, on log r: a range stays above 0
+//! ```
+//! A range starts at the row's largest weight. Rows of matrices with 8 bits have no range of their own here.
+
+use gatelet::Dims;
+use rayon::prelude::*;
+
+use crate::quantize::FloatNet;
+use crate::row_range::{WeightBits, largest};
+
+/// The ranges' learning rate, as a multiple of the weights'.
+const RATE: f64 = 10.0;
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.999;
+/// Range of a row that begins without any weights.
+const LEAST: f32 = 1e-3;
+
+/// A range for every row of the matrices with 4 bits: layers from the first up, rows as in an image, then the head.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learned {
+    /// What the largest integer of a row stands for.
+    pub ranges: Vec<f32>,
+    /// Adam's means of the gradient and of its square; empty in a net that is not trained further.
+    pub mean: Vec<f32>,
+    /// See `mean`.
+    pub square: Vec<f32>,
+}
+
+/// The matrices with 4 bits: rows and columns of each, from an image's net.
+fn matrices<'a>(
+    net: &'a FloatNet,
+    dims: &'a Dims,
+    bits: &'a WeightBits,
+) -> impl Iterator<Item = (&'a [f32], usize)> {
+    let layers = net.layers.iter().enumerate();
+    let layers = layers
+        .filter(|&(index, _)| bits.layers[index] == 4)
+        .map(|(index, layer)| (&layer.weights[..], dims.columns(index)));
+    let head = (bits.head == 4).then_some((&net.head.weights[..], dims.head_columns()));
+    layers.chain(head)
+}
+
+impl Learned {
+    /// Ranges that hold the weights of `net`.
+    pub fn of(net: &FloatNet, dims: &Dims, bits: &WeightBits) -> Self {
+        let largest = |row: &[f32]| row.iter().fold(LEAST, |max, w| max.max(w.abs()));
+        let ranges: Vec<f32> = matrices(net, dims, bits)
+            .flat_map(|(weights, columns)| weights.chunks_exact(columns).map(largest))
+            .collect();
+        Self {
+            mean: vec![0.0; ranges.len()],
+            square: vec![0.0; ranges.len()],
+            ranges,
+        }
+    }
+
+    /// How many ranges a net of this shape has.
+    pub fn count(dims: &Dims, bits: &WeightBits) -> usize {
+        let layers = (0..dims.layers).filter(|&layer| bits.layers[layer] == 4);
+        layers.count() * dims.rows() + if bits.head == 4 { dims.vocab } else { 0 }
+    }
+
+    /// One step down the loss: `gradient` is that of the device's weights, `steps` counts from 1.
+    pub fn update(
+        &mut self,
+        (net, gradient): (&FloatNet, &FloatNet),
+        dims: &Dims,
+        bits: &WeightBits,
+        steps: u64,
+        rate: f64,
+    ) {
+        let steps = i32::try_from(steps).unwrap_or(i32::MAX);
+        let corrections = (1.0 - BETA1.powi(steps), 1.0 - BETA2.powi(steps));
+        let rate = (RATE * rate) as f32;
+        let mut start = 0;
+        let both = matrices(net, dims, bits).zip(matrices(gradient, dims, bits));
+        for ((weights, columns), (gradient, _)) in both {
+            let rows = start..start + weights.len() / columns;
+            start = rows.end;
+            let numbers = (self.ranges[rows.clone()].par_iter_mut())
+                .zip(&mut self.mean[rows.clone()])
+                .zip(&mut self.square[rows]);
+            let rows = weights
+                .par_chunks_exact(columns)
+                .zip(gradient.par_chunks_exact(columns));
+            numbers
+                .zip(rows)
+                .for_each(|(((range, mean), square), (w, g))| {
+                    let g = *range * of_range(*range, w, g);
+                    *mean += (1.0 - BETA1) * (g - *mean);
+                    *square += (1.0 - BETA2) * (g * g - *square);
+                    let scale = (*square / corrections.1).sqrt() + 1e-12;
+                    *range *= (-rate * (*mean / corrections.0) / scale).exp();
+                });
+        }
+    }
+}
+
+/// The gradient of a row's range, from that of its weights on the device.
+fn of_range(range: f32, weights: &[f32], gradient: &[f32]) -> f32 {
+    let most = largest(4);
+    let inverse = most / range;
+    let part = |(&w, &g): (&f32, &f32)| {
+        let u = w * inverse;
+        g * match u.abs() >= most {
+            true => u.signum(),
+            false => (u.round() - u) / most,
+        }
+    };
+    weights.iter().zip(gradient).map(part).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where nothing jumps, the loss of a row is a smooth function of its range: cut-off weights are the range, and the
+    /// rest is s q with q fixed. The straight-through part -u/7 belongs to the weights' own rounding.
+    #[test]
+    fn a_range_grows_where_cut_off_weights_want_to() {
+        // Weights 2 and -2 are cut off at 1; a gradient that wants them larger wants a larger range.
+        let (weights, gradient) = ([2.0, -2.0, 0.0], [-1.0, 1.0, 0.0]);
+        assert_eq!(of_range(1.0, &weights, &gradient), -2.0);
+        // 0.5 is u = 3.5, rounded up to 4: half a step above, which a smaller range mends.
+        assert!((of_range(1.0, &[0.5], &[1.0]) - 0.5 / 7.0).abs() < 1e-6);
+        // On the grid there is nothing to mend.
+        assert!(of_range(1.0, &[3.0 / 7.0], &[1.0]).abs() < 1e-6);
+    }
+}

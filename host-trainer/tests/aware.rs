@@ -1,0 +1,321 @@
+//! Quantization-aware training: its forward pass is the device's, bit for bit, and it brings back what 4 bits cost.
+
+use std::path::Path;
+
+use gatelet::{Precision, Scalar, Session, TokenId};
+use gatelet_trainer::aware::Scheme;
+use gatelet_trainer::bptt::Shard;
+use gatelet_trainer::checkpoint::Checkpoint;
+use gatelet_trainer::config::{Config, Qat};
+use gatelet_trainer::corpus::{Corpus, Text};
+use gatelet_trainer::engine::Engine;
+use gatelet_trainer::evaluate::evaluate;
+use gatelet_trainer::export::{export, own_image};
+use gatelet_trainer::image::storage;
+use gatelet_trainer::packs::Packs;
+use gatelet_trainer::params::{Cell, Params};
+use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::train::Trainer;
+
+const PATH: &str = "aware";
+
+/// Every combination that the forward pass tells apart.
+fn nets() -> impl Iterator<Item = (Cell, usize, usize, WeightBits)> {
+    let mixed = WeightBits {
+        head: 8,
+        ..WeightBits::all(4)
+    };
+    let bits = [WeightBits::EIGHT, WeightBits::all(4), mixed];
+    [
+        (Cell::Lstm, 1),
+        (Cell::Lstm, 2),
+        (Cell::Rnn, 1),
+        (Cell::Rnn, 3),
+    ]
+    .into_iter()
+    .zip([13, 24, 33, 8])
+    .flat_map(move |((cell, layers), hidden)| bits.map(|bits| (cell, layers, hidden, bits)))
+}
+
+fn corpus() -> Corpus {
+    let content = (0..6000_u32)
+        .map(|i| char::from(b'a' + (i * i / 7 % 13 + i % 3) as u8))
+        .collect::<String>();
+    let text = Text::from_bytes("made up".to_owned(), content.into_bytes()).unwrap();
+    Corpus::new(&text, 0.1).unwrap()
+}
+
+fn config(cell: Cell, layers: usize, hidden: usize) -> Config {
+    Config {
+        cell,
+        layers,
+        hidden,
+        batch: 8,
+        window: 16,
+        epochs: 12,
+        lr: 0.01,
+        warmup: 0,
+        ..Config::default()
+    }
+}
+
+fn trained(mut trainer: Trainer<'_>, epochs: usize) -> Trainer<'_> {
+    while trainer.position().epoch < epochs {
+        trainer.step().unwrap();
+    }
+    trainer
+}
+
+fn float(corpus: &Corpus, config: Config) -> Checkpoint {
+    let epochs = config.epochs;
+    trained(
+        Trainer::new(corpus, config, "test".to_owned()).unwrap(),
+        epochs,
+    )
+    .checkpoint(false)
+}
+
+fn aware<'c>(
+    corpus: &'c Corpus,
+    from: &Checkpoint,
+    bits: WeightBits,
+    cell_bits: u8,
+) -> Trainer<'c> {
+    let config = Config {
+        epochs: 6,
+        qat: Some(Qat {
+            from: PATH.to_owned(),
+            from_sha256: String::new(),
+            nats: None,
+            scheme: Scheme {
+                bits,
+                cell_bits: [cell_bits; 4],
+            },
+        }),
+        ..from.meta.config.clone()
+    };
+    Trainer::aware(corpus, from, config, "test".to_owned()).unwrap()
+}
+
+/// The states of a shard of one stream after every token, as integers: h of all layers, then c.
+fn states<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
+    let shape = checkpoint.params.shape;
+    let scheme = checkpoint.scheme().unwrap();
+    let mut params = Params::<F>::zeros(shape);
+    for (to, &from) in params.data.iter_mut().zip(&checkpoint.params.data) {
+        *to = F::from_f64(from.into());
+    }
+    let mut packs = Packs::aware(shape, scheme).unwrap();
+    packs.update(&params, checkpoint.learned.as_ref()).unwrap();
+    let mut shard = Shard::<F>::new(shape, 1, 1);
+    let step = |&token: &u16| {
+        shard.load(|_, _| (token, token));
+        shard.forward(&packs, F::zero());
+        shard.carry();
+        let numbers = |layer: usize| {
+            let (h, c) = shard.state(layer);
+            let scale = f64::from(1_u32 << (15 - scheme.cell_bits[layer]));
+            let of = |x: &[F], scale: f64| -> Vec<i32> {
+                let exact = x.iter().map(|x| x.to_f64() * scale);
+                exact
+                    .inspect(|x| assert_eq!(x.fract(), 0.0, "an integer"))
+                    .map(|x| x as i32)
+                    .collect()
+            };
+            (of(h, 128.0), of(c, scale))
+        };
+        let (h, c): (Vec<_>, Vec<_>) = (0..shape.layers).map(numbers).unzip();
+        [h.concat(), c.concat()].concat()
+    };
+    tokens.iter().map(step).collect()
+}
+
+/// The same of core's session with the specification's kernel.
+fn states_of_image(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
+    let image = own_image(checkpoint, Path::new(PATH)).unwrap();
+    let model = image.model().unwrap();
+    let dims = model.dims();
+    let mut storage = storage(&dims);
+    let mut session = Session::new(model, Scalar, &mut storage).unwrap();
+    let mut snapshot = vec![0; dims.snapshot_words()];
+    let step = |&token: &u16| {
+        session.step(TokenId(token)).unwrap();
+        session.snapshot(&mut snapshot).unwrap();
+        let bytes: Vec<u8> = snapshot
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .collect();
+        let (h, c) = bytes.split_at(dims.layers * dims.stride());
+        let rows = |numbers: Vec<i32>| -> Vec<i32> {
+            let rows = numbers.chunks_exact(dims.stride());
+            rows.flat_map(|row| row[..dims.hidden].to_vec()).collect()
+        };
+        let h = rows(h.iter().map(|&h| i32::from(h as i8)).collect());
+        let (c, _) = c.as_chunks::<2>();
+        let c = rows(
+            c.iter()
+                .map(|&c| i32::from(i16::from_ne_bytes(c)))
+                .collect(),
+        );
+        [h, c].concat()
+    };
+    tokens.iter().map(step).collect()
+}
+
+#[test]
+fn the_forward_pass_is_the_devices() {
+    let corpus = corpus();
+    let mut tokens = [0; 120];
+    corpus.fill(500, &mut tokens).unwrap();
+    for (cell, layers, hidden, bits) in nets() {
+        let name = format!("{cell} {layers} x {hidden}, {bits:?}");
+        let config = Config {
+            epochs: 2,
+            ..config(cell, layers, hidden)
+        };
+        let mut trainer = aware(&corpus, &float(&corpus, config), bits, 4);
+        for _ in 0..3 {
+            trainer.step().unwrap();
+        }
+        let checkpoint = trainer.checkpoint(false);
+        let want = states_of_image(&checkpoint, &tokens);
+        assert!(want.iter().flatten().any(|&x| x != 0), "{name}");
+        assert_eq!(states::<f32>(&checkpoint, &tokens), want, "{name}");
+        assert_eq!(states::<f64>(&checkpoint, &tokens), want, "{name}, in f64");
+
+        // And so is the loss, of the head's integers too.
+        let mut shard = Shard::<f32>::new(checkpoint.params.shape, 1, tokens.len() - 1);
+        let mut packs =
+            Packs::aware(checkpoint.params.shape, checkpoint.scheme().unwrap()).unwrap();
+        packs
+            .update(&checkpoint.params, checkpoint.learned.as_ref())
+            .unwrap();
+        shard.load(|_, t| (tokens[t], tokens[t + 1]));
+        let nats = shard.forward(&packs, 0.0) / (tokens.len() - 1) as f64;
+        let image = own_image(&checkpoint, Path::new(PATH)).unwrap();
+        let found = evaluate(image.model().unwrap(), &tokens).unwrap().nats;
+        assert!((nats - found).abs() < 1e-5, "{name}: {nats} {found}");
+    }
+}
+
+/// With 8 bits the straight-through gradient is nearly that of the float net; with 4 it is another net's.
+#[test]
+fn the_gradient_points_where_the_float_nets_does() {
+    let corpus = corpus();
+    let mut tokens = [0; 65];
+    corpus.fill(900, &mut tokens).unwrap();
+    for (cell, layers, hidden, bits) in nets().filter(|net| net.3 == WeightBits::EIGHT) {
+        let checkpoint = float(&corpus, config(cell, layers, hidden));
+        let trainer = aware(&corpus, &checkpoint, bits, 4);
+        let checkpoint = trainer.checkpoint(true);
+        let shape = checkpoint.params.shape;
+        let gradient = |packs: &Packs<f32>| {
+            let mut shard = Shard::<f32>::new(shape, 1, 64);
+            shard.load(|_, t| (tokens[t], tokens[t + 1]));
+            shard.forward(packs, 1.0 / 64.0);
+            shard.backward(packs);
+            shard.gradient.data
+        };
+        let mut packs = Packs::aware(shape, checkpoint.scheme().unwrap()).unwrap();
+        packs
+            .update(&checkpoint.params, checkpoint.learned.as_ref())
+            .unwrap();
+        let found = gradient(&packs);
+        let want = gradient(&Packs::of(&checkpoint.params));
+        let dot =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        let cosine = dot(&found, &want) / (dot(&found, &found) * dot(&want, &want)).sqrt();
+        assert!(cosine > 0.98, "{cell} {layers} x {hidden}: {cosine}");
+    }
+}
+
+#[test]
+fn four_bits_cost_little_once_trained_for() {
+    let corpus = corpus();
+    for cell in [Cell::Lstm, Cell::Rnn] {
+        let from = float(&corpus, config(cell, 1, 24));
+        let mut before = aware(&corpus, &from, WeightBits::all(4), 4);
+        let untrained = before.evaluate().unwrap();
+        let mut after = trained(before, 6);
+        let trained = after.evaluate().unwrap();
+        assert!(trained < untrained - 0.01, "{cell}: {untrained} {trained}");
+        let checkpoint = after.checkpoint(false);
+        let (image, report) = export(
+            &checkpoint,
+            Path::new(PATH),
+            &corpus,
+            corpus.len(),
+            Precision::Int8,
+        )
+        .unwrap();
+        assert!(
+            (report.after.nats - trained).abs() < 2e-3,
+            "{report:?} {trained}"
+        );
+        let own = own_image(&checkpoint, Path::new(PATH)).unwrap();
+        let (a, b) = (image.model().unwrap(), own.model().unwrap());
+        let weights = |model: &gatelet::Model<'_>| match model.layer(0) {
+            Some(gatelet::Layer::Int8(layer)) => (0..model.dims().rows())
+                .flat_map(|row| layer.weights.row(row))
+                .collect::<Vec<i8>>(),
+            _ => Vec::new(),
+        };
+        assert_eq!(
+            weights(&a),
+            weights(&b),
+            "what was trained is what is exported"
+        );
+        assert!(weights(&a).iter().all(|w| (-7..=7).contains(w)));
+    }
+}
+
+#[test]
+fn a_resumed_run_ends_at_the_same_bits() {
+    let corpus = corpus();
+    let from = float(&corpus, config(Cell::Lstm, 2, 12));
+    for bits in [WeightBits::EIGHT, WeightBits::all(4)] {
+        let whole = trained(aware(&corpus, &from, bits, 5), 2);
+        let mut half = aware(&corpus, &from, bits, 5);
+        for _ in 0..17 {
+            half.step().unwrap();
+        }
+        let bytes = half.checkpoint(true).to_bytes().unwrap();
+        let stored = Checkpoint::from_bytes(&bytes, Path::new(PATH)).unwrap();
+        assert_eq!(stored, half.checkpoint(true), "{bits:?}: read back");
+        let resumed = trained(Trainer::resume(&corpus, stored).unwrap(), 2);
+        assert_eq!(
+            whole.checkpoint(true).params.data,
+            resumed.checkpoint(true).params.data,
+            "{bits:?}"
+        );
+        assert_eq!(
+            whole.checkpoint(true).learned,
+            resumed.checkpoint(true).learned
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_so_is_refused() {
+    let corpus = corpus();
+    let wide = Config {
+        embedding: 8,
+        ..config(Cell::Lstm, 1, 8)
+    };
+    let wide = Config { epochs: 1, ..wide };
+    let from = float(&corpus, wide);
+    let config = Config {
+        qat: Some(Qat {
+            from: PATH.to_owned(),
+            from_sha256: String::new(),
+            nats: None,
+            scheme: Scheme {
+                bits: WeightBits::EIGHT,
+                cell_bits: [4; 4],
+            },
+        }),
+        ..from.meta.config.clone()
+    };
+    let error = Trainer::aware(&corpus, &from, config, String::new()).unwrap_err();
+    assert!(error.to_string().contains("an embedding"), "{error}");
+}
