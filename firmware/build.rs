@@ -126,6 +126,8 @@ fn check(bytes: &[u8]) -> Result<(Demand, String), String> {
     let model = Model::from_bytes(image).map_err(|e| e.to_string())?;
     let dims = model.dims();
     let kernel = match (model.layout(), dims.precision) {
+        (Layout::Rows, _) if !dims.four_bits.is_none() => "gatelet::Nibbles<gatelet::NativeRows>",
+        _ if !dims.four_bits.is_none() => "gatelet::NativeNibbles",
         (Layout::Rows, Precision::Int8) => "gatelet::NativeRows",
         _ => "gatelet::Native",
     };

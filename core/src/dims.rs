@@ -350,6 +350,22 @@ impl Dims {
         Ok(Dims { four_bits, ..self })
     }
 
+    /// Bits of the weights of layers and head: `8`, `4`, or `mixed`.
+    pub const fn weight_bits(&self) -> &'static str {
+        let (mut layer, mut four) = (0, (self.four_bits.of_head() == 4) as usize);
+        while layer < self.layers {
+            four += (self.four_bits.of_layer(layer) == 4) as usize;
+            layer += 1;
+        }
+        if four == 0 {
+            "8"
+        } else if four == self.layers + 1 {
+            "4"
+        } else {
+            "mixed"
+        }
+    }
+
     /// As an image in this layout holds it: tiles hold every weight in 8 bits.
     pub(crate) const fn in_layout(self, layout: Layout) -> Self {
         match layout {

@@ -2,7 +2,7 @@
 //! machine, on those of other processors in an emulator, and on every board in QEMU.
 //!
 //! ```text
-//! suite     RNN and LSTM, 1 and 2 layers, random weights, by `gatelet suite`: its hashes are the scalar kernel's
+//! suite     RNN and LSTM, 1 and 2 layers, weights of 8 and of 4 bits, random, by `gatelet suite`: its hashes are the scalar kernel's
 //! hosts     tests/same-bits --suite, suite on stdin: natively, under qemu-aarch64 as two processors, under node
 //! boards    firmware/src/bin/conformance.rs, in as many loads as a board's flash needs
 //! ```
@@ -35,6 +35,7 @@ struct Found {
     layers: usize,
     hidden: usize,
     vocab: usize,
+    bits: String,
     steps: u64,
     first_difference: Option<u64>,
 }
@@ -48,6 +49,7 @@ struct Row {
     layers: usize,
     hidden: usize,
     vocab: usize,
+    bits: String,
     steps: u64,
     first_difference: Option<u64>,
 }
@@ -59,8 +61,8 @@ pub(crate) fn run(steps: usize, json: bool) -> Result<()> {
     let models = models()?;
     if !json {
         println!(
-            "{:28} {:9} {:4} {:>6} {:>6} {:>5} {:>7}  states",
-            "target", "kernel", "cell", "layers", "hidden", "vocab", "steps"
+            "{:28} {:9} {:4} {:>6} {:>6} {:>5} {:>5} {:>7}  states",
+            "target", "kernel", "cell", "layers", "hidden", "vocab", "bits", "steps"
         );
     }
     let (mut rows, mut wrong) = (0, 0);
@@ -112,6 +114,7 @@ fn show(target: &str, found: Found, json: bool) -> Result<()> {
         layers: found.layers,
         hidden: found.hidden,
         vocab: found.vocab,
+        bits: found.bits,
         steps: found.steps,
         first_difference: found.first_difference,
     };
@@ -124,8 +127,8 @@ fn show(target: &str, found: Found, json: bool) -> Result<()> {
         Some(step) => format!("DIFFER from step {step} on"),
     };
     println!(
-        "{:28} {:9} {:4} {:>6} {:>6} {:>5} {:>7}  {states}",
-        row.target, row.kernel, row.cell, row.layers, row.hidden, row.vocab, row.steps
+        "{:28} {:9} {:4} {:>6} {:>6} {:>5} {:>5} {:>7}  {states}",
+        row.target, row.kernel, row.cell, row.layers, row.hidden, row.vocab, row.bits, row.steps
     );
     Ok(())
 }
@@ -133,16 +136,16 @@ fn show(target: &str, found: Found, json: bool) -> Result<()> {
 /// Images of random weights.
 fn models() -> Result<Vec<PathBuf>> {
     let mut models = Vec::new();
-    for cell in ["rnn", "lstm"] {
+    for (bits, cell) in [("8", "rnn"), ("8", "lstm"), ("4", "rnn"), ("4", "lstm")] {
         for layers in [1, 2] {
             let (layers, hidden) = (layers.to_string(), HIDDEN.to_string());
             let shape = [
                 "--cell", cell, "--layers", &layers, "--hidden", &hidden, "--vocab", "40",
-                "--seed", "3", "--bits", "8",
+                "--seed", "3", "--bits", bits,
             ];
             models.push(random(
                 &shape,
-                &format!("conformance-{cell}-{layers}.gatelet"),
+                &format!("conformance-{cell}-{layers}-{bits}.gatelet"),
             )?);
         }
     }

@@ -32,8 +32,26 @@ const WORDS: [&str; 10] = [
     "--cell rnn --hidden 4 --vocab 50",
 ];
 
+/// Models with 4-bit weights: around words of eight columns and blocks of four rows, and past the turns that are unrolled.
+const FOUR_BITS: [&str; 14] = [
+    "--cell rnn --hidden 1 --vocab 2 --bits 4",
+    "--cell lstm --hidden 3 --vocab 5 --bits 4",
+    "--cell lstm --hidden 4 --vocab 8 --bits 4",
+    "--cell rnn --hidden 7 --vocab 9 --bits 4 --layers 2",
+    "--cell lstm --hidden 8 --vocab 3 --bits 4 --layers 2",
+    "--cell rnn --hidden 12 --vocab 6 --bits 4",
+    "--cell lstm --hidden 17 --vocab 10 --bits 4",
+    "--cell lstm --hidden 31 --vocab 7 --bits 4 --layers 2",
+    "--cell rnn --hidden 33 --vocab 11 --bits 4 --layers 2",
+    "--cell rnn --hidden 64 --vocab 12 --bits 4",
+    "--cell rnn --hidden 70 --vocab 4 --bits 4 --layers 2",
+    "--cell lstm --hidden 20 --vocab 30 --bits w4 --layers 2",
+    "--cell lstm --hidden 16 --vocab 33 --bits w4 --embedding 12 --projection 12 --tied --words",
+    "--cell rnn --hidden 24 --vocab 20 --bits 4 --embedding 8",
+];
+
 /// Flash kept free for the board's program.
-const CODE: usize = 72 << 10;
+const CODE: usize = 80 << 10;
 
 /// What the board's program prints.
 #[derive(Debug, Deserialize)]
@@ -147,13 +165,18 @@ fn usual(export: &str) -> Result<Vec<Vec<u8>>> {
     };
     let plain = shapes().into_iter().enumerate().map(make);
     plain
-        .chain(WORDS.iter().map(|shape| words(shape, export)))
+        .chain(
+            WORDS
+                .iter()
+                .map(|shape| made(&format!("{shape} --words"), export)),
+        )
+        .chain(FOUR_BITS.iter().map(|shape| made(shape, export)))
         .collect()
 }
 
-/// A model of words, in the layout for a target.
-fn words(shape: &str, export: &str) -> Result<Vec<u8>> {
-    let options = shape.split(' ').chain(["--words", "--target", export]);
+/// A model of random weights, in the layout for a target.
+fn made(shape: &str, export: &str) -> Result<Vec<u8>> {
+    let options = shape.split(' ').chain(["--target", export]);
     let options: Vec<&str> = options.collect();
     with_length(&std::fs::read(random(&options, "shape.gatelet")?)?)
 }

@@ -22,7 +22,7 @@ pub(crate) mod tile;
 #[cfg(target_arch = "aarch64")]
 pub use crate::arch::aarch64::{Neon, NeonDot};
 #[cfg(armv7em)]
-pub use crate::arch::arm::armv7em::Armv7em;
+pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
 #[cfg(mve)]
 pub use crate::arch::arm::mve::Mve;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -37,7 +37,7 @@ pub use scalar::Scalar;
 pub mod integer {
     pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
 }
-pub use select::{Isa, Native, NativeRows, WithKernel};
+pub use select::{Isa, Native, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
 use self::dense::{PackedF32, TapeF32};

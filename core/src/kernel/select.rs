@@ -1,11 +1,13 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
-#[cfg(armv7em)]
-use super::Armv7em;
 #[cfg(mve)]
 use super::Mve;
+#[cfg(not(armv7em))]
+use super::Nibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::Simd128;
+#[cfg(armv7em)]
+use super::{Armv7em, Armv7emNibbles};
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512, AvxVnni};
 use super::{Kernel, Portable, Scalar, Thumb};
@@ -33,6 +35,13 @@ pub type NativeRows = Thumb;
 /// The kernel a firmware uses for an int8 model in rows: here [`Native`] is the best for those too.
 #[cfg(not(armv7em))]
 pub type NativeRows = Native;
+
+/// The kernel a firmware uses for a model with 4-bit weights, on an Armv7E-M in pairs.
+#[cfg(armv7em)]
+pub type NativeNibbles = Armv7emNibbles;
+/// The kernel a firmware uses for a model with 4-bit weights.
+#[cfg(not(armv7em))]
+pub type NativeNibbles = Nibbles<NativeRows>;
 
 /// Something to be done with whichever kernel is chosen: a generic closure.
 pub trait WithKernel {

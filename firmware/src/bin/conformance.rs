@@ -18,7 +18,7 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprint, hprintln};
     use gatelet::conformance::{Case, CaseError, cases};
-    use gatelet::{AlignedBytes, Kernel, Model, Native, NativeRows, StateBuf};
+    use gatelet::{AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, StateBuf};
     use gatelet_firmware as _;
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -51,6 +51,10 @@ mod image {
         for case in cases(&SUITE.0) {
             let case = case?;
             let model = case.model()?;
+            if !model.dims().four_bits.is_none() {
+                row(&case, model, NativeNibbles::default(), storage)?;
+                continue;
+            }
             row(&case, model, Native::default(), storage)?;
             if Native::NAME != NativeRows::NAME {
                 row(&case, model, NativeRows::default(), storage)?;
@@ -68,12 +72,13 @@ mod image {
         let found = case.run(model, kernel, storage);
         let dims = model.dims();
         hprint!(
-            "{{\"kernel\":\"{}\",\"cell\":\"{}\",\"layers\":{},\"hidden\":{},\"vocab\":{},\"steps\":{},\"first_difference\":",
+            "{{\"kernel\":\"{}\",\"cell\":\"{}\",\"layers\":{},\"hidden\":{},\"vocab\":{},\"bits\":\"{}\",\"steps\":{},\"first_difference\":",
             K::NAME,
             dims.cell,
             dims.layers,
             dims.hidden,
             dims.vocab,
+            dims.weight_bits(),
             case.steps(),
         );
         match found {

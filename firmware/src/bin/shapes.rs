@@ -1,5 +1,5 @@
-//! Runs models of many shapes, layouts and scales with the board's kernels (the one for its own layout, and the one for
-//! rows) and with the specification, and compares: every logit with each other, and the hash of every state with the one
+//! Runs models of many shapes, layouts and scales with the board's kernels (the one for its own layout, the one for
+//! rows, and those for 4-bit weights) and with the specification, and compares: every logit with each other, and the hash of every state with the one
 //! that the host stored in the image.
 //!
 //! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length (little-endian
@@ -19,8 +19,8 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{
-        AlignedBytes, Kernel, Model, Native, NativeRows, Scalar, Session, StateBuf, StateHash,
-        TokenId,
+        AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, Nibbles, Scalar, Session,
+        StateBuf, StateHash, TokenId,
     };
     use gatelet_firmware::embedded::PART;
     #[cfg(stm32f4)]
@@ -64,6 +64,11 @@ mod image {
             steps += compare(model, Native::default(), specified, native)?;
             if two_kernels() {
                 steps += compare(model, NativeRows::default(), specified, native)?;
+            }
+            if !model.dims().four_bits.is_none() {
+                steps += compare(model, NativeNibbles::default(), specified, native)?;
+                let nibbles = Nibbles::<NativeRows>::default();
+                steps += compare(model, nibbles, specified, native)?;
             }
             models += 1;
             rest = next;

@@ -1,6 +1,6 @@
 //! A conformance suite (`gatelet suite`) on every kernel of this processor, each in its own layout.
 //!
-//! Prints a line of JSON a case and kernel: `{"kernel","cell","layers","hidden","vocab","steps","first_difference"}`, the
+//! Prints a line of JSON a case and kernel: `{"kernel","cell","layers","hidden","vocab","bits","steps","first_difference"}`, the
 //! last one null where every state is the specification's.
 
 use std::io::Read;
@@ -54,12 +54,13 @@ pub(crate) fn run() -> Result<(), String> {
                 Err(why) => return Err(text(&why)),
             };
             println!(
-                r#"{{"kernel":"{}","cell":"{}","layers":{},"hidden":{},"vocab":{},"steps":{},"first_difference":{difference}}}"#,
+                r#"{{"kernel":"{}","cell":"{}","layers":{},"hidden":{},"vocab":{},"bits":"{}","steps":{},"first_difference":{difference}}}"#,
                 isa.name(),
                 dims.cell,
                 dims.layers,
                 dims.hidden,
                 dims.vocab,
+                dims.weight_bits(),
                 case.steps(),
             );
         }

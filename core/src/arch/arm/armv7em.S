@@ -50,8 +50,9 @@
     .set CALL_END, 36
     .set CALL_EXTRA, 40
 
-    .set UNROLL, 16
-    .set TURN_BYTES, 92
+@ Turns of a product that are unrolled, and bytes of a turn.
+    .set UNROLL_pairs, 16
+    .set TURN_BYTES_pairs, 92
 
     .syntax unified
     .cpu    cortex-m4               @ rustc's -C target-cpu does not reach global_asm
@@ -75,7 +76,7 @@
     .endm
 
 gatelet_pairs_product:
-    .rept UNROLL
+    .rept UNROLL_pairs
     ldmia.w r0!, {r10-r12, lr}
     QUAD    r10, r11
     QUAD    r12, lr
@@ -83,7 +84,7 @@ gatelet_pairs_product:
 gatelet_pairs_product_end:
     ldr     pc, [sp, #LEAVE]
 
-@ Another round of UNROLL turns, unless x is used up.
+@ Another round of turns, unless x is used up.
 gatelet_pairs_more:
     ldr     r6, [sp, #XEND]
     cmp     r0, r6
@@ -91,7 +92,7 @@ gatelet_pairs_more:
     ldr     pc, [sp, #DONE]
 
 @ Starts a block: its two head words into r3 and r5. The other sums start at S, which then goes by itself.
-    .macro BLOCK
+    .macro BLOCK_pairs
     ldrd    r0, r2, [sp, #X]
     ldmia   r1!, {r3, r5}
     mov     r4, r2
@@ -100,7 +101,7 @@ gatelet_pairs_more:
 
 @ The four requantized sums in r2-r5. Of the frame leaves r7 MULTIPLIERS, advanced; r8 ADDEND; r9 SIGMOID; r10 TANH;
 @ r11 CELL; r12 NEXT; lr EXTRA. Clobbers r0 and r6.
-    .macro REQUANTIZE
+    .macro REQUANTIZE_pairs
     ldmia.w sp, {r6-r12, lr}
     subs    r2, r2, r3          @ 256*R0
     subs    r4, r4, r5          @ 256*R2
@@ -121,8 +122,17 @@ gatelet_pairs_more:
     smlabb  \r, \r, \segment, \segment
     .endm
 
-@ Makes the frame from the Call in r0, widens x into it and sums Xo*Xe. Leaves the weights in r1.
-    .macro PROLOGUE done
+@ What is summed while x is widened, into r4; r12 is free for it.
+    .macro SUM_START_pairs
+    .endm
+    .macro SUM_pairs xe, xo
+    smlad   r4, \xe, \xo, r4
+    .endm
+    .macro SUM_END_pairs
+    .endm
+
+@ Makes the frame from the Call in r0, widens x into it and takes its sum. Leaves the weights in r1.
+    .macro PROLOGUE kind, done
     push    {r3-r11, lr}
     mov     r11, r0
     ldr     r2, [r11, #CALL_COLUMNS]
@@ -138,25 +148,26 @@ gatelet_pairs_more:
     @ ENTRY: ((turns - 1) mod UNROLL) + 1 turns before the end.
     lsrs    r5, r3, #3
     subs    r5, r5, #1
-    and     r6, r5, #(UNROLL - 1)
+    and     r6, r5, #(UNROLL_\kind - 1)
     adds    r6, r6, #1
-    movs    r7, #TURN_BYTES
-    adr.w   r8, gatelet_pairs_product_end
+    movs    r7, #TURN_BYTES_\kind
+    adr.w   r8, gatelet_\kind\()_product_end
     mls     r8, r6, r7, r8
     orr     r8, r8, #1
     str     r8, [sp, #ENTRY]
     adr.w   r8, \done
     orr     r8, r8, #1
     str     r8, [sp, #DONE]
-    cmp     r5, #UNROLL
+    cmp     r5, #UNROLL_\kind
     blo     1f
-    adr.w   r8, gatelet_pairs_more
+    adr.w   r8, gatelet_\kind\()_more
     orr     r8, r8, #1
 1:  str     r8, [sp, #LEAVE]
 
     @ Bytes x0..x7 to lanes (x0,x2) (x1,x3) (x4,x6) (x5,x7).
     ldr     r0, [r11, #CALL_X]
     movs    r4, #0
+    SUM_START_\kind
     subs    r2, r2, #8
     blo     3f
 2:  ldmia   r0!, {r5, r6}
@@ -164,8 +175,8 @@ gatelet_pairs_more:
     sxtb16  r8, r5, ror #8
     sxtb16  r9, r6
     sxtb16  r10, r6, ror #8
-    smlad   r4, r7, r8, r4
-    smlad   r4, r9, r10, r4
+    SUM_\kind r7, r8
+    SUM_\kind r9, r10
     stmia   r1!, {r7-r10}
     subs    r2, r2, #8
     bhs     2b
@@ -176,9 +187,10 @@ gatelet_pairs_more:
     sxtb16  r8, r5, ror #8
     movs    r9, #0
     mov     r10, r9
-    smlad   r4, r7, r8, r4
+    SUM_\kind r7, r8
     stmia   r1!, {r7-r10}
-4:  str     r4, [sp, #XSUM]
+4:  SUM_END_\kind
+    str     r4, [sp, #XSUM]
     lsls    r4, r4, #8
     str     r4, [sp, #XSUM256]
     str     r1, [sp, #XEND]
@@ -198,17 +210,20 @@ gatelet_pairs_more:
     pop     {r3-r11, pc}
     .endm
 
+@ The three functions that armv7em.rs calls.
+    .macro FUNCTIONS kind
+
 @ One step of an LSTM layer: a block is a unit, its rows the gates i, f, g, o. scalar.rs has the formulas.
-    .global gatelet_pairs_lstm
-    .type gatelet_pairs_lstm, %function
+    .global gatelet_\kind\()_lstm
+    .type gatelet_\kind\()_lstm, %function
     .thumb_func
-gatelet_pairs_lstm:
-    PROLOGUE gatelet_pairs_unit
-gatelet_pairs_next_unit:
-    BLOCK
+gatelet_\kind\()_lstm:
+    PROLOGUE \kind, gatelet_\kind\()_unit
+gatelet_\kind\()_next_unit:
+    BLOCK_\kind
     .balign 4
-gatelet_pairs_unit:
-    REQUANTIZE                  @ r8 addend, r9 sigmoid, r10 tanh, r11 c, r12 h'
+gatelet_\kind\()_unit:
+    REQUANTIZE_\kind                  @ r8 addend, r9 sigmoid, r10 tanh, r11 c, r12 h'
     ldrd    r0, r6, [r8], #8
     strd    r7, r8, [sp, #MULTIPLIERS]
     sxtah   r2, r2, r0          @ z = sat16(a + ...)
@@ -241,20 +256,20 @@ gatelet_pairs_unit:
     ldr     r0, [sp, #END]
     strd    r11, r12, [sp, #CELL]
     cmp     r12, r0
-    bne     gatelet_pairs_next_unit
+    bne     gatelet_\kind\()_next_unit
     EPILOGUE
 
 @ One step of an RNN layer: a block is four units.
-    .global gatelet_pairs_rnn
-    .type gatelet_pairs_rnn, %function
+    .global gatelet_\kind\()_rnn
+    .type gatelet_\kind\()_rnn, %function
     .thumb_func
-gatelet_pairs_rnn:
-    PROLOGUE gatelet_pairs_units
-gatelet_pairs_next_units:
-    BLOCK
+gatelet_\kind\()_rnn:
+    PROLOGUE \kind, gatelet_\kind\()_units
+gatelet_\kind\()_next_units:
+    BLOCK_\kind
     .balign 4
-gatelet_pairs_units:
-    REQUANTIZE                  @ r8 addend, r10 tanh, r12 h'
+gatelet_\kind\()_units:
+    REQUANTIZE_\kind                  @ r8 addend, r10 tanh, r12 h'
     .irp    r, r2, r3, r4, r5
     ldrsh   r0, [r8], #2        @ rows of a token need not start at a whole word
     add     \r, \r, r0
@@ -268,20 +283,20 @@ gatelet_pairs_units:
     str     r12, [sp, #NEXT]
     ldr     r0, [sp, #END]
     cmp     r12, r0
-    bne     gatelet_pairs_next_units
+    bne     gatelet_\kind\()_next_units
     EPILOGUE
 
 @ next = addend + round(W x * m >> 24), int32, four rows a block: the head.
-    .global gatelet_pairs_affine
-    .type gatelet_pairs_affine, %function
+    .global gatelet_\kind\()_affine
+    .type gatelet_\kind\()_affine, %function
     .thumb_func
-gatelet_pairs_affine:
-    PROLOGUE gatelet_pairs_rows
-gatelet_pairs_next_rows:
-    BLOCK
+gatelet_\kind\()_affine:
+    PROLOGUE \kind, gatelet_\kind\()_rows
+gatelet_\kind\()_next_rows:
+    BLOCK_\kind
     .balign 4
-gatelet_pairs_rows:
-    REQUANTIZE                  @ r8 addend, r12 next
+gatelet_\kind\()_rows:
+    REQUANTIZE_\kind                  @ r8 addend, r12 next
     ldmia   r8!, {r0, r6, r9, r10}
     adds    r2, r2, r0
     adds    r3, r3, r6
@@ -292,5 +307,8 @@ gatelet_pairs_rows:
     str     r12, [sp, #NEXT]
     ldr     r0, [sp, #END]
     cmp     r12, r0
-    bne     gatelet_pairs_next_rows
+    bne     gatelet_\kind\()_next_rows
     EPILOGUE
+    .endm
+
+    FUNCTIONS pairs

@@ -1,27 +1,33 @@
-//! The DSP kernel of an Armv7E-M: `armv7em.S`, behind slices.
+//! The DSP kernels of an Armv7E-M: `armv7em.S` and `armv7em4.S`, behind slices.
 //!
-//! It reads [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel. The one of the Cortex-M3 is twice as
+//! They read [`Layout::Pairs`]. f32, and images in other layouts, go to the scalar kernel. The one of the Cortex-M3 is twice as
 //! fast for rows, but would take 2.4 KiB of every program's flash: a firmware whose model is in rows names it instead
 //! ([`NativeRows`](crate::NativeRows)).
 
 use core::arch::global_asm;
+use core::marker::PhantomData;
 
 use crate::activation::{SIGMOID, TANH};
 use crate::dims::{Cell, Dims, Layout};
 use crate::kernel::{Kernel, Scalar, sealed};
 use crate::layer::{HeadInt8, LayerInt8, MIN_CELL_BITS};
 use crate::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
+use crate::nibbles;
 
-global_asm!(include_str!("armv7em.S"), options(raw));
+global_asm!(
+    include_str!("armv7em.S"),
+    include_str!("armv7em4.S"),
+    options(raw)
+);
 
-/// What a function of `armv7em.S` is called with.
+/// What a function of the assembly is called with.
 #[repr(C)]
 struct Call {
     /// `[columns]` int8, four to a word.
     x: *const u32,
     /// A multiple of four, at least four.
     columns: usize,
-    /// `[blocks, pairs_block_words(columns)]`.
+    /// `[blocks, block_words(columns)]`.
     weights: *const u32,
     /// `[4 blocks]`.
     multipliers: *const i32,
@@ -43,6 +49,9 @@ unsafe extern "C" {
     fn gatelet_pairs_lstm(call: *const Call);
     fn gatelet_pairs_rnn(call: *const Call);
     fn gatelet_pairs_affine(call: *const Call);
+    fn gatelet_nibbles_lstm(call: *const Call);
+    fn gatelet_nibbles_rnn(call: *const Call);
+    fn gatelet_nibbles_affine(call: *const Call);
 }
 
 /// The kernel for Cortex-M4, M7 and M33: two rows in a lane (`Layout::Pairs`).
@@ -72,33 +81,148 @@ impl Kernel for Armv7em {
         c: &mut [i16],
         next: &mut [i8],
     ) {
-        let Some(pairs) = Pairs::new(&layer.weights, layer.multipliers, x) else {
-            return Scalar.layer_int8(layer, addend, x, c, next);
-        };
-        match layer.cell {
-            Cell::Lstm => pairs.lstm(addend, layer.cell_bits, c, next),
-            Cell::Rnn => in_blocks(pairs, addend, next, layer.hidden, |p, a, n| p.rnn(a, n)),
+        if !layer_in_blocks::<Eight>(layer, addend, x, c, next) {
+            Scalar.layer_int8(layer, addend, x, c, next);
         }
     }
 
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        match Pairs::new(&head.weights, head.multipliers, x) {
-            Some(pairs) => in_blocks(pairs, head.bias, logits, logits.len(), |p, a, n| {
-                p.affine(a, n)
-            }),
-            None => Scalar.head_int8(head, x, logits),
+        if !head_in_blocks::<Eight>(head, x, logits) {
+            Scalar.head_int8(head, x, logits);
         }
     }
 }
 
+/// The same for models with 4-bit weights in `Layout::Pairs`; their int8 matrices go to [`Armv7em`]. It is a kernel of its own
+/// because it takes 2.5 KiB of flash.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Armv7emNibbles;
+
+impl sealed::Sealed for Armv7emNibbles {}
+
+impl Kernel for Armv7emNibbles {
+    const NAME: &'static str = "armv7em4";
+    const F32_IS_SCALAR: bool = true;
+
+    fn layout(self, dims: &Dims) -> Layout {
+        Armv7em.layout(dims)
+    }
+
+    fn layer_int8(
+        self,
+        layer: &LayerInt8<'_>,
+        addend: &[i16],
+        x: &[i8],
+        c: &mut [i16],
+        next: &mut [i8],
+    ) {
+        if !layer_in_blocks::<Four>(layer, addend, x, c, next) {
+            Armv7em.layer_int8(layer, addend, x, c, next);
+        }
+    }
+
+    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+        if !head_in_blocks::<Four>(head, x, logits) {
+            Armv7em.head_int8(head, x, logits);
+        }
+    }
+}
+
+/// A layer's step, if its weights are of that form.
+#[inline(always)]
+fn layer_in_blocks<F: Form>(
+    layer: &LayerInt8<'_>,
+    addend: &[i16],
+    x: &[i8],
+    c: &mut [i16],
+    next: &mut [i8],
+) -> bool {
+    let Some(blocks) = Blocks::<F>::new(&layer.weights, layer.multipliers, x) else {
+        return false;
+    };
+    match layer.cell {
+        Cell::Lstm => blocks.lstm(addend, layer.cell_bits, c, next),
+        Cell::Rnn => in_blocks(blocks, addend, next, layer.hidden, |b, a, n| b.rnn(a, n)),
+    }
+    true
+}
+
+/// A head's product, if its weights are of that form.
+#[inline(always)]
+fn head_in_blocks<F: Form>(head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) -> bool {
+    let Some(blocks) = Blocks::<F>::new(&head.weights, head.multipliers, x) else {
+        return false;
+    };
+    in_blocks(blocks, head.bias, logits, logits.len(), |b, a, n| {
+        b.affine(a, n);
+    });
+    true
+}
+
+/// How the weights of a block lie, and the functions that read them.
+trait Form: Copy {
+    /// Columns and words of a matrix of this form.
+    fn words<'a>(matrix: &MatrixInt8<'a>) -> Option<(usize, &'a [u32])>;
+    /// Words of a block of four rows.
+    fn block_words(columns: usize) -> usize;
+    /// One step of an LSTM layer.
+    const LSTM: unsafe extern "C" fn(*const Call);
+    /// One step of an RNN layer.
+    const RNN: unsafe extern "C" fn(*const Call);
+    /// The head.
+    const AFFINE: unsafe extern "C" fn(*const Call);
+}
+
+/// int8: two rows in a lane.
+#[derive(Clone, Copy)]
+struct Eight;
+
+impl Form for Eight {
+    fn words<'a>(matrix: &MatrixInt8<'a>) -> Option<(usize, &'a [u32])> {
+        match *matrix {
+            MatrixInt8::Pairs { columns, words } => Some((columns, words)),
+            _ => None,
+        }
+    }
+    fn block_words(columns: usize) -> usize {
+        pairs_block_words(columns)
+    }
+    const LSTM: unsafe extern "C" fn(*const Call) = gatelet_pairs_lstm;
+    const RNN: unsafe extern "C" fn(*const Call) = gatelet_pairs_rnn;
+    const AFFINE: unsafe extern "C" fn(*const Call) = gatelet_pairs_affine;
+}
+
+/// Eight 4-bit weights to a word.
+#[derive(Clone, Copy)]
+struct Four;
+
+impl Form for Four {
+    fn words<'a>(matrix: &MatrixInt8<'a>) -> Option<(usize, &'a [u32])> {
+        match *matrix {
+            MatrixInt8::Nibbles {
+                layout: Layout::Pairs,
+                columns,
+                words,
+            } => Some((columns, words)),
+            _ => None,
+        }
+    }
+    fn block_words(columns: usize) -> usize {
+        nibbles::words(Layout::Pairs, PAIRS_ROWS, columns)
+    }
+    const LSTM: unsafe extern "C" fn(*const Call) = gatelet_nibbles_lstm;
+    const RNN: unsafe extern "C" fn(*const Call) = gatelet_nibbles_rnn;
+    const AFFINE: unsafe extern "C" fn(*const Call) = gatelet_nibbles_affine;
+}
+
 /// Does whole blocks of four rows where they lie, and the rows that are left in a block of their own.
 #[inline(always)]
-fn in_blocks<A: Copy + Default, R: Copy + Default>(
-    pairs: Pairs<'_>,
+fn in_blocks<F: Form, A: Copy + Default, R: Copy + Default>(
+    blocks: Blocks<'_, F>,
     addend: &[A],
     next: &mut [R],
     rows: usize,
-    run: impl for<'a> Fn(Pairs<'a>, &[A], &mut [R]),
+    run: impl for<'a> Fn(Blocks<'a, F>, &[A], &mut [R]),
 ) {
     let whole = rows / PAIRS_ROWS * PAIRS_ROWS;
     let (Some((addend, last_addend)), Some((next, last_next))) = (
@@ -107,19 +231,19 @@ fn in_blocks<A: Copy + Default, R: Copy + Default>(
     ) else {
         return;
     };
-    run(pairs, addend, next);
+    run(blocks, addend, next);
     if rows > whole {
         let mut multipliers = [0; PAIRS_ROWS];
         let (mut padded_addend, mut padded_next) = ([A::default(); PAIRS_ROWS], [R::default(); 4]);
         let left = rows - whole;
-        let last = pairs.after_blocks(whole / PAIRS_ROWS);
+        let last = blocks.after_blocks(whole / PAIRS_ROWS);
         for (to, &from) in multipliers.iter_mut().zip(last.multipliers) {
             *to = from;
         }
         for (to, &from) in padded_addend.iter_mut().zip(last_addend) {
             *to = from;
         }
-        let last = Pairs {
+        let last = Blocks {
             multipliers: &multipliers,
             ..last
         };
@@ -132,41 +256,41 @@ fn in_blocks<A: Copy + Default, R: Copy + Default>(
 
 /// A packed matrix with what its product needs.
 #[derive(Clone, Copy)]
-struct Pairs<'a> {
-    /// `[blocks, pairs_block_words(4 x.len())]`, or more.
+struct Blocks<'a, F> {
+    /// `[blocks, F::block_words(4 x.len())]`, or more.
     words: &'a [u32],
     /// `[rows]`.
     multipliers: &'a [i32],
     /// `[columns / 4]`, not empty, at most [`PAIRS_MAX_COLUMNS`] / 4.
     x: &'a [u32],
+    form: PhantomData<F>,
 }
 
-impl<'a> Pairs<'a> {
-    /// Nothing if the matrix is in another layout, or the operand not of its length.
+impl<'a, F: Form> Blocks<'a, F> {
+    /// Nothing if the matrix is of another form, or the operand not of its length.
     #[inline(always)]
     fn new(matrix: &MatrixInt8<'a>, multipliers: &'a [i32], x: &'a [i8]) -> Option<Self> {
-        let MatrixInt8::Pairs { columns, words } = *matrix else {
-            return None;
-        };
+        let (columns, words) = F::words(matrix)?;
         let x: &[u32] = bytemuck::try_cast_slice(x.get(..columns)?).ok()?;
         let fits = !x.is_empty() && columns <= PAIRS_MAX_COLUMNS;
-        fits.then_some(Pairs {
+        fits.then_some(Blocks {
             words,
             multipliers,
             x,
+            form: PhantomData,
         })
     }
 
     /// The same without its first blocks.
     fn after_blocks(self, blocks: usize) -> Self {
-        let words = blocks * pairs_block_words(4 * self.x.len());
-        Pairs {
+        let words = blocks * F::block_words(4 * self.x.len());
+        Blocks {
             words: self.words.get(words..).unwrap_or_default(),
             multipliers: self
                 .multipliers
                 .get(PAIRS_ROWS * blocks..)
                 .unwrap_or_default(),
-            x: self.x,
+            ..self
         }
     }
 
@@ -175,7 +299,7 @@ impl<'a> Pairs<'a> {
     fn has(&self, blocks: usize, addends: usize) -> bool {
         let rows = blocks * PAIRS_ROWS;
         blocks > 0
-            && self.words.len() >= blocks * pairs_block_words(4 * self.x.len())
+            && self.words.len() >= blocks * F::block_words(4 * self.x.len())
             && self.multipliers.len() >= rows
             && addends >= rows
     }
@@ -216,7 +340,7 @@ impl<'a> Pairs<'a> {
         };
         // SAFETY: `has` found `next.len()` blocks of weights, multipliers and addends, at least one; `c` and `next` have
         // one element a block, and `x` its `columns / 4` words.
-        unsafe { gatelet_pairs_lstm(&call) }
+        unsafe { F::LSTM(&call) }
     }
 
     /// `addend: [4 blocks]` Q3.12, `next: [4 blocks]`.
@@ -227,7 +351,7 @@ impl<'a> Pairs<'a> {
         }
         let call = self.call(addend, next);
         // SAFETY: `has` found as many blocks of weights, multipliers and addends as `next` has, at least one.
-        unsafe { gatelet_pairs_rnn(&call) }
+        unsafe { F::RNN(&call) }
     }
 
     /// `addend: [4 blocks]` Q15.16, `next: [4 blocks]`.
@@ -238,6 +362,6 @@ impl<'a> Pairs<'a> {
         }
         let call = self.call(addend, next);
         // SAFETY: `has` found as many blocks of weights, multipliers and addends as `next` has, at least one.
-        unsafe { gatelet_pairs_affine(&call) }
+        unsafe { F::AFFINE(&call) }
     }
 }
