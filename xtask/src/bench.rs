@@ -12,10 +12,10 @@ use crate::firmware::program;
 use crate::selftest::json_line;
 use crate::{emulator, setup};
 
-/// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the code changes it.
-const SHAPE: [&str; 12] = [
-    "--cell", "lstm", "--hidden", "128", "--vocab", "64", "--layers", "1", "--seed", "1", "--bits",
-    "8",
+/// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the code changes it. With
+/// weights of 8 bits, and of 4.
+const SHAPE: [&str; 10] = [
+    "--cell", "lstm", "--hidden", "128", "--vocab", "64", "--layers", "1", "--seed", "1",
 ];
 
 /// What the board's program prints.
@@ -51,14 +51,14 @@ pub(crate) struct Measured {
     model_bytes: u64,
     /// State, scratch and logits.
     ram_bytes: u64,
-    #[serde(skip)]
+    /// `random`, `4 bits` (random too) or `default`.
     model: String,
 }
 
-/// Measures both models on every board and prints a line for each.
+/// Measures the models on every board and prints a line for each.
 pub(crate) fn run(boards: Choice, rows: bool, json: bool) -> Result<()> {
     setup::qemu()?;
-    let random = random_model()?;
+    let (random, small) = (random_model("8")?, random_model("4")?);
     if !json {
         println!(
             "{:13} {:10} {:8} {:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9} {:>9} {:>9} {:>7}",
@@ -77,7 +77,11 @@ pub(crate) fn run(boards: Choice, rows: bool, json: bool) -> Result<()> {
             "RAM"
         );
     }
-    let models = [("random", Some(random)), ("default", None)];
+    let models = [
+        ("random", Some(random)),
+        ("4 bits", Some(small)),
+        ("default", None),
+    ];
     for (board, (name, model)) in boards
         .iter()
         .flat_map(|board| models.iter().map(move |model| (board, model)))
@@ -154,9 +158,11 @@ pub(crate) fn arranged(export: &str, model: Option<PathBuf>) -> Result<PathBuf> 
     Ok(path)
 }
 
-/// A model of [`SHAPE`] with random weights, made by the trainer's program.
-fn random_model() -> Result<PathBuf> {
-    random(&SHAPE, "random-lstm-h128-v64.gatelet")
+/// A model of [`SHAPE`] with random weights of so many bits, made by the trainer's program.
+fn random_model(bits: &str) -> Result<PathBuf> {
+    let shape = [&SHAPE[..], &["--bits", bits]].concat();
+    let name = format!("random-lstm-h128-v64-{bits}.gatelet");
+    random(&shape, &name)
 }
 
 /// A random model of any shape, in this program's folder.
