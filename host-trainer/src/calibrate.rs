@@ -1,8 +1,7 @@
-//! What quantization does to a net: the range of c, numbers that saturate, and drift when it runs by itself.
+//! What quantization does to a net: the range of c, and numbers that saturate.
 
 use gatelet::{
-    Dims, Embedding, EmbeddingInt8, Kernel, Layer, Model, Precision, Sampler, Session, TokenId,
-    WithKernel,
+    Dims, Embedding, EmbeddingInt8, Kernel, Layer, Model, Precision, Session, TokenId, WithKernel,
 };
 use serde::Serialize;
 
@@ -24,17 +23,6 @@ pub struct Saturation {
     pub c: usize,
     /// Cell states in all.
     pub c_of: usize,
-}
-
-/// int8 against f32 on a text that the int8 model wrote itself.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Drift {
-    /// Characters written.
-    pub characters: usize,
-    /// Mean over the first tenth of sum_v p_f32 log(p_f32 / p_int8), in nats.
-    pub first: f64,
-    /// The same over the last tenth: larger than `first` when errors pile up.
-    pub last: f64,
 }
 
 /// Steps that fit a budget of multiply-accumulates, at most `most`.
@@ -141,66 +129,4 @@ pub fn largest_read(params: &Params<f32>, tokens: &[u16]) -> f64 {
     let net = Unrolled::new(in_f64(params), tokens);
     let numbers = (0..net.steps).flat_map(|t| net.read(t));
     numbers.fold(0.0, |largest, x| x.abs().max(largest))
-}
-
-/// Lets `int8` write `characters` characters and compares the predictions of `f32` on the same text.
-///
-/// # Errors
-/// [`Error::Inference`].
-pub fn drift(int8: Model<'_>, f32: Model<'_>, characters: usize) -> Result<Drift> {
-    isa()?.run(FreeRun {
-        int8,
-        f32,
-        characters,
-    })
-}
-
-struct FreeRun<'a> {
-    int8: Model<'a>,
-    f32: Model<'a>,
-    characters: usize,
-}
-
-impl WithKernel for FreeRun<'_> {
-    type Output = Result<Drift>;
-
-    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let FreeRun {
-            int8,
-            f32,
-            characters,
-        } = self;
-        let (mut storage_a, mut storage_b) = (storage(&int8.dims()), storage(&f32.dims()));
-        let mut a = Session::new(int8, kernel, &mut storage_a).map_err(Error::inference)?;
-        let mut b = Session::new(f32, kernel, &mut storage_b).map_err(Error::inference)?;
-        let mut sampler = Sampler::new(1);
-        let mut divergences = Vec::with_capacity(characters);
-        for _ in 0..characters {
-            let id = sampler.sample(&a.logits());
-            let q = log_softmax(&a.step(id).map_err(Error::inference)?);
-            let p = log_softmax(&b.step(id).map_err(Error::inference)?);
-            divergences.push(
-                p.iter()
-                    .zip(&q)
-                    .map(|(p, q)| p.exp() * (p - q))
-                    .sum::<f64>(),
-            );
-        }
-        let tenth = (characters / 10).max(1).min(characters);
-        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-        Ok(Drift {
-            characters,
-            first: mean(&divergences[..tenth]),
-            last: mean(&divergences[characters - tenth..]),
-        })
-    }
-}
-
-fn log_softmax(logits: &gatelet::Logits<'_>) -> Vec<f64> {
-    let scores: Vec<f64> = (0..logits.len())
-        .map(|id| logits.get(TokenId(id as u16)).map_or(f64::MIN, f64::from))
-        .collect();
-    let largest = scores.iter().copied().fold(f64::MIN, f64::max);
-    let log_sum = scores.iter().map(|s| (s - largest).exp()).sum::<f64>().ln() + largest;
-    scores.into_iter().map(|s| s - log_sum).collect()
 }

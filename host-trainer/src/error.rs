@@ -287,6 +287,14 @@ pub enum Error {
         /// Its largest magnitude.
         largest: f32,
     },
+    /// An int8 image loses more than its bounds.
+    #[error("{} is not written, int8 loses too much: {what}; train longer, with --qat or a larger --hidden, export with --bits f32, or write it all the same with --accept-loss", path.display())]
+    Lossy {
+        /// The image.
+        path: PathBuf,
+        /// Every measure past its bound, with both.
+        what: String,
+    },
     /// An image could not be made.
     #[error("the image cannot be made: {0}")]
     Export(String),

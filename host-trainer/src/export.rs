@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ranges of embedding, projection and c, by the loss on training text (`ranges`)
-//! held-out loss of the f32 image and of the int8 image; saturations; drift
+//! held-out loss of the f32 image and of the int8 image; saturations; the free run
 //! known answer: 32 tokens and the hash of the state after each, by the scalar kernel
 //! ```
 //! The same checkpoint and text give the same bytes. Losses go into the image rounded to 1e-4 nats, so that the last
@@ -14,11 +14,12 @@ use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
 use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules};
 use serde::Serialize;
 
-use crate::calibrate::{self, Drift, Saturation};
+use crate::calibrate::{self, Saturation};
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{Level, Tokens, Vocabulary, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate_part};
+use crate::free_run::{FreeRun, free_run};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
 use crate::quantize::{FloatHead, FloatNet, IntHead, IntNet, Plan, quantize};
@@ -32,7 +33,7 @@ const CALIBRATION: usize = 20_000;
 /// Characters whose saturations are counted, at most.
 const SATURATION: usize = 4_000;
 /// Characters of the free run, at most.
-const FREE_RUN: usize = 10_000;
+const WRITTEN: usize = 10_000;
 /// What an export found out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -57,7 +58,7 @@ pub struct Report {
     /// Saturations on held-out text; `None` for f32.
     pub saturation: Option<Saturation>,
     /// Closed-loop comparison; `None` for f32.
-    pub drift: Option<Drift>,
+    pub free_run: Option<FreeRun>,
 }
 
 /// The shape of an image.
@@ -335,7 +336,7 @@ pub fn export(
             projection_range: None,
             saturated_inputs: 0,
             saturation: None,
-            drift: None,
+            free_run: None,
         };
         return Ok((image, report));
     }
@@ -359,10 +360,10 @@ pub fn export(
         .len()
         .min(calibrate::steps_within(&label.dims, SATURATION))];
     let saturation = calibrate::saturation(model, counted)?;
-    let drift = calibrate::drift(
+    let closed = free_run(
         model,
         float_model,
-        calibrate::steps_within(&label.dims, FREE_RUN),
+        calibrate::steps_within(&label.dims, WRITTEN),
     )?;
     label.provenance.nats = rounded(after.nats);
     let image = label.finish(|label| label.int(&int, &cell_bits))?;
@@ -377,7 +378,7 @@ pub fn export(
         projection_range: int.projection.as_ref().map(|_| ranges.projection),
         saturated_inputs: int.layers.iter().map(|layer| layer.saturated).sum(),
         saturation: Some(saturation),
-        drift: Some(drift),
+        free_run: Some(closed),
     };
     Ok((image, report))
 }

@@ -19,8 +19,8 @@
 //! - [`config`] is everything that decides a run, [`preset`] a choice of it in one word, [`footprint`] what a net will need
 //!   on a device, [`dropout`] the masks of a step.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the ranges of the cell
-//!   state, measures what is lost ([`evaluate`], [`calibrate`]) and writes the image. [`typing`] counts the keystrokes
-//!   that a model of words saves by what it [suggests](suggest).
+//!   state, measures what is lost ([`evaluate`], [`calibrate`], [`free_run`]) and writes the image, unless that is past the
+//!   bounds of [`gate`]. [`typing`] counts the keystrokes that a model of words saves by what it [suggests](suggest).
 //! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`], [`write_on`]) comes from
 //!   `core`'s own session, the code that also runs on the device.
 //! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
@@ -74,6 +74,8 @@ pub mod figure;
 pub mod files;
 pub mod findings;
 pub mod footprint;
+pub mod free_run;
+pub mod gate;
 pub mod gates;
 pub mod grams;
 pub mod image;

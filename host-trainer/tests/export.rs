@@ -9,6 +9,7 @@ use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::evaluate::{evaluate, trace};
 use gatelet_trainer::export::{export, f32_image, random};
+use gatelet_trainer::gate::breaches;
 use gatelet_trainer::image::Image;
 use gatelet_trainer::packs::Packs;
 use gatelet_trainer::params::{Cell, Shape};
@@ -97,6 +98,7 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
             "{cell} {layers}: the same bytes"
         );
         assert!(report.loss_nats.abs() < 0.05, "{cell} {layers}: {report:?}");
+        assert_eq!(breaches(&report), [], "{cell} {layers}: {report:?}");
         assert_eq!(report.bytes, image.bytes().len());
         let model = image.model().unwrap();
         let mut storage = vec![0; model.dims().state_words()];
@@ -113,7 +115,7 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
         assert_eq!(from.heldout_tokens as usize, corpus.validation_len());
 
         let (image, report) = make(Precision::F32);
-        assert_eq!(report.loss_nats, 0.0);
+        assert_eq!((report.loss_nats, report.free_run), (0.0, None));
         image
             .model()
             .unwrap()

@@ -12,6 +12,8 @@ use crate::corpus::{Reading, Text, hex};
 use crate::error::{Error, Result};
 use crate::export::{Report, export};
 use crate::files;
+use crate::free_run::{Course, FreeRun};
+use crate::gate;
 use crate::image::{AnyModel, Image};
 
 /// Number format of an image.
@@ -41,7 +43,8 @@ impl From<Bits> for Precision {
 /// Turn a checkpoint into a .gatelet image, for a device.
 ///
 /// Reports the loss before and after on the held-out part of the text. The text is the one of the training run if it
-/// is still where it was, or the one given with --text.
+/// is still where it was, or the one given with --text. An int8 model then writes 10,000 characters by itself, beside f32;
+/// one that loses more than the bounds of docs/training.md is not written, unless --accept-loss.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet"
@@ -61,6 +64,9 @@ pub(super) struct Args {
     /// Text for calibration and measurement [default: the one of the training run]
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
+    /// Write the image even if int8 loses more than the exporter's bounds
+    #[arg(long)]
+    accept_loss: bool,
     /// Replace --out if it is there
     #[arg(long)]
     force: bool,
@@ -109,14 +115,32 @@ pub(super) fn run(args: &Args) -> Result<()> {
     bar.clear();
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
-    files::write(&args.out, image.bytes())?;
+    let past = gate::breaches(&report);
+    let written = past.is_empty() || args.accept_loss;
+    if written {
+        files::write(&args.out, image.bytes())?;
+    }
     show(args, &report, checkpoint.vocab.level().unit())?;
     let layout = show_layout(&image, note)?;
+    if written && !past.is_empty() {
+        let what = gate::list(&past);
+        say(format!(
+            "note: written all the same (--accept-loss): {what}"
+        ))?;
+    }
     if args.json {
         let mut object = serde_json::to_value(&report).unwrap_or_default();
         object["out"] = args.out.display().to_string().into();
         object["layout"] = layout.into();
+        object["written"] = written.into();
+        object["past_bounds"] = serde_json::to_value(&past).unwrap_or_default();
         say(object)?;
+    }
+    if !written {
+        return Err(Error::Lossy {
+            path: args.out.clone(),
+            what: gate::list(&past),
+        });
     }
     Ok(())
 }
@@ -184,7 +208,7 @@ fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
             say(format!("{name} within +-{range:.3}"))?;
         }
     }
-    if let (Some(s), Some(drift)) = (report.saturation, report.drift) {
+    if let (Some(s), Some(run)) = (report.saturation, &report.free_run) {
         let bits: Vec<String> = report
             .cell_bits
             .iter()
@@ -197,10 +221,62 @@ fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
             "saturated: {} input numbers; over {} {unit}s {} of {} pre-activations and {} of {} cell states",
             report.saturated_inputs, s.steps, s.z, s.z_of, s.c, s.c_of
         ))?;
-        say(format!(
-            "writing {} {unit}s by itself: divergence from f32 {:.5} nats over the first tenth, {:.5} over the last",
-            drift.characters, drift.first, drift.last
-        ))?;
+        show_free_run(run, unit)?;
     }
     Ok(())
+}
+
+/// What became of both models while they wrote by themselves.
+fn show_free_run(run: &FreeRun, unit: &str) -> Result<()> {
+    let d = &run.divergence;
+    say(format!(
+        "writing {} {unit}s by itself: divergence from f32 {:.5} nats a step, {:.5} over the first tenth, {:.5} over the last, \
+         at most {:.4}",
+        run.characters, d.mean, d.first, d.last, d.largest
+    ))?;
+    say(format!(
+        "  the text f32 writes with the same seed is the same for {} {unit}s",
+        run.agreed
+    ))?;
+    let s = &run.saturation;
+    say(format!(
+        "  saturated: {} of {} pre-activations ({:.4} %), {} of {} cell states ({:.4} %)",
+        s.z,
+        s.z_of,
+        percent(s.z, s.z_of),
+        s.c,
+        s.c_of,
+        percent(s.c, s.c_of)
+    ))?;
+    say("  RMS of the state, first -> last tenth; c within int8's range")?;
+    let courses = [
+        ("int8 writing", &run.int8),
+        ("f32 reading that", &run.f32_reading),
+        ("f32 writing", &run.f32_writing),
+    ];
+    for (who, course) in courses {
+        say(format!("  {who:<17} {}", shown(course)))?;
+    }
+    Ok(())
+}
+
+/// Statistics of one model at one text.
+fn shown(course: &Course) -> String {
+    let h = course.hidden;
+    let mut cell = String::new();
+    if let (Some(cut), Some(all)) = (course.cell, course.cell_uncut) {
+        cell = format!(", of c {:.4} -> {:.4}", cut.first, cut.last);
+        if cut != all {
+            cell += &format!(" (uncut {:.4} -> {:.4})", all.first, all.last);
+        }
+    }
+    format!(
+        "entropy {:.4} nats, RMS of h {:.4} -> {:.4}{cell}",
+        course.entropy, h.first, h.last
+    )
+}
+
+/// A part in percent.
+fn percent(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
 }

@@ -3,6 +3,7 @@
 mod corpora;
 #[cfg(unix)]
 mod disk;
+mod gate;
 mod keep;
 #[cfg(unix)]
 mod kill;
