@@ -19,7 +19,7 @@ use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
 use crate::learned::Learned;
 use crate::params::{Cell, Params, Role, Shape};
-use crate::quantize::{FloatNet, GATE_UNIT, HEAD_UNIT, IntMatrix, Plan, quantize};
+use crate::quantize::{FloatNet, GATE_UNIT, HEAD_UNIT, Plan, quantize};
 use crate::row_range::WeightBits;
 
 /// Columns of a matrix whose sums are exact in f32: 127 x 128 x 1032 is below 2^24.
@@ -205,7 +205,7 @@ impl<F: Engine> Aware<F> {
             let width = self.dims.columns(index);
             let own = width - self.dims.stride();
             for (row, weights) in int.matrix.weights.chunks_exact(width).enumerate() {
-                let scale = scale(&int.matrix, row, GATE_UNIT);
+                let scale = int.matrix.scale(row, GATE_UNIT);
                 let parts = [
                     (Role::Input, &weights[..inputs]),
                     (Role::Recurrent, &weights[own..own + hidden]),
@@ -246,7 +246,7 @@ impl<F: Engine> Aware<F> {
         let integers = self.integers.tensor_mut(Role::HeadWeight, 0);
         let reals = self.reals.tensor_mut(Role::HeadWeight, 0);
         for (row, weights) in matrix.weights.chunks_exact(stride).enumerate() {
-            let scale = scale(matrix, row, HEAD_UNIT);
+            let scale = matrix.scale(row, HEAD_UNIT);
             for (k, &q) in weights[..hidden].iter().enumerate() {
                 integers[row * hidden + k] = F::from_f64(f64::from(q));
                 reals[row * hidden + k] = F::from_f64(f64::from(q) * scale);
@@ -260,11 +260,6 @@ impl<F: Engine> Aware<F> {
         self.head.shift = matrix.shift.into();
         Ok(&self.reals)
     }
-}
-
-/// What one step of a row's weights stands for, by the multiplier that the device has.
-fn scale(matrix: &IntMatrix, row: usize, unit: f64) -> f64 {
-    f64::from(matrix.multipliers[row]) * 128.0 / unit / f64::from(matrix.shift).exp2()
 }
 
 impl<F: Engine> Head<F> {

@@ -1,9 +1,11 @@
-//! Where the loss of an image comes from, matrix by matrix.
+//! Where the bytes and the loss of an image come from, part by part.
 //!
 //! ```text
-//! loss of a matrix in b bits = held-out loss of the f32 net in which it alone is rounded to b bits - loss of the f32 net
+//! bytes                   of the part in an f32 image, in int8, and with 4-bit weights
+//! loss of a part in b     held-out loss of the f32 net in which it alone is rounded to b bits - loss of the f32 net
+//! activations and state   loss of the image - loss of the f32 net - the sum of the parts' losses
 //! ```
-//! What the parts do not account for is activations and state: those are integers in every image.
+//! Input rows are int16 in every image of integers, and an embedding and a projection int8: their losses in 4 bits are those in 8.
 
 use std::path::Path;
 
@@ -14,9 +16,10 @@ use crate::checkpoint::Checkpoint;
 use crate::corpus::{Tokens, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
-use crate::export::{f32_image_of, taken};
-use crate::image::isa;
+use crate::export::{export_with, f32_image_of, taken};
+use crate::image::{Image, isa};
 use crate::quantize::FloatNet;
+use crate::report::describe;
 use crate::row_range::{WeightBits, rounded};
 
 /// Characters of training text on which a choice of bits is measured, at most.
@@ -24,87 +27,108 @@ const SAMPLE: usize = 20_000;
 /// Part of the bytes of all weights that 4-bit weights are to be made of, at least.
 const LARGE: f64 = 0.75;
 
-/// A matrix whose weights can have 4 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Matrix {
-    /// Of a layer, from 0.
-    Layer(usize),
+/// A part of a net with numbers of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The embedding.
+    Embedding,
+    /// The rows of the first layer, or the bias of one above; layers from 0.
+    Input(usize),
+    /// The weights of a layer.
+    Weights(usize),
+    /// The projection.
+    Projection,
     /// The head.
     Head,
 }
 
-impl std::fmt::Display for Matrix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Layer(layer) => write!(f, "layer {layer}"),
-            Self::Head => f.write_str("head"),
-        }
-    }
+/// The parts of a net, in the order of an image.
+fn parts(dims: &Dims) -> Vec<Part> {
+    let when = |there: bool, part| there.then_some(part);
+    let layers = (0..dims.layers).flat_map(|layer| [Part::Input(layer), Part::Weights(layer)]);
+    when(dims.embedding > 0, Part::Embedding)
+        .into_iter()
+        .chain(layers)
+        .chain(when(dims.projection > 0, Part::Projection))
+        .chain(when(true, Part::Head))
+        .collect()
 }
 
-/// The matrices of a net: those that are not an embedding's or a projection's.
-pub fn matrices(dims: &Dims) -> Vec<Matrix> {
-    let head = (!dims.tied).then_some(Matrix::Head);
-    (0..dims.layers).map(Matrix::Layer).chain(head).collect()
-}
-
-/// `net` with one matrix rounded to so many bits.
-fn with_rounded(net: &FloatNet, dims: &Dims, matrix: Matrix, bits: u8) -> FloatNet {
+/// `net` with one part as integers of so many bits can hold it.
+fn with_rounded(net: &FloatNet, dims: &Dims, part: Part, bits: u8) -> FloatNet {
     let mut net = net.clone();
-    match matrix {
-        Matrix::Layer(layer) => rounded(&mut net.layers[layer].weights, dims.columns(layer), bits),
-        Matrix::Head => rounded(&mut net.head.weights, dims.head_columns(), bits),
+    match part {
+        Part::Embedding => {
+            if let Some(table) = &mut net.embedding {
+                rounded(table, dims.embedding_stride(), 8);
+            }
+        }
+        Part::Input(layer) => {
+            for x in &mut net.layers[layer].input {
+                *x = (*x * 4096.0).round().clamp(-32768.0, 32767.0) / 4096.0;
+            }
+        }
+        Part::Weights(layer) => rounded(&mut net.layers[layer].weights, dims.columns(layer), bits),
+        Part::Projection => {
+            if let Some(projection) = &mut net.projection {
+                rounded(&mut projection.weights, dims.stride(), 8);
+            }
+        }
+        Part::Head => rounded(&mut net.head.weights, dims.head_columns(), bits),
     }
     net
 }
 
-/// The loss that each matrix's rounding to `bits` costs by itself, in nats, on `tokens`.
-///
-/// # Errors
-/// As [`f32_image`](crate::export::f32_image) and [`evaluate`].
-pub fn cost_of_rounding(
-    checkpoint: &Checkpoint,
-    path: &Path,
-    bits: u8,
-    tokens: &[u16],
-) -> Result<Vec<(Matrix, f64)>> {
-    let dims = checkpoint
-        .params
-        .shape
-        .dims(Precision::F32)
-        .map_err(|error| Error::Export(error.to_string()))?;
-    let net = FloatNet::new(&checkpoint.params, &dims);
-    let loss = |net: &FloatNet| -> Result<f64> {
-        let image = f32_image_of(checkpoint, path, net)?.for_isa(isa()?)?;
-        let model = image
-            .model()
-            .map_err(|error| Error::Export(error.to_string()))?;
-        Ok(evaluate(model, tokens)?.nats)
-    };
-    let whole = loss(&net)?;
-    matrices(&dims)
-        .into_iter()
-        .map(|matrix| {
-            let nats = loss(&with_rounded(&net, &dims, matrix, bits))?;
-            Ok((matrix, nats - whole))
-        })
-        .collect()
+/// The f32 net of a checkpoint, and its loss with some part rounded.
+struct Float<'a> {
+    checkpoint: &'a Checkpoint,
+    path: &'a Path,
+    tokens: &'a [u16],
+    dims: Dims,
+    net: FloatNet,
 }
 
-/// Weights of a matrix.
-fn weights(dims: &Dims, matrix: Matrix) -> usize {
-    match matrix {
-        Matrix::Layer(layer) => dims.rows() * dims.columns(layer),
-        Matrix::Head => dims.vocab * dims.head_columns(),
+impl<'a> Float<'a> {
+    fn new(checkpoint: &'a Checkpoint, path: &'a Path, tokens: &'a [u16]) -> Result<Self> {
+        let dims = checkpoint.params.shape.dims(Precision::F32);
+        let dims = dims.map_err(|error| Error::Export(error.to_string()))?;
+        Ok(Self {
+            checkpoint,
+            path,
+            tokens,
+            dims,
+            net: FloatNet::new(&checkpoint.params, &dims),
+        })
     }
+
+    fn image(&self, net: &FloatNet) -> Result<Image> {
+        f32_image_of(self.checkpoint, self.path, net)
+    }
+
+    fn loss(&self, net: &FloatNet) -> Result<f64> {
+        loss_of(&self.image(net)?, self.tokens)
+    }
+
+    /// What rounding a part alone costs, in nats, above a loss of `whole`.
+    fn cost(&self, part: Part, bits: u8, whole: f64) -> Result<f64> {
+        let net = with_rounded(&self.net, &self.dims, part, bits);
+        Ok(self.loss(&net)? - whole)
+    }
+}
+
+fn loss_of(image: &Image, tokens: &[u16]) -> Result<f64> {
+    let image = image.for_isa(isa()?)?;
+    let model = image
+        .model()
+        .map_err(|error| Error::Export(error.to_string()))?;
+    Ok(evaluate(model, tokens)?.nats)
 }
 
 /// Bits for each matrix: 4 for those whose rounding costs the least loss a byte that is saved, until three quarters of all
 /// weights have 4; 8 for the rest. `tokens` are the `len` of the whole text.
 ///
 /// # Errors
-/// As [`cost_of_rounding`].
+/// As [`evaluate`], or what reading the tokens says.
 pub fn mixed(
     checkpoint: &Checkpoint,
     path: &Path,
@@ -113,27 +137,137 @@ pub fn mixed(
 ) -> Result<WeightBits> {
     let train = len - validation_len(len, checkpoint.meta.config.valid_fraction);
     let sample = taken(tokens, 0, SAMPLE.min(train))?;
-    let dims = checkpoint
-        .params
-        .shape
-        .dims(Precision::Int8)
-        .map_err(|error| Error::Export(error.to_string()))?;
-    let mut costs: Vec<(Matrix, f64, usize)> = cost_of_rounding(checkpoint, path, 4, &sample)?
-        .into_iter()
-        .map(|(matrix, nats)| (matrix, nats, weights(&dims, matrix)))
-        .collect();
+    let float = Float::new(checkpoint, path, &sample)?;
+    let (dims, whole) = (float.dims, float.loss(&float.net)?);
+    let weights = |part: &Part| match *part {
+        Part::Weights(layer) => Some(dims.rows() * dims.columns(layer)),
+        Part::Head => (!dims.tied).then_some(dims.vocab * dims.head_columns()),
+        _ => None,
+    };
+    let mut costs = Vec::new();
+    for part in parts(&dims) {
+        if let Some(weights) = weights(&part) {
+            costs.push((part, float.cost(part, 4, whole)? / weights as f64, weights));
+        }
+    }
+    costs.sort_by(|a, b| a.1.total_cmp(&b.1));
     let all: usize = costs.iter().map(|&(_, _, weights)| weights).sum();
-    costs.sort_by(|a, b| (a.1 / a.2 as f64).total_cmp(&(b.1 / b.2 as f64)));
     let (mut bits, mut small) = (WeightBits::EIGHT, 0);
-    for (matrix, _, weights) in costs {
+    for (part, _, weights) in costs {
         if small as f64 >= LARGE * all as f64 {
             break;
         }
         small += weights;
-        match matrix {
-            Matrix::Layer(layer) => bits.layers[layer] = 4,
-            Matrix::Head => bits.head = 4,
+        match part {
+            Part::Weights(layer) => bits.layers[layer] = 4,
+            _ => bits.head = 4,
         }
     }
     Ok(bits)
+}
+
+/// A line of an explanation: one part in f32, in int8, and with 4-bit weights.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// As `gatelet inspect` calls it.
+    pub name: String,
+    /// Bytes in the three images.
+    pub bytes: [usize; 3],
+    /// Loss in nats of rounding it alone, to 8 and to 4 bits; `None` for what has no numbers of its own.
+    pub loss: [Option<f64>; 2],
+}
+
+/// Where bytes and loss come from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The parts, then what is not weights.
+    pub lines: Vec<Line>,
+    /// Bytes of the three images.
+    pub bytes: [usize; 3],
+    /// Held-out loss of the three images in nats.
+    pub nats: [f64; 3],
+    /// Held-out tokens that were read.
+    pub tokens: usize,
+}
+
+/// Explains a checkpoint of real numbers on the first `most` held-out tokens of its text, whose tokens are `len`.
+///
+/// # Errors
+/// [`Error::NeedsCheckpoint`] for one that was trained for integers, or as [`export_with`].
+pub fn explain(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    (tokens, len): (&dyn Tokens, usize),
+    most: usize,
+) -> Result<Explanation> {
+    if checkpoint.scheme().is_some() {
+        return Err(Error::NeedsCheckpoint {
+            path: path.to_owned(),
+            needs: "explain, whose parts are rounded one by one: of real numbers, as the one that --qat began with",
+        });
+    }
+    let from = len - validation_len(len, checkpoint.meta.config.valid_fraction);
+    let held_out = taken(tokens, from, (len - from).min(most))?;
+    let float = Float::new(checkpoint, path, &held_out)?;
+    let whole = float.loss(&float.net)?;
+    let tied = float.dims.tied;
+    let four = WeightBits {
+        head: if tied { 8 } else { 4 },
+        ..WeightBits::all(4)
+    };
+    let integers = |bits| {
+        let text = (tokens, len);
+        export_with(checkpoint, path, text, Precision::Int8, bits).map(|(image, _)| image)
+    };
+    let images = [
+        float.image(&float.net)?,
+        integers(WeightBits::EIGHT)?,
+        integers(four)?,
+    ];
+    let nats = [
+        whole,
+        loss_of(&images[1], &held_out)?,
+        loss_of(&images[2], &held_out)?,
+    ];
+    let mut described = Vec::new();
+    for image in &images {
+        let model = image.model();
+        described.push(describe(
+            &model.map_err(|error| Error::Export(error.to_string()))?,
+        ));
+    }
+    let bytes = [0, 1, 2].map(|image: usize| images[image].bytes().len());
+    let mut lines = Vec::new();
+    for (index, part) in parts(&float.dims).into_iter().enumerate() {
+        let costs = [float.cost(part, 8, whole)?, float.cost(part, 4, whole)?];
+        lines.push(Line {
+            name: described[0].parts[index].name.clone(),
+            bytes: [0, 1, 2].map(|image: usize| described[image].parts[index].bytes),
+            loss: match part {
+                // The weights of a tied head are the embedding's, and rounded with it.
+                Part::Head if tied => [None; 2],
+                _ => costs.map(Some),
+            },
+        });
+    }
+    let of_parts = |of: usize| lines.iter().filter_map(|line| line.loss[of]).sum::<f64>();
+    let rest = [0, 1].map(|of| Some(nats[of + 1] - whole - of_parts(of)));
+    let weights = |image: usize| lines.iter().map(|line| line.bytes[image]).sum::<usize>();
+    let others = [0, 1, 2].map(|image| bytes[image] - weights(image));
+    lines.push(Line {
+        name: "activations, state".to_owned(),
+        bytes: [0; 3],
+        loss: rest,
+    });
+    lines.push(Line {
+        name: "header, vocabulary".to_owned(),
+        bytes: others,
+        loss: [None; 2],
+    });
+    Ok(Explanation {
+        lines,
+        bytes,
+        nats,
+        tokens: held_out.len().saturating_sub(1),
+    })
 }

@@ -39,13 +39,18 @@ const WRITTEN: usize = 10_000;
 pub struct Report {
     /// Number format of the image.
     pub precision: String,
+    /// Bits of the weights of layers and head: `8`, `4` or `mixed`; `None` for f32.
+    pub weight_bits: Option<&'static str>,
+    /// Held-out loss of the float net from which training for integers began, as training measures it; `None` without
+    /// such.
+    pub float_nats: Option<f64>,
     /// Bytes of the image.
     pub bytes: usize,
-    /// Held-out scores of the f32 model.
+    /// Held-out scores of the f32 model; of a net that was trained for integers, of what those stand for, in f32.
     pub before: Scores,
     /// Held-out scores of the image.
     pub after: Scores,
-    /// `after - before` in nats.
+    /// `after - before` in nats, or `after - float_nats`.
     pub loss_nats: f64,
     /// Integer bits of c, a layer each; empty for f32.
     pub cell_bits: Vec<u8>,
@@ -274,7 +279,7 @@ pub(crate) fn taken(tokens: &dyn Tokens, from: usize, count: usize) -> Result<Ve
 }
 
 /// Makes the image of a checkpoint. `tokens` are the `len` of the whole text; its last part, as in training, is held
-/// out. They need not be in memory.
+/// out. They need not be in memory. Weights have the bits that the net was trained for, or 8.
 ///
 /// # Errors
 /// [`Error::TooShort`], [`Error::Quantize`], [`Error::Export`], or what reading the tokens says.
@@ -284,6 +289,21 @@ pub fn export(
     tokens: &dyn Tokens,
     len: usize,
     precision: Precision,
+) -> Result<(Image, Report)> {
+    let bits = checkpoint.plan().bits;
+    export_with(checkpoint, path, (tokens, len), precision, bits)
+}
+
+/// [`export`] with weights of these bits.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_with(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    (tokens, len): (&dyn Tokens, usize),
+    precision: Precision,
+    bits: WeightBits,
 ) -> Result<(Image, Report)> {
     let held_out = validation_len(len, checkpoint.meta.config.valid_fraction);
     let train = len - held_out;
@@ -302,6 +322,16 @@ pub fn export(
     }
     let float_dims = dims(checkpoint.params.shape, Precision::F32, path)?;
     let net = FloatNet::new(&checkpoint.params, &float_dims);
+    let plan = Plan {
+        bits,
+        ..checkpoint.plan()
+    };
+    // Of a net that was trained for integers the weights in f32 are what those stand for.
+    let float_net = match checkpoint.scheme() {
+        Some(_) => quantize(&net, &float_dims, plan)?.on_device(&net, &float_dims),
+        None => net.clone(),
+    };
+    let float_nats = checkpoint.meta.config.qat.as_ref().and_then(|qat| qat.nats);
     let first = taken(tokens, train, held_out.min(SATURATION))?;
     let mut label = Label {
         dims: float_dims,
@@ -314,19 +344,21 @@ pub fn export(
         rules: checkpoint.meta.config.rules(),
     };
     let isa = image::isa()?;
-    let float = label.float(&net)?.for_isa(isa)?;
+    let float = label.float(&float_net)?.for_isa(isa)?;
     let float_model = float
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
     let before = evaluate_part(float_model, tokens, train..len)?;
-    label.provenance.nats_f32 = rounded(before.nats);
+    label.provenance.nats_f32 = rounded(float_nats.unwrap_or(before.nats));
     label.provenance.heldout_tokens = u32::try_from(held_out).unwrap_or(u32::MAX);
 
     if precision == Precision::F32 {
-        label.provenance.nats = label.provenance.nats_f32;
-        let image = label.finish(|label| label.float(&net))?;
+        label.provenance.nats = rounded(before.nats);
+        let image = label.finish(|label| label.float(&float_net))?;
         let report = Report {
             precision: precision.to_string(),
+            weight_bits: None,
+            float_nats,
             bytes: image.bytes().len(),
             before,
             after: before,
@@ -341,8 +373,7 @@ pub fn export(
         return Ok((image, report));
     }
 
-    let plan = checkpoint.plan();
-    label.dims = with_bits(dims(checkpoint.params.shape, precision, path)?, &plan.bits)?;
+    label.dims = with_bits(dims(checkpoint.params.shape, precision, path)?, &bits)?;
     let calibration = calibrate::steps_within(&label.dims, CALIBRATION).min(train);
     let sample = taken(tokens, 0, calibration)?;
     let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
@@ -366,13 +397,16 @@ pub fn export(
         calibrate::steps_within(&label.dims, WRITTEN),
     )?;
     label.provenance.nats = rounded(after.nats);
+    let dims = label.dims;
     let image = label.finish(|label| label.int(&int, &cell_bits))?;
     let report = Report {
         precision: precision.to_string(),
+        weight_bits: Some(dims.weight_bits()),
+        float_nats,
         bytes: image.bytes().len(),
         before,
         after,
-        loss_nats: after.nats - before.nats,
+        loss_nats: after.nats - float_nats.unwrap_or(before.nats),
         cell_bits,
         embedding_range: int.embedding.as_ref().map(|_| ranges.embedding),
         projection_range: int.projection.as_ref().map(|_| ranges.projection),

@@ -151,6 +151,8 @@ mod tests {
             saturation: Saturation::default(),
         };
         Report {
+            weight_bits: Some("8"),
+            float_nats: None,
             precision: "int8".to_owned(),
             bytes: 1,
             before: scores,

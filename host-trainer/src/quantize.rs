@@ -200,6 +200,35 @@ pub struct IntNet {
     pub head: IntHead,
 }
 
+impl IntMatrix {
+    /// What one step of a row's weights stands for, by the multiplier that the device has; `unit` as in [`multipliers`].
+    pub(crate) fn scale(&self, row: usize, unit: f64) -> f64 {
+        f64::from(self.multipliers[row]) * 128.0 / unit / f64::from(self.shift).exp2()
+    }
+
+    /// The weights as the device has them.
+    fn reals(&self, columns: usize, unit: f64) -> Vec<f32> {
+        let rows = self.weights.chunks_exact(columns).enumerate();
+        rows.flat_map(|(row, weights)| {
+            let scale = self.scale(row, unit);
+            weights.iter().map(move |&q| (f64::from(q) * scale) as f32)
+        })
+        .collect()
+    }
+}
+
+impl IntNet {
+    /// `net` with the weights of layers and head that these integers stand for; it has neither embedding nor projection.
+    pub fn on_device(&self, net: &FloatNet, dims: &Dims) -> FloatNet {
+        let mut net = net.clone();
+        for (index, (to, from)) in net.layers.iter_mut().zip(&self.layers).enumerate() {
+            to.weights = from.matrix.reals(dims.columns(index), GATE_UNIT);
+        }
+        net.head.weights = self.head.matrix.reals(dims.head_columns(), HEAD_UNIT);
+        net
+    }
+}
+
 /// The limit of a multiplier and, times the largest accumulator, of the requantized product (`core` checks both).
 fn fits(multiplier: f64, columns: usize, shift: u8) -> bool {
     let requantized = multiplier * (127.0 * 128.0 * columns as f64) / f64::from(shift).exp2();

@@ -8,13 +8,15 @@ use super::progress::ReadingBar;
 use super::say;
 use super::target::Target;
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{Reading, Text, hex};
+use crate::corpus::{Reading, Text, Tokens, hex};
 use crate::error::{Error, Result};
-use crate::export::{Report, export};
+use crate::explain::mixed;
+use crate::export::{Report, export_with};
 use crate::files;
 use crate::free_run::{Course, FreeRun};
 use crate::gate;
 use crate::image::{AnyModel, Image};
+use crate::row_range::WeightBits;
 
 /// Number format of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -29,6 +31,29 @@ pub(super) enum Bits {
     Four,
     /// Integers, weights of 4 bits where the loss bears it.
     W4,
+}
+
+impl Bits {
+    /// Whether this is what an image calls the bits of its weights.
+    fn is(self, weight_bits: &str) -> bool {
+        match self {
+            Self::F32 => true,
+            Self::Eight => weight_bits == "8",
+            Self::Four => weight_bits == "4",
+            Self::W4 => weight_bits == "mixed",
+        }
+    }
+}
+
+impl std::fmt::Display for Bits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Eight => "8",
+            Self::Four => "4",
+            Self::W4 => "w4",
+        })
+    }
 }
 
 impl From<Bits> for Precision {
@@ -55,7 +80,7 @@ pub(super) struct Args {
     /// Image to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Number format [default: 8]
+    /// Number format [default: 8, or what the checkpoint was trained for]
     #[arg(long)]
     bits: Option<Bits>,
     /// Processor whose kernel the weights are arranged for
@@ -76,8 +101,11 @@ pub(super) struct Args {
 }
 
 /// The text given, or that of the run, and the hash that this one has to have.
-fn text_of(args: &Args, checkpoint: &Checkpoint) -> Result<(Text, Option<String>)> {
-    if let Some(path) = &args.text {
+pub(super) fn text_of(
+    given: Option<&Path>,
+    checkpoint: &Checkpoint,
+) -> Result<(Text, Option<String>)> {
+    if let Some(path) = given {
         return Ok((Text::open(path, 0)?, None));
     }
     let from = &checkpoint.meta.provenance;
@@ -94,6 +122,19 @@ fn missing(checkpoint: &Checkpoint, why: &'static str) -> Error {
     Error::NoText { corpus, why }
 }
 
+/// How many tokens a text has; refuses another text than the run's where it has to be that.
+pub(super) fn length(
+    tokens: &Reading<'_>,
+    expected: Option<String>,
+    checkpoint: &Checkpoint,
+) -> Result<usize> {
+    let (len, sha256) = tokens.measure()?;
+    match expected.is_some_and(|expected| expected != hex(&sha256)) {
+        true => Err(missing(checkpoint, "has changed since")),
+        false => Ok(len),
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = AnyModel::read(&args.checkpoint)?;
@@ -101,17 +142,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let Some(checkpoint) = any.checkpoint else {
         return rearrange(args, any.image);
     };
-    let (text, expected) = text_of(args, &checkpoint)?;
+    let (text, expected) = text_of(args.text.as_deref(), &checkpoint)?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
     let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
     let tokens = Reading::new(&text, rules, vocab, &progress);
-    let (len, sha256) = tokens.measure()?;
-    if expected.is_some_and(|expected| expected != hex(&sha256)) {
-        return Err(missing(&checkpoint, "has changed since"));
-    }
+    let len = length(&tokens, expected, &checkpoint)?;
     let precision = args.bits.unwrap_or(Bits::Eight).into();
-    let (image, mut report) = export(&checkpoint, &args.checkpoint, &tokens, len, precision)?;
+    let bits = weight_bits(args, &checkpoint, &tokens, len)?;
+    let (path, text) = (&args.checkpoint, (&tokens as &dyn Tokens, len));
+    let (image, mut report) = export_with(&checkpoint, path, text, precision, bits)?;
     bar.clear();
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
@@ -145,10 +185,45 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Bits of the weights: those that are asked for, or that the net was trained for.
+fn weight_bits(
+    args: &Args,
+    checkpoint: &Checkpoint,
+    tokens: &dyn Tokens,
+    len: usize,
+) -> Result<WeightBits> {
+    let own = checkpoint.plan().bits;
+    let mixed_of = || mixed(checkpoint, &args.checkpoint, tokens, len);
+    let asked = match (args.bits, checkpoint.scheme()) {
+        (None | Some(Bits::F32), _) => return Ok(own),
+        (Some(Bits::W4), Some(_)) if own != WeightBits::EIGHT => return Ok(own),
+        (Some(Bits::Eight), _) => WeightBits::EIGHT,
+        (Some(Bits::Four), _) => WeightBits::all(4),
+        (Some(Bits::W4), _) => mixed_of()?,
+    };
+    if checkpoint.scheme().is_some() && asked != own {
+        return Err(Error::Option {
+            option: "bits",
+            found: args.bits.map_or_else(String::new, |bits| bits.to_string()),
+            rule: "this checkpoint was trained for other bits: leave --bits out, or export the float checkpoint it came from",
+        });
+    }
+    // Where the head is the embedding, its weights stay as those are.
+    Ok(match checkpoint.params.shape.tied {
+        true => WeightBits { head: 8, ..asked },
+        false => asked,
+    })
+}
+
 /// An image for another target: the same numbers in other places.
 fn rearrange(args: &Args, image: Image) -> Result<()> {
-    let precision = image.model().map(|model| model.dims().precision);
-    if precision.is_ok_and(|have| args.bits.is_some_and(|bits| Precision::from(bits) != have)) {
+    let differs = |model: gatelet::Model<'_>| {
+        let (dims, asked) = (model.dims(), args.bits);
+        asked.is_some_and(|bits| {
+            Precision::from(bits) != dims.precision || !bits.is(dims.weight_bits())
+        })
+    };
+    if image.model().is_ok_and(differs) {
         return Err(Error::NeedsCheckpoint {
             path: args.checkpoint.clone(),
             needs: "export --bits",
@@ -178,20 +253,31 @@ fn show_layout(image: &Image, note: Option<String>) -> Result<&'static str> {
 }
 
 fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
+    let bits = match report.weight_bits {
+        Some("4") => ", weights of 4 bits",
+        Some("mixed") => ", some matrices of 4 bits",
+        _ => "",
+    };
     say(format!(
-        "{}: {} bytes, {}",
+        "{}: {} bytes, {}{bits}",
         args.out.display(),
         report.bytes,
         report.precision
     ))?;
+    let (before, of_what) = match report.float_nats {
+        Some(nats) => (nats, "in the float net that --qat went on from"),
+        None => (report.before.nats, "in f32"),
+    };
     say(format!(
-        "held-out loss: {:.4} nats in f32, {:.4} in {} ({:+.4}), over {} {unit}s",
-        report.before.nats,
-        report.after.nats,
-        report.precision,
-        report.loss_nats,
-        report.after.tokens
+        "held-out loss: {before:.4} nats {of_what}, {:.4} in {} ({:+.4}), over {} {unit}s",
+        report.after.nats, report.precision, report.loss_nats, report.after.tokens
     ))?;
+    if report.float_nats.is_some() {
+        say(format!(
+            "the same weights in f32: {:.4} nats",
+            report.before.nats
+        ))?;
+    }
     say(format!(
         "top-1 {:.2} % -> {:.2} %, top-3 {:.2} % -> {:.2} %",
         100.0 * report.before.top1,

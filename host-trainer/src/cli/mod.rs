@@ -2,6 +2,7 @@
 
 mod compare;
 mod eval;
+mod explain;
 mod export;
 mod front;
 mod generate;
@@ -49,6 +50,7 @@ enum Command {
     Eval(eval::Args),
     Predict(predict::Args),
     Generate(generate::Args),
+    Explain(explain::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Trace(trace::Args),
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Trace(args) => trace::run(&args),

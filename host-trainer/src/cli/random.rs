@@ -129,17 +129,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         && (args.embedding, args.projection, args.tied) == (0, 0, false);
     let mut command = format!(
         "gatelet random --cell {} --hidden {} --vocab {} --layers {} --seed {} --bits {}",
-        args.cell,
-        args.hidden,
-        args.vocab,
-        args.layers,
-        args.seed,
-        match args.bits {
-            Bits::F32 => "f32",
-            Bits::Eight => "8",
-            Bits::Four => "4",
-            Bits::W4 => "w4",
-        }
+        args.cell, args.hidden, args.vocab, args.layers, args.seed, args.bits
     );
     let image = if plain {
         random(shape, precision, args.seed, &command)?

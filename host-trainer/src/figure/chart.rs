@@ -174,8 +174,14 @@ impl Chart<'_> {
             }
         }
         for (a, b, text) in &self.labels {
-            let at = (x.place(*a) + 7.0, y.place(*b) - 9.0);
-            figure.text(at, &**text, 11.0, Anchor::Start, Color::Ink);
+            let (at, up) = (x.place(*a), y.place(*b) - 9.0);
+            // To the left of the point where the picture ends on its right.
+            let fits = at + 7.0 + text_width(text, 11.0) < width;
+            let (at, anchor) = match fits {
+                true => (at + 7.0, Anchor::Start),
+                false => (at - 7.0, Anchor::End),
+            };
+            figure.text((at, up), &**text, 11.0, anchor, Color::Ink);
         }
         figure
     }
@@ -319,6 +325,31 @@ mod tests {
             }
             assert!(line(&figure)[1].1 < line(&figure)[0].1, "up is more");
         }
+    }
+
+    #[test]
+    fn a_label_at_the_right_edge_stands_to_the_left_of_its_point() {
+        let mut chart = Chart::of_lines(
+            "c",
+            "",
+            ("x", "y", Scale::Linear),
+            vec![Series::line("", 0, [(0.0, 1.0), (9.0, 2.0)])],
+        );
+        chart.labels = vec![
+            (0.0, 1.0, "first".to_owned()),
+            (9.0, 2.0, "the last".to_owned()),
+        ];
+        let figure = chart.draw();
+        let anchor = |text: &str| {
+            figure.items.iter().find_map(|item| match item {
+                Item::Text {
+                    text: t, anchor, ..
+                } if t.as_str() == text => Some(*anchor),
+                _ => None,
+            })
+        };
+        assert_eq!(anchor("first"), Some(Anchor::Start));
+        assert_eq!(anchor("the last"), Some(Anchor::End));
     }
 
     #[test]

@@ -1,0 +1,135 @@
+//! `gatelet explain`.
+
+use std::path::PathBuf;
+
+use super::export::{length, text_of};
+use super::progress::ReadingBar;
+use super::say;
+use crate::corpus::Reading;
+use crate::error::{Error, Result};
+use crate::explain::{Explanation, explain};
+use crate::figure::axis::Scale;
+use crate::figure::chart::{Chart, Series};
+use crate::figure::save;
+use crate::image::AnyModel;
+use crate::report::grouped;
+
+/// Held-out characters that are read, at most: each part is evaluated twice.
+const HELD_OUT: usize = 50_000;
+/// What a loss is drawn as at least: the axis is logarithmic.
+const LEAST: f64 = 1e-5;
+
+/// Say where the bytes and the loss of a model come from, part by part, in f32, int8 and with 4-bit weights.
+///
+/// The loss of a part is what rounding it alone costs on held-out text, before any training for it (`train --qat`).
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gatelet explain runs/novels/best.safetensors --plot runs/novels"
+)]
+pub(super) struct Args {
+    /// Checkpoint of a run
+    checkpoint: PathBuf,
+    /// Text whose held-out part is read [default: the one of the training run]
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// Write explain.png and explain.svg into this folder, replacing those of an earlier call
+    #[arg(long, value_name = "DIR")]
+    plot: Option<PathBuf>,
+    /// Print the result as one JSON object on the last line of stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let any = AnyModel::read(&args.checkpoint)?;
+    let Some(checkpoint) = any.checkpoint else {
+        return Err(Error::NeedsCheckpoint {
+            path: args.checkpoint.clone(),
+            needs: "explain",
+        });
+    };
+    let (text, expected) = text_of(args.text.as_deref(), &checkpoint)?;
+    let bar = ReadingBar::new(&text);
+    let progress = |bytes| bar.set(bytes);
+    let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
+    let tokens = Reading::new(&text, rules, vocab, &progress);
+    let len = length(&tokens, expected, &checkpoint)?;
+    let found = explain(&checkpoint, &args.checkpoint, (&tokens, len), HELD_OUT)?;
+    bar.clear();
+    show(&found, checkpoint.vocab.level().unit())?;
+    if let Some(folder) = &args.plot {
+        let path = save(&chart(&found).draw(), folder)?;
+        say(format!("{}", path.display()))?;
+    }
+    if args.json {
+        say(serde_json::to_value(&found).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn show(found: &Explanation, unit: &str) -> Result<()> {
+    say(format!(
+        "{:<20} {:>12} {:>12} {:>12} {:>12} {:>12}",
+        "", "bytes, f32", "int8", "4 bits", "nats, int8", "4 bits"
+    ))?;
+    let loss =
+        |loss: Option<f64>| loss.map_or_else(|| "-".to_owned(), |nats| format!("{nats:+.4}"));
+    for line in &found.lines {
+        let [a, b, c] = line.bytes.map(|bytes| match bytes {
+            0 => "-".to_owned(),
+            bytes => grouped(bytes),
+        });
+        let [d, e] = line.loss.map(loss);
+        say(format!(
+            "{:<20} {a:>12} {b:>12} {c:>12} {d:>12} {e:>12}",
+            line.name
+        ))?;
+    }
+    let [a, b, c] = found.bytes.map(grouped);
+    let [whole, eight, four] = found.nats;
+    say(format!(
+        "{:<20} {a:>12} {b:>12} {c:>12} {:>12} {:>12}",
+        "all",
+        loss(Some(eight - whole)),
+        loss(Some(four - whole))
+    ))?;
+    say(format!(
+        "nats a {unit}, over {} held-out {unit}s: f32 {whole:.4}, int8 {eight:.4}, 4 bits {four:.4} (before training for them)",
+        grouped(found.tokens)
+    ))
+}
+
+/// Bytes against loss: what is far to the right and low wants fewer bits.
+fn chart(found: &Explanation) -> Chart<'static> {
+    let series = |name: &str, color: u8, of: usize| Series {
+        dots: true,
+        ..Series::line(
+            name,
+            color,
+            found.lines.iter().filter_map(|line| {
+                let kib = line.bytes[of + 1] as f64 / 1024.0;
+                Some((kib, line.loss[of]?.max(LEAST))).filter(|_| line.bytes[of + 1] > 0)
+            }),
+        )
+    };
+    let labels = [1, 2].into_iter().flat_map(|image| {
+        found.lines.iter().filter_map(move |line| {
+            let kib = line.bytes[image] as f64 / 1024.0;
+            let loss = line.loss[image - 1]?.max(LEAST);
+            // The same place twice has one name.
+            let again = image == 1 && line.bytes[2] == line.bytes[1];
+            (line.bytes[image] > 0 && !again).then(|| (kib, loss, line.name.clone()))
+        })
+    });
+    Chart {
+        alt: "A dot for each part of the model in int8 and in 4 bits: bytes to the right, loss of rounding it upwards.",
+        labels: labels.collect(),
+        ..Chart::of_lines(
+            "explain",
+            "what each part takes, and what rounding it alone costs",
+            ("KiB of the part", "nats above f32", Scale::Log),
+            vec![series("int8", 0, 0), series("4 bits", 1, 1)],
+        )
+    }
+}
