@@ -9,6 +9,7 @@
 //! | `GATELET_MODEL` | the model to embed; relative to the directory cargo is called in, or absolute |
 //! | `GATELET_BOARD` | the board, by the name of its QEMU machine; default `netduinoplus2` |
 //! | `GATELET_FLASH_KIB`, `GATELET_RAM_KIB` | a part of the family with less memory, or memory kept for other code |
+//! | `GATELET_SEED`, `GATELET_TEMPERATURE`, `GATELET_TOP_K`, `GATELET_TOP_P`, `GATELET_WRITE` | how the console writes by itself, and how many tokens at a time |
 //! | `GATELET_SUITE` | tests only: the conformance suite that the program `conformance` runs; none without it |
 //! | `GATELET_SHAPES` | tests only: the models that the program `shapes` runs; none without it |
 //! | `GATELET_CORRUPT_BYTE` | tests only: flips the lowest bit of this byte of the embedded copy, after it was checked |
@@ -16,7 +17,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use gatelet::{Layout, Model, Precision};
+use gatelet::{Layout, Model, Precision, Sampler};
 
 #[path = "src/budget.rs"]
 #[allow(
@@ -45,6 +46,11 @@ fn main() {
         "GATELET_FLASH_KIB",
         "GATELET_RAM_KIB",
         "GATELET_CORRUPT_BYTE",
+        "GATELET_SEED",
+        "GATELET_TEMPERATURE",
+        "GATELET_TOP_K",
+        "GATELET_TOP_P",
+        "GATELET_WRITE",
     ] {
         println!("cargo:rerun-if-env-changed={name}");
     }
@@ -68,10 +74,21 @@ fn embed() -> Result<(), String> {
             path.display()
         )
     })?;
-    let (demand, kernel) = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+    let (demand, kernel, words) = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
     let (index, part) = part()?;
     let plan = budget::plan(&part, &demand).map_err(|e| format!("{}: {e}", path.display()))?;
-    if let Some(offset) = number("GATELET_CORRUPT_BYTE")? {
+    let (writing, cuts) = writing(words)?;
+    let need = demand.model_bytes + budget::CODE_BYTES + budget::CUTS_BYTES;
+    if cuts && need > part.flash_bytes {
+        return Err(format!(
+            "{}: with GATELET_TOP_K or GATELET_TOP_P the model does not fit the flash of the {}: need {need} bytes, have {}; \
+             leave them out",
+            path.display(),
+            part.name,
+            part.flash_bytes
+        ));
+    }
+    if let Some(offset) = number::<usize>("GATELET_CORRUPT_BYTE")? {
         let size = bytes.len();
         *bytes.get_mut(offset).ok_or(format!(
             "GATELET_CORRUPT_BYTE is {offset}, but the model has {size} bytes"
@@ -85,7 +102,7 @@ fn embed() -> Result<(), String> {
     write("model.gatelet", &bytes)?;
     write(
         "model.rs",
-        constants(&name, index, &kernel, &demand, &plan).as_bytes(),
+        (constants(&name, index, &kernel, &demand, &plan) + &writing).as_bytes(),
     )?;
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
         write("memory.x", memory_x(&part).as_bytes())?;
@@ -114,8 +131,8 @@ fn file_of(variable: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Loads the model as the board will, and says what memory it asks for, and the kernel of core that it is for: without
-/// what embeddings and projections need, if it has none.
-fn check(bytes: &[u8]) -> Result<(Demand, String), String> {
+/// what embeddings and projections need, if it has none. And whether its tokens are words.
+fn check(bytes: &[u8]) -> Result<(Demand, String, bool), String> {
     // An image wants to start at a multiple of 16, which a Vec<u8> does not promise.
     let mut room = vec![0; bytes.len() + 16];
     let start = room.as_ptr().align_offset(16);
@@ -140,7 +157,7 @@ fn check(bytes: &[u8]) -> Result<(Demand, String), String> {
         state_words: dims.state_words(),
         snapshot_words: dims.snapshot_words(),
     };
-    Ok((demand, kernel))
+    Ok((demand, kernel, model.vocab().is_words()))
 }
 
 /// The part the image is for, and its place in the table.
@@ -155,7 +172,9 @@ fn part() -> Result<(usize, Part), String> {
         )
     })?;
     let part = PARTS[index];
-    let kib = |name, default: usize| Ok::<_, String>(number(name)?.map_or(default, |k| k * 1024));
+    let kib = |name, default: usize| {
+        Ok::<_, String>(number::<usize>(name)?.map_or(default, |k| k * 1024))
+    };
     let flash_bytes = kib("GATELET_FLASH_KIB", part.flash_bytes)?;
     let ram_bytes = kib("GATELET_RAM_KIB", part.ram_bytes)?;
     if flash_bytes > part.flash_bytes || ram_bytes > part.ram_bytes {
@@ -175,7 +194,7 @@ fn part() -> Result<(usize, Part), String> {
 }
 
 /// A number in a variable, if it is set.
-fn number(name: &str) -> Result<Option<usize>, String> {
+fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>, String> {
     match env::var(name) {
         Ok(text) => text
             .parse()
@@ -204,6 +223,42 @@ fn constants(name: &str, part: usize, kernel: &str, demand: &Demand, plan: &Plan
          pub const HISTORY_DEPTH: usize = {};\n",
         demand.model_bytes, demand.state_words, demand.snapshot_words, plan.history_depth
     )
+}
+
+/// The constant of `model.rs` that says how the board writes, with the defaults of `gatelet generate`; and whether
+/// it cuts.
+fn writing(words: bool) -> Result<(String, bool), String> {
+    let seed: u64 = number("GATELET_SEED")?.unwrap_or(1);
+    // By way of f64, as `gatelet generate` reads them: the same bits.
+    let temperature = number::<f64>("GATELET_TEMPERATURE")?.unwrap_or(0.8) as f32;
+    let top_k: Option<usize> = number("GATELET_TOP_K")?;
+    let top_p = number::<f64>("GATELET_TOP_P")?.map(|p| p as f32);
+    let tokens = number("GATELET_WRITE")?.unwrap_or(if words { 8_usize } else { 32 });
+    Sampler::new(seed)
+        .with_temperature(temperature)
+        .and_then(|sampler| sampler.with_top_k(top_k.unwrap_or(usize::MAX)))
+        .and_then(|sampler| sampler.with_top_p(top_p.unwrap_or(1.0)))
+        .map_err(|e| format!("GATELET_TEMPERATURE, GATELET_TOP_K, GATELET_TOP_P: {e}"))?;
+    if !(1..=256).contains(&tokens) {
+        return Err(format!("GATELET_WRITE is {tokens}, but must be 1 to 256"));
+    }
+    let mut said = format!("temperature {temperature}");
+    said += &top_k.map_or(String::new(), |k| format!(", top-k {k}"));
+    said += &top_p.map_or(String::new(), |p| format!(", top-p {p}"));
+    let cuts = top_k.is_some() || top_p.is_some();
+    let top_k = top_k.map_or("usize::MAX".to_owned(), |k| k.to_string());
+    let top_p = top_p.unwrap_or(1.0);
+    let text = format!(
+        "/// How the board writes by itself.\n\
+         #[derive(Debug)]\n\
+         pub struct Settings;\n\
+         impl Writing for Settings {{\n    \
+             const SEED: u64 = {seed};\n    const TEMPERATURE: f32 = {temperature:?};\n    \
+             const TOP_K: usize = {top_k};\n    const TOP_P: f32 = {top_p:?};\n    \
+             const TOKENS: usize = {tokens};\n    const SAID: &'static str = {said:?};\n\
+         }}\n"
+    );
+    Ok((text, cuts))
 }
 
 /// The memory layout for cortex-m-rt's `link.x`: the stack at the bottom of RAM, everything static above it.

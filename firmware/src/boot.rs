@@ -10,6 +10,7 @@ use embedded_io::Write;
 use gatelet::{Kernel, LoadError, Model, Normalisation, SelfTestError};
 
 use crate::view::View;
+use crate::write::Writing;
 
 /// Why a model is not used.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,11 +44,11 @@ pub fn check<'m, K: Kernel>(
     Ok(model)
 }
 
-/// Says what runs: the model's name, shape, size, and the kernel.
+/// Says what runs: the model's name, shape, size, and the kernel; and how it writes.
 ///
 /// # Errors
 /// Passes on what the terminal says.
-pub fn greet<W: Write, K: Kernel>(
+pub fn greet<S: Writing, W: Write, K: Kernel>(
     view: &mut View<W>,
     name: &str,
     model: &Model<'_>,
@@ -100,6 +101,11 @@ pub fn greet<W: Write, K: Kernel>(
     view.line(format_args!(
         "Tab completes, Backspace takes back, Enter starts again"
     ))?;
+    view.line(format_args!(
+        "Ctrl-G writes on from seed {} ({}), Ctrl-N takes the next seed",
+        S::SEED,
+        S::SAID
+    ))?;
     view.line(format_args!(""))
 }
 
@@ -130,7 +136,7 @@ mod tests {
         let image = fixtures::image();
         let model = checked(fixtures::image_bytes(&image)).unwrap();
         let mut view = View::new(Vec::new());
-        greet(&mut view, "small", &model, Native::default()).unwrap();
+        greet::<fixtures::Settings, _, _>(&mut view, "small", &model, Native::default()).unwrap();
         let said = String::from_utf8(view.out().clone()).unwrap();
         assert!(
             said.contains("model small: lstm int8, 2 x 6 units, 12 characters"),
@@ -149,7 +155,7 @@ mod tests {
         let image = fixtures::image_bytes(&image);
         let model = check(image, Native::default(), storage).unwrap();
         let mut view = View::new(Vec::new());
-        greet(&mut view, "small", &model, Native::default()).unwrap();
+        greet::<fixtures::Settings, _, _>(&mut view, "small", &model, Native::default()).unwrap();
         let said = String::from_utf8(view.out().clone()).unwrap();
         for part in ["14 words", "accumulates a word", "ok (6 words)"] {
             assert!(said.contains(part), "{said}");
@@ -167,7 +173,7 @@ mod tests {
         let image = fixtures::image_with(rules);
         let model = checked(fixtures::image_bytes(&image)).unwrap();
         let mut view = View::new(Vec::new());
-        greet(&mut view, "small", &model, Native::default()).unwrap();
+        greet::<fixtures::Settings, _, _>(&mut view, "small", &model, Native::default()).unwrap();
         let said = String::from_utf8(view.out().clone()).unwrap();
         let line = "learnt on text lower case, NFC, unknown characters as U+FFFD";
         assert!(said.contains(line) && said.contains("as typed"), "{said}");

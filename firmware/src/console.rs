@@ -3,6 +3,7 @@
 //! ```text
 //! character   echo it, step the net            Tab         type the completion's characters
 //! Backspace   restore the state before it      Enter       leave the line, reset the state
+//! Ctrl-G      the board goes on writing        Ctrl-N      it will write something else
 //! Ctrl-C/L    draw again                       others      refused, with a bell and the reason
 //! ```
 //!
@@ -17,6 +18,7 @@ pub use crate::budget::BEAM;
 use crate::keys::{Decoder, Key};
 use crate::line::{Ahead, Line};
 use crate::view::{Panel, Refusal, View};
+use crate::write::{Writer, Writing};
 
 /// Characters that the search for a completion looks ahead at most.
 pub const COMPLETION: usize = 16;
@@ -27,35 +29,41 @@ const HINT: &str = "type, and see what follows";
 
 /// A line, what is predicted for it, and the terminal that shows both.
 #[derive(Debug)]
-pub struct Console<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize> {
+pub struct Console<'m, 's, K: Kernel, W: Write, S, const DEPTH: usize, const WORDS: usize> {
     line: Line<'m, 's, K, DEPTH, WORDS>,
     completer: &'s mut Completer<BEAM, COMPLETION, WORDS>,
     view: View<W>,
+    writer: Writer<S>,
     decoder: Decoder,
     /// For the line as it is; `None` when it has to be computed.
     completion: Option<Ahead>,
     /// The terminal does not show what it should.
     dirty: bool,
     refusal: Option<Refusal>,
+    /// The last key was about writing: the panel shows the seed.
+    wrote: bool,
 }
 
-impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
-    Console<'m, 's, K, W, DEPTH, WORDS>
+impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: usize>
+    Console<'m, 's, K, W, S, DEPTH, WORDS>
 {
     /// A console with an empty line; [`Console::refresh`] draws it.
     pub const fn new(
         line: Line<'m, 's, K, DEPTH, WORDS>,
         completer: &'s mut Completer<BEAM, COMPLETION, WORDS>,
         view: View<W>,
+        writer: Writer<S>,
     ) -> Self {
         Console {
             line,
             completer,
             view,
+            writer,
             decoder: Decoder::new(),
             completion: None,
             dirty: true,
             refusal: None,
+            wrote: false,
         }
     }
 
@@ -91,7 +99,11 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
         self.predict();
         if self.line.is_empty() {
             // The net has seen nothing: what it would predict says nothing either.
-            let panel = self.refusal.map_or(Panel::Hint(HINT), Panel::Refused);
+            let panel = match self.refusal {
+                Some(why) => Panel::Refused(why),
+                None if self.wrote => Panel::Seed(self.writer.seed()),
+                None => Panel::Hint(HINT),
+            };
             let nothing = core::iter::empty();
             return self.view.draw(nothing.clone(), nothing, panel);
         }
@@ -109,6 +121,7 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
         }
         let panel = match self.refusal {
             Some(why) => Panel::Refused(why),
+            None if self.wrote => Panel::Seed(self.writer.seed()),
             None if vocab.is_words() => Panel::Words(&words),
             None => Panel::Suggestions(&characters),
         };
@@ -119,6 +132,10 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
     fn press(&mut self, key: Key) -> Result<(), W::Error> {
         self.dirty = true;
         self.refusal = None;
+        self.wrote = false;
+        if !matches!(key, Key::GoOn | Key::Redraw) {
+            self.writer.start_again();
+        }
         match key {
             Key::Char(character) => self.type_character(character),
             Key::Tab => self.accept(),
@@ -137,6 +154,12 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
                 Ok(())
             }
             Key::Redraw => Ok(()),
+            Key::GoOn => self.go_on(),
+            Key::NextSeed => {
+                self.writer.next_seed();
+                self.wrote = true;
+                Ok(())
+            }
             Key::Control(code) => self.refuse(Refusal::Unknown(char::from(code))),
             Key::Malformed => self.refuse(Refusal::Malformed),
         }
@@ -169,6 +192,27 @@ impl<'m, 's, K: Kernel, W: Write, const DEPTH: usize, const WORDS: usize>
                 Ok(())
             }
             None => self.refuse(Refusal::NoCompletion),
+        }
+    }
+
+    /// Lets the board write. Every token is echoed as it comes, and the flush tells the terminal's other end that somebody
+    /// is at work.
+    fn go_on(&mut self) -> Result<(), W::Error> {
+        self.completion = None;
+        for _ in 0..S::TOKENS {
+            let before = self.line.chars().count();
+            if !self.writer.write(&mut self.line) {
+                break;
+            }
+            self.wrote = true;
+            for character in self.line.chars().skip(before) {
+                self.view.echo(character)?;
+            }
+            self.view.out().flush()?;
+        }
+        match self.wrote {
+            true => Ok(()),
+            false => self.refuse(Refusal::LineFull),
         }
     }
 

@@ -6,10 +6,25 @@ use gatelet::{
     TokenId,
 };
 
+use crate::write::Writing;
+
 /// Characters of the small models: ends of words, a control character, multi-byte and double-width ones.
 pub(crate) const VOCAB: [char; 12] = [
     '\n', ' ', '\'', 'a', 'b', 'c', 'd', 'e', 'n', 't', 'é', '漢',
 ];
+/// How the consoles of the tests write.
+#[derive(Debug)]
+pub(crate) struct Settings;
+
+impl Writing for Settings {
+    const SEED: u64 = 7;
+    const TEMPERATURE: f32 = 0.9;
+    const TOP_K: usize = 9;
+    const TOP_P: f32 = 0.95;
+    const TOKENS: usize = 5;
+    const SAID: &'static str = "temperature 0.9, top-k 9, top-p 0.95";
+}
+
 /// Units of the small models; not a multiple of four.
 const HIDDEN: usize = 6;
 

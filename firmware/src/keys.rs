@@ -3,7 +3,8 @@
 //! ```text
 //! 0x20..=0x7e, UTF-8      Char        08 7f   Backspace      1b [ params final   ignored (arrows, Delete, F-keys)
 //! 0d, 0a, 0d 0a           Enter       03 0c   Redraw         1b O final          ignored (F1..F4, keypad)
-//! 09                      Tab         others  Control        1b other            ignored (Alt + key)
+//! 09                      Tab         07      GoOn           1b other            ignored (Alt + key)
+//! others below 20         Control     0e      NextSeed
 //! ```
 //!
 //! A byte that cannot continue a UTF-8 sequence ends it as [`Key::Malformed`] and is then looked at on its own, so
@@ -22,6 +23,10 @@ pub enum Key {
     Backspace,
     /// Ctrl-C or Ctrl-L: draw the line again.
     Redraw,
+    /// Ctrl-G: let the board write.
+    GoOn,
+    /// Ctrl-N: let it write something else.
+    NextSeed,
     /// Another control character, with its code.
     Control(u8),
     /// Bytes that are not UTF-8.
@@ -116,6 +121,8 @@ impl Decoder {
             b'\t' => Some(Key::Tab),
             0x08 | 0x7f => Some(Key::Backspace),
             0x03 | 0x0c => Some(Key::Redraw),
+            0x07 => Some(Key::GoOn),
+            0x0e => Some(Key::NextSeed),
             0x1b => {
                 self.escape = Escape::Started;
                 None
@@ -156,6 +163,7 @@ mod tests {
         assert_eq!(keys(b"\t"), [Key::Tab]);
         assert_eq!(keys(b"\x08\x7f"), [Key::Backspace, Key::Backspace]);
         assert_eq!(keys(b"\x03\x0c"), [Key::Redraw, Key::Redraw]);
+        assert_eq!(keys(b"\x07\x0e"), [Key::GoOn, Key::NextSeed]);
         assert_eq!(keys(b"\x01\x00"), [Key::Control(1), Key::Control(0)]);
     }
 

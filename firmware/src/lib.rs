@@ -7,6 +7,7 @@
 //!
 //! - [`keys`]: UTF-8, control characters and escape sequences, one byte at a time;
 //! - [`line`](mod@line): the typed tokens and the state that belongs to them; Backspace restores it;
+//! - [`write`](mod@write): the board writes by itself, from a seed;
 //! - [`view`]: one line of the terminal, redrawn without flicker;
 //! - [`console`]: what each key does;
 //! - [`boot`]: is the model sound? Says what it is, or why it is refused;
@@ -30,6 +31,7 @@ pub mod keys;
 pub mod line;
 pub mod parts;
 pub mod view;
+pub mod write;
 
 pub use console::Console;
 pub use line::Line;

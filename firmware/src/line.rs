@@ -26,7 +26,7 @@ pub const LINE_CAPACITY: usize = 256;
 /// Characters of a completion at most: a word of a vocabulary, and the spaces around it.
 pub const AHEAD: usize = gatelet::format::MAX_WORD + 2;
 /// What text goes on after with a space.
-const CLOSING: [char; 7] = ['.', ',', ';', ':', '!', '?', ')'];
+pub(crate) const CLOSING: [char; 7] = ['.', ',', ';', ':', '!', '?', ')'];
 
 /// What a completion adds to the line.
 pub type Ahead = Vec<char, AHEAD>;
@@ -139,6 +139,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     }
 
     /// Types one character; false when the line is full or the model has no such character, and nothing changes then.
+    #[inline(never)] // called in six places: 400 bytes
     pub fn type_char(&mut self, character: char) -> bool {
         let Some(shown) = self.shown(character) else {
             return false;

@@ -61,6 +61,7 @@ mod app {
         self, HISTORY_DEPTH, ModelKernel, SNAPSHOT_WORDS, STATE_WORDS,
     };
     use gatelet_firmware::view::View;
+    use gatelet_firmware::write::Writer;
     use gatelet_firmware::{Console, Line, boot};
     use heapless::spsc::{Consumer, Producer, Queue};
     use rtic::Mutex;
@@ -137,12 +138,12 @@ mod app {
             },
         };
         defmt::info!("model {} is sound", embedded::MODEL_NAME);
-        boot::greet(&mut view, embedded::MODEL_NAME, &model, kernel)?;
+        boot::greet::<embedded::Settings, _, _>(&mut view, embedded::MODEL_NAME, &model, kernel)?;
         // build.rs made the memory for this very model.
         let Ok(line) = Line::new(model, kernel, storage, history) else {
             defmt::panic!("the memory is not the model's");
         };
-        let mut console = Console::new(line, completer, view);
+        let mut console = Console::new(line, completer, view, Writer::<embedded::Settings>::new());
         loop {
             while let Some(byte) = console.terminal().next() {
                 console.feed(byte)?;
@@ -198,6 +199,7 @@ mod app {
         }
 
         fn flush(&mut self) -> Result<(), Infallible> {
+            self.watchdog.feed();
             Ok(())
         }
     }

@@ -46,6 +46,8 @@ pub enum Panel<'a> {
     Words(&'a [Word]),
     /// How to begin.
     Hint(&'static str),
+    /// The seed that the board writes from.
+    Seed(u64),
     /// Why the last key was refused.
     Refused(Refusal),
 }
@@ -266,6 +268,7 @@ fn panel_text(panel: Panel<'_>) -> (&'static str, String<PANEL_BYTES>) {
         ),
         Panel::Words(list) => (PLAIN, push_words(&mut words, list)),
         Panel::Hint(text) => (GREY, words.write_str(text)),
+        Panel::Seed(seed) => (GREY, write!(words, "seed {seed}")),
         Panel::Refused(refusal) => (RED, write!(words, "{refusal}")),
     };
     (style, words)
@@ -444,5 +447,12 @@ mod tests {
             let width = words.chars().map(columns).sum::<usize>();
             assert!((1..=PANEL_WIDTH).contains(&width), "{words}");
         }
+    }
+
+    #[test]
+    fn every_seed_fits_the_panel() {
+        let (_, words) = panel_text(Panel::Seed(u64::MAX));
+        assert_eq!(words, "seed 18446744073709551615");
+        assert!(words.len() <= PANEL_WIDTH);
     }
 }

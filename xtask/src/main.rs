@@ -43,6 +43,7 @@ mod setup;
 mod shapes;
 mod size;
 mod steps;
+mod written;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
-use crate::{conformance, emulator, examples, processors, qemu_tests, setup, shapes};
+use crate::{conformance, emulator, examples, processors, qemu_tests, setup, shapes, written};
 
 /// A heading and what stands behind it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -59,6 +59,7 @@ const STEPS: &[Step] = &[
     ("no panics in core", qemu_tests::no_panic),
     ("QEMU: a session at the console", qemu_tests::session),
     ("QEMU: a console of words", qemu_tests::words),
+    ("QEMU: the text the board writes", written::same_text),
     ("QEMU: the board's own image", qemu_tests::board_image_boots),
     ("QEMU: the next letters of the example", examples::letters),
     ("QEMU: the words of the example", examples::words),
