@@ -189,14 +189,9 @@ impl FourBits {
 
     /// These, by the numbers of the layers.
     pub const fn new(layers: [bool; Dims::MAX_LAYERS], head: bool) -> Self {
-        let (mut code, mut layer) = (if head { Self::HEAD } else { 0 }, 0);
-        while layer < Dims::MAX_LAYERS {
-            if layers[layer] {
-                code |= 1 << layer;
-            }
-            layer += 1;
-        }
-        FourBits(code)
+        let [a, b, c, d] = layers;
+        let head = if head { Self::HEAD } else { 0 };
+        FourBits(a as u8 | (b as u8) << 1 | (c as u8) << 2 | (d as u8) << 3 | head)
     }
 
     /// Whether there is none.
