@@ -13,7 +13,7 @@ use core::fmt::{self, Display, Formatter};
 
 use crate::parts::{Part, Use};
 
-/// Flash kept for code and constants; the console of words needs 85 KiB, 12 of them for the small letters of capitals. The
+/// Flash kept for code and constants; the console of words needs 86.5 KiB, 12 of them for the small letters of capitals. The
 /// linker has the last word.
 pub const CODE_BYTES: usize = 87 * 1024;
 /// Flash kept besides for top-k and top-p, in a console that writes with one of them; 3,712 bytes are needed.
