@@ -25,7 +25,7 @@ use crate::row_range::{WeightBits, rounded};
 /// Characters of training text on which a choice of bits is measured, at most.
 const SAMPLE: usize = 20_000;
 /// Part of the bytes of all weights that 4-bit weights are to be made of, at least.
-const LARGE: f64 = 0.75;
+const LARGE: f64 = 0.5;
 
 /// A part of a net with numbers of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +124,8 @@ fn loss_of(image: &Image, tokens: &[u16]) -> Result<f64> {
     Ok(evaluate(model, tokens)?.nats)
 }
 
-/// Bits for each matrix: 4 for those whose rounding costs the least loss a byte that is saved, until three quarters of all
-/// weights have 4; 8 for the rest. `tokens` are the `len` of the whole text.
+/// Bits for each matrix: 4 for those whose rounding costs the least loss a byte that is saved, until half of all weights
+/// have 4; 8 for the rest. `tokens` are the `len` of the whole text.
 ///
 /// # Errors
 /// As [`evaluate`], or what reading the tokens says.

@@ -7,18 +7,24 @@
 //! d(s q)/dw = 1                                      cut off or not
 //! r <- r exp(-rate mean / (sqrt(square) + 1e-12))    Adam, on log r: a range stays above 0
 //! ```
-//! A range starts at the row's largest weight. Rows of matrices with 8 bits have no range of their own here.
+//! A range starts where the row's squared error is least ([`row_range`](crate::row_range)). A weight that is cut off keeps its whole
+//! gradient, and can move further out: zeroing it, as LSQ does, or holding the weight at the range, cost 0.04 nats on nets of 64
+//! units. Rows of matrices with 8 bits have no range of their own here.
 
 use gatelet::Dims;
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::quantize::FloatNet;
-use crate::row_range::{WeightBits, largest};
+use crate::row_range::{self, WeightBits, largest};
 
 /// The ranges' learning rate, as a multiple of the weights'.
 const RATE: f64 = 10.0;
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
+/// A range is at least its row's largest weight by this, and at most that weight. Rows that hardly matter (a token that is
+/// hardly ever there) have tiny gradients, of which Adam makes whole steps: without bounds such a range runs away.
+const NARROWEST: f32 = 16.0;
 /// Range of a row that begins without any weights.
 const LEAST: f32 = 1e-3;
 
@@ -50,7 +56,8 @@ fn matrices<'a>(
 impl Learned {
     /// Ranges that hold the weights of `net`.
     pub fn of(net: &FloatNet, dims: &Dims, bits: &WeightBits) -> Self {
-        let largest = |row: &[f32]| row.iter().fold(LEAST, |max, w| max.max(w.abs()));
+        let arch = Arch::new();
+        let largest = |row: &[f32]| (row_range::step(arch, row, 4) * largest(4)).max(LEAST);
         let ranges: Vec<f32> = matrices(net, dims, bits)
             .flat_map(|(weights, columns)| weights.chunks_exact(columns).map(largest))
             .collect();
@@ -97,7 +104,9 @@ impl Learned {
                     *mean += (1.0 - BETA1) * (g - *mean);
                     *square += (1.0 - BETA2) * (g * g - *square);
                     let scale = (*square / corrections.1).sqrt() + 1e-12;
-                    *range *= (-rate * (*mean / corrections.0) / scale).exp();
+                    let most = w.iter().fold(LEAST, |most, w| most.max(w.abs()));
+                    let stepped = *range * (-rate * (*mean / corrections.0) / scale).exp();
+                    *range = stepped.clamp(most / NARROWEST, most);
                 });
         }
     }

@@ -13,10 +13,10 @@ use crate::explain::mixed;
 use crate::export::cell_bits;
 use crate::row_range::WeightBits;
 
-/// Epochs of such a run.
-const EPOCHS: usize = 5;
-/// Its highest learning rate for int8, as a part of the float run's: only little is to change. 4 bits need all of it.
-const RATE: f64 = 0.25;
+/// Epochs of such a run, and its highest learning rate as a part of the float run's. For int8 only little is to change.
+const EIGHT: (usize, f64) = (5, 0.25);
+/// The same for fewer bits, with which a net has to find other weights.
+const FOUR: (usize, f64) = (20, 2.0);
 
 /// What the weights become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,7 +35,7 @@ enum Bits {
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Go on from this float checkpoint through the device's own integers; net and text rules are its own. Defaults are
-    /// then --epochs 5, a quarter of its learning rate (with fewer bits than 8 all of it), and no dropout
+    /// then --epochs 5 and a quarter of its learning rate for 8 bits, --epochs 20 and twice its rate for fewer, and no dropout
     #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["preset", "resume"], help_heading = HEADING)]
     qat: Option<PathBuf>,
     /// What the weights become [default: 8]
@@ -93,12 +93,13 @@ impl Start {
     /// What the options of the run are given over.
     pub(super) fn base(&self) -> Config {
         let from = self.checkpoint.meta.config.clone();
+        let (epochs, rate) = match self.bits {
+            Bits::Eight => EIGHT,
+            Bits::Four | Bits::W4 => FOUR,
+        };
         Config {
-            epochs: EPOCHS,
-            lr: match self.bits {
-                Bits::Eight => from.lr * RATE,
-                Bits::Four | Bits::W4 => from.lr,
-            },
+            epochs,
+            lr: from.lr * rate,
             patience: 0,
             eval_every: 0,
             minutes: None,
@@ -109,8 +110,14 @@ impl Start {
         }
     }
 
-    /// Checks that `given` options leave the net as it is, and drop nothing.
+    /// Checks that the net can be trained so, that `given` options leave it as it is, and
+    /// drop nothing.
     pub(super) fn check(&self, given: &Config) -> Result<()> {
+        let scheme = Scheme {
+            bits: WeightBits::EIGHT,
+            cell_bits: [3; gatelet::Dims::MAX_LAYERS],
+        };
+        scheme.check(self.checkpoint.params.shape)?;
         const NET: &[&str] = &[
             "cell",
             "hidden",

@@ -341,6 +341,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         start.check(&config)?;
     }
     let outline = Outline::of(&text, &config.corpus_options())?;
+    if let Some(start) = &start {
+        Trainer::check_vocabulary(outline.vocab(), &start.checkpoint)?;
+    }
     args.fit(&mut config, &outline);
     outline.check_length(config.batch, config.window)?;
     let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);

@@ -209,10 +209,7 @@ impl<'c> Trainer<'c> {
         config: Config,
         command: String,
     ) -> Result<Self> {
-        if corpus.vocab != from.vocab {
-            let what = "--qat: the text has other tokens than the checkpoint: train on the text it was trained on";
-            return Err(Error::Some(what.to_owned()));
-        }
+        Self::check_vocabulary(&corpus.vocab, from)?;
         let mut trainer = Self::new(corpus, config, command)?;
         trainer.params = from.params.clone();
         let aware = trainer.packs.aware.as_deref();
@@ -227,6 +224,18 @@ impl<'c> Trainer<'c> {
             None => aware.map(|aware| aware.ranges(&trainer.params)),
         };
         Ok(trainer)
+    }
+
+    /// Checks that a run of [`Trainer::aware`] can have a text's vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::Some`] when it is another than the checkpoint's.
+    pub fn check_vocabulary(vocab: &Vocabulary, from: &Checkpoint) -> Result<()> {
+        if *vocab == from.vocab {
+            return Ok(());
+        }
+        let what = "--qat: the text has other tokens than the checkpoint: train on the text it was trained on";
+        Err(Error::Some(what.to_owned()))
     }
 
     /// The run of a `last.safetensors`, on its own text.

@@ -11,6 +11,7 @@ mod kill;
 mod large;
 mod models;
 mod place;
+mod qat;
 mod report;
 mod sweep;
 mod train;

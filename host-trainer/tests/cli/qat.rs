@@ -1,0 +1,227 @@
+//! `train --qat`, `export --bits 4` and `explain`: what they say, what they make, and what they refuse.
+
+use crate::place::Place;
+
+const RUN: &str = "run/best.safetensors";
+
+/// Options that exclude each other: the command line's own message, and exit code 2.
+fn usage(place: &Place, line: &[&str], parts: &[&str]) {
+    let output = place.run(line);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{line:?}: {said}");
+    assert!(
+        parts.iter().all(|part| said.contains(part)),
+        "{line:?}: {said}"
+    );
+}
+
+/// A float net that has learnt the text.
+fn place() -> Place {
+    let place = Place::new();
+    place.good(&[
+        "train", "text.txt", "--out", "run", "--hidden", "16", "--epochs", "12", "--batch", "4",
+        "--window", "16", "-q",
+    ]);
+    place
+}
+
+#[test]
+fn a_net_trained_for_four_bits_is_its_image_everywhere() {
+    let place = place();
+    let train = [
+        "train", "text.txt", "--out", "four", "--qat", RUN, "--bits", "4",
+    ];
+    let trained = place.json(&[&train[..], &["--epochs", "4", "-q", "--json"]].concat());
+    let found = place.json(&[
+        "export",
+        "four/best.safetensors",
+        "--out",
+        "four.gatelet",
+        "--accept-loss",
+        "--json",
+    ]);
+    assert_eq!(found["weight_bits"], "4");
+    let nats = |of: &serde_json::Value| of["nats"].as_f64().unwrap();
+    assert!(
+        (nats(&trained) - nats(&found["after"])).abs() < 0.01,
+        "{trained} {found}"
+    );
+
+    // The checkpoint is judged as the integers that it stands for.
+    let of = |model: &str| place.json(&["eval", model, "text.txt", "--json"]);
+    assert_eq!(of("four/best.safetensors"), of("four.gatelet"));
+    let sizes = ["run/best.safetensors", "four/best.safetensors"].map(|model| {
+        let line = [
+            "export",
+            model,
+            "--out",
+            "m.gatelet",
+            "--force",
+            "--accept-loss",
+            "--json",
+        ];
+        place.json(&line)["bytes"].as_u64().unwrap()
+    });
+    assert!(sizes[1] < sizes[0], "{sizes:?}");
+    let said = place.good(&["inspect", "four/best.safetensors"]);
+    assert!(said.contains("int8"), "{said}");
+    let config = std::fs::read_to_string(place.path("four/config.json")).unwrap();
+    for part in ["--qat run/best.safetensors", "--bits 4", "\"from_sha256\""] {
+        assert!(config.contains(part), "no {part:?} in {config}");
+    }
+}
+
+#[test]
+fn a_run_goes_on_where_it_was_and_has_the_same_end() {
+    let place = place();
+    let line = [
+        "train", "text.txt", "--qat", RUN, "--bits", "w4", "-q", "--out",
+    ];
+    place.good(&[&line[..], &["whole", "--epochs", "4"]].concat());
+    place.good(&[&line[..], &["parts", "--epochs", "4", "--eval-every", "7"]].concat());
+    // Other evaluations change nothing in the weights.
+    let last = |run: &str| place.checkpoint(&format!("{run}/last.safetensors"));
+    assert_eq!(last("whole").params.data, last("parts").params.data);
+    place.good(&[
+        "train", "text.txt", "--out", "whole", "--resume", "--epochs", "6", "-q",
+    ]);
+    assert_eq!(last("whole").meta.position.unwrap().epoch, 6);
+    let both = [
+        "train", "text.txt", "--out", "whole", "--resume", "--qat", RUN,
+    ];
+    usage(&place, &both, &["--qat", "--resume"]);
+}
+
+#[test]
+fn options_that_would_change_the_net_are_refused() {
+    let place = place();
+    let line = ["train", "text.txt", "--out", "other", "--qat", RUN];
+    let with = |more: &[&'static str]| [&line[..], more].concat();
+    place.bad(
+        &with(&["--hidden", "32"]),
+        2,
+        &["--hidden", "32", "what the checkpoint has"],
+    );
+    place.bad(
+        &with(&["--dropout", "0.1"]),
+        2,
+        &["--dropout", "the device drops nothing"],
+    );
+    usage(&place, &with(&["--preset", "tiny"]), &["--preset", "--qat"]);
+    usage(&place, &with(&["--bits", "5"]), &["--bits", "5"]);
+    let alone = ["train", "text.txt", "--out", "other", "--bits", "4"];
+    usage(&place, &alone, &["--qat"]);
+    let nothing = [
+        "train",
+        "text.txt",
+        "--out",
+        "other",
+        "--qat",
+        "no.safetensors",
+    ];
+    place.bad(&nothing, 1, &["no.safetensors"]);
+    place.write("else.txt", "0123456789 ".repeat(400).as_bytes());
+    let other_text = ["train", "else.txt", "--out", "other", "--qat", RUN];
+    place.bad(&other_text, 1, &["other tokens than the checkpoint"]);
+}
+
+#[test]
+fn a_net_with_an_embedding_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    place.good(&[
+        "train",
+        "text.txt",
+        "--out",
+        "run",
+        "--hidden",
+        "8",
+        "--embedding",
+        "8",
+        "--epochs",
+        "1",
+        "--batch",
+        "4",
+        "--window",
+        "16",
+        "-q",
+    ]);
+    place.bad(
+        &["train", "text.txt", "--out", "other", "--qat", RUN],
+        1,
+        &["an embedding"],
+    );
+}
+
+#[test]
+fn rounding_without_training_costs_and_other_bits_than_trained_for_are_refused() {
+    let place = place();
+    let of = |bits: &str| {
+        let line = ["export", RUN, "--out", "m.gatelet", "--bits", bits];
+        place.json(&[&line[..], &["--accept-loss", "--force", "--json"]].concat())
+    };
+    let [four, eight] = ["4", "8"].map(of);
+    let loss = |found: &serde_json::Value| found["loss_nats"].as_f64().unwrap();
+    assert_eq!(
+        (&four["weight_bits"], &eight["weight_bits"]),
+        (&"4".into(), &"8".into())
+    );
+    assert!(loss(&four) > loss(&eight), "{four} {eight}");
+    assert!(eight["bytes"].as_u64() > four["bytes"].as_u64());
+    let mixed = of("w4");
+    assert_eq!(mixed["weight_bits"], "mixed");
+    place.good(&[
+        "train", "text.txt", "--out", "eight", "--qat", RUN, "--epochs", "1", "-q",
+    ]);
+    place.bad(
+        &[
+            "export",
+            "eight/best.safetensors",
+            "--out",
+            "n.gatelet",
+            "--bits",
+            "4",
+        ],
+        2,
+        &["--bits", "trained for other bits"],
+    );
+}
+
+#[test]
+fn explain_accounts_for_every_byte_and_draws_it() {
+    let place = place();
+    let found = place.json(&["explain", RUN, "--plot", "plots", "--json"]);
+    for image in 0..3 {
+        let lines = found["lines"].as_array().unwrap();
+        let bytes = |line: &serde_json::Value| line["bytes"][image].as_u64().unwrap();
+        let all = found["bytes"][image].as_u64().unwrap();
+        assert_eq!(lines.iter().map(bytes).sum::<u64>(), all, "image {image}");
+    }
+    let [f32, int8, four] = [0, 1, 2].map(|image| found["bytes"][image].as_u64().unwrap());
+    assert!(f32 > int8 && int8 > four, "{found}");
+    for of in [0, 1] {
+        let lines = found["lines"].as_array().unwrap();
+        let sum: f64 = lines
+            .iter()
+            .filter_map(|line| line["loss"][of].as_f64())
+            .sum();
+        let nats = |image: usize| found["nats"][image].as_f64().unwrap();
+        assert!(
+            (sum - (nats(of + 1) - nats(0))).abs() < 1e-9,
+            "the parts are the whole"
+        );
+    }
+    let png = std::fs::read(place.path("plots/explain.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+    assert!(place.path("plots/explain.svg").exists());
+
+    place.good(&["export", RUN, "--out", "m.gatelet", "--accept-loss"]);
+    place.bad(&["explain", "m.gatelet"], 1, &["m.gatelet", "explain"]);
+    place.good(&[
+        "train", "text.txt", "--out", "eight", "--qat", RUN, "--epochs", "1", "-q",
+    ]);
+    place.bad(
+        &["explain", "eight/best.safetensors"],
+        1,
+        &["real numbers", "--qat"],
+    );
+}
