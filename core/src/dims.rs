@@ -144,14 +144,7 @@ impl Layout {
     /// Says what stands in the way.
     pub const fn check(self, dims: &Dims) -> Result<(), LayoutError> {
         match self {
-            Layout::Rows => Ok(()),
-            Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
-                if dims.four_bits.is_none() {
-                    Ok(())
-                } else {
-                    Err(LayoutError::EightBits { layout: self })
-                }
-            }
+            Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => Ok(()),
             Layout::Pairs => {
                 let columns = dims.most_columns();
                 if !matches!(dims.precision, Precision::Int8) {
@@ -358,17 +351,6 @@ impl Dims {
             "4"
         } else {
             "mixed"
-        }
-    }
-
-    /// As an image in this layout holds it: tiles hold every weight in 8 bits.
-    pub(crate) const fn in_layout(self, layout: Layout) -> Self {
-        match layout {
-            Layout::Rows | Layout::Pairs => self,
-            Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => Dims {
-                four_bits: FourBits::NONE,
-                ..self
-            },
         }
     }
 

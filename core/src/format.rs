@@ -287,6 +287,7 @@ pub(crate) fn sections_of(
     );
     let matrix_bytes = move |rows: usize, columns: usize, bits: u32, order: RowOrder| match layout {
         Layout::Rows | Layout::Pairs if bits == 4 => nibbles::words(layout, rows, columns) * 4,
+        _ if bits == 4 => order.slots(rows) * nibbles::tile_bytes(columns),
         Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
             order.slots(rows) * columns * weight_bytes
         }

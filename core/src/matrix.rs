@@ -16,7 +16,7 @@
 //! words: `-sum W[1][k] W[1][k+1]` over even k, and the same of row 3. `arch/arm/armv7em.S` says what they are for.
 
 use crate::dims::Layout;
-use crate::nibbles::{self, RowNibbles};
+use crate::nibbles::{self, RowNibbleTiles, RowNibbles};
 use crate::order::RowOrder;
 pub use crate::tiles::MatrixF32;
 use crate::tiles::{RowTiles, emit_int8};
@@ -75,6 +75,17 @@ pub enum MatrixInt8<'a> {
         /// Eight weights to a word.
         words: &'a [u32],
     },
+    /// 4-bit weights in tiles of rows: see [`nibbles`](crate::nibbles).
+    NibbleTiles {
+        /// The layout.
+        layout: Layout,
+        /// Where the rows stand.
+        order: RowOrder,
+        /// Padded columns.
+        columns: usize,
+        /// `[slots(rows) / tile, columns / 8 rounded up, tile, 4]`, two weights to a byte.
+        weights: &'a [u8],
+    },
 }
 
 impl<'a> MatrixInt8<'a> {
@@ -89,7 +100,8 @@ impl<'a> MatrixInt8<'a> {
             MatrixInt8::Rows { columns, .. }
             | MatrixInt8::Pairs { columns, .. }
             | MatrixInt8::Tiles { columns, .. }
-            | MatrixInt8::Nibbles { columns, .. } => columns,
+            | MatrixInt8::Nibbles { columns, .. }
+            | MatrixInt8::NibbleTiles { columns, .. } => columns,
         }
     }
 
@@ -98,14 +110,16 @@ impl<'a> MatrixInt8<'a> {
         match self {
             MatrixInt8::Rows { .. } => Layout::Rows,
             MatrixInt8::Pairs { .. } => Layout::Pairs,
-            MatrixInt8::Tiles { layout, .. } | MatrixInt8::Nibbles { layout, .. } => *layout,
+            MatrixInt8::Tiles { layout, .. }
+            | MatrixInt8::Nibbles { layout, .. }
+            | MatrixInt8::NibbleTiles { layout, .. } => *layout,
         }
     }
 
     /// Bits of a weight: 8 or 4.
     pub const fn bits(&self) -> u32 {
         match self {
-            MatrixInt8::Nibbles { .. } => 4,
+            MatrixInt8::Nibbles { .. } | MatrixInt8::NibbleTiles { .. } => 4,
             _ => 8,
         }
     }
@@ -117,7 +131,7 @@ impl<'a> MatrixInt8<'a> {
             MatrixInt8::Rows { .. } | MatrixInt8::Pairs { .. } | MatrixInt8::Nibbles { .. } => {
                 RowOrder::PLAIN
             }
-            MatrixInt8::Tiles { order, .. } => *order,
+            MatrixInt8::Tiles { order, .. } | MatrixInt8::NibbleTiles { order, .. } => *order,
         }
     }
 
@@ -128,7 +142,9 @@ impl<'a> MatrixInt8<'a> {
             MatrixInt8::Pairs { words, .. } | MatrixInt8::Nibbles { words, .. } => {
                 size_of_val(*words)
             }
-            MatrixInt8::Tiles { weights, .. } => size_of_val(*weights),
+            MatrixInt8::Tiles { weights, .. } | MatrixInt8::NibbleTiles { weights, .. } => {
+                size_of_val(*weights)
+            }
         }
     }
 
@@ -151,6 +167,9 @@ impl<'a> MatrixInt8<'a> {
                 }
             }
             (Layout::Pairs, _) => emit_pairs(self, rows, sink),
+            (Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16, _) if bits == 4 => {
+                nibbles::emit_tiles(self, rows, order, sink);
+            }
             (Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16, _) => {
                 emit_int8(rows, self.columns(), order, |row| self.row(row), sink);
             }
@@ -188,6 +207,12 @@ impl<'a> MatrixInt8<'a> {
                 columns,
                 words,
             } => RowInt8::Nibbles(RowNibbles::new(layout, columns, words, row)),
+            MatrixInt8::NibbleTiles {
+                order,
+                columns,
+                weights,
+                ..
+            } => RowInt8::NibbleTiles(RowNibbleTiles::new(order, columns, weights, row)),
         }
     }
 }
@@ -212,6 +237,8 @@ pub enum RowInt8<'a> {
     Tiles(RowTiles<'a>),
     /// Of 4-bit weights.
     Nibbles(RowNibbles<'a>),
+    /// Of 4-bit weights in tiles.
+    NibbleTiles(RowNibbleTiles<'a>),
 }
 
 impl Iterator for RowInt8<'_> {
@@ -223,6 +250,7 @@ impl Iterator for RowInt8<'_> {
             RowInt8::Rows(row) => row.next().copied(),
             RowInt8::Tiles(row) => row.next(),
             RowInt8::Nibbles(row) => row.next(),
+            RowInt8::NibbleTiles(row) => row.next(),
             RowInt8::Pairs {
                 words,
                 row,

@@ -7,12 +7,17 @@
 //! rows     [rows, words of a row]
 //! pairs    [rows / 4 rounded up, words of a row, 4 rows]   missing rows hold weights of 0
 //! ```
+//! In tiles a slot ([`order`](crate::order)) has four bytes for eight columns, `[tile, columns / 8 rounded up, slot, 4]`: the low half of
+//! byte j is column k + j, the high half column k + 4 + j, so that a mask and a shift make two groups of four columns.
+//!
 //! Bits 0 and 16 of a word are two columns apart, and so on: masked with `0x000f000f` after a shift by 0, 4, 8, 12 it is
 //! two lanes for SMLAD, against the bytes of x that SXTB16 puts into lanes (`arch/arm/armv7em4.S`). Everyone else shifts and
 //! masks. The offset costs one number for all rows: `sum w x = sum (w + 8) x - 8 sum x`.
 
 use crate::dims::Layout;
 use crate::matrix::MatrixInt8;
+use crate::order::RowOrder;
+use crate::tiles::GROUP;
 
 /// Largest magnitude of a weight.
 pub(crate) const LARGEST: i8 = 7;
@@ -31,6 +36,11 @@ pub(crate) const fn block(layout: Layout) -> usize {
         Layout::Pairs => BLOCK,
         _ => 1,
     }
+}
+
+/// Bytes of a row's share of a tile.
+pub(crate) const fn tile_bytes(columns: usize) -> usize {
+    columns.div_ceil(WORD) * GROUP
 }
 
 /// Words of a matrix of these rows and columns.
@@ -83,6 +93,99 @@ impl Iterator for RowNibbles<'_> {
         let word = self.words.get(k / WORD * self.step)?;
         Some(((word >> bit(k % WORD) & 15) as i8) - OFFSET as i8)
     }
+}
+
+/// The weights of one row in tiles.
+#[derive(Clone, Debug)]
+pub struct RowNibbleTiles<'a> {
+    /// From the row's first byte on.
+    bytes: &'a [u8],
+    /// From eight columns to the next.
+    step: usize,
+    column: usize,
+    columns: usize,
+}
+
+impl<'a> RowNibbleTiles<'a> {
+    /// Row `row` of a matrix; empty if there is no such row.
+    #[inline]
+    pub(crate) fn new(order: RowOrder, columns: usize, weights: &'a [u8], row: usize) -> Self {
+        let (start, step) = order.place(order.slot(row), tile_bytes(columns), GROUP);
+        RowNibbleTiles {
+            bytes: weights.get(start..).unwrap_or_default(),
+            step,
+            column: 0,
+            columns,
+        }
+    }
+}
+
+impl Iterator for RowNibbleTiles<'_> {
+    type Item = i8;
+
+    #[inline]
+    fn next(&mut self) -> Option<i8> {
+        let k = self.column;
+        if k >= self.columns {
+            return None;
+        }
+        self.column = k + 1;
+        let byte = self.bytes.get(k / WORD * self.step + k % GROUP)?;
+        let half = byte >> (k % WORD / GROUP * 4) & 15;
+        Some(half as i8 - OFFSET as i8)
+    }
+}
+
+/// Hands the bytes of a matrix of small weights in tiles to `sink`.
+pub(crate) fn emit_tiles(
+    matrix: &MatrixInt8<'_>,
+    rows: usize,
+    order: RowOrder,
+    sink: &mut dyn FnMut(&[u8]),
+) {
+    for first in (0..order.slots(rows)).step_by(order.tile().max(1)) {
+        for group in (0..matrix.columns()).step_by(WORD) {
+            for slot in first..first + order.tile() {
+                let row = Some(order.row(slot)).filter(|&row| row < rows);
+                let weights = row.into_iter().flat_map(|row| matrix.row(row));
+                let mut halves = weights
+                    .skip(group)
+                    .chain(core::iter::repeat(0))
+                    .map(|weight| (weight + OFFSET as i8) as u8);
+                let mut quad = || [(); GROUP].map(|()| halves.next().unwrap_or_default());
+                let (low, high) = (quad(), quad());
+                let mut bytes = low;
+                for (byte, high) in bytes.iter_mut().zip(high) {
+                    *byte |= high << 4;
+                }
+                sink(&bytes);
+            }
+        }
+    }
+}
+
+/// The first wrong byte of a matrix in tiles: one with a weight of -8, or with one that is not 0 where there is no row or
+/// column.
+pub(crate) fn check_tiles(
+    weights: &[u8],
+    rows: usize,
+    columns: usize,
+    order: RowOrder,
+) -> Result<(), usize> {
+    let of_row = tile_bytes(columns);
+    let of_tile = (of_row * order.tile()).max(1);
+    for (index, &byte) in weights.iter().enumerate() {
+        let (tile, within) = (index / of_tile, index % of_tile);
+        let slot = tile * order.tile() + within / GROUP % order.tile();
+        let first = within / (GROUP * order.tile()) * WORD + within % GROUP;
+        for (half, column) in [(byte & 15, first), (byte >> 4, first + GROUP)] {
+            let there = order.row(slot) < rows && column < columns;
+            if half == 0 || (!there && u32::from(half) != OFFSET) {
+                return Err(index);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Hands the words of a matrix of small weights to `sink`. The caller has checked that they are small.

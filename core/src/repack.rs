@@ -30,14 +30,14 @@ pub fn repacked_len(model: &Model<'_>, layout: Layout) -> Result<usize, WriteErr
 /// # Errors
 /// When a model of this shape cannot have the layout, or `out` is too small.
 pub fn repack(model: &Model<'_>, layout: Layout, out: &mut [u8]) -> Result<usize, WriteError> {
-    let names = sections_of(&model.dims().in_layout(layout), layout, model.lengths());
+    let names = sections_of(&model.dims(), layout, model.lengths());
     let source = Repacked { model, layout };
     write_with(header(model, layout)?, layout, names, &source, out)
 }
 
 /// The model's header with another layout; the checksums of the table are still zero.
 fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteError> {
-    let dims = model.dims().in_layout(layout);
+    let dims = model.dims();
     layout.check(&dims).map_err(WriteError::Layout)?;
     let mut header = model.decoded().ok_or(WriteError::Header)?;
     for layer in model.layers() {
@@ -54,7 +54,6 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
         }
     }
     header.layout = layout_code(layout);
-    header.four_bits = dims.four_bits.code();
     header.sections = table(&dims, layout, model.lengths())?;
     Ok(header)
 }
@@ -68,7 +67,7 @@ struct Repacked<'m, 'a> {
 impl Source for Repacked<'_, '_> {
     fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
         let (model, layout) = (self.model, self.layout);
-        let (dims, from) = (model.dims().in_layout(layout), model.layout());
+        let (dims, from) = (model.dims(), model.layout());
         let rows = dims.rows();
         let order = RowOrder::of_layer(layout, dims.cell);
         let from_order = RowOrder::of_layer(from, dims.cell);
@@ -131,7 +130,7 @@ impl Repacked<'_, '_> {
             }
             (HeadWeights | Projection, _, Some(Head::Int8(head))) => {
                 let bits = match kind {
-                    HeadWeights => model.dims().in_layout(layout).four_bits.of_head(),
+                    HeadWeights => model.dims().four_bits.of_head(),
                     _ => 8,
                 };
                 head.weights.emit(rows, (layout, bits), order, sink);

@@ -32,19 +32,11 @@ pub enum LayoutError {
         /// The shift needed.
         expected: u8,
     },
-    /// The layout holds every weight in 8 bits.
-    EightBits {
-        /// The layout.
-        layout: Layout,
-    },
 }
 
 impl Display for LayoutError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match *self {
-            LayoutError::EightBits { layout } => {
-                write!(f, "the layout {layout} has no 4-bit weights")
-            }
             LayoutError::NeedsInt8 { layout } => {
                 write!(f, "the layout {layout} is for int8 models")
             }

@@ -236,6 +236,20 @@ fn read_matrix<'a>(
             })?;
             Ok(MatrixInt8::Pairs { columns, words })
         }
+        Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 if bits == 4 => {
+            let weights = reader.next::<u8>()?;
+            let wrong = |index| LoadError::Value {
+                section: name,
+                index,
+            };
+            nibbles::check_tiles(weights, rows, columns, order).map_err(wrong)?;
+            Ok(MatrixInt8::NibbleTiles {
+                layout,
+                order,
+                columns,
+                weights,
+            })
+        }
         Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
             let weights = reader.next::<u8>()?;
             check_int8(weights, rows, columns, order).map_err(|index| LoadError::Value {

@@ -26,6 +26,7 @@ use crate::layer::{
     H_BITS, HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS,
 };
 use crate::matrix::MatrixInt8;
+use crate::nibbles;
 
 /// Vectors of an LSTM's tile.
 const GATES: usize = 4;
@@ -172,20 +173,85 @@ where
     sums
 }
 
-/// What the weights' offset of 128 adds to every row's product, negated.
+/// `tile x` for `B` operands at once. `tile: [columns / 8 rounded up, N, U, 4]`, two weights to a byte, each with an offset
+/// of 8: a byte's low half belongs to the group's first four columns.
 #[inline(always)]
-fn correction<V: Lanes<U>, const U: usize>(x: &[i8]) -> i32 {
-    if V::SIGNED {
-        return 0;
+fn products_nibbles<V, const U: usize, const N: usize, const B: usize>(
+    v: V,
+    tile: &[u8],
+    operands: [&[i8]; B],
+    corrections: [i32; B],
+) -> [[V::I32; N]; B]
+where
+    V: Lanes<U>,
+{
+    let (quads, _) = tile.as_chunks::<4>();
+    let (vectors, _) = quads.as_chunks::<U>();
+    let (groups, _) = vectors.as_chunks::<N>();
+    let mut operands = operands.map(|x| x.as_chunks::<4>().0.iter());
+    let mut sums = [[v.splat_i32(0); N]; B];
+    let mut others = sums;
+    for (sums, correction) in sums.iter_mut().zip(corrections) {
+        *sums = [v.splat_i32(correction); N];
     }
-    -128 * x.iter().map(|&x| i32::from(x)).sum::<i32>()
+    for group in groups {
+        for ((sums, others), x) in sums.iter_mut().zip(&mut others).zip(&mut operands) {
+            // Columns past the operand add nothing, whatever stands there.
+            let mut quad = || v.group(x.next().copied().unwrap_or_default());
+            let (first, second) = (quad(), quad());
+            for ((sum, other), w) in sums.iter_mut().zip(others).zip(group) {
+                let low = w.map(|quad| quad.map(|byte| byte & 15));
+                let high = w.map(|quad| quad.map(|byte| byte >> 4));
+                *sum = v.dot(*sum, &low, first);
+                *other = v.dot(*other, &high, second);
+            }
+        }
+    }
+    for (sum, other) in sums.iter_mut().flatten().zip(others.into_iter().flatten()) {
+        *sum = v.add_i32(*sum, other);
+    }
+    sums
 }
 
-/// The bytes of a matrix in tiles; none if it is not in tiles.
-fn bytes<'a>(matrix: &MatrixInt8<'a>) -> &'a [u8] {
-    match matrix {
-        MatrixInt8::Tiles { weights, .. } => weights,
-        _ => &[],
+/// The products of a tile whose weights have 4 bits if `FOUR`, otherwise 8.
+#[inline(always)]
+fn products<V, const U: usize, const N: usize, const S: usize, const B: usize, const FOUR: bool>(
+    v: V,
+    tile: &[u8],
+    operands: [&[i8]; B],
+    corrections: [i32; B],
+) -> [[V::I32; N]; B]
+where
+    V: Lanes<U>,
+{
+    match FOUR {
+        false => products_int8::<V, U, N, S, B>(v, tile, operands, corrections),
+        true => products_nibbles::<V, U, N, B>(v, tile, operands, corrections),
+    }
+}
+
+/// What the weights' offset adds to every row's product, negated: 128, or 8 with 4 bits, of which `SIGNED` has taken 128.
+#[inline(always)]
+fn correction<V: Lanes<U>, const U: usize>(x: &[i8], four: bool) -> i32 {
+    let offset = match (four, V::SIGNED) {
+        (false, false) => 128,
+        (false, true) => return 0,
+        (true, false) => 8,
+        (true, true) => 8 - 128,
+    };
+    -offset * x.iter().map(|&x| i32::from(x)).sum::<i32>()
+}
+
+/// The bytes of a matrix in tiles, those of a row, and whether weights have 4 bits; none if it is not in tiles.
+fn bytes<'a>(matrix: &MatrixInt8<'a>) -> (&'a [u8], usize, bool) {
+    match *matrix {
+        MatrixInt8::Tiles {
+            weights, columns, ..
+        } => (weights, columns, false),
+        MatrixInt8::NibbleTiles {
+            weights, columns, ..
+        } => (weights, nibbles::tile_bytes(columns), true),
+        _ => (&[], 0, false),
     }
 }
 
@@ -322,27 +388,41 @@ pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
     layer: &LayerInt8<'_>,
     streams: &mut [StreamInt8<'_>],
 ) {
+    match bytes(&layer.weights).2 {
+        false => layer_of::<V, U, B, false>(v, backward, layer, streams),
+        true => layer_of::<V, U, B, true>(v, backward, layer, streams),
+    }
+}
+
+#[inline(always)]
+fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
+    v: V,
+    backward: bool,
+    layer: &LayerInt8<'_>,
+    streams: &mut [StreamInt8<'_>],
+) {
     let (units, n) = match layer.cell {
         Cell::Lstm => (U, GATES),
         Cell::Rnn => (ROWS * U, ROWS),
     };
     for stream in &mut *streams {
-        stream.correction = correction::<V, U>(stream.x);
+        stream.correction = correction::<V, U>(stream.x, FOUR);
     }
+    let (all, of_row, _) = bytes(&layer.weights);
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
-        let weights = part(bytes(&layer.weights), tile, n * U * layer.columns);
+        let weights = part(all, tile, n * U * of_row);
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 1, B>(v, layer, tile, weights, streams),
-                Cell::Rnn => rnn_int8::<V, U, 1, B>(v, layer, tile, weights, streams),
+                Cell::Lstm => lstm_int8::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
+                Cell::Rnn => rnn_int8::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 2, 1>(v, layer, tile, weights, streams),
-                Cell::Rnn => rnn_int8::<V, U, 4, 1>(v, layer, tile, weights, streams),
+                Cell::Lstm => lstm_int8::<V, U, 2, 1, FOUR>(v, layer, tile, weights, streams),
+                Cell::Rnn => rnn_int8::<V, U, 4, 1, FOUR>(v, layer, tile, weights, streams),
             }
         }
     }
@@ -390,7 +470,7 @@ fn operands_int8<'a, const B: usize>(streams: &[StreamInt8<'a>; B]) -> ([&'a [i8
 
 /// As [`scalar::lstm_int8`](crate::kernel::Scalar), line by line.
 #[inline(always)]
-fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
     v: V,
     layer: &LayerInt8<'_>,
     tile: usize,
@@ -398,7 +478,7 @@ fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     streams: &mut [StreamInt8<'_>; B],
 ) {
     let (operands, corrections) = operands_int8(streams);
-    let sums = products_int8::<V, U, GATES, S, B>(v, weights, operands, corrections);
+    let sums = products::<V, U, GATES, S, B, FOUR>(v, weights, operands, corrections);
     let extra = layer.cell_bits - MIN_CELL_BITS;
     let (low, high) = (i32::from(i16::MIN), i32::from(i16::MAX));
     for (sums, stream) in sums.into_iter().zip(streams) {
@@ -422,7 +502,7 @@ fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
 
 /// As [`scalar::rnn_int8`](crate::kernel::Scalar).
 #[inline(always)]
-fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
     v: V,
     layer: &LayerInt8<'_>,
     tile: usize,
@@ -430,7 +510,7 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     streams: &mut [StreamInt8<'_>; B],
 ) {
     let (operands, corrections) = operands_int8(streams);
-    let sums = products_int8::<V, U, ROWS, S, B>(v, weights, operands, corrections);
+    let sums = products::<V, U, ROWS, S, B, FOUR>(v, weights, operands, corrections);
     for (sums, stream) in sums.into_iter().zip(streams) {
         let z: [V::I32; ROWS] = preactivations(v, layer, tile, stream.addend, sums);
         for (index, t) in piecewise(v, &TANH, z).into_iter().enumerate() {
@@ -451,11 +531,26 @@ pub(crate) fn head_int8<V: Lanes<U>, const U: usize>(
     x: &[i8],
     logits: &mut [i32],
 ) {
+    match bytes(&head.weights).2 {
+        false => head_of::<V, U, false>(v, backward, head, x, logits),
+        true => head_of::<V, U, true>(v, backward, head, x, logits),
+    }
+}
+
+#[inline(always)]
+fn head_of<V: Lanes<U>, const U: usize, const FOUR: bool>(
+    v: V,
+    backward: bool,
+    head: &HeadInt8<'_>,
+    x: &[i8],
+    logits: &mut [i32],
+) {
     let x = x.get(..head.columns).unwrap_or_default();
-    let correction = correction::<V, U>(x);
+    let correction = correction::<V, U>(x, FOUR);
+    let (all, of_row, _) = bytes(&head.weights);
     for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
-        let weights = part(bytes(&head.weights), tile, ROWS * U * head.columns);
-        let sums = products_int8::<V, U, ROWS, 4, 1>(v, weights, [x], [correction]);
+        let weights = part(all, tile, ROWS * U * of_row);
+        let sums = products::<V, U, ROWS, 4, 1, FOUR>(v, weights, [x], [correction]);
         let (m, bias) = (
             vectors::<i32, U, ROWS>(head.multipliers, tile),
             vectors::<i32, U, ROWS>(head.bias, tile),
