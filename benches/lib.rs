@@ -13,10 +13,11 @@ pub mod report;
 pub mod rounds;
 
 use gatelet::{Dims, Isa, Precision};
-use gatelet_trainer::error::Result;
-use gatelet_trainer::export;
+use gatelet_trainer::error::{Error, Result};
 use gatelet_trainer::image::Image;
 use gatelet_trainer::params::{Cell, Shape};
+use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::{export, random};
 
 /// Seed of every random model here.
 pub const SEED: u64 = 1;
@@ -49,6 +50,27 @@ pub fn model(shape: Shape, precision: Precision, isa: Isa) -> Result<Image> {
     prepared(&export::random(shape, precision, SEED, "bench")?, isa)
 }
 
+/// The same with weights of 4 bits, but for the input rows.
+///
+/// # Errors
+/// What the exporter refuses.
+pub fn model_of_four_bits(shape: Shape, isa: Isa) -> Result<Image> {
+    let error = |why: gatelet::DimsError| Error::Export(why.to_string());
+    let dims = shape.dims(Precision::Int8).map_err(error)?;
+    let all = WeightBits::all(4).four_bits(shape.layers);
+    let dims = dims.with_four_bits(all).map_err(error)?;
+    prepared(&random::image(dims, false, SEED, "bench")?, isa)
+}
+
+/// What reports and ids call the numbers of a model: `f32`, `int8`, or `int4` for weights of 4 bits.
+pub fn numbers(dims: &Dims) -> &'static str {
+    match (dims.precision, dims.weight_bits()) {
+        (Precision::F32, _) => "f32",
+        (_, "4") => "int4",
+        _ => "int8",
+    }
+}
+
 /// The image as `isa` reads it fastest. Every benchmark gets its model through here, so that all of them measure
 /// what a user of that kernel would run.
 ///
@@ -60,13 +82,15 @@ pub fn prepared(image: &Image, isa: Isa) -> Result<Image> {
 
 /// Bytes that one step has to read: every matrix element once, and the gathered row of the first layer.
 ///
-/// f32: 4 bytes a weight, 4 an element of the row. int8: 1 byte a weight, 2 an element of the row (int16).
+/// f32: 4 bytes a weight, 4 an element of the row. int8: 1 byte a weight, 2 an element of the row (int16). int4: half a byte
+/// a weight.
 pub fn footprint(dims: &Dims) -> usize {
-    let (weight, row) = match dims.precision {
-        Precision::F32 => (4, 4),
-        Precision::Int8 => (1, 2),
-    };
-    dims.macs_per_step() * weight + dims.rows() * row
+    let weights = dims.macs_per_step();
+    match numbers(dims) {
+        "f32" => 4 * weights + 4 * dims.rows(),
+        "int4" => weights / 2 + 2 * dims.rows(),
+        _ => weights + 2 * dims.rows(),
+    }
 }
 
 /// The token after `id`: 37 has no common factor with the vocabularies used here, so that every row of the input

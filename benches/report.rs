@@ -38,7 +38,7 @@ pub struct ReadSpeed {
 /// One shape in one precision: its limits and its kernels, timed in turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// f32 or int8.
+    /// f32, int8 or int4.
     pub precision: String,
     /// Layers.
     pub layers: usize,
@@ -99,7 +99,7 @@ impl Step {
             gbytes: footprint_bytes as f64 / seconds / 1e9,
         };
         Self {
-            precision: dims.precision.to_string(),
+            precision: crate::numbers(dims).to_owned(),
             layers: dims.layers,
             hidden: dims.hidden,
             vocab: dims.vocab,

@@ -1,15 +1,18 @@
 //! A whole step: row gather, recurrent product, cell, head. Ids read `step/type/shape/isa`.
 //!
 //! A group reports both throughputs at once (`ElementsAndBytes`): elements are multiply-accumulates, bytes are those
-//! of the matrices and one gathered row. Sixty shapes for every kernel: samples are few and short, because what is
+//! of the matrices and one gathered row. Ninety shapes for every kernel: samples are few and short, because what is
 //! looked for here is a change between two runs; figures to quote come from `cargo xtask bench`.
 
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
-use gatelet_benches::{footprint, lstm, model, next_token, shape_name};
-use gatelet_trainer::image::storage;
+use gatelet_benches::{
+    footprint, lstm, model, model_of_four_bits, next_token, numbers, shape_name,
+};
+use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::params::Shape;
 
 struct Step<'a, 'c> {
     criterion: &'c mut Criterion,
@@ -27,7 +30,7 @@ impl WithKernel for Step<'_, '_> {
         let shape = shape_name(dims.layers, dims.hidden, dims.vocab);
         let mut group = self
             .criterion
-            .benchmark_group(format!("step/{}/{shape}", dims.precision));
+            .benchmark_group(format!("step/{}/{shape}", numbers(&dims)));
         group.sampling_mode(SamplingMode::Flat);
         group.throughput(Throughput::ElementsAndBytes {
             elements: dims.macs_per_step() as u64,
@@ -45,13 +48,19 @@ impl WithKernel for Step<'_, '_> {
 }
 
 fn step(criterion: &mut Criterion) {
-    for precision in [Precision::F32, Precision::Int8] {
+    type Make = fn(Shape, Isa) -> gatelet_trainer::error::Result<Image>;
+    let makers: [Make; 3] = [
+        |shape, isa| model(shape, Precision::F32, isa),
+        |shape, isa| model(shape, Precision::Int8, isa),
+        model_of_four_bits,
+    ];
+    for make in makers {
         for layers in [1, 2] {
             for hidden in [32, 64, 128, 256, 512] {
                 for vocab in [64, 96, 256] {
                     let shape = lstm(layers, hidden, vocab);
                     for isa in Isa::available() {
-                        let image = model(shape, precision, isa).expect("a shape in range");
+                        let image = make(shape, isa).expect("a shape in range");
                         let model = image.model().expect("the image was just made");
                         isa.run(Step { criterion, model });
                     }

@@ -130,6 +130,7 @@ fn write_weights(shape: Shape, out: &Path) -> Result<()> {
     let checkpoint = Checkpoint {
         vocab: Vocabulary::of(&vocabulary),
         params: Params::init(shape, SEED),
+        learned: None,
         resume: None,
         meta: Meta {
             format: 1,

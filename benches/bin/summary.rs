@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! machine: multiply-adds, reads in each cache
-//! for every precision and shape:
+//! for f32, int8 and int4, and every shape:
 //!     contestants: read the footprint forward; read it forward and backward in turn; a step of every kernel
 //!     interleaved rounds -> medians -> ratios
 //! ```
@@ -14,8 +14,9 @@ use gatelet::{Isa, Precision};
 use gatelet_benches::limit::{Footprint, Sweep, fma_flops};
 use gatelet_benches::report::{Machine, ReadSpeed, Report, Step};
 use gatelet_benches::rounds::{Effort, median, medians};
-use gatelet_benches::{SHAPES, VOCAB, contest, footprint, lstm, model};
+use gatelet_benches::{SHAPES, VOCAB, contest, footprint, lstm, model, model_of_four_bits};
 use gatelet_trainer::image::Image;
+use gatelet_trainer::params::Shape;
 
 /// Anything that stops the program.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -67,9 +68,15 @@ fn run(options: &Options) -> Result<()> {
     };
     let machine = machine(effort);
     let mut steps = Vec::new();
-    for precision in [Precision::F32, Precision::Int8] {
+    let eight = |precision| move |shape, isa| model(shape, precision, isa);
+    let makers: [&Maker; 3] = [
+        &eight(Precision::F32),
+        &eight(Precision::Int8),
+        &model_of_four_bits,
+    ];
+    for make in makers {
         for (layers, hidden) in SHAPES {
-            steps.push(step(precision, layers, hidden, &isas, effort)?);
+            steps.push(step(make, lstm(layers, hidden, VOCAB), &isas, effort)?);
         }
     }
     let report = Report {
@@ -108,18 +115,14 @@ fn machine(effort: Effort) -> Machine {
     }
 }
 
+/// Makes a model of a shape for a kernel.
+type Maker = dyn Fn(Shape, Isa) -> gatelet_trainer::error::Result<Image>;
+
 /// One shape: limits and kernels in turn.
-fn step(
-    precision: Precision,
-    layers: usize,
-    hidden: usize,
-    isas: &[Isa],
-    effort: Effort,
-) -> Result<Step> {
-    let shape = lstm(layers, hidden, VOCAB);
+fn step(make: &Maker, shape: Shape, isas: &[Isa], effort: Effort) -> Result<Step> {
     let images: Vec<Image> = isas
         .iter()
-        .map(|&isa| model(shape, precision, isa))
+        .map(|&isa| make(shape, isa))
         .collect::<std::result::Result<_, _>>()?;
     let models = isas
         .iter()
