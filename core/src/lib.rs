@@ -72,6 +72,7 @@ pub mod conformance;
 mod dims;
 mod error;
 pub mod format;
+mod four_bits;
 mod hash;
 mod history;
 pub mod kernel;
@@ -97,12 +98,13 @@ mod write;
 
 pub use batch::Batch;
 pub use complete::{Completer, Completion, words_with};
-pub use dims::{Cell, Dims, FourBits, Layout, Precision};
+pub use dims::{Cell, Dims, Layout, Precision};
 pub use error::{
     DimsError, LayoutError, LoadError, SectionName, SelfTestError, SessionError, SnapshotError,
     StepError, WriteError,
 };
 pub use format::{KnownAnswer, Provenance, Section, SectionKind};
+pub use four_bits::FourBits;
 pub use hash::StateHash;
 pub use history::History;
 #[cfg(armv7em)]

@@ -66,7 +66,7 @@ pub enum MatrixInt8<'a> {
         /// `[slots(rows) / tile, columns / 4, tile, 4]`.
         weights: &'a [u8],
     },
-    /// 4-bit weights -7..=7, in [`Layout::Rows`] or [`Layout::Pairs`]: see [`nibbles`](crate::nibbles).
+    /// 4-bit weights -7..=7, in [`Layout::Rows`] or [`Layout::Pairs`]: see [`nibbles`].
     Nibbles {
         /// The layout.
         layout: Layout,
@@ -75,7 +75,7 @@ pub enum MatrixInt8<'a> {
         /// Eight weights to a word.
         words: &'a [u32],
     },
-    /// 4-bit weights in tiles of rows: see [`nibbles`](crate::nibbles).
+    /// 4-bit weights in tiles of rows: see [`nibbles`].
     NibbleTiles {
         /// The layout.
         layout: Layout,

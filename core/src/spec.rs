@@ -4,12 +4,13 @@
 
 use bytemuck::cast_slice;
 
-use crate::dims::{Dims, FourBits, Layout, Precision};
+use crate::dims::{Dims, Layout, Precision};
 use crate::error::{SectionName, WriteError};
 use crate::format::{
     Header, KnownAnswer, LayerScales, Lengths, Provenance, SectionKind, Widths, cell_code,
     layout_code, precision_code,
 };
+use crate::four_bits::FourBits;
 use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::nibbles::LARGEST;
 use crate::order::RowOrder;

@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
+use crate::float_net::FloatNet;
 use crate::learned::Learned;
 use crate::params::{Cell, Params, Role, Shape};
-use crate::quantize::{FloatNet, GATE_UNIT, HEAD_UNIT, Plan, quantize};
+use crate::quantize::{GATE_UNIT, HEAD_UNIT, Plan, quantize};
 use crate::row_range::WeightBits;
 
 /// Columns of a matrix whose sums are exact in f32: 127 x 128 x 1032 is below 2^24.
@@ -32,6 +33,19 @@ pub struct Scheme {
     pub bits: WeightBits,
     /// Integer bits of every layer's c.
     pub cell_bits: [u8; Dims::MAX_LAYERS],
+}
+
+/// Quantization-aware training: where it began, and for which integers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Qat {
+    /// The float checkpoint, as it was given.
+    pub from: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub from_sha256: String,
+    /// Its held-out loss in nats, as training measures it.
+    pub nats: Option<f64>,
+    /// What the images of this run hold.
+    pub scheme: Scheme,
 }
 
 /// A layer in integers, in the trainer's order of columns.

@@ -27,7 +27,7 @@ use pulp::Arch;
 
 use crate::aware;
 use crate::cell::{lstm, rnn};
-use crate::dropout::{Dropout, Kind, Place};
+use crate::dropout::{Dropout, Kind, Masks};
 use crate::engine::{Engine, TapeStep};
 pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
@@ -70,29 +70,6 @@ impl<F> Tape<F> {
         match self.dropped_before.is_empty() {
             true => &self.h[..self.h.len() - state],
             false => &self.dropped_before,
-        }
-    }
-}
-
-/// What a window drops; nothing by default.
-#[derive(Clone, Copy, Debug, Default)]
-struct Masks {
-    output: Option<Dropout>,
-    recurrent: Option<Dropout>,
-    /// The shard's first row in the batch.
-    first_row: usize,
-    /// Optimizer steps done.
-    step: u64,
-}
-
-impl Masks {
-    /// The place of a mask.
-    fn place(&self, layer: usize, kind: Kind, time: usize) -> Place {
-        Place {
-            step: self.step,
-            layer,
-            kind,
-            time,
         }
     }
 }

@@ -3,7 +3,7 @@
 use gatelet::TextRules;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::aware::Scheme;
+pub use crate::aware::Qat;
 use crate::corpus::{CorpusOptions, Level, MAX_VOCAB, Normalise};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
@@ -108,19 +108,6 @@ pub struct Config {
     /// The integers that a float net is trained on for; `None` trains real numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qat: Option<Qat>,
-}
-
-/// Quantization-aware training: where it began, and for which integers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Qat {
-    /// The float checkpoint, as it was given.
-    pub from: String,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub from_sha256: String,
-    /// Its held-out loss in nats, as training measures it.
-    pub nats: Option<f64>,
-    /// What the images of this run hold.
-    pub scheme: Scheme,
 }
 
 /// What options were before they were options.

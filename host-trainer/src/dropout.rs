@@ -180,6 +180,29 @@ impl<F: Real> NullaryFnOnce for Apply<'_, F> {
     }
 }
 
+/// What a window drops; nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Masks {
+    pub(crate) output: Option<Dropout>,
+    pub(crate) recurrent: Option<Dropout>,
+    /// The shard's first row in the batch.
+    pub(crate) first_row: usize,
+    /// Optimizer steps done.
+    pub(crate) step: u64,
+}
+
+impl Masks {
+    /// The place of a mask.
+    pub(crate) fn place(&self, layer: usize, kind: Kind, time: usize) -> Place {
+        Place {
+            step: self.step,
+            layer,
+            kind,
+            time,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,8 +17,8 @@ use crate::corpus::{Tokens, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::export::{export_with, f32_image_of, taken};
+use crate::float_net::FloatNet;
 use crate::image::{Image, isa};
-use crate::quantize::FloatNet;
 use crate::report::describe;
 use crate::row_range::{WeightBits, rounded};
 

@@ -19,17 +19,19 @@ use crate::checkpoint::Checkpoint;
 use crate::corpus::{Level, Tokens, Vocabulary, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate_part};
+use crate::float_net::{FloatHead, FloatNet};
 use crate::free_run::{FreeRun, free_run};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
-use crate::quantize::{FloatHead, FloatNet, IntHead, IntNet, Plan, quantize};
+use crate::quantize::{IntHead, IntNet, Plan, quantize};
+pub use crate::ranges::cell_bits;
 use crate::ranges::{choose_cell_bits, choose_ranges};
 use crate::row_range::WeightBits;
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;
 /// Characters of training text that calibration reads, at most.
-const CALIBRATION: usize = 20_000;
+pub(crate) const CALIBRATION: usize = 20_000;
 /// Characters whose saturations are counted, at most.
 const SATURATION: usize = 4_000;
 /// Characters of the free run, at most.
@@ -67,7 +69,7 @@ pub struct Report {
 }
 
 /// The shape of an image.
-fn dims(shape: Shape, precision: Precision, path: &Path) -> Result<Dims> {
+pub(crate) fn dims(shape: Shape, precision: Precision, path: &Path) -> Result<Dims> {
     shape.dims(precision).map_err(|error| Error::Checkpoint {
         path: path.to_owned(),
         what: error.to_string(),
@@ -83,10 +85,10 @@ fn with_bits(dims: Dims, bits: &WeightBits) -> Result<Dims> {
 /// Everything of an image but its numbers.
 pub(crate) struct Label<'a> {
     pub(crate) dims: Dims,
-    vocab: &'a Vocabulary,
-    provenance: Provenance<'a>,
-    known_answer: KnownAnswer<'a>,
-    rules: TextRules,
+    pub(crate) vocab: &'a Vocabulary,
+    pub(crate) provenance: Provenance<'a>,
+    pub(crate) known_answer: KnownAnswer<'a>,
+    pub(crate) rules: TextRules,
 }
 
 impl Label<'_> {
@@ -415,42 +417,6 @@ pub fn export_with(
         free_run: Some(closed),
     };
     Ok((image, report))
-}
-
-/// Integer bits of every layer's c for a checkpoint, by the loss on training text: what [`export`] chooses. `tokens` are
-/// the `len` of the whole text.
-///
-/// # Errors
-/// As [`export`].
-pub fn cell_bits(
-    checkpoint: &Checkpoint,
-    path: &Path,
-    tokens: &dyn Tokens,
-    len: usize,
-) -> Result<[u8; Dims::MAX_LAYERS]> {
-    let train = len - validation_len(len, checkpoint.meta.config.valid_fraction);
-    let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
-    let net = FloatNet::new(&checkpoint.params, &dims);
-    let sample = taken(
-        tokens,
-        0,
-        calibrate::steps_within(&dims, CALIBRATION).min(train),
-    )?;
-    let label = Label {
-        dims,
-        vocab: &checkpoint.vocab,
-        provenance: provenance(checkpoint),
-        known_answer: KnownAnswer::default(),
-        rules: checkpoint.meta.config.rules(),
-    };
-    let plan = Plan::default();
-    let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
-    let int = quantize(&net, &dims, Plan { ranges, ..plan })?;
-    let mut all = [3; Dims::MAX_LAYERS];
-    for (to, bits) in all.iter_mut().zip(choose_cell_bits(&label, &int, &sample)?) {
-        *to = bits;
-    }
-    Ok(all)
 }
 
 /// An image of random weights, for benches: the shape is what matters.

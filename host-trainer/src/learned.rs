@@ -7,7 +7,7 @@
 //! d(s q)/dw = 1                                      cut off or not
 //! r <- r exp(-rate mean / (sqrt(square) + 1e-12))    Adam, on log r: a range stays above 0
 //! ```
-//! A range starts where the row's squared error is least ([`row_range`](crate::row_range)). A weight that is cut off keeps its whole
+//! A range starts where the row's squared error is least ([`row_range`]). A weight that is cut off keeps its whole
 //! gradient, and can move further out: zeroing it, as LSQ does, or holding the weight at the range, cost 0.04 nats on nets of 64
 //! units. Rows of matrices with 8 bits have no range of their own here.
 
@@ -15,7 +15,7 @@ use gatelet::Dims;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::quantize::FloatNet;
+use crate::float_net::FloatNet;
 use crate::row_range::{self, WeightBits, largest};
 
 /// The ranges' learning rate, as a multiple of the weights'.

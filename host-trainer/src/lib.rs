@@ -73,6 +73,7 @@ pub mod feedforward;
 pub mod figure;
 pub mod files;
 pub mod findings;
+pub mod float_net;
 pub mod footprint;
 pub mod free_run;
 pub mod gate;

@@ -18,125 +18,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::float_net::{FloatLayer, FloatNet};
 use crate::learned::Learned;
-use crate::params::{Params, Role};
 use crate::row_range::{self, WeightBits};
 
 /// Shift of the requantization, unless a row is too large for it.
 pub(crate) const SHIFT: u8 = 24;
 /// Smallest shift an image may have.
 const MIN_SHIFT: u8 = 8;
-
-/// A layer in the order of an image: unit-major rows, padded columns.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FloatLayer {
-    /// First layer without an embedding: `[vocab, rows]`, `W_x[id] + b`. Others: `[rows]`, `b`.
-    pub input: Vec<f32>,
-    /// `[rows, columns]`.
-    pub weights: Vec<f32>,
-}
-
-/// A head, or a projection, in the order of an image: padded columns.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FloatHead {
-    /// `[outputs, columns]`; of a tied head none.
-    pub weights: Vec<f32>,
-    /// `[outputs]`.
-    pub bias: Vec<f32>,
-}
-
-/// A net in the order of an image.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FloatNet {
-    /// `[vocab, embedding_stride]`, if there is one.
-    pub embedding: Option<Vec<f32>>,
-    /// From the input to the head.
-    pub layers: Vec<FloatLayer>,
-    /// `[projection, stride]` and `[projection]`, if there is one.
-    pub projection: Option<FloatHead>,
-    /// `[vocab, head_columns]` and `[vocab]`.
-    pub head: FloatHead,
-}
-
-/// Rows of `width` numbers, padded with zeros to `columns`.
-fn padded(rows: &[f32], width: usize, columns: usize) -> Vec<f32> {
-    let mut all = vec![0.0; rows.len() / width * columns];
-    for (to, from) in all.chunks_exact_mut(columns).zip(rows.chunks_exact(width)) {
-        to[..width].copy_from_slice(from);
-    }
-    all
-}
-
-impl FloatNet {
-    /// Reorders parameters: gate blocks become unit-major rows, [input, output] becomes [output, input].
-    pub fn new(params: &Params<f32>, dims: &Dims) -> Self {
-        let (gates, hidden, stride) = (dims.cell.gates(), dims.hidden, dims.stride());
-        let (shape, rows) = (params.shape, gates * hidden);
-        // Row `unit * gates + gate` of an image is column `gate * hidden + unit` of the trainer's matrices.
-        let column = |row: usize| (row % gates) * hidden + row / gates;
-        let layer = |index: usize| {
-            let (input, recurrent, bias) = (
-                params.tensor(Role::Input, index),
-                params.tensor(Role::Recurrent, index),
-                params.tensor(Role::Bias, index),
-            );
-            let columns = dims.columns(index);
-            let own = columns - stride;
-            let inputs = if shape.is_dense(index) {
-                shape.inputs(index)
-            } else {
-                0
-            };
-            let mut weights = vec![0.0; rows * columns];
-            for (row, to) in weights.chunks_exact_mut(columns).enumerate() {
-                for k in 0..inputs {
-                    to[k] = input[k * rows + column(row)];
-                }
-                for k in 0..hidden {
-                    to[own + k] = recurrent[k * rows + column(row)];
-                }
-            }
-            let add_bias = |from: &[f32]| {
-                (0..rows)
-                    .map(|row| from[column(row)] + bias[column(row)])
-                    .collect::<Vec<_>>()
-            };
-            let input = match shape.is_dense(index) {
-                false => input.chunks_exact(rows).flat_map(add_bias).collect(),
-                true => add_bias(&vec![0.0; rows]),
-            };
-            FloatLayer { input, weights }
-        };
-        let tensor = |role| params.tensor(role, 0);
-        let table = || {
-            padded(
-                tensor(Role::Embedding),
-                shape.embedding,
-                dims.embedding_stride(),
-            )
-        };
-        let head = match shape.tied {
-            true => Vec::new(),
-            false => padded(
-                tensor(Role::HeadWeight),
-                shape.head_inputs(),
-                dims.head_columns(),
-            ),
-        };
-        Self {
-            embedding: (shape.embedding > 0).then(table),
-            layers: (0..dims.layers).map(layer).collect(),
-            projection: (shape.projection > 0).then(|| FloatHead {
-                weights: padded(tensor(Role::Projection), hidden, stride),
-                bias: tensor(Role::ProjectionBias).to_vec(),
-            }),
-            head: FloatHead {
-                weights: head,
-                bias: tensor(Role::HeadBias).to_vec(),
-            },
-        }
-    }
-}
 
 /// What embedding and projection are divided by, so that their numbers fit +-1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -441,7 +330,7 @@ pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{Cell, Shape};
+    use crate::params::{Cell, Params, Role, Shape};
 
     fn dims(shape: Shape) -> Dims {
         Dims::new(

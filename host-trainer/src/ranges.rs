@@ -8,13 +8,19 @@
 //! The loss is that of the int8 image on a sample of the training text. Powers are coarse on purpose: the largest magnitude
 //! comes from sums in floating point, and its last bits must not change a file.
 
+use std::path::Path;
+
+use gatelet::{Dims, KnownAnswer, Precision};
+
 use crate::calibrate;
 use crate::checkpoint::Checkpoint;
+use crate::corpus::{Tokens, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
-use crate::export::Label;
+use crate::export::{CALIBRATION, Label, dims, provenance, taken};
+use crate::float_net::FloatNet;
 use crate::image;
-use crate::quantize::{FloatNet, IntNet, Plan, Ranges, quantize};
+use crate::quantize::{IntNet, Plan, Ranges, quantize};
 
 /// Integer bits of c that an image may have.
 const CELL_BITS: std::ops::RangeInclusive<u8> = 3..=7;
@@ -110,4 +116,40 @@ pub(crate) fn choose_cell_bits(label: &Label<'_>, net: &IntNet, sample: &[u16]) 
         chosen[layer] = best.1;
     }
     Ok(chosen)
+}
+
+/// Integer bits of every layer's c for a checkpoint, by the loss on training text: what [`export`](crate::export::export) chooses. `tokens` are
+/// the `len` of the whole text.
+///
+/// # Errors
+/// As [`export`](crate::export::export).
+pub fn cell_bits(
+    checkpoint: &Checkpoint,
+    path: &Path,
+    tokens: &dyn Tokens,
+    len: usize,
+) -> Result<[u8; Dims::MAX_LAYERS]> {
+    let train = len - validation_len(len, checkpoint.meta.config.valid_fraction);
+    let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
+    let net = FloatNet::new(&checkpoint.params, &dims);
+    let sample = taken(
+        tokens,
+        0,
+        calibrate::steps_within(&dims, CALIBRATION).min(train),
+    )?;
+    let label = Label {
+        dims,
+        vocab: &checkpoint.vocab,
+        provenance: provenance(checkpoint),
+        known_answer: KnownAnswer::default(),
+        rules: checkpoint.meta.config.rules(),
+    };
+    let plan = Plan::default();
+    let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
+    let int = quantize(&net, &dims, Plan { ranges, ..plan })?;
+    let mut all = [3; Dims::MAX_LAYERS];
+    for (to, bits) in all.iter_mut().zip(choose_cell_bits(&label, &int, &sample)?) {
+        *to = bits;
+    }
+    Ok(all)
 }

@@ -1,11 +1,12 @@
 //! Preamble, header and section table of an image, and the sections one after the other.
 
-use crate::dims::{Cell, Dims, FourBits, Layout, Precision};
+use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
 use crate::format::{
     Header, Lengths, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, Widths,
     at, checksum, sections_of,
 };
+use crate::four_bits::FourBits;
 use crate::rules::TextRules;
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.

@@ -1,0 +1,149 @@
+//! Reading back what was written, and refusing what was not.
+
+use super::*;
+use crate::params::Cell;
+
+fn example() -> Checkpoint {
+    let shape = Shape {
+        cell: Cell::Lstm,
+        layers: 2,
+        hidden: 3,
+        vocab: 4,
+        ..Shape::PLAIN
+    };
+    let config = Config {
+        hidden: 3,
+        layers: 2,
+        ..Config::default()
+    };
+    let provenance = Provenance {
+        corpus: "a.txt".into(),
+        corpus_sha256: "00".repeat(32),
+        command: "gatelet train a.txt".into(),
+        trainer: "gatelet-trainer 0".into(),
+        seed: 1,
+        nats: Some(1.5),
+        epoch: 2,
+        characters: 10,
+        changes: Vec::new(),
+    };
+    let meta = Meta {
+        format: 1,
+        shape,
+        vocabulary: "abcd".into(),
+        words: Vec::new(),
+        config,
+        provenance,
+        position: None,
+    };
+    Checkpoint {
+        meta,
+        vocab: Vocabulary::of("abcd"),
+        params: Params::init(shape, 1),
+        learned: None,
+        resume: None,
+    }
+}
+
+#[test]
+fn a_checkpoint_comes_back_and_has_the_same_bytes_each_time() {
+    let checkpoint = example();
+    let bytes = checkpoint.to_bytes().unwrap();
+    assert_eq!(bytes, checkpoint.to_bytes().unwrap());
+    assert_eq!(
+        Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap(),
+        checkpoint
+    );
+}
+
+#[test]
+fn weights_are_transposed_as_pytorch_has_them() {
+    let checkpoint = example();
+    let bytes = checkpoint.to_bytes().unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let weight = read_tensor(&file, "rnn.weight_ih_l0", &[12, 4]).unwrap();
+    let own = checkpoint.params.tensor(Role::Input, 0);
+    assert_eq!(
+        weight[5 * 4 + 2],
+        own[2 * 12 + 5],
+        "gate row 5, character 2"
+    );
+}
+
+#[test]
+fn wrong_tensors_are_named() {
+    let bytes = example().unsealed().unwrap();
+    let text = |from: &str, to: &str| {
+        let at = bytes
+            .windows(from.len())
+            .position(|w| w == from.as_bytes())
+            .unwrap();
+        let mut changed = bytes.clone();
+        changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+        Checkpoint::from_bytes(&changed, Path::new("x"))
+            .unwrap_err()
+            .to_string()
+    };
+    let error = text("head.bias", "head.bOas");
+    assert!(
+        error.contains("tensor head.bias is missing (expected shape [4])"),
+        "{error}"
+    );
+    let error = text("[12,3]", "[3,12]");
+    assert!(
+        error.contains("has shape [3, 12], expected [12, 3]"),
+        "{error}"
+    );
+    for cut in [0, 7, 100, bytes.len() - 1] {
+        assert!(Checkpoint::from_bytes(&bytes[..cut], Path::new("x")).is_err());
+    }
+}
+
+/// Every optimizer's memory comes back, under names that do not change; Adam's are those of earlier versions.
+#[test]
+fn the_memory_of_every_optimizer_comes_back() {
+    use crate::optim::Optimizer::{Adam, AdamW, RmsProp, Sgd};
+    for (optimizer, momentum, names) in [
+        (AdamW, 0.0, &["mean", "square"][..]),
+        (Adam, 0.0, &["mean", "square"]),
+        (Sgd, 0.0, &[]),
+        (Sgd, 0.9, &["momentum"]),
+        (RmsProp, 0.0, &["square"]),
+        (RmsProp, 0.9, &["square", "momentum"]),
+    ] {
+        let mut checkpoint = example();
+        let count = checkpoint.params.data.len();
+        checkpoint.meta.config = Config {
+            momentum,
+            batch: 5,
+            ..checkpoint.meta.config.with_optimizer(optimizer)
+        };
+        checkpoint.meta.position = Some(Position::default());
+        let slot = |first: usize| (first..first + count).map(|i| i as f32).collect();
+        checkpoint.resume = Some(Resume {
+            slots: (0..names.len()).map(|i| slot(1000 * i)).collect(),
+            h: vec![0.25; 2 * 5 * 3],
+            c: vec![0.5; 2 * 5 * 3],
+        });
+        let bytes = checkpoint.to_bytes().unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        for (index, name) in names.iter().enumerate() {
+            let read = read_tensor(&file, &format!("optimizer.{name}"), &[count]).unwrap();
+            assert_eq!(read[0], 1000.0 * index as f32, "{optimizer}: {name}");
+        }
+        let other = Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap();
+        assert_eq!(other, checkpoint, "{optimizer}");
+    }
+}
+
+#[test]
+fn a_checkpoint_without_its_optimizers_memory_is_refused() {
+    let mut checkpoint = example();
+    checkpoint.meta.position = Some(Position::default());
+    let error = Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap(), Path::new("x"));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("tensor optimizer.mean is missing"),
+        "{error}"
+    );
+}
