@@ -13,10 +13,11 @@ use crate::explain::mixed;
 use crate::export::cell_bits;
 use crate::row_range::WeightBits;
 
-/// Epochs of such a run, and its highest learning rate as a part of the float run's. For int8 only little is to change.
-const EIGHT: (usize, f64) = (5, 0.25);
+/// Epochs of such a run; its highest learning rate as a part of the float run's; and the units above which the rate falls with
+/// their number: wide nets bear less. For int8 only little is to change.
+const EIGHT: (usize, f64, usize) = (5, 0.25, 64);
 /// The same for fewer bits, with which a net has to find other weights.
-const FOUR: (usize, f64) = (20, 2.0);
+const FOUR: (usize, f64, usize) = (20, 2.0, 128);
 
 /// What the weights become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,7 +36,7 @@ enum Bits {
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Go on from this float checkpoint through the device's own integers; net and text rules are its own. Defaults are
-    /// then --epochs 5 and a quarter of its learning rate for 8 bits, --epochs 20 and twice its rate for fewer, and no dropout
+    /// then --epochs 5 and a quarter of its learning rate for 8 bits, --epochs 20 and twice its rate for fewer (less in wide nets), and no dropout
     #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["preset", "resume"], help_heading = HEADING)]
     qat: Option<PathBuf>,
     /// What the weights become [default: 8]
@@ -93,13 +94,13 @@ impl Start {
     /// What the options of the run are given over.
     pub(super) fn base(&self) -> Config {
         let from = self.checkpoint.meta.config.clone();
-        let (epochs, rate) = match self.bits {
+        let (epochs, rate, units) = match self.bits {
             Bits::Eight => EIGHT,
             Bits::Four | Bits::W4 => FOUR,
         };
         Config {
             epochs,
-            lr: from.lr * rate,
+            lr: from.lr * rate * (units as f64 / from.hidden as f64).min(1.0),
             patience: 0,
             eval_every: 0,
             minutes: None,

@@ -106,6 +106,9 @@ impl Trainer<'_> {
         samples::rewind(folder.path(), self.position.step)?;
         let mut saver = Saver::new(folder, self.position.step);
         if self.position.step == 0 {
+            if self.config.qat.is_some() {
+                self.record_start(&mut saver)?;
+            }
             saver.save(&self.checkpoint(true))?;
         }
         let (begin, before) = (Instant::now(), self.position.seconds);
@@ -167,6 +170,18 @@ impl Trainer<'_> {
                 return Ok(end);
             }
         }
+    }
+
+    /// Evaluates a net that came from elsewhere before its first step: training for integers need not make it better, and
+    /// then the best is what it began with.
+    fn record_start(&mut self, saver: &mut Saver<'_>) -> Result<()> {
+        let nats = self.evaluate()?;
+        if nats.is_finite() {
+            self.position.best_nats = Some(nats);
+            (self.provenance.nats, self.provenance.epoch) = (Some(nats), 0);
+            saver.best(&self.checkpoint(false))?;
+        }
+        Ok(())
     }
 
     /// Evaluates; gives the saver the metrics line and, if it is the lowest so far, a new `best.safetensors`.

@@ -72,6 +72,31 @@ fn a_net_trained_for_four_bits_is_its_image_everywhere() {
 }
 
 #[test]
+fn the_best_net_of_a_run_is_never_worse_than_what_it_began_with() {
+    let place = place();
+    let line = ["train", "text.txt", "--qat", RUN, "-q", "--json", "--out"];
+    // So large a rate makes everything worse; so small a one changes nothing.
+    let still = place.json(&[&line[..], &["still", "--epochs", "1", "--lr", "1e-12"]].concat());
+    let wild = place.json(
+        &[
+            &line[..],
+            &["wild", "--epochs", "1", "--lr", "1", "--warmup", "0"],
+        ]
+        .concat(),
+    );
+    let nats = |of: &serde_json::Value| of["nats"].as_f64().unwrap();
+    assert!(nats(&wild) <= nats(&still) + 1e-6, "{still} {wild}");
+    assert_eq!(
+        place
+            .checkpoint("wild/best.safetensors")
+            .meta
+            .provenance
+            .epoch,
+        0
+    );
+}
+
+#[test]
 fn a_run_goes_on_where_it_was_and_has_the_same_end() {
     let place = place();
     let line = [
