@@ -172,12 +172,13 @@ pub(crate) fn check_tiles(
     columns: usize,
     order: RowOrder,
 ) -> Result<(), usize> {
-    let of_row = tile_bytes(columns);
-    let of_tile = (of_row * order.tile()).max(1);
+    let tile_rows = order.tile().max(1);
+    let of_group = (GROUP * tile_rows).max(1);
+    let of_tile = (tile_bytes(columns) * tile_rows).max(1);
     for (index, &byte) in weights.iter().enumerate() {
         let (tile, within) = (index / of_tile, index % of_tile);
-        let slot = tile * order.tile() + within / GROUP % order.tile();
-        let first = within / (GROUP * order.tile()) * WORD + within % GROUP;
+        let slot = tile * tile_rows + within / GROUP % tile_rows;
+        let first = within / of_group * WORD + within % GROUP;
         for (half, column) in [(byte & 15, first), (byte >> 4, first + GROUP)] {
             let there = order.row(slot) < rows && column < columns;
             if half == 0 || (!there && u32::from(half) != OFFSET) {
@@ -218,8 +219,10 @@ pub(crate) fn check(
     columns: usize,
 ) -> Result<(), usize> {
     let (block, groups) = (block(layout), columns.div_ceil(WORD).max(1));
+    // A divisor that is never zero, in words that the compiler understands.
+    let of_block = (block * groups).max(1);
     for (index, &word) in words.iter().enumerate() {
-        let row = index / (block * groups) * block + index % block;
+        let row = index / of_block * block + index % block;
         let group = index / block % groups;
         let there = if row < rows {
             columns - group * WORD
