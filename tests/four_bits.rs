@@ -1,6 +1,7 @@
 //! Models with 4-bit weights: the same bits as the int8 model of the same integers, on every kernel and in every layout;
 //! half the bytes; and damage.
 
+use gatelet::WriteError;
 use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec};
 use gatelet::{
     Cell, Dims, FourBits, Head, Isa, Kernel, KnownAnswer, Layer, Layout, LoadError, Model, Nibbles,
@@ -55,6 +56,17 @@ fn image(dims: Dims) -> Image {
 /// The same numbers with 8 bits a weight.
 fn in_eight_bits(model: &Model<'_>) -> Image {
     let dims = model.dims().with_four_bits(FourBits::NONE).expect("fewer");
+    with_shifts(model, dims, Layout::Rows, None).expect("an image")
+}
+
+/// A plain net's numbers with other weight bits and another layout, and with other shifts of layers and head if they are given:
+/// another net then.
+fn with_shifts(
+    model: &Model<'_>,
+    dims: Dims,
+    layout: Layout,
+    shifts: Option<[u8; 2]>,
+) -> Result<Image, WriteError> {
     assert_eq!((dims.embedding, dims.projection), (0, 0), "a plain net");
     let rows = |matrix: gatelet::matrix::MatrixInt8<'_>, rows: usize| -> Vec<i8> {
         (0..rows).flat_map(|row| matrix.row(row)).collect()
@@ -71,32 +83,35 @@ fn in_eight_bits(model: &Model<'_>) -> Image {
             input: layer.input,
             weights,
             multipliers: layer.multipliers,
-            shift: layer.shift as u8,
+            shift: shifts.map_or(layer.shift as u8, |[shift, _]| shift),
             cell_bits: layer.cell_bits as u8,
         })
         .collect();
     let Head::Int8(head) = model.head() else {
         panic!("an int8 model");
     };
+    // A quarter leaves the sums the room that a smaller shift takes.
+    let quarter = if shifts.is_some() { 2 } else { 0 };
+    let multipliers: Vec<i32> = head.multipliers.iter().map(|m| m >> quarter).collect();
     let characters: Vec<char> = model.vocab().chars().collect();
     let spec = ImageSpec {
         dims,
-        layout: Layout::Rows,
+        layout,
         vocab: VocabSpec::Characters(&characters),
         embedding: None,
         layers: &specs,
         projection: None,
         head: HeadSpec::Int8 {
             weights: &rows(head.weights, dims.vocab),
-            multipliers: head.multipliers,
-            shift: head.shift as u8,
+            multipliers: &multipliers,
+            shift: shifts.map_or(head.shift as u8, |[_, shift]| shift),
             bias: head.bias,
         },
         provenance: Provenance::default(),
         known_answer: KnownAnswer::default(),
         rules: TextRules::default(),
     };
-    Image::write(&spec).expect("an image")
+    Image::write(&spec)
 }
 
 #[test]
@@ -155,6 +170,50 @@ fn with_nibbles<K: Kernel + Default>(
         model.layout(),
         K::NAME
     );
+}
+
+#[test]
+fn pairs_of_four_bits_take_shifts_of_20_to_24() {
+    for (cell, hidden, vocab) in [(Cell::Lstm, 17, 9), (Cell::Rnn, 66, 33)] {
+        let dims = Dims::new(cell, Precision::Int8, 2, hidden, vocab).expect("in range");
+        let all = FourBits::new([true, true, false, false], true);
+        let dims = dims.with_four_bits(all).expect("its own matrices");
+        let image = image(dims);
+        let model = image.model().expect("a good image");
+        let tokens = tokens(20, vocab);
+        let mut hashes = Vec::new();
+        for shifts in [[20, 24], [24, 20], [21, 23], [22, 22]] {
+            let rows = with_shifts(&model, dims, Layout::Rows, Some(shifts)).expect("a good net");
+            let expected = trace(rows.model().expect("good"), Isa::Scalar(Scalar), &tokens);
+            let pairs = with_shifts(&model, dims, Layout::Pairs, Some(shifts)).expect("in range");
+            assert!(pairs.bytes() == rows.repacked(Layout::Pairs).expect("in range").bytes());
+            let pairs = pairs.model().expect("a good image");
+            for isa in Isa::available() {
+                assert_eq!(trace(pairs, isa, &tokens), expected, "{shifts:?}");
+            }
+            with_nibbles(pairs, &tokens, &expected, Thumb);
+            hashes.push(expected);
+        }
+        assert!(
+            hashes.windows(2).all(|two| two[0] != two[1]),
+            "shifts do something"
+        );
+        for shifts in [[19, 24], [25, 24], [24, 19], [24, 25]] {
+            let rows = with_shifts(&model, dims, Layout::Rows, Some(shifts)).expect("a good net");
+            for error in [
+                with_shifts(&model, dims, Layout::Pairs, Some(shifts)).map_err(|e| e.to_string()),
+                rows.repacked(Layout::Pairs).map_err(|e| e.to_string()),
+            ] {
+                let error = error.map(|_| ()).expect_err("no such shift");
+                assert!(error.contains("shifts of 20 to 24, but one is"), "{error}");
+            }
+        }
+        // With 8 bits nothing but 24 is left.
+        let eight = dims.with_four_bits(FourBits::NONE).expect("fewer");
+        let error = with_shifts(&model, eight, Layout::Pairs, Some([24, 23])).map(|_| ());
+        let error = error.expect_err("no such shift").to_string();
+        assert!(error.contains("shifts of 24, but one is 23"), "{error}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@
 //! words: `-sum W[1][k] W[1][k+1]` over even k, and the same of row 3. `arch/arm/armv7em.S` says what they are for.
 
 use crate::dims::Layout;
+use crate::layer::{MAX_SHIFT, MIN_SHIFT};
 use crate::nibbles::{self, RowNibbleTiles, RowNibbles};
 use crate::order::RowOrder;
 pub use crate::tiles::MatrixF32;
@@ -30,8 +31,19 @@ pub const PAIRS_COLUMNS: usize = 8;
 pub const PAIRS_MAX_COLUMNS: usize = 512;
 /// The right shift of every requantization in [`Layout::Pairs`]: `round((acc << 8) * multiplier >> 32)` is one SMMULR.
 pub const PAIRS_SHIFT: u8 = 24;
+/// The smallest one of a matrix of 4-bit weights there: its sums stay below 7 * 128 * 512 < 2^19, so up to 12 bits are free.
+pub const PAIRS_MIN_SHIFT_NIBBLES: u8 = 20;
 /// Words before the weights of a block of [`Layout::Pairs`].
 const PAIRS_HEAD: usize = 2;
+
+/// The smallest and the largest right shift that a matrix of weights of so many bits may have in this layout.
+pub const fn shifts(layout: Layout, bits: u32) -> (u8, u8) {
+    match (layout, bits) {
+        (Layout::Pairs, 4) => (PAIRS_MIN_SHIFT_NIBBLES, PAIRS_SHIFT),
+        (Layout::Pairs, _) => (PAIRS_SHIFT, PAIRS_SHIFT),
+        _ => (MIN_SHIFT as u8, MAX_SHIFT as u8),
+    }
+}
 
 /// Words of a block of four rows in [`Layout::Pairs`].
 pub const fn pairs_block_words(columns: usize) -> usize {

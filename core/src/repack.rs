@@ -42,7 +42,7 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
     let mut header = model.decoded().ok_or(WriteError::Header)?;
     for layer in model.layers() {
         if let Layer::Int8(layer) = layer {
-            check_shift(layout, layer.shift as u8)?;
+            check_shift(layout, layer.weights.bits(), layer.shift as u8)?;
         }
     }
     for head in [Some(model.head()), model.projection()]
@@ -50,7 +50,7 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
         .flatten()
     {
         if let Head::Int8(head) = head {
-            check_shift(layout, head.shift as u8)?;
+            check_shift(layout, head.weights.bits(), head.shift as u8)?;
         }
     }
     header.layout = layout_code(layout);

@@ -359,18 +359,20 @@ impl<'a> ImageSpec<'a> {
         let checked = plain.and_then(|dims| dims.with_four_bits(self.dims.four_bits));
         checked.map_err(WriteError::Dims)?;
         let mut scales = [LayerScales::default(); Dims::MAX_LAYERS];
-        for (scale, layer) in scales.iter_mut().zip(self.layers) {
+        for (index, (scale, layer)) in scales.iter_mut().zip(self.layers).enumerate() {
             if let LayerSpec::Int8 {
                 shift, cell_bits, ..
             } = *layer
             {
-                check_shift(self.layout, shift)?;
+                let bits = self.dims.four_bits.of_layer(index);
+                check_shift(self.layout, bits, shift)?;
                 *scale = LayerScales { shift, cell_bits };
             }
         }
-        for head in [Some(self.head), self.projection].into_iter().flatten() {
-            if let HeadSpec::Int8 { shift, .. } = head {
-                check_shift(self.layout, shift)?;
+        let head = (Some(self.head), self.dims.four_bits.of_head());
+        for (affine, bits) in [head, (self.projection, 8)] {
+            if let Some(HeadSpec::Int8 { shift, .. }) = affine {
+                check_shift(self.layout, bits, shift)?;
             }
         }
         Ok(Header {

@@ -5,19 +5,21 @@ use crate::error::{LayoutError, SectionName, WriteError};
 use crate::format::{
     CRC, Header, Lengths, MAGIC, MAX_SECTIONS, PREAMBLE, SectionEntry, at, checksum, sections_of,
 };
-use crate::matrix::PAIRS_SHIFT;
+use crate::matrix::shifts;
 use crate::spec::ImageSpec;
 
 /// Checks that a layout's kernel can do this requantization.
-pub(crate) fn check_shift(layout: Layout, shift: u8) -> Result<(), WriteError> {
-    match layout {
-        Layout::Pairs if shift != PAIRS_SHIFT => Err(WriteError::Layout(LayoutError::Shift {
+pub(crate) fn check_shift(layout: Layout, bits: u32, found: u8) -> Result<(), WriteError> {
+    let (min, max) = shifts(layout, bits);
+    if layout == Layout::Pairs && !(min..=max).contains(&found) {
+        return Err(WriteError::Layout(LayoutError::Shift {
             layout,
-            found: shift,
-            expected: PAIRS_SHIFT,
-        })),
-        _ => Ok(()),
+            found,
+            min,
+            max,
+        }));
     }
+    Ok(())
 }
 
 /// The section table; its checksums are still zero.

@@ -4,6 +4,7 @@
 //! every row    factor, uniform in 0.5..1 of a bound that keeps sums about 1;  weight = integer * factor / 127 (or 7)
 //! f32 image    the weights                       int8 image    the integers, and the factors as multipliers
 //! ```
+//! The bound of a head of 4 bits is four times as large, as training makes it: the shift of its requantization is then below 24.
 //! So the two images of a seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
 //! Nets of characters without embedding and projection are made by [`export::random`](crate::export::random).
 
@@ -62,11 +63,19 @@ impl Matrix {
             .collect()
     }
 
-    /// For results with `unit` steps to 1 of operands with `per` steps to 1.
-    fn multipliers(&self, unit: f64, per: f64) -> Vec<i32> {
-        let shift = f64::from(SHIFT).exp2();
-        let multiplier = |&factor: &f32| (f64::from(factor) * unit / per * shift).round() as i32;
-        self.factors.iter().map(multiplier).collect()
+    /// For results with `unit` steps to 1 of operands with `per` steps to 1: as many as there are rows, and their shift.
+    fn multipliers(&self, unit: f64, per: f64) -> (Vec<i32>, u8) {
+        let exact = |&factor: &f32, shift: u8| {
+            let multiplier = f64::from(factor) * unit / per * f64::from(shift).exp2();
+            multiplier.round()
+        };
+        let fits = |&shift: &u8| {
+            let mut rows = self.factors.iter();
+            rows.all(|factor| exact(factor, shift) <= f64::from(i32::MAX))
+        };
+        let shift = (0..=SHIFT).rev().find(fits).unwrap_or(0);
+        let of = |factor: &f32| exact(factor, shift) as i32;
+        (self.factors.iter().map(of).collect(), shift)
     }
 }
 
@@ -82,7 +91,7 @@ fn biases(rng: &mut Pcg64, count: usize, unit: f64) -> (Vec<f32>, Vec<i32>) {
 struct Affine {
     real: Vec<f32>,
     integers: Vec<i8>,
-    multipliers: Vec<i32>,
+    multipliers: (Vec<i32>, u8),
     real_bias: Vec<f32>,
     bias: Vec<i32>,
 }
@@ -112,8 +121,8 @@ impl Affine {
             },
             Precision::Int8 => HeadSpec::Int8 {
                 weights: &self.integers,
-                multipliers: &self.multipliers,
-                shift: SHIFT,
+                multipliers: &self.multipliers.0,
+                shift: self.multipliers.1,
                 bias: &self.bias,
             },
         }
@@ -189,8 +198,14 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
             0 => (stride, dims.hidden),
             width => (dims.head_columns(), width),
         };
-        let shape = (vocab, columns, dims.four_bits.of_head());
-        let matrix = Matrix::new(rng, shape, |k| k < width, 2.0 * bound(width));
+        let bits = dims.four_bits.of_head();
+        let times = if bits == 4 { 8.0 } else { 2.0 };
+        let matrix = Matrix::new(
+            rng,
+            (vocab, columns, bits),
+            |k| k < width,
+            times * bound(width),
+        );
         Affine::new(rng, &matrix, true)
     };
 
@@ -205,8 +220,8 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
                 Precision::Int8 => LayerSpec::Int8 {
                     input,
                     weights: integers,
-                    multipliers,
-                    shift: SHIFT,
+                    multipliers: &multipliers.0,
+                    shift: multipliers.1,
                     cell_bits: if dims.cell == Cell::Rnn { 3 } else { 4 },
                 },
             },
@@ -217,8 +232,8 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
         Precision::F32 => EmbeddingSpec::F32 { weights: &real },
         Precision::Int8 => EmbeddingSpec::Int8 {
             weights: &embedding.integers,
-            multipliers: &multipliers,
-            shift: SHIFT,
+            multipliers: &multipliers.0,
+            shift: multipliers.1,
         },
     };
     let (characters, list) = (characters(vocab), words(vocab));

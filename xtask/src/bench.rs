@@ -50,7 +50,7 @@ pub(crate) struct Measured {
     text_bytes: u64,
     model_bytes: u64,
     /// State, scratch and logits.
-    ram_bytes: u64,
+    pub(crate) ram_bytes: u64,
     /// `random`, `4 bits` (random too) or `default`.
     model: String,
 }
@@ -159,7 +159,7 @@ pub(crate) fn arranged(export: &str, model: Option<PathBuf>) -> Result<PathBuf> 
 }
 
 /// A model of [`SHAPE`] with random weights of so many bits, made by the trainer's program.
-fn random_model(bits: &str) -> Result<PathBuf> {
+pub(crate) fn random_model(bits: &str) -> Result<PathBuf> {
     let shape = [&SHAPE[..], &["--bits", bits]].concat();
     let name = format!("random-lstm-h128-v64-{bits}.gatelet");
     random(&shape, &name)

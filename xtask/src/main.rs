@@ -18,6 +18,7 @@ mod board;
 mod cli;
 mod command;
 mod conformance;
+mod costs;
 mod demo;
 mod elf;
 mod emulator;

@@ -30,23 +30,13 @@ pub(crate) fn run(model: Option<PathBuf>, json: bool) -> Result<()> {
         .elf;
     let image = FlashImage::read(&elf)?;
     check(&image, &PART)?;
-    // Linked three times: what is left out is what it takes. The model is in two of them.
-    let flash = |features| -> Result<usize> {
-        let elf = program("engine", features)
-            .model(model.clone())
-            .build()?
-            .elf;
-        Ok(FlashImage::read(&elf)?.bytes.len())
-    };
-    let whole = flash(&["log-rtt"])?;
-    let without_steps = flash(&["log-rtt", "without-steps"])?;
-    let without_engine = flash(&["log-rtt", "without-engine"])?;
+    let (steps_bytes, loader_bytes) = engine_bytes(model)?;
     let size = Size {
         board: PART.name,
         flash_bytes: image.bytes.len(),
         flash_total: PART.flash.1 - PART.flash.0,
-        steps_bytes: whole - without_steps,
-        loader_bytes: without_steps - without_engine - model_bytes(model)?,
+        steps_bytes,
+        loader_bytes,
         static_ram_bytes: section_bytes(&elf, &[".data", ".bss", ".uninit"])?,
         stack_bytes: u64::from(image.word(0).unwrap_or_default() - PART.ram.0),
         ram_total: PART.ram.1 - PART.ram.0,
@@ -72,6 +62,23 @@ pub(crate) fn run(model: Option<PathBuf>, json: bool) -> Result<()> {
         size.stack_bytes
     );
     Ok(())
+}
+
+/// Flash of the engine's steps and of its loader.
+pub(crate) fn engine_bytes(model: Option<PathBuf>) -> Result<(usize, usize)> {
+    // Linked three times: what is left out is what it takes. The model is in two of them.
+    let flash = |features| -> Result<usize> {
+        let elf = program("engine", features)
+            .model(model.clone())
+            .build()?
+            .elf;
+        Ok(FlashImage::read(&elf)?.bytes.len())
+    };
+    let whole = flash(&["log-rtt"])?;
+    let without_steps = flash(&["log-rtt", "without-steps"])?;
+    let without_engine = flash(&["log-rtt", "without-engine"])?;
+    let loader = without_steps - without_engine - model_bytes(model)?;
+    Ok((whole - without_steps, loader))
 }
 
 /// Bytes of the model that the programs were built with.

@@ -10,7 +10,9 @@ use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
-use crate::{conformance, emulator, examples, processors, qemu_tests, setup, shapes, written};
+use crate::{
+    conformance, costs, emulator, examples, processors, qemu_tests, setup, shapes, written,
+};
 
 /// A heading and what stands behind it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -70,6 +72,7 @@ const STEPS: &[Step] = &[
         "QEMU: instruction counts are exact",
         qemu_tests::counting_is_exact,
     ),
+    ("QEMU: what a step may take", costs::check),
     ("NEON: the same bits", processors::neon),
     ("WebAssembly: the same bits", processors::wasm),
     ("one suite everywhere", || conformance::run(500, false)),

@@ -29,8 +29,10 @@ pub enum LayoutError {
         layout: Layout,
         /// The shift found.
         found: u8,
-        /// The shift needed.
-        expected: u8,
+        /// The smallest it takes.
+        min: u8,
+        /// The largest it takes.
+        max: u8,
     },
 }
 
@@ -52,12 +54,21 @@ impl Display for LayoutError {
             LayoutError::Shift {
                 layout,
                 found,
-                expected,
-            } => write!(
-                f,
-                "the layout {layout} needs requantization shifts of {expected}, but one is {found} \
-                 (a row has very large weights); use the layout rows"
-            ),
+                min,
+                max,
+            } => {
+                write!(
+                    f,
+                    "the layout {layout} needs requantization shifts of {min}"
+                )?;
+                if min < max {
+                    write!(f, " to {max}")?;
+                }
+                write!(
+                    f,
+                    ", but one is {found} (a row has very large weights); use the layout rows"
+                )
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::dims::Cell;
 use crate::layer::{
     H_BITS, HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS,
 };
-use crate::matrix::RowInt8;
+use crate::matrix::{MatrixInt8, RowInt8};
 
 /// The specification as a kernel. Runs everywhere; f32 results are the same bits on every machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,7 +88,7 @@ impl Kernel for Scalar {
             let slot = order.slot(row);
             match (addend.get(slot), layer.multipliers.get(slot)) {
                 (Some(&a), Some(&m)) => {
-                    let acc = dot_int8(layer.weights.row(row), x);
+                    let acc = dot_int8(&layer.weights, row, x);
                     preactivation(a, acc, m, layer.shift)
                 }
                 _ => 0,
@@ -118,7 +118,7 @@ impl Kernel for Scalar {
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
         let scales = head.bias.iter().zip(head.multipliers);
         for (row, (logit, (&bias, &m))) in logits.iter_mut().zip(scales).enumerate() {
-            *logit = bias + requantize(dot_int8(head.weights.row(row), x), m, head.shift);
+            *logit = bias + requantize(dot_int8(&head.weights, row, x), m, head.shift);
         }
     }
 }
@@ -132,9 +132,9 @@ fn dot_f32(row: impl Iterator<Item = f32>, x: &[f32]) -> f32 {
     sum
 }
 
-/// `sum_k row[k] x[k]`, exact. A row reads the same in every layout.
-fn dot_int8(row: RowInt8<'_>, x: &[i8]) -> i32 {
-    match row {
+/// `sum_k W[row, k] x[k]`, exact. A row reads the same in every layout.
+fn dot_int8(matrix: &MatrixInt8<'_>, row: usize, x: &[i8]) -> i32 {
+    match matrix.row(row) {
         // The same again, but the layout is asked for once and not at every weight.
         RowInt8::Rows(row) => sum_of_products(row.copied(), x),
         row => sum_of_products(row, x),

@@ -13,9 +13,9 @@ use crate::error::{LoadError, SectionName};
 use crate::format::{ALIGN, KnownAnswer, LayerScales, PREAMBLE, SectionKind};
 use crate::layer::{
     Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
-    MAX_CELL_BITS, MAX_SHIFT, MIN_CELL_BITS, MIN_SHIFT, REQUANTIZED_LIMIT,
+    MAX_CELL_BITS, MIN_CELL_BITS, REQUANTIZED_LIMIT,
 };
-use crate::matrix::{MatrixF32, MatrixInt8, PAIRS_SHIFT, check_pairs};
+use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
 use crate::nibbles;
 use crate::order::RowOrder;
@@ -160,11 +160,12 @@ fn fits(multiplier: i32, columns: usize, shift: u8) -> bool {
 }
 
 /// Checks the right shift of a requantization.
-fn check_shift(name: &'static str, shift: u8, layout: Layout) -> Result<(), LoadError> {
-    let (min, max) = match layout {
-        Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => (MIN_SHIFT, MAX_SHIFT),
-        Layout::Pairs => (PAIRS_SHIFT.into(), PAIRS_SHIFT.into()),
-    };
+fn check_shift(
+    name: &'static str,
+    shift: u8,
+    (layout, bits): (Layout, u32),
+) -> Result<(), LoadError> {
+    let (min, max) = shifts(layout, bits);
     field(name, shift.into(), min.into(), max.into())
 }
 
@@ -293,7 +294,8 @@ fn read_layer<'a>(
             }))
         }
         Precision::Int8 => {
-            check_shift("layer shift", scales.shift, layout)?;
+            let form = (layout, dims.four_bits.of_layer(layer));
+            check_shift("layer shift", scales.shift, form)?;
             let (min, max) = (MIN_CELL_BITS, MAX_CELL_BITS);
             field(
                 "layer cell bits",
@@ -302,7 +304,6 @@ fn read_layer<'a>(
                 max.into(),
             )?;
             let input = read_slots(input, rows, order, reader, |_| true)?;
-            let form = (layout, dims.four_bits.of_layer(layer));
             let weights = read_matrix(form, order, rows, columns, weights, reader)?;
             let multipliers = name(SectionKind::Multipliers);
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
@@ -346,7 +347,7 @@ fn read_embedding<'a>(
         }
         (_, Precision::Int8) => {
             // Nothing is multiplied by a kernel, so no layout asks for a shift of its own.
-            check_shift(shift_name, shift, Layout::Rows)?;
+            check_shift(shift_name, shift, (Layout::Rows, 8))?;
             let weights = read_matrix((layout, 8), order, rows, columns, weights, reader)?;
             let multipliers = name(SectionKind::EmbeddingMultipliers);
             let good = |&m: &i32| m >= 0;
@@ -399,7 +400,7 @@ fn read_affine<'a>(
             }))
         }
         Precision::Int8 => {
-            check_shift(of.field, shift, layout)?;
+            check_shift(of.field, shift, (layout, of.bits))?;
             let weights = match of.table {
                 Some(Embedding::Int8(table)) => table.weights,
                 _ => read_matrix((layout, of.bits), order, rows, columns, weights, reader)?,

@@ -24,7 +24,7 @@
 @ All fourteen are taken: no counter. The turns are unrolled, and a block jumps in as many turns before the end as it
 @ has; the way on from the end is in the frame. Everything else waits there too:
 
-    .set XSUM256, 0         @ 256 * sum Xo*Xe
+    .set FIRST, 0           @ 256 * sum Xo*Xe; of 4-bit weights 32 - shift
     .set MULTIPLIERS, 4     @ the next multiplier
     .set ADDEND, 8          @ the next addend
     .set SIGMOID, 12        @ the table
@@ -49,6 +49,7 @@
     .set CALL_MULTIPLIERS, 12   @ then addend, sigmoid, tanh, cell, next: as in the frame
     .set CALL_END, 36
     .set CALL_EXTRA, 40
+    .set CALL_LEFT, 44
 
 @ Turns of a product that are unrolled, and bytes of a turn.
     .set UNROLL_pairs, 16
@@ -131,6 +132,11 @@ gatelet_pairs_more:
     .macro SUM_END_pairs
     .endm
 
+@ The frame's first word, into r4, where the sum is; r11 is the Call.
+    .macro FIRST_pairs
+    lsls    r4, r4, #8
+    .endm
+
 @ Makes the frame from the Call in r0, widens x into it and takes its sum. Leaves the weights in r1.
     .macro PROLOGUE kind, done
     push    {r3-r11, lr}
@@ -191,8 +197,8 @@ gatelet_pairs_more:
     stmia   r1!, {r7-r10}
 4:  SUM_END_\kind
     str     r4, [sp, #XSUM]
-    lsls    r4, r4, #8
-    str     r4, [sp, #XSUM256]
+    FIRST_\kind
+    str     r4, [sp, #FIRST]
     str     r1, [sp, #XEND]
 
     add     r0, r11, #CALL_MULTIPLIERS

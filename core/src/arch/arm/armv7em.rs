@@ -43,6 +43,8 @@ struct Call {
     end: *mut (),
     /// Integer bits of c above 3.
     extra: u32,
+    /// 32 less the shift of the requantization; of 4-bit weights only.
+    left: u32,
 }
 
 unsafe extern "C" {
@@ -137,7 +139,7 @@ fn layer_in_blocks<F: Form>(
     c: &mut [i16],
     next: &mut [i8],
 ) -> bool {
-    let Some(blocks) = Blocks::<F>::new(&layer.weights, layer.multipliers, x) else {
+    let Some(blocks) = Blocks::<F>::new(&layer.weights, layer.multipliers, layer.shift, x) else {
         return false;
     };
     match layer.cell {
@@ -150,7 +152,7 @@ fn layer_in_blocks<F: Form>(
 /// A head's product, if its weights are of that form.
 #[inline(always)]
 fn head_in_blocks<F: Form>(head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) -> bool {
-    let Some(blocks) = Blocks::<F>::new(&head.weights, head.multipliers, x) else {
+    let Some(blocks) = Blocks::<F>::new(&head.weights, head.multipliers, head.shift, x) else {
         return false;
     };
     in_blocks(blocks, head.bias, logits, logits.len(), |b, a, n| {
@@ -165,6 +167,8 @@ trait Form: Copy {
     fn words<'a>(matrix: &MatrixInt8<'a>) -> Option<(usize, &'a [u32])>;
     /// Words of a block of four rows.
     fn block_words(columns: usize) -> usize;
+    /// What the functions are to know of the shift of the requantization: 32 less it, or nothing.
+    fn left(shift: u32) -> u32;
     /// One step of an LSTM layer.
     const LSTM: unsafe extern "C" fn(*const Call);
     /// One step of an RNN layer.
@@ -186,6 +190,9 @@ impl Form for Eight {
     }
     fn block_words(columns: usize) -> usize {
         pairs_block_words(columns)
+    }
+    fn left(_: u32) -> u32 {
+        0 // Always 24 in this layout.
     }
     const LSTM: unsafe extern "C" fn(*const Call) = gatelet_pairs_lstm;
     const RNN: unsafe extern "C" fn(*const Call) = gatelet_pairs_rnn;
@@ -209,6 +216,9 @@ impl Form for Four {
     }
     fn block_words(columns: usize) -> usize {
         nibbles::words(Layout::Pairs, PAIRS_ROWS, columns)
+    }
+    fn left(shift: u32) -> u32 {
+        32_u32.wrapping_sub(shift) // 8 to 12, as the loader found.
     }
     const LSTM: unsafe extern "C" fn(*const Call) = gatelet_nibbles_lstm;
     const RNN: unsafe extern "C" fn(*const Call) = gatelet_nibbles_rnn;
@@ -261,6 +271,8 @@ struct Blocks<'a, F> {
     words: &'a [u32],
     /// `[rows]`.
     multipliers: &'a [i32],
+    /// See [`Form::left`].
+    left: u32,
     /// `[columns / 4]`, not empty, at most [`PAIRS_MAX_COLUMNS`] / 4.
     x: &'a [u32],
     form: PhantomData<F>,
@@ -269,13 +281,19 @@ struct Blocks<'a, F> {
 impl<'a, F: Form> Blocks<'a, F> {
     /// Nothing if the matrix is of another form, or the operand not of its length.
     #[inline(always)]
-    fn new(matrix: &MatrixInt8<'a>, multipliers: &'a [i32], x: &'a [i8]) -> Option<Self> {
+    fn new(
+        matrix: &MatrixInt8<'a>,
+        multipliers: &'a [i32],
+        shift: u32,
+        x: &'a [i8],
+    ) -> Option<Self> {
         let (columns, words) = F::words(matrix)?;
         let x: &[u32] = bytemuck::try_cast_slice(x.get(..columns)?).ok()?;
         let fits = !x.is_empty() && columns <= PAIRS_MAX_COLUMNS;
         fits.then_some(Blocks {
             words,
             multipliers,
+            left: F::left(shift),
             x,
             form: PhantomData,
         })
@@ -318,6 +336,7 @@ impl<'a, F: Form> Blocks<'a, F> {
             next: next.as_mut_ptr().cast(),
             end: end.cast(),
             extra: 0,
+            left: self.left,
         }
     }
 

@@ -9,7 +9,8 @@
 @     x       r10       r11       r12       lr
 @
 @ AND takes the shift for nothing; SMLAD multiplies two lanes. The offset costs nothing either: the sums start at -8 sum x.
-@ Sums are exact, and below 2^23 in magnitude, so that SMMULR(256*acc, m) is round(acc * m >> 24).
+@ Sums are exact, and at most 7 * 128 * 512 < 2^19 in magnitude: there is room for 2^12 of them, so that requantization,
+@ SMMULR(acc << (32 - s), m) = round(acc * m >> s), is exact for shifts s of 20 to 24, and not of 24 alone.
 @
 @ Registers in the product: r0 x, widened; r1 weights; r2-r5 the four sums; r6, r7 words; r8 the mask; r9 two lanes.
 
@@ -63,11 +64,11 @@ gatelet_nibbles_more:
 
 @ As REQUANTIZE_pairs.
     .macro REQUANTIZE_nibbles
-    ldmia.w sp, {r6-r12, lr}
-    lsls    r2, r2, #8
-    lsls    r3, r3, #8
-    lsls    r4, r4, #8
-    lsls    r5, r5, #8
+    ldmia.w sp, {r6-r12, lr}    @ r6 is 32 - s
+    lsls    r2, r2, r6
+    lsls    r3, r3, r6
+    lsls    r4, r4, r6
+    lsls    r5, r5, r6
     ldrd    r0, r6, [r7], #8
     smmulr  r2, r2, r0
     smmulr  r3, r3, r6
@@ -87,6 +88,9 @@ gatelet_nibbles_more:
     .macro SUM_END_nibbles
     lsls    r4, r4, #3
     rsbs    r4, r4, #0
+    .endm
+    .macro FIRST_nibbles
+    ldr     r4, [r11, #CALL_LEFT]
     .endm
 
     FUNCTIONS nibbles
