@@ -124,9 +124,71 @@ fn embedded(table: &EmbeddingInt8<'_>, id: TokenId) -> Vec<i8> {
     table.weights.row(id.index()).map(narrow).collect()
 }
 
+/// Magnitudes of a layer's c on a text, in the float net.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CellMagnitude {
+    /// The largest.
+    pub largest: f64,
+    /// The 99.9th percentile.
+    pub percentile_999: f64,
+}
+
+/// Magnitudes of every layer's c while a net reads `tokens`, in f64; empty for a cell without c.
+pub fn cell_magnitudes(params: &Params<f32>, tokens: &[u16]) -> Vec<CellMagnitude> {
+    let net = Unrolled::new(in_f64(params), tokens);
+    let magnitude = |c: Vec<f64>| {
+        let mut c: Vec<f64> = c.into_iter().map(f64::abs).collect();
+        c.sort_unstable_by(f64::total_cmp);
+        let largest = *c.last()?;
+        // The nearest rank: so many are at most as large.
+        let rank = (c.len() * 999).div_ceil(1000);
+        Some(CellMagnitude {
+            largest,
+            percentile_999: c[rank - 1],
+        })
+    };
+    let cells = net.tapes.into_iter().map(|tape| tape.c);
+    cells.filter_map(magnitude).collect()
+}
+
 /// The largest magnitude of what the head reads while a net reads `tokens`, in f64.
 pub fn largest_read(params: &Params<f32>, tokens: &[u16]) -> f64 {
     let net = Unrolled::new(in_f64(params), tokens);
     let numbers = (0..net.steps).flat_map(|t| net.read(t));
     numbers.fold(0.0, |largest, x| x.abs().max(largest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::{Cell, Role, Shape};
+
+    #[test]
+    fn the_largest_c_and_the_one_that_a_thousandth_is_above() {
+        let shape = Shape {
+            cell: Cell::Lstm,
+            layers: 1,
+            hidden: 1,
+            vocab: 2,
+            embedding: 0,
+            projection: 0,
+            tied: false,
+        };
+        let mut params = Params::<f32>::zeros(shape);
+        // i, f and g are 1, so that c counts the steps.
+        params.tensor_mut(Role::Bias, 0).fill(100.0);
+        let found = cell_magnitudes(&params, &[1; 2000]);
+        let [magnitude] = found[..] else {
+            panic!("one layer: {found:?}");
+        };
+        assert_eq!(
+            (magnitude.largest, magnitude.percentile_999),
+            (2000.0, 1998.0)
+        );
+        let shape = Shape {
+            cell: Cell::Rnn,
+            ..shape
+        };
+        assert_eq!(cell_magnitudes(&Params::zeros(shape), &[1; 9]), []);
+    }
 }

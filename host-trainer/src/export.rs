@@ -24,7 +24,7 @@ use crate::free_run::{FreeRun, free_run};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
 use crate::quantize::{IntHead, IntNet, Plan, quantize};
-pub use crate::ranges::cell_bits;
+pub use crate::ranges::{CellRange, cell_bits};
 use crate::ranges::{choose_cell_bits, choose_ranges};
 use crate::row_range::WeightBits;
 
@@ -56,6 +56,8 @@ pub struct Report {
     pub loss_nats: f64,
     /// Integer bits of c, a layer each; empty for f32.
     pub cell_bits: Vec<u8>,
+    /// How they were chosen; empty where they were not, or there is no c.
+    pub cell_ranges: Vec<CellRange>,
     /// Range of the embedding's numbers; `None` for f32, or without one.
     pub embedding_range: Option<f32>,
     /// Range of the projection's numbers; `None` for f32, or without one.
@@ -366,6 +368,7 @@ pub fn export_with(
             after: before,
             loss_nats: 0.0,
             cell_bits: Vec::new(),
+            cell_ranges: Vec::new(),
             embedding_range: None,
             projection_range: None,
             saturated_inputs: 0,
@@ -380,9 +383,9 @@ pub fn export_with(
     let sample = taken(tokens, 0, calibration)?;
     let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
     let int = quantize(&net, &label.dims, Plan { ranges, ..plan })?;
-    let cell_bits = match checkpoint.scheme() {
-        Some(scheme) => scheme.cell_bits[..label.dims.layers].to_vec(),
-        None => choose_cell_bits(&label, &int, &sample)?,
+    let (cell_bits, cell_ranges) = match checkpoint.scheme() {
+        Some(scheme) => (scheme.cell_bits[..label.dims.layers].to_vec(), Vec::new()),
+        None => choose_cell_bits(&label, &int, &checkpoint.params, &sample)?,
     };
     let image = label.int(&int, &cell_bits)?.for_isa(isa)?;
     let model = image
@@ -410,6 +413,7 @@ pub fn export_with(
         after,
         loss_nats: after.nats - float_nats.unwrap_or(before.nats),
         cell_bits,
+        cell_ranges,
         embedding_range: int.embedding.as_ref().map(|_| ranges.embedding),
         projection_range: int.projection.as_ref().map(|_| ranges.projection),
         saturated_inputs: int.layers.iter().map(|layer| layer.saturated).sum(),

@@ -158,6 +158,7 @@ mod tests {
             before: scores,
             after: scores,
             loss_nats: 0.02,
+            cell_ranges: Vec::new(),
             cell_bits: Vec::new(),
             embedding_range: None,
             projection_range: None,

@@ -5,14 +5,17 @@
 //!                                    around the largest magnitude
 //! for every layer, the first first:  e* = the e in 3..=7 with the lowest loss on training text    (c is Qe.(15-e))
 //! ```
+//! Whatever a rule proposes, the largest magnitude or a percentile, becomes one of these powers when it is rounded up to one; so
+//! all of them are tried, and a report says which ones those rules would have taken.
 //! The loss is that of the int8 image on a sample of the training text. Powers are coarse on purpose: the largest magnitude
 //! comes from sums in floating point, and its last bits must not change a file.
 
 use std::path::Path;
 
 use gatelet::{Dims, KnownAnswer, Precision};
+use serde::Serialize;
 
-use crate::calibrate;
+use crate::calibrate::{self, CellMagnitude};
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{Tokens, validation_len};
 use crate::error::{Error, Result};
@@ -20,10 +23,32 @@ use crate::evaluate::evaluate;
 use crate::export::{CALIBRATION, Label, dims, provenance, taken};
 use crate::float_net::FloatNet;
 use crate::image;
+use crate::params::Params;
 use crate::quantize::{IntNet, Plan, Ranges, quantize};
 
 /// Integer bits of c that an image may have.
 const CELL_BITS: std::ops::RangeInclusive<u8> = 3..=7;
+/// Steps in which the float net's magnitudes are looked at; no finer than a power is wanted.
+const LOOKED_AT: usize = 1000;
+
+/// The range of a layer's c, and how it was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CellRange {
+    /// Integer bits: c is within +-2^bits.
+    pub bits: u8,
+    /// Magnitudes in the float net, on training text.
+    pub magnitude: CellMagnitude,
+    /// Nats of the int8 image on training text, with 3, 4, 5, 6 and 7 bits.
+    pub nats: Vec<f64>,
+}
+
+impl CellRange {
+    /// The fewest bits that hold a magnitude, within what there is.
+    pub fn holding(magnitude: f64) -> u8 {
+        let bits = magnitude.max(1.0).log2().ceil() as u8;
+        bits.clamp(*CELL_BITS.start(), *CELL_BITS.end())
+    }
+}
 
 /// `2^(k/2)`
 fn half_power(k: i32) -> f32 {
@@ -48,8 +73,6 @@ pub(crate) fn choose_ranges(
     plan: Plan<'_>,
     sample: &[u16],
 ) -> Result<Ranges> {
-    /// Steps that are looked at for the largest number of the projection; no finer than a power is wanted.
-    const LOOKED_AT: usize = 1000;
     /// Half powers above and below the one that holds the largest magnitude.
     const AROUND: std::ops::RangeInclusive<i32> = -4..=1;
     let mut ranges = Ranges::default();
@@ -97,25 +120,41 @@ pub(crate) fn choose_ranges(
     Ok(ranges)
 }
 
-/// Integer bits of every layer's c, chosen by the loss on a `sample` of the training text; ties go to fewer bits.
-pub(crate) fn choose_cell_bits(label: &Label<'_>, net: &IntNet, sample: &[u16]) -> Result<Vec<u8>> {
+/// Integer bits of every layer's c, chosen by the loss on a `sample` of the training text; ties go to fewer bits. With them
+/// how they were chosen, for a cell that has c.
+pub(crate) fn choose_cell_bits(
+    label: &Label<'_>,
+    net: &IntNet,
+    params: &Params<f32>,
+    sample: &[u16],
+) -> Result<(Vec<u8>, Vec<CellRange>)> {
     let mut chosen = vec![*CELL_BITS.start(); label.dims.layers];
     if label.dims.cell == gatelet::Cell::Rnn {
-        return Ok(chosen);
+        return Ok((chosen, Vec::new()));
     }
     chosen.fill(5);
-    for layer in 0..label.dims.layers {
+    let looked_at = &sample[..sample.len().min(LOOKED_AT)];
+    let magnitudes = calibrate::cell_magnitudes(params, looked_at);
+    let mut ranges = Vec::with_capacity(chosen.len());
+    for (layer, magnitude) in magnitudes.into_iter().enumerate() {
         let mut best = (f64::INFINITY, chosen[layer]);
+        let mut tried = Vec::with_capacity(CELL_BITS.count());
         for bits in CELL_BITS {
             chosen[layer] = bits;
             let nats = loss_of(label, net, &chosen, sample)?;
+            tried.push(nats);
             if nats < best.0 {
                 best = (nats, bits);
             }
         }
         chosen[layer] = best.1;
+        ranges.push(CellRange {
+            bits: best.1,
+            magnitude,
+            nats: tried,
+        });
     }
-    Ok(chosen)
+    Ok((chosen, ranges))
 }
 
 /// Integer bits of every layer's c for a checkpoint, by the loss on training text: what [`export`](crate::export::export) chooses. `tokens` are
@@ -148,8 +187,18 @@ pub fn cell_bits(
     let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
     let int = quantize(&net, &dims, Plan { ranges, ..plan })?;
     let mut all = [3; Dims::MAX_LAYERS];
-    for (to, bits) in all.iter_mut().zip(choose_cell_bits(&label, &int, &sample)?) {
-        *to = bits;
-    }
+    let (bits, _) = choose_cell_bits(&label, &int, &checkpoint.params, &sample)?;
+    all[..bits.len()].copy_from_slice(&bits);
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_magnitude_is_held_by_the_power_above_it() {
+        let bits = [0.0, 7.9, 8.0, 8.1, 16.0, 39.0, 127.0, 128.0, 1e9].map(CellRange::holding);
+        assert_eq!(bits, [3, 3, 3, 4, 4, 6, 7, 7, 7]);
+    }
 }

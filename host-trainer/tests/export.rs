@@ -114,6 +114,16 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
         );
         assert_eq!(from.heldout_tokens as usize, corpus.validation_len());
 
+        let with_c = if cell == Cell::Lstm { layers } else { 0 };
+        assert_eq!(report.cell_ranges.len(), with_c);
+        for (&bits, range) in report.cell_bits.iter().zip(&report.cell_ranges) {
+            let taken = range.nats[usize::from(bits) - 3];
+            let cheaper = &range.nats[..usize::from(bits) - 3];
+            assert!(range.bits == bits && range.nats.iter().all(|&nats| nats >= taken));
+            assert!(cheaper.iter().all(|&nats| nats > taken), "{range:?}");
+            assert!(range.magnitude.largest >= range.magnitude.percentile_999);
+        }
+
         let (image, report) = make(Precision::F32);
         assert_eq!((report.loss_nats, report.free_run), (0.0, None));
         image
