@@ -132,16 +132,28 @@ impl EmbeddingInt8<'_> {
         let multiplier = self.multipliers.get(id.index());
         let multiplier = multiplier.copied().unwrap_or_default();
         for (to, e) in to.iter_mut().zip(self.weights.row(id.index())) {
-            *to = sat8(requantize(e.into(), multiplier, self.shift));
+            *to = embedded(e, multiplier, self.shift);
         }
     }
 }
 
-/// A projection's numbers from Q15.16 to scale 1/128, as the head reads them. `from: [projection]`, `to: [projection]`.
+/// A number of an embedding's row, scale 1/128, as the first layer reads it: `sat8( round( e m >> shift ) )`.
+#[inline(always)]
+pub fn embedded(e: i8, multiplier: i32, shift: u32) -> i8 {
+    sat8(requantize(e.into(), multiplier, shift))
+}
+
+/// A number of a projection from Q15.16 to scale 1/128, as the head reads it.
+#[inline(always)]
+pub fn projected(v: i32) -> i8 {
+    // Near the largest v half a unit more would not fit; the result saturates there either way.
+    sat8(v.saturating_add(1 << (LOGIT_BITS - H_BITS - 1)) >> (LOGIT_BITS - H_BITS))
+}
+
+/// All of them. `from: [projection]`, `to: [projection]`.
 pub(crate) fn narrow(from: &[i32], to: &mut [i8]) {
     for (to, &v) in to.iter_mut().zip(from) {
-        // Near the largest v half a unit more would not fit; the result saturates there either way.
-        *to = sat8(v.saturating_add(1 << (LOGIT_BITS - H_BITS - 1)) >> (LOGIT_BITS - H_BITS));
+        *to = projected(v);
     }
 }
 

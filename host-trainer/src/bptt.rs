@@ -39,6 +39,12 @@ use crate::sums::{scatter_rows, sum_rows};
 /// scratch has as many. A net of characters has fewer in a whole window, and then one block.
 const BLOCK_LOGITS: usize = 1 << 20;
 
+/// The gradient of weights whose operands stand for `range` times as much as they are.
+fn multiply<F: Engine>(gradient: &mut [F], range: f32) {
+    let range = F::from_f64(range.into());
+    gradient.iter_mut().for_each(|g| *g *= range);
+}
+
 /// What one layer remembers of the window on the way forward.
 #[derive(Clone, Debug)]
 struct Tape<F> {
@@ -233,7 +239,11 @@ impl<F: Engine> Shard<F> {
         }
         if let Some(projection) = &packs.projection {
             let top = self.tapes[self.shape.layers - 1].output(self.rows * self.shape.hidden);
-            projection.apply(top, &mut self.projected);
+            let device = packs.aware.as_ref().and_then(|a| a.projection.as_ref());
+            match device {
+                None => projection.apply(top, &mut self.projected),
+                Some(device) => device.project(self.arch, top, &mut self.projected),
+            }
         }
         self.run_head(packs, scale)
     }
@@ -259,7 +269,7 @@ impl<F: Engine> Shard<F> {
             let logits = &mut self.logits[..targets.len() * vocab];
             match &packs.aware {
                 None => packs.head.apply(x, logits),
-                Some(aware) => aware.head.apply(arch, x, logits),
+                Some(aware) => aware.head.logits(arch, x, logits),
             }
             loss += softmax_cross_entropy(arch, logits, targets, scale, self.label_smoothing);
             if scale != F::zero() {
@@ -275,6 +285,10 @@ impl<F: Engine> Shard<F> {
                 );
                 F::matmul(logits, &packs.head.back, false, dx);
             }
+        }
+        if let Some(aware) = packs.aware.as_ref().filter(|_| !self.projected.is_empty()) {
+            let d_weight = self.gradient.tensor_mut(Role::HeadWeight, 0);
+            multiply(d_weight, aware.ranges_of_operands().projection);
         }
         loss
     }
@@ -422,6 +436,9 @@ impl<F: Engine> Shard<F> {
                 ),
             };
             F::outer(x, dz, false, d_input, &mut self.scratch);
+            if let Some(aware) = packs.aware.as_ref().filter(|_| layer == 0) {
+                multiply(d_input, aware.ranges_of_operands().embedding);
+            }
             sum_rows(
                 arch,
                 dz.0,

@@ -30,7 +30,6 @@ use crate::error::{Error, Result};
 use crate::learned::Learned;
 use crate::params::{Params, Role, Shape, Tensor};
 use crate::quantize::Plan;
-use crate::row_range::WeightBits;
 use crate::run::Change;
 use crate::seal;
 use crate::train::Position;
@@ -152,14 +151,17 @@ impl Checkpoint {
         self.meta.config.qat.as_ref().map(|qat| qat.scheme)
     }
 
-    /// How its net becomes integers; the ranges of embedding and projection are still open.
+    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding and projection are
+    /// still open.
     pub fn plan(&self) -> Plan<'_> {
-        Plan {
-            bits: self
-                .scheme()
-                .map_or(WeightBits::EIGHT, |scheme| scheme.bits),
-            learned: self.learned.as_ref(),
-            ..Plan::default()
+        let learned = self.learned.as_ref();
+        match self.scheme() {
+            None => Plan::default(),
+            Some(Scheme { bits, ranges, .. }) => Plan {
+                ranges,
+                bits,
+                learned,
+            },
         }
     }
 

@@ -24,7 +24,7 @@ use crate::free_run::{FreeRun, free_run};
 use crate::image::{self, Image, storage};
 use crate::params::{Cell, Shape};
 use crate::quantize::{IntHead, IntNet, Plan, quantize};
-pub use crate::ranges::{CellRange, cell_bits};
+pub use crate::ranges::{CellRange, calibrated};
 use crate::ranges::{choose_cell_bits, choose_ranges};
 use crate::row_range::WeightBits;
 
@@ -332,7 +332,7 @@ pub fn export_with(
     };
     // Of a net that was trained for integers the weights in f32 are what those stand for.
     let float_net = match checkpoint.scheme() {
-        Some(_) => quantize(&net, &float_dims, plan)?.on_device(&net, &float_dims),
+        Some(_) => quantize(&net, &float_dims, plan)?.on_device(&net, &float_dims, plan.ranges),
         None => net.clone(),
     };
     let float_nats = checkpoint.meta.config.qat.as_ref().and_then(|qat| qat.nats);
@@ -381,7 +381,10 @@ pub fn export_with(
     label.dims = with_bits(dims(checkpoint.params.shape, precision, path)?, &bits)?;
     let calibration = calibrate::steps_within(&label.dims, CALIBRATION).min(train);
     let sample = taken(tokens, 0, calibration)?;
-    let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
+    let ranges = match checkpoint.scheme() {
+        Some(scheme) => scheme.ranges,
+        None => choose_ranges(&label, &net, checkpoint, plan, &sample)?,
+    };
     let int = quantize(&net, &label.dims, Plan { ranges, ..plan })?;
     let (cell_bits, cell_ranges) = match checkpoint.scheme() {
         Some(scheme) => (scheme.cell_bits[..label.dims.layers].to_vec(), Vec::new()),

@@ -49,6 +49,18 @@ fn padded(rows: &[f32], width: usize, columns: usize) -> Vec<f32> {
     all
 }
 
+/// Multiplies the weights by which the first layer reads an embedding; it has none in other nets.
+pub(crate) fn by_input(layers: &mut [FloatLayer], dims: &Dims, factor: f32) {
+    let (columns, inputs) = (dims.columns(0), dims.embedding_stride());
+    for row in layers
+        .iter_mut()
+        .take(1)
+        .flat_map(|layer| layer.weights.chunks_exact_mut(columns))
+    {
+        row[..inputs].iter_mut().for_each(|w| *w *= factor);
+    }
+}
+
 impl FloatNet {
     /// Reorders parameters: gate blocks become unit-major rows, [input, output] becomes [output, input].
     pub fn new(params: &Params<f32>, dims: &Dims) -> Self {

@@ -16,6 +16,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::float_net::FloatNet;
+use crate::quantize::{GATE_UNIT, HEAD_UNIT, most_range};
 use crate::row_range::{self, WeightBits, largest};
 
 /// The ranges' learning rate, as a multiple of the weights'.
@@ -23,7 +24,8 @@ const RATE: f64 = 10.0;
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 /// A range is at least its row's largest weight by this, and at most that weight. Rows that hardly matter (a token that is
-/// hardly ever there) have tiny gradients, of which Adam makes whole steps: without bounds such a range runs away.
+/// hardly ever there) have tiny gradients, of which Adam makes whole steps: without bounds such a range runs away. Nor does it
+/// pass what an image can hold ([`most_range`]).
 const NARROWEST: f32 = 16.0;
 /// Range of a row that begins without any weights.
 const LEAST: f32 = 1e-3;
@@ -39,17 +41,19 @@ pub struct Learned {
     pub square: Vec<f32>,
 }
 
-/// The matrices with 4 bits: rows and columns of each, from an image's net.
+/// The matrices with 4 bits: rows, their columns and the units of their results, from an image's net.
 fn matrices<'a>(
     net: &'a FloatNet,
     dims: &'a Dims,
     bits: &'a WeightBits,
-) -> impl Iterator<Item = (&'a [f32], usize)> {
+    projection: f64,
+) -> impl Iterator<Item = (&'a [f32], usize, f64)> {
     let layers = net.layers.iter().enumerate();
     let layers = layers
         .filter(|&(index, _)| bits.layers[index] == 4)
-        .map(|(index, layer)| (&layer.weights[..], dims.columns(index)));
-    let head = (bits.head == 4).then_some((&net.head.weights[..], dims.head_columns()));
+        .map(|(index, layer)| (&layer.weights[..], dims.columns(index), GATE_UNIT));
+    let columns = dims.head_columns();
+    let head = (bits.head == 4).then_some((&net.head.weights[..], columns, HEAD_UNIT * projection));
     layers.chain(head)
 }
 
@@ -58,8 +62,8 @@ impl Learned {
     pub fn of(net: &FloatNet, dims: &Dims, bits: &WeightBits) -> Self {
         let arch = Arch::new();
         let largest = |row: &[f32]| (row_range::step(arch, row, 4) * largest(4)).max(LEAST);
-        let ranges: Vec<f32> = matrices(net, dims, bits)
-            .flat_map(|(weights, columns)| weights.chunks_exact(columns).map(largest))
+        let ranges: Vec<f32> = matrices(net, dims, bits, 1.0)
+            .flat_map(|(weights, columns, _)| weights.chunks_exact(columns).map(largest))
             .collect();
         Self {
             mean: vec![0.0; ranges.len()],
@@ -74,12 +78,14 @@ impl Learned {
         layers.count() * dims.rows() + if bits.head == 4 { dims.vocab } else { 0 }
     }
 
-    /// One step down the loss: `gradient` is that of the device's weights, `steps` counts from 1.
+    /// One step down the loss: `gradient` is that of the device's weights, `projection` the range of what the head reads
+    /// (1 if that is h), `steps` counts from 1.
     pub fn update(
         &mut self,
         (net, gradient): (&FloatNet, &FloatNet),
         dims: &Dims,
         bits: &WeightBits,
+        projection: f64,
         steps: u64,
         rate: f64,
     ) {
@@ -87,8 +93,10 @@ impl Learned {
         let corrections = (1.0 - BETA1.powi(steps), 1.0 - BETA2.powi(steps));
         let rate = (RATE * rate) as f32;
         let mut start = 0;
-        let both = matrices(net, dims, bits).zip(matrices(gradient, dims, bits));
-        for ((weights, columns), (gradient, _)) in both {
+        let both =
+            matrices(net, dims, bits, projection).zip(matrices(gradient, dims, bits, projection));
+        for ((weights, columns, unit), (gradient, ..)) in both {
+            let cap = most_range(columns, unit);
             let rows = start..start + weights.len() / columns;
             start = rows.end;
             let numbers = (self.ranges[rows.clone()].par_iter_mut())
@@ -106,7 +114,7 @@ impl Learned {
                     let scale = (*square / corrections.1).sqrt() + 1e-12;
                     let most = w.iter().fold(LEAST, |most, w| most.max(w.abs()));
                     let stepped = *range * (-rate * (*mean / corrections.0) / scale).exp();
-                    *range = stepped.clamp(most / NARROWEST, most);
+                    *range = stepped.clamp(most / NARROWEST, most).min(cap);
                 });
         }
     }

@@ -68,7 +68,7 @@ impl<F: Engine> Linear<F> {
 #[derive(Clone, Debug)]
 pub struct Packs<F: Engine> {
     pub(crate) layers: Vec<LayerPacks<F>>,
-    /// [vocab, embedding], or empty.
+    /// [vocab, embedding], or empty; of a device x / 128.
     pub(crate) embedding: Vec<F>,
     pub(crate) projection: Option<Linear<F>>,
     pub(crate) head: Linear<F>,
@@ -132,6 +132,7 @@ impl<F: Engine> Packs<F> {
             None => self.pack(params),
             Some(mut aware) => {
                 let reals = aware.pack(params, learned).map(|reals| self.pack(reals));
+                self.embedding.copy_from_slice(&aware.embedding);
                 self.aware = Some(aware);
                 reals?;
             }

@@ -13,12 +13,13 @@
 //! `shift` is 24, or less where a multiplier would not fit 31 bits. `e` and `p` are chosen by `export`.
 
 use gatelet::Dims;
+use gatelet::matrix::PAIRS_MIN_SHIFT_NIBBLES;
 use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::float_net::{FloatLayer, FloatNet};
+use crate::float_net::{FloatLayer, FloatNet, by_input};
 use crate::learned::Learned;
 use crate::row_range::{self, WeightBits};
 
@@ -107,21 +108,45 @@ impl IntMatrix {
 }
 
 impl IntNet {
-    /// `net` with the weights of layers and head that these integers stand for; it has neither embedding nor projection.
-    pub fn on_device(&self, net: &FloatNet, dims: &Dims) -> FloatNet {
+    /// `net` with the weights that these integers stand for, which were made with `ranges`.
+    pub fn on_device(&self, net: &FloatNet, dims: &Dims, ranges: Ranges) -> FloatNet {
         let mut net = net.clone();
         for (index, (to, from)) in net.layers.iter_mut().zip(&self.layers).enumerate() {
             to.weights = from.matrix.reals(dims.columns(index), GATE_UNIT);
         }
-        net.head.weights = self.head.matrix.reals(dims.head_columns(), HEAD_UNIT);
+        by_input(&mut net.layers, dims, 1.0 / ranges.embedding);
+        if let Some(table) = &self.embedding {
+            let reals = table.reals(dims.embedding_stride(), EMBEDDING_UNIT);
+            net.embedding = Some(by(&reals, ranges.embedding));
+        }
+        if let (Some(to), Some(from)) = (&mut net.projection, &self.projection) {
+            let reals = from.matrix.reals(dims.stride(), HEAD_UNIT);
+            to.weights = by(&reals, ranges.projection);
+        }
+        // Of a tied head there are none.
+        let unit = HEAD_UNIT * f64::from(ranges.projection);
+        net.head.weights = self.head.matrix.reals(dims.head_columns(), unit);
         net
     }
 }
 
-/// The limit of a multiplier and, times the largest accumulator, of the requantized product (`core` checks both).
-fn fits(multiplier: f64, columns: usize, shift: u8) -> bool {
-    let requantized = multiplier * (127.0 * 128.0 * columns as f64) / f64::from(shift).exp2();
-    multiplier <= f64::from(i32::MAX) && requantized < f64::from(1 << 30)
+/// What a requantized product stays below.
+const REQUANTIZED: f64 = (1_u32 << 30) as f64;
+
+/// The limit of a multiplier and, times the largest accumulator of weights of so many bits, of the requantized product
+/// (`core` checks both).
+fn fits(multiplier: f64, (columns, bits): (usize, u8), shift: u8) -> bool {
+    let weight = f64::from(row_range::largest(bits));
+    let requantized = multiplier * (weight * 128.0 * columns as f64) / f64::from(shift).exp2();
+    multiplier <= f64::from(i32::MAX) && requantized < REQUANTIZED
+}
+
+/// The range of a row of `columns` weights that always fits, with 4 bits in the layout pairs too; `unit` as in [`multipliers`].
+pub(crate) fn most_range(columns: usize, unit: f64) -> f32 {
+    let of_sums = 0.9 * REQUANTIZED / (unit * columns as f64);
+    let multiplier = 0.9 * f64::from(i32::MAX) / f64::from(PAIRS_MIN_SHIFT_NIBBLES).exp2();
+    let of_multiplier = f64::from(row_range::largest(4)) * multiplier * 128.0 / unit;
+    of_sums.min(of_multiplier) as f32
 }
 
 /// Weights of so many bits, and the ranges of their rows if those were learnt.
@@ -153,15 +178,20 @@ impl Rows<'_> {
 
 /// Multipliers for rows of these scales, and their shift. `unit` is 2^fraction bits of the result by what an operand of
 /// 128 stands for; `name` is for the error.
-fn multipliers(scales: &[f32], columns: usize, unit: f64, name: &str) -> Result<(Vec<i32>, u8)> {
+fn multipliers(
+    scales: &[f32],
+    (columns, bits): (usize, u8),
+    unit: f64,
+    name: &str,
+) -> Result<(Vec<i32>, u8)> {
     let exact = |scale: f32, shift: u8| f64::from(scale) / 128.0 * unit * f64::from(shift).exp2();
     let largest = scales.iter().fold(0.0_f32, |max, &s| max.max(s));
     let shift = (MIN_SHIFT..=SHIFT)
         .rev()
-        .find(|&shift| fits(exact(largest, shift).round(), columns, shift));
+        .find(|&shift| fits(exact(largest, shift).round(), (columns, bits), shift));
     let shift = shift.ok_or_else(|| Error::Quantize {
         name: name.to_owned(),
-        largest: largest * row_range::largest(8),
+        largest: largest * row_range::largest(bits),
     })?;
     let of = |&scale: &f32| exact(scale, shift).round() as i32;
     Ok((scales.iter().map(of).collect(), shift))
@@ -176,7 +206,7 @@ fn matrix(
     name: &str,
 ) -> Result<IntMatrix> {
     let scales = rows.scales(values, columns);
-    let (multipliers, shift) = multipliers(&scales, columns, unit, name)?;
+    let (multipliers, shift) = multipliers(&scales, (columns, rows.bits), unit, name)?;
     let most = row_range::largest(rows.bits);
     let mut weights = vec![0; values.len()];
     let rows = weights
@@ -218,6 +248,8 @@ fn by(values: &[f32], factor: f32) -> Vec<f32> {
 /// What a result's one is, in steps of a pre-activation and of a logit.
 pub(crate) const GATE_UNIT: f64 = 4096.0;
 pub(crate) const HEAD_UNIT: f64 = 65_536.0;
+/// The same of an embedding, whose rows are multiplied by no operand.
+pub(crate) const EMBEDDING_UNIT: f64 = 128.0 * 128.0;
 
 /// How a net becomes integers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -253,15 +285,6 @@ pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
     let layer = |(index, layer): (usize, &FloatLayer)| {
         let q = |x: &f32| (x * 4096.0).round();
         let outside = |x: &f32| !(-32768.0..=32767.0).contains(&q(x));
-        let (columns, inputs) = (dims.columns(index), dims.embedding_stride());
-        let mut weights = layer.weights.clone();
-        if index == 0 {
-            for row in weights.chunks_exact_mut(columns) {
-                row[..inputs]
-                    .iter_mut()
-                    .for_each(|w| *w *= ranges.embedding);
-            }
-        }
         Ok(IntLayer {
             input: layer
                 .input
@@ -269,8 +292,8 @@ pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
                 .map(|x| q(x).clamp(-32768.0, 32767.0) as i16)
                 .collect(),
             matrix: matrix(
-                &weights,
-                columns,
+                &layer.weights,
+                dims.columns(index),
                 of_layers[index],
                 GATE_UNIT,
                 &format!("layer {index}"),
@@ -278,8 +301,9 @@ pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
             saturated: layer.input.iter().filter(|x| outside(x)).count(),
         })
     };
-    let layers = net
-        .layers
+    let mut floats = net.layers.clone();
+    by_input(&mut floats, dims, ranges.embedding);
+    let layers = floats
         .iter()
         .enumerate()
         .map(layer)
@@ -292,7 +316,7 @@ pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
     let columns = dims.embedding_stride();
     let embedding = table
         .as_ref()
-        .map(|table| matrix(table, columns, Rows::EIGHT, 128.0 * 128.0, "the embedding"));
+        .map(|table| matrix(table, columns, Rows::EIGHT, EMBEDDING_UNIT, "the embedding"));
     let projection = net.projection.as_ref().map(|projection| {
         let (name, inverse) = ("the projection", 1.0 / ranges.projection);
         let weights = by(&projection.weights, inverse);
@@ -307,8 +331,12 @@ pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
         None => matrix(&net.head.weights, columns, of_head, unit, name)?,
         Some(table) => {
             let unit = unit * f64::from(ranges.embedding);
-            let (multipliers, shift) =
-                multipliers(&Rows::EIGHT.scales(&table, columns), columns, unit, name)?;
+            let (multipliers, shift) = multipliers(
+                &Rows::EIGHT.scales(&table, columns),
+                (columns, 8),
+                unit,
+                name,
+            )?;
             IntMatrix {
                 weights: Vec::new(),
                 multipliers,

@@ -157,17 +157,17 @@ pub(crate) fn choose_cell_bits(
     Ok((chosen, ranges))
 }
 
-/// Integer bits of every layer's c for a checkpoint, by the loss on training text: what [`export`](crate::export::export) chooses. `tokens` are
-/// the `len` of the whole text.
+/// Ranges of embedding and projection, and integer bits of every layer's c, by the loss on training text: what
+/// [`export`](crate::export::export) chooses for a float checkpoint. `tokens` are the `len` of the whole text.
 ///
 /// # Errors
 /// As [`export`](crate::export::export).
-pub fn cell_bits(
+pub fn calibrated(
     checkpoint: &Checkpoint,
     path: &Path,
     tokens: &dyn Tokens,
     len: usize,
-) -> Result<[u8; Dims::MAX_LAYERS]> {
+) -> Result<(Ranges, [u8; Dims::MAX_LAYERS])> {
     let train = len - validation_len(len, checkpoint.meta.config.valid_fraction);
     let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
     let net = FloatNet::new(&checkpoint.params, &dims);
@@ -189,7 +189,7 @@ pub fn cell_bits(
     let mut all = [3; Dims::MAX_LAYERS];
     let (bits, _) = choose_cell_bits(&label, &int, &checkpoint.params, &sample)?;
     all[..bits.len()].copy_from_slice(&bits);
-    Ok(all)
+    Ok((ranges, all))
 }
 
 #[cfg(test)]

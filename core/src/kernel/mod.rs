@@ -36,6 +36,7 @@ pub use scalar::Scalar;
 /// The integer specification piece by piece, for who trains through it (docs/numerics.md).
 pub mod integer {
     pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
+    pub use crate::layer::{embedded, projected};
 }
 pub use select::{Isa, Native, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;

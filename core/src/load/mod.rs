@@ -153,9 +153,11 @@ fn check<T>(
     }
 }
 
-/// Whether the requantization of an accumulator of `columns` products stays within an int32 with room for the addend.
-fn fits(multiplier: i32, columns: usize, shift: u8) -> bool {
-    let largest = 127 * 128 * columns as u64;
+/// Whether the requantization of an accumulator of `columns` products with weights of so many bits stays within an int32
+/// with room for the addend.
+fn fits(multiplier: i32, (columns, bits): (usize, u32), shift: u8) -> bool {
+    let weight = if bits == 4 { 7 } else { 127 };
+    let largest = weight * 128 * columns as u64;
     u64::try_from(multiplier).is_ok_and(|m| (m * largest) >> shift < REQUANTIZED_LIMIT)
 }
 
@@ -307,7 +309,7 @@ fn read_layer<'a>(
             let weights = read_matrix(form, order, rows, columns, weights, reader)?;
             let multipliers = name(SectionKind::Multipliers);
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
-                fits(m, columns, scales.shift)
+                fits(m, (columns, form.1), scales.shift)
             })?;
             Ok(Layer::Int8(LayerInt8 {
                 cell: dims.cell,
@@ -406,7 +408,7 @@ fn read_affine<'a>(
                 _ => read_matrix((layout, of.bits), order, rows, columns, weights, reader)?,
             };
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
-                fits(m, columns, shift)
+                fits(m, (columns, of.bits), shift)
             })?;
             let bias = read_slots(bias, rows, order, reader, |b: &i32| {
                 u64::from(b.unsigned_abs()) <= REQUANTIZED_LIMIT

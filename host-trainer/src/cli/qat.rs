@@ -10,7 +10,8 @@ use crate::config::{Config, Qat};
 use crate::corpus::{Corpus, hex};
 use crate::error::{Error, Result};
 use crate::explain::mixed;
-use crate::export::cell_bits;
+use crate::export::calibrated;
+use crate::quantize::Ranges;
 use crate::row_range::WeightBits;
 
 /// Epochs of such a run; its highest learning rate as a part of the float run's; and the units above which the rate falls with
@@ -80,13 +81,21 @@ impl Options {
         };
         let bits = match qat.scheme.bits {
             WeightBits::EIGHT => "8",
-            bits if bits == WeightBits::all(4) => "4",
+            bits if bits == four(config.tied) => "4",
             _ => "w4",
         };
         vec![
             format!("--qat {}", super::train::quoted(&qat.from)),
             format!("--bits {bits}"),
         ]
+    }
+}
+
+/// 4 bits wherever there can be: a tied head has the embedding's 8.
+const fn four(tied: bool) -> WeightBits {
+    WeightBits {
+        head: if tied { 8 } else { 4 },
+        ..WeightBits::all(4)
     }
 }
 
@@ -117,6 +126,7 @@ impl Start {
         let scheme = Scheme {
             bits: WeightBits::EIGHT,
             cell_bits: [3; gatelet::Dims::MAX_LAYERS],
+            ranges: Ranges::default(),
         };
         scheme.check(self.checkpoint.params.shape)?;
         const NET: &[&str] = &[
@@ -165,12 +175,12 @@ impl Start {
         let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
-            Bits::Four => WeightBits::all(4),
+            Bits::Four => four(checkpoint.params.shape.tied),
             Bits::W4 => mixed(checkpoint, path, corpus, corpus.len())?,
         };
-        let cell_bits = match checkpoint.scheme() {
-            Some(scheme) => scheme.cell_bits,
-            None => cell_bits(checkpoint, path, corpus, corpus.len())?,
+        let (ranges, cell_bits) = match checkpoint.scheme() {
+            Some(scheme) => (scheme.ranges, scheme.cell_bits),
+            None => calibrated(checkpoint, path, corpus, corpus.len())?,
         };
         let (from, nats) = match &checkpoint.meta.config.qat {
             // What counts is the float net that it all began with.
@@ -181,7 +191,11 @@ impl Start {
             from,
             from_sha256: self.sha256.clone(),
             nats,
-            scheme: Scheme { bits, cell_bits },
+            scheme: Scheme {
+                bits,
+                cell_bits,
+                ranges,
+            },
         })
     }
 }

@@ -150,31 +150,33 @@ fn options_that_would_change_the_net_are_refused() {
     place.bad(&other_text, 1, &["other tokens than the checkpoint"]);
 }
 
+/// Words, an embedding, a projection and a tied head: ranges are chosen at the start and stay, and every bit of the head is the
+/// table's.
 #[test]
-fn a_net_with_an_embedding_is_refused_before_anything_is_made() {
+fn a_net_of_words_is_trained_for_its_integers_too() {
     let place = Place::new();
-    place.good(&[
-        "train",
-        "text.txt",
-        "--out",
-        "run",
-        "--hidden",
-        "8",
-        "--embedding",
-        "8",
-        "--epochs",
-        "1",
-        "--batch",
-        "4",
-        "--window",
-        "16",
-        "-q",
-    ]);
-    place.bad(
-        &["train", "text.txt", "--out", "other", "--qat", RUN],
-        1,
-        &["an embedding"],
-    );
+    let float = "train text.txt --out run --level word --embedding 12 --projection 12 --tied --hidden 16 \
+                 --epochs 6 --batch 4 --window 16 -q";
+    place.good(&float.split_whitespace().collect::<Vec<_>>());
+    for (bits, said) in [("8", "8"), ("4", "mixed"), ("w4", "mixed")] {
+        let run = format!("run-{bits}");
+        let line = ["train", "text.txt", "--qat", RUN, "--bits", bits, "--out"];
+        let trained = place.json(&[&line[..], &[&run, "--epochs", "3", "-q", "--json"]].concat());
+        let best = format!("{run}/best.safetensors");
+        let line = ["export", &best, "--out", "m.gatelet", "--force", "--json"];
+        let found = place.json(&[&line[..], &["--accept-loss"]].concat());
+        assert_eq!(found["weight_bits"], said, "--bits {bits}");
+        let nats = |of: &serde_json::Value| of["nats"].as_f64().unwrap();
+        let (trained, image) = (nats(&trained), nats(&found["after"]));
+        assert!((trained - image).abs() < 0.01, "{bits}: {trained} {image}");
+        let of = |model: &str| place.json(&["eval", model, "text.txt", "--json"]);
+        assert_eq!(of(&best), of("m.gatelet"), "--bits {bits}");
+        let scheme = &place.checkpoint(&best).meta.config.qat.unwrap().scheme;
+        let range = found["embedding_range"].as_f64().unwrap();
+        assert_eq!(f64::from(scheme.ranges.embedding), range);
+    }
+    let config = std::fs::read_to_string(place.path("run-4/config.json")).unwrap();
+    assert!(config.contains("--bits 4"), "{config}");
 }
 
 #[test]

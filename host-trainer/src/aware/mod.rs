@@ -1,0 +1,329 @@
+//! The device's own forward pass inside training: quantization-aware, bit for bit.
+//!
+//! ```text
+//! weights    q and its multipliers, as the exporter makes them of the parameters (`quantize`), once an optimizer step
+//! forward    acc = sum q h            a product of f32 numbers that are integers: exact below 2^24, in any order
+//!            z, c, h, logit           core's integer specification; then real numbers on the tape
+//! backward   as in `bptt`, with the weights s q and the activations that the device has: a rounding's derivative is 1
+//!            (straight through, Bengio et al. 2013)
+//! ```
+//! So the loss that is trained is the image's, and an export of these parameters computes the states that this does.
+//! h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which change no bit of a product. Embedding and projection
+//! are there as the device has them too, x / 128 and p / 128, which stand for their ranges times as much: gradients of the
+//! matrices that read them are multiplied by the ranges.
+
+use gatelet::kernel::integer::embedded;
+use gatelet::{Dims, Precision};
+use serde::{Deserialize, Serialize};
+
+mod forward;
+
+pub(crate) use self::forward::{Affine, Requantize, Step};
+
+use crate::engine::{Engine, Packed};
+use crate::error::{Error, Result};
+use crate::float_net::{FloatNet, by_input};
+use crate::learned::Learned;
+use crate::params::{Params, Role, Shape};
+use crate::quantize::{
+    EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, IntNet, Plan, Ranges, quantize,
+};
+use crate::row_range::WeightBits;
+
+/// Columns of a matrix whose sums are exact in f32: 127 x 128 x 1032 is below 2^24.
+const MOST_COLUMNS: usize = 1032;
+
+/// What a net is trained for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scheme {
+    /// Bits of the weights.
+    pub bits: WeightBits,
+    /// Integer bits of every layer's c.
+    pub cell_bits: [u8; Dims::MAX_LAYERS],
+    /// Ranges of embedding and projection.
+    #[serde(default)]
+    pub ranges: Ranges,
+}
+
+/// Quantization-aware training: where it began, and for which integers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Qat {
+    /// The float checkpoint, as it was given.
+    pub from: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub from_sha256: String,
+    /// Its held-out loss in nats, as training measures it.
+    pub nats: Option<f64>,
+    /// What the images of this run hold.
+    pub scheme: Scheme,
+}
+
+/// A layer in integers, in the trainer's order of columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer<F: Engine> {
+    /// q of `W_h`, as real numbers: [hidden, gates*hidden].
+    pub(crate) recurrent: F::Packed,
+    /// q of `W_x`, of a dense layer.
+    pub(crate) input: Option<F::Packed>,
+    pub(crate) step: Requantize,
+}
+
+/// A net in integers.
+#[derive(Clone, Debug)]
+pub(crate) struct Aware<F: Engine> {
+    scheme: Scheme,
+    dims: Dims,
+    pub(crate) layers: Vec<Layer<F>>,
+    /// x / 128: [vocab, embedding], or empty.
+    pub(crate) embedding: Vec<F>,
+    pub(crate) projection: Option<Affine<F>>,
+    pub(crate) head: Affine<F>,
+    /// The integers, and what they stand for, in the trainer's order.
+    integers: Params<F>,
+    reals: Params<F>,
+}
+
+impl Scheme {
+    /// Checks that a net of this shape can be trained so.
+    ///
+    /// # Errors
+    /// [`Error::Some`], which says what cannot.
+    pub fn check(&self, shape: Shape) -> Result<Dims> {
+        let columns = (0..shape.layers).map(|layer| match shape.is_dense(layer) {
+            true => shape.inputs(layer) + shape.hidden,
+            false => shape.hidden,
+        });
+        let most = columns.max().unwrap_or(0);
+        if most > MOST_COLUMNS {
+            return Err(Error::Some(format!(
+                "--qat: a layer reads {most} numbers, and sums are exact up to {MOST_COLUMNS}: fewer hidden units"
+            )));
+        }
+        shape
+            .dims(Precision::Int8)
+            .map_err(|error| Error::Some(error.to_string()))
+    }
+}
+
+impl<F: Engine> Aware<F> {
+    /// Room for a net of this shape.
+    ///
+    /// # Errors
+    /// As [`Scheme::check`].
+    pub(crate) fn new(shape: Shape, scheme: Scheme) -> Result<Self> {
+        let dims = scheme.check(shape)?;
+        let (hidden, columns) = (shape.hidden, shape.gate_columns());
+        let layer = |index: usize| {
+            let dense = shape.is_dense(index);
+            let rows = if dense { 1 } else { shape.vocab };
+            Layer {
+                recurrent: F::Packed::new(hidden, columns, false),
+                input: dense.then(|| F::Packed::new(shape.inputs(index), columns, false)),
+                step: Requantize {
+                    addends: vec![0; rows * columns],
+                    multipliers: vec![0; columns],
+                    shift: 0,
+                    cell_bits: scheme.cell_bits[index].into(),
+                    cell: shape.cell,
+                    hidden,
+                },
+            }
+        };
+        Ok(Self {
+            scheme,
+            dims,
+            layers: (0..shape.layers).map(layer).collect(),
+            embedding: vec![F::zero(); shape.vocab * shape.embedding],
+            projection: (shape.projection > 0).then(|| Affine::new(hidden, shape.projection)),
+            head: Affine::new(shape.head_inputs(), shape.vocab),
+            integers: Params::zeros(shape),
+            reals: Params::zeros(shape),
+        })
+    }
+
+    /// Numbers in the order of the parameters, in that of an image.
+    fn net(&self, numbers: &[F]) -> FloatNet {
+        let mut floats = Params::<f32>::zeros(self.reals.shape);
+        for (to, from) in floats.data.iter_mut().zip(numbers) {
+            *to = from.to_f64() as f32;
+        }
+        FloatNet::new(&floats, &self.dims)
+    }
+
+    /// The range of what an input of the first layer stands for, and of what the head reads.
+    pub(crate) fn ranges_of_operands(&self) -> Ranges {
+        self.scheme.ranges
+    }
+
+    /// Weights in the order of an image, as the device multiplies them.
+    fn weights(&self, params: &Params<F>) -> FloatNet {
+        let mut net = self.net(&params.data);
+        by_input(&mut net.layers, &self.dims, self.scheme.ranges.embedding);
+        net
+    }
+
+    /// Ranges to begin with.
+    pub(crate) fn ranges(&self, params: &Params<F>) -> Learned {
+        Learned::of(&self.weights(params), &self.dims, &self.scheme.bits)
+    }
+
+    /// Learns ranges from the `gradient` of `params`; see [`Learned::update`].
+    pub(crate) fn learn(
+        &self,
+        learned: &mut Learned,
+        params: &Params<F>,
+        gradient: &[F],
+        steps: u64,
+        rate: f64,
+    ) {
+        if learned.ranges.is_empty() {
+            return;
+        }
+        let mut gradient = self.net(gradient);
+        let inverse = 1.0 / self.scheme.ranges.embedding;
+        by_input(&mut gradient.layers, &self.dims, inverse);
+        let nets = (&self.weights(params), &gradient);
+        let projection = f64::from(self.scheme.ranges.projection);
+        let bits = &self.scheme.bits;
+        learned.update(nets, &self.dims, bits, projection, steps, rate);
+    }
+
+    /// Takes the weights of `params`; returns them as the device has them.
+    ///
+    /// # Errors
+    /// [`Error::Quantize`].
+    pub(crate) fn pack(
+        &mut self,
+        params: &Params<F>,
+        learned: Option<&Learned>,
+    ) -> Result<&Params<F>> {
+        let plan = Plan {
+            bits: self.scheme.bits,
+            ranges: self.scheme.ranges,
+            learned,
+        };
+        let int = quantize(&self.net(&params.data), &self.dims, plan)?;
+        self.pack_table(&int);
+        for index in 0..self.layers.len() {
+            self.pack_layer(&int, index);
+        }
+        self.pack_ends(&int);
+        Ok(&self.reals)
+    }
+
+    /// The embedding: its integers, and every token's row as the first layer reads it.
+    fn pack_table(&mut self, int: &IntNet) {
+        let Some(table) = &int.embedding else {
+            return;
+        };
+        let (width, stride) = (self.reals.shape.embedding, self.dims.embedding_stride());
+        let range = f64::from(self.scheme.ranges.embedding);
+        self.spread(
+            Role::Embedding,
+            table,
+            (width, stride),
+            EMBEDDING_UNIT,
+            range,
+        );
+        let rows = table.weights.chunks_exact(stride).zip(&table.multipliers);
+        for (to, (row, &m)) in self.embedding.chunks_exact_mut(width).zip(rows) {
+            for (x, &e) in to.iter_mut().zip(row) {
+                *x = forward::real(embedded(e, m, table.shift.into()).into(), 7);
+            }
+        }
+    }
+
+    /// A layer's matrix and its input.
+    fn pack_layer(&mut self, int: &IntNet, index: usize) {
+        let (shape, int) = (self.reals.shape, &int.layers[index]);
+        let (gates, hidden) = (shape.cell.gates(), shape.hidden);
+        let columns = gates * hidden;
+        // Row `unit * gates + gate` of an image is column `gate * hidden + unit` here.
+        let column = |row: usize| (row % gates) * hidden + row / gates;
+        let inputs = match shape.is_dense(index) {
+            true => shape.inputs(index),
+            false => 0,
+        };
+        // What one of an input's units stands for is in the weights.
+        let range = match index {
+            0 => f64::from(self.scheme.ranges.embedding),
+            _ => 1.0,
+        };
+        let width = self.dims.columns(index);
+        let own = width - self.dims.stride();
+        for (row, weights) in int.matrix.weights.chunks_exact(width).enumerate() {
+            let scale = int.matrix.scale(row, GATE_UNIT);
+            let parts = [
+                (Role::Input, scale / range, &weights[..inputs]),
+                (Role::Recurrent, scale, &weights[own..own + hidden]),
+            ];
+            for (role, scale, part) in parts.into_iter().filter(|part| !part.2.is_empty()) {
+                let integers = self.integers.tensor_mut(role, index);
+                let reals = self.reals.tensor_mut(role, index);
+                for (k, &q) in part.iter().enumerate() {
+                    let at = k * columns + column(row);
+                    integers[at] = F::from_f64(f64::from(q));
+                    reals[at] = F::from_f64(f64::from(q) * scale);
+                }
+            }
+        }
+        let layer = &mut self.layers[index];
+        let step = &mut layer.step;
+        let addends = step.addends.chunks_exact_mut(columns);
+        for (to, from) in addends.zip(int.input.chunks_exact(columns)) {
+            from.iter()
+                .enumerate()
+                .for_each(|(row, &a)| to[column(row)] = a);
+        }
+        for (row, &m) in int.matrix.multipliers.iter().enumerate() {
+            step.multipliers[column(row)] = m;
+        }
+        step.shift = int.matrix.shift.into();
+        let integers = |role| self.integers.tensor(role, index);
+        layer.recurrent.pack(integers(Role::Recurrent), false);
+        if let Some(input) = &mut layer.input {
+            input.pack(integers(Role::Input), false);
+        }
+    }
+
+    /// Projection and head.
+    fn pack_ends(&mut self, int: &IntNet) {
+        let (shape, range) = (self.reals.shape, f64::from(self.scheme.ranges.projection));
+        if let Some(from) = &int.projection {
+            let widths = (shape.hidden, self.dims.stride());
+            self.spread(Role::Projection, &from.matrix, widths, HEAD_UNIT, range);
+        }
+        if let (Some(from), Some(projection)) = (&int.projection, &mut self.projection) {
+            projection.pack(from, self.integers.tensor(Role::Projection, 0));
+        }
+        if !shape.tied {
+            let widths = (shape.head_inputs(), self.dims.head_columns());
+            let matrix = &int.head.matrix;
+            self.spread(Role::HeadWeight, matrix, widths, HEAD_UNIT * range, 1.0);
+        }
+        // A tied head's are the embedding's.
+        self.head
+            .pack(&int.head, self.integers.tensor(Role::HeadWeight, 0));
+    }
+
+    /// A matrix of `(width, stride)` columns: its integers, and `times` what they stand for.
+    fn spread(
+        &mut self,
+        role: Role,
+        matrix: &IntMatrix,
+        (width, stride): (usize, usize),
+        unit: f64,
+        times: f64,
+    ) {
+        let integers = self.integers.tensor_mut(role, 0).chunks_exact_mut(width);
+        let reals = self.reals.tensor_mut(role, 0).chunks_exact_mut(width);
+        let rows = matrix.weights.chunks_exact(stride);
+        for (row, ((integers, reals), weights)) in integers.zip(reals).zip(rows).enumerate() {
+            let scale = matrix.scale(row, unit) * times;
+            for ((integer, real), &q) in integers.iter_mut().zip(reals).zip(weights) {
+                *integer = F::from_f64(f64::from(q));
+                *real = F::from_f64(f64::from(q) * scale);
+            }
+        }
+    }
+}
