@@ -8,7 +8,7 @@ use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, CorpusOptions, Outline, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::params::{Cell, Params};
 use gatelet_trainer::run::{Metrics, Mode, RunFolder};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
 
@@ -264,29 +264,32 @@ fn a_diverged_run_stops_and_keeps_its_parameters() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = RunFolder::open(&temporary.path().join("run"), Mode::New).unwrap();
     run(&mut trainer(&corpus, Cell::Rnn), &folder, 7);
-    let mut checkpoint = read(&folder.last());
-    let kept = std::fs::read(folder.best()).unwrap();
-    // Finite weights whose products overflow.
-    checkpoint.params.data.fill(3e38);
-    let mut broken = Trainer::resume(&corpus, checkpoint).unwrap();
-    let before = broken.params().clone();
-    let stop = AtomicBool::new(false);
-    let error = broken
-        .run(
-            &folder,
-            &stop,
-            &mut StopAfter {
-                windows: 100,
-                stop: &stop,
-            },
-        )
-        .unwrap_err();
-    assert!(matches!(error, Error::Diverged { .. }), "{error}");
-    assert!(error.to_string().contains("best.safetensors"), "{error}");
-    assert_eq!(
-        (broken.params(), std::fs::read(folder.best()).unwrap()),
-        (&before, kept)
-    );
+    let good = read(&folder.last());
+    let files = || [folder.last(), folder.best()].map(|path| std::fs::read(path).unwrap());
+    let kept = files();
+    let bits = |params: &Params<f32>| params.data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    // Finite weights whose products overflow, which the first step finds; and a weight of a character's row that is no
+    // number, which no loss shows and the check before saving finds.
+    let overflowing = |params: &mut Params<f32>| params.data.fill(3e38);
+    let no_number = |params: &mut Params<f32>| params.data[0] = f32::NAN;
+    let breaks: [(&dyn Fn(&mut Params<f32>), bool); 2] =
+        [(&overflowing, true), (&no_number, false)];
+    for (break_it, at_once) in breaks {
+        let mut checkpoint = good.clone();
+        break_it(&mut checkpoint.params);
+        let mut broken = Trainer::resume(&corpus, checkpoint).unwrap();
+        let before = bits(broken.params());
+        let stop = AtomicBool::new(false);
+        let mut observer = StopAfter {
+            windows: 100,
+            stop: &stop,
+        };
+        let error = broken.run(&folder, &stop, &mut observer).unwrap_err();
+        assert!(matches!(error, Error::Diverged { .. }), "{error}");
+        assert!(error.to_string().contains("best.safetensors"), "{error}");
+        assert_eq!(files(), kept, "what is good stays");
+        assert_eq!(bits(broken.params()) == before, at_once);
+    }
 }
 
 #[test]

@@ -141,6 +141,11 @@ impl Trainer<'_> {
             };
             let (finished, out_of_time) = limits(&self.position, &self.config);
             let evaluated = due || finished || out_of_time;
+            let stopped = stop.load(Ordering::Relaxed);
+            if evaluated || stopped || saver.due() {
+                self.check_parameters()
+                    .map_err(|error| self.gave_up(error, &mut saver, folder))?;
+            }
             if evaluated {
                 let metrics = self
                     .record(&mut saver)
@@ -149,7 +154,7 @@ impl Trainer<'_> {
                 history.push(metrics);
                 self.position.ended = End::of(&self.position, &self.config);
             }
-            if self.position.ended.is_none() && stop.load(Ordering::Relaxed) {
+            if self.position.ended.is_none() && stopped {
                 self.position.ended = Some(End::Interrupted);
                 if saver.best_nats().is_none() && self.position.best_nats.is_none() {
                     saver.best(&self.checkpoint(false))?;
@@ -170,6 +175,20 @@ impl Trainer<'_> {
                 return Ok(end);
             }
         }
+    }
+
+    /// Checks that every parameter is a number, before any is written. The loss need not show one that is not: a kernel's
+    /// activations limit their operand by a maximum and a minimum, and those drop a NaN.
+    fn check_parameters(&self) -> Result<()> {
+        if self.params.data.iter().all(|x| x.is_finite()) {
+            return Ok(());
+        }
+        Err(Error::Diverged {
+            loss: f64::NAN,
+            step: self.position.step,
+            epoch: self.position.epoch + 1,
+            kept: String::new(),
+        })
     }
 
     /// Evaluates a net that came from elsewhere before its first step: training for integers need not make it better, and
