@@ -143,7 +143,7 @@ fn check(bytes: &[u8]) -> Result<(Demand, String, bool), String> {
     let model = Model::from_bytes(image).map_err(|e| e.to_string())?;
     let dims = model.dims();
     let kernel = match (model.layout(), dims.precision) {
-        (Layout::Rows, _) if !dims.four_bits.is_none() => "gatelet::Nibbles<gatelet::NativeRows>",
+        (Layout::Rows, _) if !dims.four_bits.is_none() => "gatelet::NativeNibbleRows",
         _ if !dims.four_bits.is_none() => "gatelet::NativeNibbles",
         (Layout::Rows, Precision::Int8) => "gatelet::NativeRows",
         _ => "gatelet::Native",

@@ -112,8 +112,8 @@ pub use kernel::Armv7em;
 #[cfg(mve)]
 pub use kernel::Mve;
 pub use kernel::{
-    Isa, Kernel, Native, NativeNibbles, NativeRows, Nibbles, Plain, Portable, Scalar, Thumb,
-    WithKernel,
+    Isa, Kernel, Native, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Plain, Portable,
+    Scalar, Thumb, WithKernel,
 };
 pub use layer::{
     Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,

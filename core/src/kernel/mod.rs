@@ -25,6 +25,8 @@ pub use crate::arch::aarch64::{Neon, NeonDot};
 pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
 #[cfg(mve)]
 pub use crate::arch::arm::mve::Mve;
+#[cfg(mve)]
+pub use crate::arch::arm::mve4::MveNibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use crate::arch::wasm32::Simd128;
 #[cfg(target_arch = "x86_64")]
@@ -38,7 +40,7 @@ pub mod integer {
     pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
     pub use crate::layer::{embedded, projected};
 }
-pub use select::{Isa, Native, NativeNibbles, NativeRows, WithKernel};
+pub use select::{Isa, Native, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
 use self::dense::{PackedF32, TapeF32};

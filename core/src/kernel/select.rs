@@ -1,8 +1,6 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
-#[cfg(mve)]
-use super::Mve;
-#[cfg(not(armv7em))]
+#[cfg(not(mve))]
 use super::Nibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::Simd128;
@@ -11,6 +9,8 @@ use super::{Armv7em, Armv7emNibbles};
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512, AvxVnni};
 use super::{Kernel, Portable, Scalar, Thumb};
+#[cfg(mve)]
+use super::{Mve, MveNibbles};
 #[cfg(target_arch = "aarch64")]
 use super::{Neon, NeonDot};
 use crate::dims::{Dims, Layout};
@@ -40,8 +40,18 @@ pub type NativeRows = Native;
 #[cfg(armv7em)]
 pub type NativeNibbles = Armv7emNibbles;
 /// The kernel a firmware uses for a model with 4-bit weights.
-#[cfg(not(armv7em))]
+#[cfg(mve)]
+pub type NativeNibbles = MveNibbles;
+/// The kernel a firmware uses for a model with 4-bit weights.
+#[cfg(not(any(armv7em, mve)))]
 pub type NativeNibbles = Nibbles<NativeRows>;
+
+/// The kernel a firmware uses for a model with 4-bit weights in rows. On an Armv7E-M [`NativeNibbles`] reads pairs.
+#[cfg(armv7em)]
+pub type NativeNibbleRows = Nibbles<NativeRows>;
+/// The kernel a firmware uses for a model with 4-bit weights in rows: here [`NativeNibbles`] is the best for those too.
+#[cfg(not(armv7em))]
+pub type NativeNibbleRows = NativeNibbles;
 
 /// Something to be done with whichever kernel is chosen: a generic closure.
 pub trait WithKernel {

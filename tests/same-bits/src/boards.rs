@@ -1,6 +1,6 @@
 //! Models for `firmware/src/bin/shapes.rs` on which a kernel falls back to a slower one: requantizations by other shifts than
 //! 24, layouts that no board's kernel reads, and matrices of more than 512 columns; some of them with an embedding, a
-//! projection or a tied head.
+//! projection or a tied head, and some with 4-bit weights.
 //!
 //! ```text
 //! file = for each model: u32 length of the image, little-endian; 12 zeros; the image
@@ -9,7 +9,7 @@
 //! The hash in an image is the scalar kernel's, computed here.
 
 use gatelet::format::{KnownAnswer, repack};
-use gatelet::{Cell, Dims, Layout, Model, Precision, Scalar};
+use gatelet::{Cell, Dims, FourBits, Layout, Model, Precision, Scalar};
 
 use crate::random::{Shifts, random};
 
@@ -29,6 +29,21 @@ const WIDE: [(Cell, usize, usize, Layout, Shifts); 6] = [
     (Cell::Lstm, 2, 260, Layout::Rows, [24, 24]),
     (Cell::Lstm, 1, 520, Layout::Rows, [24, 24]),
 ];
+/// Models with 4-bit weights in rows: as [`WIDE`], with shifts around the least that a kernel takes for so many columns.
+const FOUR_BITS: [(Cell, usize, usize, Shifts); 12] = [
+    (Cell::Rnn, 1, 4, [8, 31]),
+    (Cell::Rnn, 2, 5, [13, 14]),
+    (Cell::Rnn, 1, 9, [14, 15]),
+    (Cell::Lstm, 2, 9, [15, 24]),
+    (Cell::Lstm, 1, 28, [16, 25]),
+    (Cell::Lstm, 1, 33, [31, 16]),
+    (Cell::Lstm, 2, 17, [24, 8]),
+    (Cell::Rnn, 1, 512, [20, 24]),
+    (Cell::Rnn, 2, 256, [19, 20]),
+    (Cell::Rnn, 1, 505, [24, 19]),
+    (Cell::Rnn, 1, 516, [24, 20]),
+    (Cell::Lstm, 1, 260, [24, 20]),
+];
 /// Bytes of the largest image, and more.
 const ROOM: usize = 2 << 20;
 
@@ -36,10 +51,14 @@ const ROOM: usize = 2 << 20;
 pub(crate) fn write(path: &str) -> Result<usize, String> {
     let mut file = Vec::new();
     let mut models = 0;
-    let mut add = |cell, layers, hidden, vocab, widths, layout, shifts, steps| {
+    let mut add = |four: bool, cell, layers, hidden, vocab, widths, layout, shifts, steps| {
         let (embedding, projection, tied) = widths;
         let dims = Dims::new(cell, Precision::Int8, layers, hidden, vocab)
             .and_then(|plain| plain.with_widths(embedding, projection, tied))
+            .and_then(|dims| match four {
+                true => dims.with_four_bits(FourBits::new([true, layers > 1, false, false], true)),
+                false => Ok(dims),
+            })
             .map_err(|error| error.to_string())?;
         let image = image(dims, layout, shifts, steps)?;
         file.extend((image.len() as u32).to_le_bytes());
@@ -52,11 +71,21 @@ pub(crate) fn write(path: &str) -> Result<usize, String> {
     for cell in [Cell::Rnn, Cell::Lstm] {
         for (layers, hidden) in SMALL {
             for layout in TILES {
-                add(cell, layers, hidden, 9, PLAIN, layout, [24, 24], 12)?;
+                add(false, cell, layers, hidden, 9, PLAIN, layout, [24, 24], 12)?;
             }
             for (index, shifts) in SHIFTS.into_iter().enumerate() {
                 for layout in [Layout::Rows, TILES[index % 3]] {
-                    add(cell, layers, hidden, 5 + index, PLAIN, layout, shifts, 12)?;
+                    add(
+                        false,
+                        cell,
+                        layers,
+                        hidden,
+                        5 + index,
+                        PLAIN,
+                        layout,
+                        shifts,
+                        12,
+                    )?;
                 }
             }
         }
@@ -68,12 +97,35 @@ pub(crate) fn write(path: &str) -> Result<usize, String> {
                 (Layout::Rows, SHIFTS[3 + index]),
                 (TILES[index], [24, 24]),
             ] {
-                add(cell, layers, hidden, 33 + index, widths, layout, shifts, 12)?;
+                add(
+                    false,
+                    cell,
+                    layers,
+                    hidden,
+                    33 + index,
+                    widths,
+                    layout,
+                    shifts,
+                    12,
+                )?;
             }
         }
     }
     for (cell, layers, hidden, layout, shifts) in WIDE {
-        add(cell, layers, hidden, 3, PLAIN, layout, shifts, 4)?;
+        add(false, cell, layers, hidden, 3, PLAIN, layout, shifts, 4)?;
+    }
+    for (cell, layers, hidden, shifts) in FOUR_BITS {
+        add(
+            true,
+            cell,
+            layers,
+            hidden,
+            6,
+            PLAIN,
+            Layout::Rows,
+            shifts,
+            6,
+        )?;
     }
     std::fs::write(path, file).map_err(|error| error.to_string())?;
     Ok(models)

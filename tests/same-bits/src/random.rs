@@ -91,6 +91,14 @@ impl Matrix {
             multipliers: multipliers(random, rows, columns, shift, below),
         }
     }
+
+    /// The same with weights of 4 bits, -7..=7, if it is to have those.
+    fn of_bits(mut self, bits: u32) -> Self {
+        if bits == 4 {
+            self.int8.iter_mut().for_each(|weight| *weight /= 18);
+        }
+        self
+    }
 }
 
 /// A head or a projection.
@@ -186,6 +194,7 @@ pub(crate) fn random(
         if layer == 0 && !embedded {
             int16[..rows].fill(i16::MIN);
         }
+        let matrix = matrix.of_bits(dims.four_bits.of_layer(layer));
         layers.push((matrix, real, int16));
     }
     let projection = Affine::new(
@@ -197,11 +206,12 @@ pub(crate) fn random(
         0 => (stride, dims.hidden),
         width => (dims.head_columns(), width),
     };
-    let head = Affine::new(
+    let mut head = Affine::new(
         random,
         (dims.vocab, head_columns, head_width),
         (head_shift, 40.0),
     );
+    head.matrix = head.matrix.of_bits(dims.four_bits.of_head());
 
     let cell_bits = if dims.cell == Cell::Rnn { 3 } else { 4 };
     let layers: Vec<LayerSpec<'_>> = layers

@@ -6,6 +6,8 @@
 pub(crate) mod armv7em;
 #[cfg(mve)]
 pub(crate) mod mve;
+#[cfg(mve)]
+pub(crate) mod mve4;
 mod thumb;
 
 pub(crate) use thumb::dots;

@@ -112,13 +112,38 @@
     .endif
     .endm
 
-@ q0 = round(sums * multipliers >> 24). Uses q1.
-    .macro  requantize
+@ q0 = the four sums.
+    .macro  collect
     vmov    q0[2], q0[0], r4, r8              @ the first register goes to the lower lane
     vmov    q0[3], q0[1], r6, r10
-    vshl.i32 q0, q0, #8
+    .endm
+
+@ q0 = round(q0 * multipliers >> 32). Uses q1.
+    .macro  multiply
     vldrw.32 q1, [r9], #16
     vrmulh.s32 q0, q0, q1
+    .endm
+
+@ q0 = round(sums * multipliers >> 24). Uses q1.
+    .macro  requantize
+    collect
+    vshl.i32 q0, q0, #8
+    multiply
+    .endm
+
+@ z of a unit = sat16(addend + q0). Uses q1.
+    .macro  preactivate
+    vldrh.s32 q1, [r7], #8
+    vadd.i32 q0, q0, q1
+    vqmovnb.s32 q0, q0
+    vstrh.32 q0, [r5], #8
+    .endm
+
+@ Four results = bias + q0. Uses q1.
+    .macro  affine
+    vldrw.32 q1, [r7], #16
+    vadd.i32 q0, q0, q1
+    vstrw.32 q0, [r5], #16
     .endm
 
 @ z[4] = sat16(addend + ...) for r11 units.
@@ -126,10 +151,7 @@
 5:
     four_sums \wide, \rest
     requantize
-    vldrh.s32 q1, [r7], #8
-    vadd.i32 q0, q0, q1
-    vqmovnb.s32 q0, q0
-    vstrh.32 q0, [r5], #8
+    preactivate
     subs    r11, r11, #1
     bne     5b
     .endm
@@ -146,39 +168,27 @@
     vadd.i16 \z, q5, q6
     .endm
 
-@ void gatelet_mve_lstm(const Lstm *arguments)
-    .section .text.gatelet_mve_lstm, "ax", %progbits
-    .global gatelet_mve_lstm
-    .type gatelet_mve_lstm, %function
-    .thumb_func
-    .p2align 2
-gatelet_mve_lstm:
+@ The frame; leaves weights, addend and multipliers in their registers.
+    .macro  lstm_start
     push    {r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}
     vpush   {d8, d9, d10, d11, d12, d13, d14, d15}
     sub     sp, sp, #FRAME
     ldm     r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}
     stm     sp, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}
     ldm     r0, {r0, r7, r9}                    @ weights, addend, multipliers
-gatelet_mve_group:
+    .endm
+
+@ The next group: r11 units, whose z go to r5.
+    .macro  group_start
     ldr     r11, [sp, #UNITS]
     cmp     r11, #8
     it      hi
     movhi   r11, #8
     add     r5, sp, #Z
-    ldr     r1, [sp, #COLUMNS]
-    ldr     r3, [sp, #REST]
-    cmp     r1, #64
-    blo     gatelet_mve_narrow
-    cmp     r3, #0
-    bne     gatelet_mve_rest
-    units   1, 0
-    b       gatelet_mve_cells
-gatelet_mve_rest:
-    units   1, 1
-    b       gatelet_mve_cells
-gatelet_mve_narrow:
-    units   0, 1
-gatelet_mve_cells:
+    .endm
+
+@ The cells of a group whose z are in the frame; then the next group, or the end.
+    .macro  cells group
     ldrd    r8, r6, [sp, #C]                    @ and NEXT
     ldrd    r11, r10, [sp, #UNITS]              @ and EXTRA
     ldrd    r1, r3, [sp, #SIGMOID]              @ and TANH
@@ -224,10 +234,37 @@ gatelet_mve_cells:
     strd    r8, r6, [sp, #C]
     subs    r11, r11, #8
     str     r11, [sp, #UNITS]
-    bhi     gatelet_mve_group
+    bhi     \group
     add     sp, sp, #FRAME
     vpop    {d8, d9, d10, d11, d12, d13, d14, d15}
     pop     {r4, r5, r6, r7, r8, r9, r10, r11, r12, pc}
+    .endm
+
+@ void gatelet_mve_lstm(const Lstm *arguments)
+    .section .text.gatelet_mve_lstm, "ax", %progbits
+    .global gatelet_mve_lstm
+    .type gatelet_mve_lstm, %function
+    .thumb_func
+    .p2align 2
+gatelet_mve_lstm:
+    lstm_start
+gatelet_mve_group:
+    group_start
+    ldr     r1, [sp, #COLUMNS]
+    ldr     r3, [sp, #REST]
+    cmp     r1, #64
+    blo     gatelet_mve_narrow
+    cmp     r3, #0
+    bne     gatelet_mve_rest
+    units   1, 0
+    b       gatelet_mve_cells
+gatelet_mve_rest:
+    units   1, 1
+    b       gatelet_mve_cells
+gatelet_mve_narrow:
+    units   0, 1
+gatelet_mve_cells:
+    cells   gatelet_mve_group
     .size gatelet_mve_lstm, . - gatelet_mve_lstm
 
 @ void gatelet_mve_rows(const Rows *arguments): out = bias + round(sums * multipliers >> 24) of blocks of four rows
@@ -249,9 +286,7 @@ gatelet_mve_rows:
 5:
     four_sums \wide, \rest
     requantize
-    vldrw.32 q1, [r7], #16
-    vadd.i32 q0, q0, q1
-    vstrw.32 q0, [r5], #16
+    affine
     subs    r11, r11, #1
     bne     5b
     add     sp, sp, #24

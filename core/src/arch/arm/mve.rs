@@ -1,4 +1,4 @@
-//! The kernel of the Cortex-M55 and M85: Helium. `mve.S` says how it works.
+//! The kernel of the Cortex-M55 and M85: Helium. `mve.S` says how it works; `mve4.rs` is the one for 4-bit weights.
 
 use core::arch::global_asm;
 
@@ -9,52 +9,59 @@ use crate::kernel::{Kernel, Thumb, sealed};
 use crate::layer::{HeadInt8, LayerInt8, MIN_CELL_BITS};
 use crate::matrix::MatrixInt8;
 
-global_asm!(include_str!("mve.S"), options(raw));
+global_asm!(include_str!("mve.S"), include_str!("mve4.S"), options(raw));
 
 /// Rows of a block.
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 /// Columns of a turn of the unrolled loop.
 const TURN: usize = 64;
 /// Columns of a vector.
 const LANES: usize = 16;
 /// The most columns: a sum times 2^8 has to fit an i32.
-const MAX_COLUMNS: usize = 512;
+pub(super) const MAX_COLUMNS: usize = 512;
 /// The right shift of a requantization that one VRMULH does.
 const SHIFT: u32 = 24;
 /// Rows of an RNN that are computed before their cells are updated.
 const RNN_ROWS: usize = 32;
 
-/// What both functions keep in their frame: an operand, and how its columns are divided into turns.
-#[repr(C)]
-struct Operand {
-    x: *const i8,
-    columns: usize,
-    /// Turns after the first.
-    turns: usize,
-    rest: usize,
-    over: usize,
+/// A matrix with its operand, and the functions that read them.
+pub(super) trait Product: Copy {
+    /// What the functions keep in their frame: an operand, and how its columns are gone through. Five words.
+    type Operand: Copy;
+    /// What weights are stored in.
+    type Weight;
+    /// One step of an LSTM layer.
+    const LSTM: unsafe extern "C" fn(*const Lstm<Self::Operand>);
+    /// A product with requantization.
+    const ROWS: unsafe extern "C" fn(*const Rows<Self::Operand>);
+    /// The operand.
+    fn operand(&self) -> Self::Operand;
+    /// The weights of `rows` rows from row `first` on, if there are that many.
+    fn weights(&self, first: usize, rows: usize) -> Option<&[Self::Weight]>;
+    /// A row's requantized sum.
+    fn one(&self, row: usize, multiplier: i32) -> i32;
 }
 
 /// Arguments of an LSTM layer, in the order `mve.S` wants them.
 #[repr(C)]
-struct Lstm {
-    operand: Operand,
+pub(super) struct Lstm<O> {
+    operand: O,
     c: *mut i16,
     next: *mut i8,
     units: usize,
     extra: u32,
     sigmoid: *const u32,
     tanh: *const u32,
-    weights: *const i8,
+    weights: *const (),
     addend: *const i16,
     multipliers: *const i32,
 }
 
 /// Arguments of a product with requantization, in the order `mve.S` wants them.
 #[repr(C)]
-struct Rows {
-    operand: Operand,
-    weights: *const i8,
+pub(super) struct Rows<O> {
+    operand: O,
+    weights: *const (),
     out: *mut i32,
     bias: *const i32,
     multipliers: *const i32,
@@ -64,22 +71,74 @@ struct Rows {
 unsafe extern "C" {
     /// Reads `columns` of x, `4 * units * columns` weights, `4 * units` addends and multipliers, and both tables;
     /// updates `units` of c and writes `units` of next. `units` is not 0.
-    fn gatelet_mve_lstm(arguments: *const Lstm);
+    fn gatelet_mve_lstm(arguments: *const Lstm<Operand>);
     /// Reads `columns` of x, `4 * blocks * columns` weights, `4 * blocks` of bias and multipliers; writes `4 * blocks`
     /// of out. `blocks` is not 0.
-    fn gatelet_mve_rows(arguments: *const Rows);
+    fn gatelet_mve_rows(arguments: *const Rows<Operand>);
 }
 
-impl Operand {
-    fn new(x: &[i8]) -> Self {
-        let rest = x.len() % TURN;
+/// An operand of int8.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Operand {
+    x: *const i8,
+    columns: usize,
+    /// Turns after the first.
+    turns: usize,
+    rest: usize,
+    over: usize,
+}
+
+/// Rows of int8, `[rows, x.len()]`, with x: not empty, at most [`MAX_COLUMNS`].
+#[derive(Clone, Copy)]
+struct Eight<'a> {
+    weights: &'a [i8],
+    x: &'a [i8],
+}
+
+impl<'a> Eight<'a> {
+    /// Nothing if this is not for the functions.
+    #[inline(always)]
+    fn new(matrix: &MatrixInt8<'a>, shift: u32, x: &'a [i8]) -> Option<Self> {
+        let MatrixInt8::Rows { weights, .. } = *matrix else {
+            return None;
+        };
+        let fits = shift == SHIFT && !x.is_empty() && x.len() <= MAX_COLUMNS;
+        fits.then_some(Eight { weights, x })
+    }
+}
+
+impl Product for Eight<'_> {
+    type Operand = Operand;
+    type Weight = i8;
+    const LSTM: unsafe extern "C" fn(*const Lstm<Operand>) = gatelet_mve_lstm;
+    const ROWS: unsafe extern "C" fn(*const Rows<Operand>) = gatelet_mve_rows;
+
+    #[inline(always)]
+    fn operand(&self) -> Operand {
+        let columns = self.x.len();
+        let rest = columns % TURN;
         Operand {
-            x: x.as_ptr(),
-            columns: x.len(),
-            turns: (x.len() / TURN).saturating_sub(1),
+            x: self.x.as_ptr(),
+            columns,
+            turns: (columns / TURN).saturating_sub(1),
             rest,
             over: rest.next_multiple_of(LANES) - rest,
         }
+    }
+
+    #[inline(always)]
+    fn weights(&self, first: usize, rows: usize) -> Option<&[i8]> {
+        let columns = self.x.len();
+        self.weights.get(first * columns..)?.get(..rows * columns)
+    }
+
+    #[inline(always)]
+    fn one(&self, row: usize, multiplier: i32) -> i32 {
+        let row = self.weights(row, 1).unwrap_or_default();
+        let products = row.iter().zip(self.x);
+        let products = products.map(|(&w, &x)| i32::from(w) * i32::from(x));
+        requantize(products.sum(), multiplier, SHIFT)
     }
 }
 
@@ -102,133 +161,123 @@ impl Kernel for Mve {
         c: &mut [i16],
         next: &mut [i8],
     ) {
-        let done = match (layer.weights, layer.shift, layer.cell) {
-            (MatrixInt8::Rows { weights, .. }, SHIFT, Cell::Lstm) => {
-                lstm(layer, weights, addend, x, c, next)
-            }
-            (MatrixInt8::Rows { weights, .. }, SHIFT, Cell::Rnn) => {
-                rnn(layer, weights, addend, x, next)
-            }
-            _ => None,
-        };
+        let done = Eight::new(&layer.weights, layer.shift, x)
+            .and_then(|product| step(product, layer, addend, c, next));
         if done.is_none() {
             Thumb.layer_int8(layer, addend, x, c, next);
         }
     }
 
     fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        let done = match (head.weights, head.shift) {
-            (MatrixInt8::Rows { weights, .. }, SHIFT) => {
-                rows(weights, x, head.bias, head.multipliers, logits)
-            }
-            _ => None,
-        };
+        let done = Eight::new(&head.weights, head.shift, x)
+            .and_then(|product| rows(product, 0, head.bias, head.multipliers, logits));
         if done.is_none() {
             Thumb.head_int8(head, x, logits);
         }
     }
 }
 
-/// One step of an LSTM layer; nothing is done if a length does not fit.
-fn lstm(
+/// One step of a layer; nothing is done if a length does not fit.
+#[inline(always)]
+pub(super) fn step<P: Product>(
+    product: P,
     layer: &LayerInt8<'_>,
-    weights: &[i8],
     addend: &[i16],
-    x: &[i8],
     c: &mut [i16],
     next: &mut [i8],
 ) -> Option<()> {
-    let (units, columns) = (layer.hidden, x.len());
+    match layer.cell {
+        Cell::Lstm => lstm(product, layer, addend, c, next),
+        Cell::Rnn => rnn(product, layer, addend, next),
+    }
+}
+
+/// One step of an LSTM layer; nothing is done if a length does not fit.
+fn lstm<P: Product>(
+    product: P,
+    layer: &LayerInt8<'_>,
+    addend: &[i16],
+    c: &mut [i16],
+    next: &mut [i8],
+) -> Option<()> {
+    let units = layer.hidden;
     let rows = units.checked_mul(ROWS)?;
-    if units == 0 || columns == 0 || columns > MAX_COLUMNS {
+    if units == 0 {
         return None;
     }
     let arguments = Lstm {
-        operand: Operand::new(x),
+        operand: product.operand(),
         c: c.get_mut(..units)?.as_mut_ptr(),
         next: next.get_mut(..units)?.as_mut_ptr(),
         units,
         extra: layer.cell_bits - MIN_CELL_BITS,
         sigmoid: SIGMOID.as_ptr(),
         tanh: TANH.as_ptr(),
-        weights: weights.get(..rows * columns)?.as_ptr(),
+        weights: product.weights(0, rows)?.as_ptr().cast(),
         addend: addend.get(..rows)?.as_ptr(),
         multipliers: layer.multipliers.get(..rows)?.as_ptr(),
     };
     // SAFETY: every pointer comes from a slice cut to the length that the function reads or writes; a byte of z is
     // always an index of the tables' 256 words.
-    unsafe { gatelet_mve_lstm(&arguments) };
+    unsafe { P::LSTM(&arguments) };
     Some(())
 }
 
 /// One step of an RNN layer; nothing is done if a length does not fit.
-fn rnn(
+fn rnn<P: Product>(
+    product: P,
     layer: &LayerInt8<'_>,
-    weights: &[i8],
     addend: &[i16],
-    x: &[i8],
     next: &mut [i8],
 ) -> Option<()> {
-    if x.is_empty() || x.len() > MAX_COLUMNS {
-        return None;
-    }
     let next = next.get_mut(..layer.hidden)?;
     let scales = addend
         .chunks(RNN_ROWS)
         .zip(layer.multipliers.chunks(RNN_ROWS));
-    let blocks = weights.chunks(RNN_ROWS * x.len()).zip(scales);
-    for (next, (weights, (addend, multipliers))) in next.chunks_mut(RNN_ROWS).zip(blocks) {
+    let blocks = next.chunks_mut(RNN_ROWS).zip(scales).enumerate();
+    for (block, (next, (addend, multipliers))) in blocks {
         let (mut bias, mut z) = ([0; RNN_ROWS], [0; RNN_ROWS]);
         for (bias, &a) in bias.iter_mut().zip(addend) {
             *bias = a.into();
         }
-        rows(weights, x, &bias, multipliers, z.get_mut(..next.len())?)?;
+        let z = z.get_mut(..next.len())?;
+        rows(product, block * RNN_ROWS, &bias, multipliers, z)?;
         for (h, z) in next.iter_mut().zip(z) {
-            *h = rnn_int8(sat16(z));
+            *h = rnn_int8(sat16(*z));
         }
     }
     Some(())
 }
 
-/// `out = bias + round(weights x * multipliers >> 24)`. `weights: [out.len(), x.len()]`. Nothing is done if a length
-/// does not fit.
-fn rows(
-    weights: &[i8],
-    x: &[i8],
+/// `out = bias + requantized sums` of `out.len()` rows from row `first` on. Nothing is done if a length does not fit.
+pub(super) fn rows<P: Product>(
+    product: P,
+    first: usize,
     bias: &[i32],
     multipliers: &[i32],
     out: &mut [i32],
 ) -> Option<()> {
-    let columns = x.len();
-    if columns == 0 || columns > MAX_COLUMNS {
-        return None;
-    }
     let whole = out.len() - out.len() % ROWS;
-    let (weights, weights_rest) = weights.split_at_checked(whole * columns)?;
+    let weights = product.weights(first, out.len())?;
     let (bias, bias_rest) = bias.split_at_checked(whole)?;
     let (multipliers, multipliers_rest) = multipliers.split_at_checked(whole)?;
     let (out, out_rest) = out.split_at_mut_checked(whole)?;
     if whole > 0 {
         let arguments = Rows {
-            operand: Operand::new(x),
-            weights: weights.as_ptr(),
+            operand: product.operand(),
+            weights: weights.as_ptr().cast(),
             bias: bias.as_ptr(),
             multipliers: multipliers.as_ptr(),
             blocks: whole / ROWS,
             out: out.as_mut_ptr(),
         };
-        // SAFETY: the splits above gave every slice the length that the function reads or writes.
-        unsafe { gatelet_mve_rows(&arguments) };
+        // SAFETY: the splits above gave every slice the length that the function reads or writes, and `weights` has more.
+        unsafe { P::ROWS(&arguments) };
     }
     // One to three rows may be left.
-    let scales = bias_rest.iter().zip(multipliers_rest);
-    let rest = weights_rest.chunks_exact(columns).zip(scales);
-    for (out, (row, (bias, &m))) in out_rest.iter_mut().zip(rest) {
-        let products = row
-            .iter()
-            .zip(x)
-            .map(|(&w, &x)| i32::from(w) * i32::from(x));
-        *out = bias + requantize(products.sum(), m, SHIFT);
+    let scales = bias_rest.iter().zip(multipliers_rest).enumerate();
+    for (out, (index, (bias, &m))) in out_rest.iter_mut().zip(scales) {
+        *out = bias + product.one(first + whole + index, m);
     }
     Some(())
 }
