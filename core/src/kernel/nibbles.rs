@@ -3,10 +3,16 @@
 //! ```text
 //! sum w x = sum (w + 8) x - 8 sum x        the nibbles are w + 8; the last term is taken once a step
 //! ```
+//! On an Armv6-M and an Armv7-M the sums of rows are those of `arch/arm/armv6m4.S` and `armv7m4.S`, which multiply two weights at a
+//! time. Everything else is Rust, and runs everywhere.
+//!
 //! [`Nibbles<K>`] is the kernel `K` for everything else: int8 matrices, which a model may also have, and f32.
 
-use super::scalar::{lstm_int8, preactivation, requantize, rnn_int8};
-use super::{Kernel, sealed};
+use super::scalar::{lstm_int8, rnn_int8, sat16};
+use super::thumb::requantize_by_halves;
+use super::{Kernel, scalar, sealed};
+#[cfg(any(armv6m, armv7m))]
+use crate::arch::arm::PairsOfX;
 use crate::dims::{Cell, Dims, Layout};
 use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
 use crate::matrix::MatrixInt8;
@@ -84,6 +90,21 @@ struct Rows<'a> {
     offset: i32,
 }
 
+/// Where there is no assembly.
+#[cfg(not(any(armv6m, armv7m)))]
+struct PairsOfX;
+
+#[cfg(not(any(armv6m, armv7m)))]
+impl PairsOfX {
+    const NONE: Self = PairsOfX;
+
+    fn set(&mut self, _: &[i8]) {}
+
+    fn dot(&self, _: &[u32], _: i32) -> Option<i32> {
+        None
+    }
+}
+
 impl<'a> Rows<'a> {
     /// Nothing for a matrix of 8 bits.
     #[inline(always)]
@@ -106,9 +127,9 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// The products of rows `4 index..4 index + 4`; 0 for those that are not there.
+    /// The products of rows `4 index..4 index + 4`; of those that are not there, anything.
     #[inline(always)]
-    fn dots(&self, index: usize) -> [i32; ROWS] {
+    fn dots(&self, pairs: &PairsOfX, index: usize) -> [i32; ROWS] {
         // A block of pairs has the four rows' words side by side; in rows they lie one after the other.
         let (between, step) = match self.step {
             1 => (self.groups, 1),
@@ -118,6 +139,9 @@ impl<'a> Rows<'a> {
         let words = words.unwrap_or_default();
         let (groups, rest) = self.x.as_chunks::<WORD>();
         let mut sums = [self.offset; ROWS];
+        if self.step == 1 && self.by_pairs(pairs, words, &mut sums) {
+            return sums;
+        }
         let mut turn = |group: usize, x: &[i8; WORD]| {
             for (row, sum) in sums.iter_mut().enumerate() {
                 let word = words.get(row * between + group * step);
@@ -135,6 +159,20 @@ impl<'a> Rows<'a> {
         }
         sums
     }
+
+    /// Adds the products of the four rows that `words` starts with, or of as many as there are, and of nothing behind them. False
+    /// if there is no assembly for it.
+    #[inline(always)]
+    fn by_pairs(&self, pairs: &PairsOfX, words: &[u32], sums: &mut [i32; ROWS]) -> bool {
+        let mut done = false;
+        for (sum, row) in sums.iter_mut().zip(words.chunks_exact(self.groups.max(1))) {
+            match pairs.dot(row, *sum) {
+                Some(found) => (*sum, done) = (found, true),
+                None => return false,
+            }
+        }
+        done
+    }
 }
 
 /// The sum of eight nibbles by eight numbers.
@@ -147,13 +185,32 @@ fn products(word: u32, x: &[i8; WORD]) -> i32 {
     sum
 }
 
+/// The pre-activation of a gate, Q3.12.
+#[inline(always)]
+fn preactivation(addend: i16, acc: i32, multiplier: i32, shift: u32) -> i16 {
+    sat16(i32::from(addend) + requantize(acc, multiplier, shift))
+}
+
+/// `round(acc * multiplier >> shift)`.
+#[inline(always)]
+fn requantize(acc: i32, multiplier: i32, shift: u32) -> i32 {
+    // Sums of 4-bit weights leave room to make a shift of 20 to 24 the one of 24.
+    if cfg!(armv6m) && shift.wrapping_sub(20) <= 4 {
+        return requantize_by_halves(acc << (24 - shift), multiplier);
+    }
+    scalar::requantize(acc, multiplier, shift)
+}
+
 #[inline(never)]
 fn lstm(rows: Rows<'_>, layer: &LayerInt8<'_>, addend: &[i16], c: &mut [i16], next: &mut [i8]) {
+    let mut pairs = PairsOfX::NONE;
+    pairs.set(rows.x);
     let (addends, _) = addend.as_chunks::<ROWS>();
     let (multipliers, _) = layer.multipliers.as_chunks::<ROWS>();
     let units = next.iter_mut().zip(c).zip(addends.iter().zip(multipliers));
     for (unit, ((h, c), (a, m))) in units.take(layer.hidden).enumerate() {
-        let ([s0, s1, s2, s3], [a0, a1, a2, a3], [m0, m1, m2, m3]) = (rows.dots(unit), *a, *m);
+        let ([s0, s1, s2, s3], [a0, a1, a2, a3], [m0, m1, m2, m3]) =
+            (rows.dots(&pairs, unit), *a, *m);
         let z = [
             preactivation(a0, s0, m0, layer.shift),
             preactivation(a1, s1, m1, layer.shift),
@@ -166,12 +223,14 @@ fn lstm(rows: Rows<'_>, layer: &LayerInt8<'_>, addend: &[i16], c: &mut [i16], ne
 
 #[inline(never)]
 fn rnn(rows: Rows<'_>, layer: &LayerInt8<'_>, addend: &[i16], next: &mut [i8]) {
+    let mut pairs = PairsOfX::NONE;
+    pairs.set(rows.x);
     let next = next.get_mut(..layer.hidden).unwrap_or_default();
     let scales = addend.chunks(ROWS).zip(layer.multipliers.chunks(ROWS));
     for (index, (next, (a, m))) in next.chunks_mut(ROWS).zip(scales).enumerate() {
         for (h, (acc, (&a, &m))) in next
             .iter_mut()
-            .zip(rows.dots(index).into_iter().zip(a.iter().zip(m)))
+            .zip(rows.dots(&pairs, index).into_iter().zip(a.iter().zip(m)))
         {
             *h = rnn_int8(preactivation(a, acc, m, layer.shift));
         }
@@ -180,9 +239,11 @@ fn rnn(rows: Rows<'_>, layer: &LayerInt8<'_>, addend: &[i16], next: &mut [i8]) {
 
 #[inline(never)]
 fn affine(rows: Rows<'_>, head: &HeadInt8<'_>, logits: &mut [i32]) {
+    let mut pairs = PairsOfX::NONE;
+    pairs.set(rows.x);
     let scales = head.bias.chunks(ROWS).zip(head.multipliers.chunks(ROWS));
     for (index, (logits, (bias, m))) in logits.chunks_mut(ROWS).zip(scales).enumerate() {
-        let of_rows = rows.dots(index).into_iter().zip(bias.iter().zip(m));
+        let of_rows = rows.dots(&pairs, index).into_iter().zip(bias.iter().zip(m));
         for (logit, (acc, (&bias, &m))) in logits.iter_mut().zip(of_rows) {
             *logit = bias + requantize(acc, m, head.shift);
         }

@@ -163,7 +163,7 @@ fn requantized(acc: i32, multiplier: i32) -> i32 {
 /// The low half of b n stays below a unit of the bracket, and is dropped. The bracket can take 33 bits, so b m, its
 /// largest term, gives its upper 24 bits separately. All is exact modulo 2^32, and the result fits an i32.
 #[inline(always)]
-fn requantize_by_halves(acc: i32, multiplier: i32) -> i32 {
+pub(super) fn requantize_by_halves(acc: i32, multiplier: i32) -> i32 {
     let (a, b) = (acc >> 16, acc & 0xffff);
     let (m, n) = (multiplier >> 16, multiplier & 0xffff);
     let bm = b.wrapping_mul(m); // below 2^31

@@ -8,6 +8,8 @@ pub(crate) mod armv7em;
 pub(crate) mod mve;
 #[cfg(mve)]
 pub(crate) mod mve4;
+mod nibbles;
 mod thumb;
 
+pub(crate) use nibbles::PairsOfX;
 pub(crate) use thumb::dots;
