@@ -19,8 +19,9 @@ mod image {
     use cortex_m_rt::entry;
     use gatelet::format::{self, EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
     use gatelet::{
-        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, Plain, Sampler,
-        Session, StateBuf, StateHash, TokenId, Tokenizer, WithKernel, words_with,
+        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native,
+        NativeNibbleRows, NativeNibbles, Plain, Sampler, Session, StateBuf, StateHash, TokenId,
+        Tokenizer, WithKernel, words_with,
     };
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -56,8 +57,12 @@ mod image {
                 };
                 match black_box(Isa::from_name(black_box("scalar"))) {
                     Some(isa) => isa.run(everything),
-                    None if black_box(false) => everything.run(Plain::<Native>::default()),
-                    None => everything.run(Native::default()),
+                    None => match black_box(0) {
+                        0 => everything.run(Native::default()),
+                        1 => everything.run(Plain::<Native>::default()),
+                        2 => everything.run(NativeNibbles::default()),
+                        _ => everything.run(NativeNibbleRows::default()),
+                    },
                 }
             }
             write(black_box(BYTES));
