@@ -11,8 +11,9 @@
 //! byte j is column k + j, the high half column k + 4 + j, so that a mask and a shift make two groups of four columns.
 //!
 //! Bits 0 and 16 of a word are two columns apart, and so on: masked with `0x000f000f` after a shift by 0, 4, 8, 12 it is
-//! two lanes for SMLAD, against the bytes of x that SXTB16 puts into lanes (`arch/arm/armv7em4.S`). Everyone else shifts and
-//! masks. The offset costs one number for all rows: `sum w x = sum (w + 8) x - 8 sum x`.
+//! two lanes for SMLAD, against the bytes of x that SXTB16 puts into lanes (`arch/arm/armv7em4.S`), and two halves of an ordinary
+//! product where there is no SMLAD (`armv7m4.S`, `armv6m4.S`). The low halves of its bytes, and the high ones, are vectors of Helium
+//! (`mve4.S`). Everyone else shifts and masks. The offset costs one number for all rows: `sum w x = sum (w + 8) x - 8 sum x`.
 
 use crate::dims::Layout;
 use crate::matrix::MatrixInt8;

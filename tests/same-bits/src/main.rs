@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use gatelet::format::{KnownAnswer, repack};
 use gatelet::{
-    AlignedBytes, Cell, Dims, Isa, Kernel, Model, Precision, Scalar, Session, StateHash, TokenId,
-    WithKernel,
+    AlignedBytes, Cell, Dims, FourBits, Isa, Kernel, Model, Precision, Scalar, Session, StateHash,
+    TokenId, WithKernel,
 };
 
 mod boards;
@@ -28,6 +28,8 @@ const HIDDEN: &[usize] = if cfg!(miri) {
     &[1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64]
 };
 const F32_BOUND: f32 = 2e-4;
+/// Of [`widths`], so many: without any, and tied with both.
+const WIDTHS: usize = if cfg!(miri) { 2 } else { 6 };
 
 /// State hash and last logits after some steps.
 struct Trace<'a>(Model<'a>);
@@ -127,9 +129,17 @@ fn run() -> ExitCode {
             for (index, &hidden) in HIDDEN.iter().enumerate() {
                 let (layers, vocab) = (1 + index % 3, [3, 8, 9, 33][index % 4]);
                 let plain = Dims::new(cell, precision, layers, hidden, vocab).expect("in range");
-                for (embedding, projection, tied) in widths(hidden) {
+                let widths = widths(hidden).into_iter().take(WIDTHS);
+                let shapes = widths.flat_map(|(embedding, projection, tied)| {
                     let dims = plain.with_widths(embedding, projection, tied);
-                    match compare(dims.expect("in range"), &mut rows.0, &mut packed.0) {
+                    let dims = dims.expect("in range");
+                    let of = |layer: usize| layer < layers && (layer + index).is_multiple_of(2);
+                    let four = FourBits::new(std::array::from_fn(of), !tied);
+                    // f32 models have none.
+                    [Some(dims), dims.with_four_bits(four).ok()]
+                });
+                for dims in shapes.flatten() {
+                    match compare(dims, &mut rows.0, &mut packed.0) {
                         Ok(count) => compared += count,
                         Err(what) => {
                             println!("{what}");

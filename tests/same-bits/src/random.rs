@@ -32,8 +32,9 @@ pub(crate) type Shifts = [u8; 2];
 pub(crate) const USUAL_SHIFTS: Shifts = [24, 20];
 
 /// What the multiplier of a row may be at most: see `REQUANTIZED_LIMIT` in core.
-fn largest_multiplier(columns: usize, shift: u8) -> u64 {
-    let largest_sum = 127 * 128 * columns.max(1) as u64;
+fn largest_multiplier((columns, bits): (usize, u32), shift: u8) -> u64 {
+    let weight = if bits == 4 { 7 } else { 127 };
+    let largest_sum = weight * 128 * columns.max(1) as u64;
     (((1 << 30 << shift) - 1) / largest_sum).min(i32::MAX as u64)
 }
 
@@ -41,11 +42,11 @@ fn largest_multiplier(columns: usize, shift: u8) -> u64 {
 fn multipliers(
     random: &mut Random,
     rows: usize,
-    columns: usize,
+    form: (usize, u32),
     shift: u8,
     below: f64,
 ) -> Vec<i32> {
-    let largest = largest_multiplier(columns, shift);
+    let largest = largest_multiplier(form, shift);
     let below = ((below * f64::from(shift).exp2()) as u64).clamp(1, largest);
     let mut all: Vec<i32> = (0..rows).map(|_| random.below(below) as i32).collect();
     if let Some(first) = all.first_mut() {
@@ -72,7 +73,7 @@ impl Matrix {
     /// `scale` is the largest of the real numbers; `below` as in [`multipliers`].
     fn new(
         random: &mut Random,
-        (rows, columns): (usize, usize),
+        (rows, columns, bits): (usize, usize, u32),
         padded: impl Fn(usize) -> bool,
         (scale, shift, below): (f32, u8, f64),
     ) -> Self {
@@ -85,19 +86,14 @@ impl Matrix {
         };
         let mut int8: Vec<i8> = places.map(&mut whole).collect();
         least_row(&mut int8, columns, &padded);
+        if bits == 4 {
+            int8.iter_mut().for_each(|weight| *weight /= 18); // -7..=7
+        }
         Matrix {
             real,
             int8,
-            multipliers: multipliers(random, rows, columns, shift, below),
+            multipliers: multipliers(random, rows, (columns, bits), shift, below),
         }
-    }
-
-    /// The same with weights of 4 bits, -7..=7, if it is to have those.
-    fn of_bits(mut self, bits: u32) -> Self {
-        if bits == 4 {
-            self.int8.iter_mut().for_each(|weight| *weight /= 18);
-        }
-        self
     }
 }
 
@@ -110,13 +106,19 @@ struct Affine {
 }
 
 impl Affine {
-    /// `rows` outputs from `columns` numbers, of which `width` are not padding; `range` as in [`Matrix::new`].
+    /// `rows` outputs from `columns` numbers, of which `width` are not padding, with weights of so many bits; `range` as in
+    /// [`Matrix::new`].
     fn new(
         random: &mut Random,
-        (rows, columns, width): (usize, usize, usize),
+        (rows, columns, width, bits): (usize, usize, usize, u32),
         (shift, below): (u8, f64),
     ) -> Self {
-        let matrix = Matrix::new(random, (rows, columns), |k| k >= width, (1.0, shift, below));
+        let matrix = Matrix::new(
+            random,
+            (rows, columns, bits),
+            |k| k >= width,
+            (1.0, shift, below),
+        );
         Affine {
             matrix,
             real_bias: (0..rows).map(|_| random.real()).collect(),
@@ -165,7 +167,7 @@ pub(crate) fn random(
     // The table of a tied head is the head's, whose shift is only as large as the head's products allow.
     let embedding = Matrix::new(
         random,
-        (dims.vocab, table),
+        (dims.vocab, table, 8),
         |k| k >= dims.embedding,
         (1.0, shift, 1.0),
     );
@@ -184,7 +186,8 @@ pub(crate) fn random(
         } else {
             1
         };
-        let matrix = Matrix::new(random, (rows, columns), padded, (scale, shift, 0.25));
+        let form = (rows, columns, dims.four_bits.of_layer(layer));
+        let matrix = Matrix::new(random, form, padded, (scale, shift, 0.25));
         let input = 0..input_rows * rows;
         let real: Vec<f32> = input.clone().map(|_| random.real()).collect();
         let mut int16: Vec<i16> = input
@@ -194,24 +197,27 @@ pub(crate) fn random(
         if layer == 0 && !embedded {
             int16[..rows].fill(i16::MIN);
         }
-        let matrix = matrix.of_bits(dims.four_bits.of_layer(layer));
         layers.push((matrix, real, int16));
     }
     let projection = Affine::new(
         random,
-        (dims.projection.max(1), stride, dims.hidden),
+        (dims.projection.max(1), stride, dims.hidden, 8),
         (head_shift, 2.0),
     );
     let (head_columns, head_width) = match dims.projection {
         0 => (stride, dims.hidden),
         width => (dims.head_columns(), width),
     };
-    let mut head = Affine::new(
+    let head = Affine::new(
         random,
-        (dims.vocab, head_columns, head_width),
+        (
+            dims.vocab,
+            head_columns,
+            head_width,
+            dims.four_bits.of_head(),
+        ),
         (head_shift, 40.0),
     );
-    head.matrix = head.matrix.of_bits(dims.four_bits.of_head());
 
     let cell_bits = if dims.cell == Cell::Rnn { 3 } else { 4 };
     let layers: Vec<LayerSpec<'_>> = layers
