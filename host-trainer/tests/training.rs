@@ -270,13 +270,12 @@ fn a_diverged_run_stops_and_keeps_its_parameters() {
     let bits = |params: &Params<f32>| params.data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     // Finite weights whose products overflow, which the first step finds; and a weight of a character's row that is no
     // number, which no loss shows and the check before saving finds.
-    let overflowing = |params: &mut Params<f32>| params.data.fill(3e38);
-    let no_number = |params: &mut Params<f32>| params.data[0] = f32::NAN;
-    let breaks: [(&dyn Fn(&mut Params<f32>), bool); 2] =
-        [(&overflowing, true), (&no_number, false)];
-    for (break_it, at_once) in breaks {
+    let overflowing = vec![3e38; good.params.data.len()];
+    let mut no_number = good.params.data.clone();
+    no_number[0] = f32::NAN;
+    for (data, at_once) in [(overflowing, true), (no_number, false)] {
         let mut checkpoint = good.clone();
-        break_it(&mut checkpoint.params);
+        checkpoint.params.data = data;
         let mut broken = Trainer::resume(&corpus, checkpoint).unwrap();
         let before = bits(broken.params());
         let stop = AtomicBool::new(false);
