@@ -28,7 +28,11 @@ def options() -> argparse.Namespace:
 
 
 def gatelet(*line: str) -> str:
-    return subprocess.run([*PROGRAM, *line], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run([*PROGRAM, *line], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        # It has said what is wrong.
+        raise SystemExit(f"gatelet {' '.join(line)} failed; what is done stays, and the same command goes on")
+    return done.stdout
 
 
 def trained(o: argparse.Namespace, run: Path, *line: str) -> Path:
@@ -64,4 +68,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command goes on") from None

@@ -288,7 +288,7 @@ impl<F: Engine> Shard<F> {
         }
         if let Some(aware) = packs.aware.as_ref().filter(|_| !self.projected.is_empty()) {
             let d_weight = self.gradient.tensor_mut(Role::HeadWeight, 0);
-            multiply(d_weight, aware.ranges_of_operands().projection);
+            multiply(d_weight, aware.scheme.ranges.projection);
         }
         loss
     }
@@ -437,7 +437,7 @@ impl<F: Engine> Shard<F> {
             };
             F::outer(x, dz, false, d_input, &mut self.scratch);
             if let Some(aware) = packs.aware.as_ref().filter(|_| layer == 0) {
-                multiply(d_input, aware.ranges_of_operands().embedding);
+                multiply(d_input, aware.scheme.ranges.embedding);
             }
             sum_rows(
                 arch,

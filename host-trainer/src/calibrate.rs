@@ -1,5 +1,6 @@
 //! What quantization does to a net: the range of c, and numbers that saturate.
 
+use gatelet::kernel::integer;
 use gatelet::{
     Dims, Embedding, EmbeddingInt8, Kernel, Layer, Model, Precision, Session, TokenId, WithKernel,
 };
@@ -116,12 +117,9 @@ impl WithKernel for Count<'_> {
 /// A token's part of the first layer's operand (docs/numerics.md).
 fn embedded(table: &EmbeddingInt8<'_>, id: TokenId) -> Vec<i8> {
     let multiplier = table.multipliers.get(id.index()).copied().unwrap_or(0);
-    let half = 1_i64 << (table.shift - 1);
-    let narrow = |e: i8| {
-        let x = (i64::from(e) * i64::from(multiplier) + half) >> table.shift;
-        x.clamp(-128, 127) as i8
-    };
-    table.weights.row(id.index()).map(narrow).collect()
+    let row = table.weights.row(id.index());
+    row.map(|e| integer::embedded(e, multiplier, table.shift))
+        .collect()
 }
 
 /// Magnitudes of a layer's c on a text, in the float net.

@@ -112,7 +112,7 @@ pub struct Checkpoint {
 }
 
 /// The PyTorch name of a tensor.
-fn torch_name(tensor: &Tensor) -> String {
+pub(crate) fn torch_name(tensor: &Tensor) -> String {
     match tensor.role {
         Role::Input => format!("rnn.weight_ih_l{}", tensor.layer),
         Role::Recurrent => format!("rnn.weight_hh_l{}", tensor.layer),

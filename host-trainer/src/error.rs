@@ -216,6 +216,22 @@ pub enum Error {
         /// What is left on disk, and how to go on.
         kept: String,
     },
+    /// A parameter became NaN or infinite, though no loss did.
+    #[error(
+        "training diverged: a number of {tensor} is {value} at step {step} (epoch {epoch}), nothing of it was written; {kept}"
+    )]
+    NotANumber {
+        /// Its tensor, as a checkpoint calls it.
+        tensor: String,
+        /// What it is.
+        value: f32,
+        /// Optimizer steps done.
+        step: u64,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// What is left on disk, and how to go on.
+        kept: String,
+    },
     /// Loss is far above that of a net that knows nothing, and stays there.
     #[error(
         "training diverged: the loss is {loss:.1} at step {step} (epoch {epoch}) and was above {limit:.1} for {windows} windows; {kept}"
@@ -372,6 +388,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a run that diverged says of what is left and of how to go on.
+    pub(crate) fn kept(&mut self) -> Option<&mut String> {
+        match self {
+            Error::Diverged { kept, .. }
+            | Error::NotANumber { kept, .. }
+            | Error::Exploded { kept, .. } => Some(kept),
+            _ => None,
+        }
+    }
+
     /// An error of `core`'s session, in its own words.
     pub(crate) fn inference(error: impl std::fmt::Display) -> Self {
         Self::Inference(error.to_string())

@@ -211,10 +211,7 @@ pub fn explain(
     let float = Float::new(checkpoint, path, &held_out)?;
     let whole = float.loss(&float.net)?;
     let tied = float.dims.tied;
-    let four = WeightBits {
-        head: if tied { 8 } else { 4 },
-        ..WeightBits::all(4)
-    };
+    let four = WeightBits::four(tied);
     let integers = |bits| {
         let text = (tokens, len);
         export_with(checkpoint, path, text, Precision::Int8, bits).map(|(image, _)| image)

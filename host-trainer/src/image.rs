@@ -93,6 +93,23 @@ impl Image {
     }
 }
 
+/// The bytes of a file that is to be a model.
+///
+/// # Errors
+/// [`Error::NotAModel`] for a folder, or [`Error::Read`].
+pub(crate) fn model_bytes(path: &Path) -> Result<Vec<u8>> {
+    if path.is_dir() {
+        return Err(Error::NotAModel {
+            path: path.to_owned(),
+            found: "a folder (the model of a run folder is its best.safetensors)".to_owned(),
+        });
+    }
+    fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// A model given by its path.
 #[derive(Clone, Debug)]
 pub struct AnyModel {
@@ -118,16 +135,7 @@ impl AnyModel {
     /// # Errors
     /// [`Error::Read`], [`Error::NotAModel`], [`Error::Image`] or [`Error::Checkpoint`].
     pub fn read_for(path: &Path, isa: Isa) -> Result<Self> {
-        if path.is_dir() {
-            return Err(Error::NotAModel {
-                path: path.to_owned(),
-                found: "a folder (the model of a run folder is its best.safetensors)".to_owned(),
-            });
-        }
-        let bytes = fs::read(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = model_bytes(path)?;
         if bytes.starts_with(&format::MAGIC) {
             let image = Image::from_bytes(&bytes);
             image.model().map_err(|what| Error::Image {

@@ -12,6 +12,8 @@
 //! A row of a layer with a dense input covers both halves of its operand, `[W_x | W_h]`, with one scale.
 //! `shift` is 24, or less where a multiplier would not fit 31 bits. `e` and `p` are chosen by `export`.
 
+use std::borrow::Cow;
+
 use gatelet::Dims;
 use gatelet::matrix::PAIRS_MIN_SHIFT_NIBBLES;
 use pulp::Arch;
@@ -301,8 +303,10 @@ pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
             saturated: layer.input.iter().filter(|x| outside(x)).count(),
         })
     };
-    let mut floats = net.layers.clone();
-    by_input(&mut floats, dims, ranges.embedding);
+    let mut floats = Cow::Borrowed(&net.layers[..]);
+    if dims.embedding > 0 {
+        by_input(floats.to_mut(), dims, ranges.embedding);
+    }
     let layers = floats
         .iter()
         .enumerate()

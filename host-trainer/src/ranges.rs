@@ -34,8 +34,6 @@ const LOOKED_AT: usize = 1000;
 /// The range of a layer's c, and how it was chosen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CellRange {
-    /// Integer bits: c is within +-2^bits.
-    pub bits: u8,
     /// Magnitudes in the float net, on training text.
     pub magnitude: CellMagnitude,
     /// Nats of the int8 image on training text, with 3, 4, 5, 6 and 7 bits.
@@ -149,7 +147,6 @@ pub(crate) fn choose_cell_bits(
         }
         chosen[layer] = best.1;
         ranges.push(CellRange {
-            bits: best.1,
             magnitude,
             nats: tried,
         });

@@ -24,6 +24,14 @@ impl WeightBits {
     /// All matrices in int8.
     pub const EIGHT: Self = Self::all(8);
 
+    /// 4 wherever there can be: a tied head has the embedding's 8.
+    pub const fn four(tied: bool) -> Self {
+        Self {
+            head: if tied { 8 } else { 4 },
+            ..Self::all(4)
+        }
+    }
+
     /// The same as an image with so many layers says it.
     pub fn four_bits(&self, layers: usize) -> FourBits {
         let of = |layer: usize| layer < layers && self.layers[layer] == 4;

@@ -119,7 +119,7 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
         for (&bits, range) in report.cell_bits.iter().zip(&report.cell_ranges) {
             let taken = range.nats[usize::from(bits) - 3];
             let cheaper = &range.nats[..usize::from(bits) - 3];
-            assert!(range.bits == bits && range.nats.iter().all(|&nats| nats >= taken));
+            assert!(range.nats.iter().all(|&nats| nats >= taken), "{range:?}");
             assert!(cheaper.iter().all(|&nats| nats > taken), "{range:?}");
             assert!(range.magnitude.largest >= range.magnitude.percentile_999);
         }

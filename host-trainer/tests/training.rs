@@ -284,7 +284,13 @@ fn a_diverged_run_stops_and_keeps_its_parameters() {
             stop: &stop,
         };
         let error = broken.run(&folder, &stop, &mut observer).unwrap_err();
-        assert!(matches!(error, Error::Diverged { .. }), "{error}");
+        match &error {
+            Error::Diverged { .. } => assert!(at_once, "{error}"),
+            Error::NotANumber { tensor, .. } => {
+                assert!(!at_once && tensor == "rnn.weight_ih_l0", "{error}");
+            }
+            _ => panic!("{error}"),
+        }
         assert!(error.to_string().contains("best.safetensors"), "{error}");
         assert_eq!(files(), kept, "what is good stays");
         assert_eq!(bits(broken.params()) == before, at_once);

@@ -156,8 +156,8 @@ fn check<T>(
 /// Whether the requantization of an accumulator of `columns` products with weights of so many bits stays within an int32
 /// with room for the addend.
 fn fits(multiplier: i32, (columns, bits): (usize, u32), shift: u8) -> bool {
-    let weight = if bits == 4 { 7 } else { 127 };
-    let largest = weight * 128 * columns as u64;
+    let weight = if bits == 4 { nibbles::LARGEST } else { i8::MAX };
+    let largest = weight as u64 * 128 * columns as u64;
     u64::try_from(multiplier).is_ok_and(|m| (m * largest) >> shift < REQUANTIZED_LIMIT)
 }
 

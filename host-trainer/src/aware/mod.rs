@@ -12,6 +12,8 @@
 //! are there as the device has them too, x / 128 and p / 128, which stand for their ranges times as much: gradients of the
 //! matrices that read them are multiplied by the ranges.
 
+use std::borrow::Cow;
+
 use gatelet::kernel::integer::embedded;
 use gatelet::{Dims, Precision};
 use serde::{Deserialize, Serialize};
@@ -71,13 +73,15 @@ pub(crate) struct Layer<F: Engine> {
 /// A net in integers.
 #[derive(Clone, Debug)]
 pub(crate) struct Aware<F: Engine> {
-    scheme: Scheme,
+    pub(crate) scheme: Scheme,
     dims: Dims,
     pub(crate) layers: Vec<Layer<F>>,
     /// x / 128: [vocab, embedding], or empty.
     pub(crate) embedding: Vec<F>,
     pub(crate) projection: Option<Affine<F>>,
     pub(crate) head: Affine<F>,
+    /// The weights of which all this was made, in the order of an image.
+    packed: FloatNet,
     /// The integers, and what they stand for, in the trainer's order.
     integers: Params<F>,
     reals: Params<F>,
@@ -136,6 +140,7 @@ impl<F: Engine> Aware<F> {
             embedding: vec![F::zero(); shape.vocab * shape.embedding],
             projection: (shape.projection > 0).then(|| Affine::new(hidden, shape.projection)),
             head: Affine::new(shape.head_inputs(), shape.vocab),
+            packed: FloatNet::new(&Params::zeros(shape), &dims),
             integers: Params::zeros(shape),
             reals: Params::zeros(shape),
         })
@@ -150,39 +155,25 @@ impl<F: Engine> Aware<F> {
         FloatNet::new(&floats, &self.dims)
     }
 
-    /// The range of what an input of the first layer stands for, and of what the head reads.
-    pub(crate) fn ranges_of_operands(&self) -> Ranges {
-        self.scheme.ranges
-    }
-
-    /// Weights in the order of an image, as the device multiplies them.
-    fn weights(&self, params: &Params<F>) -> FloatNet {
-        let mut net = self.net(&params.data);
-        by_input(&mut net.layers, &self.dims, self.scheme.ranges.embedding);
-        net
-    }
-
     /// Ranges to begin with.
     pub(crate) fn ranges(&self, params: &Params<F>) -> Learned {
-        Learned::of(&self.weights(params), &self.dims, &self.scheme.bits)
+        let mut net = self.net(&params.data);
+        by_input(&mut net.layers, &self.dims, self.scheme.ranges.embedding);
+        Learned::of(&net, &self.dims, &self.scheme.bits)
     }
 
-    /// Learns ranges from the `gradient` of `params`; see [`Learned::update`].
-    pub(crate) fn learn(
-        &self,
-        learned: &mut Learned,
-        params: &Params<F>,
-        gradient: &[F],
-        steps: u64,
-        rate: f64,
-    ) {
+    /// Learns ranges from the `gradient` of the weights that were [packed](Aware::pack) last; see [`Learned::update`].
+    pub(crate) fn learn(&self, learned: &mut Learned, gradient: &[F], steps: u64, rate: f64) {
         if learned.ranges.is_empty() {
             return;
         }
-        let mut gradient = self.net(gradient);
-        let inverse = 1.0 / self.scheme.ranges.embedding;
-        by_input(&mut gradient.layers, &self.dims, inverse);
-        let nets = (&self.weights(params), &gradient);
+        let (mut weights, mut gradient) = (Cow::Borrowed(&self.packed), self.net(gradient));
+        if self.dims.embedding > 0 {
+            let range = self.scheme.ranges.embedding;
+            by_input(&mut weights.to_mut().layers, &self.dims, range);
+            by_input(&mut gradient.layers, &self.dims, 1.0 / range);
+        }
+        let nets = (&*weights, &gradient);
         let projection = f64::from(self.scheme.ranges.projection);
         let bits = &self.scheme.bits;
         learned.update(nets, &self.dims, bits, projection, steps, rate);
@@ -202,7 +193,8 @@ impl<F: Engine> Aware<F> {
             ranges: self.scheme.ranges,
             learned,
         };
-        let int = quantize(&self.net(&params.data), &self.dims, plan)?;
+        self.packed = self.net(&params.data);
+        let int = quantize(&self.packed, &self.dims, plan)?;
         self.pack_table(&int);
         for index in 0..self.layers.len() {
             self.pack_layer(&int, index);

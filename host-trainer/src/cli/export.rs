@@ -198,7 +198,7 @@ fn weight_bits(
         (None | Some(Bits::F32), _) => return Ok(own),
         (Some(Bits::W4), Some(_)) if own != WeightBits::EIGHT => return Ok(own),
         (Some(Bits::Eight), _) => WeightBits::EIGHT,
-        (Some(Bits::Four), _) => WeightBits::all(4),
+        (Some(Bits::Four), _) => WeightBits::four(checkpoint.params.shape.tied),
         (Some(Bits::W4), _) => mixed_of()?,
     };
     if checkpoint.scheme().is_some() && asked != own {

@@ -11,6 +11,7 @@ use crate::corpus::{Corpus, hex};
 use crate::error::{Error, Result};
 use crate::explain::mixed;
 use crate::export::calibrated;
+use crate::image::model_bytes;
 use crate::quantize::Ranges;
 use crate::row_range::WeightBits;
 
@@ -61,10 +62,7 @@ impl Options {
         let Some(path) = &self.qat else {
             return Ok(None);
         };
-        let bytes = std::fs::read(path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = model_bytes(path)?;
         let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
         Ok(Some(Start {
             path: path.clone(),
@@ -81,21 +79,13 @@ impl Options {
         };
         let bits = match qat.scheme.bits {
             WeightBits::EIGHT => "8",
-            bits if bits == four(config.tied) => "4",
+            bits if bits == WeightBits::four(config.tied) => "4",
             _ => "w4",
         };
         vec![
             format!("--qat {}", super::train::quoted(&qat.from)),
             format!("--bits {bits}"),
         ]
-    }
-}
-
-/// 4 bits wherever there can be: a tied head has the embedding's 8.
-const fn four(tied: bool) -> WeightBits {
-    WeightBits {
-        head: if tied { 8 } else { 4 },
-        ..WeightBits::all(4)
     }
 }
 
@@ -175,7 +165,7 @@ impl Start {
         let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
-            Bits::Four => four(checkpoint.params.shape.tied),
+            Bits::Four => WeightBits::four(checkpoint.params.shape.tied),
             Bits::W4 => mixed(checkpoint, path, corpus, corpus.len())?,
         };
         let (ranges, cell_bits) = match checkpoint.scheme() {

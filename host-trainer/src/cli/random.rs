@@ -113,11 +113,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let precision = Precision::from(args.bits);
     let four_bits = match args.bits {
         Bits::F32 | Bits::Eight => FourBits::NONE,
-        Bits::Four => WeightBits {
-            head: if args.tied { 8 } else { 4 },
-            ..WeightBits::all(4)
-        }
-        .four_bits(args.layers),
+        Bits::Four => WeightBits::four(args.tied).four_bits(args.layers),
         Bits::W4 => WeightBits {
             head: 8,
             ..WeightBits::all(4)

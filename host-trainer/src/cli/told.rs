@@ -21,7 +21,7 @@ fn resume_command(args: &Args) -> String {
 
 /// Adds to the error of a diverged run the command that goes on with a quarter of its learning rate.
 pub(super) fn with_command(mut error: Error, args: &Args, lr: f64) -> Error {
-    if let Error::Diverged { kept, .. } | Error::Exploded { kept, .. } = &mut error {
+    if let Some(kept) = error.kept() {
         *kept += &format!(", as with `{} --lr {}`", resume_command(args), lr / 4.0);
     }
     error

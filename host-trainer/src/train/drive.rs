@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{End, Position, Trainer};
+use crate::checkpoint::torch_name;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::plot;
@@ -141,8 +142,8 @@ impl Trainer<'_> {
             };
             let (finished, out_of_time) = limits(&self.position, &self.config);
             let evaluated = due || finished || out_of_time;
-            let stopped = stop.load(Ordering::Relaxed);
-            if evaluated || stopped || saver.due() {
+            let interrupted = stop.load(Ordering::Relaxed);
+            if evaluated || interrupted || saver.due() {
                 self.check_parameters()
                     .map_err(|error| self.gave_up(error, &mut saver, folder))?;
             }
@@ -154,7 +155,7 @@ impl Trainer<'_> {
                 history.push(metrics);
                 self.position.ended = End::of(&self.position, &self.config);
             }
-            if self.position.ended.is_none() && stopped {
+            if self.position.ended.is_none() && interrupted {
                 self.position.ended = Some(End::Interrupted);
                 if saver.best_nats().is_none() && self.position.best_nats.is_none() {
                     saver.best(&self.checkpoint(false))?;
@@ -180,11 +181,15 @@ impl Trainer<'_> {
     /// Checks that every parameter is a number, before any is written. The loss need not show one that is not: a kernel's
     /// activations limit their operand by a maximum and a minimum, and those drop a NaN.
     fn check_parameters(&self) -> Result<()> {
-        if self.params.data.iter().all(|x| x.is_finite()) {
+        let numbers = self.params.data.iter().enumerate();
+        let Some((at, &value)) = numbers.into_iter().find(|(_, x)| !x.is_finite()) else {
             return Ok(());
-        }
-        Err(Error::Diverged {
-            loss: f64::NAN,
+        };
+        let mut tensors = self.params.shape.tensors().into_iter();
+        let tensor = tensors.find(|tensor| tensor.range.contains(&at));
+        Err(Error::NotANumber {
+            tensor: tensor.map_or_else(String::new, |tensor| torch_name(&tensor)),
+            value,
             step: self.position.step,
             epoch: self.position.epoch + 1,
             kept: String::new(),
@@ -269,7 +274,7 @@ impl Trainer<'_> {
     /// Completes the error of a diverged run with what is left on disk and a way on; the metrics lines are still
     /// written, because they show how it came.
     fn gave_up(&self, mut error: Error, saver: &mut Saver<'_>, folder: &RunFolder) -> Error {
-        let (Error::Diverged { kept, .. } | Error::Exploded { kept, .. }) = &mut error else {
+        let Some(kept) = error.kept() else {
             return error;
         };
         let _ = saver.flush();

@@ -426,7 +426,7 @@ impl<'c> Trainer<'c> {
         );
         if let (Some(aware), Some(learned)) = (&self.packs.aware, &mut self.learned) {
             let steps = self.position.step + 1;
-            aware.learn(learned, &self.params, &self.gradient, steps, rate);
+            aware.learn(learned, &self.gradient, steps, rate);
         }
         self.optimizer
             .update(&mut self.params.data, &self.gradient, norm, rate);

@@ -145,6 +145,8 @@ fn options_that_would_change_the_net_are_refused() {
         "no.safetensors",
     ];
     place.bad(&nothing, 1, &["no.safetensors"]);
+    let folder = ["train", "text.txt", "--out", "other", "--qat", "run"];
+    place.bad(&folder, 1, &["run is no model", "its best.safetensors"]);
     place.write("else.txt", "0123456789 ".repeat(400).as_bytes());
     let other_text = ["train", "else.txt", "--out", "other", "--qat", RUN];
     place.bad(&other_text, 1, &["other tokens than the checkpoint"]);

@@ -47,102 +47,123 @@ const FOUR_BITS: [(Cell, usize, usize, Shifts); 12] = [
 /// Bytes of the largest image, and more.
 const ROOM: usize = 2 << 20;
 
+/// A model of the file.
+#[derive(Clone, Copy)]
+struct Wanted {
+    cell: Cell,
+    layers: usize,
+    hidden: usize,
+    vocab: usize,
+    /// Embedding, projection, tied.
+    widths: (usize, usize, bool),
+    four_bits: bool,
+    layout: Layout,
+    shifts: Shifts,
+    steps: usize,
+}
+
+impl Wanted {
+    /// Without embedding, projection and 4-bit weights; for twelve steps.
+    fn plain(cell: Cell, layers: usize, hidden: usize, vocab: usize) -> Self {
+        Wanted {
+            cell,
+            layers,
+            hidden,
+            vocab,
+            widths: (0, 0, false),
+            four_bits: false,
+            layout: Layout::Rows,
+            shifts: [24, 24],
+            steps: 12,
+        }
+    }
+
+    fn dims(&self) -> Result<Dims, gatelet::DimsError> {
+        let (embedding, projection, tied) = self.widths;
+        let plain = Dims::new(
+            self.cell,
+            Precision::Int8,
+            self.layers,
+            self.hidden,
+            self.vocab,
+        )?;
+        let dims = plain.with_widths(embedding, projection, tied)?;
+        match self.four_bits {
+            true => dims.with_four_bits(FourBits::new([true, self.layers > 1, false, false], true)),
+            false => Ok(dims),
+        }
+    }
+}
+
 /// Writes the file; says how many models it has.
 pub(crate) fn write(path: &str) -> Result<usize, String> {
-    let mut file = Vec::new();
-    let mut models = 0;
-    let mut add = |four: bool, cell, layers, hidden, vocab, widths, layout, shifts, steps| {
-        let (embedding, projection, tied) = widths;
-        let dims = Dims::new(cell, Precision::Int8, layers, hidden, vocab)
-            .and_then(|plain| plain.with_widths(embedding, projection, tied))
-            .and_then(|dims| match four {
-                true => dims.with_four_bits(FourBits::new([true, layers > 1, false, false], true)),
-                false => Ok(dims),
-            })
-            .map_err(|error| error.to_string())?;
-        let image = image(dims, layout, shifts, steps)?;
-        file.extend((image.len() as u32).to_le_bytes());
-        file.extend([0; 12]);
-        file.extend(image);
-        models += 1;
-        Ok::<(), String>(())
-    };
-    const PLAIN: (usize, usize, bool) = (0, 0, false);
+    let mut all = Vec::new();
     for cell in [Cell::Rnn, Cell::Lstm] {
         for (layers, hidden) in SMALL {
-            for layout in TILES {
-                add(false, cell, layers, hidden, 9, PLAIN, layout, [24, 24], 12)?;
-            }
+            let plain = |vocab| Wanted::plain(cell, layers, hidden, vocab);
+            all.extend(TILES.map(|layout| Wanted { layout, ..plain(9) }));
             for (index, shifts) in SHIFTS.into_iter().enumerate() {
-                for layout in [Layout::Rows, TILES[index % 3]] {
-                    add(
-                        false,
-                        cell,
-                        layers,
-                        hidden,
-                        5 + index,
-                        PLAIN,
-                        layout,
-                        shifts,
-                        12,
-                    )?;
-                }
+                all.extend([Layout::Rows, TILES[index % 3]].map(|layout| Wanted {
+                    layout,
+                    shifts,
+                    ..plain(5 + index)
+                }));
             }
         }
     }
     for (index, widths) in WIDTHS.into_iter().enumerate() {
         for (cell, (layers, hidden)) in [(Cell::Rnn, SMALL[0]), (Cell::Lstm, SMALL[1])] {
-            for (layout, shifts) in [
+            let forms = [
                 (Layout::Rows, SHIFTS[index]),
                 (Layout::Rows, SHIFTS[3 + index]),
                 (TILES[index], [24, 24]),
-            ] {
-                add(
-                    false,
-                    cell,
-                    layers,
-                    hidden,
-                    33 + index,
-                    widths,
-                    layout,
-                    shifts,
-                    12,
-                )?;
-            }
+            ];
+            all.extend(forms.map(|(layout, shifts)| Wanted {
+                widths,
+                layout,
+                shifts,
+                ..Wanted::plain(cell, layers, hidden, 33 + index)
+            }));
         }
     }
-    for (cell, layers, hidden, layout, shifts) in WIDE {
-        add(false, cell, layers, hidden, 3, PLAIN, layout, shifts, 4)?;
-    }
-    for (cell, layers, hidden, shifts) in FOUR_BITS {
-        add(
-            true,
-            cell,
-            layers,
-            hidden,
-            6,
-            PLAIN,
-            Layout::Rows,
-            shifts,
-            6,
-        )?;
+    all.extend(WIDE.map(|(cell, layers, hidden, layout, shifts)| Wanted {
+        layout,
+        shifts,
+        steps: 4,
+        ..Wanted::plain(cell, layers, hidden, 3)
+    }));
+    all.extend(FOUR_BITS.map(|(cell, layers, hidden, shifts)| Wanted {
+        four_bits: true,
+        shifts,
+        steps: 6,
+        ..Wanted::plain(cell, layers, hidden, 6)
+    }));
+    let mut file = Vec::new();
+    for wanted in &all {
+        let image = image(wanted)?;
+        file.extend((image.len() as u32).to_le_bytes());
+        file.extend([0; 12]);
+        file.extend(image);
     }
     std::fs::write(path, file).map_err(|error| error.to_string())?;
-    Ok(models)
+    Ok(all.len())
 }
 
 /// One model with its known answer.
-fn image(dims: Dims, layout: Layout, shifts: Shifts, steps: usize) -> Result<Vec<u8>, String> {
+fn image(wanted: &Wanted) -> Result<Vec<u8>, String> {
+    let dims = wanted.dims().map_err(|error| error.to_string())?;
     let (mut rows, mut packed) = (vec![0; ROOM], vec![0; ROOM]);
     let (rows, packed) = (aligned(&mut rows), aligned(&mut packed));
-    let tokens: Vec<u16> = (0..steps).map(|i| (i * 7 % dims.vocab) as u16).collect();
+    let tokens: Vec<u16> = (0..wanted.steps)
+        .map(|i| (i * 7 % dims.vocab) as u16)
+        .collect();
     let mut hash = 0;
     // Once to compute the answer, once with it.
     for _ in 0..2 {
         let tokens = &tokens;
-        let len = random(dims, shifts, KnownAnswer { tokens, hash }, rows)?;
+        let len = random(dims, wanted.shifts, KnownAnswer { tokens, hash }, rows)?;
         let model = Model::from_bytes(&rows[..len]).map_err(|error| error.to_string())?;
-        let len = repack(&model, layout, packed).map_err(|error| error.to_string())?;
+        let len = repack(&model, wanted.layout, packed).map_err(|error| error.to_string())?;
         let model = Model::from_bytes(&packed[..len]).map_err(|error| error.to_string())?;
         if hash != 0 {
             return Ok(packed[..len].to_vec());
