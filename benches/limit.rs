@@ -12,6 +12,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use gatelet_trainer::memory::Memory;
 use pulp::{Arch, Simd, WithSimd, as_arrays};
 
 use crate::rounds::Repeat;
@@ -21,12 +22,8 @@ const CHAINS: usize = 16;
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
 
-/// Memory of a given size that starts at a cache line.
-pub struct Footprint {
-    words: Vec<u32>,
-    start: usize,
-    len: usize,
-}
+/// Memory of a given size, of the kind that weights are in.
+pub struct Footprint(Memory);
 
 /// The order in which the repeated reads of a footprint go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +37,19 @@ pub enum Sweep {
 impl Footprint {
     /// `bytes`, rounded up to whole cache lines; written once, so that every page is there.
     pub fn new(bytes: usize) -> Self {
-        let len = bytes.next_multiple_of(LINE) / 4;
-        let words: Vec<u32> = (0..len + LINE / 4).map(|i| i as u32 | 1).collect();
-        let start = words.as_ptr().align_offset(LINE).min(LINE / 4);
-        Self { words, start, len }
+        let mut memory = Memory::zeroed(bytes.next_multiple_of(LINE));
+        for (i, word) in bytemuck::cast_slice_mut(memory.bytes_mut())
+            .iter_mut()
+            .enumerate()
+        {
+            *word = i as u32 | 1;
+        }
+        Self(memory)
     }
 
     /// Reads all of it `n` times and says how long that took.
     pub fn read(&self, sweep: Sweep, n: u32) -> Duration {
-        let words = &self.words[self.start..self.start + self.len];
+        let words = bytemuck::cast_slice(self.0.bytes());
         let start = Instant::now();
         Arch::new().dispatch(Read { words, sweep, n });
         start.elapsed()
@@ -156,9 +157,9 @@ mod tests {
     fn a_footprint_is_aligned_and_long_enough() {
         for bytes in [1, 63, 64, 65, 22_528] {
             let footprint = Footprint::new(bytes);
-            let words = &footprint.words[footprint.start..footprint.start + footprint.len];
-            assert_eq!(words.as_ptr().align_offset(LINE), 0);
-            assert!((bytes..bytes + LINE).contains(&(4 * words.len())));
+            let memory = footprint.0.bytes();
+            assert_eq!(memory.as_ptr().align_offset(LINE), 0);
+            assert!((bytes..bytes + LINE).contains(&memory.len()));
         }
     }
 

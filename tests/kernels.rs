@@ -2,7 +2,8 @@
 //! straddle the edges of tiles; and the default model over real text.
 
 use gatelet::{
-    Batch, Isa, Kernel, Layout, Model, Precision, Scalar, Session, StateHash, TokenId, WithKernel,
+    Batch, Dims, FourBits, Isa, Kernel, Layout, Model, Precision, Scalar, Session, StateHash,
+    TokenId, WithKernel,
 };
 use gatelet_tests::{random, tokens, trace};
 use gatelet_trainer::image::{Image, storage};
@@ -60,6 +61,29 @@ fn every_layout_gives_the_same_bits_on_every_kernel() {
                 }
                 let back = packed.repacked(Layout::Rows).expect("it came from there");
                 assert_eq!(back.bytes(), image.bytes());
+            }
+        }
+    }
+}
+
+/// A tile kernel does cells two tiles at a time or one by one, as the first-level cache allows: LSTMs whose tiles are on all sides
+/// of that, of 8 bits and of 4, with odd numbers of tiles and a last one that is not full.
+#[test]
+fn large_tiles_are_bit_identical() {
+    for (layers, hidden) in [(1, 200), (1, 265), (1, 403), (2, 410)] {
+        let dims = Dims::new(gatelet::Cell::Lstm, Precision::Int8, layers, hidden, 5);
+        let dims = dims.expect("in range");
+        let four = FourBits::new(std::array::from_fn(|layer| layer < layers), true);
+        for dims in [dims, dims.with_four_bits(four).expect("its own matrices")] {
+            let image = gatelet_trainer::random::image(dims, false, 3, "test").expect("in range");
+            let tokens = tokens(6, dims.vocab);
+            let expected = trace(image.model().expect("good"), Isa::Scalar(Scalar), &tokens);
+            for isa in Isa::available() {
+                let image = image.for_isa(isa).expect("a good image");
+                let found = trace(image.model().expect("good"), isa, &tokens);
+                let bits = dims.weight_bits();
+                let what = format!("{layers} x {hidden}, {bits} bits, {}", isa.name());
+                assert_eq!(found, expected, "{what}");
             }
         }
     }

@@ -46,13 +46,24 @@ pub fn piecewise(table: &[u32; SEGMENTS], z: i16) -> i16 {
 }
 
 /// The function a table is made of.
-#[derive(Clone, Copy)]
-enum Function {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Function {
     Sigmoid,
     Tanh,
 }
 
 impl Function {
+    /// Its table.
+    #[allow(dead_code, reason = "only tile kernels ask")]
+    #[inline(always)]
+    pub(crate) fn table(self) -> &'static [u32; SEGMENTS] {
+        match self {
+            Function::Sigmoid => &SIGMOID,
+            Function::Tanh => &TANH,
+        }
+    }
+
+    /// Its exact value.
     const fn at(self, x: f64) -> f64 {
         match self {
             Function::Sigmoid => 1.0 / (1.0 + exp_f64(-x)),

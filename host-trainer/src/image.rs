@@ -11,33 +11,18 @@ use gatelet::{Dims, Isa, Layout, Model, format};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::export;
-
-/// A cache line: where the sections of a tile layout start, vectors are read whole.
-#[repr(C, align(64))]
-#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
-struct Line([u8; 64]);
+use crate::memory::Memory;
 
 /// The bytes of a model image, aligned for every kernel.
 #[derive(Clone, Debug)]
-pub struct Image {
-    lines: Vec<Line>,
-    len: usize,
-}
-
-/// Room for `len` bytes.
-fn room(len: usize) -> Vec<Line> {
-    vec![bytemuck::Zeroable::zeroed(); len.div_ceil(size_of::<Line>())]
-}
+pub struct Image(Memory);
 
 impl Image {
     /// A copy of `bytes`.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let mut lines = room(bytes.len());
-        bytemuck::cast_slice_mut::<Line, u8>(&mut lines)[..bytes.len()].copy_from_slice(bytes);
-        Self {
-            lines,
-            len: bytes.len(),
-        }
+        let mut memory = Memory::zeroed(bytes.len());
+        memory.bytes_mut().copy_from_slice(bytes);
+        Self(memory)
     }
 
     /// Writes an image of `spec`.
@@ -45,10 +30,10 @@ impl Image {
     /// # Errors
     /// What the writer refuses, for example a section of the wrong length.
     pub fn write(spec: &format::ImageSpec<'_>) -> std::result::Result<Self, gatelet::WriteError> {
-        let most = format::image_len(spec)?;
-        let mut lines = room(most);
-        let len = format::write_image(spec, bytemuck::cast_slice_mut(&mut lines))?;
-        Ok(Self { lines, len })
+        let mut memory = Memory::zeroed(format::image_len(spec)?);
+        let len = format::write_image(spec, memory.bytes_mut())?;
+        memory.truncate(len);
+        Ok(Self(memory))
     }
 
     /// The same model in another layout.
@@ -59,10 +44,11 @@ impl Image {
         let export = |error: &dyn std::fmt::Display| Error::Export(error.to_string());
         let model = self.model().map_err(|error| export(&error))?;
         let most = format::repacked_len(&model, layout).map_err(|error| export(&error))?;
-        let mut lines = room(most);
-        let len = format::repack(&model, layout, bytemuck::cast_slice_mut(&mut lines))
-            .map_err(|error| export(&error))?;
-        Ok(Self { lines, len })
+        let mut memory = Memory::zeroed(most);
+        let len =
+            format::repack(&model, layout, memory.bytes_mut()).map_err(|error| export(&error))?;
+        memory.truncate(len);
+        Ok(Self(memory))
     }
 
     /// The same model in the layout that `isa` runs fastest.
@@ -81,7 +67,7 @@ impl Image {
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice::<Line, u8>(&self.lines)[..self.len]
+        self.0.bytes()
     }
 
     /// The model in these bytes, checked.

@@ -84,6 +84,7 @@ pub mod lag;
 pub mod learned;
 pub mod loss;
 pub mod many_to_one;
+pub mod memory;
 pub mod optim;
 pub mod packs;
 pub mod page;

@@ -5,6 +5,7 @@ extern crate std;
 
 use core::arch::aarch64::*;
 
+use crate::activation::Function;
 use crate::kernel::tile::lanes::Lanes;
 
 /// NEON, which is part of the architecture.
@@ -108,18 +109,22 @@ macro_rules! shared_operations {
 
         // Four loads: NEON has no gather.
         #[inline(always)]
-        fn segments<const N: usize>(self, table: &[u32; 256], z: [int32x4_t; N]) -> [int32x4_t; N] {
-            let mut found = z;
-            for found in &mut found {
+        fn piecewise<const N: usize>(
+            self,
+            function: Function,
+            mut z: [int32x4_t; N],
+        ) -> [int32x4_t; N] {
+            for z in &mut z {
                 let mut lanes = [0; 4];
-                self.store_i32(*found, &mut lanes);
+                self.store_i32(*z, &mut lanes);
                 for lane in &mut lanes {
                     let index = usize::from((*lane >> 8) as u8);
-                    *lane = table.get(index).map_or(0, |&word| word as i32);
+                    let word = function.table().get(index);
+                    *lane = word.map_or(0, |&word| word as i32);
                 }
-                *found = self.load_i32(&lanes);
+                *z = self.line(*z, self.load_i32(&lanes));
             }
-            found
+            z
         }
     };
 }

@@ -2,6 +2,7 @@
 
 use core::arch::wasm32::*;
 
+use crate::activation::Function;
 use crate::kernel::tile::lanes::Lanes;
 
 /// simd128: an engine without it refuses the whole module, so a build that has this type needs no proof.
@@ -84,17 +85,17 @@ impl Lanes<4> for Simd128 {
 
     // Four loads: there is no gather.
     #[inline(always)]
-    fn segments<const N: usize>(self, table: &[u32; 256], z: [v128; N]) -> [v128; N] {
-        let mut found = z;
-        for found in &mut found {
+    fn piecewise<const N: usize>(self, function: Function, mut z: [v128; N]) -> [v128; N] {
+        for z in &mut z {
             let mut lanes = [0; 4];
-            self.store_i32(*found, &mut lanes);
+            self.store_i32(*z, &mut lanes);
             for lane in &mut lanes {
                 let index = usize::from((*lane >> 8) as u8);
-                *lane = table.get(index).map_or(0, |&word| word as i32);
+                let word = function.table().get(index);
+                *lane = word.map_or(0, |&word| word as i32);
             }
-            *found = self.load_i32(&lanes);
+            *z = self.line(*z, self.load_i32(&lanes));
         }
-        found
+        z
     }
 }

@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::Features;
+use crate::activation::Function;
 use crate::kernel::tile::lanes::Lanes;
 
 /// AVX2 and FMA: a value exists only where the processor and the operating system have them.
@@ -103,18 +104,24 @@ macro_rules! shared_operations {
         }
         }
 
+        #[inline(always)]
+        fn ask_for<T>(self, from: &[T]) {
+            super::ask_for(from);
+        }
+
         // Gathers: every masked index is below 256.
         #[inline(always)]
-        fn segments<const N: usize>(self, table: &[u32; 256], z: [__m256i; N]) -> [__m256i; N] {
-            let mut found = z;
-            for found in &mut found {
+        fn piecewise<const N: usize>(self, function: Function, mut z: [__m256i; N]) -> [__m256i; N] {
+            let table = function.table();
+            for z in &mut z {
                 // SAFETY: `self` exists, so `new` has found the instructions; the words gathered are the table's.
-                *found = unsafe {
-                    let index = _mm256_and_si256(_mm256_srli_epi32::<8>(*found), _mm256_set1_epi32(0xff));
+                let segment = unsafe {
+                    let index = _mm256_and_si256(_mm256_srli_epi32::<8>(*z), _mm256_set1_epi32(0xff));
                     _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index)
                 };
+                *z = self.line(*z, segment);
             }
-            found
+            z
         }
 
     };

@@ -11,6 +11,17 @@ pub use avx512::Avx512;
 
 #[cfg(not(miri))]
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+/// Asks for the cache lines of `from`.
+#[inline(always)]
+fn ask_for<T>(from: &[T]) {
+    const LINE: usize = 64;
+    for line in from.chunks(LINE / size_of::<T>().max(1)) {
+        // SAFETY: a prefetch reads nothing, and what SSE has every x86-64 has.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
 
 /// Register state that the operating system saves: SSE and AVX.
 const YMM: u64 = 0b110;

@@ -1,148 +1,18 @@
-//! The int8 half of the tile kernel: weights of 8 bits, or of 4, and the integer cells.
+//! The int8 half of the tile kernel: layers, with the integer cells, and the head.
 
-use super::gates::piecewise;
 use super::lanes::Lanes;
-use super::{GATES, ROWS, block, part, put, sweep, take, vectors};
-use crate::activation::{SIGMOID, TANH};
+use super::products::{bytes, correction, products};
+use super::{GATES, NEAR, ROWS, block, part, put, sweep, take, vectors};
+use crate::activation::Function;
 use crate::dims::Cell;
 use crate::kernel::StreamInt8;
 use crate::layer::{H_BITS, HeadInt8, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS};
-use crate::matrix::MatrixInt8;
-use crate::nibbles;
-
-/// `tile x` for `B` operands at once. `tile: [columns / 4, N, U, 4]`, each weight with an offset of 128.
-#[inline(always)]
-fn products_int8<V, const U: usize, const N: usize, const S: usize, const B: usize>(
-    v: V,
-    tile: &[u8],
-    operands: [&[i8]; B],
-    corrections: [i32; B],
-) -> [[V::I32; N]; B]
-where
-    V: Lanes<U>,
-{
-    let (quads, _) = tile.as_chunks::<4>();
-    let (vectors, _) = quads.as_chunks::<U>();
-    let (groups, _) = vectors.as_chunks::<N>();
-    let (turns, rest) = groups.as_chunks::<S>();
-    let operands = operands.map(|x| x.as_chunks::<4>().0.as_chunks::<S>());
-    let mut each = operands.map(|(turns, _)| turns.iter());
-    let mut sums = [[v.splat_i32(0); N]; B];
-    let mut others = [[[v.splat_i32(0); N]; S]; B];
-    for (sums, correction) in sums.iter_mut().zip(corrections) {
-        *sums = [v.splat_i32(correction); N];
-    }
-    for turn in turns {
-        for ((sums, others), operand) in sums.iter_mut().zip(&mut others).zip(&mut each) {
-            let Some(xs) = operand.next() else { continue };
-            for (s, ((group, &x), others)) in turn.iter().zip(xs).zip(others).enumerate() {
-                let x = v.group(x);
-                let sums = if s == 0 { &mut *sums } else { others };
-                for (sum, w) in sums.iter_mut().zip(group) {
-                    *sum = v.dot(*sum, w, x);
-                }
-            }
-        }
-    }
-    for ((sums, others), (_, xs)) in sums.iter_mut().zip(&others).zip(operands) {
-        for (group, &x) in rest.iter().zip(xs) {
-            let x = v.group(x);
-            for (sum, w) in sums.iter_mut().zip(group) {
-                *sum = v.dot(*sum, w, x);
-            }
-        }
-        for others in others.iter().skip(1) {
-            for (sum, other) in sums.iter_mut().zip(others) {
-                *sum = v.add_i32(*sum, *other);
-            }
-        }
-    }
-    sums
-}
-
-/// `tile x` for `B` operands at once. `tile: [columns / 8 rounded up, N, U, 4]`, two weights to a byte, each with an offset
-/// of 8: a byte's low half belongs to the group's first four columns.
-#[inline(always)]
-fn products_nibbles<V, const U: usize, const N: usize, const B: usize>(
-    v: V,
-    tile: &[u8],
-    operands: [&[i8]; B],
-    corrections: [i32; B],
-) -> [[V::I32; N]; B]
-where
-    V: Lanes<U>,
-{
-    let (quads, _) = tile.as_chunks::<4>();
-    let (vectors, _) = quads.as_chunks::<U>();
-    let (groups, _) = vectors.as_chunks::<N>();
-    let mut operands = operands.map(|x| x.as_chunks::<4>().0.iter());
-    let mut sums = [[v.splat_i32(0); N]; B];
-    let mut others = sums;
-    for (sums, correction) in sums.iter_mut().zip(corrections) {
-        *sums = [v.splat_i32(correction); N];
-    }
-    for group in groups {
-        for ((sums, others), x) in sums.iter_mut().zip(&mut others).zip(&mut operands) {
-            // Columns past the operand add nothing, whatever stands there.
-            let mut quad = || v.group(x.next().copied().unwrap_or_default());
-            let (first, second) = (quad(), quad());
-            for ((sum, other), w) in sums.iter_mut().zip(others).zip(group) {
-                let low = w.map(|quad| quad.map(|byte| byte & 15));
-                let high = w.map(|quad| quad.map(|byte| byte >> 4));
-                *sum = v.dot(*sum, &low, first);
-                *other = v.dot(*other, &high, second);
-            }
-        }
-    }
-    for (sum, other) in sums.iter_mut().flatten().zip(others.into_iter().flatten()) {
-        *sum = v.add_i32(*sum, other);
-    }
-    sums
-}
-
-/// The products of a tile whose weights have 4 bits if `FOUR`, otherwise 8.
-#[inline(always)]
-fn products<V, const U: usize, const N: usize, const S: usize, const B: usize, const FOUR: bool>(
-    v: V,
-    tile: &[u8],
-    operands: [&[i8]; B],
-    corrections: [i32; B],
-) -> [[V::I32; N]; B]
-where
-    V: Lanes<U>,
-{
-    match FOUR {
-        false => products_int8::<V, U, N, S, B>(v, tile, operands, corrections),
-        true => products_nibbles::<V, U, N, B>(v, tile, operands, corrections),
-    }
-}
-
-/// What the weights' offset adds to every row's product, negated: 128, or 8 with 4 bits, of which `SIGNED` has taken 128.
-#[inline(always)]
-fn correction<V: Lanes<U>, const U: usize>(x: &[i8], four: bool) -> i32 {
-    let offset = match (four, V::SIGNED) {
-        (false, false) => 128,
-        (false, true) => return 0,
-        (true, false) => 8,
-        (true, true) => 8 - 128,
-    };
-    -offset * x.iter().map(|&x| i32::from(x)).sum::<i32>()
-}
-
-/// The bytes of a matrix in tiles, those of a row, and whether weights have 4 bits; none if it is not in tiles.
-fn bytes<'a>(matrix: &MatrixInt8<'a>) -> (&'a [u8], usize, bool) {
-    match *matrix {
-        MatrixInt8::Tiles {
-            weights, columns, ..
-        } => (weights, columns, false),
-        MatrixInt8::NibbleTiles {
-            weights, columns, ..
-        } => (weights, nibbles::tile_bytes(columns), true),
-        _ => (&[], 0, false),
-    }
-}
 
 /// A layer's step for all `streams`, `B` at a time and then one by one.
+///
+/// The cells of an LSTM for one stream are done for two tiles at a time, which read the tables of the activations once;
+/// for one where the weights of two would push the tables out of the nearest cache, and those of one do not. What a large
+/// tile has beside its weights is asked for before them.
 #[inline(always)]
 pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
     v: V,
@@ -171,19 +41,33 @@ fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
         stream.correction = correction::<V, U>(stream.x, FOUR);
     }
     let (all, of_row, _) = bytes(&layer.weights);
+    let of_tile = n * U * of_row;
+    let alone = (NEAR / 2 + 1..=NEAR).contains(&of_tile);
+    if let (Cell::Lstm, [stream], false) = (layer.cell, &mut *streams, alone) {
+        for pair in sweep(layer.hidden.div_ceil(2 * U), backward) {
+            if of_tile > NEAR {
+                let len = 2 * GATES * U;
+                v.ask_for(part(layer.multipliers, pair, len));
+                v.ask_for(part(stream.addend, pair, len));
+            }
+            let tiles = [2 * pair, 2 * pair + 1].map(|tile| (tile, part(all, tile, of_tile)));
+            lstm_pair::<V, U, FOUR>(v, layer, tiles, stream);
+        }
+        return;
+    }
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
-        let weights = part(all, tile, n * U * of_row);
+        let weights = part(all, tile, of_tile);
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
+                Cell::Lstm => lstm_streams::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
                 Cell::Rnn => rnn_int8::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_int8::<V, U, 2, 1, FOUR>(v, layer, tile, weights, streams),
+                Cell::Lstm => lstm_streams::<V, U, 2, 1, FOUR>(v, layer, tile, weights, streams),
                 Cell::Rnn => rnn_int8::<V, U, 4, 1, FOUR>(v, layer, tile, weights, streams),
             }
         }
@@ -230,9 +114,89 @@ fn operands_int8<'a, const B: usize>(streams: &[StreamInt8<'a>; B]) -> ([&'a [i8
     (operands, corrections)
 }
 
-/// As [`scalar::lstm_int8`](crate::kernel::Scalar), line by line.
+/// The cells of `T` tiles, as [`scalar::lstm_int8`](crate::kernel::Scalar), line by line. `gates`: the pre-activations i, f, g
+/// and o of each; `c`: the cell state before, which becomes the one after. The new h.
 #[inline(always)]
-fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
+fn cells<V: Lanes<U>, const U: usize, const T: usize>(
+    v: V,
+    extra: u32,
+    gates: [[V::I32; GATES]; T],
+    c: &mut [V::I32; T],
+) -> [V::I32; T] {
+    let (low, high) = (i32::from(i16::MIN), i32::from(i16::MAX));
+    let [mut i, mut f, mut g, mut o] = [*c; GATES];
+    let each = i.iter_mut().zip(&mut f).zip(g.iter_mut().zip(&mut o));
+    for (((i, f), (g, o)), gates) in each.zip(gates) {
+        [*i, *f, *g, *o] = gates;
+    }
+    let i = v.piecewise(Function::Sigmoid, i);
+    let f = v.piecewise(Function::Sigmoid, f);
+    let g = v.piecewise(Function::Tanh, g);
+    let o = v.piecewise(Function::Sigmoid, o);
+    let mut h = g;
+    for ((c, t), ((i, f), g)) in c.iter_mut().zip(&mut h).zip(i.into_iter().zip(f).zip(g)) {
+        let ig = v.shr_i32(v.shl_i32(v.mul_i16(i, g), 1), extra);
+        let fc = v.add_i32(v.mul_i16(f, *c), ig);
+        *c = v.clamp_i32(rounding_shift(v, fc, SIGMOID_BITS), low, high);
+        *t = v.clamp_i32(v.shl_i32(*c, extra), low, high);
+    }
+    let mut h = v.piecewise(Function::Tanh, h);
+    for (h, o) in h.iter_mut().zip(o) {
+        let y = rounding_shift(v, v.mul_i16(o, *h), SIGMOID_BITS + TANH_BITS - H_BITS);
+        *h = v.clamp_i32(y, i8::MIN.into(), i8::MAX.into());
+    }
+    h
+}
+
+/// Stores a tile's cell state and h.
+#[inline(always)]
+fn store<V: Lanes<U>, const U: usize>(
+    v: V,
+    (c, h): (V::I32, V::I32),
+    tile: usize,
+    stream: &mut StreamInt8<'_>,
+) {
+    let (mut c_out, mut h_out) = ([0; U], [0; U]);
+    v.store_i16(c, &mut c_out);
+    v.store_i8(h, &mut h_out);
+    put(c_out, stream.c, tile * U);
+    put(h_out, stream.next, tile * U);
+}
+
+/// A tile's gates, to pre-activations, and its cell state, for one stream. Nothing past the end.
+#[inline(always)]
+fn gates<V: Lanes<U>, const U: usize, const FOUR: bool>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    (tile, weights): (usize, &[u8]),
+    stream: &StreamInt8<'_>,
+) -> ([V::I32; GATES], V::I32) {
+    let (x, correction) = ([stream.x], [stream.correction]);
+    let [sums] = products::<V, U, GATES, 2, 1, FOUR>(v, weights, x, correction);
+    let z = preactivations(v, layer, tile, stream.addend, sums);
+    (z, v.load_i16(&take(stream.c, tile * U)))
+}
+
+/// Two tiles of an LSTM for one stream; what is past the end is empty.
+#[inline(always)]
+fn lstm_pair<V: Lanes<U>, const U: usize, const FOUR: bool>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    [a, b]: [(usize, &[u8]); 2],
+    stream: &mut StreamInt8<'_>,
+) {
+    let (z_a, c_a) = gates::<V, U, FOUR>(v, layer, a, stream);
+    let (z_b, c_b) = gates::<V, U, FOUR>(v, layer, b, stream);
+    let mut c = [c_a, c_b];
+    let [h_a, h_b] = cells(v, layer.cell_bits - MIN_CELL_BITS, [z_a, z_b], &mut c);
+    let [c_a, c_b] = c;
+    store(v, (c_a, h_a), a.0, stream);
+    store(v, (c_b, h_b), b.0, stream);
+}
+
+/// A tile of an LSTM for `B` streams.
+#[inline(always)]
+fn lstm_streams<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
     v: V,
     layer: &LayerInt8<'_>,
     tile: usize,
@@ -240,25 +204,15 @@ fn lstm_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const 
     streams: &mut [StreamInt8<'_>; B],
 ) {
     let (operands, corrections) = operands_int8(streams);
-    let sums = products::<V, U, GATES, S, B, FOUR>(v, weights, operands, corrections);
-    let extra = layer.cell_bits - MIN_CELL_BITS;
-    let (low, high) = (i32::from(i16::MIN), i32::from(i16::MAX));
-    for (sums, stream) in sums.into_iter().zip(streams) {
-        let [i, f, g, o] = preactivations(v, layer, tile, stream.addend, sums);
-        let [i, f, o] = piecewise(v, &SIGMOID, [i, f, o]);
-        let [g] = piecewise(v, &TANH, [g]);
-        let c = v.load_i16(&take(stream.c, tile * U));
-        let ig = v.shr_i32(v.shl_i32(v.mul_i16(i, g), 1), extra);
-        let fc = v.add_i32(v.mul_i16(f, c), ig);
-        let c = v.clamp_i32(rounding_shift(v, fc, SIGMOID_BITS), low, high);
-        let [t] = piecewise(v, &TANH, [v.clamp_i32(v.shl_i32(c, extra), low, high)]);
-        let h = rounding_shift(v, v.mul_i16(o, t), SIGMOID_BITS + TANH_BITS - H_BITS);
-        let h = v.clamp_i32(h, i8::MIN.into(), i8::MAX.into());
-        let (mut c_out, mut h_out) = ([0; U], [0; U]);
-        v.store_i16(c, &mut c_out);
-        v.store_i8(h, &mut h_out);
-        put(c_out, stream.c, tile * U);
-        put(h_out, stream.next, tile * U);
+    let mut gates = products::<V, U, GATES, S, B, FOUR>(v, weights, operands, corrections);
+    let mut c = [v.splat_i32(0); B];
+    for ((gates, c), stream) in gates.iter_mut().zip(&mut c).zip(&*streams) {
+        *gates = preactivations(v, layer, tile, stream.addend, *gates);
+        *c = v.load_i16(&take(stream.c, tile * U));
+    }
+    let h = cells(v, layer.cell_bits - MIN_CELL_BITS, gates, &mut c);
+    for ((c, h), stream) in c.into_iter().zip(h).zip(streams) {
+        store(v, (c, h), tile, stream);
     }
 }
 
@@ -275,7 +229,7 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const F
     let sums = products::<V, U, ROWS, S, B, FOUR>(v, weights, operands, corrections);
     for (sums, stream) in sums.into_iter().zip(streams) {
         let z: [V::I32; ROWS] = preactivations(v, layer, tile, stream.addend, sums);
-        for (index, t) in piecewise(v, &TANH, z).into_iter().enumerate() {
+        for (index, t) in v.piecewise(Function::Tanh, z).into_iter().enumerate() {
             let t = rounding_shift(v, t, TANH_BITS - H_BITS);
             let mut h = [0; U];
             v.store_i8(v.clamp_i32(t, i8::MIN.into(), i8::MAX.into()), &mut h);

@@ -1,5 +1,7 @@
 //! The vector operations the tile kernel uses.
 
+use crate::activation::Function;
+
 /// Vectors of `U` lanes, each of them a row of its own: what the tile kernel uses, and
 /// nothing more.
 ///
@@ -14,6 +16,12 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     type Group: Copy;
     /// Whether [`Lanes::dot`] takes the offset of 128 off the weights.
     const SIGNED: bool = false;
+
+    /// Asks for what will be read soon, and is not a tile's weights, which come one after the other.
+    #[inline(always)]
+    fn ask_for<T>(self, from: &[T]) {
+        let _ = from;
+    }
 
     fn splat_f32(self, x: f32) -> Self::F32;
     fn load_f32(self, from: &[f32; U]) -> Self::F32;
@@ -47,8 +55,15 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     fn clamp_i32(self, x: Self::I32, min: i32, max: i32) -> Self::I32;
     /// `(acc m + 2^(shift-1)) >> shift` of the 64-bit product, where an int32 holds the result; shift 8 to 31.
     fn requantize(self, acc: Self::I32, m: Self::I32, shift: u32) -> Self::I32;
-    /// The table's words at the second lowest bytes of the lanes, for several vectors.
-    fn segments<const N: usize>(self, table: &[u32; 256], z: [Self::I32; N]) -> [Self::I32; N];
+    /// [`piecewise`](crate::activation::piecewise) of the lanes of several vectors, which are in the range of int16.
+    fn piecewise<const N: usize>(self, function: Function, z: [Self::I32; N]) -> [Self::I32; N];
+    /// The word's line at z: `(z slope + T) >> 16`.
+    #[inline(always)]
+    fn line(self, z: Self::I32, segment: Self::I32) -> Self::I32 {
+        // A slope is at least 0 and below 2^15.
+        let slope = self.low_half(segment);
+        self.shr_i32(self.add_i32(self.mul_i16(slope, z), segment), 16)
+    }
 
     fn group(self, x: [i8; 4]) -> Self::Group;
     /// `sum` and the four products of each lane's weights, unsigned unless `SIGNED`, and the group.

@@ -17,6 +17,7 @@ pub(crate) mod dense;
 mod gates;
 mod int8;
 pub(crate) mod lanes;
+mod products;
 
 use self::gates::{sigmoid_f32, tanh_f32};
 pub(crate) use self::int8::{head_int8, layer_int8};
@@ -29,6 +30,8 @@ use crate::layer::{HeadF32, LayerF32};
 const GATES: usize = 4;
 /// Vectors of an RNN's or the head's tile.
 const ROWS: usize = 2;
+/// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
+const NEAR: usize = 24 << 10;
 
 /// The numbers of the tiles, the first or the last first.
 #[inline(always)]
