@@ -23,7 +23,7 @@ const CHAINS: usize = 16;
 const LINE: usize = 64;
 
 /// Memory of a given size, of the kind that weights are in.
-pub struct Footprint(Memory);
+pub struct Footprint(Memory<u32>);
 
 /// The order in which the repeated reads of a footprint go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +37,8 @@ pub enum Sweep {
 impl Footprint {
     /// `bytes`, rounded up to whole cache lines; written once, so that every page is there.
     pub fn new(bytes: usize) -> Self {
-        let mut memory = Memory::zeroed(bytes.next_multiple_of(LINE));
-        for (i, word) in bytemuck::cast_slice_mut(memory.bytes_mut())
-            .iter_mut()
-            .enumerate()
-        {
+        let mut memory = Memory::zeroed(bytes.next_multiple_of(LINE) / size_of::<u32>());
+        for (i, word) in memory.iter_mut().enumerate() {
             *word = i as u32 | 1;
         }
         Self(memory)
@@ -49,7 +46,7 @@ impl Footprint {
 
     /// Reads all of it `n` times and says how long that took.
     pub fn read(&self, sweep: Sweep, n: u32) -> Duration {
-        let words = bytemuck::cast_slice(self.0.bytes());
+        let words = &self.0;
         let start = Instant::now();
         Arch::new().dispatch(Read { words, sweep, n });
         start.elapsed()
@@ -157,9 +154,9 @@ mod tests {
     fn a_footprint_is_aligned_and_long_enough() {
         for bytes in [1, 63, 64, 65, 22_528] {
             let footprint = Footprint::new(bytes);
-            let memory = footprint.0.bytes();
-            assert_eq!(memory.as_ptr().align_offset(LINE), 0);
-            assert!((bytes..bytes + LINE).contains(&memory.len()));
+            let words = &footprint.0;
+            assert_eq!(words.as_ptr().align_offset(LINE / size_of::<u32>()), 0);
+            assert!((bytes..bytes + LINE).contains(&(4 * words.len())));
         }
     }
 

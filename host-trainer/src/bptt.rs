@@ -31,6 +31,7 @@ use crate::dropout::{Dropout, Kind, Masks};
 use crate::engine::{Engine, TapeStep};
 pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
+use crate::memory::Memory;
 use crate::packs::Packs;
 use crate::params::{Cell, Params, Role, Shape};
 use crate::sums::{scatter_rows, sum_rows};
@@ -47,22 +48,22 @@ fn multiply<F: Engine>(gradient: &mut [F], range: f32) {
 
 /// What one layer remembers of the window on the way forward.
 #[derive(Clone, Debug)]
-struct Tape<F> {
+struct Tape<F: Engine> {
     /// [T, rows, gates*hidden]: activations, then dz.
-    gates: Vec<F>,
+    gates: Memory<F>,
     /// [T + 1, rows, hidden]: h before the window, then after each step.
-    h: Vec<F>,
+    h: Memory<F>,
     /// [T + 1, rows, hidden]: the same for c; empty without a cell state.
-    c: Vec<F>,
+    c: Memory<F>,
     /// [T, rows, hidden]: tanh(c); empty without a cell state.
-    tanh_c: Vec<F>,
+    tanh_c: Memory<F>,
     /// [T, rows, hidden]: h as the layer above sees it; empty when that is h itself.
     dropped: Vec<F>,
     /// [T, rows, hidden]: h as the next step sees it; empty when that is h itself.
     dropped_before: Vec<F>,
 }
 
-impl<F> Tape<F> {
+impl<F: Engine> Tape<F> {
     /// [T, rows, hidden]: what the layer above sees.
     fn output(&self, state: usize) -> &[F] {
         match self.dropped.is_empty() {
@@ -82,7 +83,7 @@ impl<F> Tape<F> {
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
 #[derive(Clone, Debug)]
-pub struct Shard<F> {
+pub struct Shard<F: Engine> {
     shape: Shape,
     rows: usize,
     window: usize,
@@ -99,14 +100,14 @@ pub struct Shard<F> {
     /// Rows of a block.
     block: usize,
     /// [T, rows, hidden]: gradient of the layer's outputs.
-    d_above: Vec<F>,
+    d_above: Memory<F>,
     /// [rows, hidden]: gradient of the cell state, on its way back in time.
     dc: Vec<F>,
     /// [rows, hidden]: what comes back through W_h, when a mask is to be applied to it; else empty.
     dh: Vec<F>,
     masks: Masks,
     /// What the products of the gradient need.
-    scratch: Vec<F>,
+    scratch: Memory<F>,
     /// [T, rows], time-major: characters in, characters to predict.
     inputs: Vec<u16>,
     targets: Vec<u16>,
@@ -122,10 +123,10 @@ impl<F: Engine> Shard<F> {
         let (steps, hidden) = (window * rows, shape.hidden);
         let memory = shape.cell == Cell::Lstm;
         let tape = Tape {
-            gates: vec![F::zero(); steps * shape.gate_columns()],
-            h: vec![F::zero(); (steps + rows) * hidden],
-            c: vec![F::zero(); if memory { (steps + rows) * hidden } else { 0 }],
-            tanh_c: vec![F::zero(); if memory { steps * hidden } else { 0 }],
+            gates: Memory::zeroed(steps * shape.gate_columns()),
+            h: Memory::zeroed((steps + rows) * hidden),
+            c: Memory::zeroed(if memory { (steps + rows) * hidden } else { 0 }),
+            tanh_c: Memory::zeroed(if memory { steps * hidden } else { 0 }),
             dropped: Vec::new(),
             dropped_before: Vec::new(),
         };
@@ -146,11 +147,11 @@ impl<F: Engine> Shard<F> {
             d_projected: room(shape.projection),
             logits: vec![F::zero(); block * shape.vocab],
             block,
-            d_above: vec![F::zero(); steps * hidden],
+            d_above: Memory::zeroed(steps * hidden),
             dc: vec![F::zero(); rows * hidden],
             dh: Vec::new(),
             masks: Masks::default(),
-            scratch: vec![F::zero(); scratch],
+            scratch: Memory::zeroed(scratch),
             inputs: vec![0; steps],
             targets: vec![0; steps],
             label_smoothing: F::zero(),
@@ -255,9 +256,9 @@ impl<F: Engine> Shard<F> {
         let (read, d_read) = match self.projected.is_empty() {
             true => (
                 last.output(self.rows * self.shape.hidden),
-                &mut self.d_above,
+                &mut self.d_above[..],
             ),
-            false => (&self.projected[..], &mut self.d_projected),
+            false => (&self.projected[..], &mut self.d_projected[..]),
         };
         let blocks = read.chunks(self.block * width).zip(
             d_read
@@ -429,10 +430,10 @@ impl<F: Engine> Shard<F> {
                 continue;
             };
             let (x, dx) = match below.last() {
-                Some(below) => ((below.output(state), hidden), &mut self.d_above),
+                Some(below) => ((below.output(state), hidden), &mut self.d_above[..]),
                 None => (
                     (&self.embedded[..], self.shape.embedding),
-                    &mut self.d_embedded,
+                    &mut self.d_embedded[..],
                 ),
             };
             F::outer(x, dz, false, d_input, &mut self.scratch);

@@ -9,7 +9,6 @@
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
-use aligned_vec::{AVec, ConstAlign, avec};
 use gatelet::kernel::dense::{Addends, Columns, PackedShape, TapeF32};
 use gatelet::{Isa, Kernel, WithKernel};
 use ndarray::{ArrayView2, ArrayViewMut2, linalg::general_mat_mul};
@@ -18,6 +17,7 @@ use rayon::prelude::*;
 
 use crate::cell::{lstm, rnn};
 use crate::image;
+use crate::memory::Memory;
 use crate::params::Cell;
 use crate::real::Real;
 
@@ -78,7 +78,7 @@ pub struct Panels {
     isa: Isa,
     shape: PackedShape,
     /// At a cache line: panels are read in whole vectors.
-    weights: AVec<f32, ConstAlign<64>>,
+    weights: Memory<f32>,
 }
 
 impl Packed<f32> for Panels {
@@ -95,7 +95,7 @@ impl Packed<f32> for Panels {
             columns,
             lanes,
         };
-        let weights = avec![[64]| 0.0; shape.len()];
+        let weights = Memory::zeroed(shape.len());
         Self {
             isa,
             shape,

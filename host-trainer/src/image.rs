@@ -15,13 +15,13 @@ use crate::memory::Memory;
 
 /// The bytes of a model image, aligned for every kernel.
 #[derive(Clone, Debug)]
-pub struct Image(Memory);
+pub struct Image(Memory<u8>);
 
 impl Image {
     /// A copy of `bytes`.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut memory = Memory::zeroed(bytes.len());
-        memory.bytes_mut().copy_from_slice(bytes);
+        memory.copy_from_slice(bytes);
         Self(memory)
     }
 
@@ -31,7 +31,7 @@ impl Image {
     /// What the writer refuses, for example a section of the wrong length.
     pub fn write(spec: &format::ImageSpec<'_>) -> std::result::Result<Self, gatelet::WriteError> {
         let mut memory = Memory::zeroed(format::image_len(spec)?);
-        let len = format::write_image(spec, memory.bytes_mut())?;
+        let len = format::write_image(spec, &mut memory)?;
         memory.truncate(len);
         Ok(Self(memory))
     }
@@ -45,8 +45,7 @@ impl Image {
         let model = self.model().map_err(|error| export(&error))?;
         let most = format::repacked_len(&model, layout).map_err(|error| export(&error))?;
         let mut memory = Memory::zeroed(most);
-        let len =
-            format::repack(&model, layout, memory.bytes_mut()).map_err(|error| export(&error))?;
+        let len = format::repack(&model, layout, &mut memory).map_err(|error| export(&error))?;
         memory.truncate(len);
         Ok(Self(memory))
     }
@@ -67,7 +66,7 @@ impl Image {
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        self.0.bytes()
+        &self.0
     }
 
     /// The model in these bytes, checked.

@@ -1,11 +1,16 @@
-//! Memory for a model's weights: it starts at a cache line, and from 2 MiB on asks the operating system for large pages.
+//! Memory for weights and for what training remembers: it starts at a cache line, and from 2 MiB on asks the operating
+//! system for large pages.
 //!
-//! A step reads every weight once, megabytes of them in pages of 4 KiB each of which has to be translated. In pages of
-//! 2 MiB the weights of an f32 LSTM of 2 x 512 units, which come from the third-level cache, are read in three quarters of
-//! the time (docs/benchmarks.md). Where the system gives none, the memory is as good as any other.
+//! A step reads every weight once, megabytes of them in pages of 4 KiB each of which has to be translated; training goes
+//! through its tapes in steps of kilobytes. In pages of 2 MiB the f32 weights of 2 x 512 units, which come from the
+//! third-level cache, are read in four fifths of the time (docs/adr/0004-tiles.md). Where the system gives none, the memory is as
+//! good as any other.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 
+use bytemuck::Pod;
 use memmap2::MmapMut;
 
 /// A cache line: where the sections of a tile layout start, vectors are read whole.
@@ -16,10 +21,11 @@ struct Line([u8; 64]);
 /// Bytes of a large page.
 const LARGE_PAGE: usize = 2 << 20;
 
-/// Bytes that start at a cache line.
-pub struct Memory {
+/// Numbers, the first of which starts a cache line.
+pub struct Memory<T> {
     place: Place,
     len: usize,
+    of: PhantomData<T>,
 }
 
 /// Where they are.
@@ -28,66 +34,74 @@ enum Place {
     Pages(MmapMut),
 }
 
-impl Memory {
+impl<T: Pod> Memory<T> {
     /// `len` zeros.
     pub fn zeroed(len: usize) -> Self {
-        let pages = (len >= LARGE_PAGE).then(|| large_pages(len)).flatten();
+        let bytes = len * size_of::<T>();
+        let pages = (bytes >= LARGE_PAGE).then(|| large_pages(bytes)).flatten();
         let place = pages.map_or_else(
             || {
-                let lines = len.div_ceil(size_of::<Line>());
+                let lines = bytes.div_ceil(size_of::<Line>());
                 Place::Lines(vec![bytemuck::Zeroable::zeroed(); lines])
             },
             Place::Pages,
         );
-        Self { place, len }
+        Self {
+            place,
+            len,
+            of: PhantomData,
+        }
     }
 
-    /// Keeps the first `len` bytes.
+    /// Keeps the first `len` numbers.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
-
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        let all = match &self.place {
-            Place::Lines(lines) => bytemuck::cast_slice(lines),
-            Place::Pages(pages) => &pages[..],
-        };
-        &all[..self.len]
-    }
-
-    /// The bytes, to write.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let all = match &mut self.place {
-            Place::Lines(lines) => bytemuck::cast_slice_mut(lines),
-            Place::Pages(pages) => &mut pages[..],
-        };
-        &mut all[..self.len]
-    }
 }
 
-/// `len` zeros in pages of their own, large ones where the system has them.
-fn large_pages(len: usize) -> Option<MmapMut> {
-    let pages = MmapMut::map_anon(len).ok()?;
+/// `bytes` zeros in pages of their own, large ones where the system has them.
+fn large_pages(bytes: usize) -> Option<MmapMut> {
+    let pages = MmapMut::map_anon(bytes).ok()?;
     // Advice: what comes of it is the system's affair.
     #[cfg(target_os = "linux")]
     let _ = pages.advise(memmap2::Advice::HugePage);
     Some(pages)
 }
 
-impl Clone for Memory {
+impl<T: Pod> Deref for Memory<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        let bytes = match &self.place {
+            Place::Lines(lines) => bytemuck::cast_slice(lines),
+            Place::Pages(pages) => &pages[..],
+        };
+        bytemuck::cast_slice(&bytes[..self.len * size_of::<T>()])
+    }
+}
+
+impl<T: Pod> DerefMut for Memory<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        let bytes = match &mut self.place {
+            Place::Lines(lines) => bytemuck::cast_slice_mut(lines),
+            Place::Pages(pages) => &mut pages[..],
+        };
+        bytemuck::cast_slice_mut(&mut bytes[..self.len * size_of::<T>()])
+    }
+}
+
+impl<T: Pod> Clone for Memory<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::zeroed(self.len);
-        copy.bytes_mut().copy_from_slice(self.bytes());
+        copy.copy_from_slice(self);
         copy
     }
 }
 
-impl fmt::Debug for Memory {
+impl<T> fmt::Debug for Memory<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory")
-            .field("len", &self.len)
-            .finish_non_exhaustive()
+        let numbers = self.len;
+        write!(f, "Memory({numbers} of {})", std::any::type_name::<T>())
     }
 }
 
@@ -97,17 +111,22 @@ mod tests {
 
     #[test]
     fn memory_of_any_size_starts_at_a_line_and_keeps_what_is_written() {
-        for len in [0, 1, 64, 65, LARGE_PAGE - 1, LARGE_PAGE, 3 * LARGE_PAGE + 7] {
-            let mut memory = Memory::zeroed(len);
-            assert!(memory.bytes().iter().all(|&byte| byte == 0));
-            assert_eq!(memory.bytes().as_ptr().align_offset(size_of::<Line>()), 0);
-            for (index, byte) in memory.bytes_mut().iter_mut().enumerate() {
-                *byte = (index % 251) as u8;
+        const LARGE: usize = LARGE_PAGE / size_of::<u32>();
+        for len in [0, 1, 16, 17, LARGE - 1, LARGE, 3 * LARGE + 7] {
+            let mut memory = Memory::<u32>::zeroed(len);
+            assert_eq!(memory.len(), len);
+            assert!(memory.iter().all(|&number| number == 0));
+            assert_eq!(
+                memory.as_ptr().cast::<u8>().align_offset(size_of::<Line>()),
+                0
+            );
+            for (index, number) in memory.iter_mut().enumerate() {
+                *number = index as u32;
             }
             let mut copy = memory.clone();
-            assert_eq!(copy.bytes(), memory.bytes());
+            assert_eq!(*copy, *memory);
             copy.truncate(len / 2);
-            assert_eq!(copy.bytes(), &memory.bytes()[..len / 2]);
+            assert_eq!(*copy, memory[..len / 2]);
         }
     }
 }

@@ -15,6 +15,7 @@ use std::ops::{AddAssign, MulAssign, Neg, SubAssign};
 /// A floating-point type that the trainer can compute with.
 pub trait Real:
     ndarray::LinalgScalar
+    + bytemuck::Pod
     + PartialOrd
     + AddAssign
     + SubAssign

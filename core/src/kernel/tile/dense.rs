@@ -350,36 +350,63 @@ fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
         }
     };
     let sums = load_all::<V, U, B, PANEL>(v, addends, places);
-    let operands = rows(step.h_before, first, step.hidden);
-    let sums = product::<V, U, B, PANEL>(v, w.panel(p), operands, sums);
-    for (b, sums) in sums.into_iter().enumerate() {
-        let index = first + b;
-        let h = row_mut(step.h, index, step.hidden);
-        match step.cell {
-            Cell::Rnn => {
-                for (z, place) in sums.into_iter().zip(places) {
-                    store(v, tanh_f32(v, z), h, place);
-                }
-            }
-            Cell::Lstm => {
-                let [i, f, g, o] = sums;
-                let unit = Place {
-                    column: p * U,
-                    ..places[0]
-                };
-                let before = load(v, row(step.c_before, index, step.hidden), unit);
-                let (i, f) = (sigmoid_f32(v, i), sigmoid_f32(v, f));
-                let (g, o) = (tanh_f32(v, g), sigmoid_f32(v, o));
-                let c = v.madd_f32(f, before, v.mul_f32(i, g));
-                let t = tanh_f32(v, c);
-                let gates = row_mut(step.gates, index, w.n);
-                for (x, place) in [i, f, g, o].into_iter().zip(places) {
-                    store(v, x, gates, place);
-                }
-                store(v, c, row_mut(step.c, index, step.hidden), unit);
-                store(v, t, row_mut(step.tanh_c, index, step.hidden), unit);
-                store(v, v.mul_f32(o, t), h, unit);
+    if let Addends::Rows { table, ids } = step.addends {
+        // Rows that the next streams need: no processor guesses which.
+        for id in ids.iter().skip(first + B).take(B) {
+            for place in places {
+                let at = usize::from(*id) * w.n + place.column;
+                v.ask_for(table.get(at..at + place.count).unwrap_or_default());
             }
         }
+    }
+    let operands = rows(step.h_before, first, step.hidden);
+    let sums = product::<V, U, B, PANEL>(v, w.panel(p), operands, sums);
+    let n = step.hidden;
+    if step.cell == Cell::Rnn {
+        let h = step.h.chunks_exact_mut(n.max(1)).skip(first);
+        for (h, sums) in h.zip(sums) {
+            for (z, place) in sums.into_iter().zip(places) {
+                store(v, tanh_f32(v, z), h, place);
+            }
+        }
+        return;
+    }
+    let unit = Place {
+        column: p * U,
+        ..places[0]
+    };
+    // Gate by gate, so that what stands together does not depend on one another.
+    let mut gates = sums;
+    for [i, ..] in &mut gates {
+        *i = sigmoid_f32(v, *i);
+    }
+    for [_, _, g, _] in &mut gates {
+        *g = tanh_f32(v, *g);
+    }
+    for [_, f, ..] in &mut gates {
+        *f = sigmoid_f32(v, *f);
+    }
+    for [.., o] in &mut gates {
+        *o = sigmoid_f32(v, *o);
+    }
+    let mut c = [v.splat_f32(0.0); B];
+    let before: [&[f32]; B] = rows(step.c_before, first, n);
+    for ((c, [i, f, g, _]), before) in c.iter_mut().zip(&gates).zip(before) {
+        *c = v.madd_f32(*f, load(v, before, unit), v.mul_f32(*i, *g));
+    }
+    let mut t = c;
+    for t in &mut t {
+        *t = tanh_f32(v, *t);
+    }
+    for (b, (gates, (c, t))) in gates.into_iter().zip(c.into_iter().zip(t)).enumerate() {
+        let index = first + b;
+        let [.., o] = gates;
+        let to = row_mut(step.gates, index, w.n);
+        for (x, place) in gates.into_iter().zip(places) {
+            store(v, x, to, place);
+        }
+        store(v, c, row_mut(step.c, index, n), unit);
+        store(v, t, row_mut(step.tanh_c, index, n), unit);
+        store(v, v.mul_f32(o, t), row_mut(step.h, index, n), unit);
     }
 }
