@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! once:   double each contestant's repetitions until a sample is long enough for the clock
-//! rounds: for every contestant: run it twice untimed (its data is in the caches again), then take one sample
+//! rounds: for every contestant: run it untimed, so that its data is in the caches again, then take one sample
 //! ```
+//! Megabytes that others have pushed out of the third-level cache are not back after two readings: with samples of 100
+//! microseconds after two steps an f32 step of 2 x 512 units took 180 microseconds, alone it takes 150.
 //!
 //! On a machine whose speed drifts, absolute times say little; contestants that took turns met the same weather.
 
@@ -11,6 +13,9 @@ use std::time::Duration;
 
 /// Does something `n` times and says how long that took.
 pub type Repeat<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
+
+/// Most repetitions before a sample.
+const MOST_UNTIMED: u32 = 16;
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +30,12 @@ impl Effort {
     /// For figures that are quoted.
     pub const FULL: Self = Self {
         rounds: 101,
-        sample: Duration::from_micros(100),
+        sample: Duration::from_millis(1),
     };
     /// For a look.
     pub const QUICK: Self = Self {
         rounds: 15,
-        sample: Duration::from_micros(50),
+        sample: Duration::from_micros(200),
     };
 }
 
@@ -45,7 +50,7 @@ pub fn medians(contestants: &mut [Repeat<'_>], effort: Effort) -> Vec<f64> {
         for ((contestant, &n), samples) in
             contestants.iter_mut().zip(&repetitions).zip(&mut samples)
         {
-            contestant(2);
+            contestant(n.clamp(2, MOST_UNTIMED));
             samples.push(contestant(n).as_secs_f64() / f64::from(n));
         }
     }
@@ -99,12 +104,12 @@ mod tests {
         };
         let effort = Effort {
             rounds: 3,
-            sample: Duration::from_micros(50),
+            sample: Duration::from_micros(200),
         };
         medians(&mut [contestant('a', 200), contestant('b', 9_000)], effort);
         let log = log.borrow();
-        // 256 * 200 ns and 8 * 9 microseconds are the first doublings of at least 50 microseconds.
-        let round = [('a', 2), ('a', 256), ('b', 2), ('b', 8)];
+        // 1024 * 200 ns and 32 * 9 microseconds are the first doublings of at least 200 microseconds.
+        let round = [('a', 16), ('a', 1024), ('b', 16), ('b', 32)];
         let rounds = round.repeat(3);
         assert_eq!(&log[log.len() - rounds.len()..], rounds);
     }

@@ -9,8 +9,9 @@
 //! and not the loads, take the time. The transposed product copies the other operand's rows into a panel that stays in
 //! the first-level cache, and takes B columns of A at a time, which stand side by side.
 
+use super::gates::{cells_f32, tanh_f32};
 use super::lanes::Lanes;
-use super::{put, sigmoid_f32, take, tanh_f32};
+use super::{put, take};
 use crate::dims::Cell;
 use crate::kernel::dense::{
     Addends, Columns, OUTER_ROWS, PANEL, PackedF32, Place, TapeF32, row, row_mut,
@@ -375,29 +376,12 @@ fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
         column: p * U,
         ..places[0]
     };
-    // Gate by gate, so that what stands together does not depend on one another.
-    let mut gates = sums;
-    for [i, ..] in &mut gates {
-        *i = sigmoid_f32(v, *i);
-    }
-    for [_, _, g, _] in &mut gates {
-        *g = tanh_f32(v, *g);
-    }
-    for [_, f, ..] in &mut gates {
-        *f = sigmoid_f32(v, *f);
-    }
-    for [.., o] in &mut gates {
-        *o = sigmoid_f32(v, *o);
-    }
-    let mut c = [v.splat_f32(0.0); B];
+    let (mut gates, mut c) = (sums, [v.splat_f32(0.0); B]);
     let before: [&[f32]; B] = rows(step.c_before, first, n);
-    for ((c, [i, f, g, _]), before) in c.iter_mut().zip(&gates).zip(before) {
-        *c = v.madd_f32(*f, load(v, before, unit), v.mul_f32(*i, *g));
+    for (c, before) in c.iter_mut().zip(before) {
+        *c = load(v, before, unit);
     }
-    let mut t = c;
-    for t in &mut t {
-        *t = tanh_f32(v, *t);
-    }
+    let t = cells_f32(v, &mut gates, &mut c);
     for (b, (gates, (c, t))) in gates.into_iter().zip(c.into_iter().zip(t)).enumerate() {
         let index = first + b;
         let [.., o] = gates;

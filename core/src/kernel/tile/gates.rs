@@ -64,6 +64,38 @@ pub(crate) fn tanh_f32<V: Lanes<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
     v.mul_f32(v.div_f32(p, q), x)
 }
 
+/// The cells of an LSTM, `T` vectors of them: the pre-activations i, f, g and o of each, which become the activations, and the
+/// cell state before, which becomes the one after; its tanh.
+///
+/// Gate by gate, so that instructions that stand together do not wait for one another.
+#[inline(always)]
+pub(crate) fn cells_f32<V: Lanes<U>, const U: usize, const T: usize>(
+    v: V,
+    gates: &mut [[V::F32; 4]; T],
+    c: &mut [V::F32; T],
+) -> [V::F32; T] {
+    for [i, ..] in &mut *gates {
+        *i = sigmoid_f32(v, *i);
+    }
+    for [_, _, g, _] in &mut *gates {
+        *g = tanh_f32(v, *g);
+    }
+    for [_, f, ..] in &mut *gates {
+        *f = sigmoid_f32(v, *f);
+    }
+    for [.., o] in &mut *gates {
+        *o = sigmoid_f32(v, *o);
+    }
+    for (c, [i, f, g, _]) in c.iter_mut().zip(&*gates) {
+        *c = v.madd_f32(*f, *c, v.mul_f32(*i, *g));
+    }
+    let mut t = *c;
+    for t in &mut t {
+        *t = tanh_f32(v, *t);
+    }
+    t
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;

@@ -19,7 +19,7 @@ mod int8;
 pub(crate) mod lanes;
 mod products;
 
-use self::gates::{sigmoid_f32, tanh_f32};
+use self::gates::{cells_f32, tanh_f32};
 pub(crate) use self::int8::{head_int8, layer_int8};
 use self::lanes::Lanes;
 use crate::dims::Cell;
@@ -160,6 +160,21 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
     }
 }
 
+/// Stores a tile's cell state and h.
+#[inline(always)]
+fn store_f32<V: Lanes<U>, const U: usize>(
+    v: V,
+    (c, h): (V::F32, V::F32),
+    tile: usize,
+    stream: &mut StreamF32<'_>,
+) {
+    let (mut c_out, mut h_out) = ([0.0; U], [0.0; U]);
+    v.store_f32(c, &mut c_out);
+    v.store_f32(h, &mut h_out);
+    put(c_out, stream.c, tile * U);
+    put(h_out, stream.next, tile * U);
+}
+
 #[inline(always)]
 fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
@@ -179,16 +194,13 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
         }
     }
     let sums = products_f32::<V, U, GATES, S, B>(v, weights, operands, sums);
-    for ([i, f, g, o], stream) in sums.into_iter().zip(streams) {
-        let c = v.load_f32(&take(stream.c, tile * U));
-        let ig = v.mul_f32(sigmoid_f32(v, i), tanh_f32(v, g));
-        let c = v.madd_f32(sigmoid_f32(v, f), c, ig);
-        let h = v.mul_f32(sigmoid_f32(v, o), tanh_f32(v, c));
-        let (mut c_out, mut h_out) = ([0.0; U], [0.0; U]);
-        v.store_f32(c, &mut c_out);
-        v.store_f32(h, &mut h_out);
-        put(c_out, stream.c, tile * U);
-        put(h_out, stream.next, tile * U);
+    let (mut gates, mut c) = (sums, [v.splat_f32(0.0); B]);
+    for (c, stream) in c.iter_mut().zip(&*streams) {
+        *c = v.load_f32(&take(stream.c, tile * U));
+    }
+    let t = cells_f32(v, &mut gates, &mut c);
+    for (([.., o], (c, t)), stream) in gates.into_iter().zip(c.into_iter().zip(t)).zip(streams) {
+        store_f32(v, (c, v.mul_f32(o, t)), tile, stream);
     }
 }
 
