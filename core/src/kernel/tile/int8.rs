@@ -2,11 +2,14 @@
 
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
-use super::{GATES, NEAR, ROWS, block, part, put, sweep, take, vectors};
+use super::{GATES, ROWS, block, part, put, sweep, take, vectors};
 use crate::activation::Function;
 use crate::dims::Cell;
 use crate::kernel::StreamInt8;
 use crate::layer::{H_BITS, HeadInt8, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS};
+
+/// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
+const NEAR: usize = 24 << 10;
 
 /// A layer's step for all `streams`, `B` at a time and then one by one.
 ///

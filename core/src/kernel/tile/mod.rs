@@ -30,8 +30,6 @@ use crate::layer::{HeadF32, LayerF32};
 const GATES: usize = 4;
 /// Vectors of an RNN's or the head's tile.
 const ROWS: usize = 2;
-/// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
-const NEAR: usize = 24 << 10;
 
 /// The numbers of the tiles, the first or the last first.
 #[inline(always)]

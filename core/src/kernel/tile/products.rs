@@ -4,6 +4,14 @@ use super::lanes::Lanes;
 use crate::matrix::MatrixInt8;
 use crate::nibbles;
 
+/// A tile's groups of columns: `[groups, N, U, 4]`.
+#[inline(always)]
+fn groups<const U: usize, const N: usize>(tile: &[u8]) -> &[[[[u8; 4]; U]; N]] {
+    let (quads, _) = tile.as_chunks::<4>();
+    let (vectors, _) = quads.as_chunks::<U>();
+    vectors.as_chunks::<N>().0
+}
+
 /// `tile x` for `B` operands at once. `tile: [columns / 4, N, U, 4]`, each weight with an offset of 128.
 #[inline(always)]
 fn products_int8<V, const U: usize, const N: usize, const S: usize, const B: usize>(
@@ -15,9 +23,7 @@ fn products_int8<V, const U: usize, const N: usize, const S: usize, const B: usi
 where
     V: Lanes<U>,
 {
-    let (quads, _) = tile.as_chunks::<4>();
-    let (vectors, _) = quads.as_chunks::<U>();
-    let (groups, _) = vectors.as_chunks::<N>();
+    let groups = groups::<U, N>(tile);
     let (turns, rest) = groups.as_chunks::<S>();
     let operands = operands.map(|x| x.as_chunks::<4>().0.as_chunks::<S>());
     let mut each = operands.map(|(turns, _)| turns.iter());
@@ -66,9 +72,7 @@ fn products_nibbles<V, const U: usize, const N: usize, const B: usize>(
 where
     V: Lanes<U>,
 {
-    let (quads, _) = tile.as_chunks::<4>();
-    let (vectors, _) = quads.as_chunks::<U>();
-    let (groups, _) = vectors.as_chunks::<N>();
+    let groups = groups::<U, N>(tile);
     let operands = operands.map(|x| x.as_chunks::<4>().0.as_chunks::<2>());
     let mut each = operands.map(|(pairs, _)| pairs.iter());
     let mut sums = [[v.splat_i32(0); N]; B];
@@ -82,6 +86,7 @@ where
                 continue;
             };
             let (first, second) = (v.group(first), v.group(second));
+            // As values: through the references every turn would store them.
             let (mut low, mut high) = (*sums, *others);
             for ((low, high), w) in low.iter_mut().zip(&mut high).zip(group) {
                 *low = v.dot(*low, &w.map(|quad| quad.map(|byte| byte & 15)), first);
