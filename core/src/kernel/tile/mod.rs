@@ -19,6 +19,8 @@ mod int8;
 pub(crate) mod lanes;
 mod products;
 
+use core::array;
+
 use self::gates::{cells_f32, tanh_f32};
 pub(crate) use self::int8::{head_int8, layer_int8};
 use self::lanes::Lanes;
@@ -82,39 +84,72 @@ fn put<T: Copy, const U: usize>(elements: [T; U], to: &mut [T], at: usize) {
     }
 }
 
-/// `sums + tile x` for `B` operands at once. `tile: [columns, N, U]`, `S` divides the columns.
+/// `sums + columns x` for `S` columns: set s of the sums gets column s.
 #[inline(always)]
-fn products_f32<V, const U: usize, const N: usize, const S: usize, const B: usize>(
+fn add_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+    v: V,
+    mut sums: [[V::F32; N]; S],
+    columns: &[[[f32; U]; N]; S],
+    x: &[f32; S],
+) -> [[V::F32; N]; S] {
+    for (sums, (column, &x)) in sums.iter_mut().zip(columns.iter().zip(x)) {
+        let x = v.splat_f32(x);
+        for (sum, w) in sums.iter_mut().zip(column) {
+            *sum = v.madd_f32(v.load_f32(w), x, *sum);
+        }
+    }
+    sums
+}
+
+/// `sums + run x` for two runs of columns side by side. `run: [columns, N, U]`; `S` divides the columns.
+#[inline(always)]
+fn runs_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+    v: V,
+    runs: [&[f32]; 2],
+    x: [&[f32]; 2],
+    sums: [[V::F32; N]; 2],
+) -> [[V::F32; N]; 2] {
+    let [a, b] = runs.map(|run| run.as_chunks::<U>().0.as_chunks::<N>().0.as_chunks::<S>().0);
+    let [x_a, x_b] = x.map(|x| x.as_chunks::<S>().0);
+    let [mut sums_a, mut sums_b] = [[[v.splat_f32(0.0); N]; S]; 2];
+    for ((a, b), (x_a, x_b)) in a.iter().zip(b).zip(x_a.iter().zip(x_b)) {
+        sums_a = add_f32(v, sums_a, a, x_a);
+        sums_b = add_f32(v, sums_b, b, x_b);
+    }
+    let mut all = sums;
+    for (all, sets) in all.iter_mut().zip([sums_a, sums_b]) {
+        for set in sets {
+            for (all, sum) in all.iter_mut().zip(set) {
+                *all = v.add_f32(*all, sum);
+            }
+        }
+    }
+    all
+}
+
+/// `sums + tile x` for `B` operands at once. `tile: [columns, N, U]`, `2 S` divides the columns.
+#[inline(always)]
+fn products_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize, const B: usize>(
     v: V,
     tile: &[f32],
     operands: [&[f32]; B],
     mut sums: [[V::F32; N]; B],
-) -> [[V::F32; N]; B]
-where
-    V: Lanes<U>,
-{
-    let (vectors, _) = tile.as_chunks::<U>();
-    let (columns, _) = vectors.as_chunks::<N>();
-    let (turns, _) = columns.as_chunks::<S>();
-    let mut operands = operands.map(|x| x.as_chunks::<S>().0.iter());
-    // The other columns' sums; the first column's are the caller's.
-    let mut others = [[[v.splat_f32(0.0); N]; S]; B];
-    for turn in turns {
-        for ((sums, others), operand) in sums.iter_mut().zip(&mut others).zip(&mut operands) {
-            let Some(xs) = operand.next() else { continue };
-            for (s, ((column, &x), others)) in turn.iter().zip(xs).zip(others).enumerate() {
-                let x = v.splat_f32(x);
-                let sums = if s == 0 { &mut *sums } else { others };
-                for (sum, w) in sums.iter_mut().zip(column) {
-                    *sum = v.madd_f32(v.load_f32(w), x, *sum);
-                }
-            }
+) -> [[V::F32; N]; B] {
+    if let ([x], [sums]) = (operands.as_slice(), sums.as_mut_slice()) {
+        let (low, high) = tile.split_at_checked(tile.len() / 2).unwrap_or_default();
+        let (x_low, x_high) = x.split_at_checked(x.len() / 2).unwrap_or_default();
+        let each = [*sums, [v.splat_f32(0.0); N]];
+        let [lows, highs] = runs_f32::<V, U, N, S>(v, [low, high], [x_low, x_high], each);
+        for (sum, (low, high)) in sums.iter_mut().zip(lows.into_iter().zip(highs)) {
+            *sum = v.add_f32(low, high);
         }
-    }
-    for (sums, others) in sums.iter_mut().zip(&others) {
-        for others in others.iter().skip(1) {
-            for (sum, other) in sums.iter_mut().zip(others) {
-                *sum = v.add_f32(*sum, *other);
+    } else {
+        let columns = tile.as_chunks::<U>().0.as_chunks::<N>().0;
+        let mut operands = operands.map(|x| x.iter());
+        for column in columns {
+            for (sums, operand) in sums.iter_mut().zip(&mut operands) {
+                let Some(&x) = operand.next() else { continue };
+                [*sums] = add_f32(v, [*sums], array::from_ref(column), &[x]);
             }
         }
     }
@@ -151,8 +186,8 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, streams),
-                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, streams),
+                Cell::Lstm => lstm_f32::<V, U, 1, 1>(v, tile, weights, streams),
+                Cell::Rnn => rnn_f32::<V, U, 2, 1>(v, tile, weights, streams),
             }
         }
     }
@@ -249,7 +284,7 @@ pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
             *sum = v.load_f32(bias);
         }
         let x = x.get(..head.columns).unwrap_or_default();
-        let sums = products_f32::<V, U, ROWS, 4, 1>(v, weights, [x], sums);
+        let sums = products_f32::<V, U, ROWS, 2, 1>(v, weights, [x], sums);
         for (index, sum) in sums.into_iter().flatten().enumerate() {
             let mut scores = [0.0; U];
             v.store_f32(sum, &mut scores);
