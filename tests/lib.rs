@@ -34,24 +34,40 @@ pub struct Trace {
 
 /// Feeds `tokens` from the zero state.
 pub fn trace(model: Model<'_>, isa: Isa, tokens: &[u16]) -> Trace {
-    isa.run(Pass { model, tokens })
+    trace_within(model, isa, tokens, storage(&model.dims()).len())
+}
+
+/// The same in so many words of storage.
+pub fn trace_within(model: Model<'_>, isa: Isa, tokens: &[u16], words: usize) -> Trace {
+    isa.run(Pass {
+        model,
+        tokens,
+        words,
+    })
 }
 
 /// The same with a kernel that no [`Isa`] names.
 pub fn trace_with(model: Model<'_>, kernel: impl Kernel, tokens: &[u16]) -> Trace {
-    Pass { model, tokens }.run(kernel)
+    let words = storage(&model.dims()).len();
+    let pass = Pass {
+        model,
+        tokens,
+        words,
+    };
+    pass.run(kernel)
 }
 
 struct Pass<'a> {
     model: Model<'a>,
     tokens: &'a [u16],
+    words: usize,
 }
 
 impl WithKernel for Pass<'_> {
     type Output = Trace;
 
     fn run<K: Kernel>(self, kernel: K) -> Trace {
-        let mut storage = storage(&self.model.dims());
+        let mut storage = vec![7; self.words];
         let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
         let mut hash = StateHash::new();
         let logits = self.tokens.iter().map(|&id| {

@@ -396,6 +396,16 @@ impl Dims {
         self.embedded_words() + self.snapshot_words() + next + self.projected_words() + self.vocab
     }
 
+    /// Words more with which a session of several layers, on a host, begins each step with the weights that the step before read
+    /// last: sums of the last layer. Worth it where that layer's weights fill a good part of the second-level cache.
+    pub const fn ahead_words(&self) -> usize {
+        // Whole pairs of tiles, of the widest vectors.
+        match self.layers {
+            1 => 0,
+            _ => self.cell.gates() * self.hidden.next_multiple_of(64),
+        }
+    }
+
     /// Multiply-accumulates of the matrix products of one step. Without an embedding, the first layer's input is a row
     /// gather and costs none; padding columns are not counted.
     pub const fn macs_per_step(&self) -> usize {
@@ -429,6 +439,9 @@ mod tests {
         assert_eq!(dims.macs_per_step(), 512 * 128 + 64 * 128);
         assert_eq!(dims.snapshot_words(), 128 / 4 + 128 / 2);
         assert_eq!(dims.state_words(), 96 + 32 + 64);
+        assert_eq!(dims.ahead_words(), 0);
+        let two = Dims::new(Cell::Lstm, Precision::Int8, 2, 65, 64).unwrap();
+        assert_eq!(two.ahead_words(), 4 * 128);
     }
 
     #[test]

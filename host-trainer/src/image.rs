@@ -189,7 +189,19 @@ pub fn isa_named(name: &str) -> Result<Isa> {
     })
 }
 
+/// Bytes of a layer's weights from which on it is worth while to begin it ahead ([`Dims::ahead_words`]): half of a second-level
+/// cache.
+const LARGE: usize = 1 << 20;
+
 /// Storage for a session.
 pub fn storage(dims: &Dims) -> Vec<u32> {
-    vec![0; dims.state_words()]
+    let bytes = match dims.precision {
+        gatelet::Precision::F32 => size_of::<f32>(),
+        gatelet::Precision::Int8 => size_of::<i8>(),
+    };
+    let ahead = match dims.rows() * dims.columns(dims.layers - 1) * bytes < LARGE {
+        true => 0,
+        false => dims.ahead_words(),
+    };
+    vec![0; dims.state_words() + ahead]
 }

@@ -31,7 +31,11 @@ pub struct Memory<T> {
 /// Where they are.
 enum Place {
     Lines(Vec<Line>),
-    Pages(MmapMut),
+    /// From byte `start` on, which is where a large page can start.
+    Pages {
+        pages: MmapMut,
+        start: usize,
+    },
 }
 
 impl<T: Pod> Memory<T> {
@@ -44,7 +48,7 @@ impl<T: Pod> Memory<T> {
                 let lines = bytes.div_ceil(size_of::<Line>());
                 Place::Lines(vec![bytemuck::Zeroable::zeroed(); lines])
             },
-            Place::Pages,
+            |(pages, start)| Place::Pages { pages, start },
         );
         Self {
             place,
@@ -59,13 +63,18 @@ impl<T: Pod> Memory<T> {
     }
 }
 
-/// `bytes` zeros in pages of their own, large ones where the system has them.
-fn large_pages(bytes: usize) -> Option<MmapMut> {
-    let pages = MmapMut::map_anon(bytes).ok()?;
+/// `bytes` zeros in pages of their own, large ones where the system has them, and the byte at which they start.
+///
+/// Whole large pages from a multiple of their size on: what overlaps the ends of a mapping is in small pages. The address space
+/// before and after is never touched, so it takes no memory.
+fn large_pages(bytes: usize) -> Option<(MmapMut, usize)> {
+    let whole = bytes.next_multiple_of(LARGE_PAGE);
+    let pages = MmapMut::map_anon(whole + LARGE_PAGE).ok()?;
+    let start = pages.as_ptr().align_offset(LARGE_PAGE);
     // Advice: what comes of it is the system's affair.
     #[cfg(target_os = "linux")]
-    let _ = pages.advise(memmap2::Advice::HugePage);
-    Some(pages)
+    let _ = pages.advise_range(memmap2::Advice::HugePage, start, whole);
+    (start <= LARGE_PAGE).then_some((pages, start))
 }
 
 impl<T: Pod> Deref for Memory<T> {
@@ -74,7 +83,7 @@ impl<T: Pod> Deref for Memory<T> {
     fn deref(&self) -> &[T] {
         let bytes = match &self.place {
             Place::Lines(lines) => bytemuck::cast_slice(lines),
-            Place::Pages(pages) => &pages[..],
+            Place::Pages { pages, start } => &pages[*start..],
         };
         bytemuck::cast_slice(&bytes[..self.len * size_of::<T>()])
     }
@@ -84,7 +93,7 @@ impl<T: Pod> DerefMut for Memory<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         let bytes = match &mut self.place {
             Place::Lines(lines) => bytemuck::cast_slice_mut(lines),
-            Place::Pages(pages) => &mut pages[..],
+            Place::Pages { pages, start } => &mut pages[*start..],
         };
         bytemuck::cast_slice_mut(&mut bytes[..self.len * size_of::<T>()])
     }

@@ -79,16 +79,24 @@ const STEPS: &[Step] = &[
     ("models that do not fit", qemu_tests::misfits),
 ];
 
-/// Runs those whose name contains `only`: all of them, when it is empty.
+/// Steps that need neither a board's library nor an emulator.
+const HOST_ONLY: [&str; 4] = ["format", "lints, host", "docs", "tests on the host"];
+
+/// Runs those whose name contains `only`: all of them, when it is empty. What they need is set up first.
 pub(crate) fn run(only: &str) -> Result<()> {
     let start = Instant::now();
-    let chosen: Vec<_> = STEPS
-        .iter()
-        .filter(|(name, _)| name.contains(only))
-        .collect();
-    if chosen.is_empty() {
+    let wanted = |(name, _): &&Step| name.contains(only);
+    if !STEPS.iter().any(|step| wanted(&step)) {
         bail!(Usage(format!("no step's name contains {only:?}")));
     }
+    let on_host = |(name, _): &Step| HOST_ONLY.contains(name);
+    let set_up = !STEPS.iter().filter(wanted).all(on_host);
+    let chosen: Vec<_> = STEPS
+        .iter()
+        .enumerate()
+        .filter(|(index, step)| wanted(step) || (*index == 0 && set_up))
+        .map(|(_, step)| step)
+        .collect();
     for (index, (name, step)) in chosen.iter().enumerate() {
         println!("\n== {}/{} {name}", index + 1, chosen.len());
         let begun = Instant::now();

@@ -9,6 +9,7 @@ macro_rules! tile_kernel {
 
         impl $crate::kernel::Kernel for $token {
             const NAME: &'static str = $name;
+            const AHEAD: bool = true;
 
             fn layout(self, dims: &$crate::Dims) -> $crate::Layout {
                 let _ = dims;
@@ -83,6 +84,55 @@ macro_rules! tile_kernel {
                 // SAFETY: `self` exists, so `new` has found the instructions.
                 #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
                 unsafe { run(self, layer, streams) }
+            }
+
+            fn goes_ahead(self, layer: &$crate::Layer<'_>) -> bool {
+                match layer {
+                    $crate::Layer::F32(layer) => layer.weights.order.lanes() == $lanes,
+                    $crate::Layer::Int8(layer) => {
+                        layer.weights.order().lanes() == $lanes && layer.weights.bits() == 8
+                    }
+                }
+            }
+
+            fn begin_f32(self, layer: &$crate::LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+                    $crate::kernel::tile::ahead::begin_f32::<_, $lanes>(v, v.backward, layer, h, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, h, sums) }
+            }
+
+            fn finish_f32(self, layer: &$crate::LayerF32<'_>, stream: $crate::kernel::StreamF32<'_>, sums: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerF32<'_>, mut stream: $crate::kernel::StreamF32<'_>, sums: &mut [f32]) {
+                    $crate::kernel::tile::ahead::finish_f32::<_, $lanes>(v, v.backward, layer, &mut stream, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, stream, sums) }
+            }
+
+            fn begin_int8(self, layer: &$crate::LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+                    $crate::kernel::tile::ahead::begin_int8::<_, $lanes>(v, v.backward, layer, h, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, h, sums) }
+            }
+
+            fn finish_int8(self, layer: &$crate::LayerInt8<'_>, stream: $crate::kernel::StreamInt8<'_>, sums: &mut [i32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerInt8<'_>, mut stream: $crate::kernel::StreamInt8<'_>, sums: &mut [i32]) {
+                    $crate::kernel::tile::ahead::finish_int8::<_, $lanes>(v, v.backward, layer, &mut stream, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, stream, sums) }
             }
 
             fn head_f32(self, head: &$crate::HeadF32<'_>, x: &[f32], logits: &mut [f32]) {

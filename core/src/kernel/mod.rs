@@ -45,7 +45,7 @@ pub use thumb::Thumb;
 
 use self::dense::{PackedF32, TapeF32};
 use crate::dims::{Dims, Layout};
-use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
+use crate::layer::{HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
 /// [`Model::from_bytes`](crate::Model::from_bytes).
@@ -98,6 +98,9 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     /// Whether this is a [`Plain`]: a session with it is for models without embedding and projection only.
     const PLAIN: bool = false;
 
+    /// Whether this kernel can compute half of a layer's product ahead of the layers below: [`Kernel::begin_f32`].
+    const AHEAD: bool = false;
+
     /// The layout in which a model of this shape runs fastest. Every kernel runs every layout.
     fn layout(self, dims: &Dims) -> Layout {
         let _ = dims;
@@ -105,8 +108,7 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     }
 
     /// The same kernel, reading weights from the other end: no result changes, but what one step read last is still in
-    /// the cache when the next begins with it. A session of one layer turns its kernel at every step; between two reads
-    /// of one layer of several come the others.
+    /// the cache when the next begins with it. A session turns its kernel at every step.
     #[must_use]
     fn turned(self) -> Self {
         self
@@ -150,6 +152,34 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         c: &mut [i16],
         next: &mut [i8],
     );
+
+    /// Whether this layer, above another, can be begun and finished apart: a kernel with [`Kernel::AHEAD`] says yes for
+    /// weights in its layout.
+    fn goes_ahead(self, layer: &Layer<'_>) -> bool {
+        let _ = layer;
+        false
+    }
+
+    /// Begins a step of a layer for which [`Kernel::goes_ahead`], before the layers below it: some of the products of its own
+    /// `h: [hidden]` and padding. `sums: [ahead_words]` keeps them.
+    fn begin_f32(self, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+        let _ = (layer, h, sums);
+    }
+
+    /// The rest of the step: the bits of [`Kernel::layer_f32`].
+    fn finish_f32(self, layer: &LayerF32<'_>, stream: StreamF32<'_>, sums: &mut [f32]) {
+        let _ = (layer, stream, sums);
+    }
+
+    /// As [`Kernel::begin_f32`].
+    fn begin_int8(self, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+        let _ = (layer, h, sums);
+    }
+
+    /// The rest of the step: the bits of [`Kernel::layer_int8`].
+    fn finish_int8(self, layer: &LayerInt8<'_>, stream: StreamInt8<'_>, sums: &mut [i32]) {
+        let _ = (layer, stream, sums);
+    }
 
     /// Logits from the projection or the top layer's hidden state in f32, or the projection from that. `x: [columns]`,
     /// `logits: [rows]`: the tokens', or the projection's numbers.

@@ -166,35 +166,78 @@ fn store<V: Lanes<U>, const U: usize>(
     put(h_out, stream.next, tile * U);
 }
 
-/// A tile's gates, to pre-activations, and its cell state, for one stream. Nothing past the end.
-#[inline(always)]
-fn gates<V: Lanes<U>, const U: usize, const FOUR: bool>(
-    v: V,
-    layer: &LayerInt8<'_>,
-    (tile, weights): (usize, &[u8]),
-    stream: &StreamInt8<'_>,
-) -> ([V::I32; GATES], V::I32) {
-    let (x, correction) = ([stream.x], [stream.correction]);
-    let [sums] = products::<V, U, GATES, 2, 1, FOUR>(v, weights, x, correction);
-    let z = preactivations(v, layer, tile, stream.addend, sums);
-    (z, v.load_i16(&take(stream.c, tile * U)))
-}
-
 /// Two tiles of an LSTM for one stream; what is past the end is empty.
 #[inline(always)]
 fn lstm_pair<V: Lanes<U>, const U: usize, const FOUR: bool>(
     v: V,
     layer: &LayerInt8<'_>,
-    [a, b]: [(usize, &[u8]); 2],
+    tiles: [(usize, &[u8]); 2],
     stream: &mut StreamInt8<'_>,
 ) {
-    let (z_a, c_a) = gates::<V, U, FOUR>(v, layer, a, stream);
-    let (z_b, c_b) = gates::<V, U, FOUR>(v, layer, b, stream);
-    let mut c = [c_a, c_b];
-    let [h_a, h_b] = cells(v, layer.cell_bits - MIN_CELL_BITS, [z_a, z_b], &mut c);
-    let [c_a, c_b] = c;
-    store(v, (c_a, h_a), a.0, stream);
-    store(v, (c_b, h_b), b.0, stream);
+    let mut gates = [[v.splat_i32(0); GATES]; 2];
+    for (gates, (tile, weights)) in gates.iter_mut().zip(tiles) {
+        let (x, correction) = ([stream.x], [stream.correction]);
+        let [sums] = products::<V, U, GATES, 2, 1, FOUR>(v, weights, x, correction);
+        *gates = preactivations(v, layer, tile, stream.addend, sums);
+    }
+    lstm_cells(v, layer, tiles.map(|(tile, _)| tile), gates, stream);
+}
+
+/// The cells of two tiles of an LSTM, from their pre-activations.
+#[inline(always)]
+fn lstm_cells<V: Lanes<U>, const U: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    tiles: [usize; 2],
+    gates: [[V::I32; GATES]; 2],
+    stream: &mut StreamInt8<'_>,
+) {
+    let mut c = [v.splat_i32(0); 2];
+    for (c, tile) in c.iter_mut().zip(tiles) {
+        *c = v.load_i16(&take(stream.c, tile * U));
+    }
+    let h = cells(v, layer.cell_bits - MIN_CELL_BITS, gates, &mut c);
+    for ((c, h), tile) in c.into_iter().zip(h).zip(tiles) {
+        store(v, (c, h), tile, stream);
+    }
+}
+
+/// Rows of an RNN, from their pre-activations.
+#[inline(always)]
+fn rnn_cells<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    tile: usize,
+    z: [V::I32; N],
+    stream: &mut StreamInt8<'_>,
+) {
+    for (index, t) in v.piecewise(Function::Tanh, z).into_iter().enumerate() {
+        let t = rounding_shift(v, t, TANH_BITS - H_BITS);
+        let mut h = [0; U];
+        v.store_i8(v.clamp_i32(t, i8::MIN.into(), i8::MAX.into()), &mut h);
+        put(h, stream.next, (N * tile + index) * U);
+    }
+}
+
+/// The cells of two tiles for one stream, from their sums: four gates of an LSTM, otherwise rows of an RNN.
+#[inline(always)]
+pub(super) fn done_int8<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    tiles: [usize; 2],
+    mut sums: [[V::I32; N]; 2],
+    stream: &mut StreamInt8<'_>,
+) {
+    for (sums, tile) in sums.iter_mut().zip(tiles) {
+        *sums = preactivations(v, layer, tile, stream.addend, *sums);
+    }
+    let [a, b] = sums;
+    if let (Some(&a), Some(&b)) = (a.first_chunk::<GATES>(), b.first_chunk::<GATES>()) {
+        lstm_cells(v, layer, tiles, [a, b], stream);
+        return;
+    }
+    for (z, tile) in sums.into_iter().zip(tiles) {
+        rnn_cells(v, tile, z, stream);
+    }
 }
 
 /// A tile of an LSTM for `B` streams.
@@ -232,12 +275,7 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const F
     let sums = products::<V, U, ROWS, S, B, FOUR>(v, weights, operands, corrections);
     for (sums, stream) in sums.into_iter().zip(streams) {
         let z: [V::I32; ROWS] = preactivations(v, layer, tile, stream.addend, sums);
-        for (index, t) in v.piecewise(Function::Tanh, z).into_iter().enumerate() {
-            let t = rounding_shift(v, t, TANH_BITS - H_BITS);
-            let mut h = [0; U];
-            v.store_i8(v.clamp_i32(t, i8::MIN.into(), i8::MAX.into()), &mut h);
-            put(h, stream.next, (ROWS * tile + index) * U);
-        }
+        rnn_cells(v, tile, z, stream);
     }
 }
 

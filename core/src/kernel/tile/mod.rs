@@ -13,6 +13,7 @@
 //!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
+pub(crate) mod ahead;
 pub(crate) mod dense;
 mod gates;
 mod int8;
@@ -193,6 +194,28 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
     }
 }
 
+/// The cells of one stream's tile, from its pre-activations: four gates of an LSTM, otherwise rows of an RNN.
+#[inline(always)]
+fn done_f32<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    tile: usize,
+    sums: [V::F32; N],
+    stream: &mut StreamF32<'_>,
+) {
+    if let Some(&gates) = sums.first_chunk::<GATES>() {
+        let (mut gates, mut c) = ([gates], [v.load_f32(&take(stream.c, tile * U))]);
+        let [t] = cells_f32(v, &mut gates, &mut c);
+        let ([[.., o]], [c]) = (gates, c);
+        store_f32(v, (c, v.mul_f32(o, t)), tile, stream);
+        return;
+    }
+    for (index, sum) in sums.into_iter().enumerate() {
+        let mut h = [0.0; U];
+        v.store_f32(tanh_f32(v, sum), &mut h);
+        put(h, stream.next, (N * tile + index) * U);
+    }
+}
+
 /// Stores a tile's cell state and h.
 #[inline(always)]
 fn store_f32<V: Lanes<U>, const U: usize>(
@@ -257,11 +280,7 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
     let sums = products_f32::<V, U, ROWS, S, B>(v, weights, operands, sums);
     for (sums, stream) in sums.into_iter().zip(streams) {
-        for (index, sum) in sums.into_iter().enumerate() {
-            let mut h = [0.0; U];
-            v.store_f32(tanh_f32(v, sum), &mut h);
-            put(h, stream.next, (ROWS * tile + index) * U);
-        }
+        done_f32(v, tile, sums, stream);
     }
 }
 
