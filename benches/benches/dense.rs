@@ -7,6 +7,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gatelet::kernel::dense::{Columns, PackedShape, outer_scratch};
 use gatelet::{Isa, Kernel, WithKernel};
+use gatelet_trainer::memory::Memory;
 use std::time::Duration;
 
 /// (rows, k, n) of the products of a window: recurrent forward and backward, of 128, 256 and 512 units.
@@ -45,7 +46,8 @@ impl WithKernel for Bench<'_> {
                 columns: Columns::Consecutive,
                 lanes: kernel.lanes(),
             };
-            let weights = vec![0.01; shape.len()];
+            let mut weights = Memory::zeroed(shape.len());
+            weights.fill(0.01);
             let (a, mut c) = (vec![0.5; rows * k], vec![0.0; rows * n]);
             group.throughput(Throughput::Elements((rows * k * n) as u64));
             let id = format!("matmul/{rows}x{k}x{n}/{}", K::NAME);

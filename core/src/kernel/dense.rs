@@ -20,7 +20,7 @@ use crate::dims::Cell;
 /// Vectors of a panel.
 pub const PANEL: usize = 4;
 /// Rows that [`Kernel::outer_f32`](super::Kernel::outer_f32) takes at a time.
-pub(crate) const OUTER_ROWS: usize = 256;
+pub(crate) const OUTER_ROWS: usize = 128;
 
 /// Numbers of scratch that [`Kernel::outer_f32`](super::Kernel::outer_f32) needs for `rows` rows and `m` columns of A,
 /// on any kernel.

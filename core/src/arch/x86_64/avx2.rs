@@ -106,7 +106,11 @@ macro_rules! shared_operations {
 
         #[inline(always)]
         fn ask_for<T>(self, from: &[T]) {
-            super::ask_for(from);
+            super::ask_for::<T, { _MM_HINT_T0 }>(from);
+        }
+        #[inline(always)]
+        fn ask_ahead<T>(self, from: &[T]) {
+            super::ask_for::<T, { _MM_HINT_T1 }>(from);
         }
 
         // Gathers: every masked index is below 256.

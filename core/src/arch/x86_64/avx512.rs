@@ -90,7 +90,18 @@ impl Lanes<16> for Avx512 {
     }
     #[inline(always)]
     fn ask_for<T>(self, from: &[T]) {
-        super::ask_for(from);
+        super::ask_for::<T, { _MM_HINT_T0 }>(from);
+    }
+    #[inline(always)]
+    fn ask_ahead<T>(self, from: &[T]) {
+        super::ask_for::<T, { _MM_HINT_T1 }>(from);
+    }
+
+    #[cfg(not(miri))]
+    #[inline(always)]
+    fn broadcast(self, x: &f32) -> __m512 {
+        // SAFETY: `self` exists, so `new` has found the instructions.
+        unsafe { broadcast(x) }
     }
 
     // Two vectors go together, 16 bits a lane.
@@ -112,6 +123,27 @@ impl Lanes<16> for Avx512 {
         }
         z
     }
+}
+
+/// A number of memory in all lanes.
+///
+/// Left to itself the compiler loads several numbers at once and takes them apart with shuffles, which on Intel's processors
+/// need the port of every second multiplication.
+#[cfg(not(miri))]
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn broadcast(x: &f32) -> __m512 {
+    let lanes;
+    // SAFETY: the instruction reads one number, through a reference to it, and nothing else changes.
+    unsafe {
+        core::arch::asm!(
+            "vbroadcastss {lanes}, dword ptr [{x}]",
+            lanes = lateout(zmm_reg) lanes,
+            x = in(reg) x,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    lanes
 }
 
 /// The lines of a table's segments, taken apart: with T = intercept 2^16 + slope,

@@ -10,16 +10,16 @@ pub use avx2::{Avx2, AvxVnni};
 pub use avx512::Avx512;
 
 #[cfg(not(miri))]
+use core::arch::x86_64::_mm_prefetch;
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
-use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-/// Asks for the cache lines of `from`.
+/// Asks for the cache lines of `from`: `HINT` says how near.
 #[inline(always)]
-fn ask_for<T>(from: &[T]) {
+fn ask_for<T, const HINT: i32>(from: &[T]) {
     const LINE: usize = 64;
     for line in from.chunks(LINE / size_of::<T>().max(1)) {
         // SAFETY: a prefetch reads nothing, and what SSE has every x86-64 has.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        unsafe { _mm_prefetch::<HINT>(line.as_ptr().cast()) };
     }
 }
 

@@ -17,11 +17,24 @@ use crate::kernel::dense::{
     Addends, Columns, OUTER_ROWS, PANEL, PackedF32, Place, TapeF32, row, row_mut,
 };
 
-/// Columns that one turn of the loop takes.
-const TURN: usize = 4;
-
 /// The sums of `B` rows and `N` vectors of a panel.
 type Sums<V, const U: usize, const B: usize, const N: usize> = [[<V as Lanes<U>>::F32; N]; B];
+
+/// Numbers of a cache line.
+const LINE: usize = 16;
+/// Weights that fill half of a second-level cache: those that follow are asked for ahead.
+const FAR: usize = (1 << 20) / size_of::<f32>();
+
+/// What the block of rows from row `first` on asks for of the panel after panel `p`: each block of `rows` rows a part.
+#[inline(always)]
+fn ahead<'a>(w: &PackedF32<'a>, p: usize, first: usize, rows: usize) -> &'a [f32] {
+    if w.weights.len() < FAR {
+        return &[];
+    }
+    let next = w.panel(p + 1);
+    let at = next.len() / rows.max(1) * first;
+    next.get(at..).unwrap_or_default()
+}
 
 /// The columns of every vector of panel `p`.
 #[inline(always)]
@@ -91,49 +104,46 @@ fn load_all<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
 fn add<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     v: V,
     column: &[[f32; U]; PANEL],
-    xs: [f32; B],
-    sums: &mut Sums<V, U, B, N>,
-) {
+    xs: [&f32; B],
+    mut sums: Sums<V, U, B, N>,
+) -> Sums<V, U, B, N> {
     let mut weights = [v.splat_f32(0.0); N];
     for (to, w) in weights.iter_mut().zip(column) {
         *to = v.load_f32(w);
     }
     for (sums, x) in sums.iter_mut().zip(xs) {
-        let x = v.splat_f32(x);
+        let x = v.broadcast(x);
         for (sum, &w) in sums.iter_mut().zip(&weights) {
             *sum = v.madd_f32(w, x, *sum);
         }
     }
+    sums
 }
 
-/// `sums + x panel` for `B` rows and the first `N` vectors. `panel: [k, 4, U]`, each operand `[k]`.
+/// `sums + x panel` for `B` rows and the first `N` vectors. `panel: [k, 4, U]`, each operand `[k]`. A line of `next`, which is
+/// read later, is asked for with every column.
 #[inline(always)]
 fn product<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     v: V,
     panel: &[f32],
+    next: &[f32],
     operands: [&[f32]; B],
     mut sums: Sums<V, U, B, N>,
 ) -> Sums<V, U, B, N> {
     let (vectors, _) = panel.as_chunks::<U>();
     let (columns, _) = vectors.as_chunks::<PANEL>();
-    let (turns, rest) = columns.as_chunks::<TURN>();
-    let operands = operands.map(|x| x.as_chunks::<TURN>());
-    let mut each = operands.map(|(turns, _)| turns.iter());
-    for turn in turns {
-        let mut xs = [[0.0; TURN]; B];
-        for (xs, each) in xs.iter_mut().zip(&mut each) {
-            if let Some(next) = each.next() {
-                *xs = *next;
-            }
+    let mut operands = operands.map(|x| x.iter());
+    let mut lines = next.as_chunks::<LINE>().0.iter();
+    for column in columns {
+        if let Some(line) = lines.next() {
+            v.ask_ahead(line);
         }
-        for (k, column) in turn.iter().enumerate() {
-            let xs = xs.map(|xs| xs.get(k).copied().unwrap_or(0.0));
-            add::<V, U, B, N>(v, column, xs, &mut sums);
+        let mut xs = [&0.0; B];
+        for (to, each) in xs.iter_mut().zip(&mut operands) {
+            let Some(x) = each.next() else { return sums };
+            *to = x;
         }
-    }
-    for (k, column) in rest.iter().enumerate() {
-        let xs = operands.map(|(_, rest)| rest.get(k).copied().unwrap_or(0.0));
-        add::<V, U, B, N>(v, column, xs, &mut sums);
+        sums = add::<V, U, B, N>(v, column, xs, sums);
     }
     sums
 }
@@ -186,11 +196,16 @@ fn matmul_panel<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     let blocks = c.len() / (B * n) * B;
     let (c, c_rest) = c.split_at_mut_checked(blocks * n).unwrap_or_default();
     let (a, a_rest) = a.split_at_checked(blocks * k).unwrap_or((a, &[]));
-    for (a, c) in a.chunks_exact(B * k).zip(c.chunks_exact_mut(B * n)) {
-        matmul_block::<V, U, B, N>(v, panel, places, (a, k), add, (c, n));
+    for (index, (a, c)) in a
+        .chunks_exact(B * k)
+        .zip(c.chunks_exact_mut(B * n))
+        .enumerate()
+    {
+        let next = ahead(w, p, index * B, blocks);
+        matmul_block::<V, U, B, N>(v, (panel, next), places, (a, k), add, (c, n));
     }
     for (a, c) in a_rest.chunks_exact(k).zip(c_rest.chunks_exact_mut(n)) {
-        matmul_block::<V, U, 1, N>(v, panel, places, (a, k), add, (c, n));
+        matmul_block::<V, U, 1, N>(v, (panel, &[]), places, (a, k), add, (c, n));
     }
 }
 
@@ -198,7 +213,7 @@ fn matmul_panel<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
 #[inline(always)]
 fn matmul_block<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     v: V,
-    panel: &[f32],
+    (panel, next): (&[f32], &[f32]),
     places: [Place; PANEL],
     (a, k): (&[f32], usize),
     add: bool,
@@ -208,7 +223,7 @@ fn matmul_block<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     if add {
         sums = load_all::<V, U, B, N>(v, rows(c, 0, n), places);
     }
-    let sums = product::<V, U, B, N>(v, panel, rows(a, 0, k), sums);
+    let sums = product::<V, U, B, N>(v, panel, next, rows(a, 0, k), sums);
     for (c, sums) in c.chunks_exact_mut(n).zip(sums) {
         for (sum, place) in sums.into_iter().zip(places) {
             store(v, sum, c, place);
@@ -290,10 +305,17 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
     (c, n): (&mut [f32], usize),
 ) {
     let (groups, _) = a.as_chunks::<R>();
-    for (a, c) in groups
-        .chunks_exact(panel.len().max(1))
-        .zip(c.chunks_mut(R * n))
-    {
+    let mut below = c;
+    for a in groups.chunks_exact(panel.len().max(1)) {
+        let at = below.len().min(R * n);
+        let (c, next) = below.split_at_mut_checked(at).unwrap_or_default();
+        for row in next.chunks_exact(n).take(R) {
+            for place in places {
+                let vector = row.get(place.column..place.column + place.count);
+                v.ask_for(vector.unwrap_or_default());
+            }
+        }
+        below = next;
         let mut sums: Sums<V, U, R, N> = [[v.splat_f32(0.0); N]; R];
         if add_to {
             for (sums, c) in sums.iter_mut().zip(c.chunks_exact(n)) {
@@ -302,8 +324,8 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
                 }
             }
         }
-        for (&xs, column) in a.iter().zip(panel) {
-            add::<V, U, R, N>(v, column, xs, &mut sums);
+        for (xs, column) in a.iter().zip(panel) {
+            sums = add::<V, U, R, N>(v, column, xs.each_ref(), sums);
         }
         for (c, sums) in c.chunks_exact_mut(n).zip(sums) {
             for (sum, place) in sums.into_iter().zip(places) {
@@ -361,7 +383,8 @@ fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
         }
     }
     let operands = rows(step.h_before, first, step.hidden);
-    let sums = product::<V, U, B, PANEL>(v, w.panel(p), operands, sums);
+    let next = ahead(w, p, first, step.h.len() / step.hidden.max(1));
+    let sums = product::<V, U, B, PANEL>(v, w.panel(p), next, operands, sums);
     let n = step.hidden;
     if step.cell == Cell::Rnn {
         let h = step.h.chunks_exact_mut(n.max(1)).skip(first);

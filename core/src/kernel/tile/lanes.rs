@@ -23,7 +23,18 @@ pub(crate) trait Lanes<const U: usize>: Copy {
         let _ = from;
     }
 
+    /// Asks for what will be read after much else: as far as the second-level cache.
+    #[inline(always)]
+    fn ask_ahead<T>(self, from: &[T]) {
+        let _ = from;
+    }
+
     fn splat_f32(self, x: f32) -> Self::F32;
+    /// A number of memory in all lanes.
+    #[inline(always)]
+    fn broadcast(self, x: &f32) -> Self::F32 {
+        self.splat_f32(*x)
+    }
     fn load_f32(self, from: &[f32; U]) -> Self::F32;
     fn store_f32(self, x: Self::F32, to: &mut [f32; U]);
     fn add_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;

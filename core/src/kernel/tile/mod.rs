@@ -7,9 +7,10 @@
 //!     activations, cell update and the new h from the registers that hold the sums
 //! ```
 //!
-//! The weights are read once, in the order in which they lie, and nothing else takes time: so columns are dealt to `S`
-//! sets of sums, which makes eight independent chains of additions, and steps alternate between the first and the last
-//! tile as the one to start from. What the last step read last is still in the cache then; no result depends on it.
+//! The weights are read once, and nothing else takes time. The first and the second half of a tile's columns are read side by side:
+//! two streams of reads, and eight independent chains of additions. Steps alternate between the first and the last tile
+//! as the one to start from: what the last step read last is still in the cache then. Of several layers the last is begun
+//! first (`ahead.rs`). No result depends on any of it.
 //!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
