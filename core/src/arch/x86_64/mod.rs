@@ -9,8 +9,8 @@ mod avx512;
 pub use avx2::{Avx2, AvxVnni};
 pub use avx512::Avx512;
 
-#[cfg(not(miri))]
 use core::arch::x86_64::_mm_prefetch;
+#[cfg(not(miri))]
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
 /// Asks for the cache lines of `from`: `HINT` says how near.

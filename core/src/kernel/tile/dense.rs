@@ -27,7 +27,7 @@ const FAR: usize = (1 << 20) / size_of::<f32>();
 
 /// What the block of rows from row `first` on asks for of the panel after panel `p`: each block of `rows` rows a part.
 #[inline(always)]
-fn ahead<'a>(w: &PackedF32<'a>, p: usize, first: usize, rows: usize) -> &'a [f32] {
+fn share_of_next<'a>(w: &PackedF32<'a>, p: usize, first: usize, rows: usize) -> &'a [f32] {
     if w.weights.len() < FAR {
         return &[];
     }
@@ -201,7 +201,7 @@ fn matmul_panel<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
         .zip(c.chunks_exact_mut(B * n))
         .enumerate()
     {
-        let next = ahead(w, p, index * B, blocks);
+        let next = share_of_next(w, p, index * B, blocks);
         matmul_block::<V, U, B, N>(v, (panel, next), places, (a, k), add, (c, n));
     }
     for (a, c) in a_rest.chunks_exact(k).zip(c_rest.chunks_exact_mut(n)) {
@@ -383,7 +383,7 @@ fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
         }
     }
     let operands = rows(step.h_before, first, step.hidden);
-    let next = ahead(w, p, first, step.h.len() / step.hidden.max(1));
+    let next = share_of_next(w, p, first, step.h.len() / step.hidden.max(1));
     let sums = product::<V, U, B, PANEL>(v, w.panel(p), next, operands, sums);
     let n = step.hidden;
     if step.cell == Cell::Rnn {
