@@ -469,10 +469,11 @@ impl<F: Engine> Shard<F> {
             let dh = &mut self.d_above[t * state..][..state];
             if t + 1 < self.window {
                 let dz_after = &later[..rows * columns];
+                let turned = t % 2 == 1;
                 match self.masks.recurrent {
-                    None => F::matmul(dz_after, recurrent, true, dh),
+                    None => F::matmul_turned(dz_after, recurrent, turned, true, dh),
                     Some(dropout) => {
-                        F::matmul(dz_after, recurrent, false, &mut self.dh);
+                        F::matmul_turned(dz_after, recurrent, turned, false, &mut self.dh);
                         let place = self.masks.place(layer, Kind::Recurrent, 0);
                         dropout.apply(arch, place, self.masks.first_row, hidden, &mut self.dh);
                         dh.iter_mut().zip(&self.dh).for_each(|(sum, &x)| *sum += x);

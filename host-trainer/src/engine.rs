@@ -58,6 +58,12 @@ pub trait Engine: Real {
     type Packed: Packed<Self>;
     /// `C = A W`, or `C += A W`. `a: [rows, k]`, `c: [rows, n]`.
     fn matmul(a: &[Self], w: &Self::Packed, add: bool, c: &mut [Self]);
+    /// The same; `turned` reads the weights from their end: what the product before read last is in the cache still. No
+    /// result depends on it.
+    fn matmul_turned(a: &[Self], w: &Self::Packed, turned: bool, add: bool, c: &mut [Self]) {
+        let _ = turned;
+        Self::matmul(a, w, add, c);
+    }
     /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::scratch`] numbers.
     fn outer(
         a: (&[Self], usize),
@@ -128,13 +134,26 @@ impl WithKernel for Lanes {
     }
 }
 
-struct Matmul<'a>(&'a [f32], &'a Panels, bool, &'a mut [f32]);
+struct Matmul<'a> {
+    a: &'a [f32],
+    w: &'a Panels,
+    turned: bool,
+    add: bool,
+    c: &'a mut [f32],
+}
 
 impl WithKernel for Matmul<'_> {
     type Output = ();
     fn run<K: Kernel>(self, kernel: K) {
-        let Self(a, w, add, c) = self;
+        let Self {
+            a,
+            w,
+            turned,
+            add,
+            c,
+        } = self;
         let packed = w.shape.of(&w.weights).expect("its own length");
+        let kernel = if turned { kernel.turned() } else { kernel };
         kernel.matmul_f32(a, &packed, add, c);
     }
 }
@@ -168,7 +187,17 @@ impl Engine for f32 {
     type Packed = Panels;
 
     fn matmul(a: &[f32], w: &Panels, add: bool, c: &mut [f32]) {
-        w.isa.run(Matmul(a, w, add, c));
+        Self::matmul_turned(a, w, false, add, c);
+    }
+
+    fn matmul_turned(a: &[f32], w: &Panels, turned: bool, add: bool, c: &mut [f32]) {
+        w.isa.run(Matmul {
+            a,
+            w,
+            turned,
+            add,
+            c,
+        });
     }
 
     fn outer(

@@ -180,7 +180,7 @@ macro_rules! tile_kernel {
                     add: bool,
                     c: &mut [f32],
                 ) {
-                    $crate::kernel::tile::dense::matmul::<_, $lanes, $batch>(v, a, w, add, c);
+                    $crate::kernel::tile::dense::matmul::<_, $lanes, $batch>(v, v.backward, a, w, add, c);
                 }
                 if w.lanes != $lanes {
                     return $crate::kernel::dense::matmul(a, w, add, c);
@@ -225,7 +225,7 @@ macro_rules! tile_kernel {
                     w: &$crate::kernel::dense::PackedF32<'_>,
                     step: &mut $crate::kernel::dense::TapeF32<'_>,
                 ) {
-                    $crate::kernel::tile::dense::tape_step::<_, $lanes, $batch>(v, w, step);
+                    $crate::kernel::tile::dense::tape_step::<_, $lanes, $batch>(v, v.backward, w, step);
                 }
                 if w.lanes != $lanes {
                     return $crate::kernel::dense::tape_step(w, step);

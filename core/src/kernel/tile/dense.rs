@@ -9,9 +9,11 @@
 //! and not the loads, take the time. The transposed product copies the other operand's rows into a panel that stays in
 //! the first-level cache, and takes B columns of A at a time, which stand side by side.
 
+use core::ops::Range;
+
 use super::gates::{cells_f32, tanh_f32};
 use super::lanes::Lanes;
-use super::{put, take};
+use super::{put, sweep, take};
 use crate::dims::Cell;
 use crate::kernel::dense::{
     Addends, Columns, OUTER_ROWS, PANEL, PackedF32, Place, TapeF32, row, row_mut,
@@ -25,13 +27,24 @@ const LINE: usize = 16;
 /// Weights that fill half of a second-level cache: those that follow are asked for ahead.
 const FAR: usize = (1 << 20) / size_of::<f32>();
 
-/// What the block of rows from row `first` on asks for of the panel after panel `p`: each block of `rows` rows a part.
+/// The panels, the first or the last first, each with the one after it.
 #[inline(always)]
-fn share_of_next<'a>(w: &PackedF32<'a>, p: usize, first: usize, rows: usize) -> &'a [f32] {
-    if w.weights.len() < FAR {
-        return &[];
-    }
-    let next = w.panel(p + 1);
+fn panels<'a>(w: &PackedF32<'a>, backward: bool) -> impl Iterator<Item = (usize, [&'a [f32]; 2])> {
+    let far = w.weights.len() >= FAR;
+    sweep(w.columns.panels(w.n, w.lanes), backward).map(move |p| {
+        let after = if backward {
+            p.checked_sub(1)
+        } else {
+            Some(p + 1)
+        };
+        let next = after.filter(|_| far).map_or(&[][..], |p| w.panel(p));
+        (p, [w.panel(p), next])
+    })
+}
+
+/// What the block of rows from row `first` on asks for of the panel that is read next: each block of `rows` rows a part.
+#[inline(always)]
+fn share(next: &[f32], first: usize, rows: usize) -> &[f32] {
     let at = next.len() / rows.max(1) * first;
     next.get(at..).unwrap_or_default()
 }
@@ -132,15 +145,22 @@ fn product<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
 ) -> Sums<V, U, B, N> {
     let (vectors, _) = panel.as_chunks::<U>();
     let (columns, _) = vectors.as_chunks::<PANEL>();
-    let mut operands = operands.map(|x| x.iter());
-    let mut lines = next.as_chunks::<LINE>().0.iter();
-    for column in columns {
-        if let Some(line) = lines.next() {
+    // All of one length, which the loop below then need not look at.
+    let mut operands = operands;
+    for x in &mut operands {
+        let Some(all) = x.get(..columns.len()) else {
+            return sums;
+        };
+        *x = all;
+    }
+    let (lines, _) = next.as_chunks::<LINE>();
+    for (k, column) in columns.iter().enumerate() {
+        if let Some(line) = lines.get(k) {
             v.ask_ahead(line);
         }
         let mut xs = [&0.0; B];
-        for (to, each) in xs.iter_mut().zip(&mut operands) {
-            let Some(x) = each.next() else { return sums };
+        for (to, x) in xs.iter_mut().zip(operands) {
+            let Some(x) = x.get(k) else { return sums };
             *to = x;
         }
         sums = add::<V, U, B, N>(v, column, xs, sums);
@@ -170,29 +190,31 @@ macro_rules! with_vectors {
 #[inline(always)]
 pub(crate) fn matmul<V: Lanes<U>, const U: usize, const B: usize>(
     v: V,
+    backward: bool,
     a: &[f32],
     w: &PackedF32<'_>,
     add: bool,
     c: &mut [f32],
 ) {
-    for p in 0..w.columns.panels(w.n, w.lanes) {
+    let (a, n) = ((a, w.k.max(1)), w.n.max(1));
+    for (p, panel) in panels(w, backward) {
         let places = places(w.columns, w.n, p, U);
-        with_vectors!(places, matmul_panel::<V, U, B>(v, p, places, a, w, add, c));
+        with_vectors!(
+            places,
+            matmul_panel::<V, U, B>(v, panel, places, a, add, (&mut *c, n))
+        );
     }
 }
 
 #[inline(always)]
 fn matmul_panel<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     v: V,
-    p: usize,
+    [panel, next]: [&[f32]; 2],
     places: [Place; PANEL],
-    a: &[f32],
-    w: &PackedF32<'_>,
+    (a, k): (&[f32], usize),
     add: bool,
-    c: &mut [f32],
+    (c, n): (&mut [f32], usize),
 ) {
-    let (k, n) = (w.k.max(1), w.n.max(1));
-    let panel = w.panel(p);
     let blocks = c.len() / (B * n) * B;
     let (c, c_rest) = c.split_at_mut_checked(blocks * n).unwrap_or_default();
     let (a, a_rest) = a.split_at_checked(blocks * k).unwrap_or((a, &[]));
@@ -201,7 +223,7 @@ fn matmul_panel<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
         .zip(c.chunks_exact_mut(B * n))
         .enumerate()
     {
-        let next = share_of_next(w, p, index * B, blocks);
+        let next = share(next, index * B, blocks);
         matmul_block::<V, U, B, N>(v, (panel, next), places, (a, k), add, (c, n));
     }
     for (a, c) in a_rest.chunks_exact(k).zip(c_rest.chunks_exact_mut(n)) {
@@ -263,10 +285,14 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     let (panel, _) = vectors.as_chunks_mut::<PANEL>();
     for p in 0..Columns::Consecutive.panels(n, U) {
         let places = places(Columns::Consecutive, n, p, U);
+        let later = b;
         let blocks = b
             .chunks(OUTER_ROWS * n)
             .zip(packed.chunks(OUTER_ROWS * width));
         for (index, (b, a)) in blocks.enumerate() {
+            let later = later
+                .get((index + 1) * OUTER_ROWS * n..)
+                .unwrap_or_default();
             for (to, from) in panel.iter_mut().zip(b.chunks_exact(n)) {
                 for (to, place) in to.iter_mut().zip(places) {
                     *to = take(from, place.column);
@@ -276,7 +302,7 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
             let add = add || index > 0;
             with_vectors!(
                 places,
-                outer_panel::<V, U, R>(v, places, a, panel, add, (&mut *c, n))
+                outer_panel::<V, U, R>(v, places, a, (panel, later), add, (&mut *c, n))
             );
         }
     }
@@ -300,12 +326,16 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
     v: V,
     places: [Place; PANEL],
     a: &[f32],
-    panel: &[[[f32; U]; PANEL]],
+    (panel, later): (&[[[f32; U]; PANEL]], &[f32]),
     add_to: bool,
     (c, n): (&mut [f32], usize),
 ) {
     let (groups, _) = a.as_chunks::<R>();
+    let c_rows = c.len() / n;
     let mut below = c;
+    // Each group of columns of A asks for some of the rows of B that come after the panel's.
+    let share = (panel.len() * R).div_ceil(c_rows.max(1));
+    let mut later = later.chunks_exact(n).take(panel.len());
     for a in groups.chunks_exact(panel.len().max(1)) {
         let at = below.len().min(R * n);
         let (c, next) = below.split_at_mut_checked(at).unwrap_or_default();
@@ -313,6 +343,12 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
             for place in places {
                 let vector = row.get(place.column..place.column + place.count);
                 v.ask_for(vector.unwrap_or_default());
+            }
+        }
+        for row in later.by_ref().take(share) {
+            for place in places {
+                let vector = row.get(place.column..place.column + place.count);
+                v.ask_ahead(vector.unwrap_or_default());
             }
         }
         below = next;
@@ -339,19 +375,50 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
 #[inline(always)]
 pub(crate) fn tape_step<V: Lanes<U>, const U: usize, const B: usize>(
     v: V,
+    backward: bool,
     w: &PackedF32<'_>,
     step: &mut TapeF32<'_>,
 ) {
     let count = step.h.len() / step.hidden.max(1);
-    for p in 0..w.columns.panels(w.n, w.lanes) {
+    for (p, panel) in panels(w, backward) {
         let mut first = 0;
         while first + B <= count {
-            tape_block::<V, U, B>(v, first, p, w, step);
+            tape_block::<V, U, B>(v, first, (p, panel), w, step);
             first += B;
         }
         while first < count {
-            tape_block::<V, U, 1>(v, first, p, w, step);
+            tape_block::<V, U, 1>(v, first, (p, panel), w, step);
             first += 1;
+        }
+    }
+}
+
+/// Asks for where the cells of `streams` will be written: nothing of a tape is in the cache when its step begins.
+#[inline(always)]
+fn ask_for_results<V: Lanes<U>, const U: usize>(
+    v: V,
+    places: [Place; PANEL],
+    streams: Range<usize>,
+    width: usize,
+    step: &TapeF32<'_>,
+) {
+    let [unit, ..] = places;
+    for stream in streams {
+        let ask = |numbers: &[f32], width: usize, place: Place| {
+            let at = stream * width + place.column;
+            v.ask_for(numbers.get(at..at + place.count).unwrap_or_default());
+        };
+        let all = match step.cell {
+            Cell::Rnn => &*step.h,
+            Cell::Lstm => &*step.gates,
+        };
+        for place in places {
+            ask(all, width, place);
+        }
+        if step.cell == Cell::Lstm {
+            for state in [&*step.c, step.tanh_c, step.h] {
+                ask(state, step.hidden, unit);
+            }
         }
     }
 }
@@ -360,7 +427,7 @@ pub(crate) fn tape_step<V: Lanes<U>, const U: usize, const B: usize>(
 fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
     v: V,
     first: usize,
-    p: usize,
+    (p, [panel, next]): (usize, [&[f32]; 2]),
     w: &PackedF32<'_>,
     step: &mut TapeF32<'_>,
 ) {
@@ -382,9 +449,10 @@ fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
             }
         }
     }
+    ask_for_results(v, places, first..first + B, w.n, step);
     let operands = rows(step.h_before, first, step.hidden);
-    let next = share_of_next(w, p, first, step.h.len() / step.hidden.max(1));
-    let sums = product::<V, U, B, PANEL>(v, w.panel(p), next, operands, sums);
+    let next = share(next, first, step.h.len() / step.hidden.max(1));
+    let sums = product::<V, U, B, PANEL>(v, panel, next, operands, sums);
     let n = step.hidden;
     if step.cell == Cell::Rnn {
         let h = step.h.chunks_exact_mut(n.max(1)).skip(first);
