@@ -21,10 +21,11 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// `gatelet`, the trainer's program, from this clone.
+/// `gatelet`, the trainer's program, from this clone. It is built as the tests are, and without `-p`, so that its
+/// dependencies have the features that they have there: nothing is compiled twice.
 pub(crate) fn gatelet() -> Command {
     let mut gatelet = cargo();
-    gatelet.args(["run", "-q", "--release", "-p", "gatelet-trainer", "--"]);
+    gatelet.args(["run", "-q", "--profile", "test", "--bin", "gatelet", "--"]);
     gatelet
 }
 

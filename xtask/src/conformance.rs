@@ -165,7 +165,7 @@ fn suite(models: &[PathBuf], steps: usize, target: &str) -> Result<PathBuf> {
 /// `same-bits` here.
 fn native(suite: &PathBuf) -> Result<String> {
     let mut same_bits = cargo();
-    same_bits.args(["run", "-q", "-p", "gatelet-same-bits", "--", "--suite"]);
+    same_bits.args(["run", "-q", "--bin", "gatelet-same-bits", "--", "--suite"]);
     output(same_bits.stdin(File::open(suite)?))
 }
 

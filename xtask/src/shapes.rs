@@ -141,7 +141,7 @@ fn with_length(image: &[u8]) -> Result<Vec<u8>> {
 fn fallbacks() -> Result<Vec<Vec<u8>>> {
     let path = work_folder()?.join("shapes-fallbacks.bin");
     let mut writer = cargo();
-    writer.args(["run", "-q", "-p", "gatelet-same-bits", "--", "--write"]);
+    writer.args(["run", "-q", "--bin", "gatelet-same-bits", "--", "--write"]);
     output(writer.arg(&path))?;
     let file = std::fs::read(&path)?;
     let (mut models, mut rest) = (Vec::new(), file.as_slice());

@@ -25,19 +25,6 @@ const STEPS: &[Step] = &[
         go(&[
             "clippy",
             "--workspace",
-            "--exclude",
-            PACKAGE,
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ])
-    }),
-    ("lints, firmware on the host", || {
-        go(&[
-            "clippy",
-            "-p",
-            PACKAGE,
             "--all-targets",
             "--",
             "-D",
@@ -52,10 +39,7 @@ const STEPS: &[Step] = &[
         shown_run(doc)
     }),
     ("lints, the measuring programs", lint_measuring),
-    ("tests on the host", || go(&["test"])),
-    ("tests of the firmware's library", || {
-        go(&["test", "-p", PACKAGE, "--lib"])
-    }),
+    ("tests on the host", || go(&["test", "--workspace"])),
     ("examples", examples::all),
     ("firmware image", checked_images),
     ("no panics in core", qemu_tests::no_panic),
