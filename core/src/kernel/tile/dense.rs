@@ -285,14 +285,12 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     let (panel, _) = vectors.as_chunks_mut::<PANEL>();
     for p in 0..Columns::Consecutive.panels(n, U) {
         let places = places(Columns::Consecutive, n, p, U);
-        let later = b;
+        let all = b;
         let blocks = b
             .chunks(OUTER_ROWS * n)
             .zip(packed.chunks(OUTER_ROWS * width));
         for (index, (b, a)) in blocks.enumerate() {
-            let later = later
-                .get((index + 1) * OUTER_ROWS * n..)
-                .unwrap_or_default();
+            let later = all.get((index + 1) * OUTER_ROWS * n..).unwrap_or_default();
             for (to, from) in panel.iter_mut().zip(b.chunks_exact(n)) {
                 for (to, place) in to.iter_mut().zip(places) {
                     *to = take(from, place.column);
@@ -331,10 +329,9 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
     (c, n): (&mut [f32], usize),
 ) {
     let (groups, _) = a.as_chunks::<R>();
-    let c_rows = c.len() / n;
-    let mut below = c;
     // Each group of columns of A asks for some of the rows of B that come after the panel's.
-    let share = (panel.len() * R).div_ceil(c_rows.max(1));
+    let each = (panel.len() * R).div_ceil((c.len() / n).max(1));
+    let mut below = c;
     let mut later = later.chunks_exact(n).take(panel.len());
     for a in groups.chunks_exact(panel.len().max(1)) {
         let at = below.len().min(R * n);
@@ -345,7 +342,7 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
                 v.ask_for(vector.unwrap_or_default());
             }
         }
-        for row in later.by_ref().take(share) {
+        for row in later.by_ref().take(each) {
             for place in places {
                 let vector = row.get(place.column..place.column + place.count);
                 v.ask_ahead(vector.unwrap_or_default());
