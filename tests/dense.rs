@@ -74,7 +74,11 @@ impl WithKernel for Matmul {
         let weights = packed(shape, &w, false);
         assert_eq!(weights, packed(shape, &transpose(&w, n), true));
         let mut c = numbers(rows * n, 3);
-        kernel.matmul_f32(&a, &shape.of(&weights).unwrap(), add, &mut c);
+        let mut turned = c.clone();
+        let packed = shape.of(&weights).unwrap();
+        kernel.matmul_f32(&a, &packed, add, &mut c);
+        kernel.turned().matmul_f32(&a, &packed, add, &mut turned);
+        assert_eq!(c, turned, "{}: from the last panel", K::NAME);
         c
     }
 }

@@ -57,13 +57,12 @@ pub trait Engine: Real {
     /// A packed matrix.
     type Packed: Packed<Self>;
     /// `C = A W`, or `C += A W`. `a: [rows, k]`, `c: [rows, n]`.
-    fn matmul(a: &[Self], w: &Self::Packed, add: bool, c: &mut [Self]);
+    fn matmul(a: &[Self], w: &Self::Packed, add: bool, c: &mut [Self]) {
+        Self::matmul_turned(a, w, false, add, c);
+    }
     /// The same; `turned` reads the weights from their end: what the product before read last is in the cache still. No
     /// result depends on it.
-    fn matmul_turned(a: &[Self], w: &Self::Packed, turned: bool, add: bool, c: &mut [Self]) {
-        let _ = turned;
-        Self::matmul(a, w, add, c);
-    }
+    fn matmul_turned(a: &[Self], w: &Self::Packed, turned: bool, add: bool, c: &mut [Self]);
     /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::scratch`] numbers.
     fn outer(
         a: (&[Self], usize),
@@ -186,10 +185,6 @@ impl WithKernel for Step<'_> {
 impl Engine for f32 {
     type Packed = Panels;
 
-    fn matmul(a: &[f32], w: &Panels, add: bool, c: &mut [f32]) {
-        Self::matmul_turned(a, w, false, add, c);
-    }
-
     fn matmul_turned(a: &[f32], w: &Panels, turned: bool, add: bool, c: &mut [f32]) {
         w.isa.run(Matmul {
             a,
@@ -273,7 +268,7 @@ fn view(numbers: &[f64], columns: usize) -> ArrayView2<'_, f64> {
 impl Engine for f64 {
     type Packed = Plain;
 
-    fn matmul(a: &[f64], w: &Plain, add: bool, c: &mut [f64]) {
+    fn matmul_turned(a: &[f64], w: &Plain, _turned: bool, add: bool, c: &mut [f64]) {
         let a = view(a, w.k);
         let mut c = ArrayViewMut2::from_shape((a.nrows(), w.n), c).expect("the product's shape");
         let beta = if add { 1.0 } else { 0.0 };

@@ -285,18 +285,17 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     let (panel, _) = vectors.as_chunks_mut::<PANEL>();
     for p in 0..Columns::Consecutive.panels(n, U) {
         let places = places(Columns::Consecutive, n, p, U);
-        let all = b;
         let blocks = b
             .chunks(OUTER_ROWS * n)
             .zip(packed.chunks(OUTER_ROWS * width));
-        for (index, (b, a)) in blocks.enumerate() {
-            let later = all.get((index + 1) * OUTER_ROWS * n..).unwrap_or_default();
-            for (to, from) in panel.iter_mut().zip(b.chunks_exact(n)) {
+        for (index, (rows, a)) in blocks.enumerate() {
+            let later = b.get((index + 1) * OUTER_ROWS * n..).unwrap_or_default();
+            for (to, from) in panel.iter_mut().zip(rows.chunks_exact(n)) {
                 for (to, place) in to.iter_mut().zip(places) {
                     *to = take(from, place.column);
                 }
             }
-            let panel = panel.get(..b.len() / n).unwrap_or_default();
+            let panel = panel.get(..rows.len() / n).unwrap_or_default();
             let add = add || index > 0;
             with_vectors!(
                 places,
