@@ -5,7 +5,7 @@ use gatelet::{
     Batch, Dims, FourBits, Isa, Kernel, Layout, Model, Precision, Scalar, Session, StateHash,
     TokenId, WithKernel,
 };
-use gatelet_tests::{random, tokens, trace, trace_within};
+use gatelet_tests::{random, tokens, trace};
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::params::Cell;
 
@@ -84,33 +84,6 @@ fn large_tiles_are_bit_identical() {
                 let bits = dims.weight_bits();
                 let what = format!("{layers} x {hidden}, {bits} bits, {}", isa.name());
                 assert_eq!(found, expected, "{what}");
-            }
-        }
-    }
-}
-
-/// With room for sums, the last of several layers is begun before the others: the same bits, in f32 too.
-#[test]
-fn a_layer_begun_ahead_gives_the_same_bits() {
-    for (cell, precision) in [Cell::Rnn, Cell::Lstm]
-        .into_iter()
-        .flat_map(|cell| [Precision::F32, Precision::Int8].map(|precision| (cell, precision)))
-    {
-        for (layers, hidden) in (2..=3).flat_map(|l| HIDDEN.map(|h| (l, h))) {
-            let image = random(cell, precision, layers, hidden, 5);
-            let tokens = tokens(9, 5);
-            for isa in Isa::available() {
-                let image = image.for_isa(isa).expect("a good image");
-                let model = image.model().expect("a good image");
-                let least = model.dims().state_words();
-                let expected = trace_within(model, isa, &tokens, least);
-                let ahead = model.dims().ahead_words();
-                assert!(ahead >= cell.gates() * hidden);
-                for more in [ahead - 1, ahead, ahead + 9] {
-                    let found = trace_within(model, isa, &tokens, least + more);
-                    let what = format!("{cell} {precision} {layers} x {hidden}, {}", isa.name());
-                    assert_eq!(found, expected, "{what}, {more} words more");
-                }
             }
         }
     }

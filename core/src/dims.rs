@@ -396,12 +396,13 @@ impl Dims {
         self.embedded_words() + self.snapshot_words() + next + self.projected_words() + self.vocab
     }
 
-    /// Words more with which a session of several layers, on a host, begins each step with the weights that the step before read
-    /// last: sums of the last layer. Worth it where that layer's weights fill a good part of the second-level cache.
+    /// Words more with which a session, on a host, begins each step with the weights that the step before read last: sums of the
+    /// last layer. Of several layers it is worth it where that layer's weights fill a good part of the second-level cache. None for one layer
+    /// with an embedding, whose product waits for the token.
     pub const fn ahead_words(&self) -> usize {
         // Whole pairs of tiles, of the widest vectors.
-        match self.layers {
-            1 => 0,
+        match (self.layers, self.embedding) {
+            (1, 1..) => 0,
             _ => self.cell.gates() * self.hidden.next_multiple_of(64),
         }
     }
@@ -439,7 +440,7 @@ mod tests {
         assert_eq!(dims.macs_per_step(), 512 * 128 + 64 * 128);
         assert_eq!(dims.snapshot_words(), 128 / 4 + 128 / 2);
         assert_eq!(dims.state_words(), 96 + 32 + 64);
-        assert_eq!(dims.ahead_words(), 0);
+        assert_eq!(dims.ahead_words(), 4 * 128);
         let two = Dims::new(Cell::Lstm, Precision::Int8, 2, 65, 64).unwrap();
         assert_eq!(two.ahead_words(), 4 * 128);
     }

@@ -201,6 +201,12 @@ fn row<T>(matrix: &[T], index: usize, width: usize) -> &[T] {
 }
 
 impl<'a> LayerF32<'a> {
+    /// How many of the columns belong to what is under the layer: the first ones, or none.
+    #[allow(dead_code, reason = "not every target has tile kernels")]
+    pub(crate) fn below(&self) -> usize {
+        self.columns.saturating_sub(self.hidden.next_multiple_of(4))
+    }
+
     /// The addend of the pre-activations: `[slots]`. `token` selects it in a first layer that has rows for tokens, else it is `None`.
     pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [f32] {
         let rows = self.weights.order.slots(self.cell.gates() * self.hidden);

@@ -1,12 +1,13 @@
 //! A stream of tokens through a model, with the state in the caller's memory.
 
-use bytemuck::{AnyBitPattern, NoUninit};
+mod advance;
 
+use self::advance::{Sums, room_ahead};
 use crate::dims::{Dims, Precision};
 use crate::error::{SessionError, SnapshotError, StepError};
 use crate::hash::StateHash;
-use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::layer::{Embedding, Head, Layer, narrow};
+use crate::kernel::Kernel;
+use crate::layer::{Embedding, Head, narrow};
 use crate::logits::Logits;
 use crate::model::Model;
 use crate::state::{self, Parts};
@@ -22,13 +23,17 @@ pub struct Session<'m, 's, K: Kernel> {
     kernel: K,
     /// Exactly [`Dims::state_words`] words, divided by [`state::split`].
     storage: &'s mut [u32],
-    /// [`Dims::ahead_words`] words for sums, where the kernel begins the last of several layers ahead; otherwise none.
+    /// [`Dims::ahead_words`] words for sums, where the kernel computes products ahead; otherwise none.
     ahead: &'s mut [u32],
+    /// What they hold, in a model of one layer.
+    sums: Sums,
+    /// Whether such a model's head was read before its layer in the last step.
+    head_first: bool,
 }
 
 impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Starts from the zero state. `storage` needs at least [`Dims::state_words`] words; what it held is lost. With
-    /// [`Dims::ahead_words`] more, steps of several layers with large weights are faster on a host, and their results the same.
+    /// [`Dims::ahead_words`] more, steps are faster on a host, and their results the same.
     ///
     /// # Errors
     /// [`SessionError::StorageTooSmall`], with the words needed; [`SessionError::NotPlain`] for a kernel that is
@@ -39,15 +44,14 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         let (storage, rest) = storage
             .split_at_mut_checked(need)
             .ok_or(SessionError::StorageTooSmall { need, have })?;
-        let ahead = match K::AHEAD {
-            true => room_ahead(&model, kernel, rest),
-            false => &mut [],
-        };
+        let ahead = room_ahead(&model, kernel, rest);
         let mut session = Session {
             model,
             kernel,
             storage,
             ahead,
+            sums: Sums::Old,
+            head_first: true,
         };
         session.reset();
         Ok(session)
@@ -62,11 +66,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         if id.index() >= vocab {
             return Err(StepError::TokenOutOfRange { id, vocab });
         }
-        if self.model.dims().layers == 1 || self.goes_ahead() {
-            self.kernel = self.kernel.turned();
-        }
-        self.advance(id);
-        self.compute_logits();
+        self.go(id);
         Ok(self.logits())
     }
 
@@ -78,6 +78,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Back to the zero state, as if no token had been seen.
     pub fn reset(&mut self) {
         self.storage.fill(0);
+        self.forget_sums();
         self.compute_logits();
     }
 
@@ -114,6 +115,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
             _ => return Err(SnapshotError::Length { need, have }),
         }
         self.clear_padding();
+        self.forget_sums();
         Ok(())
     }
 
@@ -131,80 +133,6 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// The words a snapshot consists of.
     fn state_words(&self) -> &[u32] {
         state_in::<K>(&self.model, self.storage)
-    }
-
-    /// Whether the last layer is begun before the layers below it.
-    fn goes_ahead(&self) -> bool {
-        K::AHEAD && !self.ahead.is_empty()
-    }
-
-    /// The part of the last layer's step that waits for no other layer.
-    fn begin_last(&mut self) {
-        let dims = shape::<K>(&self.model);
-        let last = dims.layers - 1;
-        match self.model.layers.get(last) {
-            Some(Layer::F32(layer)) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                let (x, _) = operands(&dims, last, parts.inputs, parts.cell);
-                let h = x.get(layer.columns / 2..).unwrap_or_default();
-                self.kernel.begin_f32(layer, h, sums(self.ahead));
-            }
-            Some(Layer::Int8(layer)) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                let (x, _) = operands(&dims, last, parts.inputs, parts.cell);
-                let h = x.get(layer.columns / 2..).unwrap_or_default();
-                self.kernel.begin_int8(layer, h, sums(self.ahead));
-            }
-            None => {}
-        }
-    }
-
-    /// h and c of every layer from the token's row upwards.
-    fn advance(&mut self, id: TokenId) {
-        let dims = shape::<K>(&self.model);
-        embed(&self.model, &dims, id, self.storage);
-        let mut token = row_of(&dims, id);
-        let ahead = self.goes_ahead();
-        if ahead {
-            self.begin_last();
-        }
-        for (index, layer) in self.model.layers.iter().enumerate().take(dims.layers) {
-            match layer {
-                Layer::F32(layer) => {
-                    let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                    let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
-                    let addend = layer.addend(token);
-                    if ahead && index + 1 == dims.layers {
-                        let next = &mut *parts.next;
-                        let stream = StreamF32 { addend, x, c, next };
-                        self.kernel.finish_f32(layer, stream, sums(self.ahead));
-                    } else {
-                        self.kernel.layer_f32(layer, addend, x, c, parts.next);
-                    }
-                    copy_hidden(&dims, index, parts.next, parts.inputs);
-                }
-                Layer::Int8(layer) => {
-                    let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                    let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
-                    let addend = layer.addend(token);
-                    if ahead && index + 1 == dims.layers {
-                        let next = &mut *parts.next;
-                        let stream = StreamInt8 {
-                            addend,
-                            x,
-                            c,
-                            next,
-                            correction: 0,
-                        };
-                        self.kernel.finish_int8(layer, stream, sums(self.ahead));
-                    } else {
-                        self.kernel.layer_int8(layer, addend, x, c, parts.next);
-                    }
-                    copy_hidden(&dims, index, parts.next, parts.inputs);
-                }
-            }
-            token = None;
-        }
     }
 
     /// The logits from the top layer's h.
@@ -226,21 +154,6 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
             }
         }
     }
-}
-
-/// Where the last layer's sums are kept, if the kernel begins it ahead and `rest` is long enough.
-fn room_ahead<'s, K: Kernel>(model: &Model<'_>, kernel: K, rest: &'s mut [u32]) -> &'s mut [u32] {
-    let dims = model.dims();
-    let last = model.layers.get(dims.layers - 1);
-    match last.is_some_and(|layer| dims.layers > 1 && kernel.goes_ahead(layer)) {
-        true => rest.get_mut(..dims.ahead_words()).unwrap_or_default(),
-        false => &mut [],
-    }
-}
-
-/// Words seen as sums.
-fn sums<T: AnyBitPattern + NoUninit>(words: &mut [u32]) -> &mut [T] {
-    bytemuck::try_cast_slice_mut(words).unwrap_or_default()
 }
 
 /// The shape, in which a kernel that is only for plain models sees no embedding and no projection: what they need is then

@@ -189,19 +189,28 @@ pub fn isa_named(name: &str) -> Result<Isa> {
     })
 }
 
-/// Bytes of a layer's weights from which on it is worth while to begin it ahead ([`Dims::ahead_words`]): half of a second-level
-/// cache.
-const LARGE: usize = 1 << 20;
-
-/// Storage for a session.
+/// Storage for a session: with room for sums ([`Dims::ahead_words`]) where that makes steps faster.
 pub fn storage(dims: &Dims) -> Vec<u32> {
-    let bytes = match dims.precision {
-        gatelet::Precision::F32 => size_of::<f32>(),
-        gatelet::Precision::Int8 => size_of::<i8>(),
-    };
-    let ahead = match dims.rows() * dims.columns(dims.layers - 1) * bytes < LARGE {
-        true => 0,
-        false => dims.ahead_words(),
+    let ahead = match ahead_pays(dims) {
+        true => dims.ahead_words(),
+        false => 0,
     };
     vec![0; dims.state_words() + ahead]
+}
+
+/// Half of a second-level cache.
+const LARGE: usize = 1 << 20;
+/// Several times a first-level cache.
+const MIDDLE: usize = 128 << 10;
+
+/// Whether products ahead save time (docs/adr/0004-tiles.md): of several layers where the last one is large; of one layer always in f32, and in
+/// int8, whose cells take longer than they are waited for, where its weights come from the second-level cache and all stay in it.
+fn ahead_pays(dims: &Dims) -> bool {
+    let elements = dims.rows() * dims.columns(dims.layers - 1);
+    match (dims.layers, dims.precision) {
+        (1, gatelet::Precision::F32) => true,
+        (1, gatelet::Precision::Int8) => (MIDDLE..LARGE).contains(&elements),
+        (_, gatelet::Precision::F32) => elements * size_of::<f32>() >= LARGE,
+        (_, gatelet::Precision::Int8) => elements >= LARGE,
+    }
 }

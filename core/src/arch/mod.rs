@@ -95,6 +95,46 @@ macro_rules! tile_kernel {
                 }
             }
 
+            fn products_f32(self, layer: &$crate::LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+                    $crate::kernel::tile::apart::products_f32::<_, $lanes>(v, v.backward, layer, h, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, h, sums) }
+            }
+
+            fn cells_f32(self, layer: &$crate::LayerF32<'_>, stream: $crate::kernel::StreamF32<'_>, sums: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerF32<'_>, mut stream: $crate::kernel::StreamF32<'_>, sums: &mut [f32]) {
+                    $crate::kernel::tile::apart::cells_f32::<_, $lanes>(v, layer, &mut stream, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, stream, sums) }
+            }
+
+            fn products_int8(self, layer: &$crate::LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+                    $crate::kernel::tile::apart::products_int8::<_, $lanes>(v, v.backward, layer, h, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, h, sums) }
+            }
+
+            fn cells_int8(self, layer: &$crate::LayerInt8<'_>, stream: $crate::kernel::StreamInt8<'_>, sums: &mut [i32]) {
+                $(#[$feature])?
+                fn run(v: $token, layer: &$crate::LayerInt8<'_>, mut stream: $crate::kernel::StreamInt8<'_>, sums: &mut [i32]) {
+                    $crate::kernel::tile::apart::cells_int8::<_, $lanes>(v, layer, &mut stream, sums);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, layer, stream, sums) }
+            }
+
             fn begin_f32(self, layer: &$crate::LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
                 $(#[$feature])?
                 fn run(v: $token, layer: &$crate::LayerF32<'_>, h: &[f32], sums: &mut [f32]) {

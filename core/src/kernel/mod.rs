@@ -98,7 +98,7 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     /// Whether this is a [`Plain`]: a session with it is for models without embedding and projection only.
     const PLAIN: bool = false;
 
-    /// Whether this kernel can compute half of a layer's product ahead of the layers below: [`Kernel::begin_f32`].
+    /// Whether this kernel can compute products before their step: [`Kernel::products_f32`], [`Kernel::begin_f32`].
     const AHEAD: bool = false;
 
     /// The layout in which a model of this shape runs fastest. Every kernel runs every layout.
@@ -154,14 +154,34 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         next: &mut [i8],
     );
 
-    /// Whether this layer, above another, can be begun and finished apart: a kernel with [`Kernel::AHEAD`] says yes for
+    /// Whether this layer's products can be computed ahead: a kernel with [`Kernel::AHEAD`] says yes for
     /// weights in its layout.
     fn goes_ahead(self, layer: &Layer<'_>) -> bool {
         let _ = layer;
         false
     }
 
-    /// Begins a step of a layer for which [`Kernel::goes_ahead`], before the layers below it: some of the products of its own
+    /// The products of a step of a layer that stands alone, for which [`Kernel::goes_ahead`]. `h: [columns]`, `sums: [ahead_words]`.
+    fn products_f32(self, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+        let _ = (layer, h, sums);
+    }
+
+    /// The rest of the step: the bits of [`Kernel::layer_f32`]. The stream's `x` is not read.
+    fn cells_f32(self, layer: &LayerF32<'_>, stream: StreamF32<'_>, sums: &mut [f32]) {
+        let _ = (layer, stream, sums);
+    }
+
+    /// As [`Kernel::products_f32`].
+    fn products_int8(self, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+        let _ = (layer, h, sums);
+    }
+
+    /// The rest of the step: the bits of [`Kernel::layer_int8`]. The stream's `x` is not read.
+    fn cells_int8(self, layer: &LayerInt8<'_>, stream: StreamInt8<'_>, sums: &mut [i32]) {
+        let _ = (layer, stream, sums);
+    }
+
+    /// Begins a step of a layer above another for which [`Kernel::goes_ahead`], before the layers below it: some of the products of its own
     /// `h: [hidden]` and padding. `sums: [ahead_words]` keeps them.
     fn begin_f32(self, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
         let _ = (layer, h, sums);

@@ -69,9 +69,9 @@ macro_rules! shared_operations {
             fn madd_f32(self, a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
                 vfmaq_f32(c, a, b)
             }
-            fn exp2(self, n: float32x4_t) -> float32x4_t {
-                let exponent = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
-                vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
+            fn scale(self, p: float32x4_t, shifted: float32x4_t) -> float32x4_t {
+                let n = vshlq_n_s32::<23>(vreinterpretq_s32_f32(shifted));
+                vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), n))
             }
 
             fn splat_i32(self, x: i32) -> int32x4_t { vdupq_n_s32(x) }

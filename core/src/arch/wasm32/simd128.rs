@@ -41,9 +41,7 @@ impl Lanes<4> for Simd128 {
         fn min_f32(self, a: v128, b: v128) -> v128 { f32x4_pmin(a, b) }
         fn max_f32(self, a: v128, b: v128) -> v128 { f32x4_pmax(a, b) }
         fn madd_f32(self, a: v128, b: v128, c: v128) -> v128 { f32x4_add(f32x4_mul(a, b), c) }
-        fn exp2(self, n: v128) -> v128 {
-            i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(n), i32x4_splat(127)), 23)
-        }
+        fn scale(self, p: v128, shifted: v128) -> v128 { i32x4_add(p, i32x4_shl(shifted, 23)) }
 
         fn splat_i32(self, x: i32) -> v128 { i32x4_splat(x) }
         fn load_i32(self, from: &[i32; 4]) -> v128 { v128_load(from.as_ptr().cast()) }

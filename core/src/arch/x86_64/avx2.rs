@@ -59,9 +59,9 @@ macro_rules! shared_operations {
         fn min_f32(self, a: __m256, b: __m256) -> __m256 { _mm256_min_ps(a, b) }
         fn max_f32(self, a: __m256, b: __m256) -> __m256 { _mm256_max_ps(a, b) }
         fn madd_f32(self, a: __m256, b: __m256, c: __m256) -> __m256 { _mm256_fmadd_ps(a, b, c) }
-        fn exp2(self, n: __m256) -> __m256 {
-            let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+        fn scale(self, p: __m256, shifted: __m256) -> __m256 {
+            let n = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n))
         }
 
         fn splat_i32(self, x: i32) -> __m256i { _mm256_set1_epi32(x) }

@@ -42,9 +42,9 @@ impl Lanes<16> for Avx512 {
         fn min_f32(self, a: __m512, b: __m512) -> __m512 { _mm512_min_ps(a, b) }
         fn max_f32(self, a: __m512, b: __m512) -> __m512 { _mm512_max_ps(a, b) }
         fn madd_f32(self, a: __m512, b: __m512, c: __m512) -> __m512 { _mm512_fmadd_ps(a, b, c) }
-        fn exp2(self, n: __m512) -> __m512 {
-            let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+        fn scale(self, p: __m512, shifted: __m512) -> __m512 {
+            let n = _mm512_slli_epi32::<23>(_mm512_castps_si512(shifted));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), n))
         }
 
         fn splat_i32(self, x: i32) -> __m512i { _mm512_set1_epi32(x) }
@@ -104,6 +104,13 @@ impl Lanes<16> for Avx512 {
         unsafe { broadcast(x) }
     }
 
+    #[cfg(not(miri))]
+    #[inline(always)]
+    fn spread(self, x: &[f32; 4]) -> [__m512; 4] {
+        // SAFETY: `self` exists, so `new` has found the instructions.
+        unsafe { spread(x) }
+    }
+
     // Two vectors go together, 16 bits a lane.
     #[inline(always)]
     fn piecewise<const N: usize>(self, function: Function, mut z: [__m512i; N]) -> [__m512i; N] {
@@ -144,6 +151,31 @@ fn broadcast(x: &f32) -> __m512 {
         );
     }
     lanes
+}
+
+/// Each of four numbers of memory in all lanes: one read of all four, and a shuffle within quarters for each.
+///
+/// While weights come from the second-level cache, every read more takes time from theirs; left to itself the compiler makes four.
+#[cfg(not(miri))]
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn spread(x: &[f32; 4]) -> [__m512; 4] {
+    let four;
+    // SAFETY: the instruction reads four numbers, through a reference to them, and nothing else changes.
+    unsafe {
+        core::arch::asm!(
+            "vbroadcastf32x4 {four}, xmmword ptr [{x}]",
+            four = lateout(zmm_reg) four,
+            x = in(reg) x,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    [
+        _mm512_permute_ps::<0x00>(four),
+        _mm512_permute_ps::<0x55>(four),
+        _mm512_permute_ps::<0xaa>(four),
+        _mm512_permute_ps::<0xff>(four),
+    ]
 }
 
 /// The lines of a table's segments, taken apart: with T = intercept 2^16 + slope,

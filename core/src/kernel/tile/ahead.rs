@@ -16,7 +16,7 @@ use core::ops::Range;
 use super::int8::done_int8;
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
-use super::{GATES, ROWS, done_f32, part, runs_f32, sweep, vectors};
+use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
 use crate::dims::Cell;
 use crate::kernel::{StreamF32, StreamInt8};
 use crate::layer::{LayerF32, LayerInt8};
@@ -40,7 +40,7 @@ fn divided(pairs: usize, backward: bool) -> [Range<usize>; 2] {
 }
 
 /// Pairs of tiles of `N` vectors.
-fn pairs<const U: usize, const N: usize>(cell: Cell, hidden: usize) -> usize {
+pub(super) fn pairs<const U: usize, const N: usize>(cell: Cell, hidden: usize) -> usize {
     (hidden * cell.gates()).div_ceil(2 * N * U)
 }
 
@@ -60,7 +60,7 @@ fn halves<T>(weights: &[T], pair: usize, of_tile: usize, half: Half) -> [&[T]; 2
 
 /// The sums of a tile.
 #[inline(always)]
-fn kept<T, const U: usize, const N: usize>(
+pub(super) fn kept<T, const U: usize, const N: usize>(
     sums: &mut [T],
     tile: usize,
 ) -> Option<&mut [[T; U]; N]> {
@@ -78,8 +78,8 @@ pub(crate) fn begin_f32<V: Lanes<U>, const U: usize>(
     sums: &mut [f32],
 ) {
     match layer.cell {
-        Cell::Lstm => begin_f32_of::<V, U, GATES, 1>(v, backward, layer, h, sums),
-        Cell::Rnn => begin_f32_of::<V, U, ROWS, 2>(v, backward, layer, h, sums),
+        Cell::Lstm => begin_f32_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
+        Cell::Rnn => begin_f32_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
     }
 }
 
@@ -91,17 +91,29 @@ fn begin_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
     h: &[f32],
     sums: &mut [f32],
 ) {
-    let zero = [[v.splat_f32(0.0); N]; 2];
     let [ahead, _] = divided(pairs::<U, N>(layer.cell, layer.hidden), backward);
     for pair in ahead.rev() {
-        let own = halves(
-            layer.weights.weights,
-            pair,
-            N * U * layer.columns,
-            Half::Own,
-        );
-        keep_f32(v, runs_f32::<V, U, N, S>(v, own, [h; 2], zero), pair, sums);
+        let found = pair_f32::<V, U, N, S>(v, layer, pair, Half::Own, h);
+        keep_f32(v, found, pair, sums);
     }
+}
+
+/// A half of the products of a pair. `x`: that half's operand.
+#[inline(always)]
+fn pair_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+    v: V,
+    layer: &LayerF32<'_>,
+    pair: usize,
+    half: Half,
+    x: &[f32],
+) -> [[V::F32; N]; 2] {
+    let all = layer.weights.weights;
+    let tiles = halves(all, pair, N * U * layer.columns, half);
+    let mut sums = [[v.splat_f32(0.0); N]; 2];
+    for (sums, tile) in sums.iter_mut().zip(tiles) {
+        *sums = run_f32::<V, U, N, S>(v, tile, x);
+    }
+    sums
 }
 
 /// Puts away a pair's sums.
@@ -131,8 +143,8 @@ pub(crate) fn finish_f32<V: Lanes<U>, const U: usize>(
     sums: &mut [f32],
 ) {
     match layer.cell {
-        Cell::Lstm => finish_f32_of::<V, U, GATES, 1>(v, backward, layer, stream, sums),
-        Cell::Rnn => finish_f32_of::<V, U, ROWS, 2>(v, backward, layer, stream, sums),
+        Cell::Lstm => finish_f32_of::<V, U, GATES, 2>(v, backward, layer, stream, sums),
+        Cell::Rnn => finish_f32_of::<V, U, ROWS, 4>(v, backward, layer, stream, sums),
     }
 }
 
@@ -148,29 +160,17 @@ fn finish_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
         .x
         .split_at_checked(layer.columns / 2)
         .unwrap_or_default();
-    let (all, of_tile) = (layer.weights.weights, N * U * layer.columns);
-    let zero = [[v.splat_f32(0.0); N]; 2];
     let pairs = pairs::<U, N>(layer.cell, layer.hidden);
     let [ahead, rest] = divided(pairs, backward);
     for pair in sweep(pairs, backward) {
-        let mut start = zero;
-        for (index, start) in start.iter_mut().enumerate() {
-            if let Some(addends) = vectors::<f32, U, N>(stream.addend, 2 * pair + index) {
-                for (start, addend) in start.iter_mut().zip(addends) {
-                    *start = v.load_f32(addend);
-                }
-            }
-        }
-        let below = halves(all, pair, of_tile, Half::Below);
-        let found = runs_f32::<V, U, N, S>(v, below, [x; 2], start);
+        let found = pair_f32::<V, U, N, S>(v, layer, pair, Half::Below, x);
         match ahead.contains(&pair) {
             true => finish_pair_f32::<V, U, N>(v, found, pair, stream, sums),
             false => keep_f32(v, found, pair, sums),
         }
     }
     for pair in rest {
-        let own = halves(all, pair, of_tile, Half::Own);
-        let found = runs_f32::<V, U, N, S>(v, own, [h; 2], zero);
+        let found = pair_f32::<V, U, N, S>(v, layer, pair, Half::Own, h);
         finish_pair_f32::<V, U, N>(v, found, pair, stream, sums);
     }
 }
@@ -184,15 +184,18 @@ fn finish_pair_f32<V: Lanes<U>, const U: usize, const N: usize>(
     stream: &mut StreamF32<'_>,
     sums: &mut [f32],
 ) {
-    for (index, mut found) in found.into_iter().enumerate() {
+    for (index, found) in found.into_iter().enumerate() {
         let tile = 2 * pair + index;
-        let Some(kept) = kept::<f32, U, N>(sums, tile) else {
+        let addends = vectors::<f32, U, N>(stream.addend, tile);
+        let (Some(kept), Some(addends)) = (kept::<f32, U, N>(sums, tile), addends) else {
             return;
         };
-        for (sum, other) in found.iter_mut().zip(kept) {
-            *sum = v.add_f32(*sum, v.load_f32(other));
+        let mut sums = found;
+        for (sum, (other, addend)) in sums.iter_mut().zip(kept.iter().zip(addends)) {
+            let product = v.add_f32(*sum, v.load_f32(other));
+            *sum = v.add_f32(v.load_f32(addend), product);
         }
-        done_f32(v, tile, found, stream);
+        done_f32(v, tile, sums, stream);
     }
 }
 

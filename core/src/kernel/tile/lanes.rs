@@ -2,6 +2,9 @@
 
 use crate::activation::Function;
 
+/// 1.5 * 2^23: a sum with it is rounded to a whole number, which its low bits are.
+pub(crate) const ROUND: f32 = 12_582_912.0;
+
 /// Vectors of `U` lanes, each of them a row of its own: what the tile kernel uses, and
 /// nothing more.
 ///
@@ -35,6 +38,17 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     fn broadcast(self, x: &f32) -> Self::F32 {
         self.splat_f32(*x)
     }
+    /// Four numbers of memory, each in all lanes.
+    #[inline(always)]
+    fn spread(self, x: &[f32; 4]) -> [Self::F32; 4] {
+        let [a, b, c, d] = *x;
+        [
+            self.splat_f32(a),
+            self.splat_f32(b),
+            self.splat_f32(c),
+            self.splat_f32(d),
+        ]
+    }
     fn load_f32(self, from: &[f32; U]) -> Self::F32;
     fn store_f32(self, x: Self::F32, to: &mut [f32; U]);
     fn add_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -44,8 +58,8 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     fn max_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b + c`.
     fn madd_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
-    /// `2^n` for whole n in -126..=127.
-    fn exp2(self, n: Self::F32) -> Self::F32;
+    /// `p 2^n`, a normal number, for `n` in the low bits of the sum `shifted` of n and [`ROUND`]: it is added to p's exponent.
+    fn scale(self, p: Self::F32, shifted: Self::F32) -> Self::F32;
 
     fn splat_i32(self, x: i32) -> Self::I32;
     fn load_i32(self, from: &[i32; U]) -> Self::I32;

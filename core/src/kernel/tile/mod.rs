@@ -7,23 +7,22 @@
 //!     activations, cell update and the new h from the registers that hold the sums
 //! ```
 //!
-//! The weights are read once, and nothing else takes time. The first and the second half of a tile's columns are read side by side:
-//! two streams of reads, and eight independent chains of additions. Steps alternate between the first and the last tile
-//! as the one to start from: what the last step read last is still in the cache then. Of several layers the last is begun
-//! first (`ahead.rs`). No result depends on any of it.
+//! The weights are read once, and little else is: x four numbers at a time. Neighbouring columns belong to different sets of sums: eight
+//! independent chains of additions. Steps alternate between the first and the last tile as the one to start from: what the last
+//! step read last is still in the cache then. The products of a layer that stands alone are computed before their step (`apart.rs`), of several layers
+//! the last is begun first (`ahead.rs`). No result depends on any of it.
 //!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
 pub(crate) mod ahead;
+pub(crate) mod apart;
 pub(crate) mod dense;
 mod gates;
 mod int8;
 pub(crate) mod lanes;
 mod products;
 
-use core::array;
-
-use self::gates::{cells_f32, tanh_f32};
+use self::gates::{cell_f32, tanh_f32};
 pub(crate) use self::int8::{head_int8, layer_int8};
 use self::lanes::Lanes;
 use crate::dims::Cell;
@@ -86,72 +85,82 @@ fn put<T: Copy, const U: usize>(elements: [T; U], to: &mut [T], at: usize) {
     }
 }
 
-/// `sums + columns x` for `S` columns: set s of the sums gets column s.
+/// `sums + column x`.
 #[inline(always)]
-fn add_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn add_f32<V: Lanes<U>, const U: usize, const N: usize>(
     v: V,
-    mut sums: [[V::F32; N]; S],
-    columns: &[[[f32; U]; N]; S],
-    x: &[f32; S],
-) -> [[V::F32; N]; S] {
-    for (sums, (column, &x)) in sums.iter_mut().zip(columns.iter().zip(x)) {
-        let x = v.splat_f32(x);
-        for (sum, w) in sums.iter_mut().zip(column) {
-            *sum = v.madd_f32(v.load_f32(w), x, *sum);
-        }
+    mut sums: [V::F32; N],
+    column: &[[f32; U]; N],
+    x: V::F32,
+) -> [V::F32; N] {
+    for (sum, w) in sums.iter_mut().zip(column) {
+        *sum = v.madd_f32(v.load_f32(w), x, *sum);
     }
     sums
 }
 
-/// `sums + run x` for two runs of columns side by side. `run: [columns, N, U]`; `S` divides the columns.
+/// `run x`. `run: [columns, N, U]`; four divides the columns, and `S` four: as many sets of sums take the columns in turn, so that
+/// one addition does not wait for the last.
 #[inline(always)]
-fn runs_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn run_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
-    runs: [&[f32]; 2],
-    x: [&[f32]; 2],
-    sums: [[V::F32; N]; 2],
-) -> [[V::F32; N]; 2] {
-    let [a, b] = runs.map(|run| run.as_chunks::<U>().0.as_chunks::<N>().0.as_chunks::<S>().0);
-    let [x_a, x_b] = x.map(|x| x.as_chunks::<S>().0);
-    let [mut sums_a, mut sums_b] = [[[v.splat_f32(0.0); N]; S]; 2];
-    for ((a, b), (x_a, x_b)) in a.iter().zip(b).zip(x_a.iter().zip(x_b)) {
-        sums_a = add_f32(v, sums_a, a, x_a);
-        sums_b = add_f32(v, sums_b, b, x_b);
-    }
-    let mut all = sums;
-    for (all, sets) in all.iter_mut().zip([sums_a, sums_b]) {
-        for set in sets {
-            for (all, sum) in all.iter_mut().zip(set) {
-                *all = v.add_f32(*all, sum);
+    run: &[f32],
+    x: &[f32],
+) -> [V::F32; N] {
+    let mut sets = [[v.splat_f32(0.0); N]; S];
+    let columns = run.as_chunks::<U>().0.as_chunks::<N>().0;
+    for (columns, x) in columns.as_chunks::<4>().0.iter().zip(x.as_chunks::<4>().0) {
+        let x = v.spread(x);
+        let turns = columns.as_chunks::<S>().0.iter().zip(x.as_chunks::<S>().0);
+        for (columns, x) in turns {
+            for (sums, (column, &x)) in sets.iter_mut().zip(columns.iter().zip(x)) {
+                *sums = add_f32(v, *sums, column, x);
             }
         }
+    }
+    let mut all = [v.splat_f32(0.0); N];
+    for sums in sets {
+        all = both_f32(v, all, sums);
     }
     all
 }
 
-/// `sums + tile x` for `B` operands at once. `tile: [columns, N, U]`, `2 S` divides the columns.
+/// `a + b`.
+#[inline(always)]
+fn both_f32<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    mut a: [V::F32; N],
+    b: [V::F32; N],
+) -> [V::F32; N] {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a = v.add_f32(*a, b);
+    }
+    a
+}
+
+/// `sums + tile x` for `B` operands at once. `tile: [columns, N, U]`; the first `below` columns belong to what is under the layer.
 #[inline(always)]
 fn products_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize, const B: usize>(
     v: V,
-    tile: &[f32],
+    (tile, below): (&[f32], usize),
     operands: [&[f32]; B],
     mut sums: [[V::F32; N]; B],
 ) -> [[V::F32; N]; B] {
     if let ([x], [sums]) = (operands.as_slice(), sums.as_mut_slice()) {
-        let (low, high) = tile.split_at_checked(tile.len() / 2).unwrap_or_default();
-        let (x_low, x_high) = x.split_at_checked(x.len() / 2).unwrap_or_default();
-        let each = [*sums, [v.splat_f32(0.0); N]];
-        let [lows, highs] = runs_f32::<V, U, N, S>(v, [low, high], [x_low, x_high], each);
-        for (sum, (low, high)) in sums.iter_mut().zip(lows.into_iter().zip(highs)) {
-            *sum = v.add_f32(low, high);
+        let (low, own) = tile.split_at_checked(below * N * U).unwrap_or_default();
+        let (x_low, x_own) = x.split_at_checked(below).unwrap_or_default();
+        let mut found = run_f32::<V, U, N, S>(v, own, x_own);
+        if below > 0 {
+            found = both_f32(v, run_f32::<V, U, N, S>(v, low, x_low), found);
         }
+        *sums = both_f32(v, *sums, found);
     } else {
         let columns = tile.as_chunks::<U>().0.as_chunks::<N>().0;
         let mut operands = operands.map(|x| x.iter());
         for column in columns {
             for (sums, operand) in sums.iter_mut().zip(&mut operands) {
                 let Some(&x) = operand.next() else { continue };
-                [*sums] = add_f32(v, [*sums], array::from_ref(column), &[x]);
+                *sums = add_f32(v, *sums, column, v.splat_f32(x));
             }
         }
     }
@@ -178,6 +187,7 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
     };
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
         let weights = part(layer.weights.weights, tile, n * U * layer.columns);
+        let weights = (weights, layer.below());
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
@@ -188,8 +198,8 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 1, 1>(v, tile, weights, streams),
-                Cell::Rnn => rnn_f32::<V, U, 2, 1>(v, tile, weights, streams),
+                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, streams),
+                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, streams),
             }
         }
     }
@@ -204,10 +214,8 @@ fn done_f32<V: Lanes<U>, const U: usize, const N: usize>(
     stream: &mut StreamF32<'_>,
 ) {
     if let Some(&gates) = sums.first_chunk::<GATES>() {
-        let (mut gates, mut c) = ([gates], [v.load_f32(&take(stream.c, tile * U))]);
-        let [t] = cells_f32(v, &mut gates, &mut c);
-        let ([[.., o]], [c]) = (gates, c);
-        store_f32(v, (c, v.mul_f32(o, t)), tile, stream);
+        let c = v.load_f32(&take(stream.c, tile * U));
+        store_f32(v, cell_f32(v, gates, c), tile, stream);
         return;
     }
     for (index, sum) in sums.into_iter().enumerate() {
@@ -236,7 +244,7 @@ fn store_f32<V: Lanes<U>, const U: usize>(
 fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
-    weights: &[f32],
+    weights: (&[f32], usize),
     streams: &mut [StreamF32<'_>; B],
 ) {
     let mut sums = [[v.splat_f32(0.0); GATES]; B];
@@ -251,13 +259,9 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
         }
     }
     let sums = products_f32::<V, U, GATES, S, B>(v, weights, operands, sums);
-    let (mut gates, mut c) = (sums, [v.splat_f32(0.0); B]);
-    for (c, stream) in c.iter_mut().zip(&*streams) {
-        *c = v.load_f32(&take(stream.c, tile * U));
-    }
-    let t = cells_f32(v, &mut gates, &mut c);
-    for (([.., o], (c, t)), stream) in gates.into_iter().zip(c.into_iter().zip(t)).zip(streams) {
-        store_f32(v, (c, v.mul_f32(o, t)), tile, stream);
+    for (gates, stream) in sums.into_iter().zip(streams) {
+        let c = v.load_f32(&take(stream.c, tile * U));
+        store_f32(v, cell_f32(v, gates, c), tile, stream);
     }
 }
 
@@ -265,7 +269,7 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
 fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
-    weights: &[f32],
+    weights: (&[f32], usize),
     streams: &mut [StreamF32<'_>; B],
 ) {
     let mut sums = [[v.splat_f32(0.0); ROWS]; B];
@@ -304,7 +308,7 @@ pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
             *sum = v.load_f32(bias);
         }
         let x = x.get(..head.columns).unwrap_or_default();
-        let sums = products_f32::<V, U, ROWS, 2, 1>(v, weights, [x], sums);
+        let sums = products_f32::<V, U, ROWS, 4, 1>(v, (weights, 0), [x], sums);
         for (index, sum) in sums.into_iter().flatten().enumerate() {
             let mut scores = [0.0; U];
             v.store_f32(sum, &mut scores);

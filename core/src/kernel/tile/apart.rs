@@ -1,0 +1,167 @@
+//! A layer that stands alone: its products and its cells apart, with the sums in the session's memory between them.
+//!
+//! ```text
+//! products    sums[tile] = tile h                     for every tile; they wait for nothing but h
+//! cells       z = addends + sums[tile], the cells     for every tile; they read no weights, and none waits for another
+//! ```
+//!
+//! A session computes the products of its new h beside the head, whose weights are then read before or after them (`session/advance.rs`).
+//! The sums are those of a step in one pass, so the bits are the same.
+
+use super::ahead::{kept, pairs};
+use super::int8::done_int8;
+use super::lanes::Lanes;
+use super::products::{bytes, correction, products};
+use super::{GATES, ROWS, both_f32, done_f32, part, run_f32, sweep, vectors};
+use crate::dims::Cell;
+use crate::kernel::{StreamF32, StreamInt8};
+use crate::layer::{LayerF32, LayerInt8};
+
+/// Tiles of `N` vectors.
+fn tiles<const U: usize, const N: usize>(cell: Cell, hidden: usize) -> usize {
+    (hidden * cell.gates()).div_ceil(N * U)
+}
+
+/// The sums of all tiles. `h: [columns]`.
+#[inline(always)]
+pub(crate) fn products_f32<V: Lanes<U>, const U: usize>(
+    v: V,
+    backward: bool,
+    layer: &LayerF32<'_>,
+    h: &[f32],
+    sums: &mut [f32],
+) {
+    match layer.cell {
+        Cell::Lstm => products_f32_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
+        Cell::Rnn => products_f32_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
+    }
+}
+
+#[inline(always)]
+fn products_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+    v: V,
+    backward: bool,
+    layer: &LayerF32<'_>,
+    h: &[f32],
+    sums: &mut [f32],
+) {
+    for tile in sweep(tiles::<U, N>(layer.cell, layer.hidden), backward) {
+        let weights = part(layer.weights.weights, tile, N * U * layer.columns);
+        let found = run_f32::<V, U, N, S>(v, weights, h);
+        if let Some(kept) = kept::<f32, U, N>(sums, tile) {
+            for (to, sum) in kept.iter_mut().zip(found) {
+                v.store_f32(sum, to);
+            }
+        }
+    }
+}
+
+/// The cells of all tiles, from their sums.
+#[inline(always)]
+pub(crate) fn cells_f32<V: Lanes<U>, const U: usize>(
+    v: V,
+    layer: &LayerF32<'_>,
+    stream: &mut StreamF32<'_>,
+    sums: &mut [f32],
+) {
+    match layer.cell {
+        Cell::Lstm => cells_f32_of::<V, U, GATES>(v, layer, stream, sums),
+        Cell::Rnn => cells_f32_of::<V, U, ROWS>(v, layer, stream, sums),
+    }
+}
+
+#[inline(always)]
+fn cells_f32_of<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    layer: &LayerF32<'_>,
+    stream: &mut StreamF32<'_>,
+    sums: &mut [f32],
+) {
+    for tile in 0..tiles::<U, N>(layer.cell, layer.hidden) {
+        let addends = vectors::<f32, U, N>(stream.addend, tile);
+        let (Some(kept), Some(addends)) = (kept::<f32, U, N>(sums, tile), addends) else {
+            return;
+        };
+        let (mut z, mut products) = ([v.splat_f32(0.0); N], [v.splat_f32(0.0); N]);
+        for ((z, product), (addend, kept)) in z
+            .iter_mut()
+            .zip(&mut products)
+            .zip(addends.iter().zip(kept))
+        {
+            (*z, *product) = (v.load_f32(addend), v.load_f32(kept));
+        }
+        done_f32(v, tile, both_f32(v, z, products), stream);
+    }
+}
+
+/// As [`products_f32`]. Weights have 8 bits.
+#[inline(always)]
+pub(crate) fn products_int8<V: Lanes<U>, const U: usize>(
+    v: V,
+    backward: bool,
+    layer: &LayerInt8<'_>,
+    h: &[i8],
+    sums: &mut [i32],
+) {
+    match layer.cell {
+        Cell::Lstm => products_int8_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
+        Cell::Rnn => products_int8_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
+    }
+}
+
+#[inline(always)]
+fn products_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+    v: V,
+    backward: bool,
+    layer: &LayerInt8<'_>,
+    h: &[i8],
+    sums: &mut [i32],
+) {
+    let (all, of_row, _) = bytes(&layer.weights);
+    let correction = correction::<V, U>(h, false);
+    for tile in sweep(tiles::<U, N>(layer.cell, layer.hidden), backward) {
+        let weights = part(all, tile, N * U * of_row);
+        let [found] = products::<V, U, N, S, 1, false>(v, weights, [h], [correction]);
+        if let Some(kept) = kept::<i32, U, N>(sums, tile) {
+            for (to, sum) in kept.iter_mut().zip(found) {
+                v.store_i32(sum, to);
+            }
+        }
+    }
+}
+
+/// As [`cells_f32`], two tiles at a time.
+#[inline(always)]
+pub(crate) fn cells_int8<V: Lanes<U>, const U: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    stream: &mut StreamInt8<'_>,
+    sums: &mut [i32],
+) {
+    match layer.cell {
+        Cell::Lstm => cells_int8_of::<V, U, GATES>(v, layer, stream, sums),
+        Cell::Rnn => cells_int8_of::<V, U, ROWS>(v, layer, stream, sums),
+    }
+}
+
+#[inline(always)]
+fn cells_int8_of<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    stream: &mut StreamInt8<'_>,
+    sums: &mut [i32],
+) {
+    for pair in 0..pairs::<U, N>(layer.cell, layer.hidden) {
+        let tiles = [2 * pair, 2 * pair + 1];
+        let mut found = [[v.splat_i32(0); N]; 2];
+        for (found, tile) in found.iter_mut().zip(tiles) {
+            let Some(kept) = kept::<i32, U, N>(sums, tile) else {
+                return;
+            };
+            for (sum, kept) in found.iter_mut().zip(kept) {
+                *sum = v.load_i32(kept);
+            }
+        }
+        done_int8::<V, U, N>(v, layer, tiles, found, stream);
+    }
+}
