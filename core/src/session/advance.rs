@@ -12,10 +12,11 @@
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::{Session, copy_hidden, embed, operands, row_of, shape};
+use super::{Session, copy_hidden, embed, logits_f32, logits_int8, operands, row_of, shape};
+use crate::dims::Dims;
 
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::layer::Layer;
+use crate::layer::{Head, Layer};
 use crate::model::Model;
 use crate::state::{self, Parts};
 use crate::vocab::TokenId;
@@ -54,71 +55,56 @@ impl<K: Kernel> Session<'_, '_, K> {
 
     /// A step of a layer that stands alone.
     fn go_apart(&mut self, id: TokenId) {
-        match self.sums {
-            Sums::Restored => {
-                self.sums = Sums::Old;
-                self.advance(id, false);
-                return self.compute_logits();
-            }
-            Sums::Old => self.multiply(),
-            Sums::Ready => {}
+        if self.sums == Sums::Restored {
+            self.sums = Sums::Old;
+            self.advance(id, false);
+            return self.compute_logits();
         }
+        let (ready, head_first) = (self.sums == Sums::Ready, self.head_first);
         self.sums = Sums::Ready;
-        self.update(id);
-        if self.head_first {
-            self.compute_logits();
-            self.multiply();
-        } else {
-            self.multiply();
-            self.compute_logits();
-        }
-    }
-
-    /// The product of h with the weights of a layer that stands alone.
-    fn multiply(&mut self) {
-        let dims = shape::<K>(&self.model);
-        match self.model.layers.first() {
-            Some(Layer::F32(layer)) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                let (h, _) = operands(&dims, 0, parts.inputs, parts.cell);
-                self.kernel.products_f32(layer, h, sums(self.ahead));
-            }
-            Some(Layer::Int8(layer)) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                let (h, _) = operands(&dims, 0, parts.inputs, parts.cell);
-                self.kernel.products_int8(layer, h, sums(self.ahead));
-            }
-            None => {}
-        }
-    }
-
-    /// The new state of a layer that stands alone, from its product.
-    fn update(&mut self, id: TokenId) {
-        let dims = shape::<K>(&self.model);
+        let (model, kernel, dims) = (&self.model, self.kernel, shape::<K>(&self.model));
         let token = row_of(&dims, id);
-        match self.model.layers.first() {
-            Some(Layer::F32(layer)) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                let (x, c) = operands(&dims, 0, parts.inputs, parts.cell);
-                let (addend, next) = (layer.addend(token), &mut *parts.next);
-                let stream = StreamF32 { addend, x, c, next };
-                self.kernel.cells_f32(layer, stream, sums(self.ahead));
-                copy_hidden(&dims, 0, parts.next, parts.inputs);
+        match (model.layers.first(), &model.head) {
+            (Some(Layer::F32(layer)), Head::F32(head)) => {
+                let sums = sums(self.ahead);
+                let mut parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
+                if !ready {
+                    kernel.products_f32(layer, parts.inputs, sums);
+                }
+                let (addend, x) = (layer.addend(token), &[][..]);
+                let (c, next) = (units(&dims, parts.cell), units(&dims, parts.inputs));
+                kernel.cells_f32(layer, StreamF32 { addend, x, c, next }, sums);
+                if head_first {
+                    logits_f32(model, kernel, &dims, head, &mut parts);
+                    kernel.products_f32(layer, parts.inputs, sums);
+                } else {
+                    kernel.products_f32(layer, parts.inputs, sums);
+                    logits_f32(model, kernel, &dims, head, &mut parts);
+                }
             }
-            Some(Layer::Int8(layer)) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                let (x, c) = operands(&dims, 0, parts.inputs, parts.cell);
+            (Some(Layer::Int8(layer)), Head::Int8(head)) => {
+                let sums = sums(self.ahead);
+                let mut parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
+                if !ready {
+                    kernel.products_int8(layer, parts.inputs, sums);
+                }
                 let stream = StreamInt8 {
                     addend: layer.addend(token),
-                    x,
-                    c,
-                    next: &mut *parts.next,
+                    x: &[],
+                    c: units(&dims, parts.cell),
+                    next: units(&dims, parts.inputs),
                     correction: 0,
                 };
-                self.kernel.cells_int8(layer, stream, sums(self.ahead));
-                copy_hidden(&dims, 0, parts.next, parts.inputs);
+                kernel.cells_int8(layer, stream, sums);
+                if head_first {
+                    logits_int8(model, kernel, &dims, head, &mut parts);
+                    kernel.products_int8(layer, parts.inputs, sums);
+                } else {
+                    kernel.products_int8(layer, parts.inputs, sums);
+                    logits_int8(model, kernel, &dims, head, &mut parts);
+                }
             }
-            None => {}
+            _ => {}
         }
     }
 
@@ -203,6 +189,11 @@ pub(super) fn room_ahead<'s, K: Kernel>(
         true => rest.get_mut(..dims.ahead_words()).unwrap_or_default(),
         false => &mut [],
     }
+}
+
+/// The numbers of a lone layer's units, without padding; of an RNN's c, none.
+fn units<'a, T>(dims: &Dims, numbers: &'a mut [T]) -> &'a mut [T] {
+    numbers.get_mut(..dims.hidden).unwrap_or_default()
 }
 
 /// Words seen as sums.

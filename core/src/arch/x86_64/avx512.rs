@@ -31,6 +31,7 @@ impl Lanes<16> for Avx512 {
     type F32 = __m512;
     type I32 = __m512i;
     type Group = __m512i;
+    const REGISTERS: usize = 32;
 
     operations! {
         fn splat_f32(self, x: f32) -> __m512 { _mm512_set1_ps(x) }

@@ -16,7 +16,7 @@ use core::ops::Range;
 use super::int8::done_int8;
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
-use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
+use super::{GATES, ROWS, done_f32, part, runs_f32, sweep, vectors};
 use crate::dims::Cell;
 use crate::kernel::{StreamF32, StreamInt8};
 use crate::layer::{LayerF32, LayerInt8};
@@ -109,9 +109,12 @@ fn pair_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 ) -> [[V::F32; N]; 2] {
     let all = layer.weights.weights;
     let tiles = halves(all, pair, N * U * layer.columns, half);
+    if V::REGISTERS >= 32 {
+        return runs_f32::<V, U, N, S, 2>(v, tiles, x);
+    }
     let mut sums = [[v.splat_f32(0.0); N]; 2];
     for (sums, tile) in sums.iter_mut().zip(tiles) {
-        *sums = run_f32::<V, U, N, S>(v, tile, x);
+        [*sums] = runs_f32::<V, U, N, S, 1>(v, [tile], x);
     }
     sums
 }

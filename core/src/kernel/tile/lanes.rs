@@ -17,6 +17,8 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     type I32: Copy;
     /// Four int8 of the operand, in every lane.
     type Group: Copy;
+    /// Vectors that registers hold.
+    const REGISTERS: usize = 16;
     /// Whether [`Lanes::dot`] takes the offset of 128 off the weights.
     const SIGNED: bool = false;
 

@@ -99,30 +99,49 @@ fn add_f32<V: Lanes<U>, const U: usize, const N: usize>(
     sums
 }
 
-/// `run x`. `run: [columns, N, U]`; four divides the columns, and `S` four: as many sets of sums take the columns in turn, so that
-/// one addition does not wait for the last.
+/// `run x` for `T` runs of as many columns, side by side. `run: [columns, N, U]`; four divides the columns, and `S` four: as many sets of
+/// sums take the columns in turn, so that one addition does not wait for the last.
+#[inline(always)]
+fn runs_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize, const T: usize>(
+    v: V,
+    runs: [&[f32]; T],
+    x: &[f32],
+) -> [[V::F32; N]; T] {
+    let mut sets = [[[v.splat_f32(0.0); N]; S]; T];
+    let mut runs = runs.map(|run| run.as_chunks::<U>().0.as_chunks::<N>().0.as_chunks::<4>().0);
+    for x in x.as_chunks::<4>().0 {
+        let x = v.spread(x);
+        for (sets, run) in sets.iter_mut().zip(&mut runs) {
+            let Some((columns, rest)) = run.split_first() else {
+                continue;
+            };
+            *run = rest;
+            let turns = columns.as_chunks::<S>().0.iter().zip(x.as_chunks::<S>().0);
+            for (columns, x) in turns {
+                for (sums, (column, &x)) in sets.iter_mut().zip(columns.iter().zip(x)) {
+                    *sums = add_f32(v, *sums, column, x);
+                }
+            }
+        }
+    }
+    let mut all = [[v.splat_f32(0.0); N]; T];
+    for (all, sets) in all.iter_mut().zip(sets) {
+        for sums in sets {
+            *all = both_f32(v, *all, sums);
+        }
+    }
+    all
+}
+
+/// One run.
 #[inline(always)]
 fn run_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     run: &[f32],
     x: &[f32],
 ) -> [V::F32; N] {
-    let mut sets = [[v.splat_f32(0.0); N]; S];
-    let columns = run.as_chunks::<U>().0.as_chunks::<N>().0;
-    for (columns, x) in columns.as_chunks::<4>().0.iter().zip(x.as_chunks::<4>().0) {
-        let x = v.spread(x);
-        let turns = columns.as_chunks::<S>().0.iter().zip(x.as_chunks::<S>().0);
-        for (columns, x) in turns {
-            for (sums, (column, &x)) in sets.iter_mut().zip(columns.iter().zip(x)) {
-                *sums = add_f32(v, *sums, column, x);
-            }
-        }
-    }
-    let mut all = [v.splat_f32(0.0); N];
-    for sums in sets {
-        all = both_f32(v, all, sums);
-    }
-    all
+    let [sums] = runs_f32::<V, U, N, S, 1>(v, [run], x);
+    sums
 }
 
 /// `a + b`.
@@ -289,7 +308,7 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
 }
 
-/// The logits of one operand.
+/// The logits of one operand, three tiles at a time where registers hold their sums: 96 characters are three tiles of AVX-512.
 #[inline(always)]
 pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
     v: V,
@@ -298,20 +317,44 @@ pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
     x: &[f32],
     logits: &mut [f32],
 ) {
-    for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
-        let weights = part(head.weights.weights, tile, ROWS * U * head.columns);
+    let tiles = logits.len().div_ceil(ROWS * U);
+    let together = if V::REGISTERS >= 32 { 3 } else { 1 };
+    for block in sweep(tiles.div_ceil(together), backward) {
+        let first = block * together;
+        if first + 3 <= tiles && together == 3 {
+            head_tiles::<V, U, 3>(v, first, head, x, logits);
+        } else {
+            for tile in first..tiles.min(first + together) {
+                head_tiles::<V, U, 1>(v, tile, head, x, logits);
+            }
+        }
+    }
+}
+
+/// `T` tiles of the head from tile `first` on.
+#[inline(always)]
+fn head_tiles<V: Lanes<U>, const U: usize, const T: usize>(
+    v: V,
+    first: usize,
+    head: &HeadF32<'_>,
+    x: &[f32],
+    logits: &mut [f32],
+) {
+    let mut tiles = [&[][..]; T];
+    for (index, tile) in tiles.iter_mut().enumerate() {
+        let weights = head.weights.weights;
+        *tile = part(weights, first + index, ROWS * U * head.columns);
+    }
+    let x = x.get(..head.columns).unwrap_or_default();
+    let sums = runs_f32::<V, U, ROWS, 4, T>(v, tiles, x);
+    for (index, sums) in sums.into_iter().enumerate() {
+        let tile = first + index;
         let Some(bias) = vectors::<f32, U, ROWS>(head.bias, tile) else {
             return;
         };
-        let mut sums = [[v.splat_f32(0.0); ROWS]];
-        for (sum, bias) in sums.iter_mut().flatten().zip(bias) {
-            *sum = v.load_f32(bias);
-        }
-        let x = x.get(..head.columns).unwrap_or_default();
-        let sums = products_f32::<V, U, ROWS, 4, 1>(v, (weights, 0), [x], sums);
-        for (index, sum) in sums.into_iter().flatten().enumerate() {
+        for (index, (sum, bias)) in sums.into_iter().zip(bias).enumerate() {
             let mut scores = [0.0; U];
-            v.store_f32(sum, &mut scores);
+            v.store_f32(v.add_f32(v.load_f32(bias), sum), &mut scores);
             put(scores, logits, (ROWS * tile + index) * U);
         }
     }
