@@ -200,16 +200,14 @@ pub fn storage(dims: &Dims) -> Vec<u32> {
 
 /// Half of a second-level cache.
 const LARGE: usize = 1 << 20;
-/// Several times a first-level cache.
-const MIDDLE: usize = 128 << 10;
 
-/// Whether products ahead save time (docs/adr/0004-tiles.md): of several layers where the last one is large; of one layer always in f32, and in
-/// int8, whose cells take longer than they are waited for, where its weights come from the second-level cache and all stay in it.
+/// Whether products ahead save time (docs/adr/0004-tiles.md). Of several layers, where the last one is large; of one layer, but in int8
+/// not where reads take all the time.
 fn ahead_pays(dims: &Dims) -> bool {
     let elements = dims.rows() * dims.columns(dims.layers - 1);
     match (dims.layers, dims.precision) {
         (1, gatelet::Precision::F32) => true,
-        (1, gatelet::Precision::Int8) => (MIDDLE..LARGE).contains(&elements),
+        (1, gatelet::Precision::Int8) => elements < LARGE,
         (_, gatelet::Precision::F32) => elements * size_of::<f32>() >= LARGE,
         (_, gatelet::Precision::Int8) => elements >= LARGE,
     }

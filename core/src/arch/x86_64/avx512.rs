@@ -80,8 +80,8 @@ impl Lanes<16> for Avx512 {
             let even = _mm512_add_epi64(_mm512_mul_epi32(acc, m), half);
             let (acc, m) = (_mm512_srli_epi64::<32>(acc), _mm512_srli_epi64::<32>(m));
             let odd = _mm512_add_epi64(_mm512_mul_epi32(acc, m), half);
-            let even = _mm512_srl_epi64(even, _mm_cvtsi32_si128(shift as i32));
-            let odd = _mm512_sll_epi64(odd, _mm_cvtsi32_si128(32 - shift as i32));
+            let even = _mm512_srlv_epi64(even, _mm512_set1_epi64(shift.into()));
+            let odd = _mm512_sllv_epi64(odd, _mm512_set1_epi64(32 - i64::from(shift)));
             _mm512_mask_blend_epi32(0xaaaa, even, odd)
         }
         fn group(self, x: [i8; 4]) -> __m512i { _mm512_set1_epi32(i32::from_le_bytes(x.map(|x| x as u8))) }

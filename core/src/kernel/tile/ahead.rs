@@ -109,14 +109,8 @@ fn pair_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 ) -> [[V::F32; N]; 2] {
     let all = layer.weights.weights;
     let tiles = halves(all, pair, N * U * layer.columns, half);
-    if V::REGISTERS >= 32 {
-        return runs_f32::<V, U, N, S, 2>(v, tiles, x);
-    }
-    let mut sums = [[v.splat_f32(0.0); N]; 2];
-    for (sums, tile) in sums.iter_mut().zip(tiles) {
-        [*sums] = runs_f32::<V, U, N, S, 1>(v, [tile], x);
-    }
-    sums
+    // Two streams of reads, which from afar are faster than one, even where registers do not hold the sums of both.
+    runs_f32::<V, U, N, S, 2>(v, tiles, x)
 }
 
 /// Puts away a pair's sums.
