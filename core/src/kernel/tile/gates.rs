@@ -177,6 +177,41 @@ mod tests {
         on_every_isa!(all_inputs);
     }
 
+    /// c and h of a cell, beside those of f64: for pre-activations that saturate too, and c of some size.
+    fn cells<V: Lanes<U>, const U: usize>(v: V) {
+        let z = [
+            -300.0_f32, -88.0, -20.0, -3.1, -0.4, 0.0, 1e-3, 0.9, 4.2, 17.0, 88.5, 1e4,
+        ];
+        let sigmoid = |x: f32| 1.0 / (1.0 + (-f64::from(x)).exp());
+        for before in [-1e3_f32, -7.5, -0.3, 0.0, 1e-6, 2.0, 40.0] {
+            let all = z.iter().flat_map(|i| z.iter().map(move |f| (*i, *f)));
+            for ((i, f), (g, o)) in all.clone().flat_map(|a| all.clone().map(move |b| (a, b))) {
+                let gates = [i, f, g, o].map(|z| v.splat_f32(z));
+                let (c, h) = cell_f32(v, gates, v.splat_f32(before));
+                let mut found = [[0.0; U]; 2];
+                v.store_f32(c, &mut found[0]);
+                v.store_f32(h, &mut found[1]);
+                let c = sigmoid(f) * f64::from(before) + sigmoid(i) * f64::from(g).tanh();
+                let h = sigmoid(o) * c.tanh();
+                let off = found.map(|lanes| f64::from(lanes[U - 1]));
+                let bounds = [1e-6 * (1.0 + f64::from(before).abs()), 1e-6];
+                let [c_off, h_off] = [(off[0] - c).abs(), (off[1] - h).abs()];
+                assert!(
+                    c_off <= bounds[0] && h_off <= bounds[1],
+                    "{i} {f} {g} {o}, {before}: {off:?}, not {c} and {h}"
+                );
+                if i <= -88.0 && f >= 88.0 && before != 0.0 {
+                    assert_eq!(off[0], f64::from(before), "nothing comes in, nothing goes");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cell_is_that_of_f64_and_keeps_what_nothing_changes() {
+        on_every_isa!(cells);
+    }
+
     /// Distance in units of the last place of the exact result.
     fn ulps(found: f32, exact: f64) -> f64 {
         let rounded = exact as f32;
