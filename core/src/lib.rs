@@ -44,6 +44,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! `Isa::detect().run(..)` takes the fastest kernel of a host, and [`format::repack`] the layout that it reads best. With
+//! [`Dims::ahead_words`] more of storage steps are faster there.
+//!
 //! # Guarantees
 //!
 //! - int8 models give the same bits with every kernel on every machine (docs/numerics.md).

@@ -109,7 +109,7 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
 
     /// The same kernel, reading weights from the other end: no result changes, but what one step read last is still in
     /// the cache when the next begins with it. A session turns its kernel at every step if it has one
-    /// layer, or begins the last ahead; otherwise the other layers come between two reads of one.
+    /// layer, or computes products ahead; otherwise the other layers come between two reads of one.
     #[must_use]
     fn turned(self) -> Self {
         self
