@@ -7,7 +7,7 @@ use crate::dims::{Dims, Precision};
 use crate::error::{SessionError, SnapshotError, StepError};
 use crate::hash::StateHash;
 use crate::kernel::Kernel;
-use crate::layer::{Embedding, Head, HeadF32, HeadInt8, narrow};
+use crate::layer::{Embedding, Head, narrow};
 use crate::logits::Logits;
 use crate::model::Model;
 use crate::state::{self, Parts};
@@ -245,70 +245,34 @@ pub(crate) fn hash_state(dims: &Dims, state: &[u32], hash: &mut StateHash) {
 /// The logits of one stream from its top layer's h, by way of the projection where there is one.
 pub(crate) fn compute_logits<K: Kernel>(model: &Model<'_>, kernel: K, storage: &mut [u32]) {
     let dims = shape::<K>(model);
+    let top = dims.embedding_stride() + (dims.layers - 1) * dims.stride();
     match &model.head {
         Head::F32(head) => {
-            logits_f32(
-                model,
-                kernel,
-                &dims,
-                head,
-                &mut state::split(&dims, storage),
-            );
+            let parts: Parts<'_, f32, f32, f32> = state::split(&dims, storage);
+            let mut x: &[f32] = parts.inputs.get(top..).unwrap_or_default();
+            if dims.projection > 0
+                && let Some(Head::F32(projection)) = &model.projection
+                && let Some(to) = parts.projected.get_mut(..dims.projection)
+            {
+                kernel.head_f32(projection, x, to);
+                x = parts.projected;
+            }
+            kernel.head_f32(head, x, parts.logits);
         }
         Head::Int8(head) => {
-            logits_int8(
-                model,
-                kernel,
-                &dims,
-                head,
-                &mut state::split(&dims, storage),
-            );
+            let parts: Parts<'_, i8, i16, i32> = state::split(&dims, storage);
+            let mut x: &[i8] = parts.inputs.get(top..).unwrap_or_default();
+            if dims.projection > 0
+                && let Some(Head::Int8(projection)) = &model.projection
+                && let Some(to) = parts.projected.get_mut(..dims.projection)
+            {
+                kernel.head_int8(projection, x, to);
+                narrow(to, parts.narrowed);
+                x = parts.narrowed;
+            }
+            kernel.head_int8(head, x, parts.logits);
         }
     }
-}
-
-/// Where the top layer's h begins, after the embedding.
-fn top(dims: &Dims) -> usize {
-    dims.embedding_stride() + (dims.layers - 1) * dims.stride()
-}
-
-#[inline(always)]
-fn logits_f32<K: Kernel>(
-    model: &Model<'_>,
-    kernel: K,
-    dims: &Dims,
-    head: &HeadF32<'_>,
-    parts: &mut Parts<'_, f32, f32, f32>,
-) {
-    let mut x: &[f32] = parts.inputs.get(top(dims)..).unwrap_or_default();
-    if dims.projection > 0
-        && let Some(Head::F32(projection)) = &model.projection
-        && let Some(to) = parts.projected.get_mut(..dims.projection)
-    {
-        kernel.head_f32(projection, x, to);
-        x = parts.projected;
-    }
-    kernel.head_f32(head, x, parts.logits);
-}
-
-#[inline(always)]
-fn logits_int8<K: Kernel>(
-    model: &Model<'_>,
-    kernel: K,
-    dims: &Dims,
-    head: &HeadInt8<'_>,
-    parts: &mut Parts<'_, i8, i16, i32>,
-) {
-    let mut x: &[i8] = parts.inputs.get(top(dims)..).unwrap_or_default();
-    if dims.projection > 0
-        && let Some(Head::Int8(projection)) = &model.projection
-        && let Some(to) = parts.projected.get_mut(..dims.projection)
-    {
-        kernel.head_int8(projection, x, to);
-        narrow(to, parts.narrowed);
-        x = parts.narrowed;
-    }
-    kernel.head_int8(head, x, parts.logits);
 }
 
 /// The operand of layer `index` (its own h, below it the h of the layer under it, or the embedding) and its cell vector.

@@ -12,11 +12,11 @@
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::{Session, copy_hidden, embed, logits_f32, logits_int8, operands, row_of, shape};
+use super::{Session, copy_hidden, embed, operands, row_of, shape};
 use crate::dims::Dims;
 
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::layer::{Head, Layer};
+use crate::layer::Layer;
 use crate::model::Model;
 use crate::state::{self, Parts};
 use crate::vocab::TokenId;
@@ -35,22 +35,29 @@ pub(super) enum Sums {
 impl<K: Kernel> Session<'_, '_, K> {
     /// Takes a token in: the state after it, and its logits.
     pub(super) fn go(&mut self, id: TokenId) {
-        let one = self.model.dims().layers == 1;
-        let ahead = K::AHEAD && !self.ahead.is_empty();
-        if one || ahead {
-            self.kernel = self.kernel.turned();
-            self.head_first = !self.head_first;
+        // A kernel without products ahead does not turn either: for it there is nothing of this in the program.
+        if K::AHEAD {
+            let one = self.model.dims().layers == 1;
+            let ahead = !self.ahead.is_empty();
+            if one || ahead {
+                self.kernel = self.kernel.turned();
+                self.head_first = !self.head_first;
+            }
+            if one && ahead {
+                return self.go_apart(id);
+            }
+            self.advance(id, ahead);
+        } else {
+            self.advance(id, false);
         }
-        if one && ahead {
-            return self.go_apart(id);
-        }
-        self.advance(id, ahead);
         self.compute_logits();
     }
 
     /// The words for sums hold nothing of this state.
     pub(super) fn forget_sums(&mut self) {
-        self.sums = Sums::Restored;
+        if K::AHEAD {
+            self.sums = Sums::Restored;
+        }
     }
 
     /// A step of a layer that stands alone.
@@ -60,34 +67,52 @@ impl<K: Kernel> Session<'_, '_, K> {
             self.advance(id, false);
             return self.compute_logits();
         }
-        let (ready, head_first) = (self.sums == Sums::Ready, self.head_first);
+        if self.sums == Sums::Old {
+            self.multiply();
+        }
         self.sums = Sums::Ready;
-        let (model, kernel, dims) = (&self.model, self.kernel, shape::<K>(&self.model));
+        self.update(id);
+        if self.head_first {
+            self.compute_logits();
+            self.multiply();
+        } else {
+            self.multiply();
+            self.compute_logits();
+        }
+    }
+
+    /// The product of h with the weights of a layer that stands alone.
+    fn multiply(&mut self) {
+        let dims = shape::<K>(&self.model);
+        match self.model.layers.first() {
+            Some(Layer::F32(layer)) => {
+                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
+                self.kernel
+                    .products_f32(layer, parts.inputs, sums(self.ahead));
+            }
+            Some(Layer::Int8(layer)) => {
+                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
+                self.kernel
+                    .products_int8(layer, parts.inputs, sums(self.ahead));
+            }
+            None => {}
+        }
+    }
+
+    /// The new state of a layer that stands alone, from its product.
+    fn update(&mut self, id: TokenId) {
+        let dims = shape::<K>(&self.model);
         let token = row_of(&dims, id);
-        match (model.layers.first(), &model.head) {
-            (Some(Layer::F32(layer)), Head::F32(head)) => {
-                let sums = sums(self.ahead);
-                let mut parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                if !ready {
-                    kernel.products_f32(layer, parts.inputs, sums);
-                }
+        match self.model.layers.first() {
+            Some(Layer::F32(layer)) => {
+                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
                 let (addend, x) = (layer.addend(token), &[][..]);
                 let (c, next) = (units(&dims, parts.cell), units(&dims, parts.inputs));
-                kernel.cells_f32(layer, StreamF32 { addend, x, c, next }, sums);
-                if head_first {
-                    logits_f32(model, kernel, &dims, head, &mut parts);
-                    kernel.products_f32(layer, parts.inputs, sums);
-                } else {
-                    kernel.products_f32(layer, parts.inputs, sums);
-                    logits_f32(model, kernel, &dims, head, &mut parts);
-                }
+                let stream = StreamF32 { addend, x, c, next };
+                self.kernel.cells_f32(layer, stream, sums(self.ahead));
             }
-            (Some(Layer::Int8(layer)), Head::Int8(head)) => {
-                let sums = sums(self.ahead);
-                let mut parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                if !ready {
-                    kernel.products_int8(layer, parts.inputs, sums);
-                }
+            Some(Layer::Int8(layer)) => {
+                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
                 let stream = StreamInt8 {
                     addend: layer.addend(token),
                     x: &[],
@@ -95,16 +120,9 @@ impl<K: Kernel> Session<'_, '_, K> {
                     next: units(&dims, parts.inputs),
                     correction: 0,
                 };
-                kernel.cells_int8(layer, stream, sums);
-                if head_first {
-                    logits_int8(model, kernel, &dims, head, &mut parts);
-                    kernel.products_int8(layer, parts.inputs, sums);
-                } else {
-                    kernel.products_int8(layer, parts.inputs, sums);
-                    logits_int8(model, kernel, &dims, head, &mut parts);
-                }
+                self.kernel.cells_int8(layer, stream, sums(self.ahead));
             }
-            _ => {}
+            None => {}
         }
     }
 
