@@ -396,9 +396,8 @@ impl Dims {
         self.embedded_words() + self.snapshot_words() + next + self.projected_words() + self.vocab
     }
 
-    /// Words more with which a session, on a host, begins each step with the weights that the step before read last: sums of the
-    /// last layer. Of several layers it is worth it where that layer's weights fill a good part of the second-level cache. None for one layer
-    /// with an embedding, whose product waits for the token.
+    /// Words more with which a session, on a host, begins each step with the weights that the step before read last: sums of the last layer.
+    /// Of several it is worth it where the last fills much of a second-level cache. None for one with an embedding: it waits for the token.
     pub const fn ahead_words(&self) -> usize {
         // Whole pairs of tiles, of the widest vectors.
         match (self.layers, self.embedding) {

@@ -27,8 +27,6 @@ pub struct Session<'m, 's, K: Kernel> {
     ahead: &'s mut [u32],
     /// What they hold, in a model of one layer.
     sums: Sums,
-    /// Whether such a model's head was read before its layer in the last step.
-    head_first: bool,
 }
 
 impl<'m, 's, K: Kernel> Session<'m, 's, K> {
@@ -50,8 +48,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
             kernel,
             storage,
             ahead,
-            sums: Sums::Old,
-            head_first: true,
+            sums: Sums::Restored,
         };
         session.reset();
         Ok(session)

@@ -20,6 +20,10 @@ macro_rules! tile_kernel {
                 $token { backward: !self.backward, ..self }
             }
 
+            fn is_turned(self) -> bool {
+                self.backward
+            }
+
             fn layer_f32(
                 self,
                 layer: &$crate::LayerF32<'_>,

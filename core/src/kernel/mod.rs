@@ -115,6 +115,11 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         self
     }
 
+    /// Whether weights are read from the end.
+    fn is_turned(self) -> bool {
+        false
+    }
+
     /// One step of a layer for several sessions, in f32. The same bits as [`Kernel::layer_f32`] where the kernel's
     /// order of additions does not depend on their number.
     fn layer_f32_batch(self, layer: &LayerF32<'_>, streams: &mut [StreamF32<'_>]) {

@@ -14,7 +14,6 @@ use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::{Session, copy_hidden, embed, operands, row_of, shape};
 use crate::dims::Dims;
-
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
 use crate::layer::Layer;
 use crate::model::Model;
@@ -35,21 +34,15 @@ pub(super) enum Sums {
 impl<K: Kernel> Session<'_, '_, K> {
     /// Takes a token in: the state after it, and its logits.
     pub(super) fn go(&mut self, id: TokenId) {
-        // A kernel without products ahead does not turn either: for it there is nothing of this in the program.
-        if K::AHEAD {
-            let one = self.model.dims().layers == 1;
-            let ahead = !self.ahead.is_empty();
-            if one || ahead {
-                self.kernel = self.kernel.turned();
-                self.head_first = !self.head_first;
-            }
-            if one && ahead {
-                return self.go_apart(id);
-            }
-            self.advance(id, ahead);
-        } else {
-            self.advance(id, false);
+        let one = self.model.dims().layers == 1;
+        let ahead = K::AHEAD && !self.ahead.is_empty();
+        if one || ahead {
+            self.kernel = self.kernel.turned();
         }
+        if one && ahead {
+            return self.go_apart(id);
+        }
+        self.advance(id, ahead);
         self.compute_logits();
     }
 
@@ -72,12 +65,12 @@ impl<K: Kernel> Session<'_, '_, K> {
         }
         self.sums = Sums::Ready;
         self.update(id);
-        if self.head_first {
-            self.compute_logits();
+        if self.kernel.is_turned() {
             self.multiply();
+            self.compute_logits();
         } else {
-            self.multiply();
             self.compute_logits();
+            self.multiply();
         }
     }
 

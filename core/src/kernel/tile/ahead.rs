@@ -122,10 +122,21 @@ fn keep_f32<V: Lanes<U>, const U: usize, const N: usize>(
     sums: &mut [f32],
 ) {
     for (index, found) in found.into_iter().enumerate() {
-        if let Some(kept) = kept::<f32, U, N>(sums, 2 * pair + index) {
-            for (to, sum) in kept.iter_mut().zip(found) {
-                v.store_f32(sum, to);
-            }
+        keep_tile_f32(v, found, 2 * pair + index, sums);
+    }
+}
+
+/// Puts away a tile's sums.
+#[inline(always)]
+pub(super) fn keep_tile_f32<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    found: [V::F32; N],
+    tile: usize,
+    sums: &mut [f32],
+) {
+    if let Some(kept) = kept::<f32, U, N>(sums, tile) {
+        for (to, sum) in kept.iter_mut().zip(found) {
+            v.store_f32(sum, to);
         }
     }
 }
@@ -254,10 +265,21 @@ fn keep_int8<V: Lanes<U>, const U: usize, const N: usize>(
     sums: &mut [i32],
 ) {
     for (index, found) in found.into_iter().enumerate() {
-        if let Some(kept) = kept::<i32, U, N>(sums, 2 * pair + index) {
-            for (to, sum) in kept.iter_mut().zip(found) {
-                v.store_i32(sum, to);
-            }
+        keep_tile_int8(v, found, 2 * pair + index, sums);
+    }
+}
+
+/// Puts away a tile's sums.
+#[inline(always)]
+pub(super) fn keep_tile_int8<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    found: [V::I32; N],
+    tile: usize,
+    sums: &mut [i32],
+) {
+    if let Some(kept) = kept::<i32, U, N>(sums, tile) {
+        for (to, sum) in kept.iter_mut().zip(found) {
+            v.store_i32(sum, to);
         }
     }
 }
@@ -307,7 +329,7 @@ fn finish_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// The cells of a pair, from the sums of one half and those that were put away of the other.
 #[inline(always)]
-fn finish_pair_int8<V: Lanes<U>, const U: usize, const N: usize>(
+pub(super) fn finish_pair_int8<V: Lanes<U>, const U: usize, const N: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     mut found: [[V::I32; N]; 2],

@@ -8,8 +8,7 @@
 //! A session computes the products of its new h beside the head, whose weights are then read before or after them (`session/advance.rs`).
 //! The sums are those of a step in one pass, so the bits are the same.
 
-use super::ahead::{kept, pairs};
-use super::int8::done_int8;
+use super::ahead::{finish_pair_int8, keep_tile_f32, keep_tile_int8, kept, pairs};
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, both_f32, done_f32, part, run_f32, sweep, vectors};
@@ -48,11 +47,7 @@ fn products_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
     for tile in sweep(tiles::<U, N>(layer.cell, layer.hidden), backward) {
         let weights = part(layer.weights.weights, tile, N * U * layer.columns);
         let found = run_f32::<V, U, N, S>(v, weights, h);
-        if let Some(kept) = kept::<f32, U, N>(sums, tile) {
-            for (to, sum) in kept.iter_mut().zip(found) {
-                v.store_f32(sum, to);
-            }
-        }
+        keep_tile_f32(v, found, tile, sums);
     }
 }
 
@@ -122,11 +117,7 @@ fn products_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>
     for tile in sweep(tiles::<U, N>(layer.cell, layer.hidden), backward) {
         let weights = part(all, tile, N * U * of_row);
         let [found] = products::<V, U, N, S, 1, false>(v, weights, [h], [correction]);
-        if let Some(kept) = kept::<i32, U, N>(sums, tile) {
-            for (to, sum) in kept.iter_mut().zip(found) {
-                v.store_i32(sum, to);
-            }
-        }
+        keep_tile_int8(v, found, tile, sums);
     }
 }
 
@@ -152,16 +143,8 @@ fn cells_int8_of<V: Lanes<U>, const U: usize, const N: usize>(
     sums: &mut [i32],
 ) {
     for pair in 0..pairs::<U, N>(layer.cell, layer.hidden) {
-        let tiles = [2 * pair, 2 * pair + 1];
-        let mut found = [[v.splat_i32(0); N]; 2];
-        for (found, tile) in found.iter_mut().zip(tiles) {
-            let Some(kept) = kept::<i32, U, N>(sums, tile) else {
-                return;
-            };
-            for (sum, kept) in found.iter_mut().zip(kept) {
-                *sum = v.load_i32(kept);
-            }
-        }
-        done_int8::<V, U, N>(v, layer, tiles, found, stream);
+        // All of their sums were put away.
+        let nothing = [[v.splat_i32(0); N]; 2];
+        finish_pair_int8::<V, U, N>(v, layer, nothing, pair, stream, sums);
     }
 }
