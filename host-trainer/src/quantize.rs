@@ -12,7 +12,7 @@
 //! A row of a layer with a dense input covers both halves of its operand, `[W_x | W_h]`, with one scale.
 //! `shift` is 24, or less where a multiplier would not fit 31 bits. `e` and `p` are chosen by `export`.
 
-use std::borrow::Cow;
+use std::fmt::Arguments;
 
 use gatelet::Dims;
 use gatelet::matrix::PAIRS_MIN_SHIFT_NIBBLES;
@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::float_net::{FloatLayer, FloatNet, by_input};
+use crate::float_net::{FloatNet, by_input};
 use crate::learned::Learned;
 use crate::row_range::{self, WeightBits};
 
@@ -49,7 +49,7 @@ impl Default for Ranges {
 }
 
 /// A weight matrix in integers, one scale a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IntMatrix {
     /// `[rows, columns]`, -127..=127 or -7..=7.
     pub weights: Vec<i8>,
@@ -57,10 +57,12 @@ pub struct IntMatrix {
     pub multipliers: Vec<i32>,
     /// Right shift that belongs to the multipliers.
     pub shift: u8,
+    /// `[rows]`, what one step of the weights stands for before it is a multiplier.
+    scales: Vec<f32>,
 }
 
 /// A layer in int8.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IntLayer {
     /// As [`FloatLayer::input`], Q3.12.
     pub input: Vec<i16>,
@@ -71,7 +73,7 @@ pub struct IntLayer {
 }
 
 /// A head, or a projection, in int8.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IntHead {
     /// Weights; of a tied head the multipliers alone.
     pub matrix: IntMatrix,
@@ -80,7 +82,7 @@ pub struct IntHead {
 }
 
 /// A net in int8.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IntNet {
     /// The table, if there is one.
     pub embedding: Option<IntMatrix>,
@@ -93,7 +95,7 @@ pub struct IntNet {
 }
 
 impl IntMatrix {
-    /// What one step of a row's weights stands for, by the multiplier that the device has; `unit` as in [`multipliers`].
+    /// What one step of a row's weights stands for, by the multiplier that the device has; `unit` as in [`Floats`].
     pub(crate) fn scale(&self, row: usize, unit: f64) -> f64 {
         f64::from(self.multipliers[row]) * 128.0 / unit / f64::from(self.shift).exp2()
     }
@@ -118,12 +120,13 @@ impl IntNet {
         }
         by_input(&mut net.layers, dims, 1.0 / ranges.embedding);
         if let Some(table) = &self.embedding {
-            let reals = table.reals(dims.embedding_stride(), EMBEDDING_UNIT);
-            net.embedding = Some(by(&reals, ranges.embedding));
+            let mut reals = table.reals(dims.embedding_stride(), EMBEDDING_UNIT);
+            by(&mut reals, ranges.embedding);
+            net.embedding = Some(reals);
         }
         if let (Some(to), Some(from)) = (&mut net.projection, &self.projection) {
-            let reals = from.matrix.reals(dims.stride(), HEAD_UNIT);
-            to.weights = by(&reals, ranges.projection);
+            to.weights = from.matrix.reals(dims.stride(), HEAD_UNIT);
+            by(&mut to.weights, ranges.projection);
         }
         // Of a tied head there are none.
         let unit = HEAD_UNIT * f64::from(ranges.projection);
@@ -143,7 +146,7 @@ fn fits(multiplier: f64, (columns, bits): (usize, u8), shift: u8) -> bool {
     multiplier <= f64::from(i32::MAX) && requantized < REQUANTIZED
 }
 
-/// The range of a row of `columns` weights that always fits, with 4 bits in the layout pairs too; `unit` as in [`multipliers`].
+/// The range of a row of `columns` weights that always fits, with 4 bits in the layout pairs too; `unit` as in [`Floats`].
 pub(crate) fn most_range(columns: usize, unit: f64) -> f32 {
     let of_sums = 0.9 * REQUANTIZED / (unit * columns as f64);
     let multiplier = 0.9 * f64::from(i32::MAX) / f64::from(PAIRS_MIN_SHIFT_NIBBLES).exp2();
@@ -165,86 +168,104 @@ impl Rows<'_> {
     };
 
     /// Scales of rows of `columns` numbers.
-    fn scales(&self, values: &[f32], columns: usize) -> Vec<f32> {
+    fn scales(&self, values: &[f32], columns: usize, scales: &mut Vec<f32>) {
         if let Some(ranges) = self.ranges {
             let largest = row_range::largest(self.bits);
-            return ranges.iter().map(|range| range / largest).collect();
+            scales.clear();
+            scales.extend(ranges.iter().map(|range| range / largest));
+            return;
         }
-        let arch = Arch::new();
-        values
-            .par_chunks_exact(columns)
-            .map(|row| row_range::step(arch, row, self.bits))
-            .collect()
+        let (arch, bits) = (Arch::new(), self.bits);
+        let rows = values.par_chunks_exact(columns);
+        let step = |row| row_range::step(arch, row, bits);
+        rows.map(step).collect_into_vec(scales);
     }
 }
 
-/// Multipliers for rows of these scales, and their shift. `unit` is 2^fraction bits of the result by what an operand of
-/// 128 stands for; `name` is for the error.
-fn multipliers(
-    scales: &[f32],
-    (columns, bits): (usize, u8),
+/// A matrix of f32 numbers on its way to integers.
+#[derive(Clone, Copy)]
+struct Floats<'a> {
+    /// `[rows, columns]`
+    values: &'a [f32],
+    columns: usize,
+    rows: Rows<'a>,
+    /// 2^fraction bits of the result by what an operand of 128 stands for.
     unit: f64,
-    name: &str,
-) -> Result<(Vec<i32>, u8)> {
-    let exact = |scale: f32, shift: u8| f64::from(scale) / 128.0 * unit * f64::from(shift).exp2();
-    let largest = scales.iter().fold(0.0_f32, |max, &s| max.max(s));
-    let shift = (MIN_SHIFT..=SHIFT)
-        .rev()
-        .find(|&shift| fits(exact(largest, shift).round(), (columns, bits), shift));
-    let shift = shift.ok_or_else(|| Error::Quantize {
-        name: name.to_owned(),
-        largest: largest * row_range::largest(bits),
-    })?;
-    let of = |&scale: &f32| exact(scale, shift).round() as i32;
-    Ok((scales.iter().map(of).collect(), shift))
+    /// For the error.
+    name: Arguments<'a>,
 }
 
-/// Quantizes a matrix of rows of `columns`; `unit` and `name` as in [`multipliers`].
-fn matrix(
-    values: &[f32],
-    columns: usize,
-    rows: Rows<'_>,
-    unit: f64,
-    name: &str,
-) -> Result<IntMatrix> {
-    let scales = rows.scales(values, columns);
-    let (multipliers, shift) = multipliers(&scales, (columns, rows.bits), unit, name)?;
-    let most = row_range::largest(rows.bits);
-    let mut weights = vec![0; values.len()];
-    let rows = weights
-        .par_chunks_exact_mut(columns)
-        .zip(values.par_chunks_exact(columns))
-        .zip(&scales);
-    rows.for_each(|((to, row), &scale)| {
-        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        for (q, w) in to.iter_mut().zip(row) {
-            *q = (w * inverse).round().clamp(-most, most) as i8;
-        }
-    });
-    Ok(IntMatrix {
-        weights,
-        multipliers,
-        shift,
-    })
+impl Floats<'_> {
+    /// Multipliers of the rows and their shift.
+    fn multipliers(&self, to: &mut IntMatrix) -> Result<()> {
+        let (columns, bits, unit) = (self.columns, self.rows.bits, self.unit);
+        let exact =
+            |scale: f32, shift: u8| f64::from(scale) / 128.0 * unit * f64::from(shift).exp2();
+        self.rows.scales(self.values, columns, &mut to.scales);
+        let largest = to.scales.iter().fold(0.0_f32, |max, &s| max.max(s));
+        let shift = (MIN_SHIFT..=SHIFT)
+            .rev()
+            .find(|&shift| fits(exact(largest, shift).round(), (columns, bits), shift));
+        to.shift = shift.ok_or_else(|| Error::Quantize {
+            name: self.name.to_string(),
+            largest: largest * row_range::largest(bits),
+        })?;
+        to.multipliers.clear();
+        let rows = to.scales.iter();
+        to.multipliers
+            .extend(rows.map(|&scale| exact(scale, to.shift).round() as i32));
+        Ok(())
+    }
+
+    /// Multipliers, shift and weights.
+    fn quantize(&self, to: &mut IntMatrix) -> Result<()> {
+        self.multipliers(to)?;
+        let most = row_range::largest(self.rows.bits);
+        to.weights.resize(self.values.len(), 0);
+        let rows = (to.weights.par_chunks_exact_mut(self.columns))
+            .zip(self.values.par_chunks_exact(self.columns))
+            .zip(&to.scales);
+        rows.for_each(|((to, row), &scale)| {
+            let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+            for (q, w) in to.iter_mut().zip(row) {
+                *q = (w * inverse).round().clamp(-most, most) as i8;
+            }
+        });
+        Ok(())
+    }
 }
 
 /// A bias in Q15.16.
-fn bias(values: &[f32], name: &str) -> Result<Vec<i32>> {
+fn bias(values: &[f32], name: Arguments<'_>, to: &mut Vec<i32>) -> Result<()> {
     let limit = f64::from(1 << 30);
-    let bias = |b: &f32| {
-        let q = (f64::from(*b) * 65_536.0).round();
-        let fits = q.abs() <= limit;
-        fits.then_some(q as i32).ok_or_else(|| Error::Quantize {
-            name: format!("{name}'s bias"),
-            largest: *b,
-        })
-    };
-    values.iter().map(bias).collect()
+    to.clear();
+    for &b in values {
+        let q = (f64::from(b) * 65_536.0).round();
+        if q.is_nan() || q.abs() > limit {
+            let name = format!("{name}'s bias");
+            return Err(Error::Quantize { name, largest: b });
+        }
+        to.push(q as i32);
+    }
+    Ok(())
 }
 
-/// The same numbers by `factor`.
-fn by(values: &[f32], factor: f32) -> Vec<f32> {
-    values.iter().map(|x| x * factor).collect()
+/// Multiplies numbers by `factor`.
+fn by(values: &mut [f32], factor: f32) {
+    values.iter_mut().for_each(|x| *x *= factor);
+}
+
+/// Divides the numbers of embedding and projection by their ranges, and multiplies by an embedding's what reads it: what
+/// [`IntNet::take`] makes integers of.
+pub(crate) fn by_ranges(net: &mut FloatNet, dims: &Dims, ranges: Ranges) {
+    by_input(&mut net.layers, dims, ranges.embedding);
+    if let Some(table) = &mut net.embedding {
+        by(table, 1.0 / ranges.embedding);
+    }
+    if let Some(projection) = &mut net.projection {
+        by(&mut projection.weights, 1.0 / ranges.projection);
+        by(&mut projection.bias, 1.0 / ranges.projection);
+    }
 }
 
 /// What a result's one is, in steps of a pre-activation and of a logit.
@@ -270,93 +291,96 @@ pub struct Plan<'a> {
 /// # Errors
 /// [`Error::Quantize`] when a matrix has numbers so large that no shift fits.
 pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
-    let (ranges, bits) = (plan.ranges, plan.bits);
-    // The learnt ranges of a matrix follow those of the matrices before it.
-    let mut learned = plan.learned.map(|learned| &learned.ranges[..]);
-    let mut take = |bits: u8, rows: usize| Rows {
-        bits,
-        ranges: match (&mut learned, bits) {
-            (Some(all), 4) => all.split_off(..rows),
-            _ => None,
-        },
-    };
-    let of_layers: Vec<Rows<'_>> = (0..dims.layers)
-        .map(|layer| take(bits.layers[layer], dims.rows()))
-        .collect();
-    let of_head = take(bits.head, dims.vocab);
-    let layer = |(index, layer): (usize, &FloatLayer)| {
-        let q = |x: &f32| (x * 4096.0).round();
-        let outside = |x: &f32| !(-32768.0..=32767.0).contains(&q(x));
-        Ok(IntLayer {
-            input: layer
+    let (mut int, mut net) = (IntNet::empty(net), net.clone());
+    by_ranges(&mut net, dims, plan.ranges);
+    int.take(&net, dims, plan)?;
+    Ok(int)
+}
+
+impl IntNet {
+    /// The parts of `net`, without numbers yet.
+    pub(crate) fn empty(net: &FloatNet) -> Self {
+        Self {
+            embedding: net.embedding.as_ref().map(|_| IntMatrix::default()),
+            layers: net.layers.iter().map(|_| IntLayer::default()).collect(),
+            projection: net.projection.as_ref().map(|_| IntHead::default()),
+            head: IntHead::default(),
+        }
+    }
+
+    /// Quantizes `net`, of the shape that this was made for, divided [by ranges](by_ranges). Allocates the first time only.
+    ///
+    /// # Errors
+    /// As [`quantize`].
+    pub(crate) fn take(&mut self, net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<()> {
+        let (ranges, bits) = (plan.ranges, plan.bits);
+        // The learnt ranges of a matrix follow those of the matrices before it.
+        let mut learned = plan.learned.map(|learned| &learned.ranges[..]);
+        let mut rows = |bits: u8, rows: usize| Rows {
+            bits,
+            ranges: (learned.as_mut())
+                .filter(|_| bits == 4)
+                .and_then(|all| all.split_off(..rows)),
+        };
+        for (index, (to, layer)) in self.layers.iter_mut().zip(&net.layers).enumerate() {
+            let q = |x: &f32| (x * 4096.0).round();
+            let fits = |x: &f32| (-32768.0..=32767.0).contains(&q(x));
+            let input = layer
                 .input
                 .iter()
-                .map(|x| q(x).clamp(-32768.0, 32767.0) as i16)
-                .collect(),
-            matrix: matrix(
-                &layer.weights,
-                dims.columns(index),
-                of_layers[index],
-                GATE_UNIT,
-                &format!("layer {index}"),
-            )?,
-            saturated: layer.input.iter().filter(|x| outside(x)).count(),
-        })
-    };
-    let mut floats = Cow::Borrowed(&net.layers[..]);
-    if dims.embedding > 0 {
-        by_input(floats.to_mut(), dims, ranges.embedding);
-    }
-    let layers = floats
-        .iter()
-        .enumerate()
-        .map(layer)
-        .collect::<Result<_>>()?;
-    // A row is multiplied as it is, by no operand.
-    let table = net
-        .embedding
-        .as_ref()
-        .map(|table| by(table, 1.0 / ranges.embedding));
-    let columns = dims.embedding_stride();
-    let embedding = table
-        .as_ref()
-        .map(|table| matrix(table, columns, Rows::EIGHT, EMBEDDING_UNIT, "the embedding"));
-    let projection = net.projection.as_ref().map(|projection| {
-        let (name, inverse) = ("the projection", 1.0 / ranges.projection);
-        let weights = by(&projection.weights, inverse);
-        Ok::<_, Error>(IntHead {
-            matrix: matrix(&weights, dims.stride(), Rows::EIGHT, HEAD_UNIT, name)?,
-            bias: bias(&by(&projection.bias, inverse), name)?,
-        })
-    });
-    let (name, columns) = ("the head", dims.head_columns());
-    let unit = HEAD_UNIT * f64::from(ranges.projection);
-    let matrix = match table.filter(|_| dims.tied) {
-        None => matrix(&net.head.weights, columns, of_head, unit, name)?,
-        Some(table) => {
-            let unit = unit * f64::from(ranges.embedding);
-            let (multipliers, shift) = multipliers(
-                &Rows::EIGHT.scales(&table, columns),
-                (columns, 8),
-                unit,
-                name,
-            )?;
-            IntMatrix {
-                weights: Vec::new(),
-                multipliers,
-                shift,
+                .map(|x| q(x).clamp(-32768.0, 32767.0) as i16);
+            to.input.clear();
+            to.input.extend(input);
+            to.saturated = layer.input.iter().filter(|x| !fits(x)).count();
+            let matrix = Floats {
+                values: &layer.weights,
+                columns: dims.columns(index),
+                rows: rows(bits.layers[index], dims.rows()),
+                unit: GATE_UNIT,
+                name: format_args!("layer {index}"),
+            };
+            matrix.quantize(&mut to.matrix)?;
+        }
+        let mut head = Floats {
+            values: &net.head.weights,
+            columns: dims.head_columns(),
+            rows: rows(bits.head, dims.vocab),
+            unit: HEAD_UNIT * f64::from(ranges.projection),
+            name: format_args!("the head"),
+        };
+        if let (Some(to), Some(table)) = (&mut self.embedding, &net.embedding) {
+            // A row is multiplied as it is, by no operand.
+            let table = Floats {
+                values: table,
+                columns: dims.embedding_stride(),
+                rows: Rows::EIGHT,
+                unit: EMBEDDING_UNIT,
+                name: format_args!("the embedding"),
+            };
+            table.quantize(to)?;
+        }
+        if let (Some(to), Some(projection)) = (&mut self.projection, &net.projection) {
+            let matrix = Floats {
+                values: &projection.weights,
+                columns: dims.stride(),
+                rows: Rows::EIGHT,
+                unit: HEAD_UNIT,
+                name: format_args!("the projection"),
+            };
+            matrix.quantize(&mut to.matrix)?;
+            bias(&projection.bias, matrix.name, &mut to.bias)?;
+        }
+        let to = &mut self.head;
+        match net.embedding.as_ref().filter(|_| dims.tied) {
+            None => head.quantize(&mut to.matrix)?,
+            Some(table) => {
+                (head.values, head.rows) = (table, Rows::EIGHT);
+                head.unit *= f64::from(ranges.embedding);
+                head.multipliers(&mut to.matrix)?;
             }
         }
-    };
-    Ok(IntNet {
-        embedding: embedding.transpose()?,
-        layers,
-        projection: projection.transpose()?,
-        head: IntHead {
-            matrix,
-            bias: bias(&net.head.bias, name)?,
-        },
-    })
+        bias(&net.head.bias, head.name, &mut to.bias)
+    }
 }
 
 #[cfg(test)]
@@ -416,12 +440,25 @@ mod tests {
         );
     }
 
+    /// Rows of four numbers with 8 bits.
+    fn matrix(values: &[f32]) -> Result<IntMatrix> {
+        let mut to = IntMatrix::default();
+        let floats = Floats {
+            values,
+            columns: 4,
+            rows: Rows::EIGHT,
+            unit: 4096.0,
+            name: format_args!("layer 0"),
+        };
+        floats.quantize(&mut to).map(|()| to)
+    }
+
     #[test]
     fn a_row_uses_all_of_its_range_and_comes_back_within_half_a_step() {
         let values = [
             0.5, -0.25, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, -3.0, 1.0, 0.02,
         ];
-        let q = matrix(&values, 4, Rows::EIGHT, 4096.0, "m").unwrap();
+        let q = matrix(&values).unwrap();
         assert_eq!((q.weights[0], q.weights[8], q.weights[9]), (127, 127, -127));
         assert_eq!((q.multipliers[1], q.shift), (0, 24));
         for (index, &value) in values.iter().enumerate() {
@@ -436,11 +473,9 @@ mod tests {
 
     #[test]
     fn large_weights_take_a_smaller_shift_and_absurd_ones_are_refused() {
-        let q = matrix(&[1000.0, 0.0, 0.0, 0.0], 4, Rows::EIGHT, 4096.0, "m").unwrap();
+        let q = matrix(&[1000.0, 0.0, 0.0, 0.0]).unwrap();
         assert!(q.shift < 24 && q.multipliers[0] > 0);
-        let error = matrix(&[1e9, 0.0, 0.0, 0.0], 4, Rows::EIGHT, 4096.0, "layer 0")
-            .unwrap_err()
-            .to_string();
+        let error = matrix(&[1e9, 0.0, 0.0, 0.0]).unwrap_err().to_string();
         assert!(error.contains("layer 0"), "{error}");
     }
 
@@ -457,12 +492,8 @@ mod tests {
         params
             .tensor_mut(Role::Input, 0)
             .copy_from_slice(&[9.0, 7.5, -9.0, -8.0]);
-        let net = quantize(
-            &FloatNet::new(&params, &dims(shape)),
-            &dims(shape),
-            Plan::default(),
-        )
-        .unwrap();
+        let dims = dims(shape);
+        let net = quantize(&FloatNet::new(&params, &dims), &dims, Plan::default()).unwrap();
         assert_eq!(net.layers[0].input, [32767, 30720, -32768, -32768]);
         assert_eq!(net.layers[0].saturated, 2);
     }

@@ -5,10 +5,13 @@
 //! three steps first (a pool's own queues grow), then ten that may not allocate
 //! ```
 
-use gatelet_trainer::config::Config;
+use gatelet_trainer::aware::Scheme;
+use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::optim::{Optimizer, Schedule};
 use gatelet_trainer::params::Cell;
+use gatelet_trainer::quantize::Ranges;
+use gatelet_trainer::row_range::WeightBits;
 use gatelet_trainer::train::Trainer;
 
 fn corpus() -> Corpus {
@@ -19,10 +22,24 @@ fn corpus() -> Corpus {
     Corpus::new(&text, 0.1).unwrap()
 }
 
-/// Allocations of ten steps.
-fn allocations(config: Config) -> u64 {
+/// Allocations of ten steps; of a net that is trained for these integers.
+fn allocations(config: Config, scheme: Option<Scheme>) -> u64 {
     let corpus = corpus();
-    let mut trainer = Trainer::new(&corpus, config, String::new()).unwrap();
+    let mut trainer = Trainer::new(&corpus, config.clone(), String::new()).unwrap();
+    if let Some(scheme) = scheme {
+        let from = trainer.checkpoint(false);
+        let qat = Qat {
+            from: "made up".to_owned(),
+            from_sha256: String::new(),
+            nats: None,
+            scheme,
+        };
+        let config = Config {
+            qat: Some(qat),
+            ..config
+        };
+        trainer = Trainer::aware(&corpus, &from, config, String::new()).unwrap();
+    }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .build()
@@ -62,13 +79,43 @@ fn a_step_allocates_nothing() {
                 };
                 for config in [config, tied] {
                     let tied = config.tied;
-                    let found = allocations(config);
+                    let found = allocations(config, None);
                     assert_eq!(
                         found, 0,
                         "{cell}, {optimizer:?}, dropout {dropout}, tied {tied}"
                     );
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_step_for_integers_allocates_nothing() {
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        for (bits, tied) in [(8, false), (4, false), (4, true)] {
+            let width = if tied { 12 } else { 0 };
+            let config = Config {
+                cell,
+                hidden: 24,
+                layers: 2,
+                batch: 20,
+                window: 16,
+                embedding: width,
+                projection: width,
+                tied,
+                ..Config::default()
+            };
+            let scheme = Scheme {
+                bits: match bits {
+                    4 => WeightBits::four(tied),
+                    _ => WeightBits::EIGHT,
+                },
+                cell_bits: [4; 4],
+                ranges: Ranges::default(),
+            };
+            let found = allocations(config, Some(scheme));
+            assert_eq!(found, 0, "{cell}, {bits} bits, tied {tied}");
         }
     }
 }

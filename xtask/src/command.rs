@@ -21,11 +21,11 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// `gatelet`, the trainer's program, from this clone. It is built as the tests are, and without `-p`, so that its
-/// dependencies have the features that they have there: nothing is compiled twice.
+/// `gatelet`, the trainer's program, from this clone. It is built without `-p`, so that its dependencies have the features
+/// that they have in the tests: nothing is compiled twice.
 pub(crate) fn gatelet() -> Command {
     let mut gatelet = cargo();
-    gatelet.args(["run", "-q", "--profile", "test", "--bin", "gatelet", "--"]);
+    gatelet.args(["run", "-q", "--bin", "gatelet", "--"]);
     gatelet
 }
 

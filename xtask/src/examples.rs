@@ -8,7 +8,7 @@
 //! the words:          the example suggests words from the committed model, and writes a list [{typed, words}]
 //!                     the console is built with that model and boots in QEMU;  for each: type it; the same three words
 //! ```
-//! They are built as the tests are, and without `-p`, so that nothing is compiled twice.
+//! They are built without `-p`, as the tests are, so that nothing is compiled twice.
 
 use anyhow::{Context, Result, ensure};
 
@@ -59,8 +59,7 @@ pub(crate) fn all() -> Result<()> {
 fn example(name: &str, arguments: &[&str]) -> Result<()> {
     let mut command = cargo();
     command
-        .args(["run", "-q", "--profile", "test"])
-        .args(["--example", name, "--", "--quick"])
+        .args(["run", "-q", "--example", name, "--", "--quick"])
         .args(arguments);
     println!("$ {}", shown(&command));
     run(&mut command)

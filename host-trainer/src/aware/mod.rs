@@ -12,8 +12,6 @@
 //! are there as the device has them too, x / 128 and p / 128, which stand for their ranges times as much: gradients of the
 //! matrices that read them are multiplied by the ranges.
 
-use std::borrow::Cow;
-
 use gatelet::kernel::integer::embedded;
 use gatelet::{Dims, Precision};
 use serde::{Deserialize, Serialize};
@@ -28,7 +26,7 @@ use crate::float_net::{FloatNet, by_input};
 use crate::learned::Learned;
 use crate::params::{Params, Role, Shape};
 use crate::quantize::{
-    EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, IntNet, Plan, Ranges, quantize,
+    EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, IntNet, Plan, Ranges, by_ranges,
 };
 use crate::row_range::WeightBits;
 
@@ -80,8 +78,11 @@ pub(crate) struct Aware<F: Engine> {
     pub(crate) embedding: Vec<F>,
     pub(crate) projection: Option<Affine<F>>,
     pub(crate) head: Affine<F>,
-    /// The weights of which all this was made, in the order of an image.
+    /// The weights of which all this was made, in the order of an image and [by ranges](by_ranges).
     packed: FloatNet,
+    int: IntNet,
+    /// The gradient of the weights, in the order of an image.
+    gradient: FloatNet,
     /// The integers, and what they stand for, in the trainer's order.
     integers: Params<F>,
     reals: Params<F>,
@@ -116,6 +117,7 @@ impl<F: Engine> Aware<F> {
     /// As [`Scheme::check`].
     pub(crate) fn new(shape: Shape, scheme: Scheme) -> Result<Self> {
         let dims = scheme.check(shape)?;
+        let packed = FloatNet::zeros(shape, &dims);
         let (hidden, columns) = (shape.hidden, shape.gate_columns());
         let layer = |index: usize| {
             let dense = shape.is_dense(index);
@@ -140,42 +142,36 @@ impl<F: Engine> Aware<F> {
             embedding: vec![F::zero(); shape.vocab * shape.embedding],
             projection: (shape.projection > 0).then(|| Affine::new(hidden, shape.projection)),
             head: Affine::new(shape.head_inputs(), shape.vocab),
-            packed: FloatNet::new(&Params::zeros(shape), &dims),
+            int: IntNet::empty(&packed),
+            gradient: packed.clone(),
+            packed,
             integers: Params::zeros(shape),
             reals: Params::zeros(shape),
         })
     }
 
-    /// Numbers in the order of the parameters, in that of an image.
-    fn net(&self, numbers: &[F]) -> FloatNet {
-        let mut floats = Params::<f32>::zeros(self.reals.shape);
-        for (to, from) in floats.data.iter_mut().zip(numbers) {
-            *to = from.to_f64() as f32;
-        }
-        FloatNet::new(&floats, &self.dims)
-    }
-
     /// Ranges to begin with.
     pub(crate) fn ranges(&self, params: &Params<F>) -> Learned {
-        let mut net = self.net(&params.data);
-        by_input(&mut net.layers, &self.dims, self.scheme.ranges.embedding);
+        let mut net = self.packed.clone();
+        net.take(params.shape, &params.data, &self.dims);
+        by_ranges(&mut net, &self.dims, self.scheme.ranges);
         Learned::of(&net, &self.dims, &self.scheme.bits)
     }
 
     /// Learns ranges from the `gradient` of the weights that were [packed](Aware::pack) last; see [`Learned::update`].
-    pub(crate) fn learn(&self, learned: &mut Learned, gradient: &[F], steps: u64, rate: f64) {
+    pub(crate) fn learn(&mut self, learned: &mut Learned, gradient: &[F], steps: u64, rate: f64) {
         if learned.ranges.is_empty() {
             return;
         }
-        let (mut weights, mut gradient) = (Cow::Borrowed(&self.packed), self.net(gradient));
-        if self.dims.embedding > 0 {
-            let range = self.scheme.ranges.embedding;
-            by_input(&mut weights.to_mut().layers, &self.dims, range);
-            by_input(&mut gradient.layers, &self.dims, 1.0 / range);
-        }
-        let nets = (&*weights, &gradient);
-        let projection = f64::from(self.scheme.ranges.projection);
-        let bits = &self.scheme.bits;
+        let Scheme { bits, ranges, .. } = &self.scheme;
+        self.gradient.take(self.reals.shape, gradient, &self.dims);
+        by_input(
+            &mut self.gradient.layers,
+            &self.dims,
+            1.0 / ranges.embedding,
+        );
+        let nets = (&self.packed, &self.gradient);
+        let projection = f64::from(ranges.projection);
         learned.update(nets, &self.dims, bits, projection, steps, rate);
     }
 
@@ -193,14 +189,20 @@ impl<F: Engine> Aware<F> {
             ranges: self.scheme.ranges,
             learned,
         };
-        self.packed = self.net(&params.data);
-        let int = quantize(&self.packed, &self.dims, plan)?;
-        self.pack_table(&int);
-        for index in 0..self.layers.len() {
-            self.pack_layer(&int, index);
+        self.packed.take(params.shape, &params.data, &self.dims);
+        by_ranges(&mut self.packed, &self.dims, plan.ranges);
+        // Out of the way of the rest, which is written from it.
+        let mut int = std::mem::take(&mut self.int);
+        let taken = int.take(&self.packed, &self.dims, plan);
+        if taken.is_ok() {
+            self.pack_table(&int);
+            for index in 0..self.layers.len() {
+                self.pack_layer(&int, index);
+            }
+            self.pack_ends(&int);
         }
-        self.pack_ends(&int);
-        Ok(&self.reals)
+        self.int = int;
+        taken.map(|()| &self.reals)
     }
 
     /// The embedding: its integers, and every token's row as the first layer reads it.

@@ -424,7 +424,7 @@ impl<'c> Trainer<'c> {
             self.config.warmup,
             &self.position.plateau,
         );
-        if let (Some(aware), Some(learned)) = (&self.packs.aware, &mut self.learned) {
+        if let (Some(aware), Some(learned)) = (&mut self.packs.aware, &mut self.learned) {
             let steps = self.position.step + 1;
             aware.learn(learned, &self.gradient, steps, rate);
         }
