@@ -64,7 +64,7 @@ pub struct IntMatrix {
 /// A layer in int8.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IntLayer {
-    /// As [`FloatLayer::input`], Q3.12.
+    /// As [`FloatLayer::input`](crate::float_net::FloatLayer::input), Q3.12.
     pub input: Vec<i16>,
     /// Weights.
     pub matrix: IntMatrix,
