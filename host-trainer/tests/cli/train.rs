@@ -222,7 +222,7 @@ fn a_preset_is_a_set_of_options_that_others_replace() {
     let config = read("run");
     assert_eq!(
         (&config["config"]["hidden"], &config["config"]["lr"]),
-        (&9.into(), &0.008.into())
+        (&9.into(), &0.03.into())
     );
     // The command that is recorded needs no preset and makes the same net, in the same words.
     let command = config["provenance"]["command"].as_str().unwrap();
