@@ -57,7 +57,7 @@ pub struct IntMatrix {
     pub multipliers: Vec<i32>,
     /// Right shift that belongs to the multipliers.
     pub shift: u8,
-    /// `[rows]`, what one step of the weights stands for before it is a multiplier.
+    /// `[rows]`, from which the multipliers are rounded; kept so that the next weights allocate nothing.
     scales: Vec<f32>,
 }
 
