@@ -1,10 +1,12 @@
 //! The products of `kernel/dense.rs`: every kernel against the plain form, around the edges of panels and blocks.
 
-use gatelet::kernel::dense::{Addends, Columns, PackedShape, TapeF32, outer_scratch};
+use gatelet::kernel::dense::{
+    Addends, Columns, PackedShape, TapeF32, matmul_scratch, outer_scratch,
+};
 use gatelet::{Cell, Isa, Kernel, Scalar, WithKernel};
 
 /// Rows, k, n.
-const SHAPES: [(usize, usize, usize); 12] = [
+const SHAPES: [(usize, usize, usize); 15] = [
     (1, 1, 1),
     (2, 3, 5),
     (3, 4, 15),
@@ -15,6 +17,9 @@ const SHAPES: [(usize, usize, usize); 12] = [
     (9, 17, 63),
     (16, 33, 64),
     (17, 40, 65),
+    (31, 3, 48),
+    (32, 67, 81),
+    (85, 20, 64),
     (260, 7, 96),
     (515, 12, 130),
 ];
@@ -76,9 +81,19 @@ impl WithKernel for Matmul {
         let mut c = numbers(rows * n, 3);
         let mut turned = c.clone();
         let packed = shape.of(&weights).unwrap();
-        kernel.matmul_f32(&a, &packed, add, &mut c);
-        kernel.turned().matmul_f32(&a, &packed, add, &mut turned);
+        let mut small = c.clone();
+        let mut scratch = vec![f32::NAN; matmul_scratch(rows, k)];
+        kernel.matmul_f32(&a, &packed, add, &mut c, &mut scratch);
+        let back = kernel.turned();
+        back.matmul_f32(&a, &packed, add, &mut turned, &mut scratch);
         assert_eq!(c, turned, "{}: from the last panel", K::NAME);
+        // With none, with too little for sixteen rows, and with enough for some of them.
+        for room in [0, (16 * k).saturating_sub(1), 16 * k, 40 * k] {
+            small.copy_from_slice(&numbers(rows * n, 3));
+            let mut scratch = vec![f32::NAN; room];
+            kernel.matmul_f32(&a, &packed, add, &mut small, &mut scratch);
+            assert_eq!(c, small, "{}: scratch of {room}", K::NAME);
+        }
         c
     }
 }
@@ -157,6 +172,8 @@ struct Tape {
     streams: usize,
     hidden: usize,
     table: bool,
+    /// Whether the step has scratch.
+    room: bool,
 }
 
 impl WithKernel for Tape {
@@ -167,6 +184,7 @@ impl WithKernel for Tape {
             streams,
             hidden,
             table,
+            room,
         } = self;
         let (n, state) = (cell.gates() * hidden, streams * hidden);
         let memory = if cell == Cell::Lstm { state } else { 0 };
@@ -186,6 +204,12 @@ impl WithKernel for Tape {
         let mut gates = numbers(streams * n, 5);
         let (mut c, mut tanh_c) = (vec![f32::NAN; memory], vec![f32::NAN; memory]);
         let mut h = vec![f32::NAN; state];
+        let room = if room {
+            matmul_scratch(streams, hidden)
+        } else {
+            0
+        };
+        let mut scratch = vec![f32::NAN; room];
         let mut step = TapeF32 {
             cell,
             hidden,
@@ -203,8 +227,14 @@ impl WithKernel for Tape {
             c: &mut c,
             tanh_c: &mut tanh_c,
             h: &mut h,
+            scratch: &mut scratch,
         };
         kernel.tape_step_f32(&shape.of(&weights).unwrap(), &mut step);
+        assert_eq!(
+            step.scratch.len(),
+            room,
+            "the scratch is still the caller's"
+        );
         // The RNN's gates are not part of the result.
         let gates = if cell == Cell::Lstm {
             gates
@@ -219,17 +249,24 @@ impl WithKernel for Tape {
 fn steps_that_keep_their_activations() {
     for cell in [Cell::Rnn, Cell::Lstm] {
         for hidden in [1, 4, 7, 8, 9, 15, 16, 17, 33, 64, 65] {
-            for (streams, table) in [(1, true), (3, false), (4, true), (6, true), (9, false)] {
+            let streams = [1, 3, 4, 6, 9, 16, 19, 33].into_iter();
+            for (streams, table) in streams.flat_map(|n| [(n, false), (n, true)]) {
                 let tape = Tape {
                     cell,
                     streams,
                     hidden,
                     table,
+                    room: true,
                 };
                 let expected = Isa::Scalar(Scalar).run(tape);
                 assert!(expected.iter().flatten().all(|x| x.is_finite()));
                 for isa in Isa::available() {
                     let found = isa.run(tape);
+                    let without = isa.run(Tape {
+                        room: false,
+                        ..tape
+                    });
+                    assert_eq!(found, without, "{} {tape:?}: without scratch", isa.name());
                     for (part, (found, expected)) in found.iter().zip(&expected).enumerate() {
                         let what = format!("{} {tape:?}, part {part}", isa.name());
                         assert_close(&what, found, expected);
@@ -247,7 +284,7 @@ fn streams_do_not_depend_on_their_neighbours() {
     impl WithKernel for Part {
         type Output = Vec<f32>;
         fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
-            let (a, w) = (numbers(11 * 37, 1), numbers(37 * 70, 2));
+            let (a, w) = (numbers(43 * 37, 1), numbers(37 * 70, 2));
             let shape = PackedShape {
                 k: 37,
                 n: 70,
@@ -257,15 +294,18 @@ fn streams_do_not_depend_on_their_neighbours() {
             let weights = packed(shape, &w, false);
             let mut c = vec![0.0; (self.1 - self.0) * 70];
             let a = &a[self.0 * 37..self.1 * 37];
-            kernel.matmul_f32(a, &shape.of(&weights).unwrap(), false, &mut c);
+            let mut scratch = vec![f32::NAN; matmul_scratch(self.1 - self.0, 37)];
+            let w = shape.of(&weights).unwrap();
+            kernel.matmul_f32(a, &w, false, &mut c, &mut scratch);
             c
         }
     }
     for isa in Isa::available() {
-        let whole = isa.run(Part(0, 11));
+        let whole = isa.run(Part(0, 43));
         let mut parts = isa.run(Part(0, 5));
         parts.extend(isa.run(Part(5, 6)));
         parts.extend(isa.run(Part(6, 11)));
+        parts.extend(isa.run(Part(11, 43)));
         assert!(whole == parts, "{}", isa.name());
     }
 }

@@ -5,7 +5,7 @@
 //! ```
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gatelet::kernel::dense::{Columns, PackedShape, outer_scratch};
+use gatelet::kernel::dense::{Columns, PackedShape, matmul_scratch, outer_scratch};
 use gatelet::{Isa, Kernel, WithKernel};
 use gatelet_trainer::memory::Memory;
 use std::time::Duration;
@@ -53,7 +53,8 @@ impl WithKernel for Bench<'_> {
             let id = format!("matmul/{rows}x{k}x{n}/{}", K::NAME);
             group.bench_function(BenchmarkId::from_parameter(id), |bencher| {
                 let w = shape.of(&weights).expect("its own length");
-                bencher.iter(|| kernel.matmul_f32(&a, &w, true, &mut c));
+                let mut scratch = vec![0.0; matmul_scratch(rows, k)];
+                bencher.iter(|| kernel.matmul_f32(&a, &w, true, &mut c, &mut scratch));
             });
         }
         for (rows, m, n) in OUTERS {

@@ -106,7 +106,7 @@ pub struct Shard<F: Engine> {
     /// [rows, hidden]: what comes back through W_h, when a mask is to be applied to it; else empty.
     dh: Vec<F>,
     masks: Masks,
-    /// What the products of the gradient need.
+    /// What the products need.
     scratch: Memory<F>,
     /// [T, rows], time-major: characters in, characters to predict.
     inputs: Vec<u16>,
@@ -133,7 +133,11 @@ impl<F: Engine> Shard<F> {
         let fitting = (BLOCK_LOGITS / (rows * shape.vocab).max(1)).max(1);
         let block = rows * fitting.min(window);
         let inner = hidden.max(shape.embedding).max(shape.projection);
-        let scratch = F::scratch(steps, inner).max(F::scratch(block, shape.vocab));
+        let widest = shape.gate_columns().max(inner);
+        let scratch = F::scratch(steps, inner)
+            .max(F::scratch(block, shape.vocab))
+            .max(F::matmul_scratch(steps, widest))
+            .max(F::matmul_scratch(block, shape.vocab));
         let room = |width: usize| vec![F::zero(); steps * width];
         Self {
             shape,
@@ -242,8 +246,10 @@ impl<F: Engine> Shard<F> {
             let top = self.tapes[self.shape.layers - 1].output(self.rows * self.shape.hidden);
             let device = packs.aware.as_ref().and_then(|a| a.projection.as_ref());
             match device {
-                None => projection.apply(top, &mut self.projected),
-                Some(device) => device.project(self.arch, top, &mut self.projected),
+                None => projection.apply(top, &mut self.projected, &mut self.scratch),
+                Some(device) => {
+                    device.project(self.arch, top, &mut self.projected, &mut self.scratch);
+                }
             }
         }
         self.run_head(packs, scale)
@@ -269,8 +275,8 @@ impl<F: Engine> Shard<F> {
         for (index, (x, (dx, targets))) in blocks.enumerate() {
             let logits = &mut self.logits[..targets.len() * vocab];
             match &packs.aware {
-                None => packs.head.apply(x, logits),
-                Some(aware) => aware.head.logits(arch, x, logits),
+                None => packs.head.apply(x, logits, &mut self.scratch),
+                Some(aware) => aware.head.logits(arch, x, logits, &mut self.scratch),
             }
             loss += softmax_cross_entropy(arch, logits, targets, scale, self.label_smoothing);
             if scale != F::zero() {
@@ -278,13 +284,9 @@ impl<F: Engine> Shard<F> {
                 let d_weight = self.gradient.tensor_mut(Role::HeadWeight, 0);
                 let scratch = &mut self.scratch;
                 F::outer((logits, vocab), (x, width), add, d_weight, scratch);
-                sum_rows(
-                    arch,
-                    logits,
-                    add,
-                    self.gradient.tensor_mut(Role::HeadBias, 0),
-                );
-                F::matmul(logits, &packs.head.back, false, dx);
+                let d_bias = self.gradient.tensor_mut(Role::HeadBias, 0);
+                sum_rows(arch, logits, add, d_bias);
+                F::matmul(logits, &packs.head.back, false, dx, scratch);
             }
         }
         if let Some(aware) = packs.aware.as_ref().filter(|_| !self.projected.is_empty()) {
@@ -321,22 +323,19 @@ impl<F: Engine> Shard<F> {
         let tape = &mut here[0];
         let state = rows * hidden;
         let aware = packs.aware.as_ref().map(|aware| &aware.layers[layer]);
+        let x = below
+            .last()
+            .map_or(&self.embedded[..], |below| below.output(state));
         if let Some(aware::Layer {
             input: Some(input), ..
         }) = aware
         {
-            let x = below
-                .last()
-                .map_or(&self.embedded[..], |below| below.output(state));
-            F::matmul(x, input, false, &mut tape.gates);
+            F::matmul(x, input, false, &mut tape.gates, &mut self.scratch);
         } else if let Some((input, _)) = &pack.input {
             tape.gates
                 .chunks_exact_mut(columns)
                 .for_each(|z| z.copy_from_slice(&pack.rows));
-            let x = below
-                .last()
-                .map_or(&self.embedded[..], |below| below.output(state));
-            F::matmul(x, input, true, &mut tape.gates);
+            F::matmul(x, input, true, &mut tape.gates, &mut self.scratch);
         }
         // The RNN has neither c nor its tanh: all of theirs are empty.
         let memory = state.min(tape.tanh_c.len());
@@ -354,7 +353,8 @@ impl<F: Engine> Shard<F> {
             }
             if let Some(layer) = aware {
                 let gates = &mut tape.gates[t * rows * columns..][..rows * columns];
-                F::matmul(seen, &layer.recurrent, layer.input.is_some(), gates);
+                let add = layer.input.is_some();
+                F::matmul(seen, &layer.recurrent, add, gates, &mut self.scratch);
                 arch.dispatch(aware::Step {
                     by: &layer.step,
                     ids: layer.input.is_none().then_some(ids),
@@ -376,6 +376,7 @@ impl<F: Engine> Shard<F> {
                 c,
                 tanh_c: &mut tape.tanh_c[t * memory..][..memory],
                 h,
+                scratch: &mut self.scratch,
             };
             F::step(&pack.recurrent, step);
         }
@@ -399,7 +400,8 @@ impl<F: Engine> Shard<F> {
             F::outer(d_out, (top, hidden), false, d_weight, &mut self.scratch);
             let d_bias = self.gradient.tensor_mut(Role::ProjectionBias, 0);
             sum_rows(arch, d_out.0, false, d_bias);
-            F::matmul(d_out.0, &projection.back, false, &mut self.d_above);
+            let scratch = &mut self.scratch;
+            F::matmul(d_out.0, &projection.back, false, &mut self.d_above, scratch);
         }
 
         for layer in (0..self.shape.layers).rev() {
@@ -440,13 +442,9 @@ impl<F: Engine> Shard<F> {
             if let Some(aware) = packs.aware.as_ref().filter(|_| layer == 0) {
                 multiply(d_input, aware.scheme.ranges.embedding);
             }
-            sum_rows(
-                arch,
-                dz.0,
-                false,
-                self.gradient.tensor_mut(Role::Bias, layer),
-            );
-            F::matmul(dz.0, back, false, dx);
+            let d_bias = self.gradient.tensor_mut(Role::Bias, layer);
+            sum_rows(arch, dz.0, false, d_bias);
+            F::matmul(dz.0, back, false, dx, &mut self.scratch);
             if layer == 0 {
                 // What a tied head wants of the table is there already.
                 let d_table = self.gradient.tensor_mut(Role::Embedding, 0);
@@ -467,13 +465,15 @@ impl<F: Engine> Shard<F> {
         for t in (0..self.window).rev() {
             let (now, later) = tape.gates[t * rows * columns..].split_at_mut(rows * columns);
             let dh = &mut self.d_above[t * state..][..state];
+            let scratch = &mut self.scratch;
             if t + 1 < self.window {
                 let dz_after = &later[..rows * columns];
                 let turned = t % 2 == 1;
                 match self.masks.recurrent {
-                    None => F::matmul_turned(dz_after, recurrent, turned, true, dh),
+                    None => F::matmul_turned(dz_after, recurrent, turned, true, dh, scratch),
                     Some(dropout) => {
-                        F::matmul_turned(dz_after, recurrent, turned, false, &mut self.dh);
+                        let sums = &mut self.dh;
+                        F::matmul_turned(dz_after, recurrent, turned, false, sums, scratch);
                         let place = self.masks.place(layer, Kind::Recurrent, 0);
                         dropout.apply(arch, place, self.masks.first_row, hidden, &mut self.dh);
                         dh.iter_mut().zip(&self.dh).for_each(|(sum, &x)| *sum += x);

@@ -50,19 +50,31 @@ pub struct TapeStep<'a, F> {
     pub tanh_c: &'a mut [F],
     /// [streams, hidden]
     pub h: &'a mut [F],
+    /// [`Engine::matmul_scratch`] numbers, or fewer, which takes more time.
+    pub scratch: &'a mut [F],
 }
 
 /// What training does with numbers of one type.
 pub trait Engine: Real {
     /// A packed matrix.
     type Packed: Packed<Self>;
-    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `c: [rows, n]`.
-    fn matmul(a: &[Self], w: &Self::Packed, add: bool, c: &mut [Self]) {
-        Self::matmul_turned(a, w, false, add, c);
+    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `c: [rows, n]`; `scratch`: [`Engine::matmul_scratch`] numbers, or fewer, which
+    /// takes more time.
+    fn matmul(a: &[Self], w: &Self::Packed, add: bool, c: &mut [Self], scratch: &mut [Self]) {
+        Self::matmul_turned(a, w, false, add, c, scratch);
     }
     /// The same; `turned` reads the weights from their end: what the product before read last is in the cache still. No
     /// result depends on it.
-    fn matmul_turned(a: &[Self], w: &Self::Packed, turned: bool, add: bool, c: &mut [Self]);
+    fn matmul_turned(
+        a: &[Self],
+        w: &Self::Packed,
+        turned: bool,
+        add: bool,
+        c: &mut [Self],
+        scratch: &mut [Self],
+    );
+    /// Numbers of scratch for [`Engine::matmul`] of `rows` rows of `k` numbers, and for [`Engine::step`].
+    fn matmul_scratch(rows: usize, k: usize) -> usize;
     /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::scratch`] numbers.
     fn outer(
         a: (&[Self], usize),
@@ -139,6 +151,7 @@ struct Matmul<'a> {
     turned: bool,
     add: bool,
     c: &'a mut [f32],
+    scratch: &'a mut [f32],
 }
 
 impl WithKernel for Matmul<'_> {
@@ -150,10 +163,11 @@ impl WithKernel for Matmul<'_> {
             turned,
             add,
             c,
+            scratch,
         } = self;
         let packed = w.shape.of(&w.weights).expect("its own length");
         let kernel = if turned { kernel.turned() } else { kernel };
-        kernel.matmul_f32(a, &packed, add, c);
+        kernel.matmul_f32(a, &packed, add, c, scratch);
     }
 }
 
@@ -185,13 +199,21 @@ impl WithKernel for Step<'_> {
 impl Engine for f32 {
     type Packed = Panels;
 
-    fn matmul_turned(a: &[f32], w: &Panels, turned: bool, add: bool, c: &mut [f32]) {
+    fn matmul_turned(
+        a: &[f32],
+        w: &Panels,
+        turned: bool,
+        add: bool,
+        c: &mut [f32],
+        scratch: &mut [f32],
+    ) {
         w.isa.run(Matmul {
             a,
             w,
             turned,
             add,
             c,
+            scratch,
         });
     }
 
@@ -209,6 +231,10 @@ impl Engine for f32 {
             c,
             scratch,
         });
+    }
+
+    fn matmul_scratch(rows: usize, k: usize) -> usize {
+        gatelet::kernel::dense::matmul_scratch(rows, k)
     }
 
     fn scratch(rows: usize, m: usize) -> usize {
@@ -230,6 +256,7 @@ impl Engine for f32 {
             c: step.c,
             tanh_c: step.tanh_c,
             h: step.h,
+            scratch: step.scratch,
         };
         w.isa.run(Step(w, tape));
     }
@@ -268,7 +295,7 @@ fn view(numbers: &[f64], columns: usize) -> ArrayView2<'_, f64> {
 impl Engine for f64 {
     type Packed = Plain;
 
-    fn matmul_turned(a: &[f64], w: &Plain, _turned: bool, add: bool, c: &mut [f64]) {
+    fn matmul_turned(a: &[f64], w: &Plain, _turned: bool, add: bool, c: &mut [f64], _: &mut [f64]) {
         let a = view(a, w.k);
         let mut c = ArrayViewMut2::from_shape((a.nrows(), w.n), c).expect("the product's shape");
         let beta = if add { 1.0 } else { 0.0 };
@@ -287,6 +314,10 @@ impl Engine for f64 {
         general_mat_mul(1.0, &view(a, m).reversed_axes(), &view(b, n), beta, &mut c);
     }
 
+    fn matmul_scratch(_rows: usize, _k: usize) -> usize {
+        0
+    }
+
     fn scratch(_rows: usize, _m: usize) -> usize {
         0
     }
@@ -297,7 +328,7 @@ impl Engine for f64 {
                 gates.copy_from_slice(&table[usize::from(id) * w.n..][..w.n]);
             }
         }
-        Self::matmul(step.h_before, w, true, step.gates);
+        Self::matmul(step.h_before, w, true, step.gates, &mut []);
         match step.cell {
             Cell::Rnn => rnn::forward(Arch::new(), step.gates, step.h),
             Cell::Lstm => {

@@ -126,7 +126,13 @@ impl<F: Engine> ManyToOne<F> {
             self.shard.forward(&self.packs, F::zero());
             self.shard.carry();
             let (h, _) = self.shard.state(shape.layers - 1);
-            F::matmul(&h[..rows * shape.hidden], &head, true, &mut all[start..]);
+            F::matmul(
+                &h[..rows * shape.hidden],
+                &head,
+                true,
+                &mut all[start..],
+                &mut [],
+            );
         }
         all.chunks_exact_mut(shape.vocab).for_each(softmax);
         all

@@ -56,11 +56,11 @@ impl<F: Engine> Linear<F> {
         self.bias.copy_from_slice(bias);
     }
 
-    /// `y = x W^T + b` for rows of `x`.
-    pub(crate) fn apply(&self, x: &[F], y: &mut [F]) {
+    /// `y = x W^T + b` for rows of `x`; `scratch` as [`Engine::matmul`].
+    pub(crate) fn apply(&self, x: &[F], y: &mut [F], scratch: &mut [F]) {
         y.chunks_exact_mut(self.bias.len())
             .for_each(|row| row.copy_from_slice(&self.bias));
-        F::matmul(x, &self.forward, true, y);
+        F::matmul(x, &self.forward, true, y, scratch);
     }
 }
 

@@ -215,6 +215,7 @@ macro_rules! tile_kernel {
                 w: &$crate::kernel::dense::PackedF32<'_>,
                 add: bool,
                 c: &mut [f32],
+                scratch: &mut [f32],
             ) {
                 $(#[$feature])?
                 fn run(
@@ -223,15 +224,16 @@ macro_rules! tile_kernel {
                     w: &$crate::kernel::dense::PackedF32<'_>,
                     add: bool,
                     c: &mut [f32],
+                    scratch: &mut [f32],
                 ) {
-                    $crate::kernel::tile::dense::matmul::<_, $lanes, $batch>(v, v.backward, a, w, add, c);
+                    $crate::kernel::tile::dense::matmul::<_, $lanes, $batch>(v, v.backward, a, w, add, c, scratch);
                 }
                 if w.lanes != $lanes {
                     return $crate::kernel::dense::matmul(a, w, add, c);
                 }
                 // SAFETY: `self` exists, so `new` has found the instructions.
                 #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
-                unsafe { run(self, a, w, add, c) }
+                unsafe { run(self, a, w, add, c, scratch) }
             }
 
             fn outer_f32(
@@ -269,7 +271,7 @@ macro_rules! tile_kernel {
                     w: &$crate::kernel::dense::PackedF32<'_>,
                     step: &mut $crate::kernel::dense::TapeF32<'_>,
                 ) {
-                    $crate::kernel::tile::dense::tape_step::<_, $lanes, $batch>(v, v.backward, w, step);
+                    $crate::kernel::tile::tape::tape_step::<_, $lanes, $batch>(v, v.backward, w, step);
                 }
                 if w.lanes != $lanes {
                     return $crate::kernel::dense::tape_step(w, step);

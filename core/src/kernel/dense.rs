@@ -26,7 +26,21 @@ pub(crate) const OUTER_ROWS: usize = 128;
 /// on any kernel.
 pub const fn outer_scratch(rows: usize, m: usize) -> usize {
     const MOST_LANES: usize = 16;
-    OUTER_ROWS * PANEL * MOST_LANES + rows * m.next_multiple_of(8)
+    OUTER_ROWS * PANEL * MOST_LANES + rows * m.next_multiple_of(16)
+}
+
+/// Rows of A that [`Kernel::matmul_f32`](super::Kernel::matmul_f32) has side by side at a time, at most.
+const MATMUL_ROWS: usize = 64;
+
+/// Numbers of scratch that [`Kernel::matmul_f32`](super::Kernel::matmul_f32) uses for `rows` rows of `k` columns of A, and a
+/// tape step for `rows` streams of `k` units, on any kernel.
+pub const fn matmul_scratch(rows: usize, k: usize) -> usize {
+    let rows = if rows < MATMUL_ROWS {
+        rows
+    } else {
+        MATMUL_ROWS
+    };
+    rows / 16 * 16 * k
 }
 
 /// Which columns the vectors of a panel hold.
@@ -196,6 +210,8 @@ pub struct TapeF32<'a> {
     pub tanh_c: &'a mut [f32],
     /// `[rows, hidden]`: the hidden state after.
     pub h: &'a mut [f32],
+    /// [`matmul_scratch`] numbers; with fewer the same, slower.
+    pub scratch: &'a mut [f32],
 }
 
 impl TapeF32<'_> {

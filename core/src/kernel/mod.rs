@@ -222,8 +222,17 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         8
     }
 
-    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `w: [k, n]` packed for [`Kernel::lanes`], `c: [rows, n]`.
-    fn matmul_f32(self, a: &[f32], w: &PackedF32<'_>, add: bool, c: &mut [f32]) {
+    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `w: [k, n]` packed for [`Kernel::lanes`], `c: [rows, n]`;
+    /// `scratch`: [`matmul_scratch`](dense::matmul_scratch) numbers, with fewer the same, slower.
+    fn matmul_f32(
+        self,
+        a: &[f32],
+        w: &PackedF32<'_>,
+        add: bool,
+        c: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        let _ = scratch;
         dense::matmul(a, w, add, c);
     }
 

@@ -52,14 +52,14 @@ impl<F: Engine> Affine<F> {
     }
 
     /// Logits of rows of what the head reads, `x`.
-    pub(crate) fn logits(&self, arch: Arch, x: &[F], logits: &mut [F]) {
-        F::matmul(x, &self.forward, false, logits);
+    pub(crate) fn logits(&self, arch: Arch, x: &[F], logits: &mut [F], scratch: &mut [F]) {
+        F::matmul(x, &self.forward, false, logits, scratch);
         self.dispatch(arch, logits, |q| F::from_f64(f64::from(q) / HEAD_UNIT));
     }
 
     /// What the head reads, by the projection's range, of rows of h.
-    pub(crate) fn project(&self, arch: Arch, h: &[F], to: &mut [F]) {
-        F::matmul(h, &self.forward, false, to);
+    pub(crate) fn project(&self, arch: Arch, h: &[F], to: &mut [F], scratch: &mut [F]) {
+        F::matmul(h, &self.forward, false, to, scratch);
         self.dispatch(arch, to, |q| real(projected(q).into(), 7));
     }
 

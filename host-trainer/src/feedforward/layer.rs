@@ -200,7 +200,9 @@ impl<F: Engine> Work<F> {
                     .chunks_exact_mut(bias.len())
                     .for_each(|z| z.copy_from_slice(bias));
                 if let Some((forward, _)) = &self.packs {
-                    F::matmul(x, forward, true, &mut self.y);
+                    let room = F::matmul_scratch(rows, layer.weights().0);
+                    self.scratch.resize(room.max(self.scratch.len()), F::zero());
+                    F::matmul(x, forward, true, &mut self.y, &mut self.scratch);
                 }
             }
         }
@@ -219,7 +221,8 @@ impl<F: Engine> Work<F> {
         };
         let (inputs, columns) = layer.weights();
         let rows = self.dy.len() / columns;
-        self.scratch.resize(F::scratch(rows, inputs), F::zero());
+        let room = F::scratch(rows, inputs).max(F::matmul_scratch(rows, columns));
+        self.scratch.resize(room.max(self.scratch.len()), F::zero());
         let gradient = &mut gradient[self.range.clone()];
         let (d_weights, d_bias) = gradient.split_at_mut(inputs * columns);
         let seen = if self.windows.is_empty() {
@@ -235,10 +238,10 @@ impl<F: Engine> Work<F> {
         }
         let Some(dx) = dx else { return };
         if self.windows.is_empty() {
-            F::matmul(&self.dy, back, false, dx);
+            F::matmul(&self.dy, back, false, dx, &mut self.scratch);
         } else {
             // The windows are done with: their place takes their gradient, which is added up where they overlap.
-            F::matmul(&self.dy, back, false, &mut self.windows);
+            F::matmul(&self.dy, back, false, &mut self.windows, &mut self.scratch);
             self.paste(dx);
         }
     }

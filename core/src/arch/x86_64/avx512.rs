@@ -4,7 +4,9 @@ use core::arch::x86_64::*;
 
 use super::Features;
 use crate::activation::Function;
+use crate::kernel::dense::PANEL;
 use crate::kernel::tile::lanes::Lanes;
+use crate::kernel::tile::tall::TALL;
 
 /// AVX-512 F, DQ, BW, VL and VNNI: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
@@ -89,9 +91,37 @@ impl Lanes<16> for Avx512 {
             _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(w.as_ptr().cast()), x)
         }
     }
+    const TALL: bool = true;
+
+    #[inline(always)]
+    fn side_by_side(self, a: &[f32], k: usize, to: &mut [[f32; TALL]]) {
+        // SAFETY: `self` exists, so `new` has found the instructions.
+        unsafe { super::tall::side_by_side(a, k, to) };
+    }
+
+    #[cfg(not(miri))]
+    #[inline(always)]
+    fn tall(
+        self,
+        x: &[[f32; TALL]],
+        panel: &[[[f32; 16]; PANEL]],
+        vector: usize,
+        ahead: &[f32],
+        sums: [__m512; TALL],
+    ) -> [__m512; TALL] {
+        // SAFETY: `self` exists, so `new` has found the instructions.
+        unsafe { super::tall::tall(x, panel, vector, ahead, sums) }
+    }
+
     #[inline(always)]
     fn ask_for<T>(self, from: &[T]) {
         super::ask_for::<T, { _MM_HINT_T0 }>(from);
+    }
+    #[inline(always)]
+    fn ask_for_line(self, number: Option<&f32>) {
+        if let Some(number) = number {
+            super::ask_for_line(number);
+        }
     }
     #[inline(always)]
     fn ask_ahead<T>(self, from: &[T]) {

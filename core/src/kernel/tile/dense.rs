@@ -9,18 +9,14 @@
 //! and not the loads, take the time. The transposed product copies the other operand's rows into a panel that stays in
 //! the first-level cache, and takes B columns of A at a time, which stand side by side.
 
-use core::ops::Range;
-
-use super::gates::{cells_f32, tanh_f32};
 use super::lanes::Lanes;
+use super::tall::{self, TALL};
 use super::{put, sweep, take};
-use crate::dims::Cell;
-use crate::kernel::dense::{
-    Addends, Columns, OUTER_ROWS, PANEL, PackedF32, Place, TapeF32, row, row_mut,
-};
+use crate::kernel::dense::{Columns, OUTER_ROWS, PANEL, PackedF32, Place, row};
 
 /// The sums of `B` rows and `N` vectors of a panel.
-type Sums<V, const U: usize, const B: usize, const N: usize> = [[<V as Lanes<U>>::F32; N]; B];
+pub(super) type Sums<V, const U: usize, const B: usize, const N: usize> =
+    [[<V as Lanes<U>>::F32; N]; B];
 
 /// Numbers of a cache line.
 const LINE: usize = 16;
@@ -29,7 +25,10 @@ const FAR: usize = (1 << 20) / size_of::<f32>();
 
 /// The panels, the first or the last first, each with the one after it.
 #[inline(always)]
-fn panels<'a>(w: &PackedF32<'a>, backward: bool) -> impl Iterator<Item = (usize, [&'a [f32]; 2])> {
+pub(super) fn panels<'a>(
+    w: &PackedF32<'a>,
+    backward: bool,
+) -> impl Iterator<Item = (usize, [&'a [f32]; 2])> {
     let far = w.weights.len() >= FAR;
     sweep(w.columns.panels(w.n, w.lanes), backward).map(move |p| {
         let after = if backward {
@@ -44,20 +43,20 @@ fn panels<'a>(w: &PackedF32<'a>, backward: bool) -> impl Iterator<Item = (usize,
 
 /// What the block of rows from row `first` on asks for of the panel that is read next: each block of `rows` rows a part.
 #[inline(always)]
-fn share(next: &[f32], first: usize, rows: usize) -> &[f32] {
+pub(super) fn share(next: &[f32], first: usize, rows: usize) -> &[f32] {
     let at = next.len() / rows.max(1) * first;
     next.get(at..).unwrap_or_default()
 }
 
 /// The columns of every vector of panel `p`.
 #[inline(always)]
-fn places(columns: Columns, n: usize, p: usize, lanes: usize) -> [Place; PANEL] {
+pub(super) fn places(columns: Columns, n: usize, p: usize, lanes: usize) -> [Place; PANEL] {
     [0, 1, 2, 3].map(|v| columns.place(n, p, v, lanes))
 }
 
 /// The vector that stands at a place in a row, with zeros past the end.
 #[inline(always)]
-fn load<V: Lanes<U>, const U: usize>(v: V, row: &[f32], place: Place) -> V::F32 {
+pub(super) fn load<V: Lanes<U>, const U: usize>(v: V, row: &[f32], place: Place) -> V::F32 {
     if place.count == U
         && let Some(all) = row.get(place.column..).and_then(|row| row.first_chunk())
     {
@@ -75,7 +74,7 @@ fn some<const U: usize>(row: &[f32], place: Place) -> [f32; U] {
 
 /// Puts a vector there.
 #[inline(always)]
-fn store<V: Lanes<U>, const U: usize>(v: V, x: V::F32, row: &mut [f32], place: Place) {
+pub(super) fn store<V: Lanes<U>, const U: usize>(v: V, x: V::F32, row: &mut [f32], place: Place) {
     if place.count == U
         && let Some(all) = row
             .get_mut(place.column..)
@@ -97,7 +96,7 @@ fn put_some<const U: usize>(lanes: [f32; U], row: &mut [f32], place: Place) {
 
 /// `N` vectors of each row.
 #[inline(always)]
-fn load_all<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
+pub(super) fn load_all<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     v: V,
     rows: [&[f32]; B],
     places: [Place; PANEL],
@@ -136,7 +135,7 @@ fn add<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
 /// `sums + x panel` for `B` rows and the first `N` vectors. `panel: [k, 4, U]`, each operand `[k]`. A line of `next`, which is
 /// read later, is asked for with every column.
 #[inline(always)]
-fn product<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
+pub(super) fn product<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     v: V,
     panel: &[f32],
     next: &[f32],
@@ -170,7 +169,7 @@ fn product<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
 
 /// `B` rows of `numbers` from row `first` on, each with `len` of them.
 #[inline(always)]
-fn rows<T, const B: usize>(numbers: &[T], first: usize, len: usize) -> [&[T]; B] {
+pub(super) fn rows<T, const B: usize>(numbers: &[T], first: usize, len: usize) -> [&[T]; B] {
     core::array::from_fn(|b| row(numbers, first + b, len))
 }
 
@@ -195,8 +194,19 @@ pub(crate) fn matmul<V: Lanes<U>, const U: usize, const B: usize>(
     w: &PackedF32<'_>,
     add: bool,
     c: &mut [f32],
+    scratch: &mut [f32],
 ) {
-    let (a, n) = ((a, w.k.max(1)), w.n.max(1));
+    let (k, n) = (w.k.max(1), w.n.max(1));
+    let done = if V::TALL {
+        tall::matmul(v, backward, a, w, add, c, scratch)
+    } else {
+        0
+    };
+    let a = (a.get(done * k..).unwrap_or_default(), k);
+    let c = c.get_mut(done * n..).unwrap_or_default();
+    if c.is_empty() {
+        return;
+    }
     for (p, panel) in panels(w, backward) {
         let places = places(w.columns, w.n, p, U);
         with_vectors!(
@@ -270,7 +280,8 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     scratch: &mut [f32],
 ) {
     let (m, n) = (m.max(1), n.max(1));
-    let width = m.next_multiple_of(R);
+    let group = if V::TALL { TALL } else { R };
+    let width = m.next_multiple_of(group);
     let Some((scratch, packed)) = scratch.split_at_mut_checked(OUTER_ROWS * PANEL * U) else {
         return;
     };
@@ -279,7 +290,11 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     };
     let blocks = a.chunks(OUTER_ROWS * m);
     for (to, from) in packed.chunks_mut(OUTER_ROWS * width).zip(blocks) {
-        pack_columns::<R>(from, m, to);
+        if V::TALL {
+            pack_columns::<TALL>(from, m, to);
+        } else {
+            pack_columns::<R>(from, m, to);
+        }
     }
     let (vectors, _) = scratch.as_chunks_mut::<U>();
     let (panel, _) = vectors.as_chunks_mut::<PANEL>();
@@ -292,11 +307,15 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
             let later = b.get((index + 1) * OUTER_ROWS * n..).unwrap_or_default();
             for (to, from) in panel.iter_mut().zip(rows.chunks_exact(n)) {
                 for (to, place) in to.iter_mut().zip(places) {
-                    *to = take(from, place.column);
+                    v.store_f32(load(v, from, place), to);
                 }
             }
             let panel = panel.get(..rows.len() / n).unwrap_or_default();
             let add = add || index > 0;
+            if V::TALL {
+                tall::outer_panel(v, places, a, (panel, later), add, (&mut *c, n));
+                continue;
+            }
             with_vectors!(
                 places,
                 outer_panel::<V, U, R>(v, places, a, (panel, later), add, (&mut *c, n))
@@ -364,120 +383,5 @@ fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
                 store(v, sum, c, place);
             }
         }
-    }
-}
-
-/// One step of a layer for several streams.
-#[inline(always)]
-pub(crate) fn tape_step<V: Lanes<U>, const U: usize, const B: usize>(
-    v: V,
-    backward: bool,
-    w: &PackedF32<'_>,
-    step: &mut TapeF32<'_>,
-) {
-    let count = step.h.len() / step.hidden.max(1);
-    for (p, panel) in panels(w, backward) {
-        let mut first = 0;
-        while first + B <= count {
-            tape_block::<V, U, B>(v, first, (p, panel), w, step);
-            first += B;
-        }
-        while first < count {
-            tape_block::<V, U, 1>(v, first, (p, panel), w, step);
-            first += 1;
-        }
-    }
-}
-
-/// Asks for where the cells of `streams` will be written: nothing of a tape is in the cache when its step begins.
-#[inline(always)]
-fn ask_for_results<V: Lanes<U>, const U: usize>(
-    v: V,
-    places: [Place; PANEL],
-    streams: Range<usize>,
-    width: usize,
-    step: &TapeF32<'_>,
-) {
-    let [unit, ..] = places;
-    for stream in streams {
-        let ask = |numbers: &[f32], width: usize, place: Place| {
-            let at = stream * width + place.column;
-            v.ask_for(numbers.get(at..at + place.count).unwrap_or_default());
-        };
-        let all = match step.cell {
-            Cell::Rnn => &*step.h,
-            Cell::Lstm => &*step.gates,
-        };
-        for place in places {
-            ask(all, width, place);
-        }
-        if step.cell == Cell::Lstm {
-            for state in [&*step.c, step.tanh_c, step.h] {
-                ask(state, step.hidden, unit);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn tape_block<V: Lanes<U>, const U: usize, const B: usize>(
-    v: V,
-    first: usize,
-    (p, [panel, next]): (usize, [&[f32]; 2]),
-    w: &PackedF32<'_>,
-    step: &mut TapeF32<'_>,
-) {
-    let places = places(w.columns, w.n, p, U);
-    let addends: [&[f32]; B] = match step.addends {
-        Addends::Gates => rows(step.gates, first, w.n),
-        Addends::Rows { table, ids } => {
-            let ids: [u16; B] = take(ids, first);
-            ids.map(|id| row(table, id.into(), w.n))
-        }
-    };
-    let sums = load_all::<V, U, B, PANEL>(v, addends, places);
-    if let Addends::Rows { table, ids } = step.addends {
-        // Rows that the next streams need: no processor guesses which.
-        for id in ids.iter().skip(first + B).take(B) {
-            for place in places {
-                let at = usize::from(*id) * w.n + place.column;
-                v.ask_for(table.get(at..at + place.count).unwrap_or_default());
-            }
-        }
-    }
-    ask_for_results(v, places, first..first + B, w.n, step);
-    let operands = rows(step.h_before, first, step.hidden);
-    let next = share(next, first, step.h.len() / step.hidden.max(1));
-    let sums = product::<V, U, B, PANEL>(v, panel, next, operands, sums);
-    let n = step.hidden;
-    if step.cell == Cell::Rnn {
-        let h = step.h.chunks_exact_mut(n.max(1)).skip(first);
-        for (h, sums) in h.zip(sums) {
-            for (z, place) in sums.into_iter().zip(places) {
-                store(v, tanh_f32(v, z), h, place);
-            }
-        }
-        return;
-    }
-    let unit = Place {
-        column: p * U,
-        ..places[0]
-    };
-    let (mut gates, mut c) = (sums, [v.splat_f32(0.0); B]);
-    let before: [&[f32]; B] = rows(step.c_before, first, n);
-    for (c, before) in c.iter_mut().zip(before) {
-        *c = load(v, before, unit);
-    }
-    let t = cells_f32(v, &mut gates, &mut c);
-    for (b, (gates, (c, t))) in gates.into_iter().zip(c.into_iter().zip(t)).enumerate() {
-        let index = first + b;
-        let [.., o] = gates;
-        let to = row_mut(step.gates, index, w.n);
-        for (x, place) in gates.into_iter().zip(places) {
-            store(v, x, to, place);
-        }
-        store(v, c, row_mut(step.c, index, n), unit);
-        store(v, t, row_mut(step.tanh_c, index, n), unit);
-        store(v, v.mul_f32(o, t), row_mut(step.h, index, n), unit);
     }
 }

@@ -1,6 +1,8 @@
 //! The vector operations the tile kernel uses.
 
+use super::tall::TALL;
 use crate::activation::Function;
+use crate::kernel::dense::PANEL;
 
 /// 1.5 * 2^23: a sum with it is rounded to a whole number, which its low bits are.
 pub(crate) const ROUND: f32 = 12_582_912.0;
@@ -22,10 +24,52 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     /// Whether [`Lanes::dot`] takes the offset of 128 off the weights.
     const SIGNED: bool = false;
 
+    /// Whether [`Lanes::tall`] takes less time than blocks of four rows.
+    const TALL: bool = false;
+
+    /// `a: [16, k]` by columns: `[k, 16]`.
+    #[inline(always)]
+    fn side_by_side(self, a: &[f32], k: usize, to: &mut [[f32; TALL]]) {
+        for (index, to) in to.iter_mut().enumerate() {
+            for (to, row) in to.iter_mut().zip(a.chunks_exact(k.max(1))) {
+                *to = row.get(index).copied().unwrap_or_default();
+            }
+        }
+    }
+
+    /// One vector of a panel times sixteen rows, which stand side by side: with `sums`, the sums over the columns. A line of `ahead`, if it has so
+    /// many, is asked for with every column.
+    #[inline(always)]
+    fn tall(
+        self,
+        x: &[[f32; TALL]],
+        panel: &[[[f32; U]; PANEL]],
+        vector: usize,
+        ahead: &[f32],
+        mut sums: [Self::F32; TALL],
+    ) -> [Self::F32; TALL] {
+        let _ = ahead;
+        for (x, column) in x.iter().zip(panel) {
+            let Some(w) = column.get(vector) else {
+                return sums;
+            };
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum = self.madd_f32(self.load_f32(w), self.splat_f32(x), *sum);
+            }
+        }
+        sums
+    }
+
     /// Asks for what will be read soon, and is not a tile's weights, which come one after the other.
     #[inline(always)]
     fn ask_for<T>(self, from: &[T]) {
         let _ = from;
+    }
+
+    /// Asks for the cache line of a number.
+    #[inline(always)]
+    fn ask_for_line(self, number: Option<&f32>) {
+        let _ = number;
     }
 
     /// Asks for what will be read after much else: as far as the second-level cache.

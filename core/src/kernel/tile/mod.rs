@@ -21,6 +21,8 @@ mod gates;
 mod int8;
 pub(crate) mod lanes;
 mod products;
+pub(crate) mod tall;
+pub(crate) mod tape;
 
 use self::gates::{cell_f32, tanh_f32};
 pub(crate) use self::int8::{head_int8, layer_int8};
