@@ -165,6 +165,18 @@ fn products_of_the_gradient() {
     }
 }
 
+/// Of such a size kernels may take other blocks of rows.
+#[test]
+fn products_of_a_gradient_that_no_cache_holds() {
+    let (rows, m, n) = (260, 513, 2049);
+    let expected = Isa::Scalar(Scalar).run(Outer(rows, m, n, true));
+    for isa in Isa::available() {
+        let found = isa.run(Outer(rows, m, n, true));
+        let what = format!("{} {rows} x {m} x {n}", isa.name());
+        assert_close(&what, &found, &expected);
+    }
+}
+
 /// A step of so many streams and units, from a table or from what `gates` holds; gates, c, tanh c and h after it.
 #[derive(Clone, Copy, Debug)]
 struct Tape {

@@ -19,8 +19,8 @@ use crate::dims::Cell;
 
 /// Vectors of a panel.
 pub const PANEL: usize = 4;
-/// Rows that [`Kernel::outer_f32`](super::Kernel::outer_f32) takes at a time.
-pub(crate) const OUTER_ROWS: usize = 128;
+/// Rows that [`Kernel::outer_f32`](super::Kernel::outer_f32) takes at a time, at most.
+pub(crate) const OUTER_ROWS: usize = 256;
 
 /// Numbers of scratch that [`Kernel::outer_f32`](super::Kernel::outer_f32) needs for `rows` rows and `m` columns of A,
 /// on any kernel.
@@ -126,7 +126,10 @@ impl PackedShape {
     /// Writes panel `p` of a matrix, `[k, n]` row-major or, `transposed`, `[n, k]`, to `into`: `[k, 4, lanes]`.
     pub fn pack_panel(&self, p: usize, matrix: &[f32], transposed: bool, into: &mut [f32]) {
         let width = PANEL * self.lanes;
-        into.fill(0.0);
+        let mut places = (0..PANEL).map(|v| self.columns.place(self.n, p, v, self.lanes));
+        if places.any(|place| place.count < self.lanes) {
+            into.fill(0.0);
+        }
         for v in 0..PANEL {
             let Place { column, count } = self.columns.place(self.n, p, v, self.lanes);
             let columns = column..column + count;

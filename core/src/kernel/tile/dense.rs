@@ -23,6 +23,9 @@ const LINE: usize = 16;
 /// Weights that fill half of a second-level cache: those that follow are asked for ahead.
 const FAR: usize = (1 << 20) / size_of::<f32>();
 
+/// Numbers of a gradient that no second-level cache holds: twice as many rows of its operands are taken at a time, which read and write it half as often.
+const BROAD: usize = (4 << 20) / size_of::<f32>();
+
 /// The panels, the first or the last first, each with the one after it.
 #[inline(always)]
 pub(super) fn panels<'a>(
@@ -282,14 +285,19 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     let (m, n) = (m.max(1), n.max(1));
     let group = if V::TALL { TALL } else { R };
     let width = m.next_multiple_of(group);
-    let Some((scratch, packed)) = scratch.split_at_mut_checked(OUTER_ROWS * PANEL * U) else {
+    let together = if V::TALL && c.len() >= BROAD {
+        OUTER_ROWS
+    } else {
+        OUTER_ROWS / 2
+    };
+    let Some((scratch, packed)) = scratch.split_at_mut_checked(together * PANEL * U) else {
         return;
     };
     let Some(packed) = packed.get_mut(..a.len() / m * width) else {
         return;
     };
-    let blocks = a.chunks(OUTER_ROWS * m);
-    for (to, from) in packed.chunks_mut(OUTER_ROWS * width).zip(blocks) {
+    let blocks = a.chunks(together * m);
+    for (to, from) in packed.chunks_mut(together * width).zip(blocks) {
         if V::TALL {
             pack_columns::<TALL>(from, m, to);
         } else {
@@ -300,11 +308,9 @@ pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     let (panel, _) = vectors.as_chunks_mut::<PANEL>();
     for p in 0..Columns::Consecutive.panels(n, U) {
         let places = places(Columns::Consecutive, n, p, U);
-        let blocks = b
-            .chunks(OUTER_ROWS * n)
-            .zip(packed.chunks(OUTER_ROWS * width));
+        let blocks = b.chunks(together * n).zip(packed.chunks(together * width));
         for (index, (rows, a)) in blocks.enumerate() {
-            let later = b.get((index + 1) * OUTER_ROWS * n..).unwrap_or_default();
+            let later = b.get((index + 1) * together * n..).unwrap_or_default();
             for (to, from) in panel.iter_mut().zip(rows.chunks_exact(n)) {
                 for (to, place) in to.iter_mut().zip(places) {
                     v.store_f32(load(v, from, place), to);
