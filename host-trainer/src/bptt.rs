@@ -134,8 +134,8 @@ impl<F: Engine> Shard<F> {
         let block = rows * fitting.min(window);
         let inner = hidden.max(shape.embedding).max(shape.projection);
         let widest = shape.gate_columns().max(inner);
-        let scratch = F::scratch(steps, inner)
-            .max(F::scratch(block, shape.vocab))
+        let scratch = F::outer_scratch(steps, inner)
+            .max(F::outer_scratch(block, shape.vocab))
             .max(F::matmul_scratch(steps, widest))
             .max(F::matmul_scratch(block, shape.vocab));
         let room = |width: usize| vec![F::zero(); steps * width];

@@ -75,7 +75,7 @@ pub trait Engine: Real {
     );
     /// Numbers of scratch for [`Engine::matmul`] of `rows` rows of `k` numbers, and for [`Engine::step`].
     fn matmul_scratch(rows: usize, k: usize) -> usize;
-    /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::scratch`] numbers.
+    /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`; `scratch`: [`Engine::outer_scratch`] numbers.
     fn outer(
         a: (&[Self], usize),
         b: (&[Self], usize),
@@ -84,7 +84,7 @@ pub trait Engine: Real {
         scratch: &mut [Self],
     );
     /// Numbers of scratch for [`Engine::outer`].
-    fn scratch(rows: usize, m: usize) -> usize;
+    fn outer_scratch(rows: usize, m: usize) -> usize;
     /// One step forward; `w: [hidden, gates*hidden]`.
     fn step(w: &Self::Packed, step: TapeStep<'_, Self>);
 }
@@ -237,7 +237,7 @@ impl Engine for f32 {
         gatelet::kernel::dense::matmul_scratch(rows, k)
     }
 
-    fn scratch(rows: usize, m: usize) -> usize {
+    fn outer_scratch(rows: usize, m: usize) -> usize {
         gatelet::kernel::dense::outer_scratch(rows, m)
     }
 
@@ -318,7 +318,7 @@ impl Engine for f64 {
         0
     }
 
-    fn scratch(_rows: usize, _m: usize) -> usize {
+    fn outer_scratch(_rows: usize, _m: usize) -> usize {
         0
     }
 

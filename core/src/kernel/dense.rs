@@ -19,6 +19,8 @@ use crate::dims::Cell;
 
 /// Vectors of a panel.
 pub const PANEL: usize = 4;
+/// Rows that kernels with enough registers multiply at a time (`tile/tall.rs`).
+pub(crate) const TALL: usize = 16;
 /// Rows that [`Kernel::outer_f32`](super::Kernel::outer_f32) takes at a time, at most.
 pub(crate) const OUTER_ROWS: usize = 256;
 
@@ -26,7 +28,7 @@ pub(crate) const OUTER_ROWS: usize = 256;
 /// on any kernel.
 pub const fn outer_scratch(rows: usize, m: usize) -> usize {
     const MOST_LANES: usize = 16;
-    OUTER_ROWS * PANEL * MOST_LANES + rows * m.next_multiple_of(16)
+    OUTER_ROWS * PANEL * MOST_LANES + rows * m.next_multiple_of(TALL)
 }
 
 /// Rows of A that [`Kernel::matmul_f32`](super::Kernel::matmul_f32) has side by side at a time, at most.
@@ -40,7 +42,7 @@ pub const fn matmul_scratch(rows: usize, k: usize) -> usize {
     } else {
         MATMUL_ROWS
     };
-    rows / 16 * 16 * k
+    rows / TALL * TALL * k
 }
 
 /// Which columns the vectors of a panel hold.

@@ -221,7 +221,7 @@ impl<F: Engine> Work<F> {
         };
         let (inputs, columns) = layer.weights();
         let rows = self.dy.len() / columns;
-        let room = F::scratch(rows, inputs).max(F::matmul_scratch(rows, columns));
+        let room = F::outer_scratch(rows, inputs).max(F::matmul_scratch(rows, columns));
         self.scratch.resize(room.max(self.scratch.len()), F::zero());
         let gradient = &mut gradient[self.range.clone()];
         let (d_weights, d_bias) = gradient.split_at_mut(inputs * columns);

@@ -4,9 +4,8 @@ use core::arch::x86_64::*;
 
 use super::Features;
 use crate::activation::Function;
-use crate::kernel::dense::PANEL;
+use crate::kernel::dense::{PANEL, TALL};
 use crate::kernel::tile::lanes::Lanes;
-use crate::kernel::tile::tall::TALL;
 
 /// AVX-512 F, DQ, BW, VL and VNNI: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
@@ -116,12 +115,6 @@ impl Lanes<16> for Avx512 {
     #[inline(always)]
     fn ask_for<T>(self, from: &[T]) {
         super::ask_for::<T, { _MM_HINT_T0 }>(from);
-    }
-    #[inline(always)]
-    fn ask_for_line(self, number: Option<&f32>) {
-        if let Some(number) = number {
-            super::ask_for_line(number);
-        }
     }
     #[inline(always)]
     fn ask_ahead<T>(self, from: &[T]) {

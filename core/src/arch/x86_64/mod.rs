@@ -10,9 +10,9 @@ mod tall;
 pub use avx2::{Avx2, AvxVnni};
 pub use avx512::Avx512;
 
+use core::arch::x86_64::_mm_prefetch;
 #[cfg(not(miri))]
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
-use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 /// Asks for the cache lines of `from`: `HINT` says how near.
 #[inline(always)]
@@ -22,13 +22,6 @@ fn ask_for<T, const HINT: i32>(from: &[T]) {
         // SAFETY: a prefetch reads nothing, and what SSE has every x86-64 has.
         unsafe { _mm_prefetch::<HINT>(line.as_ptr().cast()) };
     }
-}
-
-/// Asks for the cache line of a number.
-#[inline(always)]
-fn ask_for_line(number: &f32) {
-    // SAFETY: a prefetch reads nothing, and what SSE has every x86-64 has.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(number).cast()) };
 }
 
 /// Register state that the operating system saves: SSE and AVX.

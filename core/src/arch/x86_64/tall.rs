@@ -11,8 +11,7 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::kernel::dense::PANEL;
-use crate::kernel::tile::tall::TALL;
+use crate::kernel::dense::{PANEL, TALL};
 
 /// The loop over the columns, with what else it does at each of them.
 #[cfg(not(miri))]

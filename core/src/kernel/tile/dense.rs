@@ -10,9 +10,8 @@
 //! the first-level cache, and takes B columns of A at a time, which stand side by side.
 
 use super::lanes::Lanes;
-use super::tall::{self, TALL};
-use super::{put, sweep, take};
-use crate::kernel::dense::{Columns, OUTER_ROWS, PANEL, PackedF32, Place, row};
+use super::{put, sweep, take, tall};
+use crate::kernel::dense::{Columns, OUTER_ROWS, PANEL, PackedF32, Place, TALL, row};
 
 /// The sums of `B` rows and `N` vectors of a panel.
 pub(super) type Sums<V, const U: usize, const B: usize, const N: usize> =
@@ -269,10 +268,11 @@ fn matmul_block<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
 /// `C (+)= A^T B`. `scratch`: [`outer_scratch`] numbers; nothing is done with fewer.
 ///
 /// ```text
-/// A -> blocks [OUTER_ROWS rows][m / R][rows][R], so that R columns of A are read one after the other
-/// for every panel of B's columns, for every OUTER_ROWS rows:  the panel's columns -> [rows][4][U]
+/// A -> blocks of rows [m / R][rows][R], so that R columns of A are read one after the other
+/// for every panel of B's columns, for every block of rows:  the panel's columns -> [rows][4][U]
 ///     for every R columns of A:  C[R][4] (+)= sum over the rows
 /// ```
+/// `R` is sixteen in a kernel that takes as many rows at a time.
 #[inline(always)]
 pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
     v: V,

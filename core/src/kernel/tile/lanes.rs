@@ -1,8 +1,7 @@
 //! The vector operations the tile kernel uses.
 
-use super::tall::TALL;
 use crate::activation::Function;
-use crate::kernel::dense::PANEL;
+use crate::kernel::dense::{PANEL, TALL};
 
 /// 1.5 * 2^23: a sum with it is rounded to a whole number, which its low bits are.
 pub(crate) const ROUND: f32 = 12_582_912.0;
@@ -66,10 +65,12 @@ pub(crate) trait Lanes<const U: usize>: Copy {
         let _ = from;
     }
 
-    /// Asks for the cache line of a number.
+    /// Asks for the cache line of a number, if there is one.
     #[inline(always)]
     fn ask_for_line(self, number: Option<&f32>) {
-        let _ = number;
+        if let Some(number) = number {
+            self.ask_for(core::slice::from_ref(number));
+        }
     }
 
     /// Asks for what will be read after much else: as far as the second-level cache.

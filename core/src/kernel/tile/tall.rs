@@ -15,10 +15,7 @@ use super::gates::cells_f32;
 use super::lanes::Lanes;
 use super::tape::finish;
 use crate::dims::Cell;
-use crate::kernel::dense::{Addends, PANEL, PackedF32, Place, TapeF32};
-
-/// Rows at a time.
-pub(crate) const TALL: usize = 16;
+use crate::kernel::dense::{Addends, PANEL, PackedF32, Place, TALL, TapeF32};
 
 /// One number of each row, for every column.
 type SideBySide = [[f32; TALL]];
@@ -71,27 +68,25 @@ fn quarter(next: &[f32], vector: usize) -> &[f32] {
         .unwrap_or_default()
 }
 
-/// One vector of columns of sixteen rows of C, and back.
+/// One vector of columns of sixteen rows of C, with `ask` as in [`pieces`], which is shown C.
 #[inline(always)]
-fn load_rows<V: Lanes<U>, const U: usize>(
+fn multiply<V: Lanes<U>, const U: usize>(
     v: V,
-    (c, n): (&[f32], usize),
-    place: Place,
-) -> [V::F32; TALL] {
-    let mut sums = [v.splat_f32(0.0); TALL];
-    for (sum, c) in sums.iter_mut().zip(c.chunks_exact(n)) {
-        *sum = load(v, c, place);
-    }
-    sums
-}
-
-#[inline(always)]
-fn store_rows<V: Lanes<U>, const U: usize>(
-    v: V,
-    sums: [V::F32; TALL],
+    x: &SideBySide,
+    (panel, vector): (&[[[f32; U]; PANEL]], usize),
+    next: &[f32],
+    (add, place): (bool, Place),
     (c, n): (&mut [f32], usize),
-    place: Place,
+    ask: impl Fn(&[f32], usize),
 ) {
+    let mut sums = [v.splat_f32(0.0); TALL];
+    if add {
+        for (sum, c) in sums.iter_mut().zip(c.chunks_exact(n)) {
+            *sum = load(v, c, place);
+        }
+    }
+    let seen = &*c;
+    let sums = pieces(v, x, (panel, vector), next, sums, |row| ask(seen, row));
     for (sum, c) in sums.into_iter().zip(c.chunks_exact_mut(n)) {
         store(v, sum, c, place);
     }
@@ -134,16 +129,12 @@ pub(crate) fn matmul<V: Lanes<U>, const U: usize>(
                     if place.count == 0 {
                         continue;
                     }
-                    let mut sums = [v.splat_f32(0.0); TALL];
-                    if add {
-                        sums = load_rows(v, (&*c, n), place);
-                    }
-                    let (panel, next) = ((columns(panel), vector), quarter(next, vector));
                     let after = after(places, beyond, vector);
-                    let sums = pieces(v, x, panel, next, sums, |row| {
-                        ask(v, (&*c, n), row, after);
+                    let (panel, next) = ((columns(panel), vector), quarter(next, vector));
+                    let here = (add, place);
+                    multiply(v, x, panel, next, here, (&mut *c, n), |c, row| {
+                        ask(v, (c, n), row, after);
                     });
-                    store_rows(v, sums, (&mut *c, n), place);
                 }
             }
         }
@@ -175,23 +166,17 @@ pub(crate) fn outer_panel<V: Lanes<U>, const U: usize>(
             if place.count == 0 {
                 continue;
             }
-            let mut sums = [v.splat_f32(0.0); TALL];
-            if add_to {
-                sums = load_rows(v, (&*c, n), place);
-            }
-            let next = after(places, Place::default(), vector);
-            let sums = pieces(v, x, (panel, vector), &[], sums, |row| {
-                if vector + 1 < PANEL {
-                    ask(v, (&*c, n), row, next);
-                } else {
-                    ask(v, (&*rest, n), row, places[0]);
+            let here = (add_to, place);
+            multiply(v, x, (panel, vector), &[], here, (&mut *c, n), |c, row| {
+                match places.get(vector + 1) {
+                    Some(after) => ask(v, (c, n), row, *after),
+                    None => ask(v, (&*rest, n), row, places[0]),
                 }
                 if row < each {
                     let at = row * n + place.column;
                     v.ask_ahead(later.get(at..=at).unwrap_or_default());
                 }
             });
-            store_rows(v, sums, (&mut *c, n), place);
         }
         below = rest;
     }
