@@ -4,7 +4,9 @@ use core::arch::x86_64::*;
 
 use super::Features;
 use crate::activation::Function;
-use crate::kernel::dense::{PANEL, TALL};
+#[cfg(not(miri))]
+use crate::kernel::dense::PANEL;
+use crate::kernel::dense::TALL;
 use crate::kernel::tile::lanes::Lanes;
 
 /// AVX-512 F, DQ, BW, VL and VNNI: a value exists only where the processor and the operating system have them.

@@ -11,7 +11,9 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::kernel::dense::{PANEL, TALL};
+#[cfg(not(miri))]
+use crate::kernel::dense::PANEL;
+use crate::kernel::dense::TALL;
 
 /// The loop over the columns, with what else it does at each of them.
 #[cfg(not(miri))]
