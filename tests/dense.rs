@@ -47,11 +47,14 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
     }
 }
 
-/// Packs a matrix for a kernel, from `[k, n]` or from `[n, k]`.
-fn packed(shape: PackedShape, matrix: &[f32], transposed: bool) -> Vec<f32> {
-    let mut weights = vec![f32::NAN; shape.len()];
-    for (p, panel) in weights.chunks_mut(shape.panel_len()).enumerate() {
-        shape.pack_panel(p, matrix, transposed, panel);
+/// Packs a matrix for a kernel, from `[k, n]` or from `[n, k]`; the plain form's numbers.
+fn packed<K: Kernel>(kernel: K, shape: PackedShape, matrix: &[f32], transposed: bool) -> Vec<f32> {
+    let (mut weights, mut plain) = (vec![f32::NAN; shape.len()], vec![f32::NAN; shape.len()]);
+    let panels = weights.chunks_mut(shape.panel_len());
+    for (p, (panel, plain)) in panels.zip(plain.chunks_mut(shape.panel_len())).enumerate() {
+        kernel.pack_panel_f32(&shape, p, matrix, transposed, panel);
+        shape.pack_panel(p, matrix, transposed, plain);
+        assert_eq!(panel, plain, "{}: panel {p} of {shape:?}", K::NAME);
     }
     weights
 }
@@ -76,8 +79,8 @@ impl WithKernel for Matmul {
             columns: Columns::Consecutive,
             lanes: kernel.lanes(),
         };
-        let weights = packed(shape, &w, false);
-        assert_eq!(weights, packed(shape, &transpose(&w, n), true));
+        let weights = packed(kernel, shape, &w, false);
+        assert_eq!(weights, packed(kernel, shape, &transpose(&w, n), true));
         let mut c = numbers(rows * n, 3);
         let mut turned = c.clone();
         let packed = shape.of(&weights).unwrap();
@@ -210,7 +213,9 @@ impl WithKernel for Tape {
             columns,
             lanes: kernel.lanes(),
         };
-        let weights = packed(shape, &numbers(hidden * n, 1), false);
+        let w = numbers(hidden * n, 1);
+        let weights = packed(kernel, shape, &w, false);
+        assert_eq!(weights, packed(kernel, shape, &transpose(&w, n), true));
         let (rows, ids) = (numbers(5 * n, 2), [4, 0, 3, 3, 1, 2].repeat(streams));
         let (h_before, c_before) = (numbers(state, 3), numbers(memory, 4));
         let mut gates = numbers(streams * n, 5);
@@ -303,7 +308,7 @@ fn streams_do_not_depend_on_their_neighbours() {
                 columns: Columns::Consecutive,
                 lanes: kernel.lanes(),
             };
-            let weights = packed(shape, &w, false);
+            let weights = packed(kernel, shape, &w, false);
             let mut c = vec![0.0; (self.1 - self.0) * 70];
             let a = &a[self.0 * 37..self.1 * 37];
             let mut scratch = vec![f32::NAN; matmul_scratch(self.1 - self.0, 37)];

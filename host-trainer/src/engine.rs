@@ -6,12 +6,15 @@
 //! ```
 //! Nothing here allocates once the buffers exist, except the products in f64.
 
+use std::cell::RefCell;
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
-use gatelet::kernel::dense::{Addends, Columns, PackedShape, TapeF32};
+use gatelet::kernel::dense::{
+    Addends, Columns, PANEL, PANEL_SCRATCH, PackedShape, TapeF32, outer_columns,
+};
 use gatelet::{Isa, Kernel, WithKernel};
-use ndarray::{ArrayView2, ArrayViewMut2, linalg::general_mat_mul};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -122,10 +125,35 @@ impl Packed<f32> for Panels {
 
     fn pack(&mut self, matrix: &[f32], transposed: bool) {
         let shape = self.shape;
-        self.weights
+        self.isa.run(Pack {
+            shape,
+            matrix,
+            transposed,
+            weights: &mut self.weights,
+        });
+    }
+}
+
+struct Pack<'a> {
+    shape: PackedShape,
+    matrix: &'a [f32],
+    transposed: bool,
+    weights: &'a mut [f32],
+}
+
+impl WithKernel for Pack<'_> {
+    type Output = ();
+    fn run<K: Kernel>(self, kernel: K) {
+        let Self {
+            shape,
+            matrix,
+            transposed,
+            weights,
+        } = self;
+        weights
             .par_chunks_mut(shape.panel_len())
             .enumerate()
-            .for_each(|(p, panel)| shape.pack_panel(p, matrix, transposed, panel));
+            .for_each(|(p, panel)| kernel.pack_panel_f32(&shape, p, matrix, transposed, panel));
     }
 }
 
@@ -175,14 +203,74 @@ struct Outer<'a> {
     a: (&'a [f32], usize),
     b: (&'a [f32], usize),
     add: bool,
-    c: &'a mut [f32],
+    c: ArrayViewMut2<'a, f32>,
     scratch: &'a mut [f32],
 }
 
 impl WithKernel for Outer<'_> {
     type Output = ();
     fn run<K: Kernel>(self, kernel: K) {
-        kernel.outer_f32(self.a, self.b, self.add, self.c, self.scratch);
+        let (numbers, m) = self.a;
+        let columns = &mut self.scratch[..outer_columns(numbers.len() / m, m)];
+        kernel.pack_columns_f32((numbers, m), columns);
+        outer_panels(kernel, (columns, m), self.b, 0, self.add, self.c);
+    }
+}
+
+/// The columns of C from panel `p` on, halved down to single panels, of which a thread that has nothing else to do takes some.
+fn outer_panels<K: Kernel>(
+    kernel: K,
+    a: (&[f32], usize),
+    b: (&[f32], usize),
+    p: usize,
+    add: bool,
+    c: ArrayViewMut2<'_, f32>,
+) {
+    let width = PANEL * kernel.lanes();
+    let panels = c.ncols().div_ceil(width);
+    if panels > 1 {
+        let half = panels / 2;
+        let (left, right) = c.split_at(Axis(1), half * width);
+        rayon::join(
+            || outer_panels(kernel, a, b, p, add, left),
+            || outer_panels(kernel, a, b, p + half, add, right),
+        );
+        return;
+    }
+    OUTER.with_borrow_mut(|room| outer_panel(kernel, a, b, p, add, c, room));
+}
+
+thread_local! {
+    /// A panel of B and one of C, for each thread.
+    static OUTER: RefCell<Memory<f32>> = RefCell::new(Memory::zeroed(0));
+}
+
+/// One panel, in `room` and from there to its columns.
+fn outer_panel<K: Kernel>(
+    kernel: K,
+    a: (&[f32], usize),
+    b: (&[f32], usize),
+    p: usize,
+    add: bool,
+    mut c: ArrayViewMut2<'_, f32>,
+    room: &mut Memory<f32>,
+) {
+    let (m, count) = c.dim();
+    if room.len() < PANEL_SCRATCH + m * count {
+        *room = Memory::zeroed(PANEL_SCRATCH + m * count);
+    }
+    let (scratch, panel) = room.split_at_mut(PANEL_SCRATCH);
+    let panel = &mut panel[..m * count];
+    if add {
+        for (to, from) in panel.chunks_exact_mut(count).zip(c.rows()) {
+            to.copy_from_slice(from.to_slice().expect("a part of a row"));
+        }
+    }
+    kernel.outer_panel_f32(a, b, p, add, panel, scratch);
+    for (from, to) in panel.chunks_exact(count).zip(c.rows_mut()) {
+        to.into_slice()
+            .expect("a part of a row")
+            .copy_from_slice(from);
     }
 }
 
@@ -224,6 +312,7 @@ impl Engine for f32 {
         c: &mut [f32],
         scratch: &mut [f32],
     ) {
+        let c = ArrayViewMut2::from_shape((a.1, b.1), c).expect("the product's shape");
         kernel().run(Outer {
             a,
             b,
@@ -238,7 +327,7 @@ impl Engine for f32 {
     }
 
     fn outer_scratch(rows: usize, m: usize) -> usize {
-        gatelet::kernel::dense::outer_scratch(rows, m)
+        outer_columns(rows, m)
     }
 
     fn step(w: &Panels, step: TapeStep<'_, f32>) {

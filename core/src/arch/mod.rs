@@ -236,10 +236,45 @@ macro_rules! tile_kernel {
                 unsafe { run(self, a, w, add, c, scratch) }
             }
 
-            fn outer_f32(
+            fn pack_panel_f32(
+                self,
+                shape: &$crate::kernel::dense::PackedShape,
+                p: usize,
+                matrix: &[f32],
+                transposed: bool,
+                into: &mut [f32],
+            ) {
+                $(#[$feature])?
+                fn run(
+                    v: $token,
+                    shape: &$crate::kernel::dense::PackedShape,
+                    p: usize,
+                    matrix: &[f32],
+                    transposed: bool,
+                    into: &mut [f32],
+                ) {
+                    $crate::kernel::tile::pack::pack_panel::<_, $lanes>(v, shape, p, matrix, transposed, into);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, shape, p, matrix, transposed, into) }
+            }
+
+            fn pack_columns_f32(self, a: (&[f32], usize), to: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, a: (&[f32], usize), to: &mut [f32]) {
+                    $crate::kernel::tile::dense::pack_columns::<_, $lanes, $batch>(v, a, to);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, a, to) }
+            }
+
+            fn outer_panel_f32(
                 self,
                 a: (&[f32], usize),
                 b: (&[f32], usize),
+                p: usize,
                 add: bool,
                 c: &mut [f32],
                 scratch: &mut [f32],
@@ -249,15 +284,16 @@ macro_rules! tile_kernel {
                     v: $token,
                     a: (&[f32], usize),
                     b: (&[f32], usize),
+                    p: usize,
                     add: bool,
                     c: &mut [f32],
                     scratch: &mut [f32],
                 ) {
-                    $crate::kernel::tile::dense::outer::<_, $lanes, $batch>(v, a, b, add, c, scratch);
+                    $crate::kernel::tile::dense::outer_panel::<_, $lanes, $batch>(v, a, b, p, add, c, scratch);
                 }
                 // SAFETY: `self` exists, so `new` has found the instructions.
                 #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
-                unsafe { run(self, a, b, add, c, scratch) }
+                unsafe { run(self, a, b, p, add, c, scratch) }
             }
 
             fn tape_step_f32(

@@ -15,26 +15,37 @@
 //! among threads has the same bits as an undivided one. What stands here is the specification, and what machines
 //! without a tile kernel run; `tile/dense.rs` is the fast form.
 
+use super::Kernel;
 use crate::dims::Cell;
 
 /// Vectors of a panel.
 pub const PANEL: usize = 4;
 /// Rows that kernels with enough registers multiply at a time (`tile/tall.rs`).
 pub(crate) const TALL: usize = 16;
-/// Rows that [`Kernel::outer_f32`](super::Kernel::outer_f32) takes at a time, at most.
+/// Rows that a panel of [`Kernel::outer_panel_f32`] takes at a time.
 pub(crate) const OUTER_ROWS: usize = 256;
+/// Lanes of the widest vectors.
+const MOST_LANES: usize = 16;
 
-/// Numbers of scratch that [`Kernel::outer_f32`](super::Kernel::outer_f32) needs for `rows` rows and `m` columns of A,
-/// on any kernel.
-pub const fn outer_scratch(rows: usize, m: usize) -> usize {
-    const MOST_LANES: usize = 16;
-    OUTER_ROWS * PANEL * MOST_LANES + rows * m.next_multiple_of(TALL)
+/// Numbers of scratch that [`Kernel::outer_panel_f32`] needs, on any kernel.
+pub const PANEL_SCRATCH: usize = OUTER_ROWS * PANEL * MOST_LANES;
+
+/// Numbers that [`Kernel::pack_columns_f32`] writes for `rows` rows and `m` columns of A, at
+/// most.
+pub const fn outer_columns(rows: usize, m: usize) -> usize {
+    rows * m.next_multiple_of(TALL)
 }
 
-/// Rows of A that [`Kernel::matmul_f32`](super::Kernel::matmul_f32) has side by side at a time, at most.
+/// Numbers of scratch that [`Kernel::outer_f32`] needs for `rows` rows and `m` columns of A,
+/// on any kernel.
+pub const fn outer_scratch(rows: usize, m: usize) -> usize {
+    PANEL_SCRATCH + m * PANEL * MOST_LANES + outer_columns(rows, m)
+}
+
+/// Rows of A that [`Kernel::matmul_f32`] has side by side at a time, at most.
 const MATMUL_ROWS: usize = 64;
 
-/// Numbers of scratch that [`Kernel::matmul_f32`](super::Kernel::matmul_f32) uses for `rows` rows of `k` columns of A, and a
+/// Numbers of scratch that [`Kernel::matmul_f32`] uses for `rows` rows of `k` columns of A, and a
 /// tape step for `rows` streams of `k` units, on any kernel.
 pub const fn matmul_scratch(rows: usize, k: usize) -> usize {
     let rows = if rows < MATMUL_ROWS {
@@ -105,7 +116,7 @@ pub struct PackedShape {
     pub n: usize,
     /// Which columns stand together.
     pub columns: Columns,
-    /// Lanes of a vector: [`Kernel::lanes`](super::Kernel::lanes) of the kernel it is for.
+    /// Lanes of a vector: [`Kernel::lanes`] of the kernel it is for.
     pub lanes: usize,
 }
 
@@ -265,13 +276,59 @@ pub(crate) fn matmul(a: &[f32], w: &PackedF32<'_>, add: bool, c: &mut [f32]) {
     }
 }
 
-/// `C (+)= A^T B`.
-pub(crate) fn outer((a, m): (&[f32], usize), (b, n): (&[f32], usize), add: bool, c: &mut [f32]) {
+/// `C (+)= A^T B`, panel by panel.
+pub(crate) fn outer<K: Kernel>(
+    kernel: K,
+    (a, m): (&[f32], usize),
+    (b, n): (&[f32], usize),
+    add: bool,
+    c: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let (m, n, width) = (m.max(1), n.max(1), PANEL * kernel.lanes());
+    let Some((panel_scratch, scratch)) = scratch.split_at_mut_checked(PANEL_SCRATCH) else {
+        return;
+    };
+    let Some((panel, columns)) = scratch.split_at_mut_checked(m * width) else {
+        return;
+    };
+    let Some(columns) = columns.get_mut(..outer_columns(a.len() / m, m)) else {
+        return;
+    };
+    kernel.pack_columns_f32((a, m), columns);
+    for p in 0..n.div_ceil(width) {
+        let count = width.min(n - p * width);
+        let panel = panel.get_mut(..m * count).unwrap_or_default();
+        let rows = |row: usize| row * n + p * width..row * n + p * width + count;
+        if add {
+            for (row, to) in panel.chunks_exact_mut(count).enumerate() {
+                let from = c.get(rows(row)).unwrap_or_default();
+                to.iter_mut().zip(from).for_each(|(to, &x)| *to = x);
+            }
+        }
+        kernel.outer_panel_f32((columns, m), (b, n), p, add, panel, panel_scratch);
+        for (row, from) in panel.chunks_exact(count).enumerate() {
+            let to = c.get_mut(rows(row)).unwrap_or_default();
+            to.iter_mut().zip(from).for_each(|(to, &x)| *to = x);
+        }
+    }
+}
+
+/// Columns of `C (+)= A^T B` from `first` on, row by row: as many as a row of C has.
+pub(crate) fn outer_panel(
+    (a, m): (&[f32], usize),
+    (b, n): (&[f32], usize),
+    first: usize,
+    add: bool,
+    c: &mut [f32],
+) {
     if !add {
         c.fill(0.0);
     }
+    let count = (c.len() / m.max(1)).max(1);
     for (a, b) in a.chunks_exact(m.max(1)).zip(b.chunks_exact(n.max(1))) {
-        for (&x, c) in a.iter().zip(c.chunks_exact_mut(n.max(1))) {
+        let b = b.get(first..).unwrap_or_default();
+        for (&x, c) in a.iter().zip(c.chunks_exact_mut(count)) {
             for (sum, &y) in c.iter_mut().zip(b) {
                 *sum += x * y;
             }

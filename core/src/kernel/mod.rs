@@ -87,7 +87,7 @@ pub struct StreamInt8<'a> {
 ///
 /// The operand `x` is `[columns]`, padded with zeros. The new hidden state goes to `next` and not over the old one,
 /// which other units still read. `c` is updated in place: unit `j` reads and writes only `c[j]`.
-pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
+pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
     /// The name in reports and for [`Isa::from_name`].
     const NAME: &'static str;
 
@@ -222,6 +222,18 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         8
     }
 
+    /// [`PackedShape::pack_panel`](dense::PackedShape::pack_panel), the same numbers.
+    fn pack_panel_f32(
+        self,
+        shape: &dense::PackedShape,
+        p: usize,
+        matrix: &[f32],
+        transposed: bool,
+        into: &mut [f32],
+    ) {
+        shape.pack_panel(p, matrix, transposed, into);
+    }
+
     /// `C = A W`, or `C += A W`. `a: [rows, k]`, `w: [k, n]` packed for [`Kernel::lanes`], `c: [rows, n]`;
     /// `scratch`: [`matmul_scratch`](dense::matmul_scratch) numbers, with fewer the same, slower.
     fn matmul_f32(
@@ -237,7 +249,7 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
     }
 
     /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`;
-    /// `scratch`: at least [`outer_scratch`](dense::outer_scratch) numbers.
+    /// `scratch`: at least [`outer_scratch`](dense::outer_scratch) numbers, or nothing is done.
     fn outer_f32(
         self,
         a: (&[f32], usize),
@@ -246,8 +258,29 @@ pub trait Kernel: Copy + core::fmt::Debug + sealed::Sealed {
         c: &mut [f32],
         scratch: &mut [f32],
     ) {
+        dense::outer(self, a, b, add, c, scratch);
+    }
+
+    /// The columns of A as [`Kernel::outer_panel_f32`] reads them. `a: [rows, m]`, `to`: [`outer_columns`](dense::outer_columns)
+    /// numbers.
+    fn pack_columns_f32(self, a: (&[f32], usize), to: &mut [f32]) {
+        to.iter_mut().zip(a.0).for_each(|(to, &x)| *to = x);
+    }
+
+    /// Columns `4 p lanes ..` of `C = A^T B`, or of `C += A^T B`, as many as [`Kernel::lanes`] are in four vectors or as there are: the panels of a
+    /// product can be computed side by side. `a`: the columns that [`Kernel::pack_columns_f32`] left, and m; `b: [rows, n]`, `c: [m, columns]`;
+    /// `scratch`: at least [`PANEL_SCRATCH`](dense::PANEL_SCRATCH) numbers, or nothing is done.
+    fn outer_panel_f32(
+        self,
+        a: (&[f32], usize),
+        b: (&[f32], usize),
+        p: usize,
+        add: bool,
+        c: &mut [f32],
+        scratch: &mut [f32],
+    ) {
         let _ = scratch;
-        dense::outer(a, b, add, c);
+        dense::outer_panel(a, b, p * dense::PANEL * self.lanes(), add, c);
     }
 
     /// One step of a layer for several streams, which keeps its activations. `w: [hidden, gates*hidden]` packed for

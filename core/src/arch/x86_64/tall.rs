@@ -105,12 +105,13 @@ pub(super) fn tall(
     sums
 }
 
-/// `a: [16, k]` by columns: `[k, 16]`.
+/// The first columns of `a: [16, k]`, as many as `to` has: `[columns, 16]`.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn side_by_side(a: &[f32], k: usize, to: &mut [[f32; TALL]]) {
     let (fours, rest) = to.as_chunks_mut::<4>();
-    if a.len() < TALL * k || k < fours.len() * 4 + rest.len() {
+    let columns = fours.len() * 4 + rest.len();
+    if a.len() < (TALL - 1) * k + columns || k < columns {
         return;
     }
     let done = fours.len() * 4;
@@ -146,8 +147,8 @@ pub(super) fn side_by_side(a: &[f32], k: usize, to: &mut [[f32; TALL]]) {
         }
     }
     for (index, to) in rest.iter_mut().enumerate() {
-        for (to, row) in to.iter_mut().zip(a.chunks_exact(k)) {
-            *to = row.get(done + index).copied().unwrap_or_default();
+        for (row, to) in to.iter_mut().enumerate() {
+            *to = a.get(row * k + done + index).copied().unwrap_or_default();
         }
     }
 }

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! B rows share each load of weights: 4 B sums and one set of weights are in registers, so that the multiplications,
-//! and not the loads, take the time. The transposed product copies the other operand's rows into a panel that stays in
-//! the first-level cache, and takes B columns of A at a time, which stand side by side.
+//! and not the loads, take the time. The transposed product copies a panel of the other operand's rows, and takes B columns of
+//! A at a time, which stand side by side.
 
 use super::lanes::Lanes;
 use super::{put, sweep, take, tall};
@@ -21,9 +21,6 @@ pub(super) type Sums<V, const U: usize, const B: usize, const N: usize> =
 const LINE: usize = 16;
 /// Weights that fill half of a second-level cache: those that follow are asked for ahead.
 const FAR: usize = (1 << 20) / size_of::<f32>();
-
-/// Numbers of a gradient that no second-level cache holds: twice as many rows of its operands are taken at a time, which read and write it half as often.
-const BROAD: usize = (4 << 20) / size_of::<f32>();
 
 /// The panels, the first or the last first, each with the one after it.
 #[inline(always)]
@@ -265,114 +262,110 @@ fn matmul_block<V: Lanes<U>, const U: usize, const B: usize, const N: usize>(
     }
 }
 
-/// `C (+)= A^T B`. `scratch`: [`outer_scratch`] numbers; nothing is done with fewer.
+/// Columns of A in groups of `R`, sixteen in a kernel that takes as many rows at a time: `to: [rows / 256][m / R][256][R]`, zeros after the last.
+#[inline(always)]
+pub(crate) fn pack_columns<V: Lanes<U>, const U: usize, const R: usize>(
+    _: V,
+    (a, m): (&[f32], usize),
+    to: &mut [f32],
+) {
+    if V::TALL {
+        in_groups::<TALL>((a, m.max(1)), to);
+    } else {
+        in_groups::<R>((a, m.max(1)), to);
+    }
+}
+
+#[inline(always)]
+fn in_groups<const R: usize>((a, m): (&[f32], usize), to: &mut [f32]) {
+    let blocks = a.chunks(OUTER_ROWS * m);
+    let width = m.next_multiple_of(R);
+    for (to, from) in to.chunks_mut(OUTER_ROWS * width).zip(blocks) {
+        // A few rows at a time: their lines stay in the first-level cache, and whole groups of them are written.
+        const TOGETHER: usize = 8;
+        let rows = from.len() / m;
+        for (index, from) in from.chunks(TOGETHER * m).enumerate() {
+            for (group, to) in to.chunks_exact_mut((rows * R).max(1)).enumerate() {
+                let (to, _) = to.as_chunks_mut::<R>();
+                let to = to.get_mut(index * TOGETHER..).unwrap_or_default();
+                for (to, from) in to.iter_mut().zip(from.chunks_exact(m)) {
+                    *to = take(from, group * R);
+                }
+            }
+        }
+    }
+}
+
+/// Panel `p` of `C (+)= A^T B`.
 ///
 /// ```text
-/// A -> blocks of rows [m / R][rows][R], so that R columns of A are read one after the other
-/// for every panel of B's columns, for every block of rows:  the panel's columns -> [rows][4][U]
+/// for every block of rows:  the panel's columns of B -> [rows][4][U]
 ///     for every R columns of A:  C[R][4] (+)= sum over the rows
 /// ```
-/// `R` is sixteen in a kernel that takes as many rows at a time.
+/// `c: [m, columns]`; `a` as [`pack_columns`] leaves it. `scratch`: [`PANEL_SCRATCH`](crate::kernel::dense::PANEL_SCRATCH) numbers; nothing is done with fewer.
 #[inline(always)]
-pub(crate) fn outer<V: Lanes<U>, const U: usize, const R: usize>(
+pub(crate) fn outer_panel<V: Lanes<U>, const U: usize, const R: usize>(
     v: V,
     (a, m): (&[f32], usize),
     (b, n): (&[f32], usize),
+    p: usize,
     add: bool,
     c: &mut [f32],
     scratch: &mut [f32],
 ) {
     let (m, n) = (m.max(1), n.max(1));
-    let group = if V::TALL { TALL } else { R };
-    let width = m.next_multiple_of(group);
-    let together = if V::TALL && c.len() >= BROAD {
-        OUTER_ROWS
-    } else {
-        OUTER_ROWS / 2
-    };
-    let Some((scratch, packed)) = scratch.split_at_mut_checked(together * PANEL * U) else {
-        return;
-    };
-    let Some(packed) = packed.get_mut(..a.len() / m * width) else {
-        return;
-    };
-    let blocks = a.chunks(together * m);
-    for (to, from) in packed.chunks_mut(together * width).zip(blocks) {
-        if V::TALL {
-            pack_columns::<TALL>(from, m, to);
-        } else {
-            pack_columns::<R>(from, m, to);
-        }
-    }
+    let width = m.next_multiple_of(if V::TALL { TALL } else { R });
     let (vectors, _) = scratch.as_chunks_mut::<U>();
     let (panel, _) = vectors.as_chunks_mut::<PANEL>();
-    for p in 0..Columns::Consecutive.panels(n, U) {
-        let places = places(Columns::Consecutive, n, p, U);
-        let blocks = b.chunks(together * n).zip(packed.chunks(together * width));
-        for (index, (rows, a)) in blocks.enumerate() {
-            let later = b.get((index + 1) * together * n..).unwrap_or_default();
-            for (to, from) in panel.iter_mut().zip(rows.chunks_exact(n)) {
-                for (to, place) in to.iter_mut().zip(places) {
-                    v.store_f32(load(v, from, place), to);
-                }
+    let Some(panel) = panel.get_mut(..OUTER_ROWS) else {
+        return;
+    };
+    let from = places(Columns::Consecutive, n, p, U);
+    let count = from.iter().map(|place| place.count).sum();
+    let to = places(Columns::Consecutive, count, 0, U);
+    let blocks = b.chunks(OUTER_ROWS * n).zip(a.chunks(OUTER_ROWS * width));
+    for (index, (rows, a)) in blocks.enumerate() {
+        for (to, row) in panel.iter_mut().zip(rows.chunks_exact(n)) {
+            for (to, place) in to.iter_mut().zip(from) {
+                v.store_f32(load(v, row, place), to);
             }
-            let panel = panel.get(..rows.len() / n).unwrap_or_default();
-            let add = add || index > 0;
-            if V::TALL {
-                tall::outer_panel(v, places, a, (panel, later), add, (&mut *c, n));
-                continue;
-            }
-            with_vectors!(
-                places,
-                outer_panel::<V, U, R>(v, places, a, (panel, later), add, (&mut *c, n))
-            );
         }
+        // What is copied next: these columns of the rows after these, or the columns after these of the first rows.
+        let later = match b.get((index + 1) * OUTER_ROWS * n..) {
+            Some(later) if !later.is_empty() => (later, from[0].column, n),
+            _ => (b, from[0].column + count, n),
+        };
+        let panel = panel.get(..rows.len() / n).unwrap_or_default();
+        let (add, c) = (add || index > 0, (&mut *c, count));
+        if V::TALL {
+            tall::outer_block(v, to, a, panel, later, add, c);
+            continue;
+        }
+        with_vectors!(to, outer_block::<V, U, R>(v, to, a, panel, later, add, c));
     }
 }
 
-/// Columns of `from: [rows, m]` in groups of `R`: `[m / R, rows, R]`, zeros after the last.
+/// All columns of A times `panel.len()` rows of a panel of B: `c: [m, n]`.
 #[inline(always)]
-fn pack_columns<const R: usize>(from: &[f32], m: usize, to: &mut [f32]) {
-    let rows = from.len() / m;
-    for (group, to) in to.chunks_exact_mut((rows * R).max(1)).enumerate() {
-        let (to, _) = to.as_chunks_mut::<R>();
-        for (to, from) in to.iter_mut().zip(from.chunks_exact(m)) {
-            *to = take(from, group * R);
-        }
-    }
-}
-
-/// All rows of C times one panel of `panel.len()` rows of B.
-#[inline(always)]
-fn outer_panel<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
+fn outer_block<V: Lanes<U>, const U: usize, const R: usize, const N: usize>(
     v: V,
     places: [Place; PANEL],
     a: &[f32],
-    (panel, later): (&[[[f32; U]; PANEL]], &[f32]),
+    panel: &[[[f32; U]; PANEL]],
+    (later, column, width): (&[f32], usize, usize),
     add_to: bool,
     (c, n): (&mut [f32], usize),
 ) {
     let (groups, _) = a.as_chunks::<R>();
-    // Each group of columns of A asks for some of the rows of B that come after the panel's.
-    let each = (panel.len() * R).div_ceil((c.len() / n).max(1));
-    let mut below = c;
-    let mut later = later.chunks_exact(n).take(panel.len());
-    for a in groups.chunks_exact(panel.len().max(1)) {
-        let at = below.len().min(R * n);
-        let (c, next) = below.split_at_mut_checked(at).unwrap_or_default();
-        for row in next.chunks_exact(n).take(R) {
-            for place in places {
-                let vector = row.get(place.column..place.column + place.count);
-                v.ask_for(vector.unwrap_or_default());
-            }
+    // Each group of columns of A asks for some of the rows of B that are copied next.
+    let rows = panel.len().max(1);
+    let each = (rows * R).div_ceil((c.len() / n.max(1)).max(1));
+    let groups = groups.chunks_exact(rows);
+    for (group, (a, c)) in groups.zip(c.chunks_mut((R * n).max(1))).enumerate() {
+        for row in group * each..(group + 1) * each {
+            let at = row * width + column;
+            v.ask_ahead(later.get(at..at + PANEL * U).unwrap_or_default());
         }
-        for row in later.by_ref().take(each) {
-            for place in places {
-                let vector = row.get(place.column..place.column + place.count);
-                v.ask_ahead(vector.unwrap_or_default());
-            }
-        }
-        below = next;
         let mut sums: Sums<V, U, R, N> = [[v.splat_f32(0.0); N]; R];
         if add_to {
             for (sums, c) in sums.iter_mut().zip(c.chunks_exact(n)) {

@@ -26,12 +26,12 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     /// Whether [`Lanes::tall`] takes less time than blocks of four rows.
     const TALL: bool = false;
 
-    /// `a: [16, k]` by columns: `[k, 16]`.
+    /// The first columns of `a: [16, k]`, as many as `to` has: `[columns, 16]`.
     #[inline(always)]
     fn side_by_side(self, a: &[f32], k: usize, to: &mut [[f32; TALL]]) {
         for (index, to) in to.iter_mut().enumerate() {
-            for (to, row) in to.iter_mut().zip(a.chunks_exact(k.max(1))) {
-                *to = row.get(index).copied().unwrap_or_default();
+            for (row, to) in to.iter_mut().enumerate() {
+                *to = a.get(row * k + index).copied().unwrap_or_default();
             }
         }
     }

@@ -20,6 +20,7 @@ pub(crate) mod dense;
 mod gates;
 mod int8;
 pub(crate) mod lanes;
+pub(crate) mod pack;
 mod products;
 pub(crate) mod tall;
 pub(crate) mod tape;

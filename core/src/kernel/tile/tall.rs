@@ -142,43 +142,38 @@ pub(crate) fn matmul<V: Lanes<U>, const U: usize>(
     rows
 }
 
-/// All rows of C times one panel of B, as `outer_panel` in `dense.rs`. `a: [m / 16, rows, 16]`.
+/// All rows of C times some rows of a panel of B, as `outer_block` in `dense.rs`. `a: [m / 16, rows, 16]`.
 #[inline(always)]
-pub(crate) fn outer_panel<V: Lanes<U>, const U: usize>(
+pub(super) fn outer_block<V: Lanes<U>, const U: usize>(
     v: V,
     places: [Place; PANEL],
     a: &[f32],
-    (panel, later): (&[[[f32; U]; PANEL]], &[f32]),
+    panel: &[[[f32; U]; PANEL]],
+    (later, column, width): (&[f32], usize, usize),
     add_to: bool,
     (c, n): (&mut [f32], usize),
 ) {
     let (groups, _) = a.as_chunks::<TALL>();
-    // Each group of columns of A asks for some of the rows of B that come after the panel's.
-    let later = later.get(..panel.len() * n).unwrap_or(later);
-    let each = (panel.len() * TALL).div_ceil((c.len() / n).max(1));
-    let groups = groups.chunks_exact(panel.len().max(1));
-    let mut below = c;
-    for (group, x) in groups.enumerate() {
-        let at = below.len().min(TALL * n);
-        let (c, rest) = below.split_at_mut_checked(at).unwrap_or_default();
-        let later = later.get(group * each * n..).unwrap_or_default();
+    // Each group of columns of A asks for some of the rows of B that are copied next.
+    let rows = panel.len().max(1);
+    let each = (rows * TALL).div_ceil((c.len() / n.max(1)).max(1));
+    let groups = groups.chunks_exact(rows);
+    for (group, (x, c)) in groups.zip(c.chunks_mut((TALL * n).max(1))).enumerate() {
         for (vector, place) in places.into_iter().enumerate() {
             if place.count == 0 {
                 continue;
             }
-            let here = (add_to, place);
-            multiply(v, x, (panel, vector), &[], here, (&mut *c, n), |c, row| {
-                match places.get(vector + 1) {
-                    Some(after) => ask(v, (c, n), row, *after),
-                    None => ask(v, (&*rest, n), row, places[0]),
-                }
-                if row < each {
-                    let at = row * n + place.column;
+            let (panel, here, c) = ((panel, vector), (add_to, place), (&mut *c, n));
+            multiply(v, x, panel, &[], here, c, |_, piece| {
+                // Lines, of which a row has four, in the 64 pieces of the four vectors.
+                let piece = vector * TALL + piece;
+                for line in piece * each / TALL..(piece + 1) * each / TALL {
+                    let row = group * each + line / PANEL;
+                    let at = row * width + column + line % PANEL * U;
                     v.ask_ahead(later.get(at..=at).unwrap_or_default());
                 }
             });
         }
-        below = rest;
     }
 }
 
