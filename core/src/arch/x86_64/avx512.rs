@@ -7,6 +7,7 @@ use crate::activation::Function;
 #[cfg(not(miri))]
 use crate::kernel::dense::PANEL;
 use crate::kernel::dense::TALL;
+use crate::kernel::tile::int8::Four;
 use crate::kernel::tile::lanes::Lanes;
 
 /// AVX-512 F, DQ, BW, VL and VNNI: a value exists only where the processor and the operating system have them.
@@ -14,15 +15,17 @@ use crate::kernel::tile::lanes::Lanes;
 pub struct Avx512 {
     /// Whether weights are read from the end.
     pub(crate) backward: bool,
-    _found: (),
+    /// Whether the machine permutes bytes too: VBMI.
+    bytes: bool,
 }
 
 impl Avx512 {
     /// The kernel, if this machine has the instructions.
     pub fn new() -> Option<Self> {
-        Features::read().avx512().then_some(Avx512 {
+        let features = Features::read();
+        features.avx512().then(|| Avx512 {
             backward: false,
-            _found: (),
+            bytes: features.vbmi(),
         })
     }
 }
@@ -77,21 +80,23 @@ impl Lanes<16> for Avx512 {
         fn clamp_i32(self, x: __m512i, min: i32, max: i32) -> __m512i {
             _mm512_max_epi32(_mm512_min_epi32(x, _mm512_set1_epi32(max)), _mm512_set1_epi32(min))
         }
-        // Even lanes, then odd ones shifted down; the odd results are shifted to where they belong and not up again.
         fn requantize(self, acc: __m512i, m: __m512i, shift: u32) -> __m512i {
-            let half = _mm512_set1_epi64(1 << ((shift - 1) & 63));
-            let even = _mm512_add_epi64(_mm512_mul_epi32(acc, m), half);
-            let (acc, m) = (_mm512_srli_epi64::<32>(acc), _mm512_srli_epi64::<32>(m));
-            let odd = _mm512_add_epi64(_mm512_mul_epi32(acc, m), half);
-            let even = _mm512_srlv_epi64(even, _mm512_set1_epi64(shift.into()));
-            let odd = _mm512_sllv_epi64(odd, _mm512_set1_epi64(32 - i64::from(shift)));
-            _mm512_mask_blend_epi32(0xaaaa, even, odd)
+            requantized(acc, m, shift)
         }
         fn group(self, x: [i8; 4]) -> __m512i { _mm512_set1_epi32(i32::from_le_bytes(x.map(|x| x as u8))) }
         fn dot(self, sum: __m512i, w: &[[u8; 4]; 16], x: __m512i) -> __m512i {
             _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(w.as_ptr().cast()), x)
         }
     }
+    #[inline(always)]
+    fn four(self, cells: Four<'_, 16>) -> bool {
+        if self.bytes {
+            // SAFETY: `new` has found the instructions, VBMI among them.
+            unsafe { super::cells::cells(cells) };
+        }
+        self.bytes
+    }
+
     const TALL: bool = true;
 
     #[inline(always)]
@@ -156,6 +161,19 @@ impl Lanes<16> for Avx512 {
         }
         z
     }
+}
+
+/// [`Lanes::requantize`]: even lanes, then odd ones shifted down; the odd results are shifted to where they belong and not up again.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn requantized(acc: __m512i, m: __m512i, shift: u32) -> __m512i {
+    let half = _mm512_set1_epi64(1 << ((shift - 1) & 63));
+    let even = _mm512_add_epi64(_mm512_mul_epi32(acc, m), half);
+    let (acc, m) = (_mm512_srli_epi64::<32>(acc), _mm512_srli_epi64::<32>(m));
+    let odd = _mm512_add_epi64(_mm512_mul_epi32(acc, m), half);
+    let even = _mm512_srlv_epi64(even, _mm512_set1_epi64(shift.into()));
+    let odd = _mm512_sllv_epi64(odd, _mm512_set1_epi64(32 - i64::from(shift)));
+    _mm512_mask_blend_epi32(0xaaaa, even, odd)
 }
 
 /// A number of memory in all lanes.

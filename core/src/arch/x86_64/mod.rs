@@ -5,6 +5,7 @@
 
 mod avx2;
 mod avx512;
+mod cells;
 mod tall;
 
 pub use avx2::{Avx2, AvxVnni};
@@ -100,6 +101,12 @@ impl Features {
     fn avx_vnni(&self) -> bool {
         const AVX_VNNI: u32 = 1 << 4;
         self.avx2() && self.leaf71_eax & AVX_VNNI != 0
+    }
+
+    /// VBMI, of what has [`Features::avx512`].
+    fn vbmi(&self) -> bool {
+        const VBMI: u32 = 1 << 1;
+        self.leaf7_ecx & VBMI == VBMI
     }
 
     /// AVX-512 F, DQ, BW, VL and VNNI.

@@ -9,12 +9,13 @@
 //! The sums are those of a step in one pass, so the bits are the same.
 
 use super::ahead::{finish_pair_int8, keep_tile_f32, keep_tile_int8, kept, pairs};
+use super::int8::Four;
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, both_f32, done_f32, part, run_f32, sweep, vectors};
 use crate::dims::Cell;
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{LayerF32, LayerInt8};
+use crate::layer::{LayerF32, LayerInt8, MIN_CELL_BITS};
 
 /// Tiles of `N` vectors.
 fn tiles<const U: usize, const N: usize>(cell: Cell, hidden: usize) -> usize {
@@ -121,7 +122,7 @@ fn products_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>
     }
 }
 
-/// As [`cells_f32`], two tiles at a time.
+/// As [`cells_f32`], four tiles at a time where the instruction set has a way of its own, otherwise two.
 #[inline(always)]
 pub(crate) fn cells_int8<V: Lanes<U>, const U: usize>(
     v: V,
@@ -142,9 +143,54 @@ fn cells_int8_of<V: Lanes<U>, const U: usize, const N: usize>(
     stream: &mut StreamInt8<'_>,
     sums: &mut [i32],
 ) {
-    for pair in 0..pairs::<U, N>(layer.cell, layer.hidden) {
+    let done = match layer.cell {
+        Cell::Lstm => fours::<V, U>(v, layer, stream, sums),
+        Cell::Rnn => 0,
+    };
+    for pair in 2 * done..pairs::<U, N>(layer.cell, layer.hidden) {
         // All of their sums were put away.
         let nothing = [[v.splat_i32(0); N]; 2];
         finish_pair_int8::<V, U, N>(v, layer, nothing, pair, stream, sums);
     }
+}
+
+/// The cells of four tiles of an LSTM at a time, as often as there are so many: how often.
+#[inline(always)]
+fn fours<V: Lanes<U>, const U: usize>(
+    v: V,
+    layer: &LayerInt8<'_>,
+    stream: &mut StreamInt8<'_>,
+    sums: &[i32],
+) -> usize {
+    let sums = by_tile::<i32, U>(sums).iter();
+    let multipliers = by_tile::<i32, U>(layer.multipliers).iter();
+    let addends = by_tile::<i16, U>(stream.addend).iter();
+    let c = stream.c.as_chunks_mut::<U>().0.as_chunks_mut::<4>().0;
+    let h = stream.next.as_chunks_mut::<U>().0.as_chunks_mut::<4>().0;
+    let mut done = 0;
+    for ((sums, multipliers), (addends, (c, h))) in
+        sums.zip(multipliers).zip(addends.zip(c.iter_mut().zip(h)))
+    {
+        let cells = Four {
+            sums,
+            multipliers,
+            shift: layer.shift,
+            addends,
+            extra: layer.cell_bits - MIN_CELL_BITS,
+            c,
+            h,
+        };
+        if !v.four(cells) {
+            break;
+        }
+        done += 1;
+    }
+    done
+}
+
+/// The gates of four tiles at a time: `[tiles / 4, 4, gates, U]`.
+#[inline(always)]
+fn by_tile<T, const U: usize>(numbers: &[T]) -> &[[[[T; U]; GATES]; 4]] {
+    let (gates, _) = numbers.as_chunks::<U>().0.as_chunks::<GATES>();
+    gates.as_chunks::<4>().0
 }

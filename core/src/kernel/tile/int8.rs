@@ -11,6 +11,25 @@ use crate::layer::{H_BITS, HeadInt8, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TAN
 /// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
 const NEAR: usize = 24 << 10;
 
+/// The cells of four tiles of an LSTM for one stream.
+#[derive(Debug)]
+pub(crate) struct Four<'a, const U: usize> {
+    /// The sums of the products, by tile and gate.
+    pub(crate) sums: &'a [[[i32; U]; GATES]; 4],
+    /// What they are multiplied by.
+    pub(crate) multipliers: &'a [[[i32; U]; GATES]; 4],
+    /// The shift that follows.
+    pub(crate) shift: u32,
+    /// What is added.
+    pub(crate) addends: &'a [[[i16; U]; GATES]; 4],
+    /// Bits of the cell state above the least.
+    pub(crate) extra: u32,
+    /// The cell state before, which becomes the one after.
+    pub(crate) c: &'a mut [[i16; U]; 4],
+    /// The new h.
+    pub(crate) h: &'a mut [[i8; U]; 4],
+}
+
 /// A layer's step for all `streams`, `B` at a time and then one by one.
 ///
 /// The cells of an LSTM for one stream are done for two tiles at a time, which read the tables of the activations once;

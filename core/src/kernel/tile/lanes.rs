@@ -1,5 +1,6 @@
 //! The vector operations the tile kernel uses.
 
+use super::int8::Four;
 use crate::activation::Function;
 use crate::kernel::dense::{PANEL, TALL};
 
@@ -77,6 +78,13 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     #[inline(always)]
     fn ask_ahead<T>(self, from: &[T]) {
         let _ = from;
+    }
+
+    /// The cells of four tiles of an LSTM, if there is a better way than vector by vector; otherwise no, and nothing is done.
+    #[inline(always)]
+    fn four(self, cells: Four<'_, U>) -> bool {
+        let _ = cells;
+        false
     }
 
     fn splat_f32(self, x: f32) -> Self::F32;

@@ -18,7 +18,7 @@ pub(crate) mod ahead;
 pub(crate) mod apart;
 pub(crate) mod dense;
 mod gates;
-mod int8;
+pub(crate) mod int8;
 pub(crate) mod lanes;
 pub(crate) mod pack;
 mod products;
