@@ -73,7 +73,7 @@ impl Function {
 }
 
 /// e^x to about 1e-15 for |x| <= 16, by the series of e^(x/1024) and ten squarings. For tables, at compile time.
-const fn exp_f64(x: f64) -> f64 {
+pub(crate) const fn exp_f64(x: f64) -> f64 {
     let x = x / 1024.0;
     let (mut sum, mut term, mut n) = (1.0, 1.0, 1.0);
     while n < 14.0 {

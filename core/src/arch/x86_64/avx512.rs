@@ -88,6 +88,14 @@ impl Lanes<16> for Avx512 {
             _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(w.as_ptr().cast()), x)
         }
     }
+    const TOGETHER: bool = true;
+
+    #[inline(always)]
+    fn cells<const T: usize>(self, gates: [[__m512; 4]; T], c: [__m512; T]) -> [[__m512; T]; 2] {
+        // SAFETY: `self` exists, so `new` has found the instructions.
+        unsafe { super::gates::cells(gates, c) }
+    }
+
     #[inline(always)]
     fn four(self, cells: Four<'_, 16>) -> bool {
         if self.bytes {

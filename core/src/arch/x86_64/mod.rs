@@ -6,6 +6,7 @@
 mod avx2;
 mod avx512;
 mod cells;
+mod gates;
 mod tall;
 
 pub use avx2::{Avx2, AvxVnni};

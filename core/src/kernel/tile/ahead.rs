@@ -203,7 +203,7 @@ fn finish_pair_f32<V: Lanes<U>, const U: usize, const N: usize>(
             let product = v.add_f32(*sum, v.load_f32(other));
             *sum = v.add_f32(v.load_f32(addend), product);
         }
-        done_f32(v, tile, sums, stream);
+        done_f32(v, tile, [sums], stream);
     }
 }
 

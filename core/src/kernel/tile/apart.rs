@@ -12,7 +12,7 @@ use super::ahead::{finish_pair_int8, keep_tile_f32, keep_tile_int8, kept, pairs}
 use super::int8::Four;
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
-use super::{GATES, ROWS, both_f32, done_f32, part, run_f32, sweep, vectors};
+use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
 use crate::dims::Cell;
 use crate::kernel::{StreamF32, StreamInt8};
 use crate::layer::{LayerF32, LayerInt8, MIN_CELL_BITS};
@@ -73,21 +73,36 @@ fn cells_f32_of<V: Lanes<U>, const U: usize, const N: usize>(
     stream: &mut StreamF32<'_>,
     sums: &mut [f32],
 ) {
-    for tile in 0..tiles::<U, N>(layer.cell, layer.hidden) {
+    let tiles = tiles::<U, N>(layer.cell, layer.hidden);
+    let fours = if V::TOGETHER { tiles / 4 } else { 0 };
+    for four in 0..fours {
+        cells_of_tiles::<V, U, N, 4>(v, 4 * four, stream, sums);
+    }
+    for tile in 4 * fours..tiles {
+        cells_of_tiles::<V, U, N, 1>(v, tile, stream, sums);
+    }
+}
+
+/// The cells of `T` tiles, from `first` on.
+#[inline(always)]
+fn cells_of_tiles<V: Lanes<U>, const U: usize, const N: usize, const T: usize>(
+    v: V,
+    first: usize,
+    stream: &mut StreamF32<'_>,
+    sums: &mut [f32],
+) {
+    let mut all = [[v.splat_f32(0.0); N]; T];
+    for (index, all) in all.iter_mut().enumerate() {
+        let tile = first + index;
         let addends = vectors::<f32, U, N>(stream.addend, tile);
         let (Some(kept), Some(addends)) = (kept::<f32, U, N>(sums, tile), addends) else {
             return;
         };
-        let (mut z, mut products) = ([v.splat_f32(0.0); N], [v.splat_f32(0.0); N]);
-        for ((z, product), (addend, kept)) in z
-            .iter_mut()
-            .zip(&mut products)
-            .zip(addends.iter().zip(kept))
-        {
-            (*z, *product) = (v.load_f32(addend), v.load_f32(kept));
+        for (z, (addend, kept)) in all.iter_mut().zip(addends.iter().zip(kept)) {
+            *z = v.add_f32(v.load_f32(addend), v.load_f32(kept));
         }
-        done_f32(v, tile, both_f32(v, z, products), stream);
     }
+    done_f32(v, first, all, stream);
 }
 
 /// As [`products_f32`]. Weights have 8 bits.

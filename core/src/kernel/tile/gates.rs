@@ -187,7 +187,7 @@ mod tests {
             let all = z.iter().flat_map(|i| z.iter().map(move |f| (*i, *f)));
             for ((i, f), (g, o)) in all.clone().flat_map(|a| all.clone().map(move |b| (a, b))) {
                 let gates = [i, f, g, o].map(|z| v.splat_f32(z));
-                let (c, h) = cell_f32(v, gates, v.splat_f32(before));
+                let [[c], [h]] = v.cells([gates], [v.splat_f32(before)]);
                 let mut found = [[0.0; U]; 2];
                 v.store_f32(c, &mut found[0]);
                 v.store_f32(h, &mut found[1]);

@@ -1,5 +1,6 @@
 //! The vector operations the tile kernel uses.
 
+use super::gates::cell_f32;
 use super::int8::Four;
 use crate::activation::Function;
 use crate::kernel::dense::{PANEL, TALL};
@@ -85,6 +86,24 @@ pub(crate) trait Lanes<const U: usize>: Copy {
     fn four(self, cells: Four<'_, U>) -> bool {
         let _ = cells;
         false
+    }
+
+    /// Whether [`Lanes::cells`] of four vectors take less time than one by one.
+    const TOGETHER: bool = false;
+
+    /// The f32 cells of `T` vectors of an LSTM's units, from their pre-activations i, f, g and o, and the cell state before: the one after,
+    /// and h.
+    #[inline(always)]
+    fn cells<const T: usize>(
+        self,
+        gates: [[Self::F32; 4]; T],
+        mut c: [Self::F32; T],
+    ) -> [[Self::F32; T]; 2] {
+        let mut h = c;
+        for ((c, h), gates) in c.iter_mut().zip(&mut h).zip(gates) {
+            (*c, *h) = cell_f32(self, gates, *c);
+        }
+        [c, h]
     }
 
     fn splat_f32(self, x: f32) -> Self::F32;

@@ -25,7 +25,7 @@ mod products;
 pub(crate) mod tall;
 pub(crate) mod tape;
 
-use self::gates::{cell_f32, tanh_f32};
+use self::gates::tanh_f32;
 pub(crate) use self::int8::{head_int8, layer_int8};
 use self::lanes::Lanes;
 use crate::dims::Cell;
@@ -227,23 +227,32 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
     }
 }
 
-/// The cells of one stream's tile, from its pre-activations: four gates of an LSTM, otherwise rows of an RNN.
+/// The cells of `T` of one stream's tiles, from their pre-activations: four gates of an LSTM, otherwise rows of an RNN.
 #[inline(always)]
-fn done_f32<V: Lanes<U>, const U: usize, const N: usize>(
+fn done_f32<V: Lanes<U>, const U: usize, const N: usize, const T: usize>(
     v: V,
-    tile: usize,
-    sums: [V::F32; N],
+    first: usize,
+    sums: [[V::F32; N]; T],
     stream: &mut StreamF32<'_>,
 ) {
-    if let Some(&gates) = sums.first_chunk::<GATES>() {
-        let c = v.load_f32(&take(stream.c, tile * U));
-        store_f32(v, cell_f32(v, gates, c), tile, stream);
+    if N == GATES {
+        let (mut gates, mut c) = ([[v.splat_f32(0.0); GATES]; T], [v.splat_f32(0.0); T]);
+        for (index, ((gates, sums), c)) in gates.iter_mut().zip(sums).zip(&mut c).enumerate() {
+            for (gate, sum) in gates.iter_mut().zip(sums) {
+                *gate = sum;
+            }
+            *c = v.load_f32(&take(stream.c, (first + index) * U));
+        }
+        let [c, h] = v.cells(gates, c);
+        for (index, each) in c.into_iter().zip(h).enumerate() {
+            store_f32(v, each, first + index, stream);
+        }
         return;
     }
-    for (index, sum) in sums.into_iter().enumerate() {
+    for (index, sum) in sums.into_iter().flatten().enumerate() {
         let mut h = [0.0; U];
         v.store_f32(tanh_f32(v, sum), &mut h);
-        put(h, stream.next, (N * tile + index) * U);
+        put(h, stream.next, (N * first + index) * U);
     }
 }
 
@@ -283,7 +292,8 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     let sums = products_f32::<V, U, GATES, S, B>(v, weights, operands, sums);
     for (gates, stream) in sums.into_iter().zip(streams) {
         let c = v.load_f32(&take(stream.c, tile * U));
-        store_f32(v, cell_f32(v, gates, c), tile, stream);
+        let [[c], [h]] = v.cells([gates], [c]);
+        store_f32(v, (c, h), tile, stream);
     }
 }
 
@@ -307,7 +317,7 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
     let sums = products_f32::<V, U, ROWS, S, B>(v, weights, operands, sums);
     for (sums, stream) in sums.into_iter().zip(streams) {
-        done_f32(v, tile, sums, stream);
+        done_f32(v, tile, [sums], stream);
     }
 }
 
