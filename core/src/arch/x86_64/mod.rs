@@ -31,6 +31,9 @@ const YMM: u64 = 0b110;
 /// As [`YMM`], with AVX-512's masks and both halves of its registers.
 const ZMM: u64 = 0b1110_0110;
 
+/// VBMI, in leaf 7's ECX.
+const VBMI: u32 = 1 << 1;
+
 /// What CPUID says (Intel SDM volume 2A, CPUID), as far as it is used.
 struct Features {
     /// Leaf 1, ECX.
@@ -56,7 +59,7 @@ impl Features {
         Features {
             leaf1_ecx: when(cfg!(target_feature = "fma"), u32::MAX),
             leaf7_ebx: when(avx512, u32::MAX) | when(cfg!(target_feature = "avx2"), 1 << 5),
-            leaf7_ecx: when(avx512, u32::MAX),
+            leaf7_ecx: when(avx512, !VBMI) | when(cfg!(target_feature = "avx512vbmi"), VBMI),
             leaf71_eax: when(cfg!(target_feature = "avxvnni"), u32::MAX),
             saved: u64::MAX,
         }
@@ -106,7 +109,6 @@ impl Features {
 
     /// VBMI, of what has [`Features::avx512`].
     fn vbmi(&self) -> bool {
-        const VBMI: u32 = 1 << 1;
         self.leaf7_ecx & VBMI == VBMI
     }
 
