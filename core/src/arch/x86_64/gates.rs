@@ -10,6 +10,8 @@
 
 use core::arch::x86_64::*;
 
+use crate::kernel::tile::gates::{TANH_LIMIT, TANH_P, TANH_Q};
+
 /// 1.5 * 2^19: a sum with it is rounded to a sixteenth; its low bits are the number of sixteenths.
 const SIXTEENTHS: f32 = 786_432.0;
 
@@ -83,24 +85,14 @@ fn one_and_exp<const T: usize>(mut x: [__m512; T]) -> [__m512; T] {
 #[target_feature(enable = "avx512f,avx512dq")]
 fn tanh_parts<const T: usize>(mut x: [__m512; T]) -> [[__m512; T]; 2] {
     for x in &mut x {
-        *x = within(*x, 7.905_311);
+        *x = within(*x, TANH_LIMIT);
     }
     let mut s = x;
     for s in &mut s {
         *s = _mm512_mul_ps(*s, *s);
     }
-    let p = [
-        -2.760_768_5e-16,
-        2.000_188e-13,
-        -8.604_672e-11,
-        5.122_297_1e-8,
-        1.485_722_4e-5,
-        6.372_619_3e-4,
-        4.893_525e-3,
-    ];
-    let mut p = polynomial(p, s);
-    let q = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
-    let q = polynomial(q, s);
+    let mut p = polynomial(TANH_P, s);
+    let q = polynomial(TANH_Q, s);
     for (p, x) in p.iter_mut().zip(x) {
         *p = _mm512_mul_ps(*p, x);
     }

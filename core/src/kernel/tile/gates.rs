@@ -49,25 +49,46 @@ pub(crate) fn tanh_f32<V: Lanes<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
     v.mul_f32(v.div_f32(p, q), x)
 }
 
+/// Beyond it tanh rounds to 1 (Eigen 3.4, `generic_fast_tanh_float`).
+pub(crate) const TANH_LIMIT: f32 = 7.905_311;
+/// p of tanh x = p x / q: coefficients of the powers of x^2, the highest first.
+pub(crate) const TANH_P: [f32; 7] = [
+    -2.760_768_5e-16,
+    2.000_188e-13,
+    -8.604_672e-11,
+    5.122_297_1e-8,
+    1.485_722_4e-5,
+    6.372_619_3e-4,
+    4.893_525e-3,
+];
+/// q, as [`TANH_P`].
+pub(crate) const TANH_Q: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
+
 /// p, q and x within the limit, of tanh x = p x / q; q is from 0.004 to 0.9.
 #[inline(always)]
 fn tanh_parts<V: Lanes<U>, const U: usize>(v: V, x: V::F32) -> (V::F32, V::F32, V::F32) {
-    // Eigen 3.4, generic_fast_tanh_float: beyond the limit the quotient rounds to 1.
-    const LIMIT: f32 = 7.905_311;
-    let x = v.min_f32(v.max_f32(x, v.splat_f32(-LIMIT)), v.splat_f32(LIMIT));
+    let x = v.min_f32(
+        v.max_f32(x, v.splat_f32(-TANH_LIMIT)),
+        v.splat_f32(TANH_LIMIT),
+    );
     let s = v.mul_f32(x, x);
-    let p = v.splat_f32(-2.760_768_5e-16);
-    let p = v.madd_f32(p, s, v.splat_f32(2.000_188e-13));
-    let p = v.madd_f32(p, s, v.splat_f32(-8.604_672e-11));
-    let p = v.madd_f32(p, s, v.splat_f32(5.122_297_1e-8));
-    let p = v.madd_f32(p, s, v.splat_f32(1.485_722_4e-5));
-    let p = v.madd_f32(p, s, v.splat_f32(6.372_619_3e-4));
-    let p = v.madd_f32(p, s, v.splat_f32(4.893_525e-3));
-    let q = v.splat_f32(1.198_258_4e-6);
-    let q = v.madd_f32(q, s, v.splat_f32(1.185_347_1e-4));
-    let q = v.madd_f32(q, s, v.splat_f32(2.268_434_6e-3));
-    let q = v.madd_f32(q, s, v.splat_f32(4.893_525e-3));
+    let (p, q) = (polynomial(v, TANH_P, s), polynomial(v, TANH_Q, s));
     (p, q, x)
+}
+
+/// A polynomial, the highest power first, by Horner's rule.
+#[inline(always)]
+fn polynomial<V: Lanes<U>, const U: usize, const N: usize>(
+    v: V,
+    of: [f32; N],
+    x: V::F32,
+) -> V::F32 {
+    let mut of = of.into_iter();
+    let mut p = v.splat_f32(of.next().unwrap_or_default());
+    for of in of {
+        p = v.madd_f32(p, x, v.splat_f32(of));
+    }
+    p
 }
 
 /// The cells of an LSTM where only c and h are asked for: three divisions in place of five.

@@ -17,7 +17,7 @@
 pub(crate) mod ahead;
 pub(crate) mod apart;
 pub(crate) mod dense;
-mod gates;
+pub(crate) mod gates;
 pub(crate) mod int8;
 pub(crate) mod lanes;
 pub(crate) mod pack;
