@@ -97,6 +97,7 @@ fn embed() -> Result<(), String> {
     let name = path
         .file_stem()
         .map_or("model".into(), |s| s.to_string_lossy());
+    let name = gatelet::visible::line(name).to_string();
     write("shapes.bin", &file_of("GATELET_SHAPES")?)?;
     write("suite.bin", &file_of("GATELET_SUITE")?)?;
     write("model.gatelet", &bytes)?;

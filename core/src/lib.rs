@@ -12,6 +12,7 @@
 //! - [`model`](Model): checked once, in `load`; [`layer`] and [`matrix`]: borrowed views of its weights.
 //! - [`format`]: the model image, for readers and writers; [`vocab`](Vocab), [`words`], [`dims`](Dims): what it is made
 //!   of. [`tokenizer`](Tokenizer): a text to the tokens of a model of words.
+//! - [`visible`]: text from anywhere, as marks that a terminal shows and does not act on.
 //!
 //! # Example
 //!
@@ -95,6 +96,7 @@ mod spec;
 mod state;
 mod tiles;
 mod tokenizer;
+pub mod visible;
 mod vocab;
 pub mod words;
 mod write;

@@ -13,6 +13,7 @@ use core::fmt::{self, Display, Formatter, Write as _};
 
 use embedded_io::Write;
 use gatelet::Word;
+use gatelet::visible::picture;
 use heapless::String;
 use unicode_width::UnicodeWidthChar;
 
@@ -70,7 +71,9 @@ pub enum Refusal {
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match *self {
-            Refusal::Unknown(c) if columns(c) > 0 => write!(f, "not in vocabulary: '{c}'"),
+            Refusal::Unknown(c) if columns(c) > 0 && picture(c) == c => {
+                write!(f, "not in vocabulary: '{c}'")
+            }
             Refusal::Unknown(c) => write!(f, "not in vocabulary: U+{:04X}", u32::from(c)),
             Refusal::Malformed => f.write_str("not UTF-8: set the terminal"),
             Refusal::LineFull => f.write_str("line is full: press Enter"),
@@ -80,22 +83,11 @@ impl Display for Refusal {
     }
 }
 
-/// How a character of the vocabulary is shown inside the line.
-pub fn glyph(character: char) -> char {
-    match character {
-        '\n' => '↵',
-        '\r' => '␍',
-        '\t' => '⇥',
-        c if c.is_control() => '·',
-        c => c,
-    }
-}
-
 /// How a character is shown in the panel, where a space would be invisible.
 fn panel_glyph(character: char) -> char {
     match character {
         ' ' => '␣',
-        c => glyph(c),
+        c => picture(c),
     }
 }
 
@@ -129,7 +121,7 @@ impl<W: Write> View<W> {
     /// # Errors
     /// Passes on what the terminal says.
     pub fn echo(&mut self, character: char) -> Result<(), W::Error> {
-        let shown = glyph(character);
+        let shown = picture(character);
         if let Some(at) = self.echo_at
             && at + columns(shown) < TEXT_WIDTH - COMPLETION_ROOM
         {
@@ -157,10 +149,10 @@ impl<W: Write> View<W> {
         completion: impl Iterator<Item = char> + Clone,
         panel: Panel<'_>,
     ) -> Result<(), W::Error> {
-        let text = text.map(glyph);
-        let completion = completion.map(glyph);
+        let text = text.map(picture);
+        let completion = completion.map(picture);
         let wanted = completion.clone().map(columns).sum::<usize>();
-        let (skip, typed) = visible(text.clone(), TEXT_WIDTH - wanted.clamp(1, COMPLETION_ROOM));
+        let (skip, typed) = fitting(text.clone(), TEXT_WIDTH - wanted.clamp(1, COMPLETION_ROOM));
         self.echo_at = (skip == 0).then_some(typed);
 
         self.put(format_args!("{HIDE_CURSOR}\r{PROMPT}"))?;
@@ -236,7 +228,7 @@ pub fn put<W: Write>(out: &mut W, text: fmt::Arguments<'_>) -> Result<(), W::Err
 
 /// How many characters at the start do not fit into `width` columns, and the columns of the rest, with the mark
 /// that stands for the hidden part.
-fn visible(text: impl DoubleEndedIterator<Item = char> + Clone, width: usize) -> (usize, usize) {
+fn fitting(text: impl DoubleEndedIterator<Item = char> + Clone, width: usize) -> (usize, usize) {
     let count = text.clone().count();
     let all = text.clone().map(columns).sum::<usize>();
     if all <= width {
@@ -315,6 +307,7 @@ fn percent(permille: u16) -> String<8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gatelet::visible::is_hidden;
 
     fn drawn(text: &str, completion: &str, panel: Panel<'_>) -> std::string::String {
         let mut view = View::new(Vec::new());
@@ -383,8 +376,25 @@ mod tests {
             "\u{1}",
             Panel::Suggestions(&[('\n', 1000)]),
         ));
-        assert!(out.starts_with("> a↵⇥b·"), "{out}");
+        assert!(out.starts_with("> a↵⇥b␁"), "{out}");
         assert!(out.contains("↵ 100%"), "{out}");
+    }
+
+    #[test]
+    fn no_hidden_character_reaches_the_terminal() {
+        let all: std::string::String = (0..=u32::from(char::MAX))
+            .filter_map(char::from_u32)
+            .filter(|&c| is_hidden(c))
+            .collect();
+        for hidden in all.chars() {
+            let text = format!("a{hidden}b");
+            let panel = Panel::Suggestions(&[(hidden, 630), (hidden, 120)]);
+            let out = plain(&drawn(&text, &text, panel))
+                + &plain(&drawn("", "", Panel::Refused(Refusal::Unknown(hidden))));
+            assert!(!out.contains(is_hidden), "{hidden:?}: {out:?}");
+            let width = out.chars().map(columns).sum::<usize>();
+            assert_eq!(width, 2 * (PANEL_COLUMN - 1 + PANEL_WIDTH), "{out:?}");
+        }
     }
 
     #[test]
@@ -438,6 +448,7 @@ mod tests {
             Refusal::Unknown('漢'),
             Refusal::Unknown('\u{10ffff}'),
             Refusal::Unknown('\u{301}'),
+            Refusal::Unknown('\u{2028}'),
             Refusal::Malformed,
             Refusal::LineFull,
             Refusal::LineEmpty,

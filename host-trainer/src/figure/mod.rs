@@ -192,12 +192,8 @@ pub fn text_width(text: &str, size: f64) -> f64 {
 pub fn visible(c: char) -> char {
     match c {
         ' ' => '␣',
-        '\n' => '↵',
-        '\t' => '⇥',
-        '\r' => '␍',
         '\u{a0}' => '⍽',
-        c if c.is_control() => '␦',
-        c => c,
+        c => gatelet::visible::picture(c),
     }
 }
 
