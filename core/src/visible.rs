@@ -90,23 +90,37 @@ pub struct Visible<T> {
 impl<T: Display> Display for Visible<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut marks = Marks {
-            out: f,
             lines: self.lines,
-            before: ' ',
+            ..Marks::text(f)
         };
         write!(marks, "{}", self.shown)
     }
 }
 
-/// Passes characters on, marks in the place of hidden ones.
-struct Marks<'a, W> {
-    out: &'a mut W,
+/// Passes text on as it comes, marks in the place of hidden characters.
+#[derive(Clone, Debug)]
+pub struct Marks<W> {
+    out: W,
     lines: bool,
-    /// The last character.
+    /// The last character that was no mark.
     before: char,
 }
 
-impl<W: Write> Marks<'_, W> {
+impl<W: Write> Marks<W> {
+    /// For a text of several lines, as [`text`] shows it.
+    pub const fn text(out: W) -> Self {
+        Marks {
+            out,
+            lines: true,
+            before: ' ',
+        }
+    }
+
+    /// Where it goes.
+    pub const fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Whether a hidden character is part of a text of several lines.
     fn stays(&self, character: char) -> bool {
         let joins = matches!(
@@ -119,7 +133,7 @@ impl<W: Write> Marks<'_, W> {
     }
 }
 
-impl<W: Write> Write for Marks<'_, W> {
+impl<W: Write> Write for Marks<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             let shown = match self.stays(character) {

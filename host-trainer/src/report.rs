@@ -1,5 +1,6 @@
 //! What a model is made of and what it needs on a device, as a table and as JSON.
 
+use gatelet::visible::line;
 use gatelet::{Dims, Embedding, Head, Layer, Layout, Model, Native};
 use serde::Serialize;
 
@@ -305,11 +306,11 @@ impl std::fmt::Display for Description {
                 .cell_bits
                 .map_or_else(String::new, |bits| format!("Q{bits}.{}", 15 - bits));
             let (bytes, macs) = (grouped(part.bytes), grouped(part.macs));
-            let line = format!(
+            let row = format!(
                 "{:<20} {shape:>14} {bytes:>10} {macs:>10}  {scale:<24} {c}",
                 part.name
             );
-            writeln!(f, "{}", line.trim_end())?;
+            writeln!(f, "{}", row.trim_end())?;
         }
         let parts: usize = self.parts.iter().map(|p| p.bytes).sum();
         let rest = grouped(self.flash_bytes.saturating_sub(parts));
@@ -350,10 +351,15 @@ impl std::fmt::Display for Description {
         let nats = |nats: Option<f64>| {
             nats.map_or_else(|| "not measured".to_owned(), |n| format!("{n:.4} nats"))
         };
-        writeln!(f, "text           {}", from.corpus)?;
+        writeln!(f, "text           {}", line(&from.corpus))?;
         writeln!(f, "sha256         {}", from.corpus_sha256)?;
-        writeln!(f, "trained by     {}", from.command)?;
-        writeln!(f, "with           {}, seed {}", from.trainer, from.seed)?;
+        writeln!(f, "trained by     {}", line(&from.command))?;
+        writeln!(
+            f,
+            "with           {}, seed {}",
+            line(&from.trainer),
+            from.seed
+        )?;
         write!(
             f,
             "held out       f32 {}, this model {}",

@@ -1,12 +1,11 @@
 //! `gatelet compare`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::say;
+use super::out::{note, say, say_json};
 use super::table::{Align, Table};
 use crate::device::{Processor, int8_bytes};
 use crate::error::{Error, Result};
@@ -124,7 +123,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return Err(Error::Some(errors.join("; ")));
     }
     for (_, error) in &bad {
-        let _ = writeln!(io::stderr(), "note: {error}");
+        note(format_args!("note: {error}"));
     }
     let nats = |row: &Row| row.nats.unwrap_or(f64::INFINITY);
     match args.sort {
@@ -167,7 +166,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             .into_iter()
             .map(|(path, error)| json!({ "path": path, "error": error }))
             .collect();
-        say(json!({ "runs": rows, "not_runs": bad }))?;
+        say_json(json!({ "runs": rows, "not_runs": bad }))?;
     }
     Ok(())
 }

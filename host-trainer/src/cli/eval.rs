@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::out::{say, say_json};
 use super::progress::ReadingBar;
-use super::say;
 use crate::corpus::{Level, Reading, Text, Vocabulary, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         if let Some(typing) = typing {
             object["typing"] = serde_json::to_value(typing).unwrap_or_default();
         }
-        return say(object);
+        return say_json(object);
     }
     let unit = Level::of(&model.vocab()).unit();
     say(format!(

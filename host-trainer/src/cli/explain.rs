@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::export::{length, text_of};
+use super::out::{say, say_json};
 use super::progress::ReadingBar;
-use super::say;
 use crate::corpus::Reading;
 use crate::error::{Error, Result};
 use crate::explain::{Explanation, explain};
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         say(format!("{}", path.display()))?;
     }
     if args.json {
-        say(serde_json::to_value(&found).unwrap_or_default())?;
+        say_json(serde_json::to_value(&found).unwrap_or_default())?;
     }
     Ok(())
 }

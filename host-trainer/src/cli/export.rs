@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
 
+use super::out::{say, say_json};
 use super::progress::ReadingBar;
-use super::say;
 use super::target::Target;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{Reading, Text, Tokens, hex};
@@ -174,7 +174,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         object["layout"] = layout.into();
         object["written"] = written.into();
         object["past_bounds"] = serde_json::to_value(&past).unwrap_or_default();
-        say(object)?;
+        say_json(object)?;
     }
     if !written {
         return Err(Error::Lossy {
@@ -235,7 +235,7 @@ fn rearrange(args: &Args, image: Image) -> Result<()> {
     say(format!("{out}: {bytes} bytes"))?;
     let layout = show_layout(&image, note)?;
     if args.json {
-        say(serde_json::json!({ "out": out, "bytes": bytes, "layout": layout }))?;
+        say_json(serde_json::json!({ "out": out, "bytes": bytes, "layout": layout }))?;
     }
     Ok(())
 }

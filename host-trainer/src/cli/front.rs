@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::say;
+use super::out::say;
 use super::table::{Align, Table};
 use crate::error::{Error, Result};
 use crate::figure::axis::Scale;

@@ -1,12 +1,15 @@
 //! `gatelet generate`.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, StdoutLock, Write};
 use std::path::PathBuf;
 
+use gatelet::visible::Marks;
 use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
 use serde_json::json;
 
-use super::{encode, say};
+use super::encode;
+use super::out::{say, say_json};
 use crate::corpus::words::Joiner;
 use crate::error::{Error, Result};
 use crate::image::{AnyModel, isa, storage};
@@ -79,6 +82,47 @@ impl WithKernel for Generate<'_> {
     }
 }
 
+/// Text on its way to standard output: as it is into a file or a pipe, on a terminal without a character that acts on it.
+struct Shown {
+    out: StdoutLock<'static>,
+    marks: Option<Marks<String>>,
+    /// Bytes since the last flush.
+    waiting: usize,
+}
+
+impl Shown {
+    /// Nothing yet.
+    fn new() -> Self {
+        let out = io::stdout().lock();
+        let marks = out.is_terminal().then(|| Marks::text(String::new()));
+        Self {
+            out,
+            marks,
+            waiting: 0,
+        }
+    }
+
+    /// Writes a piece.
+    fn push(&mut self, piece: &str) -> Result<()> {
+        match &mut self.marks {
+            None => self.out.write_all(piece.as_bytes())?,
+            Some(marks) => {
+                // A String takes everything.
+                let _ = marks.write_str(piece);
+                let marked = std::mem::take(marks.out());
+                self.out.write_all(marked.as_bytes())?;
+            }
+        }
+        // A line at a time is what a reader sees; no flush for every character.
+        self.waiting += piece.len();
+        if self.waiting >= 64 {
+            self.waiting = 0;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let option = |option, found: &dyn ToString, rule| Error::Option {
@@ -105,22 +149,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let model = any.model();
     let prompt = encode(&model, &args.prompt, "prompt")?;
     let mut text = String::new();
-    let mut out = io::stdout().lock();
-    if !args.json {
-        write!(out, "{}", args.prompt)?;
+    let mut shown = (!args.json).then(Shown::new);
+    if let Some(shown) = &mut shown {
+        shown.push(&args.prompt)?;
     }
-    let mut shown = 0;
     let mut each = |piece: &str| {
         text.push_str(piece);
-        if !args.json {
-            write!(out, "{piece}")?;
-            // A line at a time is what a reader sees; no flush for every character.
-            if text.len() - shown >= 64 {
-                shown = text.len();
-                out.flush()?;
-            }
-        }
-        Ok(())
+        shown.as_mut().map_or(Ok(()), |shown| shown.push(piece))
     };
     isa()?.run(Generate {
         model,
@@ -129,9 +164,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         sampler,
         each: &mut each,
     })?;
-    drop(out);
+    drop(shown);
     if args.json {
-        return say(
+        return say_json(
             json!({ "prompt": args.prompt, "text": text, "temperature": args.temperature, "seed": args.seed }),
         );
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::say;
+use super::out::{say, say_json};
 use crate::error::Result;
 use crate::image::AnyModel;
 use crate::report::describe;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "image"
         }
         .into();
-        return say(object);
+        return say_json(object);
     }
     let kind = if any.checkpoint.is_some() {
         "checkpoint, as the f32 image it would become"

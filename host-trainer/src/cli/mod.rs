@@ -7,6 +7,7 @@ mod export;
 mod front;
 mod generate;
 mod inspect;
+mod out;
 mod predict;
 mod progress;
 mod qat;
@@ -22,7 +23,7 @@ mod trace;
 mod train;
 mod verify;
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -64,7 +65,7 @@ enum Command {
 
 /// Parses the arguments of this process, runs the command, and gives the exit code.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = match out::parse::<Cli>().command {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
@@ -85,7 +86,7 @@ pub fn main() -> ExitCode {
         // The reader of our output has seen enough (`gatelet ... | head`).
         Err(Error::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            out::fail(&error);
             ExitCode::from(if matches!(error, Error::Option { .. }) {
                 2
             } else {
@@ -93,11 +94,6 @@ pub fn main() -> ExitCode {
             })
         }
     }
-}
-
-/// Writes a line to standard output.
-fn say(line: impl std::fmt::Display) -> Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{line}")?)
 }
 
 /// Token ids of a short text, prepared as the model's own text was; `place` names the text in an error.

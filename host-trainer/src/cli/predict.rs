@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::say;
+use super::out::{say, say_json};
 use crate::error::{Error, Result};
 use crate::image::AnyModel;
 use crate::suggest::{Typed, suggest};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         if args.json {
             let list = words.iter().map(|(w, p)| json!({ "token": w, "p": p }));
             let list: Vec<_> = list.collect();
-            return say(json!({ "prefix": args.prefix, "suggestions": list }));
+            return say_json(json!({ "prefix": args.prefix, "suggestions": list }));
         }
         if words.is_empty() {
             return say(format!(
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             .iter()
             .map(|(c, p)| json!({ "char": c, "p": p }))
             .collect();
-        return say(json!({ "prefix": args.prefix, "suggestions": list }));
+        return say_json(json!({ "prefix": args.prefix, "suggestions": list }));
     }
     for (c, p) in suggestions {
         say(format!("{:<6} {:5.1} %", format!("{c:?}"), 100.0 * p))?;

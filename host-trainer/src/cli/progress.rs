@@ -1,9 +1,11 @@
 //! What is shown while training: a bar on a terminal, one line an evaluation elsewhere.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
+use gatelet::visible;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::out::note;
 use crate::corpus::Text;
 use crate::run::Metrics;
 use crate::train::{Observer, Position};
@@ -139,10 +141,8 @@ impl Observer for Progress {
     fn notice(&mut self, line: &str) {
         let line = format!("warning: {line}");
         match &self.bar {
-            Some(bar) => bar.println(line),
-            None => {
-                let _ = writeln!(io::stderr(), "{line}");
-            }
+            Some(bar) => bar.println(visible::text(line).to_string()),
+            None => note(line),
         }
     }
 
@@ -152,10 +152,8 @@ impl Observer for Progress {
         }
         let line = summary(m);
         match &self.bar {
-            Some(bar) => bar.println(line),
-            None => {
-                let _ = writeln!(io::stderr(), "{line}");
-            }
+            Some(bar) => bar.println(visible::text(line).to_string()),
+            None => note(line),
         }
     }
 }

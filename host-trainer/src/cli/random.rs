@@ -6,7 +6,7 @@ use gatelet::{Dims, DimsError, FourBits, Precision};
 use serde_json::json;
 
 use super::export::Bits;
-use super::say;
+use super::out::{say, say_json};
 use super::target::Target;
 use crate::config::Config;
 use crate::corpus::MAX_VOCAB;
@@ -159,7 +159,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     files::write(&args.out, image.bytes())?;
     let (out, bytes) = (args.out.display().to_string(), image.bytes().len());
     if args.json {
-        return say(json!({ "out": out, "bytes": bytes, "precision": precision.to_string() }));
+        return say_json(json!({ "out": out, "bytes": bytes, "precision": precision.to_string() }));
     }
     say(format!("{out}: {bytes} bytes, {precision}, random weights"))?;
     note.map_or(Ok(()), |note| say(format!("note: {note}")))

@@ -1,12 +1,12 @@
 //! `gatelet report`.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::say;
+use super::out::{note, say, say_json};
 use crate::error::{Error, Result};
 use crate::figure::raster;
 use crate::files;
@@ -112,7 +112,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let findings = ask(&args.run, &question, &mut |what| {
         if shown {
             // Nobody reading standard error is no reason to stop.
-            let _ = writeln!(io::stderr(), "{what} ...");
+            note(format_args!("{what} ..."));
         }
     })?;
     let numbers = write(&out, &findings)?;
@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     ))?;
     say(format!("the report is {}", page.display()))?;
     if args.json {
-        say(numbers)?;
+        say_json(numbers)?;
     }
     Ok(())
 }

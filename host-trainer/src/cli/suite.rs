@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gatelet::Precision;
 use serde_json::json;
 
-use super::say;
+use super::out::{say, say_json};
 use super::target::Target;
 use crate::error::{Error, Result};
 use crate::files;
@@ -74,7 +74,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (out, models) = (args.out.display().to_string(), args.models.len());
     if args.json {
         let bytes = suite.len();
-        return say(json!({ "out": out, "models": models, "steps": args.steps, "bytes": bytes }));
+        return say_json(
+            json!({ "out": out, "models": models, "steps": args.steps, "bytes": bytes }),
+        );
     }
     say(format!(
         "{out}: {models} models, {} steps each, {} bytes",

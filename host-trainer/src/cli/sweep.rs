@@ -7,14 +7,14 @@
 //! table, front.json, front.png
 //! ```
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::front::{Price, Sweep, show};
-use super::say;
+use super::out::{note, say};
 use super::train::{config_of, quoted};
 use crate::corpus::{IN_MEMORY, Outline, Text, hex};
 use crate::device::Processor;
@@ -204,11 +204,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return print_jobs(&find(), &name, &options);
     }
     if outside > 0 {
-        let _ = writeln!(
-            io::stderr(),
+        note(format_args!(
             "{outside} shape{} outside the budget left out",
             if outside == 1 { "" } else { "s" }
-        );
+        ));
     }
     let failed = if args.front {
         Vec::new()
@@ -270,13 +269,12 @@ fn train_all(jobs: &[Job], text: &str, options: &[String]) -> Result<Vec<String>
     for (index, job) in open.iter().enumerate() {
         let words = job.arguments(text, options);
         let line: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        let _ = writeln!(
-            io::stderr(),
+        note(format_args!(
             "[{}/{}] gatelet {}",
             index + 1,
             open.len(),
             line.join(" ")
-        );
+        ));
         let status = Command::new(&program)
             .args(&words)
             .stdin(Stdio::null())
@@ -284,10 +282,7 @@ fn train_all(jobs: &[Job], text: &str, options: &[String]) -> Result<Vec<String>
             .status()
             .map_err(start)?;
         if stop.load(Ordering::Relaxed) {
-            let _ = writeln!(
-                io::stderr(),
-                "interrupted; the same command goes on from here"
-            );
+            note("interrupted; the same command goes on from here");
             break;
         }
         if !status.success() {

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use gatelet::visible;
+
 /// Which side of a column its texts touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
@@ -27,9 +29,10 @@ impl Table {
         }
     }
 
-    /// Adds a row, a text for each column.
+    /// Adds a row, a text for each column. Hidden characters become marks here: they count for the widths.
     pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let marked = cells.iter().map(|cell| visible::line(cell).to_string());
+        self.rows.push(marked.collect());
     }
 }
 

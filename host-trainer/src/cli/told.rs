@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::say;
+use super::out::{say, say_json};
 use super::train::{Args, quoted};
 use crate::error::{Error, Result};
 use crate::export::provenance;
@@ -117,7 +117,7 @@ pub(super) fn report(
         say(format!("to go on: {}{more}", resume_command(args)))?;
     }
     if args.json {
-        say(json!({
+        say_json(json!({
             "out": args.out.display().to_string(),
             "checkpoint": best.display().to_string(),
             "ended": end,

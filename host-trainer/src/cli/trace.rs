@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::say;
+use super::out::{say, say_json};
 use crate::corpus::{Level, Reading, Text, Vocabulary};
 use crate::error::Result;
 use crate::evaluate::trace_part;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (hash, steps) = trace_part(model, isa, &reading, part)?;
     let hash = format!("{hash:016x}");
     if args.json {
-        return say(json!({ "steps": steps, "state_hash": hash, "isa": isa.name() }));
+        return say_json(json!({ "steps": steps, "state_hash": hash, "isa": isa.name() }));
     }
     say(format!(
         "{hash}  after {steps} {}s, kernel {}",

@@ -1,6 +1,5 @@
 //! `gatelet train`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::out::note;
 use super::progress::Progress;
 use super::qat;
 use super::recipe::{self, Recipe};
@@ -308,7 +308,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let text = Text::open(&args.text, in_memory)?;
     if text.is_streamed() && !args.quiet {
         let (name, mib) = (&text.name, text.bytes() >> 20);
-        let _ = writeln!(io::stderr(), "reading {name} twice, {mib} MiB each time");
+        note(format_args!("reading {name} twice, {mib} MiB each time"));
     }
     let mode = match (args.force, args.resume) {
         (true, _) => Mode::Force,
@@ -395,7 +395,7 @@ fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
     let corpus = outline.corpus(text, folder.path())?;
     let trainer = Trainer::resume(&corpus, checkpoint)?;
     for line in folder.set_aside(&found)? {
-        let _ = writeln!(io::stderr(), "warning: {line}");
+        note(format_args!("warning: {line}"));
     }
     if trainer.position().ended.is_some() {
         // Nothing more is trained, so nothing has changed either.
@@ -405,7 +405,7 @@ fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
         folder.rewind_metrics(trainer.position().step)?;
         folder.write_last(&trainer.checkpoint(true).to_bytes()?)?;
         for change in changes.iter().filter(|_| !args.quiet) {
-            let _ = writeln!(io::stderr(), "{change}");
+            note(change);
         }
     }
     write_config(&folder, &trainer.checkpoint(false).meta)?;
@@ -425,7 +425,7 @@ fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()
     .map_err(|error| Error::Start(error.to_string()))?;
     if !args.quiet {
         // Nobody reading standard error is no reason to stop training.
-        let _ = writeln!(io::stderr(), "{}", introduction(args, &trainer)?);
+        note(introduction(args, &trainer)?);
     }
     if let Some(end) = trainer.position().ended {
         return report(args, folder, &trainer, end, true);

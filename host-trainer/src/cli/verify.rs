@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gatelet::{Isa, Kernel, Model, Precision, SelfTestError, WithKernel};
 use serde_json::json;
 
-use super::say;
+use super::out::{say, say_json};
 use crate::error::{Error, Result};
 use crate::image::{AnyModel, isa_named, storage};
 
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let names: Vec<&str> = kernels.iter().map(|isa| isa.name()).collect();
     if args.json {
-        return say(json!({ "tokens": tokens, "kernels": names, "passed": true }));
+        return say_json(json!({ "tokens": tokens, "kernels": names, "passed": true }));
     }
     let by = match any.given().dims().precision {
         Precision::Int8 => "",

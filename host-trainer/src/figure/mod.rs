@@ -13,8 +13,11 @@ pub mod heat;
 pub mod raster;
 pub mod svg;
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use gatelet::visible::{line, picture};
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -94,7 +97,7 @@ pub enum Item {
     },
 }
 
-/// A picture.
+/// A picture. Its texts have no hidden character ([`gatelet::visible`]): the constructors see to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     /// Name of the PNG, without `.png`.
@@ -114,8 +117,8 @@ impl Figure {
     pub fn new(name: &'static str, title: &str, alt: &str, size: (f64, f64)) -> Self {
         Self {
             name,
-            title: title.to_owned(),
-            alt: alt.to_owned(),
+            title: line(title).to_string(),
+            alt: line(alt).to_string(),
             size,
             items: Vec::new(),
         }
@@ -135,14 +138,14 @@ impl Figure {
     pub fn text(
         &mut self,
         at: (f64, f64),
-        text: impl Into<String>,
+        text: impl Display,
         size: f64,
         anchor: Anchor,
         color: Color,
     ) {
         self.items.push(Item::Text {
             at,
-            text: text.into(),
+            text: line(text).to_string(),
             size,
             anchor,
             color,
@@ -151,10 +154,10 @@ impl Figure {
     }
 
     /// Adds a text that reads upwards, its middle at `at`.
-    pub fn turned(&mut self, at: (f64, f64), text: impl Into<String>, size: f64) {
+    pub fn turned(&mut self, at: (f64, f64), text: impl Display, size: f64) {
         self.items.push(Item::Text {
             at,
-            text: text.into(),
+            text: line(text).to_string(),
             size,
             anchor: Anchor::Middle,
             color: Color::Muted,
@@ -193,7 +196,7 @@ pub fn visible(c: char) -> char {
     match c {
         ' ' => '␣',
         '\u{a0}' => '⍽',
-        c => gatelet::visible::picture(c),
+        c => picture(c),
     }
 }
 

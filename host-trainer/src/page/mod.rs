@@ -5,7 +5,7 @@
 //! learning | samples by epoch | the gradient's reach | gates over a text | confusion | on the device | origin
 //! ```
 //! `maud` checks the HTML at compile time and escapes every text that is put in, and texts come from anywhere here: names of
-//! folders, a corpus, what a net wrote. Figures are inline SVG whose colours the style sheet's themes fill in.
+//! folders, a corpus, what a net wrote. Hidden characters in them become marks. Figures are inline SVG whose colours the style sheet's themes fill in.
 
 mod device;
 pub mod figures;
@@ -104,7 +104,9 @@ pub fn page(findings: &Findings, figures: &Figures) -> String {
             }
         }
     };
-    page.into_string()
+    // Markup has no such marks of its own: maud has escaped every other `<` of a text.
+    let page = gatelet::visible::text(page.into_string()).to_string();
+    page.replace("<U+", "&lt;U+")
 }
 
 /// A figure with its caption; `class` says what happens where it is wider than the screen.
