@@ -200,9 +200,9 @@ fn main() -> Result<(), Shown> {
     }
     let image = image.repacked(Layout::Pairs)?;
     let path = options.out.join("next_letters.gatelet");
-    files::write(&path, image.bytes())?;
+    files::write_as(files::IMAGE, &path, image.bytes())?;
     let list = serde_json::Value::from(said).to_string() + "\n";
-    files::write(&path.with_extension("json"), list.as_bytes())?;
+    files::write_as(files::LIST, &path.with_extension("json"), list.as_bytes())?;
     println!(
         "  {}: {} bytes, for a Cortex-M4",
         path.display(),

@@ -158,7 +158,8 @@ fn main() -> Result<(), Shown> {
         source,
     })?;
     let path = options.out.join("next_word.json");
-    files::write(
+    files::write_as(
+        files::LIST,
         &path,
         (serde_json::Value::from(list).to_string() + "\n").as_bytes(),
     )?;

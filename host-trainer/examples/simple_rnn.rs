@@ -194,11 +194,9 @@ fn run(
 fn main() -> Result<(), Shown> {
     let options = Options::parse();
     if let Some(path) = &options.keep {
-        if path.exists() {
-            let what = format!("{} exists already: choose another --keep", path.display());
-            return Err(Error::Some(what).into());
-        }
-        files::check_writable(path, true)?;
+        files::Output::new(path, files::CHECKPOINT, false)
+            .check()
+            .map_err(Error::from)?;
     }
     let folder = tempfile::tempdir().map_err(|source| Error::Write {
         path: std::env::temp_dir(),

@@ -148,9 +148,9 @@ pub enum Error {
     /// The run folder is there already.
     #[error("{} exists already: choose another --out, continue that run with --resume, or replace its run files with --force", .0.display())]
     OutputExists(PathBuf),
-    /// The output file is there already.
-    #[error("{} exists already: choose another --out, or replace it with --force", .0.display())]
-    FileExists(PathBuf),
+    /// What stands at the place of an output is not replaced.
+    #[error(transparent)]
+    Output(gatelet_files::Error),
     /// `--out` names something that is no folder.
     #[error("{} is not a folder: --out of `train` names a folder", .0.display())]
     NotAFolder(PathBuf),
@@ -354,9 +354,6 @@ pub enum Error {
         /// `is not here` or `is not the one the run was made from`.
         why: &'static str,
     },
-    /// A file that would be replaced, and that `gatelet report` did not make.
-    #[error("{} was not made by `gatelet report`: choose another --out, or replace it with --force", .0.display())]
-    NotOurs(PathBuf),
     /// No shape of a sweep is within its budget.
     #[error(
         "no shape fits: the smallest, {smallest}, needs {need}; allow more, or give smaller --hidden"
@@ -401,6 +398,15 @@ impl Error {
     /// An error of `core`'s session, in its own words.
     pub(crate) fn inference(error: impl std::fmt::Display) -> Self {
         Self::Inference(error.to_string())
+    }
+}
+
+impl From<gatelet_files::Error> for Error {
+    fn from(error: gatelet_files::Error) -> Self {
+        match error {
+            gatelet_files::Error::Write { path, source } => Self::Write { path, source },
+            other => Self::Output(other),
+        }
     }
 }
 

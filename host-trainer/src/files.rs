@@ -1,212 +1,244 @@
-//! Writing files so that a kill at any instant leaves the old file or the new one, never half of one.
+//! What this program writes, and how each kind of it is known again.
 //!
 //! ```text
-//! write:   all bytes to NAME.tmp, fsync it, rename it to NAME, fsync the folder
-//! append:  one line at the end, fsync; if that fails the file is cut back to what it was
+//! a path that a user gave     Output: what stands there decides (gatelet-files says how)
+//! a name in a folder of ours  write, append: plain files only, no link is followed
 //! ```
-//! The rename is the instant of change. The first fsync makes sure that a power cut after it finds the content, not only
-//! the name; the second that the new name itself is on the disk when the function returns.
+//! Nothing is replaced that is not of the kind that is written, so each kind has a mark: images
+//! and suites by their format, pictures and pages by the name of their maker in them, JSON by its
+//! fields.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use gatelet::conformance::CASE_HEADER;
+use gatelet::format::MAGIC;
+pub use gatelet_files::{
+    Kind, Output, Sweep, folder, open_to_append, plain, probe, remove_if_there, same, second_name,
+    sweep,
+};
+use serde_json::Value;
 
-/// Name of the temporary file that becomes `path`.
-pub fn temporary(path: &Path) -> PathBuf {
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(".tmp");
-    path.with_file_name(name)
+use crate::error::Result;
+
+/// Who drew a picture, as it says itself.
+pub const DRAWN_BY: &str = "gatelet";
+/// The same in a page and in JSON.
+pub const MADE_BY: &str = "made_by";
+/// Where a mark stands at the latest.
+const HEAD: u64 = 4096;
+/// The longest JSON that is read to see what it is.
+const JSON: u64 = 64 << 20;
+
+/// The first bytes of a file.
+fn head(file: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    file.take(most).read_to_end(&mut head)?;
+    Ok(head)
 }
 
-/// Writes `bytes` to a temporary file beside `path`, flushes them to the disk, and renames it to `path`.
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+fn json(file: &mut dyn Read) -> io::Result<Option<Value>> {
+    Ok(serde_json::from_slice(&head(file, JSON)?).ok())
+}
+
+/// A model.
+pub const IMAGE: Kind = Kind {
+    name: "a .gatelet image",
+    is: |file| Ok(head(file, HEAD)?.starts_with(&MAGIC)),
+};
+
+/// Models with the hashes of their states.
+pub const SUITE: Kind = Kind {
+    name: "a conformance suite",
+    is: |file| {
+        Ok(head(file, HEAD)?
+            .get(CASE_HEADER..)
+            .is_some_and(|b| b.starts_with(&MAGIC)))
+    },
+};
+
+/// A picture as PNG.
+pub const PNG: Kind = Kind {
+    name: "a picture that gatelet drew",
+    is: |file| {
+        let (head, mark) = (head(file, HEAD)?, format!("tEXtSoftware\0{DRAWN_BY}"));
+        Ok(head.starts_with(b"\x89PNG") && contains(&head, mark.as_bytes()))
+    },
+};
+
+/// The same as SVG.
+pub const SVG: Kind = Kind {
+    name: "a picture that gatelet drew",
+    is: |file| {
+        let (head, mark) = (head(file, HEAD)?, format!("<!-- {DRAWN_BY} -->"));
+        Ok(contains(&head, b"<svg") && contains(&head, mark.as_bytes()))
+    },
+};
+
+/// The page of a report.
+pub const PAGE: Kind = Kind {
+    name: "a page of `gatelet report`",
+    is: |file| {
+        let mark = b"name=\"generator\" content=\"gatelet report\"";
+        Ok(contains(&head(file, HEAD)?, mark))
+    },
+};
+
+/// The numbers of a report.
+pub const REPORT: Kind = Kind {
+    name: "a file of `gatelet report`",
+    is: |file| Ok(json(file)?.is_some_and(|json| json[MADE_BY] == "gatelet report")),
+};
+
+/// The front of a sweep.
+pub const FRONT: Kind = Kind {
+    name: "a file of `gatelet sweep`",
+    is: |file| Ok(json(file)?.is_some_and(|json| json[MADE_BY] == "gatelet sweep")),
+};
+
+/// A list of an example.
+pub const LIST: Kind = Kind {
+    name: "a list of an example",
+    is: |file| Ok(json(file)?.is_some_and(|json| json.is_array())),
+};
+
+/// What the jobs of a sweep have in common.
+pub const SWEEP: Kind = Kind {
+    name: "a file of `gatelet sweep`",
+    is: |file| {
+        let json = json(file)?;
+        Ok(json.is_some_and(|json| json["text_sha256"].is_string() && json["options"].is_string()))
+    },
+};
+
+/// Options and origin of a run.
+pub const CONFIG: Kind = Kind {
+    name: "the config.json of a run",
+    is: |file| {
+        let all = ["config", "shape", "provenance"];
+        Ok(json(file)?.is_some_and(|json| all.iter().all(|key| json[key].is_object())))
+    },
+};
+
+/// Lines of a run, each with its step. One may be torn, and a file that is one torn line is a kill's.
+pub const LINES: Kind = Kind {
+    name: "a file of a run",
+    is: |file| {
+        let bytes = head(file, u64::MAX)?;
+        let mut whole = bytes
+            .split_inclusive(|&b| b == b'\n')
+            .filter(|l| l.ends_with(b"\n"));
+        let of_a_run = |line: &[u8]| {
+            serde_json::from_slice::<Value>(line).is_ok_and(|line| line["step"].is_u64())
+        };
+        Ok(whole.clone().next().is_none() || whole.any(of_a_run))
+    },
+};
+
+/// A checkpoint, whole or damaged. Other programs' safetensors files are none.
+pub const CHECKPOINT: Kind = Kind {
+    name: "a checkpoint of a run",
+    is: |file| {
+        let mut length = [0; 8];
+        if file.read_exact(&mut length).is_err() {
+            return Ok(true);
+        }
+        let header = head(file, u64::from_le_bytes(length).min(JSON))?;
+        let header: Option<Value> = serde_json::from_slice(&header).ok();
+        Ok(header.is_none_or(|header| header["__metadata__"]["gatelet"].is_string()))
+    },
+};
+
+/// Whether a checkpoint's header can be read; without it there is nothing to tell by whose it is.
+pub fn has_header(path: &Path) -> bool {
+    let read = || -> io::Result<bool> {
+        let mut file = std::fs::File::open(path)?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length)?;
+        let header = head(&mut file, u64::from_le_bytes(length).min(JSON))?;
+        Ok(serde_json::from_slice::<Value>(&header).is_ok())
+    };
+    read().unwrap_or(false)
+}
+
+/// Writes `bytes` under a name in a folder of this program's: whole or not at all.
 ///
 /// # Errors
-/// [`Error::Write`]; then `path` is as it was.
+/// [`Error::Write`](crate::error::Error::Write); then `path` is as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_after(path, bytes, || Ok(()))
+    Ok(gatelet_files::replace(path, bytes)?)
 }
 
-/// The same, with something to do when the new content is safe on the disk and before it takes the name.
+/// The same, where only a file of `kind` may be replaced.
 ///
 /// # Errors
-/// [`Error::Write`]; then `path` is as it was, unless `before` changed it.
+/// [`Error::Output`](crate::error::Error::Output) too.
+pub fn write_as(kind: Kind, path: &Path, bytes: &[u8]) -> Result<()> {
+    check_plain(kind, path)?;
+    write(path, bytes)
+}
+
+/// Checks that `path` is none of the files that a command reads.
+///
+/// # Errors
+/// [`Error::Output`](crate::error::Error::Output).
+pub fn check_apart<P: AsRef<Path>>(path: &Path, inputs: &[P]) -> Result<()> {
+    match inputs.iter().find(|input| same(input.as_ref(), path)) {
+        None => Ok(()),
+        Some(input) => Err(gatelet_files::Error::Input {
+            path: path.to_owned(),
+            input: input.as_ref().to_owned(),
+        }
+        .into()),
+    }
+}
+
+/// Checks that there is nothing at `path`, or a plain file of `kind` that may be written.
+///
+/// # Errors
+/// [`Error::Output`](crate::error::Error::Output) or [`Error::Write`](crate::error::Error::Write).
+pub fn check_plain(kind: Kind, path: &Path) -> Result<()> {
+    let failed = |source| gatelet_files::Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    gatelet_files::plain(path).map_err(failed)?;
+    if path.exists() && !kind.is_that_of(path).map_err(failed)? {
+        let (path, kind) = (path.to_owned(), kind.name);
+        return Err(gatelet_files::Error::OtherKind { path, kind }.into());
+    }
+    Ok(())
+}
+
+/// The same, with something to do when the new content is safe on the disk and before it takes the
+/// name.
+///
+/// # Errors
+/// [`Error::Write`](crate::error::Error::Write); then `path` is as it was, unless `before` changed it.
 pub fn write_after(
     path: &Path,
     bytes: &[u8],
     before: impl FnOnce() -> io::Result<()>,
 ) -> Result<()> {
-    let temporary = temporary(path);
-    let result = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| before())
-        .and_then(|()| fs::rename(&temporary, path));
-    match result {
-        Ok(()) => {
-            sync_folder_of(path);
-            Ok(())
-        }
-        Err(source) => {
-            // Nothing more can be done about a temporary file that cannot be removed either.
-            let _ = fs::remove_file(&temporary);
-            Err(Error::Write {
-                path: path.to_owned(),
-                source,
-            })
-        }
-    }
-}
-
-/// Flushes the names in the folder of `path` to the disk, where the system can do that.
-///
-/// Not every file system can (and Windows opens no folders); the new file is in place all the same, so this cannot fail.
-pub fn sync_folder_of(path: &Path) {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(gatelet_files::replace_after(path, bytes, before)?)
 }
 
 /// Appends `line` (with its line feed) and flushes it to the disk.
 ///
 /// # Errors
-/// [`Error::Write`]; then the file is as it was.
+/// [`Error::Write`](crate::error::Error::Write); then the file is as it was.
 pub fn append(path: &Path, line: &str) -> Result<()> {
-    let attempt = || {
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        let length = file.metadata()?.len();
-        file.write_all(line.as_bytes())
-            .and_then(|()| file.sync_data())
-            .inspect_err(|_| {
-                // A torn line would run into the next one; if this fails too, the reader skips both.
-                let _ = file.set_len(length);
-            })
-    };
-    attempt().map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Removes a file; that it is not there is fine.
-///
-/// # Errors
-/// Those of the system, except that there is no such file.
-pub fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    Ok(gatelet_files::append(path, line)?)
 }
 
 /// Gives a file another name, `STEM.damaged-N.EXTENSION` with the first free N, and returns that.
 ///
 /// # Errors
-/// [`Error::Write`].
+/// [`Error::Write`](crate::error::Error::Write).
 pub fn set_aside(path: &Path) -> Result<PathBuf> {
-    let part = |part: Option<&std::ffi::OsStr>| {
-        part.map_or_else(String::new, |part| part.to_string_lossy().into_owned())
-    };
-    let (stem, extension) = (part(path.file_stem()), part(path.extension()));
-    let free = (1_u32..)
-        .map(|n| path.with_file_name(format!("{stem}.damaged-{n}.{extension}")))
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| path.with_extension("damaged"));
-    fs::rename(path, &free).map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })?;
-    sync_folder_of(path);
-    Ok(free)
-}
-
-/// Checks that `path` can be written later, and is free or may be replaced; writes nothing that stays.
-///
-/// # Errors
-/// [`Error::FileExists`] or [`Error::Write`].
-pub fn check_writable(path: &Path, force: bool) -> Result<()> {
-    if !force && path.exists() {
-        return Err(Error::FileExists(path.to_owned()));
-    }
-    let error = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
-    if path.is_dir() {
-        return Err(error(io::ErrorKind::IsADirectory.into()));
-    }
-    let temporary = temporary(path);
-    File::create(&temporary)
-        .and_then(|_| fs::remove_file(&temporary))
-        .map_err(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_write_replaces_the_whole_file_and_leaves_nothing_beside_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.bin");
-        write(&path, b"first, longer").unwrap();
-        write(&path, b"second").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"second");
-        assert!(matches!(
-            check_writable(&path, false),
-            Err(Error::FileExists(_))
-        ));
-        check_writable(&path, true).unwrap();
-        assert!(matches!(
-            write(&path.join("below"), b""),
-            Err(Error::Write { .. })
-        ));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_write_that_fails_before_the_rename_leaves_the_old_file_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.bin");
-        write(&path, b"old").unwrap();
-        let refused = write_after(&path, b"new", || Err(io::ErrorKind::StorageFull.into()));
-        assert!(matches!(refused, Err(Error::Write { .. })));
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    /// `/dev/full` answers every write as a full disk does.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_full_disk_leaves_the_old_file_and_no_temporary_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.bin");
-        write(&path, b"old").unwrap();
-        std::os::unix::fs::symlink("/dev/full", temporary(&path)).unwrap();
-        let error = write(&path, b"new").unwrap_err().to_string();
-        assert!(error.contains("No space left on device"), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        write(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-    }
-
-    #[test]
-    fn files_set_aside_keep_their_bytes_under_names_that_were_free() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("last.safetensors");
-        for (content, name) in [
-            ("one", "last.damaged-1.safetensors"),
-            ("two", "last.damaged-2.safetensors"),
-        ] {
-            fs::write(&path, content).unwrap();
-            let aside = set_aside(&path).unwrap();
-            assert_eq!(aside, folder.path().join(name));
-            assert_eq!(fs::read_to_string(aside).unwrap(), content);
-            assert!(!path.exists());
-        }
-    }
+    Ok(gatelet_files::set_aside(path)?)
 }

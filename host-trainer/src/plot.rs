@@ -19,7 +19,7 @@ const GRID: RGBColor = RGBColor(226, 228, 232);
 /// Draws `loss.png` from the lines of `metrics.jsonl`; with none there is nothing to draw yet.
 ///
 /// # Errors
-/// [`Error::Plot`] or [`Error::Write`].
+/// [`Error::Plot`], [`Error::Output`] or [`Error::Write`].
 pub fn loss_curve(path: &Path, history: &[Metrics]) -> Result<()> {
     if history.is_empty() {
         return Ok(());
@@ -29,7 +29,7 @@ pub fn loss_curve(path: &Path, history: &[Metrics]) -> Result<()> {
         what,
     };
     let pixels = draw(history).map_err(failed)?;
-    files::write(path, &encode(&pixels).map_err(failed)?)
+    files::write_as(files::PNG, path, &encode(&pixels).map_err(failed)?)
 }
 
 /// RGB pixels as a PNG file.
@@ -38,6 +38,8 @@ fn encode(pixels: &[u8]) -> std::result::Result<Vec<u8>, String> {
     let mut encoder = png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
+    let signed = encoder.add_text_chunk("Software".to_owned(), files::DRAWN_BY.to_owned());
+    signed.map_err(|error| error.to_string())?;
     let mut writer = encoder.write_header().map_err(|error| error.to_string())?;
     writer
         .write_image_data(pixels)

@@ -9,7 +9,7 @@
 //! | `last.safetensors` | the newest parameters, with optimizer and state: `--resume` goes on from here |
 //! | `previous.safetensors` | the one before, for the case that the newest is damaged |
 //! | `loss.png` | the loss curve |
-//! | `.lock` | empty; locked by the process that trains here, and free again when that ends, however it ends |
+//! | `.lock` | empty; marks the folder, which is locked by the process that trains here, until that ends, however it ends |
 //!
 //! `keep.rs` has the two generations of checkpoints, `saver.rs` what happens while the disk is full, `change.rs` what
 //! may be changed when a run is resumed. docs/runs.md is the text for users.
@@ -18,15 +18,17 @@ mod change;
 mod keep;
 mod saver;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use same_file::Handle;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Kind, Sweep};
 use crate::samples;
 
 pub use change::{Change, change};
@@ -76,7 +78,7 @@ pub enum Mode {
 pub struct RunFolder {
     path: PathBuf,
     save_every: Duration,
-    _lock: Arc<File>,
+    lock: Arc<Lock>,
 }
 
 const CONFIG: &str = "config.json";
@@ -85,41 +87,92 @@ const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
 const PREVIOUS: &str = "previous.safetensors";
 const PLOT: &str = "loss.png";
+/// How the names of checkpoints end.
+const CHECKPOINTS: &str = ".safetensors";
 const LOCK: &str = ".lock";
-/// Probe for write permission; its temporary file is what is made and removed.
-const PROBE: &str = ".writable";
+/// The files of a run, newest checkpoint first, and what each has to be to be replaced.
+const FILES: [(&str, Kind); 7] = [
+    (LAST, files::CHECKPOINT),
+    (PREVIOUS, files::CHECKPOINT),
+    (BEST, files::CHECKPOINT),
+    (METRICS, files::LINES),
+    (samples::FILE, files::LINES),
+    (CONFIG, files::CONFIG),
+    (PLOT, files::PNG),
+];
 
 /// Time between checkpoints within an epoch.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
 /// Whether a folder holds only what a start leaves that was killed before the first checkpoint had its name.
 fn unborn(path: &Path) -> bool {
-    let leftover = |name: &Path| {
-        [LOCK, &format!("{LAST}.tmp"), &format!("{PROBE}.tmp")]
-            .iter()
-            .any(|left| name == Path::new(left))
-    };
+    let leftover = |name: &str| name == LOCK || gatelet_files::is_temporary(name);
     path.join(LOCK).is_file()
         && fs::read_dir(path).is_ok_and(|mut entries| {
-            entries.all(|entry| entry.is_ok_and(|entry| leftover(Path::new(&entry.file_name()))))
+            entries.all(|entry| {
+                entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(leftover))
+            })
         })
 }
 
-/// Locks a run folder for this process.
+/// What keeps others out of a run folder: locks of the operating system, which go with the process.
 ///
-/// A file system without locks does not keep anybody from training: then there is no lock.
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|source| Error::Write { path, source })?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(Error::Busy(folder.to_owned())),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+/// The folder itself is locked, so that deleting a file does not let anybody in. Where folders cannot
+/// be locked, as on Windows and NFS, the file `.lock` is, and has to stay where it is.
+#[derive(Debug)]
+struct Lock {
+    folder: Handle,
+    file: Handle,
+    /// Whether the lock of the folder holds.
+    whole: bool,
+}
+
+impl Lock {
+    /// Locks a run folder for this process.
+    ///
+    /// A file system without locks does not keep anybody from training: then there is no lock.
+    fn new(path: &Path) -> Result<Self> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Write { path, source }
+        };
+        let name = path.join(LOCK);
+        let folder = Handle::from_path(path).map_err(failed(path))?;
+        let whole = match folder.as_file().try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy(path.to_owned())),
+            Err(TryLockError::Error(_)) => false,
+        };
+        let file = files::open_to_append(&name).and_then(Handle::from_file);
+        let file = file.map_err(failed(&name))?;
+        if let Err(TryLockError::WouldBlock) = file.as_file().try_lock() {
+            return Err(Error::Busy(path.to_owned()));
+        }
+        Ok(Self {
+            folder,
+            file,
+            whole,
+        })
     }
+
+    /// Checks that what is locked is still what has the name.
+    fn check(&self, path: &Path) -> io::Result<()> {
+        let same = Handle::from_path(path)? == self.folder
+            && (self.whole || Handle::from_path(path.join(LOCK))? == self.file);
+        match same {
+            true => Ok(()),
+            false => Err(io::Error::other(
+                "another folder, or another .lock, has taken its place",
+            )),
+        }
+    }
+}
+
+/// Checks that under the names of a run's files there are a run's files, and no links.
+fn check_files(folder: &Path) -> Result<()> {
+    FILES
+        .iter()
+        .try_for_each(|(name, kind)| files::check_plain(*kind, &folder.join(name)))
 }
 
 impl RunFolder {
@@ -128,10 +181,6 @@ impl RunFolder {
     /// # Errors
     /// [`Error::OutputExists`], [`Error::NotAFolder`], [`Error::NothingToResume`], [`Error::Busy`], or [`Error::Write`].
     pub fn open(path: &Path, mode: Mode) -> Result<Self> {
-        let failed = |source| Error::Write {
-            path: path.to_owned(),
-            source,
-        };
         if path.exists() && !path.is_dir() {
             return Err(Error::NotAFolder(path.to_owned()));
         }
@@ -146,24 +195,43 @@ impl RunFolder {
             {
                 return Err(Error::NothingToResume(path.to_owned()));
             }
-            _ => {}
+            _ => check_files(path)?,
         }
-        fs::create_dir_all(path).map_err(failed)?;
-        let lock = lock(path)?;
+        files::folder(path)?;
+        let lock = Lock::new(path)?;
         // Somebody may have started a run here, and ended it, since the look above.
         if mode == Mode::New && !unborn(path) {
             return Err(Error::OutputExists(path.to_owned()));
         }
-        files::check_writable(&path.join(PROBE), true)?;
+        files::probe(path)?;
         let folder = Self {
             path: path.to_owned(),
             save_every: SAVE_EVERY,
-            _lock: Arc::new(lock),
+            lock: Arc::new(lock),
         };
         if mode != Mode::Force {
-            folder.sweep()?;
+            files::sweep(path, Sweep::Own);
         }
         Ok(folder)
+    }
+
+    /// Checks that no file of the run is one that it is made from.
+    ///
+    /// # Errors
+    /// [`Error::Output`] names both.
+    pub fn check_apart(&self, inputs: &[&Path]) -> Result<()> {
+        let all = FILES.iter().map(|(name, _)| self.path.join(name));
+        all.into_iter()
+            .try_for_each(|path| files::check_apart(&path, inputs))
+    }
+
+    /// Checks that this process still holds the folder of that name.
+    fn check_held(&self) -> Result<()> {
+        let held = self.lock.check(&self.path);
+        held.map_err(|source| Error::Write {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// With another time between checkpoints; zero means after every window.
@@ -178,29 +246,22 @@ impl RunFolder {
         self.save_every
     }
 
-    /// Removes the temporary files that a killed run has left.
-    fn sweep(&self) -> Result<()> {
-        [CONFIG, METRICS, samples::FILE, BEST, LAST, PREVIOUS, PLOT]
-            .iter()
-            .try_for_each(|name| self.remove(&files::temporary(&self.path.join(name))))
-    }
-
-    fn remove(&self, path: &Path) -> Result<()> {
-        files::remove_if_there(path).map_err(|source| Error::Write {
-            path: path.to_owned(),
-            source,
-        })
-    }
-
-    /// Removes the run files of an earlier run, and only those; damaged ones that were set aside stay.
+    /// Removes the run files of an earlier run, and only those. Damaged checkpoints get another name
+    /// and stay, as those that were set aside before.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Write`], and [`Error::Output`] for a file that no run left.
     pub fn clear(&self) -> Result<()> {
-        for name in [LAST, PREVIOUS, BEST, METRICS, samples::FILE, CONFIG, PLOT] {
-            self.remove(&self.path.join(name))?;
+        check_files(&self.path)?;
+        for (name, _) in FILES {
+            let path = self.path.join(name);
+            if name.ends_with(CHECKPOINTS) && path.exists() && !files::has_header(&path) {
+                files::set_aside(&path)?;
+            }
+            files::remove_if_there(&path).map_err(|source| Error::Write { path, source })?;
         }
-        self.sweep()
+        files::sweep(&self.path, Sweep::Own);
+        Ok(())
     }
 
     /// The folder.
@@ -239,6 +300,7 @@ impl RunFolder {
             source: error.into(),
         })?;
         text.push('\n');
+        self.check_held()?;
         files::write(&path, text.as_bytes())
     }
 
@@ -252,6 +314,7 @@ impl RunFolder {
             path: path.clone(),
             source: error.into(),
         })?;
+        self.check_held()?;
         files::append(&path, &(line + "\n"))
     }
 

@@ -26,7 +26,7 @@ use crate::params::{Cell, Shape};
 use crate::runs::{Run, grouped, started};
 
 pub use amount::{bytes, instructions};
-pub use common::Common;
+pub use common::{COMMON, Common};
 
 /// Draws for a shape within the budget before it is said that there is none.
 const DRAWS: usize = 1000;
@@ -291,11 +291,9 @@ impl Job {
                         .into_iter()
                         .flat_map(|(name, value)| [name.to_owned(), value]),
                 );
+                // A folder that is there is taken if it holds only what a kill before the first
+                // checkpoint leaves. Any other is somebody's.
                 words.extend_from_slice(options);
-                if self.folder.exists() {
-                    // Left by a run that was killed before its first checkpoint: there is nothing in it to lose.
-                    words.push("--force".to_owned());
-                }
             }
         }
         words

@@ -198,7 +198,7 @@ fn loads(board: &'static Board, models: &[PathBuf], steps: usize) -> Result<Vec<
 /// The board's program with one load.
 fn on_board(board: &'static Board, load: &[u8]) -> Result<String> {
     let path = work_folder()?.join(format!("conformance-{board}.suite"));
-    fs::write(&path, load).with_context(|| format!("cannot write {}", path.display()))?;
+    gatelet_files::replace(&path, load)?;
     let elf = program("conformance", &["log-rtt"])
         .board(board)
         .variable("GATELET_SUITE", path.display())

@@ -1,6 +1,5 @@
 //! QEMU with the board's program in it: started, talked to over the emulated serial port, and ended on every path.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -203,8 +202,10 @@ impl Emulator {
     /// Starts a console's image.
     pub(crate) fn boot(elf: &Path, mirror: bool) -> Result<Self> {
         let log = work_folder()?.join("console.defmt");
-        let to_log =
-            File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        // A new file, and no link to another one.
+        gatelet_files::replace(&log, &[])?;
+        let to_log = gatelet_files::open_to_append(&log)
+            .with_context(|| format!("cannot write {}", log.display()))?;
         let port = Port::listen()?;
         let mut qemu = qemu(elf, board::default(), 0);
         qemu.args(["-chardev", &port.chardev(), "-serial", "chardev:serial"])

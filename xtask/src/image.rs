@@ -7,11 +7,13 @@
 //! start    the first address of flash          end    inside flash          data, bss    inside RAM
 //! ```
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use gatelet_files::{Kind, Output};
 
-use crate::command::work_folder;
+use crate::command::{root, work_folder};
 use crate::elf::FlashImage;
 use crate::firmware::{self, Log};
 
@@ -51,6 +53,51 @@ impl Format {
             Format::Hex => "hex",
         }
     }
+
+    /// What a file has to be to be replaced by one of this format.
+    fn kind(self) -> Kind {
+        match self {
+            Format::Elf => Kind {
+                name: "an ELF file for ARM",
+                is: |file| {
+                    let mut head = [0; 20];
+                    let read = file.read_exact(&mut head).is_ok();
+                    // EM_ARM, little-endian.
+                    Ok(read && head.starts_with(b"\x7fELF") && head[18..] == [40, 0])
+                },
+            },
+            Format::Bin => Kind {
+                name: "an image that the board boots",
+                is: |file| {
+                    let mut bytes = Vec::new();
+                    let (start, end) = PART.flash;
+                    file.take(u64::from(end - start) + 1)
+                        .read_to_end(&mut bytes)?;
+                    let ram = Vec::new();
+                    Ok(check(&FlashImage { start, bytes, ram }, &PART).is_ok())
+                },
+            },
+            Format::Hex => Kind {
+                name: "an Intel HEX file",
+                is: |file| {
+                    let mut text = Vec::new();
+                    // Three characters a byte are more than a record of 16 bytes takes.
+                    file.take(3 * u64::from(PART.flash.1 - PART.flash.0))
+                        .read_to_end(&mut text)?;
+                    let text = String::from_utf8_lossy(&text);
+                    Ok(ihex::Reader::new(&text).all(|record| record.is_ok()))
+                },
+            },
+        }
+    }
+}
+
+/// The model that is embedded: the one that is named, or $GATELET_MODEL, or the default one.
+fn model_file(model: Option<&Path>) -> PathBuf {
+    let named = model.map(Path::to_owned);
+    named
+        .or_else(|| std::env::var_os("GATELET_MODEL").map(PathBuf::from))
+        .unwrap_or_else(|| root().join("firmware/models/default.gatelet"))
 }
 
 /// Builds the console for the board, checks it, writes it.
@@ -60,8 +107,11 @@ pub(crate) fn run(
     out: Option<PathBuf>,
     force: bool,
 ) -> Result<()> {
+    let out = out.map(|out| {
+        Output::new(&out, format.kind(), force).made_from([model_file(model.as_deref())])
+    });
     if let Some(out) = &out {
-        check_free(out, force)?;
+        out.check()?;
     }
     let elf = firmware::console(Log::Rtt).model(model).build()?.elf;
     let path = write(&elf, format, out)?;
@@ -79,30 +129,26 @@ pub(crate) fn run(
 }
 
 /// Checks an ELF file and writes it in a format, by default into cargo's target folder.
-pub(crate) fn write(elf: &Path, format: Format, out: Option<PathBuf>) -> Result<PathBuf> {
+pub(crate) fn write(elf: &Path, format: Format, out: Option<Output>) -> Result<PathBuf> {
     let image = FlashImage::read(elf)?;
     check(&image, &PART).with_context(|| format!("{} must not be flashed", elf.display()))?;
-    let path = match out {
-        Some(path) => path,
-        None => work_folder()?.join(format!("gatelet-firmware.{}", format.extension())),
-    };
     let bytes = match format {
         Format::Elf => std::fs::read(elf)?,
         Format::Bin => image.bytes,
         Format::Hex => intel_hex(&image)?.into_bytes(),
     };
-    std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
-}
-
-/// Refuses to replace a person's file.
-fn check_free(out: &Path, force: bool) -> Result<()> {
-    ensure!(
-        force || !out.exists(),
-        "{} exists already; name another --out or give --force",
-        out.display()
-    );
-    Ok(())
+    match out {
+        Some(out) => {
+            let out = out.made_from([elf]);
+            out.write(&bytes)?;
+            Ok(out.path().to_owned())
+        }
+        None => {
+            let path = work_folder()?.join(format!("gatelet-firmware.{}", format.extension()));
+            gatelet_files::replace(&path, &bytes)?;
+            Ok(path)
+        }
+    }
 }
 
 /// Everything a boot relies on.
@@ -295,19 +341,35 @@ mod tests {
         assert!(text.ends_with(":00000001FF\n"));
     }
 
+    /// What each format takes the place of, besides nothing: files of its own kind only.
     #[test]
-    fn a_persons_file_is_not_replaced() {
+    fn a_file_of_another_kind_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mine.bin");
-        check_free(&path, false).unwrap();
+        let image = sound();
+        let elf = crate::elf::tests::elf(&[(image.start, image.start, &image.bytes, 0x80)]);
+        let files = [
+            (Format::Elf, elf),
+            (Format::Bin, image.bytes.clone()),
+            (Format::Hex, intel_hex(&image).unwrap().into_bytes()),
+        ];
+        let path = folder.path().join("out");
+        for (format, bytes) in &files {
+            for (other, _) in &files {
+                std::fs::write(&path, bytes).unwrap();
+                let [plain, forced] =
+                    [false, true].map(|force| Output::new(&path, other.kind(), force).check());
+                assert!(plain.is_err(), "{format:?} by {other:?}");
+                assert_eq!(forced.is_ok(), format == other, "{format:?} by {other:?}");
+                let own_input = Output::new(&path, other.kind(), true).made_from([&path]);
+                assert!(own_input.check().is_err(), "{format:?} by {other:?}");
+            }
+        }
         std::fs::write(&path, "mine").unwrap();
-        assert!(
-            check_free(&path, false)
-                .unwrap_err()
-                .to_string()
-                .contains("--force")
-        );
-        check_free(&path, true).unwrap();
+        for (format, _) in &files {
+            let output = Output::new(&path, format.kind(), true);
+            assert!(output.write(b"new").is_err(), "{format:?}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     }
 
     #[test]
@@ -319,12 +381,13 @@ mod tests {
             crate::elf::tests::elf(&[(image.start, image.start, &image.bytes, 0x80)])
         };
         std::fs::write(&elf, file(&image)).unwrap();
-        write(&elf, Format::Bin, Some(out.clone())).unwrap();
+        let output = Output::new(&out, Format::Bin.kind(), false);
+        write(&elf, Format::Bin, Some(output.clone())).unwrap();
         assert_eq!(std::fs::read(&out).unwrap(), image.bytes);
         set(&mut image, 1, 0x0800_0040);
         std::fs::write(&elf, file(&image)).unwrap();
         std::fs::remove_file(&out).unwrap();
-        assert!(write(&elf, Format::Bin, Some(out.clone())).is_err());
+        assert!(write(&elf, Format::Bin, Some(output)).is_err());
         assert!(!out.exists());
     }
 }

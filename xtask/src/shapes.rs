@@ -83,8 +83,7 @@ fn run_on(board: &'static Board, models: &[Vec<u8>]) -> Result<()> {
     let (mut kernels, mut compared, mut steps) = (Vec::new(), 0, 0);
     for load in &loads {
         let path = work_folder()?.join(format!("shapes-{board}.bin"));
-        std::fs::write(&path, load.concat())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        gatelet_files::replace(&path, &load.concat())?;
         let elf = program("shapes", &["log-rtt"])
             .board(board)
             .variable("GATELET_SHAPES", path.display())

@@ -1,6 +1,6 @@
 //! `gatelet explain`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::export::{length, text_of};
 use super::out::{say, say_json};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::explain::{Explanation, explain};
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Series};
-use crate::figure::save;
+use crate::figure::save_apart;
 use crate::image::AnyModel;
 use crate::report::grouped;
 
@@ -59,7 +59,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     bar.clear();
     show(&found, checkpoint.vocab.level().unit())?;
     if let Some(folder) = &args.plot {
-        let path = save(&chart(&found).draw(), folder)?;
+        let path = save_apart(
+            &chart(&found).draw(),
+            folder,
+            &[&args.checkpoint, Path::new(&text.name)],
+        )?;
         say(format!("{}", path.display()))?;
     }
     if args.json {

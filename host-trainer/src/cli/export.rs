@@ -12,7 +12,7 @@ use crate::corpus::{Reading, Text, Tokens, hex};
 use crate::error::{Error, Result};
 use crate::explain::mixed;
 use crate::export::{CellRange, Report, export_with};
-use crate::files;
+use crate::files::{IMAGE, Output};
 use crate::free_run::{Course, FreeRun};
 use crate::gate;
 use crate::image::{AnyModel, Image};
@@ -138,11 +138,14 @@ pub(super) fn length(
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = AnyModel::read(&args.checkpoint)?;
-    files::check_writable(&args.out, args.force)?;
+    let out = Output::new(&args.out, IMAGE, args.force).made_from([&args.checkpoint]);
+    out.check()?;
     let Some(checkpoint) = any.checkpoint else {
-        return rearrange(args, any.image);
+        return rearrange(args, any.image, &out);
     };
     let (text, expected) = text_of(args.text.as_deref(), &checkpoint)?;
+    let out = out.made_from([&text.name]);
+    out.check()?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
     let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
@@ -158,7 +161,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let past = gate::breaches(&report);
     let written = past.is_empty() || args.accept_loss;
     if written {
-        files::write(&args.out, image.bytes())?;
+        out.write(image.bytes())?;
     }
     show(args, &report, checkpoint.vocab.level().unit())?;
     let layout = show_layout(&image, note)?;
@@ -216,7 +219,7 @@ fn weight_bits(
 }
 
 /// An image for another target: the same numbers in other places.
-fn rearrange(args: &Args, image: Image) -> Result<()> {
+fn rearrange(args: &Args, image: Image, out: &Output) -> Result<()> {
     let differs = |model: gatelet::Model<'_>| {
         let (dims, asked) = (model.dims(), args.bits);
         asked.is_some_and(|bits| {
@@ -230,7 +233,7 @@ fn rearrange(args: &Args, image: Image) -> Result<()> {
         });
     }
     let (image, note) = args.target.apply(image)?;
-    files::write(&args.out, image.bytes())?;
+    out.write(image.bytes())?;
     let (out, bytes) = (args.out.display().to_string(), image.bytes().len());
     say(format!("{out}: {bytes} bytes"))?;
     let layout = show_layout(&image, note)?;

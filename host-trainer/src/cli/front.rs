@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Series};
 use crate::figure::raster;
-use crate::files;
+use crate::files::{self, MADE_BY};
 use crate::params::Cell;
 use crate::pareto::front;
 use crate::runs::{duration, grouped};
-use crate::sweep::{Budget, Job, State};
+use crate::sweep::{Budget, COMMON, Job, State};
 
 /// What the front is drawn over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -36,6 +36,22 @@ pub(super) struct Sweep<'a> {
     pub(super) budget: Budget,
     /// What the front sets against the loss.
     pub(super) by: Price,
+}
+
+const NUMBERS: &str = "front.json";
+const PICTURE: &str = "front.png";
+
+/// Checks that the front can be written into a sweep's folder, if that is there.
+pub(super) fn check(out: &Path, text: &Path) -> Result<()> {
+    for (name, kind) in [
+        (NUMBERS, files::FRONT),
+        (PICTURE, files::PNG),
+        (COMMON, files::SWEEP),
+    ] {
+        files::check_plain(kind, &out.join(name))?;
+        files::check_apart(&out.join(name), &[text])?;
+    }
+    Ok(())
 }
 
 /// Prints the table and writes front.json and front.png.
@@ -77,6 +93,7 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
         ))?;
     }
     let result = json!({
+        MADE_BY: "gatelet sweep",
         "text": sweep.text,
         "board": sweep.budget.processor,
         "by": by,
@@ -88,14 +105,14 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
     if !sweep.out.is_dir() {
         return Ok(result);
     }
-    let path = sweep.out.join("front.json");
+    let path = sweep.out.join(NUMBERS);
     let text = serde_json::to_string_pretty(&result).map_err(|error| Error::Write {
         path: path.clone(),
         source: error.into(),
     })?;
-    files::write(&path, (text + "\n").as_bytes())?;
+    files::write_as(files::FRONT, &path, (text + "\n").as_bytes())?;
     if !names.is_empty() {
-        draw(&sweep.out.join("front.png"), sweep, jobs, &points, &on)?;
+        draw(&sweep.out.join(PICTURE), sweep, jobs, &points, &on)?;
     }
     Ok(result)
 }
@@ -206,5 +223,5 @@ fn draw(
         path: path.to_owned(),
         what,
     })?;
-    files::write(path, &bytes)
+    files::write_as(files::PNG, path, &bytes)
 }

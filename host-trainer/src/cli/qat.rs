@@ -57,6 +57,11 @@ pub(super) struct Start {
 }
 
 impl Options {
+    /// The checkpoint that is named, if one is.
+    pub(super) fn from(&self) -> Option<&Path> {
+        self.qat.as_deref()
+    }
+
     /// Reads the checkpoint, if one is named.
     pub(super) fn start(&self) -> Result<Option<Start>> {
         let Some(path) = &self.qat else {

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::export::random;
-use crate::files;
+use crate::files::{IMAGE, Output};
 use crate::params::{Cell, Shape};
 use crate::random::image;
 use crate::row_range::WeightBits;
@@ -102,7 +102,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
             rule,
         });
     }
-    files::check_writable(&args.out, args.force)?;
+    let out = Output::new(&args.out, IMAGE, args.force);
+    out.check()?;
     let shape = Shape {
         cell: args.cell,
         layers: args.layers,
@@ -156,7 +157,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         image(dims, args.words, args.seed, &command)?
     };
     let (image, note) = args.target.apply(image)?;
-    files::write(&args.out, image.bytes())?;
+    out.write(image.bytes())?;
     let (out, bytes) = (args.out.display().to_string(), image.bytes().len());
     if args.json {
         return say_json(json!({ "out": out, "bytes": bytes, "precision": precision.to_string() }));

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::out::{note, say, say_json};
 use crate::error::{Error, Result};
 use crate::figure::raster;
-use crate::files;
+use crate::files::{self, MADE_BY, Output};
 use crate::findings::{Findings, Question, ask};
 use crate::page::figures::Figures;
 use crate::page::page;
 
 /// Who made a folder's files, in its `report.json`.
-const MADE_BY: &str = "gatelet report";
+const REPORT: &str = "gatelet report";
 const PAGE: &str = "index.html";
 const NUMBERS: &str = "report.json";
 
@@ -45,7 +45,7 @@ pub(super) struct Args {
     /// Another run on the same text, whose gradient is drawn in
     #[arg(long, value_name = "RUN")]
     against: Option<PathBuf>,
-    /// Replace files in --out that this command did not make
+    /// Replace pictures and pages of this program in --out that are not of its last report there
     #[arg(long)]
     force: bool,
     /// Print the numbers as one JSON object on the last line of stdout
@@ -59,7 +59,7 @@ fn own_files(folder: &Path) -> Vec<String> {
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match numbers {
-        Some(numbers) if numbers["made_by"] == MADE_BY => numbers["files"]
+        Some(numbers) if numbers[MADE_BY] == REPORT => numbers["files"]
             .as_array()
             .map(|names| {
                 let texts = names.iter().filter_map(|name| name.as_str());
@@ -70,16 +70,47 @@ fn own_files(folder: &Path) -> Vec<String> {
     }
 }
 
-/// Checks that nothing but an earlier report's files would be replaced.
-fn check_folder(folder: &Path, names: &[String], force: bool) -> Result<()> {
-    if folder.exists() && !folder.is_dir() {
-        return Err(Error::NotOurs(folder.to_owned()));
+/// The report's files in a folder. Those that an earlier report lists may be replaced.
+struct Outputs<'a> {
+    folder: &'a Path,
+    own: Vec<String>,
+    force: bool,
+    inputs: Vec<PathBuf>,
+}
+
+impl<'a> Outputs<'a> {
+    fn new(args: &Args, folder: &'a Path) -> Self {
+        let runs = std::iter::once(&args.run).chain(&args.against);
+        let in_runs = runs.flat_map(|run| fs::read_dir(run).into_iter().flatten().flatten());
+        let mut inputs: Vec<PathBuf> = in_runs.map(|entry| entry.path()).collect();
+        inputs.extend(args.corpus.clone());
+        Self {
+            folder,
+            own: own_files(folder),
+            force: args.force,
+            inputs,
+        }
     }
-    let own = own_files(folder);
-    let other = |name: &&String| folder.join(name).exists() && !own.contains(name);
-    match names.iter().find(other) {
-        Some(name) if !force => Err(Error::NotOurs(folder.join(name))),
-        _ => Ok(()),
+
+    fn file(&self, name: &str) -> Output {
+        let kind = match name {
+            PAGE => files::PAGE,
+            NUMBERS => files::REPORT,
+            _ => files::PNG,
+        };
+        let force = self.force || self.own.iter().any(|own| own == name);
+        Output::new(&self.folder.join(name), kind, force).made_from(&self.inputs)
+    }
+
+    /// Checks that nothing else would be replaced.
+    fn check(&self) -> Result<()> {
+        if fs::symlink_metadata(self.folder).is_ok() {
+            files::folder(self.folder)?;
+            all_names()
+                .iter()
+                .try_for_each(|name| self.file(name).check())?;
+        }
+        Ok(())
     }
 }
 
@@ -101,7 +132,8 @@ fn all_names() -> Vec<String> {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| args.run.join("report"));
-    check_folder(&out, &all_names(), args.force)?;
+    let outputs = Outputs::new(args, &out);
+    outputs.check()?;
     let question = Question {
         corpus: args.corpus.as_deref(),
         text: args.text.as_deref(),
@@ -115,7 +147,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             note(format_args!("{what} ..."));
         }
     })?;
-    let numbers = write(&out, &findings)?;
+    let numbers = write(&outputs, &findings)?;
     let page = out.join(PAGE);
     say(format!(
         "{}: {} {} x {}, {} on {}",
@@ -151,15 +183,13 @@ fn bits(nats: f64) -> String {
 }
 
 /// Writes numbers, pictures and page.
-fn write(out: &Path, findings: &Findings) -> Result<Value> {
-    fs::create_dir_all(out).map_err(|source| Error::Write {
-        path: out.to_owned(),
-        source,
-    })?;
+fn write(outputs: &Outputs<'_>, findings: &Findings) -> Result<Value> {
+    let out = outputs.folder;
+    files::folder(out)?;
     let figures = Figures::new(findings);
     let mut names = vec![PAGE.to_owned(), NUMBERS.to_owned()];
     names.extend(figures.all().map(|figure| format!("{}.png", figure.name)));
-    let mut numbers = json!({ "made_by": MADE_BY, "files": names });
+    let mut numbers = json!({ MADE_BY: REPORT, "files": names });
     let path = out.join(NUMBERS);
     let failed = |error: serde_json::Error| Error::Write {
         path: path.clone(),
@@ -173,15 +203,19 @@ fn write(out: &Path, findings: &Findings) -> Result<Value> {
     }
     // The names first: a report that is cut short here may be made again without --force.
     let text = serde_json::to_string_pretty(&numbers).map_err(failed)? + "\n";
-    files::write(&path, text.as_bytes())?;
+    outputs.file(NUMBERS).write(text.as_bytes())?;
     for figure in figures.all() {
         let path = out.join(format!("{}.png", figure.name));
         let bytes = raster::draw(figure).map_err(|what| Error::Plot {
             path: path.clone(),
             what,
         })?;
-        files::write(&path, &bytes)?;
+        outputs
+            .file(&format!("{}.png", figure.name))
+            .write(&bytes)?;
     }
-    files::write(&out.join(PAGE), page(findings, &figures).as_bytes())?;
+    outputs
+        .file(PAGE)
+        .write(page(findings, &figures).as_bytes())?;
     Ok(numbers)
 }

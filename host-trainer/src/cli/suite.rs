@@ -8,7 +8,7 @@ use serde_json::json;
 use super::out::{say, say_json};
 use super::target::Target;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{Output, SUITE};
 use crate::image::AnyModel;
 use crate::suite::append;
 
@@ -56,7 +56,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
             rule: "it has to be from 1 to 1000000",
         });
     }
-    files::check_writable(&args.out, args.force)?;
+    let out = Output::new(&args.out, SUITE, args.force).made_from(&args.models);
+    out.check()?;
     let mut suite = Vec::new();
     for (index, path) in args.models.iter().enumerate() {
         let any = AnyModel::read(path)?;
@@ -70,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let (image, _) = args.target.apply(any.image)?;
         append(&mut suite, &image, args.steps, args.seed + index as u64)?;
     }
-    files::write(&args.out, &suite)?;
+    out.write(&suite)?;
     let (out, models) = (args.out.display().to_string(), args.models.len());
     if args.json {
         let bytes = suite.len();

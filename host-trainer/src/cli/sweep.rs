@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::front::{Price, Sweep, show};
+use super::front::{Price, Sweep, check, show};
 use super::out::{note, say};
 use super::train::{config_of, quoted};
 use crate::corpus::{IN_MEMORY, Outline, Text, hex};
@@ -194,6 +194,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         text_sha256: hex(outline.sha256()),
         options: options.join(" "),
     };
+    check(&args.out, &args.text)?;
     common.check(&args.out)?;
     let find = || -> Vec<Job> {
         let jobs = found.iter().cloned();

@@ -1,6 +1,6 @@
 //! `gatelet train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -161,6 +161,12 @@ impl Args {
             fold_space: self.fold_space || base.fold_space,
             ..base
         }
+    }
+
+    /// Files that are read.
+    fn inputs(&self) -> Vec<&Path> {
+        let from = self.aware.from();
+        std::iter::once(&*self.text).chain(from).collect()
     }
 
     /// Time between checkpoints.
@@ -347,6 +353,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     args.fit(&mut config, &outline);
     outline.check_length(config.batch, config.window)?;
     let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);
+    folder.check_apart(&args.inputs())?;
     let corpus = outline.corpus(&text, folder.path())?;
     config.qat = start
         .as_ref()
@@ -378,6 +385,7 @@ fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
 /// really go on from the one before, and a change is on the disk before the first step with it.
 fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
     let folder = RunFolder::open(&args.out, Mode::Resume)?.saving_every(save_every);
+    folder.check_apart(&args.inputs())?;
     let (mut checkpoint, found) = folder.load()?;
     let meta = &mut checkpoint.meta;
     args.check_preset(&meta.config)?;

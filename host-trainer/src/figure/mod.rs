@@ -14,13 +14,12 @@ pub mod raster;
 pub mod svg;
 
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use gatelet::visible::{line, picture};
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Output, PNG, SVG};
 
 /// A colour by its role; the theme decides how it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,23 +165,31 @@ impl Figure {
     }
 }
 
-/// Writes a figure to `folder`, which is made where it is missing, as NAME.png and NAME.svg; what is there under these
-/// names is replaced. Gives the PNG's path.
+/// Writes a figure to `folder`, which is made where it is missing, as NAME.png and NAME.svg; other
+/// pictures of this program are replaced. Gives the PNG's path.
 ///
 /// # Errors
-/// [`Error::Plot`] or [`Error::Write`].
+/// [`Error::Plot`], [`Error::Output`] or [`Error::Write`].
 pub fn save(figure: &Figure, folder: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(folder).map_err(|source| Error::Write {
-        path: folder.to_owned(),
-        source,
-    })?;
+    save_apart(figure, folder, &[])
+}
+
+/// The same, where it may not replace the `inputs` that it is made from.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_apart(figure: &Figure, folder: &Path, inputs: &[&Path]) -> Result<PathBuf> {
+    files::folder(folder)?;
     let path = folder.join(format!("{}.png", figure.name));
     let png = raster::draw(figure).map_err(|what| Error::Plot {
         path: path.clone(),
         what,
     })?;
-    files::write(&path, &png)?;
-    files::write(&path.with_extension("svg"), svg::file(figure).as_bytes())?;
+    let vector = path.with_extension("svg");
+    let output = |path, kind| Output::new(path, kind, true).made_from(inputs);
+    output(&vector, SVG).check()?;
+    output(&path, PNG).write(&png)?;
+    output(&vector, SVG).write(svg::file(figure).as_bytes())?;
     Ok(path)
 }
 
@@ -203,6 +210,7 @@ pub fn visible(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_saved_figure_is_a_png_and_an_svg() {

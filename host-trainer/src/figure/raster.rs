@@ -8,6 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, register_font};
 
 use super::{Anchor, Color, Figure, Item};
+use crate::files::DRAWN_BY;
 
 /// Pixels drawn for a CSS pixel.
 const DRAWN: f64 = 4.0;
@@ -44,6 +45,8 @@ pub fn png(pixels: &[[u8; 3]], size: (u32, u32)) -> Result<Vec<u8>, String> {
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::High);
+    let signed = encoder.add_text_chunk("Software".to_owned(), DRAWN_BY.to_owned());
+    signed.map_err(|error| error.to_string())?;
     let mut writer = encoder.write_header().map_err(|error| error.to_string())?;
     writer
         .write_image_data(bytemuck::cast_slice(pixels))

@@ -5,10 +5,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::raster::{light, png};
 use super::{Anchor, Color, Figure, Item};
+use crate::files::DRAWN_BY;
 
 /// Room for the title of a file, and around the figure, in CSS pixels; as in the PNG.
 const TITLE: f64 = 44.0;
@@ -76,6 +77,7 @@ pub fn file(figure: &Figure) -> String {
     let drawing = html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {} {}", short(width), short(height)))
             width=(short(width)) height=(short(height)) role="img" aria-label=(figure.alt) {
+            (PreEscaped(format!("<!-- {DRAWN_BY} -->")))
             title { (figure.alt) }
             style { (style) }
             rect width="100%" height="100%" fill="white" {}

@@ -1,7 +1,7 @@
 //! Two generations of checkpoints, so that one whole checkpoint is on the disk at every instant.
 //!
 //! ```text
-//! write:  last.safetensors.tmp, synced;  previous = last (a second name of the same file);  rename tmp -> last
+//! write:  a temporary file, synced;  previous = last (a second name of the same file);  rename it to last
 //! load:   last if its seal holds, else previous, and say so; what is damaged gets another name and stays
 //! ```
 //! The second name is a hard link, so that `last.safetensors` is there all the time. Where a file system has no links,
@@ -52,14 +52,10 @@ fn missing(error: &Error) -> bool {
 
 /// Makes `last` the previous generation, while it keeps its own name.
 fn rotate(last: &Path, previous: &Path) -> io::Result<()> {
-    let second = files::temporary(previous);
-    files::remove_if_there(&second)?;
-    match fs::hard_link(last, &second) {
-        Ok(()) => {
-            fs::rename(&second, previous)?;
-            // Between two names of one file, a rename does nothing.
-            files::remove_if_there(&second)
-        }
+    files::plain(previous)?;
+    match files::second_name(last) {
+        // It is removed when it goes: between two names of one file, a rename does nothing.
+        Ok(second) => fs::rename(&second, previous),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(_) => fs::rename(last, previous),
     }
@@ -72,6 +68,7 @@ impl RunFolder {
     /// [`Error::Write`]; then both are as they were.
     pub fn write_last(&self, bytes: &[u8]) -> Result<()> {
         let (last, previous) = (self.last(), self.previous());
+        self.check_held()?;
         files::write_after(&last, bytes, || rotate(&last, &previous))
     }
 
@@ -80,6 +77,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Write`].
     pub fn write_best(&self, bytes: &[u8]) -> Result<()> {
+        self.check_held()?;
         files::write(&self.best(), bytes)
     }
 

@@ -16,7 +16,8 @@ pub struct Common {
     pub options: String,
 }
 
-const COMMON: &str = "sweep.json";
+/// Its name.
+pub const COMMON: &str = "sweep.json";
 
 impl Common {
     /// Checks that the folder is new or holds a sweep of the same kind.
@@ -61,15 +62,12 @@ impl Common {
     /// [`Error::Write`].
     pub fn write(&self, out: &Path) -> Result<()> {
         let path = out.join(COMMON);
-        std::fs::create_dir_all(out).map_err(|source| Error::Write {
-            path: out.to_owned(),
-            source,
-        })?;
+        files::folder(out)?;
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::Write {
             path: path.clone(),
             source: error.into(),
         })?;
-        files::write(&path, (text + "\n").as_bytes())
+        files::write_as(files::SWEEP, &path, (text + "\n").as_bytes())
     }
 }
 

@@ -89,9 +89,12 @@ fn a_ruined_one_is_refused_and_leaves_what_was_there() {
     // `bad` also asserts that no file has come or changed.
     place.bad(&export, 1, &said);
     assert!(!place.path("m.gatelet").exists());
-    place.write("m.gatelet", b"another image");
+    place.write("m.gatelet", b"GATELET\0another image");
     place.bad(&[&export[..], &["--force"]].concat(), 1, &said);
-    assert_eq!(fs::read(place.path("m.gatelet")).unwrap(), b"another image");
+    assert_eq!(
+        fs::read(place.path("m.gatelet")).unwrap(),
+        b"GATELET\0another image"
+    );
 
     let output = place.run(&[&export[..], &["--force", "--json"]].concat());
     assert_eq!(output.status.code(), Some(1));

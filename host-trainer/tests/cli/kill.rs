@@ -31,8 +31,16 @@ fn words<'a>(line: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 /// Waits until a temporary file is there, or the child has ended, or for so long.
 fn until_a_write(place: &Place, child: &mut Child, most: Duration) {
     let begin = Instant::now();
-    let temporary = ["last", "best"].map(|name| place.path(&format!("run/{name}.safetensors.tmp")));
-    while begin.elapsed() < most && !temporary.iter().any(|path| path.exists()) {
+    let writing = || {
+        let names = fs::read_dir(place.path("run"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        names
+            .into_iter()
+            .any(|name| name.file_name().to_string_lossy().ends_with(".tmp"))
+    };
+    while begin.elapsed() < most && !writing() {
         if child.try_wait().unwrap().is_some() {
             return;
         }

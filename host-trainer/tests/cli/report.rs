@@ -108,13 +108,12 @@ fn files_of_others_are_left_alone() {
     place.train("run");
     fs::create_dir(place.path("run/report")).unwrap();
     place.write("run/report/index.html", b"mine");
-    place.bad(
-        &["report", "run"],
-        1,
-        &["run/report/index.html was not made by", "--out", "--force"],
-    );
+    let refused = ["run/report/index.html is not a page of `gatelet report`"];
+    place.bad(&["report", "run"], 1, &refused);
+    place.bad(&["report", "run", "--force"], 1, &refused);
+    fs::remove_file(place.path("run/report/index.html")).unwrap();
     place.write("run/report/notes.txt", b"mine too");
-    place.good(&["report", "run", "--force"]);
+    place.good(&["report", "run"]);
     assert!(fs::read(place.path("run/report/index.html")).unwrap().len() > 10_000);
     // From now on the page is its own, and what it did not make stays.
     place.good(&["report", "run"]);
@@ -126,7 +125,7 @@ fn files_of_others_are_left_alone() {
     place.bad(
         &["report", "run", "--out", "text.txt"],
         1,
-        &["text.txt was not made by"],
+        &["text.txt is not a folder"],
     );
     fs::create_dir(place.path("elsewhere")).unwrap();
     place.write("elsewhere/gates.png", b"a picture");
@@ -135,6 +134,19 @@ fn files_of_others_are_left_alone() {
         1,
         &["elsewhere/gates.png"],
     );
+    // A picture of this program, but of another report: for that there is --force.
+    fs::copy(
+        place.path("run/loss.png"),
+        place.path("elsewhere/gates.png"),
+    )
+    .unwrap();
+    let elsewhere = ["report", "run", "--out", "elsewhere"];
+    place.bad(
+        &elsewhere,
+        1,
+        &["elsewhere/gates.png exists already", "--force"],
+    );
+    place.good(&[&elsewhere[..], &["--force"]].concat());
 }
 
 #[test]
