@@ -196,7 +196,7 @@ fn advance<K: Kernel, const LEN: usize, const WORDS: usize>(
         // The tokens come from the session's own logits, so the step cannot refuse them.
         Some(&newest) => {
             session.restore_state(&hypothesis.state)?;
-            let _ = session.step(newest);
+            let _ = session.read(newest);
             session.snapshot(&mut hypothesis.state)
         }
         None => Ok(()),

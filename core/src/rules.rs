@@ -49,6 +49,9 @@ pub struct TextRules {
     pub normalisation: Normalisation,
     /// A run of white space is one space, or one line feed if it has a line break in it.
     pub fold_space: bool,
+    /// Every line is a text of its own: the state is zero before each line feed that is read, and what comes before a
+    /// line is a line feed ([`Session::begin`](crate::Session::begin), [`Session::read`](crate::Session::read)).
+    pub lines: bool,
 }
 
 const CODE_UNKNOWN: u8 = 1;
@@ -56,10 +59,11 @@ const CODE_LOWER: u8 = 2;
 const CODE_NFC: u8 = 4;
 const CODE_NFKC: u8 = 8;
 const CODE_FOLD: u8 = 16;
+const CODE_LINES: u8 = 32;
 
 impl TextRules {
     /// Largest number that stands for rules in a header.
-    pub(crate) const MAX_CODE: u8 = CODE_UNKNOWN | CODE_LOWER | CODE_NFKC | CODE_FOLD;
+    pub(crate) const MAX_CODE: u8 = CODE_UNKNOWN | CODE_LOWER | CODE_NFKC | CODE_FOLD | CODE_LINES;
 
     /// Whether a text is taken as it is, and every character has to be in the vocabulary.
     pub const fn is_plain(&self) -> bool {
@@ -76,25 +80,31 @@ impl TextRules {
         form | (self.unknown as u8 * CODE_UNKNOWN)
             | (self.lower_case as u8 * CODE_LOWER)
             | (self.fold_space as u8 * CODE_FOLD)
+            | (self.lines as u8 * CODE_LINES)
     }
 
     /// The rules that a number stands for, if it does for any.
     pub(crate) const fn from_code(code: u8) -> Option<Self> {
-        let normalisation = match code & (CODE_NFC | CODE_NFKC) {
-            0 => Normalisation::None,
-            CODE_NFC => Normalisation::Nfc,
-            CODE_NFKC => Normalisation::Nfkc,
-            _ => return None,
-        };
-        if code > Self::MAX_CODE {
-            return None;
+        let forms = CODE_NFC | CODE_NFKC;
+        match code > Self::MAX_CODE || code & forms == forms {
+            true => None,
+            false => Some(Self::of_code(code)),
         }
-        Some(TextRules {
+    }
+
+    /// The same for a number that stands for rules.
+    pub(crate) const fn of_code(code: u8) -> Self {
+        TextRules {
             unknown: code & CODE_UNKNOWN != 0,
             lower_case: code & CODE_LOWER != 0,
-            normalisation,
+            normalisation: match code & (CODE_NFC | CODE_NFKC) {
+                0 => Normalisation::None,
+                CODE_NFC => Normalisation::Nfc,
+                _ => Normalisation::Nfkc,
+            },
             fold_space: code & CODE_FOLD != 0,
-        })
+            lines: code & CODE_LINES != 0,
+        }
     }
 }
 
@@ -111,6 +121,7 @@ impl Display for TextRules {
             form,
             self.fold_space.then_some("white space folded"),
             self.unknown.then_some("unknown characters as U+FFFD"),
+            self.lines.then_some("every line by itself"),
         ];
         let mut first = true;
         for part in parts.into_iter().flatten() {
@@ -142,7 +153,7 @@ mod tests {
             assert_eq!(rules.code(), code);
             count += 1;
         }
-        assert_eq!(count, 2 * 2 * 3 * 2);
+        assert_eq!(count, 2 * 2 * 3 * 2 * 2);
         assert!(TextRules::from_code(0).is_some_and(|rules| rules.is_plain()));
         assert!(TextRules::from_code(TextRules::MAX_CODE).is_some());
     }

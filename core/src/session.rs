@@ -1,6 +1,7 @@
 //! A stream of tokens through a model, with the state in the caller's memory.
 
 mod advance;
+mod text;
 
 use self::advance::{Sums, room_ahead};
 use crate::dims::{Dims, Precision};

@@ -12,6 +12,7 @@
 
 use core::ops::Range;
 
+use crate::error::LoadError;
 use crate::rules::{TextRules, UNKNOWN};
 use crate::words::{Word, Words};
 
@@ -40,7 +41,8 @@ enum Tokens<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Vocab<'a> {
     tokens: Tokens<'a>,
-    rules: TextRules,
+    /// [`TextRules::code`]: a byte, where the rules are several.
+    rules: u8,
     /// The rank of [`UNKNOWN`] if it is the unknown token.
     unknown: Option<TokenId>,
 }
@@ -72,21 +74,27 @@ impl<'a> Vocab<'a> {
     fn of(tokens: Tokens<'a>) -> Self {
         Vocab {
             tokens,
-            rules: TextRules::default(),
+            rules: 0,
             unknown: None,
         }
     }
 
-    /// The same with rules for what is looked up; `None` when they ask for an unknown token and there is none, or for
-    /// none and there are words.
-    pub(crate) fn with_rules(mut self, rules: TextRules) -> Option<Self> {
+    /// The same with rules for what is looked up.
+    ///
+    /// # Errors
+    /// [`LoadError::UnknownToken`] when they ask for an unknown token and there is none, or for none and there are words;
+    /// [`LoadError::LineBreak`] when they ask for lines and there is no line feed.
+    pub(crate) fn with_rules(mut self, rules: TextRules) -> Result<Self, LoadError> {
         if rules.unknown {
-            self.unknown = Some(self.rank(UNKNOWN)?);
+            self.unknown = Some(self.rank(UNKNOWN).ok_or(LoadError::UnknownToken)?);
         } else if self.is_words() {
-            return None;
+            return Err(LoadError::UnknownToken);
         }
-        self.rules = rules;
-        Some(self)
+        self.rules = rules.code();
+        match rules.lines && self.line_break().is_none() {
+            true => Err(LoadError::LineBreak),
+            false => Ok(self),
+        }
     }
 
     /// The section of the image.
@@ -119,12 +127,20 @@ impl<'a> Vocab<'a> {
 
     /// What was done to the text the model was trained on.
     pub fn rules(&self) -> TextRules {
-        self.rules
+        TextRules::of_code(self.rules)
     }
 
     /// The token that stands for all characters or words outside the vocabulary, if the model has one. It is never suggested.
     pub fn unknown(&self) -> Option<TokenId> {
         self.unknown
+    }
+
+    /// The token that every line begins and ends with, in a model of lines ([`TextRules::lines`]).
+    pub fn line_break(&self) -> Option<TokenId> {
+        match self.rules().lines {
+            true => self.rank('\n'),
+            false => None,
+        }
     }
 
     /// The id of a character, if the model knows it. In a model of words, of the word that is this character.
@@ -140,10 +156,10 @@ impl<'a> Vocab<'a> {
 
     /// What the rules make of one character.
     fn prepared(&self, character: char) -> char {
-        if self.rules.fold_space && character.is_whitespace() {
+        if self.rules().fold_space && character.is_whitespace() {
             return ' ';
         }
-        if !self.rules.lower_case {
+        if !self.rules().lower_case {
             return character;
         }
         let mut small = character.to_lowercase();
@@ -299,7 +315,22 @@ mod tests {
             unknown: true,
             ..plain
         };
-        assert!(none.with_rules(asked).is_none());
+        assert_eq!(none.with_rules(asked).err(), Some(LoadError::UnknownToken));
+    }
+
+    #[test]
+    fn lines_need_a_line_feed() {
+        let lines = TextRules {
+            lines: true,
+            ..TextRules::default()
+        };
+        let of = |points| Vocab::of_characters(points).unwrap();
+        let vocab = of(&[0x0a, 0x61]);
+        let found = vocab.with_rules(lines).unwrap();
+        assert_eq!(found.line_break(), Some(TokenId(0)));
+        assert_eq!(vocab.line_break(), None);
+        let error = of(&[0x20, 0x61]).with_rules(lines).err();
+        assert_eq!(error, Some(LoadError::LineBreak));
     }
 
     #[test]
@@ -307,7 +338,7 @@ mod tests {
         let list = ["\n", ".", "Al", "an", "and", "b", "é", "\u{fffd}"];
         let bytes = crate::words::tests::encoded(&list);
         let plain = Vocab::of_words(&bytes, list.len()).unwrap();
-        assert!(plain.with_rules(TextRules::default()).is_none());
+        assert!(plain.with_rules(TextRules::default()).is_err());
         let unknown = TextRules {
             unknown: true,
             ..TextRules::default()

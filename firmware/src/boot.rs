@@ -168,7 +168,7 @@ mod tests {
             lower_case: true,
             normalisation: Normalisation::Nfc,
             unknown: true,
-            fold_space: false,
+            ..gatelet::TextRules::default()
         };
         let image = fixtures::image_with(rules);
         let model = checked(fixtures::image_bytes(&image)).unwrap();

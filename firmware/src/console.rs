@@ -97,7 +97,7 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
             return Ok(());
         }
         self.predict();
-        if self.line.is_empty() {
+        if !self.line.predicts() {
             // The net has seen nothing: what it would predict says nothing either.
             let panel = match self.refusal {
                 Some(why) => Panel::Refused(why),
@@ -216,9 +216,9 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
         }
     }
 
-    /// Computes the completion, unless it is there. An empty line has none.
+    /// Computes the completion, unless it is there. An empty line has none, but in a model of lines.
     fn predict(&mut self) {
-        if self.completion.is_none() && !self.line.is_empty() {
+        if self.completion.is_none() && self.line.predicts() {
             self.completion = self.line.complete(self.completer);
         }
     }

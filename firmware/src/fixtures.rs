@@ -76,11 +76,25 @@ pub(crate) fn image_with(rules: TextRules) -> AlignedBytes<4096> {
     with_known_answer(None, VocabSpec::Characters(&vocab), rules)
 }
 
+/// As [`image`], a model of lines.
+pub(crate) fn image_of_lines() -> AlignedBytes<4096> {
+    image_with(TextRules {
+        lines: true,
+        ..TextRules::default()
+    })
+}
+
 /// The model of words, of lower-case text.
 pub(crate) fn image_of_words() -> AlignedBytes<4096> {
+    image_of_words_with(false)
+}
+
+/// As [`image_of_words`], and of lines where that is so.
+pub(crate) fn image_of_words_with(lines: bool) -> AlignedBytes<4096> {
     let rules = TextRules {
         unknown: true,
         lower_case: true,
+        lines,
         ..TextRules::default()
     };
     with_known_answer(None, VocabSpec::Words(&WORDS), rules)
@@ -201,12 +215,13 @@ fn write(
     buffer
 }
 
-/// The state after feeding these tokens to a fresh session: what every line must have.
+/// The state after reading these tokens from the start of a text: what every line must have.
 pub(crate) fn state_after(model: Model<'_>, tokens: &[TokenId]) -> Vec<u32> {
     let mut storage = vec![0; model.dims().state_words()];
     let mut session = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+    session.begin();
     for &id in tokens {
-        session.step(id).unwrap();
+        session.read(id).unwrap();
     }
     let mut state = vec![0; model.dims().snapshot_words()];
     session.snapshot(&mut state).unwrap();

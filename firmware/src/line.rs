@@ -4,10 +4,11 @@
 //! type(c):   text += c;   for every token that ends with c:  history.push(state);  state = step(state, token)
 //! pop():     text -= last;  as long as there are more tokens than the text has:  state = history.pop()
 //!            or, when the ring is empty,  state = run(tokens)
-//! clear():   text = "";  state = 0
+//! clear():   text = "";  state = that of the start of a text
 //! ```
 //!
-//! In a model of characters each is a token. In one of words a token ends with the character after it: the letters of a
+//! A text starts from the zero state, in a model of lines after a line break ([`Session::begin`]). In a model of characters
+//! each is a token. In one of words a token ends with the character after it: the letters of a
 //! word under way are in the line and not in the state, and only narrow down what is suggested.
 //!
 //! One invariant holds after every call, and the tests look at nothing else: **the state is what feeding the tokens
@@ -75,7 +76,8 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         storage: &'s mut [u32],
         history: &'s mut History<DEPTH, WORDS>,
     ) -> Result<Self, LineError> {
-        let session = Session::new(model, kernel, storage).map_err(LineError::Session)?;
+        let mut session = Session::new(model, kernel, storage).map_err(LineError::Session)?;
+        session.begin();
         let need = model.dims().snapshot_words();
         if WORDS != need {
             return Err(LineError::Snapshot(SnapshotError::Length {
@@ -106,6 +108,11 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     /// Whether nothing is typed.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+
+    /// Whether there is something to predict from: a typed character, or in a model of lines the start of the line.
+    pub fn predicts(&self) -> bool {
+        !self.is_empty() || self.model().rules().lines
     }
 
     /// The model behind it.
@@ -180,13 +187,13 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         true
     }
 
-    /// Empties the line; the state is that of a fresh session.
+    /// Empties the line; the state is that of a new line.
     pub fn clear(&mut self) {
         self.text.clear();
         self.tokens.clear();
         self.tokenizer = Tokenizer::new();
         self.history.clear();
-        self.session.reset();
+        self.session.begin();
     }
 
     /// The letters of the word under way, in a model of words; `None` if it is longer than all the model knows.
@@ -258,18 +265,18 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     /// Steps the net. `new` has checked the snapshot's length, and the token is the vocabulary's: neither refuses.
     fn push(&mut self, id: TokenId) {
         let _ = self.history.push(&self.session);
-        let _ = self.session.step(id);
+        let _ = self.session.read(id);
         let _ = self.tokens.push(id);
     }
 
     /// The state from the tokens alone, refilling the history on the way.
     fn run_again(&mut self) {
         self.history.clear();
-        self.session.reset();
+        self.session.begin();
         for &id in &self.tokens {
             // Both have accepted every token of the line before.
             let _ = self.history.push(&self.session);
-            let _ = self.session.step(id);
+            let _ = self.session.read(id);
         }
     }
 }

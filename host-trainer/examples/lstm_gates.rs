@@ -253,7 +253,14 @@ fn main() -> Result<(), Shown> {
         said(&net, decision, she) > 0.9 && said(&contrary, decision, he) > 0.9,
         "the pronoun"
     );
-    let activity = gates::watch(learner.params(), &[], &words, &tokens(&shown), 0, 12);
+    let activity = gates::watch(
+        learner.params(),
+        &[],
+        &words,
+        &tokens(&shown),
+        None,
+        (0, 12),
+    );
     println!(
         "  {}",
         save(&figures::gates(&activity), &options.out)?.display()

@@ -19,6 +19,9 @@
 //! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back the same masks multiply
 //! dH and the part of dh_t that came through W_h. The carried state is whole.
 //!
+//! Of a text of lines every line is a sequence by itself: where the token of step t is the line break, (h, c)_{t-1} is zero to
+//! that step, and no gradient goes back from it in time.
+//!
 //! Truncated BPTT: the state after the last step of a window is the state before the first step of the next;
 //! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
 //! a window allocates nothing.
@@ -46,6 +49,18 @@ fn multiply<F: Engine>(gradient: &mut [F], range: f32) {
     gradient.iter_mut().for_each(|g| *g *= range);
 }
 
+/// Zeroes the rows of `state`, [rows, hidden], whose token is the line break.
+fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
+    let Some(line_break) = line_break else {
+        return;
+    };
+    // Without a cell state there is nothing to zero.
+    let hidden = state.len() / ids.len();
+    for (row, _) in ids.iter().enumerate().filter(|&(_, &id)| id == line_break) {
+        state[row * hidden..][..hidden].fill(F::zero());
+    }
+}
+
 /// What one layer remembers of the window on the way forward.
 #[derive(Clone, Debug)]
 struct Tape<F: Engine> {
@@ -59,8 +74,9 @@ struct Tape<F: Engine> {
     tanh_c: Memory<F>,
     /// [T, rows, hidden]: h as the layer above sees it; empty when that is h itself.
     dropped: Vec<F>,
-    /// [T, rows, hidden]: h as the next step sees it; empty when that is h itself.
-    dropped_before: Vec<F>,
+    /// [T, rows, hidden]: h as the next step sees it, without what is dropped, and zero before a line; empty when that is h
+    /// itself.
+    seen: Vec<F>,
 }
 
 impl<F: Engine> Tape<F> {
@@ -74,9 +90,9 @@ impl<F: Engine> Tape<F> {
 
     /// [T, rows, hidden]: what the recurrent product sees.
     fn before(&self, state: usize) -> &[F] {
-        match self.dropped_before.is_empty() {
+        match self.seen.is_empty() {
             true => &self.h[..self.h.len() - state],
-            false => &self.dropped_before,
+            false => &self.seen,
         }
     }
 }
@@ -103,9 +119,11 @@ pub struct Shard<F: Engine> {
     d_above: Memory<F>,
     /// [rows, hidden]: gradient of the cell state, on its way back in time.
     dc: Vec<F>,
-    /// [rows, hidden]: what comes back through W_h, when a mask is to be applied to it; else empty.
+    /// [rows, hidden]: what comes back through W_h, when not all of it goes on; else empty.
     dh: Vec<F>,
     masks: Masks,
+    /// The token before which the state is zero, in a text of lines.
+    line_break: Option<u16>,
     /// What the products need.
     scratch: Memory<F>,
     /// [T, rows], time-major: characters in, characters to predict.
@@ -128,7 +146,7 @@ impl<F: Engine> Shard<F> {
             c: Memory::zeroed(if memory { (steps + rows) * hidden } else { 0 }),
             tanh_c: Memory::zeroed(if memory { steps * hidden } else { 0 }),
             dropped: Vec::new(),
-            dropped_before: Vec::new(),
+            seen: Vec::new(),
         };
         let fitting = (BLOCK_LOGITS / (rows * shape.vocab).max(1)).max(1);
         let block = rows * fitting.min(window);
@@ -155,6 +173,7 @@ impl<F: Engine> Shard<F> {
             dc: vec![F::zero(); rows * hidden],
             dh: Vec::new(),
             masks: Masks::default(),
+            line_break: None,
             scratch: Memory::zeroed(scratch),
             inputs: vec![0; steps],
             targets: vec![0; steps],
@@ -176,14 +195,26 @@ impl<F: Engine> Shard<F> {
             first_row,
             step: 0,
         };
+        self.make_room();
+    }
+
+    /// From now on the state is zero before every step of this token.
+    pub fn break_lines(&mut self, line_break: Option<u16>) {
+        self.line_break = line_break;
+        self.make_room();
+    }
+
+    /// Room for states that are not seen as they are.
+    fn make_room(&mut self) {
         let (state, window) = (self.rows * self.shape.hidden, self.window);
         let room =
             |wanted: bool, steps: usize| vec![F::zero(); if wanted { steps * state } else { 0 }];
+        let recurrent = self.masks.recurrent.is_some() || self.line_break.is_some();
         for tape in &mut self.tapes {
-            tape.dropped = room(output.is_some(), window);
-            tape.dropped_before = room(recurrent.is_some(), window);
+            tape.dropped = room(self.masks.output.is_some(), window);
+            tape.seen = room(recurrent, window);
         }
-        self.dh = room(recurrent.is_some(), 1);
+        self.dh = room(recurrent, 1);
     }
 
     /// Chooses the masks of an optimizer step, by the number of steps before it.
@@ -318,7 +349,7 @@ impl<F: Engine> Shard<F> {
     fn run_layer(&mut self, packs: &Packs<F>, layer: usize) {
         let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
         let pack = &packs.layers[layer];
-        let (masks, arch) = (self.masks, self.arch);
+        let (masks, arch, line_break) = (self.masks, self.arch, self.line_break);
         let (below, here) = self.tapes.split_at_mut(layer);
         let tape = &mut here[0];
         let state = rows * hidden;
@@ -341,15 +372,20 @@ impl<F: Engine> Shard<F> {
         let memory = state.min(tape.tanh_c.len());
         for t in 0..self.window {
             let (h_before, h) = tape.h[t * state..][..2 * state].split_at_mut(state);
-            let (c_before, c) = tape.c[t * memory..][..2 * memory].split_at_mut(memory);
             let ids = &self.inputs[t * rows..][..rows];
+            // Of c nothing else is read any more: it can be zero in its place.
+            zero_rows(ids, line_break, &mut tape.c[t * memory..][..memory]);
+            let (c_before, c) = tape.c[t * memory..][..2 * memory].split_at_mut(memory);
             let mut seen = &*h_before;
-            if let Some(dropout) = masks.recurrent {
-                let dropped = &mut tape.dropped_before[t * state..][..state];
-                dropped.copy_from_slice(h_before);
-                let place = masks.place(layer, Kind::Recurrent, 0);
-                dropout.apply(arch, place, masks.first_row, hidden, dropped);
-                seen = dropped;
+            if !tape.seen.is_empty() {
+                let part = &mut tape.seen[t * state..][..state];
+                part.copy_from_slice(h_before);
+                if let Some(dropout) = masks.recurrent {
+                    let place = masks.place(layer, Kind::Recurrent, 0);
+                    dropout.apply(arch, place, masks.first_row, hidden, part);
+                }
+                zero_rows(ids, line_break, part);
+                seen = part;
             }
             if let Some(layer) = aware {
                 let gates = &mut tape.gates[t * rows * columns..][..rows * columns];
@@ -469,15 +505,19 @@ impl<F: Engine> Shard<F> {
             if t + 1 < self.window {
                 let dz_after = &later[..rows * columns];
                 let turned = t % 2 == 1;
-                match self.masks.recurrent {
-                    None => F::matmul_turned(dz_after, recurrent, turned, true, dh, scratch),
-                    Some(dropout) => {
-                        let sums = &mut self.dh;
-                        F::matmul_turned(dz_after, recurrent, turned, false, sums, scratch);
+                if self.dh.is_empty() {
+                    F::matmul_turned(dz_after, recurrent, turned, true, dh, scratch);
+                } else {
+                    let sums = &mut self.dh;
+                    F::matmul_turned(dz_after, recurrent, turned, false, sums, scratch);
+                    if let Some(dropout) = self.masks.recurrent {
                         let place = self.masks.place(layer, Kind::Recurrent, 0);
-                        dropout.apply(arch, place, self.masks.first_row, hidden, &mut self.dh);
-                        dh.iter_mut().zip(&self.dh).for_each(|(sum, &x)| *sum += x);
+                        dropout.apply(arch, place, self.masks.first_row, hidden, sums);
                     }
+                    let ids_after = &self.inputs[(t + 1) * rows..][..rows];
+                    zero_rows(ids_after, self.line_break, sums);
+                    zero_rows(ids_after, self.line_break, &mut self.dc);
+                    dh.iter_mut().zip(&*sums).for_each(|(sum, &x)| *sum += x);
                 }
             }
             match self.shape.cell {

@@ -66,7 +66,10 @@ impl WithKernel for Count<'_> {
         let stride = dims.stride();
         for &id in tokens {
             session.snapshot(&mut before).map_err(Error::inference)?;
-            session.step(TokenId(id)).map_err(Error::inference)?;
+            if model.vocab().line_break() == Some(TokenId(id)) {
+                before.fill(0);
+            }
+            session.read(TokenId(id)).map_err(Error::inference)?;
             session.snapshot(&mut after).map_err(Error::inference)?;
             let (old, new): (&[i8], &[i8]) =
                 (bytemuck::cast_slice(&before), bytemuck::cast_slice(&after));
@@ -131,9 +134,14 @@ pub struct CellMagnitude {
     pub percentile_999: f64,
 }
 
-/// Magnitudes of every layer's c while a net reads `tokens`, in f64; empty for a cell without c.
-pub fn cell_magnitudes(params: &Params<f32>, tokens: &[u16]) -> Vec<CellMagnitude> {
-    let net = Unrolled::new(in_f64(params), tokens);
+/// Magnitudes of every layer's c while a net reads `tokens`, in f64; empty for a cell without c. `line_break` is that of a
+/// text of lines.
+pub fn cell_magnitudes(
+    params: &Params<f32>,
+    tokens: &[u16],
+    line_break: Option<u16>,
+) -> Vec<CellMagnitude> {
+    let net = Unrolled::of_lines(in_f64(params), tokens, line_break);
     let magnitude = |c: Vec<f64>| {
         let mut c: Vec<f64> = c.into_iter().map(f64::abs).collect();
         c.sort_unstable_by(f64::total_cmp);
@@ -149,9 +157,10 @@ pub fn cell_magnitudes(params: &Params<f32>, tokens: &[u16]) -> Vec<CellMagnitud
     cells.filter_map(magnitude).collect()
 }
 
-/// The largest magnitude of what the head reads while a net reads `tokens`, in f64.
-pub fn largest_read(params: &Params<f32>, tokens: &[u16]) -> f64 {
-    let net = Unrolled::new(in_f64(params), tokens);
+/// The largest magnitude of what the head reads while a net reads `tokens`, in f64. `line_break` is that of a text of
+/// lines.
+pub fn largest_read(params: &Params<f32>, tokens: &[u16], line_break: Option<u16>) -> f64 {
+    let net = Unrolled::of_lines(in_f64(params), tokens, line_break);
     let numbers = (0..net.steps).flat_map(|t| net.read(t));
     numbers.fold(0.0, |largest, x| x.abs().max(largest))
 }
@@ -175,7 +184,7 @@ mod tests {
         let mut params = Params::<f32>::zeros(shape);
         // i, f and g are 1, so that c counts the steps.
         params.tensor_mut(Role::Bias, 0).fill(100.0);
-        let found = cell_magnitudes(&params, &[1; 2000]);
+        let found = cell_magnitudes(&params, &[1; 2000], None);
         let [magnitude] = found[..] else {
             panic!("one layer: {found:?}");
         };
@@ -187,6 +196,6 @@ mod tests {
             cell: Cell::Rnn,
             ..shape
         };
-        assert_eq!(cell_magnitudes(&Params::zeros(shape), &[1; 9]), []);
+        assert_eq!(cell_magnitudes(&Params::zeros(shape), &[1; 9], None), []);
     }
 }

@@ -146,6 +146,12 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
 }
 
 impl Checkpoint {
+    /// The token before which the state is zero, of a net of lines.
+    pub fn line_break(&self) -> Option<u16> {
+        let lines = self.meta.config.lines;
+        lines.then(|| self.vocab.line_break()).flatten()
+    }
+
     /// The integers that its net was trained for, if it was.
     pub fn scheme(&self) -> Option<Scheme> {
         self.meta.config.qat.as_ref().map(|qat| qat.scheme)

@@ -57,6 +57,9 @@ pub struct Config {
     /// Whether a run of white space becomes one.
     #[serde(default)]
     pub fold_space: bool,
+    /// Whether the text is a list, of which every line is learnt by itself.
+    #[serde(default)]
+    pub lines: bool,
 
     /// What a token is.
     #[serde(default)]
@@ -160,6 +163,7 @@ impl Default for Config {
             lower_case: false,
             normalise: Normalise::None,
             fold_space: false,
+            lines: false,
             level: Level::Char,
             embedding: 0,
             projection: 0,
@@ -217,6 +221,7 @@ impl Config {
             lower_case: self.lower_case,
             normalisation: self.normalise.into(),
             fold_space: self.fold_space,
+            lines: self.lines,
         }
     }
 

@@ -81,7 +81,7 @@ impl WithKernel for Count<'_> {
         let mut pairs = vec![0_u64; dims.vocab * dims.vocab];
         let (mut loss, mut top1, mut top3) = (0.0, 0_usize, 0_usize);
         for pair in self.tokens.windows(2) {
-            let logits = session.step(TokenId(pair[0])).map_err(Error::inference)?;
+            let logits = session.read(TokenId(pair[0])).map_err(Error::inference)?;
             let (log_probability, before) = log_probability(&logits, TokenId(pair[1]));
             loss -= log_probability;
             top1 += usize::from(before < 1);

@@ -1,4 +1,4 @@
-//! How well a model predicts a text, read in one go from the zero state.
+//! How well a model predicts a text, read in one go from the zero state; in a model of lines every line by itself.
 //!
 //! ```text
 //! nats = mean over t of  -log softmax(logits after x_0..x_t)[x_{t+1}]          bits per character = nats / ln 2
@@ -63,7 +63,7 @@ impl WithKernel for Evaluate<'_> {
         self.tokens.read(self.part, &mut |piece| {
             for &id in piece {
                 if let Some(last) = last.replace(TokenId(id)) {
-                    let logits = session.step(last).map_err(Error::inference)?;
+                    let logits = session.read(last).map_err(Error::inference)?;
                     let (log_probability, before) = log_probability(&logits, TokenId(id));
                     loss -= log_probability;
                     top1 += usize::from(before < 1);
@@ -118,10 +118,11 @@ impl WithKernel for Trace<'_> {
         let mut storage = storage(&self.model.dims());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+        session.begin();
         let (mut hash, mut steps) = (StateHash::new(), 0);
         self.tokens.read(self.part, &mut |piece| {
             for &id in piece {
-                session.step(TokenId(id)).map_err(Error::inference)?;
+                session.read(TokenId(id)).map_err(Error::inference)?;
                 session.hash_into(&mut hash);
             }
             steps += piece.len();
@@ -131,7 +132,7 @@ impl WithKernel for Trace<'_> {
     }
 }
 
-/// Hash of the state after every one of `tokens`, from the zero state.
+/// Hash of the state after every one of `tokens`, from the start of a text.
 ///
 /// # Errors
 /// [`Error::Inference`] when a token is outside the vocabulary.

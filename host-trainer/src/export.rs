@@ -94,6 +94,12 @@ pub(crate) struct Label<'a> {
 }
 
 impl Label<'_> {
+    /// The token before which the state is zero, of a net of lines.
+    pub(crate) fn line_break(&self) -> Option<u16> {
+        let lines = self.rules.lines;
+        lines.then(|| self.vocab.line_break()).flatten()
+    }
+
     fn image(
         &self,
         embedding: Option<EmbeddingSpec<'_>>,

@@ -325,7 +325,7 @@ fn reaches(
         name,
         cell: params.shape.cell,
         trained,
-        lags: lag::measure(params, held_out, config.window),
+        lags: lag::measure(params, held_out, config.window, checkpoint.line_break()),
     };
     let own = format!("this net: {}, trained", shape.cell);
     let mut reaches = vec![reach(own, true, &checkpoint.params)];
@@ -348,11 +348,13 @@ fn watch(
     typed: Option<(Vec<char>, Vec<u16>)>,
     layer: usize,
 ) -> Activity {
-    let params = &checkpoint.params;
+    let (params, line_break) = (&checkpoint.params, checkpoint.line_break());
     match typed {
         Some((chars, ids)) => {
             let most = chars.len().min(2 * SHOWN);
-            gates::watch(params, &[], &chars[..most], &ids[..most], layer, UNITS)
+            let (chars, ids) = (&chars[..most], &ids[..most]);
+            let before: Vec<u16> = line_break.into_iter().collect();
+            gates::watch(params, &before, chars, ids, line_break, (layer, UNITS))
         }
         None => {
             let before = &before[before.len().saturating_sub(WARM_UP)..];
@@ -362,7 +364,7 @@ fn watch(
                 .iter()
                 .filter_map(|&id| vocabulary.get(usize::from(id)).copied())
                 .collect();
-            gates::watch(params, before, &chars, ids, layer, UNITS)
+            gates::watch(params, before, &chars, ids, line_break, (layer, UNITS))
         }
     }
 }

@@ -127,7 +127,11 @@ impl WithKernel for Run<'_> {
         } = self;
         let mut stores = [int8, f32, f32].map(|model| storage(&model.dims()));
         let [a, b, c] = &mut stores;
-        let start = |model, storage| Session::new(model, kernel, storage).map_err(Error::inference);
+        let start = |model, storage| {
+            let mut session = Session::new(model, kernel, storage).map_err(Error::inference)?;
+            session.begin();
+            Ok::<_, Error>(session)
+        };
         let (mut writer, mut reader) = (start(int8, a)?, start(f32, b)?);
         let mut other = start(f32, c)?;
         let (mut sampler, mut others) = (Sampler::new(SEED), Sampler::new(SEED));
@@ -143,9 +147,9 @@ impl WithKernel for Run<'_> {
                 agreed.get_or_insert(step);
             }
             written.push(id.0);
-            let q = log_softmax(&writer.step(id).map_err(Error::inference)?);
-            let p = log_softmax(&reader.step(id).map_err(Error::inference)?);
-            let r = log_softmax(&other.step(own).map_err(Error::inference)?);
+            let q = log_softmax(&writer.read(id).map_err(Error::inference)?);
+            let p = log_softmax(&reader.read(id).map_err(Error::inference)?);
+            let r = log_softmax(&other.read(own).map_err(Error::inference)?);
             let pairs = p.iter().zip(&q);
             divergences.push(pairs.map(|(p, q)| p.exp() * (p - q)).sum::<f64>());
             at_int8.take(&writer, &q).map_err(Error::inference)?;

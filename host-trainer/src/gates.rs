@@ -76,18 +76,19 @@ fn choose(h: &[f64], hidden: usize, count: usize) -> Vec<usize> {
 
 /// Runs `before` and then `text` through the net and keeps what at most `units` units of `layer` do over `text`.
 ///
-/// `text` says what each of `tokens` is, as a character or a word; `before` fills the state.
+/// `text` says what each of `tokens` is, as a character or a word; `before` fills the state. `line_break` is that of a text
+/// of lines.
 pub fn watch(
     params: &Params<f32>,
     before: &[u16],
     text: &[impl ToString],
     tokens: &[u16],
-    layer: usize,
-    units: usize,
+    line_break: Option<u16>,
+    (layer, units): (usize, usize),
 ) -> Activity {
     let (hidden, columns) = (params.shape.hidden, params.shape.gate_columns());
     let all: Vec<u16> = before.iter().chain(tokens).copied().collect();
-    let net = Unrolled::new(in_f64(params), &all);
+    let net = Unrolled::of_lines(in_f64(params), &all, line_break);
     let tape = &net.tapes[layer];
     let units = choose(&tape.h[before.len() * hidden..], hidden, units);
     let panel = |name, what, values: &[f64], row: usize, first: usize| Panel {
@@ -162,7 +163,7 @@ mod tests {
                 ..Shape::PLAIN
             };
             let params = Params::<f32>::init(shape, 2);
-            let activity = watch(&params, &[1, 2], &['a', 'b', 'c'], &[0, 1, 2], 1, 4);
+            let activity = watch(&params, &[1, 2], &['a', 'b', 'c'], &[0, 1, 2], None, (1, 4));
             assert_eq!(activity.units.len(), 4);
             let panel = |name: &str| {
                 let found = activity.panels.iter().find(|panel| panel.name == name);

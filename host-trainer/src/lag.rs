@@ -123,10 +123,9 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
                     let c = &tape.c[t * hidden..][..hidden];
                     for k in 0..hidden {
                         let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates[gate * hidden + k]);
-                        let before = if t == 0 {
-                            0.0
-                        } else {
-                            tape.c[(t - 1) * hidden + k]
+                        let before = match net.begins[t] {
+                            true => 0.0,
+                            false => tape.c[(t - 1) * hidden + k],
                         };
                         let tanh_c = c[k].tanh();
                         dc_here[k] += dh[k] * o * (1.0 - tanh_c * tanh_c);
@@ -146,6 +145,9 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
                 dc: &dc_here,
                 dz: &later[layer],
             });
+        }
+        if net.begins[t] {
+            return;
         }
     }
 }
@@ -187,7 +189,13 @@ fn means(rows: &[Vec<f64>], lags: usize) -> Lags {
 /// Measures a net on `tokens`, of which as many are read as can be afforded; needs at least three.
 ///
 /// The lags are 0 to `window`, or fewer on a short text.
-pub fn measure(params: &Params<f32>, tokens: &[u16], window: usize) -> Lags {
+/// `line_break` is that of a text of lines.
+pub fn measure(
+    params: &Params<f32>,
+    tokens: &[u16],
+    window: usize,
+    line_break: Option<u16>,
+) -> Lags {
     let room = tokens.len().saturating_sub(2);
     let window = window.min(room.saturating_sub(1));
     let affordable = WORK / work(params.shape).max(1) / (window + STRIDE + 1);
@@ -195,7 +203,7 @@ pub fn measure(params: &Params<f32>, tokens: &[u16], window: usize) -> Lags {
     let first = (window + WARM_UP).min(room);
     let positions: Vec<usize> = (first..=room).step_by(STRIDE).take(wanted).collect();
     let read = positions.last().map_or(0, |last| last + 1);
-    let net = Unrolled::new(in_f64(params), &tokens[..read]);
+    let net = Unrolled::of_lines(in_f64(params), &tokens[..read], line_break);
     let rows: Vec<Vec<f64>> = positions
         .par_iter()
         .map(|&at| norms(&net, at, tokens[at + 1], window))
@@ -382,6 +390,21 @@ mod tests {
         }
     }
 
+    /// Beyond the start of its line a prediction depends on nothing.
+    #[test]
+    fn the_gradient_ends_where_a_line_begins() {
+        for shape in shapes() {
+            let params = Params::<f64>::init(shape, 9);
+            let at = TOKENS.len() - 2;
+            // The line break is 2, at step 6.
+            let net = Unrolled::of_lines(params.clone(), &TOKENS[..=at], Some(2));
+            let alone = Unrolled::new(params, &TOKENS[6..=at]);
+            let (whole, line) = (norms(&net, at, 1, at), norms(&alone, at - 6, 1, at));
+            assert_eq!(whole, line);
+            assert!(whole[at - 6] > 0.0 && whole[at - 5] == 0.0);
+        }
+    }
+
     #[test]
     fn an_identity_recurrence_neither_fades_nor_grows() {
         // h = tanh(small + h) with W_h = 1 on the diagonal and inputs of nothing: the derivative is 1 - h^2 = 1.
@@ -400,7 +423,7 @@ mod tests {
             .tensor_mut(Role::HeadWeight, 0)
             .copy_from_slice(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
         let tokens: Vec<u16> = (0..200).map(|i| i % 3).collect();
-        let lags = measure(&params, &tokens, 20);
+        let lags = measure(&params, &tokens, 20, None);
         assert_eq!((lags.h.len(), lags.c.len()), (21, 0));
         for k in 0..=20 {
             assert!((lags.part(k) - 1.0).abs() < 1e-12, "{k}");
@@ -411,7 +434,7 @@ mod tests {
             .tensor_mut(Role::Recurrent, 0)
             .iter_mut()
             .for_each(|w| *w *= 0.5);
-        let lags = measure(&params, &tokens, 20);
+        let lags = measure(&params, &tokens, 20, None);
         assert!((lags.part(10) - 0.5_f64.powi(10)).abs() < 1e-12);
         assert_eq!(lags.below(0.01), Some(7));
     }
@@ -449,7 +472,7 @@ mod tests {
         let params = Params::<f32>::init(shapes()[1], 1);
         for length in 3..40 {
             let tokens: Vec<u16> = (0..length).map(|i| i % 6).collect();
-            let lags = measure(&params, &tokens, 16);
+            let lags = measure(&params, &tokens, 16, None);
             assert!(lags.positions > 0 && lags.h.iter().all(|x| x.is_finite()));
             assert_eq!(lags.h.len(), lags.c.len());
             assert!(lags.h.len() <= 17);

@@ -101,6 +101,7 @@ pub(crate) fn choose_ranges(
             Some(holding(calibrate::largest_read(
                 &checkpoint.params,
                 looked_at,
+                label.line_break(),
             )))
         }
     };
@@ -132,7 +133,7 @@ pub(crate) fn choose_cell_bits(
     }
     chosen.fill(5);
     let looked_at = &sample[..sample.len().min(LOOKED_AT)];
-    let magnitudes = calibrate::cell_magnitudes(params, looked_at);
+    let magnitudes = calibrate::cell_magnitudes(params, looked_at, label.line_break());
     let mut ranges = Vec::with_capacity(chosen.len());
     for (layer, magnitude) in magnitudes.into_iter().enumerate() {
         let mut best = (f64::INFINITY, chosen[layer]);

@@ -1,7 +1,7 @@
 //! What a net writes while it learns: one short sample an evaluation, kept in `samples.jsonl` of the run folder.
 //!
 //! ```text
-//! prompt = the first whole words of the held-out text
+//! prompt = the first whole words of the held-out text; nothing in a text of lines, where the net begins lines itself
 //! text   = LENGTH characters at TEMPERATURE, from the same seed at every evaluation; WORDS tokens of a net of words
 //! ```
 //! Prompt and seed never change, so that the samples differ by what was learnt alone. The file is kept like
@@ -71,8 +71,9 @@ impl WithKernel for Write1<'_> {
         let mut sampler = Sampler::new(SEED)
             .with_temperature(TEMPERATURE)
             .map_err(Error::inference)?;
+        session.begin();
         for &id in self.prompt {
-            session.step(TokenId(id)).map_err(Error::inference)?;
+            session.read(TokenId(id)).map_err(Error::inference)?;
         }
         let vocab = self.model.vocab();
         let length = if vocab.is_words() { WORDS.0 } else { LENGTH };
@@ -85,7 +86,7 @@ impl WithKernel for Write1<'_> {
         for _ in 0..length {
             let id = sampler.sample(&session.logits());
             joiner.push(id, &mut text);
-            session.step(id).map_err(Error::inference)?;
+            session.read(id).map_err(Error::inference)?;
         }
         Ok(text)
     }
@@ -126,6 +127,7 @@ pub fn write(checkpoint: &Checkpoint, held_out: &[u16], at: &Metrics) -> Result<
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
     let (tokens, prompt) = match model.vocab().is_words() {
+        _ if model.rules().lines => (Vec::new(), String::new()),
         false => prompt(checkpoint, held_out),
         true => {
             let tokens = &held_out[..held_out.len().min(WORDS.1)];

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! typed        characters: all of them          words: the complete ones, and the letters of the one under way
-//! p            softmax of the logits after the last complete token
+//! p            softmax of the logits after the last complete token, or at the start of a text
 //! suggestions  every token but the unknown one; of those, while a word is under way, the words that begin with its
 //!              letters.  Their probabilities are made to sum to 1
 //! ```
@@ -69,8 +69,9 @@ impl WithKernel for Suggest<'_> {
         let mut storage = storage(&self.model.dims());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+        session.begin();
         for &id in &self.typed.tokens {
-            session.step(TokenId(id)).map_err(Error::inference)?;
+            session.read(TokenId(id)).map_err(Error::inference)?;
         }
         let logits = session.logits();
         let mut all: Vec<(usize, TokenId, f64)> = (0..logits.len())

@@ -195,7 +195,7 @@ impl<K: Kernel> Typist<'_, '_, K> {
     fn step(&mut self, token: &str) -> Result<()> {
         let id = self.model.vocab().id_of_word(token);
         if let Some(id) = id.filter(|_| self.counts()) {
-            self.session.step(id).map_err(Error::inference)?;
+            self.session.read(id).map_err(Error::inference)?;
         }
         self.at += 1;
         Ok(())

@@ -6,6 +6,8 @@
 //! rnn     h_t = tanh(z_t)
 //! lstm    i, f, o = sigmoid(z)  g = tanh(z)    c_t = f c_{t-1} + i g    h_t = o tanh(c_t)
 //! ```
+//! In a text of lines (h, c)_{t-1} is zero where the token of step t is the line break.
+//!
 //! Written for reading, apart from the training code: the two are compared in the tests. A step costs as many
 //! multiply-accumulates as on the device, some 10^9 of them a second; callers choose how much text they can afford.
 
@@ -31,6 +33,8 @@ pub struct Unrolled {
     pub tapes: Vec<Tape>,
     /// Steps taken.
     pub steps: usize,
+    /// [steps]: whether the step began from the zero state; the first one did.
+    pub begins: Vec<bool>,
 }
 
 /// The same parameters in f64.
@@ -55,6 +59,14 @@ fn sigmoid(x: f64) -> f64 {
 impl Unrolled {
     /// Runs `params` over `tokens` from the zero state. Tokens have to be smaller than the vocabulary.
     pub fn new(params: Params<f64>, tokens: &[u16]) -> Self {
+        Self::of_lines(params, tokens, None)
+    }
+
+    /// The same of a text of lines, whose break is `line_break`; `None` for any other text.
+    pub fn of_lines(params: Params<f64>, tokens: &[u16], line_break: Option<u16>) -> Self {
+        let begins: Vec<bool> = (0..tokens.len())
+            .map(|t| t == 0 || Some(tokens[t]) == line_break)
+            .collect();
         let shape = params.shape;
         let (hidden, columns) = (shape.hidden, shape.gate_columns());
         let memory = if shape.cell == Cell::Lstm { hidden } else { 0 };
@@ -71,6 +83,10 @@ impl Unrolled {
             );
             let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; memory]);
             for (t, &token) in tokens.iter().enumerate() {
+                if begins[t] {
+                    h.fill(0.0);
+                    c.fill(0.0);
+                }
                 let mut z = params.tensor(Role::Bias, layer).to_vec();
                 match tapes.last() {
                     None if shape.embedding > 0 => {
@@ -112,6 +128,7 @@ impl Unrolled {
             params,
             tapes,
             steps: tokens.len(),
+            begins,
         }
     }
 

@@ -1,8 +1,8 @@
 //! The next few tokens: the likeliest each time, through core's session, the code that also runs on the device.
 //!
 //! ```text
-//! carried:   step x_0 .. x_n;  repeat: y = argmax; step y                                     one step a token
-//! windowed:  repeat: reset; step the last W of all tokens so far; y = argmax                  W steps a token
+//! carried:   begin; read x_0 .. x_n;  repeat: y = argmax; read y                              one step a token
+//! windowed:  repeat: reset; read the last W of all tokens so far; y = argmax                  W steps a token
 //! ```
 //! A net that was trained on windows from the zero state has been asked for nothing else than the second; the first is
 //! what a stream can afford, and how far it comes then is worth knowing.
@@ -26,6 +26,7 @@ impl WithKernel for WriteOn<'_> {
         let mut storage = storage(&self.model.dims());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+        session.begin();
         let (mut all, mut read) = (self.start.to_vec(), 0);
         for _ in 0..self.count {
             if let Some(window) = self.window {
@@ -33,7 +34,7 @@ impl WithKernel for WriteOn<'_> {
                 read = all.len().saturating_sub(window);
             }
             for &id in all.iter().skip(read) {
-                session.step(TokenId(id)).map_err(Error::inference)?;
+                session.read(TokenId(id)).map_err(Error::inference)?;
             }
             read = all.len();
             all.push(session.logits().argmax().0);

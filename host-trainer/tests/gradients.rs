@@ -5,6 +5,7 @@ use gatelet_trainer::dropout::Dropout;
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::packs::Packs;
 use gatelet_trainer::params::{Cell, Params, Role, Shape};
+use gatelet_trainer::unroll::Unrolled;
 
 const ROWS: usize = 3;
 const WINDOW: usize = 6;
@@ -35,11 +36,11 @@ fn loaded_with<F: Engine>(shape: Shape, vocab: usize) -> Shard<F> {
 }
 
 fn check(shape: Shape) {
-    check_with(shape, (0.0, 0.0));
+    check_with(shape, (0.0, 0.0), None);
 }
 
-/// `dropout`: the rates of outputs and of what is read from h.
-fn check_with(shape: Shape, dropout: (f64, f64)) {
+/// `dropout`: the rates of outputs and of what is read from h. `line_break`: the token before which the state is zero.
+fn check_with(shape: Shape, dropout: (f64, f64), line_break: Option<u16>) {
     let mut params = Params::<f64>::init(shape, 11);
     // Away from the symmetric start: biases too have to matter.
     params
@@ -50,6 +51,7 @@ fn check_with(shape: Shape, dropout: (f64, f64)) {
     let scale = 1.0 / (ROWS * WINDOW) as f64;
     let mut start = loaded::<f64>(shape);
     start.drop_out(Dropout::new(3, dropout.0), Dropout::new(3, dropout.1), 2);
+    start.break_lines(line_break);
     start.choose_masks(7);
     let mut shard = start.clone();
     let mut packs = Packs::of(&params);
@@ -142,9 +144,81 @@ fn gradients_with_dropout() {
             vocab: 5,
             ..Shape::PLAIN
         };
-        check_with(shape, (0.3, 0.4));
-        check_with(shape, (0.5, 0.0));
-        check_with(shape, (0.0, 0.5));
+        check_with(shape, (0.3, 0.4), None);
+        check_with(shape, (0.5, 0.0), None);
+        check_with(shape, (0.0, 0.5), None);
+    }
+}
+
+/// Lines that begin and end at any step, also at the first and the last of a window; with dropout of both kinds and without.
+#[test]
+fn gradients_of_lines() {
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        let shape = Shape {
+            cell,
+            layers: 2,
+            hidden: 5,
+            vocab: 4,
+            ..Shape::PLAIN
+        };
+        let breaks = (0..ROWS * WINDOW).filter(|i| token(i / WINDOW, i % WINDOW, 4) == 0);
+        assert!(breaks.count() > ROWS, "several a row");
+        check_with(shape, (0.0, 0.0), Some(0));
+        check_with(shape, (0.3, 0.4), Some(2));
+        let words = Shape {
+            embedding: 5,
+            projection: 5,
+            tied: true,
+            ..shape
+        };
+        check_with(words, (0.0, 0.0), Some(0));
+    }
+}
+
+/// One stream of lines is those lines, each run by itself from the zero state: loss and gradient.
+#[test]
+fn a_stream_of_lines_is_its_lines() {
+    const LINES: [&[u16]; 4] = [&[0, 3, 1], &[0, 2], &[0], &[0, 4, 4, 1, 3]];
+    for cell in [Cell::Rnn, Cell::Lstm] {
+        let shape = Shape {
+            cell,
+            layers: 2,
+            hidden: 5,
+            vocab: 5,
+            ..Shape::PLAIN
+        };
+        let params = Params::<f64>::init(shape, 3);
+        let packs = Packs::of(&params);
+        let run = |tokens: &[u16], line_break| {
+            // After a line comes the break of the next.
+            let next = |t: usize| tokens.get(t + 1).copied().unwrap_or(0);
+            let mut shard = Shard::<f64>::new(shape, 1, tokens.len());
+            shard.break_lines(line_break);
+            shard.load(|_, t| (tokens[t], next(t)));
+            let loss = shard.forward(&packs, 1.0);
+            shard.backward(&packs);
+            (loss, shard.gradient.data.clone())
+        };
+        let (loss, gradient) = run(&LINES.concat(), Some(0));
+        let mut sum = (0.0, vec![0.0; gradient.len()]);
+        for line in LINES {
+            let (loss, gradient) = run(line, None);
+            sum.0 += loss;
+            sum.1.iter_mut().zip(&gradient).for_each(|(s, g)| *s += g);
+        }
+        assert!((loss - sum.0).abs() < 1e-12, "{loss} {}", sum.0);
+        for (one, all) in gradient.iter().zip(&sum.1) {
+            assert!((one - all).abs() < 1e-12);
+        }
+        assert!((run(&LINES.concat(), None).0 - sum.0).abs() > 1e-3);
+        // The f64 unrolling that reports use has the same states.
+        let tokens = LINES.concat();
+        let net = Unrolled::of_lines(params.clone(), &tokens, Some(0));
+        let from = LINES[0].len() + LINES[1].len() + LINES[2].len();
+        let last = Unrolled::new(params, LINES[3]);
+        for t in 0..LINES[3].len() {
+            assert_eq!(net.read(from + t), last.read(t));
+        }
     }
 }
 
@@ -181,8 +255,8 @@ fn word_shapes() -> impl Iterator<Item = Shape> {
 fn gradients_of_word_models_equal_finite_differences() {
     for shape in word_shapes() {
         check(shape);
-        check_with(shape, (0.4, 0.0));
-        check_with(shape, (0.3, 0.4));
+        check_with(shape, (0.4, 0.0), None);
+        check_with(shape, (0.3, 0.4), None);
     }
 }
 

@@ -140,6 +140,8 @@ pub enum LoadError {
     /// The header says that U+FFFD is the unknown token, and the vocabulary does not have it; or the vocabulary is one of
     /// words, which needs it, and the header does not say so.
     UnknownToken,
+    /// The header says that every line is a text of its own, and U+000A is not in the vocabulary.
+    LineBreak,
     /// A value of a section is outside the range the kernels rely on (or not a finite number).
     Value {
         /// The section.
@@ -226,6 +228,9 @@ impl Display for LoadError {
             ),
             LoadError::UnknownToken => f.write_str(
                 "the model needs an unknown token (its header or its words ask for one), but U+FFFD is not in the vocabulary, or not named by the header",
+            ),
+            LoadError::LineBreak => f.write_str(
+                "the model reads lines (its header says so), but the line feed U+000A is not in the vocabulary",
             ),
             LoadError::Value { section, index } => {
                 write!(f, "element {index} of section {section} is out of range")

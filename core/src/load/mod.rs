@@ -52,8 +52,7 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
     };
     let vocab = vocab
         .map_err(|index| LoadError::Vocabulary { index })?
-        .with_rules(header.rules)
-        .ok_or(LoadError::UnknownToken)?;
+        .with_rules(header.rules)?;
     let known_answer = KnownAnswer {
         tokens: reader.next()?,
         hash: header.known_answer_hash,

@@ -158,6 +158,8 @@ mod image {
                     .complete(&mut session, |id| black_box(id).0 == 0)
                     .is_ok(),
             );
+            session.begin();
+            black_box(session.read(black_box(TokenId(3))).is_ok());
             session.reset();
         }
     }

@@ -193,6 +193,56 @@ fn an_empty_line_has_nothing_to_complete() {
     assert_state_is_the_lines(&console);
 }
 
+/// The scores of a fresh line are those after a line break, and none but the first token is missing.
+#[test]
+fn a_fresh_line_of_a_model_of_lines_shows_how_lines_begin() {
+    for image in [
+        fixtures::image_of_lines(),
+        fixtures::image_of_words_with(true),
+    ] {
+        let mut bench = Bench::with(image);
+        let mut console = bench.console();
+        let model = *console.line().model();
+        let line_break = model.vocab().line_break().unwrap();
+        let mut storage = vec![0; model.dims().state_words()];
+        let mut plain = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+        let expected = plain.step(line_break).unwrap().top::<3>();
+        console.refresh().unwrap();
+        assert_eq!(console.line().likely::<3>(), expected);
+        assert!(!drawn(&mut console).contains("type, and see"));
+        // After anything typed, and after Enter, a line begins in the same state.
+        press(&mut console, b"cab\r");
+        assert_eq!(console.line().likely::<3>(), expected);
+        assert_state_is_the_lines(&console);
+        // A completion of nothing is the likeliest beginning.
+        let shown: String = console.completion.iter().flatten().collect();
+        assert!(!shown.is_empty());
+        press(&mut console, b"\t");
+        assert_eq!(text(&console), shown);
+        assert_state_is_the_lines(&console);
+    }
+}
+
+/// Of what stands before a line break nothing is left behind it.
+#[test]
+fn a_line_break_in_the_line_starts_a_model_of_lines_again() {
+    let mut bench = Bench::with(fixtures::image_of_lines());
+    let mut console = bench.console();
+    let fresh = console.line().likely::<12>();
+    assert!(console.line.type_char('b') && console.line.type_char('\n'));
+    assert_eq!(console.line().likely::<12>(), fresh);
+    assert_state_is_the_lines(&console);
+    // More characters than the history holds, and back over all of them.
+    for character in "abcde\ncab".chars() {
+        assert!(console.line.type_char(character));
+        assert_state_is_the_lines(&console);
+    }
+    while !console.line().is_empty() {
+        press(&mut console, b"\x7f");
+        assert_state_is_the_lines(&console);
+    }
+}
+
 #[test]
 fn enter_starts_again_from_nothing() {
     let mut bench = Bench::new();
@@ -402,8 +452,10 @@ proptest! {
             0..60,
         ),
         refresh in any::<u64>(),
+        lines in any::<bool>(),
     ) {
-        let mut bench = Bench::new();
+        let image = if lines { fixtures::image_of_lines() } else { fixtures::image() };
+        let mut bench = Bench::with(image);
         let mut console = bench.console();
         for (index, key) in keys.iter().enumerate() {
             for &byte in key.as_bytes() {

@@ -67,8 +67,9 @@ impl WithKernel for Generate<'_> {
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         let (mut joiner, mut piece) = (Joiner::new(self.model.vocab()), String::new());
+        session.begin();
         for &id in self.prompt {
-            session.step(TokenId(id)).map_err(Error::inference)?;
+            session.read(TokenId(id)).map_err(Error::inference)?;
             joiner.push(TokenId(id), &mut piece);
         }
         for _ in 0..self.length {
@@ -76,7 +77,7 @@ impl WithKernel for Generate<'_> {
             piece.clear();
             joiner.push(id, &mut piece);
             (self.each)(&piece)?;
-            session.step(id).map_err(Error::inference)?;
+            session.read(id).map_err(Error::inference)?;
         }
         Ok(())
     }

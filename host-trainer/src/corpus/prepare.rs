@@ -223,6 +223,7 @@ mod tests {
             lower_case,
             normalisation,
             fold_space,
+            lines: false,
         }
     }
 

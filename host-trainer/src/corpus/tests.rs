@@ -96,7 +96,7 @@ fn a_streamed_corpus_is_the_one_in_memory() {
         lower_case: true,
         normalisation: gatelet::Normalisation::Nfkc,
         fold_space: true,
-        unknown: false,
+        ..TextRules::default()
     };
     for rules in [TextRules::default(), prepared] {
         for max_vocab in [None, Some(9)] {

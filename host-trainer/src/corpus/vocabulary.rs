@@ -260,6 +260,11 @@ impl Vocabulary {
         u16::try_from(rank).ok()
     }
 
+    /// The token of a line feed, if there is one.
+    pub fn line_break(&self) -> Option<u16> {
+        self.rank('\n')
+    }
+
     /// Token id of a character.
     pub fn id_of(&self, c: char) -> Option<u16> {
         self.rank(c).or(self.unknown)

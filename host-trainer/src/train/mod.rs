@@ -173,11 +173,15 @@ impl<'c> Trainer<'c> {
         let mut training = parts(shape, config.batch, config.window);
         let masks = |rate| Dropout::new(config.seed, rate);
         let (output, recurrent) = (masks(config.dropout), masks(config.recurrent_dropout));
+        let line_break = config.lines.then(|| corpus.vocab.line_break()).flatten();
         for part in &mut training {
             part.shard.label_smoothing = config.label_smoothing as f32;
             part.shard.drop_out(output, recurrent, part.first_row);
         }
-        let evaluation = parts(shape, streams, EVAL_WINDOW);
+        let mut evaluation = parts(shape, streams, EVAL_WINDOW);
+        for part in training.iter_mut().chain(&mut evaluation) {
+            part.shard.break_lines(line_break);
+        }
         Ok(Self {
             params: Params::init(shape, config.seed),
             packs: match &config.qat {

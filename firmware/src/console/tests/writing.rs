@@ -16,13 +16,14 @@ fn drawn_after(model: Model<'_>, prompt: &[TokenId], seed: u64, count: usize) ->
         .unwrap();
     let mut storage = vec![0; model.dims().state_words()];
     let mut session = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+    session.begin();
     for &id in prompt {
-        session.step(id).unwrap();
+        session.read(id).unwrap();
     }
     let mut tokens = prompt.to_vec();
     for _ in 0..count {
         let id = sampler.sample(&session.logits());
-        session.step(id).unwrap();
+        session.read(id).unwrap();
         tokens.push(id);
     }
     tokens
@@ -30,7 +31,12 @@ fn drawn_after(model: Model<'_>, prompt: &[TokenId], seed: u64, count: usize) ->
 
 #[test]
 fn the_board_writes_what_a_sampler_draws_from_the_seed() {
-    for image in [fixtures::image(), fixtures::image_of_words()] {
+    let lines = [
+        fixtures::image_of_lines(),
+        fixtures::image_of_words_with(true),
+    ];
+    let images = [fixtures::image(), fixtures::image_of_words()];
+    for image in images.into_iter().chain(lines) {
         for start in ["", "cab ", "ab"] {
             let mut bench = Bench::with(image.clone());
             let mut console = bench.console();
