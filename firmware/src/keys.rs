@@ -1,21 +1,27 @@
-//! Bytes from the serial line to keys: incremental UTF-8, control characters, escape sequences.
+//! Bytes from the serial line to keys: UTF-8 first, then control characters and the sequences of ECMA-48.
 //!
 //! ```text
-//! 0x20..=0x7e, UTF-8      Char        08 7f   Backspace      1b [ params final   ignored (arrows, Delete, F-keys)
-//! 0d, 0a, 0d 0a           Enter       03 0c   Redraw         1b O final          ignored (F1..F4, keypad)
-//! 09                      Tab         07      GoOn           1b other            ignored (Alt + key)
-//! others below 20         Control     0e      NextSeed
+//! 0x20..=0x7e, UTF-8      Char        08 7f   Backspace      CSI ESC O ESC SP     ignored to the final byte:
+//! 0d, 0a, 0d 0a           Enter       03 0c   Redraw                              arrows, F-keys, mouse, reports
+//! 09                      Tab         07      GoOn           OSC DCS APC PM SOS   ignored to BEL, ESC \ or a control
+//! others below 20         Control     0e      NextSeed       ESC other            ignored: Alt + key
+//! 00                      nothing: a telnet's CR NUL, a break                     CSI is ESC [ or U+009B, and so on
+//!
+//! CSI 200 ~ text CSI 201 ~   pasted: line breaks and tabs are characters of it, controls do nothing but 03, which ends it
 //! ```
 //!
-//! A byte that cannot continue a UTF-8 sequence ends it as [`Key::Malformed`] and is then looked at on its own, so
-//! one damaged byte costs one character.
+//! A byte that cannot continue a UTF-8 sequence ends it as [`Key::Malformed`] and is then looked at on its own, so one
+//! damaged byte costs one character. A single byte 80..=9f is no C1 control: UTF-8 has them in two.
+//!
+//! Whatever was cut off, a control character ends it and is its own key: Enter and Ctrl-C always work. ADR 9 says why
+//! this is not a crate, and `keys/reference.rs` compares it with one.
 
 /// What a person did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// Typed a printable character.
+    /// Typed a printable character, or pasted a character, a line feed or a tab.
     Char(char),
-    /// Return or line feed; CR LF counts once.
+    /// Return or line feed; CR LF and CR NUL count once.
     Enter,
     /// Accept the completion.
     Tab,
@@ -33,18 +39,26 @@ pub enum Key {
     Malformed,
 }
 
-/// Where in an escape sequence the decoder stands.
+/// Where in a control sequence the decoder stands. Names as in ECMA-48 and ECMA-35.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Escape {
+enum State {
     /// Outside.
     #[default]
-    None,
+    Text,
     /// After ESC.
-    Started,
-    /// After ESC `[`: parameters, then one final byte.
+    Escape,
+    /// After ESC and an intermediate byte.
+    Intermediate,
+    /// After CSI.
     Csi,
-    /// After ESC `O`: one final byte.
-    Ss3,
+    /// After CSI and a number that is not at its end.
+    Number(u8),
+    /// Further in a control sequence, or after ESC O: everything to the final byte.
+    Parameters,
+    /// In OSC, DCS, APC, PM or SOS.
+    String,
+    /// In the mouse's bytes behind a sequence, of which so many are to come.
+    Mouse(u8),
 }
 
 /// The decoder's state: at most three bytes of an unfinished character.
@@ -56,8 +70,11 @@ pub struct Decoder {
     have: usize,
     /// How many the first one announced.
     need: usize,
-    escape: Escape,
-    after_return: bool,
+    state: State,
+    /// The last byte that was no NUL.
+    last: u8,
+    /// Between the brackets of a paste.
+    pasting: bool,
 }
 
 impl Decoder {
@@ -67,8 +84,9 @@ impl Decoder {
             bytes: [0; 4],
             have: 0,
             need: 0,
-            escape: Escape::None,
-            after_return: false,
+            state: State::Text,
+            last: 0,
+            pasting: false,
         }
     }
 
@@ -80,7 +98,7 @@ impl Decoder {
                 return [self.continue_character(byte), None].into_iter().flatten();
             }
             self.have = 0;
-            keys[0] = Some(Key::Malformed);
+            keys[0] = self.malformed();
         }
         keys[1] = self.first_byte(byte);
         keys.into_iter().flatten()
@@ -100,35 +118,28 @@ impl Decoder {
         let character = core::str::from_utf8(encoded)
             .ok()
             .and_then(|text| text.chars().next());
-        Some(character.map_or(Key::Malformed, Key::Char))
+        match character {
+            Some(character) => self.character(character, false),
+            None => self.malformed(),
+        }
     }
 
     fn first_byte(&mut self, byte: u8) -> Option<Key> {
-        let after_return = core::mem::replace(&mut self.after_return, byte == b'\r');
-        let escape = core::mem::take(&mut self.escape);
-        if matches!(byte, 0x20..=0x7f) && escape != Escape::None {
-            self.escape = match (escape, byte) {
-                (Escape::Started, b'[') => Escape::Csi,
-                (Escape::Started, b'O') => Escape::Ss3,
-                (Escape::Csi, 0x20..=0x3f) => Escape::Csi,
-                _ => Escape::None,
+        if let State::Mouse(left) = self.state
+            && byte >= b' '
+        {
+            self.state = match left {
+                ..=1 => State::Text,
+                _ => State::Mouse(left - 1),
             };
             return None;
         }
+        if byte == 0 {
+            return None;
+        }
+        let after_return = core::mem::replace(&mut self.last, byte) == b'\r';
         match byte {
-            b'\n' if after_return => None,
-            b'\r' | b'\n' => Some(Key::Enter),
-            b'\t' => Some(Key::Tab),
-            0x08 | 0x7f => Some(Key::Backspace),
-            0x03 | 0x0c => Some(Key::Redraw),
-            0x07 => Some(Key::GoOn),
-            0x0e => Some(Key::NextSeed),
-            0x1b => {
-                self.escape = Escape::Started;
-                None
-            }
-            0x00..=0x1f => Some(Key::Control(byte)),
-            0x20..=0x7e => Some(Key::Char(char::from(byte))),
+            ..0x80 => self.character(char::from(byte), after_return),
             0xc2..=0xf4 => {
                 self.need = match byte {
                     0xc2..=0xdf => 2,
@@ -139,94 +150,102 @@ impl Decoder {
                 self.have = 1;
                 None
             }
-            _ => Some(Key::Malformed),
+            _ => self.malformed(),
         }
+    }
+
+    /// What is no character ends what was under way, but for a string, whose inside is nobody's.
+    fn malformed(&mut self) -> Option<Key> {
+        if self.state == State::String {
+            return None;
+        }
+        self.state = State::Text;
+        Some(Key::Malformed)
+    }
+
+    fn character(&mut self, character: char, after_return: bool) -> Option<Key> {
+        let state = core::mem::take(&mut self.state);
+        match character {
+            '\x1b' => self.state = State::Escape,
+            // C1: ESC and the character 0x40 before it.
+            '\u{80}'..='\u{9f}' => self.escape(character as u8 - 0x40),
+            ..' ' | '\x7f' => return self.control(state, character as u8, after_return),
+            _ if state == State::Text => return Some(Key::Char(character)),
+            _ if state == State::String => self.state = state,
+            // Alt + é, whole.
+            ' '..='~' => self.in_sequence(state, character as u8),
+            _ if state == State::Escape => {}
+            _ => return Some(Key::Char(character)),
+        }
+        None
+    }
+
+    /// The byte after ESC.
+    fn escape(&mut self, byte: u8) {
+        self.state = match byte {
+            b'[' => State::Csi,
+            b'O' => State::Parameters,
+            b'P' | b'X' | b']' | b'^' | b'_' => State::String,
+            b' '..=b'/' => State::Intermediate,
+            _ => State::Text,
+        };
+    }
+
+    fn in_sequence(&mut self, state: State, byte: u8) {
+        self.state = match (state, byte) {
+            (State::Escape, _) => return self.escape(byte),
+            (State::Intermediate, b' '..=b'/') => State::Intermediate,
+            (State::Csi, b'0'..=b'9') => State::Number(byte - b'0'),
+            // A mouse's button and position: X10, and what xterm calls highlight tracking.
+            (State::Csi, b'M') => State::Mouse(3),
+            (State::Csi, b't') => State::Mouse(2),
+            (State::Csi, b'T') => State::Mouse(6),
+            // F1 to F5 of the Linux console have a second bracket.
+            (State::Csi, b'[') => State::Parameters,
+            (State::Number(n), b'0'..=b'9') => {
+                State::Number(n.saturating_mul(10).saturating_add(byte - b'0'))
+            }
+            (State::Number(200), b'~') => {
+                self.pasting = true;
+                State::Text
+            }
+            (State::Number(201), b'~') => {
+                self.pasting = false;
+                State::Text
+            }
+            // In rxvt a final byte, where everywhere else more would follow.
+            (State::Number(_), b'$') => State::Text,
+            (State::Csi | State::Number(_) | State::Parameters, b' '..=b'?') => State::Parameters,
+            _ => State::Text,
+        };
+    }
+
+    /// A control character, which ends every sequence.
+    fn control(&mut self, state: State, byte: u8, after_return: bool) -> Option<Key> {
+        Some(match byte {
+            b'\n' if after_return => return None,
+            0x07 if state == State::String => return None,
+            // What they are for: they cancel.
+            0x18 | 0x1a if state != State::Text => return None,
+            0x03 => {
+                self.pasting = false;
+                Key::Redraw
+            }
+            b'\r' | b'\n' if self.pasting => Key::Char('\n'),
+            b'\t' if self.pasting => Key::Char('\t'),
+            _ if self.pasting => Key::Control(byte),
+            b'\r' | b'\n' => Key::Enter,
+            b'\t' => Key::Tab,
+            0x08 | 0x7f => Key::Backspace,
+            0x0c => Key::Redraw,
+            0x07 => Key::GoOn,
+            0x0e => Key::NextSeed,
+            _ => Key::Control(byte),
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn keys(bytes: &[u8]) -> Vec<Key> {
-        let mut decoder = Decoder::new();
-        bytes.iter().flat_map(|&b| decoder.feed(b)).collect()
-    }
-
-    fn typed(text: &str) -> Vec<Key> {
-        text.chars().map(Key::Char).collect()
-    }
-
-    #[test]
-    fn control_characters() {
-        assert_eq!(keys(b"\t"), [Key::Tab]);
-        assert_eq!(keys(b"\x08\x7f"), [Key::Backspace, Key::Backspace]);
-        assert_eq!(keys(b"\x03\x0c"), [Key::Redraw, Key::Redraw]);
-        assert_eq!(keys(b"\x07\x0e"), [Key::GoOn, Key::NextSeed]);
-        assert_eq!(keys(b"\x01\x00"), [Key::Control(1), Key::Control(0)]);
-    }
-
-    #[test]
-    fn a_line_ends_once() {
-        assert_eq!(keys(b"\r"), [Key::Enter]);
-        assert_eq!(keys(b"\n"), [Key::Enter]);
-        assert_eq!(keys(b"\r\n"), [Key::Enter]);
-        assert_eq!(keys(b"\r\r\n\n"), [Key::Enter; 3]);
-        assert_eq!(keys(b"\ra\n"), [Key::Enter, Key::Char('a'), Key::Enter]);
-    }
-
-    #[test]
-    fn arrows_and_function_keys_are_swallowed_whole() {
-        for sequence in [
-            "\x1b[A",
-            "\x1b[D",
-            "\x1b[3~",
-            "\x1b[1;5C",
-            "\x1bOP",
-            "\x1bf",
-            "\x1b[15~",
-            "\x1b\x1b[A",
-        ] {
-            assert_eq!(
-                keys(format!("a{sequence}b").as_bytes()),
-                typed("ab"),
-                "{sequence:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_control_character_ends_an_escape_sequence() {
-        assert_eq!(keys(b"\x1b[1\ra"), [Key::Enter, Key::Char('a')]);
-    }
-
-    #[test]
-    fn damaged_utf8_costs_one_character() {
-        assert_eq!(keys(b"\xc3a"), [Key::Malformed, Key::Char('a')]);
-        assert_eq!(keys(b"\x80a"), [Key::Malformed, Key::Char('a')]);
-        assert_eq!(keys(b"\xe0\x80\x80a"), [Key::Malformed, Key::Char('a')]);
-        assert_eq!(keys(b"\xed\xa0\x80a"), [Key::Malformed, Key::Char('a')]);
-        assert_eq!(keys(b"\xf5a"), [Key::Malformed, Key::Char('a')]);
-        assert_eq!(keys(b"\xe2\x82\xc3\xa9"), [Key::Malformed, Key::Char('é')]);
-        assert_eq!(keys(b"\xf0\x9f\r"), [Key::Malformed, Key::Enter]);
-    }
-
-    proptest! {
-        #[test]
-        fn text_comes_through(text in "[^\\x00-\\x1f\\x7f-\\u{9f}]*") {
-            prop_assert_eq!(keys(text.as_bytes()), typed(&text));
-        }
-
-        #[test]
-        fn any_bytes_and_then_a_line_are_understood(
-            noise in proptest::collection::vec(any::<u8>(), 0..64),
-        ) {
-            // Whatever came before, a control character brings the decoder back.
-            let mut bytes = noise;
-            bytes.extend_from_slice(b"\x03ok");
-            let all = keys(&bytes);
-            prop_assert_eq!(&all[all.len() - 3..], &[Key::Redraw, Key::Char('o'), Key::Char('k')]);
-        }
-    }
-}
+mod reference;
+#[cfg(test)]
+mod tests;

@@ -70,11 +70,19 @@ pub(crate) fn session() -> Result<()> {
         board.press("\x03")? == accepted,
         "Ctrl-C draws the line again"
     );
-    board.send(b"\x1b[A\x1b[3~\x1bOP")?;
-    ensure!(
-        board.press("\x0c")? == accepted,
-        "arrows and function keys do nothing"
-    );
+    for nothing in [
+        "\x1b[A\x1b[3~\x1bOP",
+        "\x1b[[A",
+        "\x1b]11;rgb:0000/0000/0000\x1b\\",
+        "\x1bP1$r0m\x1b\\\x1b_G\x1b\\\x1b^a\x07\x1bXa\x07",
+        "\x1b[Mabc\x1b[<0;1;1M\x1b[3$\0",
+    ] {
+        board.send(nothing.as_bytes())?;
+        ensure!(
+            board.press("\x0c")? == accepted,
+            "{nothing:?} does something"
+        );
+    }
 
     let reset = board.press("\r")?;
     ensure!(reset == empty, "Enter: {reset:?} is not {empty:?}");
@@ -82,6 +90,11 @@ pub(crate) fn session() -> Result<()> {
         board.type_text("Emma coul")? == typed,
         "the same line after Enter"
     );
+    let bells = board.look(|screen| screen.bells());
+    board.press("\r")?;
+    board.send(b"\0")?;
+    ensure!(board.press("\x0c")? == empty, "telnet's Enter");
+    ensure!(board.look(|screen| screen.bells()) == bells, "its bell");
 
     long_line(&mut board, &empty)?;
     paste(&mut board)

@@ -291,6 +291,59 @@ fn arrows_do_nothing_and_draw_nothing() {
 }
 
 #[test]
+fn what_terminals_send_by_themselves_does_nothing_and_draws_nothing() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, b"ab");
+    drawn(&mut console);
+    for bytes in [
+        &b"\0"[..],
+        b"\x1b[[A",
+        b"\x1b]11;rgb:0000/0000/0000\x1b\\",
+        b"\x1bP>|xterm(390)\x1b\\",
+        b"\x1b_Gi=31;OK\x1b\\",
+        b"\x1b^a\x1b\\\x1bXa\x07",
+        b"\x1b[Mabc",
+        b"\x1b[<0;10;5M",
+        b"\x1b[24;80R\x1b[?1;2c",
+        b"\x1b[3$\x1b[1^",
+    ] {
+        press(&mut console, bytes);
+        assert_eq!(drawn(&mut console), "", "{bytes:?}");
+        assert_eq!(text(&console), "ab");
+        assert_state_is_the_lines(&console);
+    }
+}
+
+#[test]
+fn telnets_return_is_one_enter() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, b"ab\r\0c");
+    let drawn = drawn(&mut console);
+    assert!(!drawn.contains('\x07') && !drawn.contains("not in vocabulary"));
+    assert_eq!(drawn.matches("\r\n").count(), 1);
+    assert_eq!(text(&console), "c");
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
+fn pasted_line_breaks_are_characters() {
+    let mut bench = Bench::new();
+    let mut console = bench.console();
+    press(&mut console, b"\x1b[200~a\r\nb\x1b[201~");
+    assert_eq!(text(&console), "a\nb");
+    assert_state_is_the_lines(&console);
+    press(&mut console, b"\r");
+    assert_eq!(text(&console), "");
+    let mut bench = Bench::with(fixtures::image_of_words());
+    let mut console = bench.console();
+    press(&mut console, b"\x1b[200~a\rbean\n\x1b[201~");
+    assert_eq!(text(&console), "a\nbean\n");
+    assert_state_is_the_lines(&console);
+}
+
+#[test]
 fn a_full_line_refuses_more() {
     let mut bench = Bench::new();
     let mut console = bench.console();
