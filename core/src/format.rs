@@ -31,7 +31,7 @@ compile_error!(
 /// The first eight bytes of an image.
 pub const MAGIC: [u8; 8] = *b"GATELET\0";
 /// The newest format version this build reads. A writer uses the oldest that can say what an image holds:
-/// 1 for a model of a text as it is, 2 for one with [`TextRules`], 3 for one with an embedding, a projection or words,
+/// 1 for a model of a text as it is, 2 for one with [`TextRules`], 3 for one with an embedding, a projection, words or bytes,
 /// 4 for one with 4-bit weights.
 pub const VERSION: u16 = 4;
 /// Bytes of the preamble.
@@ -73,7 +73,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> u32 {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SectionKind {
-    /// Characters: `[vocab]` u32, their code points, ascending. Words: see [`Words`](crate::words::Words).
+    /// Characters: `[vocab]` u32, their code points, ascending; bytes alike. Words: see [`Words`](crate::words::Words).
     Vocabulary,
     /// `[n]` u16: token ids of the known-answer test.
     KnownAnswer,
@@ -217,7 +217,7 @@ pub(crate) struct Widths {
     pub(crate) embedding: u16,
     pub(crate) projection: u16,
     pub(crate) tied: u8,
-    /// 0 characters, 1 words.
+    /// 0 characters, 1 words, 2 bytes.
     pub(crate) tokens: u8,
     pub(crate) embedding_shift: u8,
     pub(crate) projection_shift: u8,

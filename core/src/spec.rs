@@ -98,6 +98,8 @@ pub enum VocabSpec<'a> {
     /// [`Tokenizer`](crate::Tokenizer) makes them. [`UNKNOWN`](crate::UNKNOWN) has to be among them, and the rules to
     /// say so.
     Words(&'a [&'a str]),
+    /// `[vocab]` distinct bytes, ascending. There are no rules for what is no text.
+    Bytes(&'a [u8]),
 }
 
 /// Everything an image holds.
@@ -131,6 +133,10 @@ impl Source for ImageSpec<'_> {
             SectionKind::Vocabulary => match self.vocab {
                 VocabSpec::Characters(characters) => sink(cast_slice(characters)),
                 VocabSpec::Words(list) => words::emit(list, sink),
+                VocabSpec::Bytes(list) => {
+                    let points = list.iter().map(|&byte| u32::from(byte).to_le_bytes());
+                    points.for_each(|point| sink(&point));
+                }
             },
             SectionKind::KnownAnswer => sink(cast_slice(self.known_answer.tokens)),
             SectionKind::Embedding | SectionKind::EmbeddingMultipliers => {
@@ -314,7 +320,7 @@ impl<'a> ImageSpec<'a> {
     /// Checks a list of words.
     fn check_words(&self) -> Result<(), WriteError> {
         match self.vocab {
-            VocabSpec::Characters(_) => Ok(()),
+            VocabSpec::Characters(_) | VocabSpec::Bytes(_) => Ok(()),
             VocabSpec::Words(list) => {
                 words::check(list).map_err(|index| WriteError::Word { index })
             }
@@ -325,7 +331,7 @@ impl<'a> ImageSpec<'a> {
     pub(crate) fn lengths(&self) -> Lengths {
         Lengths {
             words: match self.vocab {
-                VocabSpec::Characters(_) => None,
+                VocabSpec::Characters(_) | VocabSpec::Bytes(_) => None,
                 VocabSpec::Words(list) => Some(words::len(list)),
             },
             known_answer: self.known_answer.tokens.len(),
@@ -338,7 +344,11 @@ impl<'a> ImageSpec<'a> {
             embedding: self.dims.embedding as u16,
             projection: self.dims.projection as u16,
             tied: self.dims.tied.into(),
-            tokens: matches!(self.vocab, VocabSpec::Words(_)).into(),
+            tokens: match self.vocab {
+                VocabSpec::Characters(_) => 0,
+                VocabSpec::Words(_) => 1,
+                VocabSpec::Bytes(_) => 2,
+            },
             embedding_shift: match self.embedding {
                 Some(EmbeddingSpec::Int8 { shift, .. }) => shift,
                 _ => 0,

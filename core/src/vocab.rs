@@ -8,6 +8,7 @@
 //! id_of(c) = rank of c, or of lower(c) if the model's letters are lower-case, or of ' ' if c is white space that is
 //!            folded, or of U+FFFD if the model has an unknown token; otherwise there is none
 //! id_of_word(w) = rank of w, or of lower(w), or of U+FFFD
+//! bytes: byte b stands as the character U+00b
 //! ```
 
 use core::ops::Range;
@@ -41,6 +42,8 @@ enum Tokens<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Vocab<'a> {
     tokens: Tokens<'a>,
+    /// The characters stand for bytes.
+    bytes: bool,
     /// [`TextRules::code`]: a byte, where the rules are several.
     rules: u8,
     /// The rank of [`UNKNOWN`] if it is the unknown token.
@@ -63,6 +66,20 @@ impl<'a> Vocab<'a> {
         Ok(Self::of(Tokens::Characters(code_points)))
     }
 
+    /// Checks that the code points are bytes in strictly ascending order.
+    ///
+    /// # Errors
+    /// The index of the first entry that is not.
+    pub(crate) fn of_byte_values(code_points: &'a [u32]) -> Result<Self, usize> {
+        match code_points.iter().position(|&point| point > 0xff) {
+            Some(index) => Err(index),
+            None => Ok(Vocab {
+                bytes: true,
+                ..Self::of_characters(code_points)?
+            }),
+        }
+    }
+
     /// Checks a list of `count` words.
     ///
     /// # Errors
@@ -74,6 +91,7 @@ impl<'a> Vocab<'a> {
     fn of(tokens: Tokens<'a>) -> Self {
         Vocab {
             tokens,
+            bytes: false,
             rules: 0,
             unknown: None,
         }
@@ -110,6 +128,12 @@ impl<'a> Vocab<'a> {
     /// Whether the tokens are words, as [`Tokenizer`](crate::Tokenizer) makes them of a text, and not characters.
     pub fn is_words(&self) -> bool {
         matches!(self.tokens, Tokens::Words(_))
+    }
+
+    /// Whether the tokens are bytes, of any file: byte b is then the character U+00b, and a text is given by the bytes of
+    /// its encoding.
+    pub fn is_bytes(&self) -> bool {
+        self.bytes
     }
 
     /// Tokens in the vocabulary.
@@ -381,6 +405,18 @@ mod tests {
         assert_eq!(vocab.with_prefix("é"), 2..3);
         assert!(vocab.with_prefix("x").is_empty());
         assert_eq!(vocab.with_prefix(""), 0..3);
+    }
+
+    #[test]
+    fn bytes_are_the_first_characters() {
+        let vocab = Vocab::of_byte_values(&[0, 0x61, 0x80, 0xff]).unwrap();
+        assert!(vocab.is_bytes() && !vocab.is_words());
+        assert_eq!(vocab.id_of('\u{80}'), Some(TokenId(2)));
+        assert_eq!((vocab.id_of('b'), vocab.id_of('漢')), (None, None));
+        assert!(vocab.chars().map(u32::from).eq([0, 0x61, 0x80, 0xff]));
+        assert_eq!(Vocab::of_byte_values(&[0, 0x100]).unwrap_err(), 1);
+        assert_eq!(Vocab::of_byte_values(&[1, 1]).unwrap_err(), 1);
+        assert!(!Vocab::of_characters(&[0, 0x61]).unwrap().is_bytes());
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn write(
 ) -> AlignedBytes<4096> {
     let dims = match vocab {
         VocabSpec::Words(_) => WORD_DIMS,
-        VocabSpec::Characters(_) => DIMS,
+        VocabSpec::Characters(_) | VocabSpec::Bytes(_) => DIMS,
     };
     let mut seed = 1u32;
     let mut next = move || {

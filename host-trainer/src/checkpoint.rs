@@ -297,6 +297,10 @@ impl Checkpoint {
                 "characters",
             ),
             Level::Word => (Vocabulary::from_words(meta.words.clone()), "words"),
+            Level::Byte => (
+                Vocabulary::from_bytes(meta.vocabulary.chars().collect()),
+                "bytes",
+            ),
         };
         let vocab = vocab.filter(|vocab| vocab.len() == shape.vocab).ok_or_else(|| {
             broken(format!(

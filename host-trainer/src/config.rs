@@ -4,7 +4,7 @@ use gatelet::TextRules;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use crate::aware::Qat;
-use crate::corpus::{CorpusOptions, Level, MAX_VOCAB, Normalise};
+use crate::corpus::{CorpusOptions, Encoding, Level, MAX_VOCAB, Normalise};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
 use crate::params::{Cell, Shape};
@@ -60,6 +60,13 @@ pub struct Config {
     /// Whether the text is a list, of which every line is learnt by itself.
     #[serde(default)]
     pub lines: bool,
+
+    /// Whether CR is a character, and no line end.
+    #[serde(default)]
+    pub keep_cr: bool,
+    /// The text's encoding, where it was named: a name of the WHATWG.
+    #[serde(default)]
+    pub encoding: Option<String>,
 
     /// What a token is.
     #[serde(default)]
@@ -164,6 +171,8 @@ impl Default for Config {
             normalise: Normalise::None,
             fold_space: false,
             lines: false,
+            keep_cr: false,
+            encoding: None,
             level: Level::Char,
             embedding: 0,
             projection: 0,
@@ -231,8 +240,24 @@ impl Config {
             level: self.level,
             valid_fraction: self.valid_fraction,
             rules: self.rules(),
+            keep_cr: self.keep_cr,
             max_vocab: self.max_vocab,
         }
+    }
+
+    /// The text's encoding, where it was named.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a name that is none.
+    pub fn encoding(&self) -> Result<Option<Encoding>> {
+        let unknown = |name: &str| Error::Option {
+            option: "encoding",
+            found: format!("{name:?}"),
+            rule: "it has to be a name of the WHATWG, such as windows-1252 or utf-16le",
+        };
+        let name = self.encoding.as_deref();
+        name.map(|name| name.parse().map_err(|_| unknown(name)))
+            .transpose()
     }
 
     /// The optimizer's constants.
@@ -399,6 +424,24 @@ impl Config {
             &self.tied,
             "what the head reads (--projection, or --hidden without one) and --embedding have to be equal",
         )?;
+        self.encoding()?;
+        let done = [
+            ("max-vocab", self.max_vocab.is_some()),
+            ("lower-case", self.lower_case),
+            ("normalise", self.normalise != Normalise::None),
+            ("fold-space", self.fold_space),
+            ("keep-cr", self.keep_cr),
+            ("encoding", self.encoding.is_some()),
+        ];
+        for (option, given) in done {
+            let good = !given || self.level != Level::Byte;
+            let rule =
+                "with --level byte nothing is done to the text, and all 256 bytes are tokens";
+            check(good, option, &"given", rule)?;
+        }
+        let kept = !self.keep_cr || self.level == Level::Char && !self.fold_space;
+        let rule = "words and folded white space have no CR: leave it out";
+        check(kept, "keep-cr", &"given", rule)?;
         let minutes = self.minutes.unwrap_or(1.0);
         check(
             positive(minutes),

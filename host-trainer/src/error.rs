@@ -29,18 +29,17 @@ pub enum Error {
     /// Standard output could not be written.
     #[error("cannot write to standard output: {0}")]
     Stdout(#[from] io::Error),
-    /// The text is not UTF-8.
-    #[error(
-        "{name} is not UTF-8: invalid byte at offset {offset} (line {line}); convert it first, for example with `iconv -t UTF-8`"
-    )]
-    NotUtf8 {
+    /// The bytes of a text are no characters.
+    #[error("{name} {what}")]
+    NotText {
         /// The text's name.
         name: String,
-        /// Offset of the first bad byte.
-        offset: usize,
-        /// Line of that byte, from 1.
-        line: usize,
+        /// Which encoding it is not in, where that shows, and what to do.
+        what: String,
     },
+    /// A command line that asks for what cannot be.
+    #[error("{0}")]
+    Usage(String),
     /// The text has no characters.
     #[error("{name} is empty: training needs a text of at least two different characters")]
     EmptyCorpus {

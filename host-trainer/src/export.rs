@@ -108,12 +108,14 @@ impl Label<'_> {
         head: HeadSpec<'_>,
     ) -> Result<Image> {
         let words: Vec<&str> = self.vocab.words().iter().map(String::as_str).collect();
+        let bytes: Vec<u8> = self.vocab.chars().iter().map(|&c| c as u8).collect();
         let spec = ImageSpec {
             dims: self.dims,
             layout: Layout::Rows,
             vocab: match self.vocab.level() {
                 Level::Char => VocabSpec::Characters(self.vocab.chars()),
                 Level::Word => VocabSpec::Words(&words),
+                Level::Byte => VocabSpec::Bytes(&bytes),
             },
             embedding,
             layers,

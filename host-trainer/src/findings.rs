@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
-use crate::corpus::{Level, Reading, Text, hex, prepare, validation_len};
+use crate::corpus::{Encoding, Level, Reading, Rules, Text, hex, validation_len};
 use crate::device::{BOARDS, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
@@ -44,12 +44,14 @@ const UNITS: usize = 24;
 const FREQUENT: usize = 20;
 
 /// What is asked besides the run itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Question<'a> {
-    /// Where the run's text is now; where it was, if not given.
-    pub corpus: Option<&'a Path>,
-    /// Text of the heat map; the beginning of the held-out text, if not given.
-    pub text: Option<&'a str>,
+    /// The run's text; read from where it was, if not given.
+    pub corpus: Option<Text>,
+    /// Its encoding, where the run does not know.
+    pub encoding: Option<Encoding>,
+    /// Gives the text of the heat map, prepared by the rules of the net; the beginning of the held-out text, if not given.
+    pub text: Option<&'a dyn Fn(Rules) -> Result<String>>,
     /// Layer of the heat map, from 1; the highest, if not given.
     pub layer: Option<usize>,
     /// Another run whose gradient is drawn in.
@@ -150,11 +152,13 @@ fn best_of(run: &Path) -> Result<Checkpoint> {
 }
 
 /// The run's text, from where it is now.
-fn text_of(run: &Run, corpus: Option<&Path>) -> Result<Text> {
-    let given = Path::new(&run.corpus);
+fn text_of(run: &Run, corpus: Option<Text>) -> Result<Text> {
     // A path relative to where the run was made is tried from here; what counts is the hash, which `ask` compares.
-    let path = corpus.unwrap_or(given);
-    if corpus.is_none() && !path.is_file() {
+    let path = Path::new(&run.corpus);
+    if let Some(text) = corpus {
+        return Ok(text);
+    }
+    if !path.is_file() {
         return Err(Error::NoCorpus {
             corpus: path.display().to_string(),
             why: "is not here",
@@ -184,15 +188,16 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     };
     let typed = match question.text {
         None => None,
-        Some("") => {
-            return Err(Error::Option {
-                option: "text",
-                found: "empty".to_owned(),
-                rule: "it has to have at least one character",
-            });
-        }
         Some(text) => {
-            let text = prepare(checkpoint.meta.config.rules(), text);
+            let rules = checkpoint.meta.config.rules();
+            let text = text(Rules::of(rules, &checkpoint.vocab))?;
+            if text.is_empty() {
+                return Err(Error::Option {
+                    option: "text",
+                    found: "empty".to_owned(),
+                    rule: "it has to have at least one character",
+                });
+            }
             let ids = checkpoint.vocab.encode(&text, "--text")?;
             Some((text.chars().collect::<Vec<char>>(), ids))
         }
@@ -203,8 +208,12 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
                 .to_owned(),
         ));
     }
-    let text = text_of(&run, question.corpus)?;
     let config = &checkpoint.meta.config;
+    let encoding = match question.encoding {
+        None => config.encoding()?,
+        given => given,
+    };
+    let text = text_of(&run, question.corpus.clone())?.encoded(encoding);
     let reading = Reading::new(&text, config.rules(), checkpoint.vocab.clone(), &|_| {});
     let (len, sha256) = reading.measure()?;
     if hex(&sha256) != run.corpus_sha256 {

@@ -120,9 +120,16 @@ impl AnyModel {
     /// # Errors
     /// [`Error::Read`], [`Error::NotAModel`], [`Error::Image`] or [`Error::Checkpoint`].
     pub fn read_for(path: &Path, isa: Isa) -> Result<Self> {
-        let bytes = model_bytes(path)?;
+        Self::from_bytes(&model_bytes(path)?, path, isa)
+    }
+
+    /// The same from bytes in memory; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`AnyModel::read_for`].
+    pub fn from_bytes(bytes: &[u8], path: &Path, isa: Isa) -> Result<Self> {
         if bytes.starts_with(&format::MAGIC) {
-            let image = Image::from_bytes(&bytes);
+            let image = Image::from_bytes(bytes);
             image.model().map_err(|what| Error::Image {
                 path: path.to_owned(),
                 what,
@@ -133,7 +140,7 @@ impl AnyModel {
                 checkpoint: None,
             });
         }
-        let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
+        let checkpoint = Checkpoint::from_bytes(bytes, path)?;
         let image = export::own_image(&checkpoint, path)?;
         Ok(Self {
             running: image.for_isa(isa)?,

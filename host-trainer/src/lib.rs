@@ -103,6 +103,7 @@ pub mod runs;
 pub mod samples;
 pub mod seal;
 pub mod sequences;
+mod shell;
 pub mod suggest;
 pub mod suite;
 mod sums;

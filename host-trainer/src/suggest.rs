@@ -9,7 +9,7 @@
 
 use gatelet::{Kernel, Model, Session, TokenId, Tokenizer, WithKernel};
 
-use crate::corpus::{Vocabulary, prepare};
+use crate::corpus::{Rules, Vocabulary, prepare};
 use crate::error::{Error, Result};
 use crate::evaluate::log_probability;
 use crate::image::{isa, storage};
@@ -29,10 +29,19 @@ impl Typed {
     /// # Errors
     /// [`Error::UnknownCharacter`] for a character that is not in the vocabulary; a model of words has none.
     pub fn new(model: &Model<'_>, text: &str, place: &str) -> Result<Self> {
-        let (vocab, text) = (model.vocab(), prepare(model.rules(), text));
+        let rules = Rules::of(model.rules(), &Vocabulary::needed(model)?);
+        Self::prepared(model, &prepare(rules, text), place)
+    }
+
+    /// The same of a text that is prepared.
+    ///
+    /// # Errors
+    /// As [`Typed::new`].
+    pub fn prepared(model: &Model<'_>, text: &str, place: &str) -> Result<Self> {
+        let vocab = model.vocab();
         if !vocab.is_words() {
             return Ok(Self {
-                tokens: Vocabulary::needed(model)?.encode(&text, place)?,
+                tokens: Vocabulary::needed(model)?.encode(text, place)?,
                 begun: String::new(),
             });
         }

@@ -19,6 +19,7 @@ use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
 use crate::nibbles;
 use crate::order::RowOrder;
+use crate::rules::TextRules;
 use crate::tiles::{check_int8, check_slots};
 use crate::vocab::Vocab;
 
@@ -48,6 +49,15 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
     check_section_table(&dims, layout, &header)?;
     let vocab = match header.widths.tokens {
         0 => Vocab::of_characters(reader.next()?),
+        2 => {
+            // Nothing is done to what is no text; a line feed is a byte all the same.
+            let done = TextRules {
+                lines: false,
+                ..header.rules
+            };
+            field("text rules", done.code().into(), 0, 0)?;
+            Vocab::of_byte_values(reader.next()?)
+        }
         _ => Vocab::of_words(reader.next()?, dims.vocab),
     };
     let vocab = vocab

@@ -133,7 +133,7 @@ pub(super) fn dims_of(header: &Header<'_>) -> Result<Dims, LoadError> {
         ..
     } = header.widths;
     field("tied", tied.into(), 0, 1)?;
-    field("tokens", tokens.into(), 0, 1)?;
+    field("tokens", tokens.into(), 0, 2)?;
     let plain = Dims::new(
         cell,
         precision,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::out::{note, say, say_json};
+use super::stream::Folder;
 use super::table::{Align, Table};
 use crate::device::{Processor, int8_bytes};
 use crate::error::{Error, Result};
@@ -33,7 +34,7 @@ enum Order {
 pub(super) struct Args {
     /// Run folders
     #[arg(required = true)]
-    runs: Vec<PathBuf>,
+    runs: Vec<Folder>,
     /// Order of the rows
     #[arg(long, default_value = "given")]
     sort: Order,

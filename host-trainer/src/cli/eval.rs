@@ -1,13 +1,11 @@
 //! `gatelet eval`.
 
-use std::path::PathBuf;
-
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
-use crate::corpus::{Level, Reading, Text, Vocabulary, validation_len};
+use super::stream::{Input, Reads};
+use crate::corpus::{Level, Reading, Vocabulary, validation_len};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
-use crate::image::AnyModel;
 use crate::typing::type_text;
 
 /// Which part of the text.
@@ -30,9 +28,11 @@ enum Split {
 )]
 pub(super) struct Args {
     /// Checkpoint or .gatelet image
-    model: PathBuf,
-    /// UTF-8 text
-    text: PathBuf,
+    model: Input,
+    /// Text
+    text: Input,
+    #[command(flatten)]
+    reads: Reads,
     /// Part of the text to read
     #[arg(long, default_value = "all")]
     split: Split,
@@ -46,8 +46,8 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let any = AnyModel::read(&args.model)?;
-    let text = Text::open(&args.text, 0)?;
+    let any = args.model.model()?;
+    let text = args.text.text_for(any.checkpoint.as_ref(), args.reads)?;
     let model = any.model();
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);

@@ -1,17 +1,17 @@
 //! `gatelet explain`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::export::{length, text_of};
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
+use super::stream::{Folder, Input, Reads};
 use crate::corpus::Reading;
 use crate::error::{Error, Result};
 use crate::explain::{Explanation, explain};
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Series};
 use crate::figure::save_apart;
-use crate::image::AnyModel;
 use crate::report::grouped;
 
 /// Held-out characters that are read, at most: each part is evaluated twice.
@@ -28,13 +28,15 @@ const LEAST: f64 = 1e-5;
 )]
 pub(super) struct Args {
     /// Checkpoint of a run
-    checkpoint: PathBuf,
+    checkpoint: Input,
     /// Text whose held-out part is read [default: the one of the training run]
     #[arg(long, value_name = "FILE")]
-    text: Option<PathBuf>,
+    text: Option<Input>,
+    #[command(flatten)]
+    reads: Reads,
     /// Write explain.png and explain.svg into this folder, replacing those of an earlier call
     #[arg(long, value_name = "DIR")]
-    plot: Option<PathBuf>,
+    plot: Option<Folder>,
     /// Print the result as one JSON object on the last line of stdout
     #[arg(long)]
     json: bool,
@@ -42,27 +44,32 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let any = AnyModel::read(&args.checkpoint)?;
+    let any = args.checkpoint.model()?;
     let Some(checkpoint) = any.checkpoint else {
         return Err(Error::NeedsCheckpoint {
-            path: args.checkpoint.clone(),
+            path: args.checkpoint.path().to_owned(),
             needs: "explain",
         });
     };
-    let (text, expected) = text_of(args.text.as_deref(), &checkpoint)?;
+    let (text, expected) = text_of(args.text.as_ref(), args.reads, &checkpoint)?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
     let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
     let tokens = Reading::new(&text, rules, vocab, &progress);
     let len = length(&tokens, expected, &checkpoint)?;
-    let found = explain(&checkpoint, &args.checkpoint, (&tokens, len), HELD_OUT)?;
+    let found = explain(
+        &checkpoint,
+        args.checkpoint.path(),
+        (&tokens, len),
+        HELD_OUT,
+    )?;
     bar.clear();
     show(&found, checkpoint.vocab.level().unit())?;
     if let Some(folder) = &args.plot {
         let path = save_apart(
             &chart(&found).draw(),
             folder,
-            &[&args.checkpoint, Path::new(&text.name)],
+            &[args.checkpoint.path(), Path::new(&text.name)],
         )?;
         say(format!("{}", path.display()))?;
     }

@@ -1,11 +1,12 @@
 //! `gatelet export`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gatelet::Precision;
 
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
+use super::stream::{Destination, Input, Reads};
 use super::target::Target;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{Reading, Text, Tokens, hex};
@@ -15,7 +16,7 @@ use crate::export::{CellRange, Report, export_with};
 use crate::files::{IMAGE, Output};
 use crate::free_run::{Course, FreeRun};
 use crate::gate;
-use crate::image::{AnyModel, Image};
+use crate::image::Image;
 use crate::row_range::WeightBits;
 
 /// Number format of an image.
@@ -76,10 +77,10 @@ impl From<Bits> for Precision {
 )]
 pub(super) struct Args {
     /// Checkpoint of a run; or an image, to arrange it for another --target
-    checkpoint: PathBuf,
+    checkpoint: Input,
     /// Image to write
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    out: Destination,
     /// Number format [default: 8, or what the checkpoint was trained for]
     #[arg(long)]
     bits: Option<Bits>,
@@ -88,7 +89,9 @@ pub(super) struct Args {
     target: Target,
     /// Text for calibration and measurement [default: the one of the training run]
     #[arg(long, value_name = "FILE")]
-    text: Option<PathBuf>,
+    text: Option<Input>,
+    #[command(flatten)]
+    reads: Reads,
     /// Write the image even if int8 loses more than the exporter's bounds
     #[arg(long)]
     accept_loss: bool,
@@ -102,18 +105,24 @@ pub(super) struct Args {
 
 /// The text given, or that of the run, and the hash that this one has to have.
 pub(super) fn text_of(
-    given: Option<&Path>,
+    given: Option<&Input>,
+    reads: Reads,
     checkpoint: &Checkpoint,
 ) -> Result<(Text, Option<String>)> {
-    if let Some(path) = given {
-        return Ok((Text::open(path, 0)?, None));
+    if let Some(input) = given {
+        return Ok((input.text_for(Some(checkpoint), reads)?, None));
     }
+    let encoding = match reads.encoding {
+        None => checkpoint.meta.config.encoding()?,
+        given => given,
+    };
     let from = &checkpoint.meta.provenance;
     let path = Path::new(&from.corpus);
     if !path.is_file() {
         return Err(missing(checkpoint, "is not here"));
     }
-    Ok((Text::open(path, 0)?, Some(from.corpus_sha256.clone())))
+    let text = Text::open(path, 0)?.encoded(encoding);
+    Ok((text, Some(from.corpus_sha256.clone())))
 }
 
 /// The text of the run is not to be had.
@@ -137,13 +146,14 @@ pub(super) fn length(
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let any = AnyModel::read(&args.checkpoint)?;
-    let out = Output::new(&args.out, IMAGE, args.force).made_from([&args.checkpoint]);
+    let any = args.checkpoint.model()?;
+    let out = args.out.output(IMAGE, args.force)?;
+    let out = out.made_from([&args.checkpoint]);
     out.check()?;
     let Some(checkpoint) = any.checkpoint else {
         return rearrange(args, any.image, &out);
     };
-    let (text, expected) = text_of(args.text.as_deref(), &checkpoint)?;
+    let (text, expected) = text_of(args.text.as_ref(), args.reads, &checkpoint)?;
     let out = out.made_from([&text.name]);
     out.check()?;
     let bar = ReadingBar::new(&text);
@@ -153,7 +163,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let len = length(&tokens, expected, &checkpoint)?;
     let precision = args.bits.unwrap_or(Bits::Eight).into();
     let bits = weight_bits(args, &checkpoint, &tokens, len)?;
-    let (path, text) = (&args.checkpoint, (&tokens as &dyn Tokens, len));
+    let (path, text) = (args.checkpoint.path(), (&tokens as &dyn Tokens, len));
     let (image, mut report) = export_with(&checkpoint, path, text, precision, bits)?;
     bar.clear();
     let (image, note) = args.target.apply(image)?;
@@ -173,7 +183,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     if args.json {
         let mut object = serde_json::to_value(&report).unwrap_or_default();
-        object["out"] = args.out.display().to_string().into();
+        object["out"] = args.out.to_string().into();
         object["layout"] = layout.into();
         object["written"] = written.into();
         object["past_bounds"] = serde_json::to_value(&past).unwrap_or_default();
@@ -181,7 +191,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     if !written {
         return Err(Error::Lossy {
-            path: args.out.clone(),
+            path: args.out.path().to_owned(),
             what: gate::list(&past),
         });
     }
@@ -196,7 +206,7 @@ fn weight_bits(
     len: usize,
 ) -> Result<WeightBits> {
     let own = checkpoint.plan().bits;
-    let mixed_of = || mixed(checkpoint, &args.checkpoint, tokens, len);
+    let mixed_of = || mixed(checkpoint, args.checkpoint.path(), tokens, len);
     let asked = match (args.bits, checkpoint.scheme()) {
         (None | Some(Bits::F32), _) => return Ok(own),
         (Some(Bits::W4), Some(_)) if own != WeightBits::EIGHT => return Ok(own),
@@ -228,13 +238,13 @@ fn rearrange(args: &Args, image: Image, out: &Output) -> Result<()> {
     };
     if image.model().is_ok_and(differs) {
         return Err(Error::NeedsCheckpoint {
-            path: args.checkpoint.clone(),
+            path: args.checkpoint.path().to_owned(),
             needs: "export --bits",
         });
     }
     let (image, note) = args.target.apply(image)?;
     out.write(image.bytes())?;
-    let (out, bytes) = (args.out.display().to_string(), image.bytes().len());
+    let (out, bytes) = (args.out.to_string(), image.bytes().len());
     say(format!("{out}: {bytes} bytes"))?;
     let layout = show_layout(&image, note)?;
     if args.json {
@@ -263,9 +273,7 @@ fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
     };
     say(format!(
         "{}: {} bytes, {}{bits}",
-        args.out.display(),
-        report.bytes,
-        report.precision
+        args.out, report.bytes, report.precision
     ))?;
     let (before, of_what) = match report.float_nats {
         Some(nats) => (nats, "in the float net that --qat went on from"),

@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, StdoutLock, Write};
-use std::path::PathBuf;
 
 use gatelet::visible::Marks;
 use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
 use serde_json::json;
 
-use super::encode;
 use super::out::{say, say_json};
+use super::stream::{Input, Phrase, Reads};
+use crate::corpus::Vocabulary;
 use crate::corpus::words::Joiner;
 use crate::error::{Error, Result};
-use crate::image::{AnyModel, isa, storage};
+use crate::image::{isa, storage};
 
 /// Let a model write.
 #[derive(Debug, clap::Args)]
@@ -21,13 +21,20 @@ use crate::image::{AnyModel, isa, storage};
 )]
 pub(super) struct Args {
     /// Checkpoint or .gatelet image
-    model: PathBuf,
+    model: Input,
     /// Characters to write; tokens (words, marks, line breaks) for a model of words
     #[arg(long, value_name = "N")]
     length: usize,
-    /// Text to go on from
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    prompt: String,
+    /// Text to go on from; - alone reads it from standard input, without its last line break
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
+    prompt: Phrase,
+    #[command(flatten)]
+    reads: Reads,
     /// 0 takes the likeliest each time; higher is more varied
     #[arg(
         long,
@@ -146,13 +153,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
             .with_top_p(p as f32)
             .map_err(|_| option("top-p", &p, rule))?;
     }
-    let any = AnyModel::read(&args.model)?;
+    let any = args.model.model()?;
     let model = any.model();
-    let prompt = encode(&model, &args.prompt, "prompt")?;
+    let heard = args.prompt.read(&model, args.reads.encoding)?;
+    let prompt = Vocabulary::needed(&model)?.encode(&heard.prepared, "prompt")?;
     let mut text = String::new();
     let mut shown = (!args.json).then(Shown::new);
     if let Some(shown) = &mut shown {
-        shown.push(&args.prompt)?;
+        shown.push(&heard.typed)?;
     }
     let mut each = |piece: &str| {
         text.push_str(piece);
@@ -168,7 +176,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     drop(shown);
     if args.json {
         return say_json(
-            json!({ "prompt": args.prompt, "text": text, "temperature": args.temperature, "seed": args.seed }),
+            json!({ "prompt": heard.typed, "text": text, "temperature": args.temperature, "seed": args.seed }),
         );
     }
     say("")

@@ -1,10 +1,8 @@
 //! `gatelet inspect`.
 
-use std::path::PathBuf;
-
 use super::out::{say, say_json};
+use super::stream::Input;
 use crate::error::Result;
-use crate::image::AnyModel;
 use crate::report::describe;
 
 /// Show what a model is made of and what it needs on a device.
@@ -14,7 +12,7 @@ use crate::report::describe;
 #[command(after_help = "Example:\n  gatelet inspect firmware/models/default.gatelet")]
 pub(super) struct Args {
     /// Checkpoint or .gatelet image
-    model: PathBuf,
+    model: Input,
     /// Print the result as one JSON object on the last line of stdout
     #[arg(long)]
     json: bool,
@@ -22,11 +20,11 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let any = AnyModel::read(&args.model)?;
+    let any = args.model.model()?;
     let description = describe(&any.given());
     if args.json {
         let mut object = serde_json::to_value(&description).unwrap_or_default();
-        object["file"] = args.model.display().to_string().into();
+        object["file"] = args.model.path().display().to_string().into();
         object["kind"] = if any.checkpoint.is_some() {
             "checkpoint"
         } else {
@@ -40,6 +38,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
     } else {
         "image"
     };
-    say(format!("{} ({kind})", args.model.display()))?;
+    say(format!("{} ({kind})", args.model.path().display()))?;
     say(description)
 }

@@ -14,6 +14,7 @@ mod qat;
 mod random;
 mod recipe;
 mod report;
+mod stream;
 mod suite;
 mod sweep;
 mod table;
@@ -28,16 +29,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use gatelet::Model;
-
-use crate::corpus::{Vocabulary, prepare};
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// Trains small recurrent nets on a text and puts them into images for microcontrollers.
 #[derive(Debug, Parser)]
 #[command(name = "gatelet", version, arg_required_else_help = true)]
 #[command(
     after_help = "A MODEL is a checkpoint (best.safetensors of a run folder) or a .gatelet image.\n\
+- in place of a file is standard input or standard output.\n\
 Exit code: 0 done, 1 failed (one line on stderr says why), 2 wrong usage (unknown options, or values out of range)."
 )]
 struct Cli {
@@ -87,16 +86,11 @@ pub fn main() -> ExitCode {
         Err(Error::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             out::fail(&error);
-            ExitCode::from(if matches!(error, Error::Option { .. }) {
+            ExitCode::from(if matches!(error, Error::Option { .. } | Error::Usage(_)) {
                 2
             } else {
                 1
             })
         }
     }
-}
-
-/// Token ids of a short text, prepared as the model's own text was; `place` names the text in an error.
-fn encode(model: &Model<'_>, text: &str, place: &str) -> Result<Vec<u16>> {
-    Vocabulary::needed(model)?.encode(&prepare(model.rules(), text), place)
 }

@@ -7,11 +7,14 @@
 //! note       progress, warnings  as say, to standard error; nobody reading it is no reason to stop
 //! fail       the error, one line line breaks are marks too
 //! ```
+//! Where standard output is for the bytes of a file (`--out -`), results go to standard error.
+//!
 //! What `gatelet generate` writes into a file or a pipe is text and stays as it is; on a terminal it is marked.
 
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use gatelet::visible;
@@ -19,15 +22,31 @@ use serde::Serialize;
 
 use crate::error::Result;
 
+/// Whether standard output is for the bytes of a file.
+static FOR_BYTES: AtomicBool = AtomicBool::new(false);
+
+/// From now on, results go to standard error.
+pub(super) fn stdout_is_for_bytes() {
+    FOR_BYTES.store(true, Ordering::Relaxed);
+}
+
+/// Writes a line where results go.
+fn result(line: impl Display) -> Result<()> {
+    match FOR_BYTES.load(Ordering::Relaxed) {
+        true => Ok(writeln!(io::stderr().lock(), "{line}")?),
+        false => Ok(writeln!(io::stdout().lock(), "{line}")?),
+    }
+}
+
 /// Writes lines to standard output.
 pub(super) fn say(lines: impl Display) -> Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{}", visible::text(lines))?)
+    result(visible::text(lines))
 }
 
 /// Writes a value as one line of JSON to standard output.
 pub(super) fn say_json(value: impl Serialize) -> Result<()> {
     let json = serde_json::to_string(&value).map_err(io::Error::from)?;
-    Ok(writeln!(io::stdout().lock(), "{}", escaped(&json))?)
+    result(escaped(&json))
 }
 
 /// Writes lines to standard error.

@@ -1,12 +1,10 @@
 //! `gatelet predict`.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::out::{say, say_json};
+use super::stream::{Input, Phrase, Reads};
 use crate::error::{Error, Result};
-use crate::image::AnyModel;
 use crate::suggest::{Typed, suggest};
 
 /// Show the most likely next characters after a prefix.
@@ -19,9 +17,12 @@ use crate::suggest::{Typed, suggest};
 )]
 pub(super) struct Args {
     /// Checkpoint or .gatelet image
-    model: PathBuf,
-    /// What has been typed so far
-    prefix: String,
+    model: Input,
+    /// What has been typed so far; - alone reads it from standard input, without its last line break
+    #[arg(allow_hyphen_values = true)]
+    prefix: Phrase,
+    #[command(flatten)]
+    reads: Reads,
     /// Suggestions to show
     #[arg(long, value_name = "N", default_value_t = 3)]
     top: usize,
@@ -39,9 +40,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
             rule: "it has to be at least 1",
         });
     }
-    let any = AnyModel::read(&args.model)?;
+    let any = args.model.model()?;
     let model = any.model();
-    let typed = Typed::new(&model, &args.prefix, "prefix")?;
+    let prefix = args.prefix.read(&model, args.reads.encoding)?;
+    let typed = Typed::prepared(&model, &prefix.prepared, "prefix")?;
     let likely = suggest(model, &typed)?.into_iter().take(args.top);
     if model.vocab().is_words() {
         let words: Vec<(String, f64)> = likely
@@ -50,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         if args.json {
             let list = words.iter().map(|(w, p)| json!({ "token": w, "p": p }));
             let list: Vec<_> = list.collect();
-            return say_json(json!({ "prefix": args.prefix, "suggestions": list }));
+            return say_json(json!({ "prefix": prefix.typed, "suggestions": list }));
         }
         if words.is_empty() {
             return say(format!(
@@ -71,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             .iter()
             .map(|(c, p)| json!({ "char": c, "p": p }))
             .collect();
-        return say_json(json!({ "prefix": args.prefix, "suggestions": list }));
+        return say_json(json!({ "prefix": prefix.typed, "suggestions": list }));
     }
     for (c, p) in suggestions {
         say(format!("{:<6} {:5.1} %", format!("{c:?}"), 100.0 * p))?;

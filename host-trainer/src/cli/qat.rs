@@ -1,9 +1,10 @@
 //! `gatelet train --qat`: from a float checkpoint on, for the integers of a device.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::stream::Input;
 use crate::aware::Scheme;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Qat};
@@ -11,7 +12,6 @@ use crate::corpus::{Corpus, hex};
 use crate::error::{Error, Result};
 use crate::explain::mixed;
 use crate::export::calibrated;
-use crate::image::model_bytes;
 use crate::quantize::Ranges;
 use crate::row_range::WeightBits;
 
@@ -40,7 +40,7 @@ pub(super) struct Options {
     /// Go on from this float checkpoint through the device's own integers; net and text rules are its own. Defaults are
     /// then --epochs 5 and a quarter of its learning rate for 8 bits, --epochs 20 and twice its rate for fewer (less in wide nets), and no dropout
     #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["preset", "resume"], help_heading = HEADING)]
-    qat: Option<PathBuf>,
+    qat: Option<Input>,
     /// What the weights become [default: 8]
     #[arg(long, requires = "qat", help_heading = HEADING)]
     bits: Option<Bits>,
@@ -50,7 +50,7 @@ const HEADING: &str = "Quantization-aware training";
 
 /// The checkpoint that a run begins with.
 pub(super) struct Start {
-    path: PathBuf,
+    path: std::path::PathBuf,
     sha256: String,
     pub(super) checkpoint: Checkpoint,
     bits: Bits,
@@ -59,18 +59,18 @@ pub(super) struct Start {
 impl Options {
     /// The checkpoint that is named, if one is.
     pub(super) fn from(&self) -> Option<&Path> {
-        self.qat.as_deref()
+        self.qat.as_ref().map(Input::path)
     }
 
     /// Reads the checkpoint, if one is named.
     pub(super) fn start(&self) -> Result<Option<Start>> {
-        let Some(path) = &self.qat else {
+        let Some(from) = &self.qat else {
             return Ok(None);
         };
-        let bytes = model_bytes(path)?;
+        let (bytes, path) = (from.model_bytes()?, from.path());
         let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
         Ok(Some(Start {
-            path: path.clone(),
+            path: path.to_owned(),
             sha256: hex(&Sha256::digest(&bytes)),
             checkpoint,
             bits: self.bits.unwrap_or(Bits::Eight),
@@ -88,7 +88,7 @@ impl Options {
             _ => "w4",
         };
         vec![
-            format!("--qat {}", super::train::quoted(&qat.from)),
+            format!("--qat {}", crate::shell::quoted(&qat.from)),
             format!("--bits {bits}"),
         ]
     }
@@ -136,6 +136,7 @@ impl Start {
             "lower-case",
             "normalise",
             "fold-space",
+            "keep-cr",
             "valid-fraction",
         ];
         let values = |config: &Config| serde_json::to_value(config).unwrap_or_default();

@@ -1,18 +1,17 @@
 //! `gatelet random`.
 
-use std::path::PathBuf;
-
 use gatelet::{Dims, DimsError, FourBits, Precision};
 use serde_json::json;
 
 use super::export::Bits;
 use super::out::{say, say_json};
+use super::stream::Destination;
 use super::target::Target;
 use crate::config::Config;
 use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::export::random;
-use crate::files::{IMAGE, Output};
+use crate::files::IMAGE;
 use crate::params::{Cell, Shape};
 use crate::random::image;
 use crate::row_range::WeightBits;
@@ -58,7 +57,7 @@ pub(super) struct Args {
     target: Target,
     /// Image to write
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    out: Destination,
     /// Replace --out if it is there
     #[arg(long)]
     force: bool,
@@ -102,7 +101,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             rule,
         });
     }
-    let out = Output::new(&args.out, IMAGE, args.force);
+    let out = args.out.output(IMAGE, args.force)?;
     out.check()?;
     let shape = Shape {
         cell: args.cell,
@@ -158,7 +157,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let (image, note) = args.target.apply(image)?;
     out.write(image.bytes())?;
-    let (out, bytes) = (args.out.display().to_string(), image.bytes().len());
+    let (out, bytes) = (args.out.to_string(), image.bytes().len());
     if args.json {
         return say_json(json!({ "out": out, "bytes": bytes, "precision": precision.to_string() }));
     }

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::out::{note, say, say_json};
+use std::path::{Path, PathBuf};
+
+use super::stream::{Folder, Input, Phrase, Reads};
+use crate::corpus::Rules;
 use crate::error::{Error, Result};
 use crate::figure::raster;
 use crate::files::{self, MADE_BY, Output};
@@ -29,22 +32,24 @@ const NUMBERS: &str = "report.json";
 )]
 pub(super) struct Args {
     /// Run folder
-    run: PathBuf,
+    run: Folder,
     /// Folder for the page [default: RUN/report]
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    out: Option<Folder>,
     /// Where the run's text is now [default: where it was]
     #[arg(long, value_name = "FILE")]
-    corpus: Option<PathBuf>,
-    /// Text of the heat map [default: the first 80 held-out characters]
-    #[arg(long, value_name = "TEXT")]
-    text: Option<String>,
+    corpus: Option<Input>,
+    #[command(flatten)]
+    reads: Reads,
+    /// Text of the heat map; - alone reads it from standard input [default: the first 80 held-out characters]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    text: Option<Phrase>,
     /// Layer of the heat map, from 1 [default: the highest]
     #[arg(long, value_name = "N")]
     layer: Option<usize>,
     /// Another run on the same text, whose gradient is drawn in
     #[arg(long, value_name = "RUN")]
-    against: Option<PathBuf>,
+    against: Option<Folder>,
     /// Replace pictures and pages of this program in --out that are not of its last report there
     #[arg(long)]
     force: bool,
@@ -83,7 +88,7 @@ impl<'a> Outputs<'a> {
         let runs = std::iter::once(&args.run).chain(&args.against);
         let in_runs = runs.flat_map(|run| fs::read_dir(run).into_iter().flatten().flatten());
         let mut inputs: Vec<PathBuf> = in_runs.map(|entry| entry.path()).collect();
-        inputs.extend(args.corpus.clone());
+        inputs.extend(args.corpus.iter().map(|corpus| corpus.path().to_owned()));
         Self {
             folder,
             own: own_files(folder),
@@ -131,14 +136,28 @@ fn all_names() -> Vec<String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let out = args.out.clone().unwrap_or_else(|| args.run.join("report"));
+    let default = || args.run.join("report");
+    let out = args
+        .out
+        .as_ref()
+        .map_or_else(default, |out| out.to_path_buf());
     let outputs = Outputs::new(args, &out);
     outputs.check()?;
+    let encoding = args.reads.encoding;
+    let corpus = args.corpus.as_ref();
+    let heard = |phrase: &Phrase, rules| Ok(phrase.read_by(rules, encoding)?.prepared);
+    let text = args
+        .text
+        .as_ref()
+        .map(|phrase| move |rules| heard(phrase, rules));
     let question = Question {
-        corpus: args.corpus.as_deref(),
-        text: args.text.as_deref(),
+        corpus: corpus.map(|input| input.text(0, encoding)).transpose()?,
+        encoding,
+        text: text
+            .as_ref()
+            .map(|text| text as &dyn Fn(Rules) -> Result<String>),
         layer: args.layer,
-        against: args.against.as_deref(),
+        against: args.against.as_ref().map(|run| run.as_path()),
     };
     let shown = io::stderr().is_terminal();
     let findings = ask(&args.run, &question, &mut |what| {

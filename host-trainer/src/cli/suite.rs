@@ -1,15 +1,13 @@
 //! `gatelet suite`.
 
-use std::path::PathBuf;
-
 use gatelet::Precision;
 use serde_json::json;
 
 use super::out::{say, say_json};
+use super::stream::{Destination, Input};
 use super::target::Target;
 use crate::error::{Error, Result};
-use crate::files::{Output, SUITE};
-use crate::image::AnyModel;
+use crate::files::SUITE;
 use crate::suite::append;
 
 /// Most steps of a case: its ids and hashes are 6 bytes a step.
@@ -26,7 +24,7 @@ const MAX_STEPS: usize = 1_000_000;
 pub(super) struct Args {
     /// .gatelet images, int8
     #[arg(required = true, value_name = "MODEL")]
-    models: Vec<PathBuf>,
+    models: Vec<Input>,
     /// Tokens each model is given
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     steps: usize,
@@ -38,7 +36,7 @@ pub(super) struct Args {
     target: Target,
     /// Suite to write
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    out: Destination,
     /// Replace --out if it is there
     #[arg(long)]
     force: bool,
@@ -56,15 +54,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
             rule: "it has to be from 1 to 1000000",
         });
     }
-    let out = Output::new(&args.out, SUITE, args.force).made_from(&args.models);
+    let out = args.out.output(SUITE, args.force)?.made_from(&args.models);
     out.check()?;
     let mut suite = Vec::new();
     for (index, path) in args.models.iter().enumerate() {
-        let any = AnyModel::read(path)?;
+        let any = path.model()?;
         if any.given().dims().precision != Precision::Int8 {
             let what = format!(
                 "{} is f32, whose states are not the same everywhere; a suite is of int8 models",
-                path.display()
+                path.path().display()
             );
             return Err(Error::Export(what));
         }
@@ -72,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         append(&mut suite, &image, args.steps, args.seed + index as u64)?;
     }
     out.write(&suite)?;
-    let (out, models) = (args.out.display().to_string(), args.models.len());
+    let (out, models) = (args.out.to_string(), args.models.len());
     if args.json {
         let bytes = suite.len();
         return say_json(

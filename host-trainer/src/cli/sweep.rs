@@ -7,19 +7,20 @@
 //! table, front.json, front.png
 //! ```
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::front::{Price, Sweep, check, show};
 use super::out::{note, say};
-use super::train::{config_of, quoted};
-use crate::corpus::{IN_MEMORY, Outline, Text, hex};
+use super::stream::{Folder, Input};
+use super::train::config_of;
+use crate::corpus::{IN_MEMORY, Outline, hex};
 use crate::device::Processor;
 use crate::error::{Error, Result};
 use crate::params::Cell;
+use crate::shell::quoted;
 use crate::sweep::{Budget, Common, Job, Space, State, bytes, candidates, instructions};
 
 /// Train many shapes within a budget, and find those worth their size.
@@ -33,11 +34,11 @@ use crate::sweep::{Budget, Common, Job, Space, State, bytes, candidates, instruc
     after_help = "Examples:\n  gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64,128 --layers 1,2 --max-flash 128KiB --epochs 5\n  gatelet sweep corpora/novels.txt --out runs/sweep --hidden 16,256 --random 12 --minutes 5 --print-jobs | parallel -j 2\n  gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64 --front -- --lr 0.003"
 )]
 pub(super) struct Args {
-    /// UTF-8 text to learn
-    text: PathBuf,
+    /// Text to learn
+    text: Input,
     /// Folder for the run folders, sweep.json, front.json and front.png
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Folder,
     /// Hidden units a layer, 1 to 1024
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [32, 64, 128])]
     hidden: Vec<usize>,
@@ -169,11 +170,11 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     args.check()?;
     let options = args.common()?;
-    let name = args.text.display().to_string();
+    let name = args.text.to_string();
     // Wrong options are wrong for every job, so they are found before any; and some of them change the vocabulary.
     let line = [name.clone(), "--out".to_owned(), "job".to_owned()];
     let config = config_of(&[&line[..], &options[..]].concat())?;
-    let text = Text::open(&args.text, IN_MEMORY)?;
+    let text = args.text.text(IN_MEMORY, config.encoding()?)?;
     let outline = Outline::of(&text, &config.corpus_options())?;
     outline.check_length(config.batch, config.window)?;
     let vocab = outline.vocab().len();
@@ -190,11 +191,19 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let random = args.random.map(|count| (count, args.seed));
     let (found, outside) = candidates(&space, random, &budget, &name)?;
+    let fed = matches!(args.text, Input::Stdin).then(|| text.held().unwrap_or_default());
+    if fed.is_some() && args.print_jobs {
+        return Err(Error::Usage(
+            "--print-jobs with a text from standard input: each of the jobs would read its own; save \
+             the text to a file and name that"
+                .to_owned(),
+        ));
+    }
     let common = Common {
         text_sha256: hex(outline.sha256()),
         options: options.join(" "),
     };
-    check(&args.out, &args.text)?;
+    check(&args.out, args.text.path())?;
     common.check(&args.out)?;
     let find = || -> Vec<Job> {
         let jobs = found.iter().cloned();
@@ -214,7 +223,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Vec::new()
     } else {
         common.write(&args.out)?;
-        train_all(&find(), &name, &options)?
+        train_all(&find(), &name, fed, &options)?
     };
     let jobs = find();
     let sweep = Sweep {
@@ -256,9 +265,14 @@ fn print_jobs(jobs: &[Job], text: &str, options: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Trains what is not done; gives the names of the jobs that failed. Ctrl-C ends the job that is running, which leaves its
+/// Trains what is not done, with the text `fed` to each where it came from standard input; gives the names of the jobs that failed. Ctrl-C ends the job that is running, which leaves its
 /// checkpoint, and then the sweep.
-fn train_all(jobs: &[Job], text: &str, options: &[String]) -> Result<Vec<String>> {
+fn train_all(
+    jobs: &[Job],
+    text: &str,
+    fed: Option<&[u8]>,
+    options: &[String],
+) -> Result<Vec<String>> {
     let stop = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&stop);
     ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))
@@ -276,12 +290,17 @@ fn train_all(jobs: &[Job], text: &str, options: &[String]) -> Result<Vec<String>
             open.len(),
             line.join(" ")
         ));
-        let status = Command::new(&program)
+        let mut child = Command::new(&program)
             .args(&words)
-            .stdin(Stdio::null())
+            .stdin(fed.map_or(Stdio::null(), |_| Stdio::piped()))
             .stdout(Stdio::null())
-            .status()
+            .spawn()
             .map_err(start)?;
+        if let (Some(bytes), Some(mut stdin)) = (fed, child.stdin.take()) {
+            // A job that does not want its text says why itself.
+            let _ = stdin.write_all(bytes);
+        }
+        let status = child.wait().map_err(start)?;
         if stop.load(Ordering::Relaxed) {
             note("interrupted; the same command goes on from here");
             break;

@@ -3,20 +3,26 @@
 use serde_json::json;
 
 use super::out::{say, say_json};
-use super::train::{Args, quoted};
+use super::stream::Input;
+use super::train::Args;
 use crate::error::{Error, Result};
 use crate::export::provenance;
 use crate::footprint;
 use crate::params::Shape;
 use crate::report::grouped;
 use crate::run::RunFolder;
+use crate::shell::quoted;
 use crate::train::{End, Trainer};
 
 /// The command that goes on with this run.
 fn resume_command(args: &Args) -> String {
-    let word = |path: &std::path::Path| quoted(&path.display().to_string());
-    let (text, out) = (word(&args.text), word(&args.out));
-    format!("gatelet train {text} --out {out} --resume")
+    let out = quoted(&args.out.display().to_string());
+    let text = quoted(&args.text.to_string());
+    let again = match args.text {
+        Input::Stdin => " (with the text on standard input again)",
+        Input::File(_) => "",
+    };
+    format!("gatelet train {text} --out {out} --resume{again}")
 }
 
 /// Adds to the error of a diverged run the command that goes on with a quarter of its learning rate.

@@ -1,14 +1,13 @@
 //! `gatelet trace`.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::out::{say, say_json};
-use crate::corpus::{Level, Reading, Text, Vocabulary};
+use super::stream::{Input, Reads};
+use crate::corpus::{Level, Reading, Vocabulary};
 use crate::error::Result;
 use crate::evaluate::trace_part;
-use crate::image::{AnyModel, isa, isa_named};
+use crate::image::{isa, isa_named};
 
 /// Hash the state after every character of a text, to compare machines and kernels.
 ///
@@ -19,9 +18,11 @@ use crate::image::{AnyModel, isa, isa_named};
 )]
 pub(super) struct Args {
     /// Checkpoint or .gatelet image
-    model: PathBuf,
-    /// UTF-8 text
-    text: PathBuf,
+    model: Input,
+    /// Text
+    text: Input,
+    #[command(flatten)]
+    reads: Reads,
     /// Read only the first N characters
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -39,8 +40,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         None => isa()?,
         Some(name) => isa_named(name)?,
     };
-    let any = AnyModel::read_for(&args.model, isa)?;
-    let text = Text::open(&args.text, 0)?;
+    let any = args.model.model_for(isa)?;
+    let text = args.text.text_for(any.checkpoint.as_ref(), args.reads)?;
     let model = any.model();
     let reading = Reading::new(&text, model.rules(), Vocabulary::needed(&model)?, &|_| {});
     let part = 0..args.limit.unwrap_or(usize::MAX);

@@ -1,6 +1,6 @@
 //! `gatelet train`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,13 +11,15 @@ use super::out::note;
 use super::progress::Progress;
 use super::qat;
 use super::recipe::{self, Recipe};
+use super::stream::{Folder, Input, Reads};
 use super::told::{introduction, report, with_command};
 use crate::checkpoint::Meta;
 use crate::config::Config;
-use crate::corpus::{IN_MEMORY, Level, Normalise, Outline, Text};
+use crate::corpus::{Encoding, IN_MEMORY, Level, Normalise, Outline, Text};
 use crate::error::{Error, Result};
 use crate::params::Cell;
 use crate::run::{Mode, RunFolder, change};
+use crate::shell::quoted;
 use crate::train::Trainer;
 
 /// Train a net on a text.
@@ -35,11 +37,11 @@ use crate::train::Trainer;
     recipe::presets()
 ))]
 pub(super) struct Args {
-    /// UTF-8 text to learn
-    pub(super) text: PathBuf,
+    /// Text to learn
+    pub(super) text: Input,
     /// Run folder to create
     #[arg(long, value_name = "DIR")]
-    pub(super) out: PathBuf,
+    pub(super) out: Folder,
     #[command(flatten)]
     pub(super) recipe: Recipe,
     #[command(flatten)]
@@ -53,7 +55,7 @@ pub(super) struct Args {
     /// Recurrent layers, 1 to 4 [default: 1]
     #[arg(long, value_name = "N", help_heading = "Net")]
     layers: Option<usize>,
-    /// What a token is: a character, or a word [default: char]
+    /// What a token is: a character, a word, or a byte of whatever file [default: char]
     #[arg(long, help_heading = "Net")]
     level: Option<Level>,
     /// Numbers of a token's embedding, 4 to 1024; 0 gives the first layer a row for each token [default: 0]
@@ -111,6 +113,11 @@ pub(super) struct Args {
     /// Make a run of white space one space, or one line feed; recorded, as above
     #[arg(long)]
     fold_space: bool,
+    /// Keep CR as a character, and no line end; recorded, as above
+    #[arg(long)]
+    keep_cr: bool,
+    #[command(flatten)]
+    reads: Reads,
     /// Texts above N MiB are not held in memory: their tokens go to a temporary file in --out [default: 64]
     #[arg(long, value_name = "N")]
     stream_above: Option<u64>,
@@ -120,7 +127,7 @@ pub(super) struct Args {
     /// Replace the run files of an existing folder; other files in it stay
     #[arg(long, conflicts_with = "resume")]
     force: bool,
-    /// Go on with the run in --out, with its own options; those that only steer what is to come may change:
+    /// Go on with the run in --out, with its own options and the same text, given again; options that only steer what is to come may change:
     /// --epochs, --lr, --schedule, --warmup, --clip, --weight-decay, --patience, --eval-every, --minutes
     #[arg(long)]
     resume: bool,
@@ -159,6 +166,8 @@ impl Args {
             lower_case: self.lower_case || base.lower_case,
             normalise: self.normalise.unwrap_or(base.normalise),
             fold_space: self.fold_space || base.fold_space,
+            keep_cr: self.keep_cr || base.keep_cr,
+            encoding: self.reads.encoding.map(Encoding::name).or(base.encoding),
             ..base
         }
     }
@@ -166,7 +175,7 @@ impl Args {
     /// Files that are read.
     fn inputs(&self) -> Vec<&Path> {
         let from = self.aware.from();
-        std::iter::once(&*self.text).chain(from).collect()
+        std::iter::once(self.text.path()).chain(from).collect()
     }
 
     /// Time between checkpoints.
@@ -189,10 +198,7 @@ impl Args {
     /// The command that makes the same net again: `c` as options, without --out and what does not change the result.
     fn command(&self, c: &Config) -> String {
         let d = Config::default();
-        let mut words = vec![
-            "gatelet train".to_owned(),
-            quoted(&self.text.display().to_string()),
-        ];
+        let mut words = vec!["gatelet train".to_owned(), quoted(&self.text.to_string())];
         let mut option = |given: bool, name: &str, value: &dyn std::fmt::Display| {
             if given {
                 words.push(format!("--{name} {value}"));
@@ -224,10 +230,13 @@ impl Args {
         option(normalise, "normalise", &c.normalise);
         let max_vocab = c.max_vocab.unwrap_or_default();
         option(c.max_vocab.is_some(), "max-vocab", &max_vocab);
+        let encoding = c.encoding.as_deref().unwrap_or_default();
+        option(c.encoding.is_some(), "encoding", &encoding);
         let mut flag = |given: bool, name: &str| words.extend(given.then(|| format!("--{name}")));
         flag(c.tied, "tied");
         flag(c.lower_case, "lower-case");
         flag(c.fold_space, "fold-space");
+        flag(c.keep_cr, "keep-cr");
         words.extend(recipe::words(c));
         words.extend(qat::Options::words(c));
         words.join(" ")
@@ -271,6 +280,8 @@ const OPTIONS: &[&str] = &[
     "lower-case",
     "normalise",
     "fold-space",
+    "keep-cr",
+    "encoding",
 ];
 
 /// A command line of `train`, without the program's name.
@@ -296,22 +307,12 @@ pub(super) fn config_of(words: &[String]) -> Result<Config> {
     Ok(config)
 }
 
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let in_memory = args
         .stream_above
         .map_or(IN_MEMORY, |mib| mib.saturating_mul(1 << 20));
-    let text = Text::open(&args.text, in_memory)?;
+    let text = args.text.text(in_memory, None)?;
     if text.is_streamed() && !args.quiet {
         let (name, mib) = (&text.name, text.bytes() >> 20);
         note(format_args!("reading {name} twice, {mib} MiB each time"));
@@ -336,7 +337,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let save_every = args.save_every()?;
     if mode == Mode::Resume {
-        return resume(args, &text, save_every);
+        return resume(args, text, save_every);
     }
     let start = args.aware.start()?;
     let base = start.as_ref().map(qat::Start::base);
@@ -346,7 +347,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if let Some(start) = &start {
         start.check(&config)?;
     }
-    let outline = Outline::of(&text, &config.corpus_options())?;
+    let text = text.encoded(config.encoding()?);
+    let outline = outlined(args, &text, &config)?;
     if let Some(start) = &start {
         Trainer::check_vocabulary(outline.vocab(), &start.checkpoint)?;
     }
@@ -372,6 +374,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
     train(args, &folder, trainer)
 }
 
+/// Reads a text once, and says what it is where that is not usual.
+fn outlined(args: &Args, text: &Text, config: &Config) -> Result<Outline> {
+    let outline = Outline::of(text, &config.corpus_options())?;
+    let seen = outline.seen();
+    if !args.quiet && !seen.is_usual() {
+        note(format!("{}: {seen}", text.name));
+    }
+    Ok(outline)
+}
+
 /// Writes `config.json`: the options and the origin in `meta`.
 fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
     folder.write_config(
@@ -383,7 +395,7 @@ fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
 ///
 /// Everything is checked before anything is written: a damaged checkpoint gets its other name only when the run can
 /// really go on from the one before, and a change is on the disk before the first step with it.
-fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
+fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
     let folder = RunFolder::open(&args.out, Mode::Resume)?.saving_every(save_every);
     folder.check_apart(&args.inputs())?;
     let (mut checkpoint, found) = folder.load()?;
@@ -398,9 +410,10 @@ fn resume(args: &Args, text: &Text, save_every: Duration) -> Result<()> {
         // With other options the way there is not gone again: only what is better may replace the file.
         (position.best_nats, meta.provenance.nats) = (Some(nats), Some(nats));
     }
-    let outline = Outline::of(text, &meta.config.corpus_options())?;
+    let text = text.encoded(meta.config.encoding()?);
+    let outline = outlined(args, &text, &meta.config)?;
     outline.check_hash(&meta.provenance.corpus_sha256)?;
-    let corpus = outline.corpus(text, folder.path())?;
+    let corpus = outline.corpus(&text, folder.path())?;
     let trainer = Trainer::resume(&corpus, checkpoint)?;
     for line in folder.set_aside(&found)? {
         note(format_args!("warning: {line}"));

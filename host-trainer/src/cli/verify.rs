@@ -1,13 +1,12 @@
 //! `gatelet verify`.
 
-use std::path::PathBuf;
-
 use gatelet::{Isa, Kernel, Model, Precision, SelfTestError, WithKernel};
 use serde_json::json;
 
 use super::out::{say, say_json};
+use super::stream::Input;
 use crate::error::{Error, Result};
-use crate::image::{AnyModel, isa_named, storage};
+use crate::image::{isa_named, storage};
 
 /// Run an image's known-answer test, as a board does when it starts, with every kernel of this machine.
 ///
@@ -16,7 +15,7 @@ use crate::image::{AnyModel, isa_named, storage};
 #[command(after_help = "Example:\n  gatelet verify firmware/models/default.gatelet")]
 pub(super) struct Args {
     /// .gatelet image
-    model: PathBuf,
+    model: Input,
     /// Only this kernel [default: every one of this machine]
     #[arg(long, value_name = "NAME")]
     isa: Option<String>,
@@ -41,9 +40,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Some(name) => vec![isa_named(name)?],
         None => Isa::available().collect(),
     };
-    let any = AnyModel::read(&args.model)?;
+    let any = args.model.model()?;
     if any.checkpoint.is_some() {
-        let path = args.model.clone();
+        let path = args.model.path().to_owned();
         return Err(Error::NotAModel {
             path,
             found: "a checkpoint, which has no known answer (gatelet export makes an image)"
@@ -54,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for &isa in &kernels {
         let image = any.image.for_isa(isa)?;
         let model = image.model().map_err(|what| Error::Image {
-            path: args.model.clone(),
+            path: args.model.path().to_owned(),
             what,
         })?;
         let failed = |why: SelfTestError| Error::Export(format!("{}: {why}", isa.name()));

@@ -11,6 +11,8 @@
 //! Memory: for a text that is held, its bytes and two a character. For a longer one, whatever its size, less than 12 MiB:
 //! one block of [`text`], a table by code point, and the tokens in a file of one or two bytes a character.
 
+pub mod decode;
+mod plain;
 pub mod prepare;
 pub mod reading;
 pub mod text;
@@ -23,9 +25,11 @@ use std::path::Path;
 
 use gatelet::TextRules;
 
-pub use prepare::{Normalise, prepare};
+pub use decode::Encoding;
+pub use plain::Changes;
+pub use prepare::{Normalise, Rules, prepare};
 pub use reading::Reading;
-pub use text::{IN_MEMORY, Pass, Text};
+pub use text::{IN_MEMORY, Pass, Seen, Text};
 pub use tokens::Tokens;
 pub use vocabulary::{Counts, Encoder, Vocabulary};
 pub use words::Level;
@@ -50,17 +54,30 @@ pub struct CorpusOptions {
     pub valid_fraction: f64,
     /// What is done to the text.
     pub rules: TextRules,
+    /// CR is a character, and no line end.
+    pub keep_cr: bool,
     /// Largest vocabulary, with the unknown token; `None` keeps every character.
     pub max_vocab: Option<usize>,
+}
+
+impl CorpusOptions {
+    /// What is done to the text.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            text: self.rules,
+            keep_cr: self.keep_cr,
+            bytes: self.level == Level::Byte,
+        }
+    }
 }
 
 /// What the first pass over a text says: everything but the tokens.
 #[derive(Clone, Debug)]
 pub struct Outline {
     name: String,
-    sha256: [u8; 32],
+    seen: Seen,
     vocab: Vocabulary,
-    rules: TextRules,
+    rules: Rules,
     len: usize,
     train_len: usize,
 }
@@ -88,7 +105,12 @@ pub fn validation_len(len: usize, fraction: f64) -> usize {
 impl Outline {
     /// SHA-256 of the text's bytes.
     pub fn sha256(&self) -> &[u8; 32] {
-        &self.sha256
+        &self.seen.sha256
+    }
+
+    /// What the text is in, and what became of its line ends.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// The vocabulary.
@@ -107,20 +129,20 @@ impl Outline {
     /// [`Error::EmptyCorpus`], [`Error::OneCharacter`], [`Error::VocabularyTooLarge`], or as [`Text::pass`].
     pub fn of(text: &Text, options: &CorpusOptions) -> Result<Self> {
         let mut counts = Counts::new(options.level);
-        let pass = text.pass(options.rules, &mut |piece, _| {
+        let pass = text.pass(options.rules(), &mut |piece, _| {
             counts.add(piece);
             Ok(true)
         })?;
-        let Pass::Whole(sha256) = pass else {
+        let Pass::Whole(seen) = pass else {
             return Err(changed(text));
         };
         counts.finish();
         let len = counts.tokens();
         Ok(Self {
             name: text.name.clone(),
-            sha256,
+            seen,
             vocab: Vocabulary::choose(&text.name, &counts, options.max_vocab)?,
-            rules: options.rules,
+            rules: options.rules(),
             len,
             train_len: len - validation_len(len, options.valid_fraction),
         })
@@ -146,7 +168,7 @@ impl Outline {
     /// # Errors
     /// [`Error::OtherCorpus`].
     pub fn check_hash(&self, expected: &str) -> Result<()> {
-        check_hash(&self.name, self.sha256, expected)
+        check_hash(&self.name, self.seen.sha256, expected)
     }
 
     /// Reads `text` again, for its tokens. Those of a text that is not in memory go to a temporary file in `folder`, of
@@ -171,12 +193,12 @@ impl Outline {
         })?;
         encoder.finish(&mut ids);
         store.append(&ids, &mut bytes)?;
-        if pass != Pass::Whole(self.sha256) || len + ids.len() != self.len {
+        if pass != Pass::Whole(self.seen) || len + ids.len() != self.len {
             return Err(changed(text));
         }
         Ok(Corpus {
             name: self.name,
-            sha256: self.sha256,
+            sha256: self.seen.sha256,
             vocab: self.vocab,
             train_len: self.train_len,
             len: self.len,

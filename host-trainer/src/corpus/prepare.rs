@@ -12,11 +12,19 @@
 //!
 //! Lower case comes after the normalisation, which can make capitals (the Kelvin sign is a K, U+2122 is TM), and may
 //! need it again. It looks at one character at a time: a final sigma is a σ like the others.
+//!
+//! Before all of that, line ends become LF and U+FEFF nothing (`plain.rs`).
+
+use std::borrow::Cow;
 
 use gatelet::{Normalisation, TextRules};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::char::canonical_combining_class;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
+
+use super::plain::{Changes, Plain, plain};
+use super::vocabulary::Vocabulary;
+use super::words::Level;
 
 /// Bytes without a boundary that are carried; a text with more in a row is refused.
 const MOST_CARRIED: usize = 1 << 20;
@@ -50,6 +58,37 @@ impl std::fmt::Display for Normalise {
     }
 }
 
+/// What is done to a text before it becomes tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What an image records.
+    pub text: TextRules,
+    /// CR is a character, and no line end.
+    pub keep_cr: bool,
+    /// Every byte is a token: nothing is decoded, and nothing done.
+    pub bytes: bool,
+}
+
+impl Rules {
+    /// Those of a model: CR is a character to one that has it in its vocabulary.
+    pub fn of(text: TextRules, vocab: &Vocabulary) -> Self {
+        Self {
+            text,
+            keep_cr: vocab.has('\r'),
+            bytes: vocab.level() == Level::Byte,
+        }
+    }
+}
+
+impl From<TextRules> for Rules {
+    fn from(text: TextRules) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
+}
+
 /// More than 1 MiB of bytes that all join with what is before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoBoundary;
@@ -58,6 +97,9 @@ pub struct NoBoundary;
 #[derive(Clone, Debug)]
 pub struct Preparation {
     rules: TextRules,
+    /// Nothing at all is done.
+    bytes: bool,
+    plain: Plain,
     /// Not normalised yet: what follows may join with it.
     carry: String,
     /// A run of white space under way, and what it becomes.
@@ -65,21 +107,28 @@ pub struct Preparation {
     out: String,
 }
 
-/// The whole of a text prepared.
-pub fn prepare(rules: TextRules, text: &str) -> String {
+/// The whole of a text prepared. At the level of bytes its UTF-8 is taken, byte b as the character U+00b.
+pub fn prepare(rules: impl Into<Rules>, text: &str) -> String {
+    let rules = rules.into();
+    if rules.bytes {
+        return encoding_rs::mem::decode_latin1(text.as_bytes()).into_owned();
+    }
     let mut preparation = Preparation::new(rules);
     let mut whole = String::with_capacity(text.len());
     // As if all of it had been carried to the end.
-    preparation.carry.push_str(text);
+    preparation.carry.push_str(&plain(text, rules.keep_cr));
     whole.push_str(preparation.finish());
     whole
 }
 
 impl Preparation {
     /// At the start of a text.
-    pub fn new(rules: TextRules) -> Self {
+    pub fn new(rules: impl Into<Rules>) -> Self {
+        let rules = rules.into();
         Self {
-            rules,
+            rules: rules.text,
+            bytes: rules.bytes,
+            plain: Plain::new(rules.keep_cr),
             carry: String::new(),
             space: None,
             out: String::new(),
@@ -94,7 +143,12 @@ impl Preparation {
             fold_space,
             ..
         } = self.rules;
-        !lower_case && !fold_space && normalisation == Normalisation::None
+        self.bytes || !lower_case && !fold_space && normalisation == Normalisation::None
+    }
+
+    /// What became of line ends and byte order marks so far.
+    pub fn changes(&self) -> Changes {
+        self.plain.changes()
     }
 
     /// Takes the next piece; gives the prepared text that is certain now.
@@ -102,15 +156,25 @@ impl Preparation {
     /// # Errors
     /// [`NoBoundary`].
     pub fn push<'a>(&'a mut self, piece: &'a str) -> Result<&'a str, NoBoundary> {
+        let piece = match self.bytes {
+            true => Cow::Borrowed(piece),
+            false => self.plain.push(piece),
+        };
         if self.is_identity() {
-            return Ok(piece);
+            return Ok(match piece {
+                Cow::Borrowed(piece) => piece,
+                Cow::Owned(piece) => {
+                    self.out = piece;
+                    &self.out
+                }
+            });
         }
         self.out.clear();
         if self.rules.normalisation == Normalisation::None {
-            self.settle(piece);
+            self.settle(&piece);
             return Ok(&self.out);
         }
-        self.carry.push_str(piece);
+        self.carry.push_str(&piece);
         let cut = last_boundary(&self.carry, self.rules.normalisation);
         if self.carry.len() - cut > MOST_CARRIED {
             return Err(NoBoundary);
@@ -246,6 +310,18 @@ mod tests {
         assert_eq!(prepare(rules(true, nfc, false), text), "äb \u{fb01} k");
         assert_eq!(prepare(rules(true, nfkc, false), text), "äb fi k");
         assert_eq!(prepare(rules(true, none, false), "ΣΑΣ"), "σασ");
+        let ends = "A\r\nB\rC\n\u{feff}";
+        assert_eq!(prepare(rules(true, none, false), ends), "a\nb\nc\n");
+        let kept = Rules {
+            keep_cr: true,
+            ..Rules::from(rules(true, none, false))
+        };
+        assert_eq!(prepare(kept, ends), "a\r\nb\rc\n");
+        let bytes = Rules {
+            bytes: true,
+            ..kept
+        };
+        assert_eq!(prepare(bytes, "A\r\né"), "A\r\n\u{c3}\u{a9}");
         let spaced = " a\t b \r\n\r\n  c\u{2003}d\u{b}e ";
         let folded = " a b\nc d\ne ";
         assert_eq!(prepare(rules(false, none, true), spaced), folded);
@@ -311,6 +387,7 @@ mod tests {
 
         #[test]
         fn the_form_is_that_of_the_whole_text(text in text()) {
+            let text = plain(&text, false);
             prop_assert_eq!(prepare(rules(false, Normalisation::Nfc, false), &text), text.nfc().collect::<String>());
             prop_assert_eq!(prepare(rules(false, Normalisation::Nfkc, false), &text), text.nfkc().collect::<String>());
         }

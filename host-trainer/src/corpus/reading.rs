@@ -11,13 +11,13 @@ use std::ops::Range;
 
 use gatelet::TextRules;
 
-use super::{Encoder, Pass, Text, Tokens, Vocabulary, changed};
+use super::{Encoder, Pass, Rules, Text, Tokens, Vocabulary, changed};
 use crate::error::Result;
 
 /// Tokens straight from a text, for who reads it in order: nothing is kept, each reading is a pass.
 pub struct Reading<'a> {
     text: &'a Text,
-    rules: TextRules,
+    rules: Rules,
     encoder: RefCell<Encoder>,
     /// The hash of the first whole pass.
     sha256: RefCell<Option<[u8; 32]>>,
@@ -35,7 +35,7 @@ impl<'a> Reading<'a> {
     ) -> Self {
         Self {
             text,
-            rules,
+            rules: Rules::of(rules, &vocab),
             encoder: RefCell::new(Encoder::new(vocab)),
             sha256: RefCell::new(None),
             progress,
@@ -43,7 +43,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The text and what is done to it.
-    pub(crate) fn source(&self) -> (&'a Text, TextRules) {
+    pub(crate) fn source(&self) -> (&'a Text, Rules) {
         (self.text, self.rules)
     }
 
@@ -75,9 +75,9 @@ impl<'a> Reading<'a> {
         encoder.finish(&mut ids);
         len += ids.len();
         match pass {
-            Pass::Whole(sha256) => {
-                self.check(sha256)?;
-                Ok((len, sha256))
+            Pass::Whole(seen) => {
+                self.check(seen.sha256)?;
+                Ok((len, seen.sha256))
             }
             Pass::Stopped => Err(changed(self.text)),
         }
@@ -110,10 +110,10 @@ impl Tokens for Reading<'_> {
             Ok(at < range.end)
         })?;
         match pass {
-            Pass::Whole(sha256) => {
+            Pass::Whole(seen) => {
                 encoder.finish(&mut ids);
                 hand_on(&ids, &mut at, &range, each)?;
-                self.check(sha256)
+                self.check(seen.sha256)
             }
             Pass::Stopped => Ok(()),
         }

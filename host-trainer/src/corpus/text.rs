@@ -1,21 +1,23 @@
 //! A text to be read from its start to its end, as often as needed, without being held in memory.
 //!
 //! ```text
-//! block:  [ rest of a character | bytes read ]  --UTF-8--> piece --rules--> prepared piece --> the reader
-//!           hash += bytes read;  lines += line feeds;  the unfinished character at the end goes to the next block
+//! block --decode.rs--> characters --plain.rs--> line ends as LF --prepare.rs--> prepared piece --> the reader
+//! hash += block
 //! ```
 //!
-//! Memory: one block, and what the rules make of it. A text that is no regular file (a pipe) can be read once only, so
-//! it is held in memory.
+//! Memory: one block, and what becomes of it. A text that is no regular file (a pipe, standard input) can be read once
+//! only, so it is held in memory.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use gatelet::TextRules;
 use sha2::{Digest, Sha256};
 
-use super::prepare::Preparation;
+use super::decode::{Decoder, Encoding, Malformed};
+use super::plain::Changes;
+use super::prepare::{Preparation, Rules};
 use crate::error::{Error, Result};
 
 /// Bytes read at a time.
@@ -28,15 +30,22 @@ pub const IN_MEMORY: u64 = 64 << 20;
 pub struct Text {
     /// The path as the user gave it.
     pub name: String,
+    /// What was asked for; otherwise UTF-8, or UTF-16 by its byte order mark.
+    encoding: Option<Encoding>,
     content: Content,
 }
 
 #[derive(Clone, Debug)]
 enum Content {
-    /// UTF-8.
-    Memory { text: String, sha256: [u8; 32] },
+    Memory {
+        bytes: Vec<u8>,
+        sha256: [u8; 32],
+    },
     /// A regular file, not looked at yet.
-    File { path: PathBuf, bytes: u64 },
+    File {
+        path: PathBuf,
+        bytes: u64,
+    },
 }
 
 /// What a pass over a text says about how it went.
@@ -44,12 +53,55 @@ enum Content {
 pub enum Pass {
     /// The reader had enough.
     Stopped,
-    /// Read to the end: SHA-256 of the bytes.
-    Whole([u8; 32]),
+    /// Read to the end.
+    Whole(Seen),
+}
+
+/// What a pass over the whole of a text has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// SHA-256 of the bytes.
+    pub sha256: [u8; 32],
+    /// The encoding; of bytes there is none.
+    pub encoding: Option<Encoding>,
+    /// What became of line ends and byte order marks.
+    pub changes: Changes,
+}
+
+impl Seen {
+    /// Whether nothing became of the text that a reader of it would not expect.
+    pub fn is_usual(&self) -> bool {
+        let other = self.encoding.is_some_and(|e| e != Encoding::UTF_8);
+        !other && self.changes == Changes::default()
+    }
+}
+
+impl Display for Seen {
+    /// For people: `read as UTF-16LE; line ends read as LF: 20 CR LF (...)`; nothing if all is usual.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Changes { cr_lf, cr, marks } = self.changes;
+        let other = self.encoding.filter(|e| *e != Encoding::UTF_8);
+        let mut parts: Vec<String> = other.iter().map(|e| format!("read as {e}")).collect();
+        let ends: Vec<String> = [(cr_lf, "CR LF"), (cr, "CR")]
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, end)| format!("{count} {end}"))
+            .collect();
+        if !ends.is_empty() {
+            let ends = ends.join(", ");
+            parts.push(format!(
+                "line ends read as LF: {ends} (--keep-cr keeps CR as a character)"
+            ));
+        }
+        if marks > 0 {
+            parts.push(format!("{marks} byte order marks inside left out"));
+        }
+        f.write_str(&parts.join("; "))
+    }
 }
 
 impl Text {
-    /// A UTF-8 file, held in memory up to [`IN_MEMORY`] bytes.
+    /// A file, held in memory up to [`IN_MEMORY`] bytes.
     ///
     /// # Errors
     /// As [`Text::open`].
@@ -57,10 +109,10 @@ impl Text {
         Self::open(path, IN_MEMORY)
     }
 
-    /// A UTF-8 file, held in memory if it has at most `in_memory` bytes, or cannot be read twice.
+    /// A file, held in memory if it has at most `in_memory` bytes, or cannot be read twice.
     ///
     /// # Errors
-    /// [`Error::Read`]; and for one in memory [`Error::NotUtf8`] with the offset and line of the first bad byte.
+    /// [`Error::Read`].
     pub fn open(path: &Path, in_memory: u64) -> Result<Self> {
         let failed = |source| Error::Read {
             path: path.to_owned(),
@@ -69,37 +121,78 @@ impl Text {
         let name = path.display().to_string();
         let about = fs::metadata(path).map_err(failed)?;
         if !about.is_file() || about.len() <= in_memory {
-            return Self::from_bytes(name, fs::read(path).map_err(failed)?);
+            return Ok(Self::of(name, fs::read(path).map_err(failed)?));
         }
         File::open(path).map_err(failed)?;
         let (path, bytes) = (path.to_owned(), about.len());
-        let content = Content::File { path, bytes };
-        Ok(Self { name, content })
+        Ok(Self {
+            name,
+            encoding: None,
+            content: Content::File { path, bytes },
+        })
     }
 
     /// The same from bytes in memory.
+    pub fn of(name: String, bytes: Vec<u8>) -> Self {
+        let sha256 = Sha256::digest(&bytes).into();
+        Self {
+            name,
+            encoding: None,
+            content: Content::Memory { bytes, sha256 },
+        }
+    }
+
+    /// The same of bytes that have to be characters, which is looked at now.
     ///
     /// # Errors
-    /// [`Error::NotUtf8`].
+    /// [`Error::NotText`].
     pub fn from_bytes(name: String, bytes: Vec<u8>) -> Result<Self> {
-        let sha256 = Sha256::digest(&bytes).into();
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self {
-                name,
-                content: Content::Memory { text, sha256 },
-            }),
-            Err(error) => {
-                let offset = error.utf8_error().valid_up_to();
-                let line = 1 + line_feeds(&error.as_bytes()[..offset]);
-                Err(Error::NotUtf8 { name, offset, line })
-            }
+        let text = Self::of(name, bytes);
+        text.pass(Rules::default(), &mut |_, _| Ok(true))?;
+        Ok(text)
+    }
+
+    /// The same in an encoding, unless a byte order mark says another.
+    pub fn encoded(self, encoding: Option<Encoding>) -> Self {
+        Self { encoding, ..self }
+    }
+
+    /// SHA-256 of the bytes.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn sha256(&self) -> Result<[u8; 32]> {
+        match &self.content {
+            Content::Memory { sha256, .. } => Ok(*sha256),
+            Content::File { .. } => Ok(self.blocks(&mut |_, _| Ok(true))?.unwrap_or_default()),
         }
+    }
+
+    /// The bytes, if they are in memory.
+    pub fn held(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Memory { bytes, .. } => Some(bytes),
+            Content::File { .. } => None,
+        }
+    }
+
+    /// All characters, prepared by `rules`.
+    ///
+    /// # Errors
+    /// As [`Text::pass`].
+    pub fn whole(&self, rules: Rules) -> Result<String> {
+        let mut whole = String::new();
+        self.pass(rules, &mut |piece, _| {
+            whole.push_str(piece);
+            Ok(true)
+        })?;
+        Ok(whole)
     }
 
     /// Bytes of the text; of a file, when it was opened.
     pub fn bytes(&self) -> u64 {
         match &self.content {
-            Content::Memory { text, .. } => text.len() as u64,
+            Content::Memory { bytes, .. } => bytes.len() as u64,
             Content::File { bytes, .. } => *bytes,
         }
     }
@@ -113,104 +206,193 @@ impl Text {
     /// go on.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::NotUtf8`], [`Error::NoBoundary`], or what `each` says.
+    /// [`Error::Read`], [`Error::NotText`], [`Error::NoBoundary`], or what `each` says.
     pub fn pass(
         &self,
-        rules: TextRules,
+        rules: impl Into<Rules>,
         each: &mut dyn FnMut(&str, u64) -> Result<bool>,
     ) -> Result<Pass> {
+        let rules = rules.into();
+        let mut decoder = match rules.bytes {
+            true => Decoder::of_bytes(),
+            false => Decoder::new(self.encoding),
+        };
         let mut preparation = Preparation::new(rules);
         let mut read = 0;
-        let mut prepared = |piece: &str| {
-            read += piece.len() as u64;
-            let name = || self.name.clone();
-            let prepared = preparation
-                .push(piece)
-                .map_err(|_| Error::NoBoundary { name: name() })?;
+        let sha256 = self.blocks(&mut |block, last| {
+            read += block.len() as u64;
+            let piece = decoder.push(block, last);
+            let piece = piece.map_err(|what| self.not_text(what))?;
+            let prepared = preparation.push(piece);
+            let prepared = prepared.map_err(|_| Error::NoBoundary {
+                name: self.name.clone(),
+            })?;
             each(prepared, read)
-        };
-        let sha256 = match &self.content {
-            Content::Memory { text, sha256 } => {
-                let mut rest = text.as_str();
-                while !rest.is_empty() {
-                    let (piece, after) = rest.split_at(rest.floor_char_boundary(BLOCK));
-                    if !prepared(piece)? {
-                        return Ok(Pass::Stopped);
+        })?;
+        let (encoding, changes) = (decoder.encoding(), preparation.changes());
+        let rest = preparation.finish();
+        let more = rest.is_empty() || each(rest, read)?;
+        Ok(match sha256.filter(|_| more) {
+            None => Pass::Stopped,
+            Some(sha256) => Pass::Whole(Seen {
+                sha256,
+                encoding,
+                changes,
+            }),
+        })
+    }
+
+    /// Hands the bytes to `each` in blocks, of which the last is named; `None` if it had enough before.
+    fn blocks(
+        &self,
+        each: &mut dyn FnMut(&[u8], bool) -> Result<bool>,
+    ) -> Result<Option<[u8; 32]>> {
+        let (path, expected) = match &self.content {
+            Content::Memory { bytes, sha256 } => {
+                let mut rest = bytes.as_slice();
+                loop {
+                    let (block, after) = rest.split_at(rest.len().min(BLOCK));
+                    if !each(block, after.is_empty())? {
+                        return Ok(None);
+                    }
+                    if after.is_empty() {
+                        return Ok(Some(*sha256));
                     }
                     rest = after;
                 }
-                *sha256
             }
-            Content::File { path, .. } => match read_blocks(&self.name, path, &mut prepared)? {
-                Pass::Stopped => return Ok(Pass::Stopped),
-                Pass::Whole(sha256) => sha256,
-            },
+            Content::File { path, bytes } => (path, *bytes),
         };
-        let rest = preparation.finish();
-        if !rest.is_empty() && !each(rest, read)? {
-            return Ok(Pass::Stopped);
+        let failed = |source| Error::Read {
+            path: path.clone(),
+            source,
+        };
+        let mut file = File::open(path).map_err(failed)?;
+        let mut hash = Sha256::new();
+        let mut block = Vec::with_capacity(BLOCK);
+        let mut read = 0;
+        loop {
+            block.clear();
+            let count = file.by_ref().take(BLOCK as u64).read_to_end(&mut block);
+            read += count.map_err(failed)? as u64;
+            hash.update(&block);
+            // A file that has grown or shrunk ends with an empty block.
+            let last = block.is_empty() || read == expected;
+            if !each(&block, last)? {
+                return Ok(None);
+            }
+            if last {
+                let grown = file.read(&mut [0]).map_err(failed)? > 0;
+                let changed = || Error::TextChanged {
+                    name: self.name.clone(),
+                };
+                return if grown {
+                    Err(changed())
+                } else {
+                    Ok(Some(hash.finalize().into()))
+                };
+            }
         }
-        Ok(Pass::Whole(sha256))
     }
-}
 
-/// Line feeds in `bytes`.
-fn line_feeds(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|&&b| b == b'\n').count()
-}
-
-/// Reads a file in blocks of whole characters.
-fn read_blocks(
-    name: &str,
-    path: &Path,
-    each: &mut dyn FnMut(&str) -> Result<bool>,
-) -> Result<Pass> {
-    let failed = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0; BLOCK];
-    // Bytes of an unfinished character at the start of the block; where the block starts; line feeds before it.
-    let (mut kept, mut offset, mut lines) = (0, 0_usize, 0);
-    loop {
-        let count = match file.read(&mut block[kept..]) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            other => other.map_err(failed)?,
+    /// The error for bytes that are no text, with where they are and what they may be.
+    fn not_text(&self, what: Malformed) -> Error {
+        let (what, guess) = match what {
+            Malformed::At(offset, encoding) => {
+                let line = 1 + self.line_ends(offset);
+                let what =
+                    format!("is not {encoding}: invalid byte at offset {offset} (line {line})");
+                let unasked = self.encoding.is_none() && encoding == Encoding::UTF_8;
+                (what, unasked.then(|| self.guess(offset)))
+            }
+            Malformed::Utf32 => {
+                let command = self.conversion("UTF-32");
+                let what = "is UTF-32 by its byte order mark, which is not read: convert it first";
+                return self.no_text(format!("{what}, with {command}"));
+            }
+            Malformed::Wide(guess) => {
+                let what =
+                    "has a zero at every other byte, as UTF-16 has without a byte order mark";
+                (what.to_owned(), Some(guess))
+            }
         };
-        hash.update(&block[kept..kept + count]);
-        let have = kept + count;
-        let (valid, broken) = match std::str::from_utf8(&block[..have]) {
-            Ok(_) => (have, false),
-            Err(error) => (
-                error.valid_up_to(),
-                error.error_len().is_some() || count == 0,
+        self.no_text(match guess {
+            None => format!("{what}; --encoding names another"),
+            Some(guess) => format!(
+                "{what}; if it is {guess}, read it with --encoding {}, or convert it with {}; if it is \
+                 no text, train with --level byte",
+                guess.name(),
+                self.conversion(&guess.to_string().to_ascii_uppercase()),
             ),
+        })
+    }
+
+    fn no_text(&self, what: String) -> Error {
+        let name = self.name.clone();
+        Error::NotText { name, what }
+    }
+
+    /// The command that converts it to UTF-8.
+    fn conversion(&self, from: &str) -> String {
+        match &self.content {
+            // Nobody knows what came through a pipe; what is in memory may be that.
+            Content::Memory { .. } if !Path::new(&self.name).is_file() => {
+                format!("`iconv -f {from} -t UTF-8`")
+            }
+            _ => {
+                let name = crate::shell::quoted(&self.name);
+                format!("`iconv -f {from} -t UTF-8 {name} > {name}.utf8`")
+            }
+        }
+    }
+
+    /// What bytes that are not UTF-8 may be, by those around `offset`.
+    fn guess(&self, offset: u64) -> Encoding {
+        const AROUND: u64 = 32 << 10;
+        let mut around = Vec::new();
+        let mut at = 0;
+        // What cannot be read any more is not looked at.
+        let _ = self.blocks(&mut |block, _| {
+            let from = offset.saturating_sub(AROUND).saturating_sub(at) as usize;
+            let to = (offset + AROUND).saturating_sub(at) as usize;
+            let part = block.get(from..to.min(block.len()));
+            around.extend_from_slice(part.unwrap_or_default());
+            at += block.len() as u64;
+            Ok(at < offset + AROUND)
+        });
+        Encoding::guess(&around)
+    }
+
+    /// Line ends of the characters before a byte.
+    fn line_ends(&self, offset: u64) -> usize {
+        let mut decoder = Decoder::new(self.encoding);
+        let (mut lines, mut after_cr, mut at) = (0, false, 0);
+        let mut count = |text: &str| {
+            for byte in text.bytes() {
+                lines += usize::from(byte == b'\r' || byte == b'\n' && !after_cr);
+                after_cr = byte == b'\r';
+            }
         };
-        if broken {
-            return Err(Error::NotUtf8 {
-                name: name.to_owned(),
-                offset: offset + valid,
-                line: 1 + lines + line_feeds(&block[..valid]),
-            });
-        }
-        if count == 0 {
-            return Ok(Pass::Whole(hash.finalize().into()));
-        }
-        let piece = std::str::from_utf8(&block[..valid]).unwrap_or_default();
-        if !each(piece)? {
-            return Ok(Pass::Stopped);
-        }
-        lines += line_feeds(piece.as_bytes());
-        block.copy_within(valid..have, 0);
-        (kept, offset) = (have - valid, offset + valid);
+        let _ = self.blocks(&mut |block, _| {
+            let wanted = (offset - at).min(block.len() as u64);
+            if let Ok(text) = decoder.push(&block[..wanted as usize], at + wanted == offset) {
+                count(text);
+            }
+            at += wanted;
+            Ok(at < offset)
+        });
+        lines
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gatelet::TextRules;
+
+    fn line_ends(bytes: &[u8]) -> usize {
+        bytes.iter().filter(|&&b| b == b'\n').count()
+    }
 
     fn file(bytes: &[u8]) -> (tempfile::NamedTempFile, Text) {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -218,6 +400,14 @@ mod tests {
         let text = Text::open(file.path(), 0).unwrap();
         assert!(text.is_streamed() || bytes.is_empty());
         (file, text)
+    }
+
+    fn whole_of(bytes: &[u8]) -> Pass {
+        Pass::Whole(Seen {
+            sha256: Sha256::digest(bytes).into(),
+            encoding: Some(Encoding::UTF_8),
+            changes: Changes::default(),
+        })
     }
 
     fn whole(text: &Text) -> Result<(String, Pass)> {
@@ -238,7 +428,7 @@ mod tests {
             let (_file, text) = file(content.as_bytes());
             let (read, pass) = whole(&text).unwrap();
             assert!(read == content, "shift {shift}");
-            assert_eq!(pass, Pass::Whole(Sha256::digest(content.as_bytes()).into()));
+            assert_eq!(pass, whole_of(content.as_bytes()));
         }
     }
 
@@ -248,26 +438,78 @@ mod tests {
             let mut bytes = b"ab\ncd\n".repeat(BLOCK);
             bytes.truncate(2 * BLOCK + 4);
             bytes[at] = 0xff;
-            let lines = 1 + line_feeds(&bytes[..at]);
-            let expected = |error: Error| {
-                let found = matches!(error, Error::NotUtf8 { offset, line, .. } if (offset, line) == (at, lines));
-                assert!(found, "{at}: {error}");
-            };
+            let place = format!("offset {at} (line {})", 1 + line_ends(&bytes[..at]));
+            let expected = |error: Error| assert!(error.to_string().contains(&place), "{error}");
             let (_file, text) = file(&bytes);
             expected(whole(&text).unwrap_err());
             expected(Text::from_bytes("t".to_owned(), bytes).unwrap_err());
         }
         // A character that the end cuts off.
         let (_file, text) = file(b"ab\n\xe6\xbc");
-        let error = whole(&text).unwrap_err();
-        assert!(matches!(
-            error,
-            Error::NotUtf8 {
-                offset: 3,
-                line: 2,
-                ..
+        let error = whole(&text).unwrap_err().to_string();
+        assert!(error.contains("offset 3 (line 2)"), "{error}");
+    }
+
+    /// Every encoding, byte order mark and line end, with each on the edge of a block.
+    #[test]
+    fn a_text_in_any_form_is_the_same_text() {
+        let lines = |end: &str| "naïve “漢”".repeat(3).replace('n', end);
+        for shift in 0..4 {
+            let start = "x".repeat(BLOCK / 2 - 9 + shift);
+            let plain = format!("{start}{}", lines("\n"));
+            for end in ["\n", "\r\n", "\r"] {
+                let text = format!("\u{feff}{start}{}", lines(end));
+                let utf_16 = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+                    text.encode_utf16().flat_map(order).collect()
+                };
+                let forms = [
+                    text.clone().into_bytes(),
+                    utf_16(u16::to_le_bytes),
+                    utf_16(u16::to_be_bytes),
+                ];
+                for bytes in &forms {
+                    let (_file, streamed) = file(bytes);
+                    for text in [streamed, Text::of("t".to_owned(), bytes.clone())] {
+                        let (read, pass) = whole(&text).unwrap();
+                        assert!(read == plain, "shift {shift} {end:?}");
+                        let Pass::Whole(seen) = pass else {
+                            panic!("stopped")
+                        };
+                        let found = (seen.changes.cr_lf, seen.changes.cr);
+                        let expected = match end {
+                            "\r\n" => (3, 0),
+                            "\r" => (0, 3),
+                            _ => (0, 0),
+                        };
+                        assert_eq!(found, expected);
+                        let sha256: [u8; 32] = Sha256::digest(bytes).into();
+                        assert_eq!(seen.sha256, sha256);
+                    }
+                }
             }
-        ));
+        }
+    }
+
+    #[test]
+    fn an_offered_encoding_reads_the_text() {
+        for (bytes, name, expected) in [
+            (
+                &b"It\x92s na\xefve, caf\xe9"[..],
+                "windows-1252",
+                "It’s naïve, café",
+            ),
+            (b"a\0b\0c\0 \0d\0", "utf-16le", "abc d"),
+        ] {
+            let text = Text::of("my text".to_owned(), bytes.to_vec());
+            let error = whole(&text).unwrap_err().to_string();
+            let offered = format!("--encoding {name}, ");
+            assert!(error.contains(&offered), "{error}");
+            let upper = name.to_ascii_uppercase();
+            let command = format!("`iconv -f {upper} -t UTF-8`");
+            assert!(error.contains(&command), "{error}");
+            let text = text.encoded(name.parse().ok());
+            assert_eq!(whole(&text).unwrap().0, expected);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! without a cap:  all distinct characters; all distinct words, and U+FFFD
 //! with --max-vocab N:  the N-1 most frequent (ties: the smaller code point or word), and U+FFFD for all others
 //! ids:  ranks by code point, or by the words' bytes
+//! at the level of bytes:  all 256, byte b as the character U+00b, so that a net of bytes refuses no file
 //! ```
 
 use std::collections::BTreeSet;
@@ -20,7 +21,8 @@ const CODE_POINTS: usize = char::MAX as usize + 1;
 /// How often every token occurs in a text.
 #[derive(Clone, Debug)]
 pub struct Counts {
-    /// Characters by code point, at their level. Pages that are never written cost no memory.
+    level: Level,
+    /// Characters by code point, at their level; or bytes. Pages that are never written cost no memory.
     by_point: Vec<u64>,
     characters: usize,
     /// At the level of words.
@@ -32,6 +34,7 @@ impl Counts {
     pub fn new(level: Level) -> Self {
         let words = (level == Level::Word).then(WordCounts::default);
         Self {
+            level,
             by_point: vec![0; if words.is_none() { CODE_POINTS } else { 0 }],
             characters: 0,
             words,
@@ -74,6 +77,7 @@ impl Counts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     list: List,
+    level: Level,
     /// The id of U+FFFD where it stands for all tokens that are not in the list.
     unknown: Option<u16>,
 }
@@ -89,6 +93,16 @@ impl Vocabulary {
     pub fn of(text: &str) -> Self {
         Self {
             list: List::Characters(text.chars().collect::<BTreeSet<_>>().into_iter().collect()),
+            level: Level::Char,
+            unknown: None,
+        }
+    }
+
+    /// All bytes, byte b as the character U+00b.
+    pub fn of_bytes() -> Self {
+        Self {
+            list: List::Characters((0..=u8::MAX).map(char::from).collect()),
+            level: Level::Byte,
             unknown: None,
         }
     }
@@ -109,11 +123,13 @@ impl Vocabulary {
         match *found {
             [] => return Err(Error::EmptyCorpus { name }),
             [(only, _)] => return Err(Error::OneCharacter { name, only }),
+            _ if counts.level == Level::Byte => return Ok(Self::of_bytes()),
             _ => {}
         }
         if let Some(most) = most {
-            // Stable, and the characters ascend: so do those that are equally frequent.
-            found.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+            // Stable, and the characters ascend: so do those that are equally frequent. CR, which is there only when it
+            // is to be a character, is kept: a vocabulary without it takes it for a line end.
+            found.sort_by_key(|&(c, count)| (c != '\r', std::cmp::Reverse(count)));
             found.truncate(most - 1);
             found.push((UNKNOWN, 0));
             found.sort_unstable();
@@ -159,6 +175,7 @@ impl Vocabulary {
         let good = ordered && fit && (2..=MAX_VOCAB).contains(&words.len());
         let vocab = good.then_some(Self {
             list: List::Words(words),
+            level: Level::Word,
             unknown: None,
         })?;
         let unknown = vocab.rank(UNKNOWN)?;
@@ -174,15 +191,27 @@ impl Vocabulary {
         let ordered = chars.windows(2).all(|pair| pair[0] < pair[1]);
         (ordered && (2..=MAX_VOCAB).contains(&chars.len())).then_some(Self {
             list: List::Characters(chars),
+            level: Level::Char,
             unknown: None,
+        })
+    }
+
+    /// The same of bytes, as characters up to U+00FF; `None` as in [`Vocabulary::from_sorted`].
+    pub fn from_bytes(chars: Vec<char>) -> Option<Self> {
+        let list = Self::from_sorted(chars)?;
+        let fit = list.chars().iter().all(|&c| c <= '\u{ff}');
+        fit.then_some(Self {
+            level: Level::Byte,
+            ..list
         })
     }
 
     /// The vocabulary of a model; `None` if it is none that a trainer makes.
     pub fn of_model(vocab: &gatelet::Vocab<'_>) -> Option<Self> {
-        match vocab.is_words() {
-            true => Self::from_words(vocab.words().map(|word| word.to_string()).collect()),
-            false => Self::from_sorted(vocab.chars().collect())
+        match Level::of(vocab) {
+            Level::Word => Self::from_words(vocab.words().map(|word| word.to_string()).collect()),
+            Level::Byte => Self::from_bytes(vocab.chars().collect()),
+            Level::Char => Self::from_sorted(vocab.chars().collect())
                 .and_then(|list| list.with_unknown(vocab.rules().unknown)),
         }
     }
@@ -219,13 +248,10 @@ impl Vocabulary {
 
     /// What its tokens are.
     pub fn level(&self) -> Level {
-        match &self.list {
-            List::Characters(_) => Level::Char,
-            List::Words(_) => Level::Word,
-        }
+        self.level
     }
 
-    /// The characters, ascending; none at the level of words.
+    /// The characters, ascending, or the bytes as characters; none at the level of words.
     pub fn chars(&self) -> &[char] {
         match &self.list {
             List::Characters(list) => list,
@@ -263,6 +289,11 @@ impl Vocabulary {
     /// The token of a line feed, if there is one.
     pub fn line_break(&self) -> Option<u16> {
         self.rank('\n')
+    }
+
+    /// Whether a character is in the list itself.
+    pub fn has(&self, c: char) -> bool {
+        self.rank(c).is_some()
     }
 
     /// Token id of a character.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! character level   every character is a token
+//! byte level        every byte is, and nothing is done to it
 //! word level        core's Tokenizer: words, line feeds and marks are tokens; other white space only separates
 //! written again     a space before every token, except at the start of a line, before a mark that clings to the word
 //!                   before it (. , ! ? ...), after an opening one, and before a line feed
@@ -22,22 +23,26 @@ pub enum Level {
     Char,
     /// A word, a line feed or a mark.
     Word,
+    /// A byte, of whatever file.
+    Byte,
 }
 
 impl Level {
-    /// What tokens are called: `character` or `token`.
+    /// What tokens are called: `character`, `token` or `byte`.
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Char => "character",
             Self::Word => "token",
+            Self::Byte => "byte",
         }
     }
 
     /// The level of a model's vocabulary.
     pub fn of(vocab: &gatelet::Vocab<'_>) -> Self {
-        match vocab.is_words() {
-            true => Self::Word,
-            false => Self::Char,
+        match (vocab.is_words(), vocab.is_bytes()) {
+            (true, _) => Self::Word,
+            (_, true) => Self::Byte,
+            _ => Self::Char,
         }
     }
 }
@@ -47,6 +52,7 @@ impl std::fmt::Display for Level {
         f.write_str(match self {
             Self::Char => "char",
             Self::Word => "word",
+            Self::Byte => "byte",
         })
     }
 }
@@ -149,7 +155,22 @@ impl WordEncoder {
     }
 }
 
-/// Writes the tokens of a model as a text: characters as they are, words with the spaces between them.
+/// The bytes of a model of bytes, which come as characters up to U+00FF, for people: as UTF-8 where they are that, and
+/// the others as `\xNN`.
+pub fn shown_bytes(bytes: &str) -> String {
+    let bytes: Vec<u8> = bytes.chars().map(|c| c as u8).collect();
+    let mut shown = String::new();
+    for chunk in bytes.utf8_chunks() {
+        shown.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    shown
+}
+
+/// Writes the tokens of a model as a text: characters as they are, the bytes of a model of bytes as those up to U+00FF,
+/// words with the spaces between them.
 #[derive(Clone, Debug)]
 pub struct Joiner<'a> {
     vocab: gatelet::Vocab<'a>,

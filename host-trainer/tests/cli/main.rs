@@ -15,5 +15,6 @@ mod place;
 mod qat;
 mod report;
 mod sweep;
+mod texts;
 mod train;
 mod words;

@@ -1,0 +1,551 @@
+//! Texts as they come: byte order marks, line ends, encodings, standard input and output, prompts that begin with a
+//! hyphen.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use crate::place::{Place, TEXT};
+
+const SMALL: &str = "--hidden 8 --batch 4 --window 16 --epochs 1";
+
+fn words(line: &str) -> Vec<&str> {
+    line.split(' ').collect()
+}
+
+/// Runs a command with bytes on its standard input.
+fn fed(place: &Place, line: &[&str], bytes: &[u8]) -> Output {
+    let mut child = place
+        .command(line)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let bytes = bytes.to_vec();
+    // One that wants nothing closes it.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&bytes)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+/// The same for a command that has to succeed.
+fn good(place: &Place, line: &[&str], bytes: &[u8]) -> Output {
+    let output = fed(place, line, bytes);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line:?}: {stderr}");
+    output
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// A text of lines with characters that all of the encodings below have.
+fn lines() -> String {
+    let line = "Der kleine Müller sagt: “Ja, naïve Leute – bitte sehr.”\n";
+    line.repeat(60)
+}
+
+fn utf_16(text: &str, big: bool) -> Vec<u8> {
+    let order = |unit: u16| match big {
+        true => unit.to_be_bytes(),
+        false => unit.to_le_bytes(),
+    };
+    text.encode_utf16().flat_map(order).collect()
+}
+
+fn windows_1252(text: &str) -> Vec<u8> {
+    let byte = |c| match c {
+        '“' => 0x93,
+        '”' => 0x94,
+        '–' => 0x96,
+        c => u8::try_from(c).unwrap(),
+    };
+    text.chars().map(byte).collect()
+}
+
+/// Every form of the text, with the options to read it.
+fn forms() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let text = lines();
+    let marked = format!("\u{feff}{text}");
+    let crlf = text.replace('\n', "\r\n");
+    vec![
+        ("lf.txt", text.clone().into_bytes(), ""),
+        ("bom.txt", marked.clone().into_bytes(), ""),
+        ("crlf.txt", crlf.clone().into_bytes(), ""),
+        ("cr.txt", text.replace('\n', "\r").into_bytes(), ""),
+        ("bom-crlf.txt", format!("\u{feff}{crlf}").into_bytes(), ""),
+        (
+            "joined.txt",
+            text.replace('\n', "\n\u{feff}").into_bytes(),
+            "",
+        ),
+        ("utf-16le.txt", utf_16(&marked, false), ""),
+        ("utf-16be.txt", utf_16(&marked, true), ""),
+        (
+            "utf-16-crlf.txt",
+            utf_16(&format!("\u{feff}{crlf}"), false),
+            "",
+        ),
+        ("bare.txt", utf_16(&text, false), "--encoding utf-16le"),
+        ("cp1252.txt", windows_1252(&text), "--encoding windows-1252"),
+        ("latin1.txt", windows_1252(&crlf), "--encoding latin1"),
+    ]
+}
+
+/// The parameters of a run's best net, and its vocabulary: what the form of the text may not change.
+fn net(place: &Place, run: &str) -> (Vec<f32>, String) {
+    let checkpoint = place.checkpoint(&format!("{run}/best.safetensors"));
+    (checkpoint.params.data, checkpoint.meta.vocabulary)
+}
+
+#[test]
+fn every_form_of_a_text_gives_the_same_net_and_the_same_loss() {
+    let place = Place::new();
+    let mut first = None;
+    for (name, bytes, options) in forms() {
+        place.write(name, &bytes);
+        for stream in ["", " --stream-above 0"] {
+            let run = format!("run-{name}{}", stream.len());
+            let line = format!("train {name} --out {run} {SMALL} {options}{stream}");
+            place.good(&words(line.replace("  ", " ").trim_end()));
+            let found = net(&place, &run);
+            let first = first.get_or_insert_with(|| found.clone());
+            assert!(found == *first, "{name}{stream}");
+            assert!(!found.1.contains(['\r', '\u{feff}']));
+        }
+    }
+    // A net of one form reads all of them; what is read is the same.
+    let mut losses = Vec::new();
+    let mut traces = Vec::new();
+    for (name, _, options) in forms() {
+        let more: Vec<&str> = options.split_whitespace().collect();
+        let with = |command| {
+            let line = [command, "run-lf.txt0/best.safetensors", name, "--json"];
+            place.json(&[&line[..], &more].concat())
+        };
+        losses.push(with("eval")["nats"].clone());
+        traces.push(with("trace")["state_hash"].clone());
+    }
+    assert!(losses.iter().all(|nats| *nats == losses[0]), "{losses:?}");
+    assert!(traces.iter().all(|hash| *hash == traces[0]), "{traces:?}");
+}
+
+#[test]
+fn what_became_of_a_text_is_said_first() {
+    let place = Place::new();
+    let said = |name: &str, bytes: &[u8], more: &str| {
+        place.write(name, bytes);
+        let out = format!("{name}.run");
+        let line = format!("train {name} --out {out} {SMALL}{more}");
+        let output = place.run(&words(&line));
+        assert!(output.status.success());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        stderr.lines().next().unwrap().to_owned()
+    };
+    let text = lines();
+    let plain = said("plain.txt", text.as_bytes(), "");
+    assert!(plain.starts_with("lstm"), "{plain}");
+    let crlf = text.replace('\n', "\r\n");
+    let told = said("crlf.txt", crlf.as_bytes(), "");
+    assert!(
+        told.contains("60 CR LF") && told.contains("--keep-cr"),
+        "{told}"
+    );
+    let kept = said("kept.txt", crlf.as_bytes(), " --keep-cr");
+    assert!(kept.starts_with("lstm"), "{kept}");
+    let wide = said("wide.txt", &utf_16(&format!("\u{feff}{text}"), true), "");
+    assert!(wide.contains("UTF-16BE"), "{wide}");
+}
+
+#[test]
+fn cr_is_a_character_to_who_wants_it() {
+    let place = Place::new();
+    place.write("crlf.txt", lines().replace('\n', "\r\n").as_bytes());
+    place.write("lf.txt", lines().as_bytes());
+    place.good(&words(&format!(
+        "train crlf.txt --out kept {SMALL} --keep-cr -q"
+    )));
+    let (_, vocabulary) = net(&place, "kept");
+    assert!(vocabulary.starts_with("\n\r"), "{vocabulary:?}");
+    let config: Value =
+        serde_json::from_slice(&fs::read(place.path("kept/config.json")).unwrap()).unwrap();
+    let command = config["provenance"]["command"].as_str().unwrap();
+    assert!(command.contains("--keep-cr"), "{command}");
+    place.good(&["export", "kept/best.safetensors", "--out", "kept.gatelet"]);
+    // The fact is in the vocabulary, so the image has it too: CR counts.
+    let tokens = |model, text| place.json(&["eval", model, text, "--json"])["tokens"].clone();
+    let characters = lines().chars().count();
+    for model in ["kept/best.safetensors", "kept.gatelet"] {
+        assert_eq!(tokens(model, "crlf.txt"), characters + 60 - 1);
+        assert_eq!(tokens(model, "lf.txt"), characters - 1);
+    }
+    // A cap that would leave CR out keeps it.
+    place.good(&words(&format!(
+        "train crlf.txt --out few {SMALL} --keep-cr --max-vocab 4 -q"
+    )));
+    assert!(net(&place, "few").1.contains('\r'));
+    let with = |more: &str| {
+        let line = format!("train crlf.txt --out new {SMALL} --keep-cr {more}");
+        place.bad(&words(&line), 2, &["--keep-cr"]);
+    };
+    with("--level word");
+    with("--fold-space");
+}
+
+#[test]
+fn an_encoding_is_kept_with_the_run_and_given_for_other_texts() {
+    let place = Place::new();
+    place.write("cp.txt", &windows_1252(&lines()));
+    let line = format!("train cp.txt --out run {SMALL} --encoding cp1252 -q");
+    place.good(&words(&line));
+    let model = "run/best.safetensors";
+    // Its own text is read as it was: to go on, for an export, a report, and to measure.
+    place.good(&[
+        "train", "cp.txt", "--out", "run", "--resume", "--epochs", "2", "-q",
+    ]);
+    place.good(&["export", model, "--out", "m.gatelet"]);
+    place.good(&["explain", model]);
+    place.good(&["report", "run"]);
+    let nats = |line: &[&str]| place.json(line)["nats"].clone();
+    let own = nats(&["eval", model, "cp.txt", "--json"]);
+    place.write("lf.txt", lines().as_bytes());
+    assert_eq!(nats(&["eval", model, "lf.txt", "--json"]), own);
+    // Another file in the same encoding, or an image, needs the word.
+    let other = [&windows_1252(&lines())[..], b"\x93"].concat();
+    place.write("other.txt", &other);
+    place.bad(
+        &["eval", model, "other.txt"],
+        1,
+        &["--encoding windows-1252"],
+    );
+    place.bad(
+        &["eval", "m.gatelet", "cp.txt"],
+        1,
+        &["--encoding windows-1252"],
+    );
+    place.good(&["eval", model, "other.txt", "--encoding", "windows-1252"]);
+    let given = ["eval", "m.gatelet", "cp.txt", "--encoding", "windows-1252"];
+    place.good(&given);
+    // Another one than the run's is refused.
+    let line = "train cp.txt --out run --resume --encoding koi8-r";
+    place.bad(
+        &words(line),
+        1,
+        &["--encoding koi8-r differs from the run's windows-1252"],
+    );
+    // No name; a name of what cannot be decoded.
+    for name in ["ebcdic", "replacement"] {
+        let output = place.run(&["eval", model, "cp.txt", "--encoding", name]);
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
+fn the_encoding_offered_for_a_text_reads_it() {
+    let place = Place::new();
+    let russian = "Все счастливые семьи похожи друг на друга.\n".repeat(60);
+    let cyrillic = |c: char| match c {
+        'А'..='я' => (c as u32 - 'А' as u32 + 0xc0) as u8,
+        c => c as u8,
+    };
+    for (name, bytes, text) in [
+        ("cp1252", windows_1252(&lines()), lines()),
+        (
+            "latin1",
+            windows_1252(&lines().replace(['“', '”', '–'], "")),
+            { lines().replace(['“', '”', '–'], "") },
+        ),
+        ("utf-16le", utf_16(&lines(), false), lines()),
+        ("utf-16be", utf_16(&lines(), true), lines()),
+        (
+            "cp1251",
+            russian.chars().map(cyrillic).collect(),
+            russian.clone(),
+        ),
+        // Only ASCII, in which every other byte is a zero: it would pass as UTF-8.
+        ("ascii16", utf_16(&TEXT.repeat(30), false), TEXT.repeat(30)),
+    ] {
+        place.write(name, &bytes);
+        let line = format!("train {name} --out {name}.run {SMALL} -q");
+        let output = place.run(&words(&line));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(!place.path(&format!("{name}.run")).exists());
+        let offered = stderr.split("--encoding ").nth(1).unwrap();
+        let offered = offered.split([',', ' ']).next().unwrap();
+        place.good(&words(&format!("{line} --encoding {offered}")));
+        place.write("same.txt", text.as_bytes());
+        place.good(&words(&format!(
+            "train same.txt --out same {SMALL} -q --force"
+        )));
+        assert!(
+            net(&place, &format!("{name}.run")) == net(&place, "same"),
+            "{name}"
+        );
+        // The command for who would rather convert it.
+        let command = stderr.split('`').nth(1).unwrap();
+        assert!(command.starts_with("iconv -f ") && command.contains("-t UTF-8"));
+        if cfg!(target_os = "linux") {
+            let mut shell = std::process::Command::new("sh");
+            let folder = place.path("");
+            let status = shell.args(["-c", command]).current_dir(folder).status();
+            assert!(status.unwrap().success(), "{command}");
+            let converted = fs::read(place.path(&format!("{name}.utf8"))).unwrap();
+            assert!(converted == text.as_bytes(), "{command}");
+        }
+    }
+}
+
+#[test]
+fn malformed_text_is_named_with_its_place_in_every_encoding() {
+    let place = Place::new();
+    let bad = |name: &str, bytes: &[u8], more: &[&str], parts: &[&str]| {
+        place.write(name, bytes);
+        for stream in [&[][..], &["--stream-above", "0"]] {
+            let line = [&["train", name, "--out", "run", "-q"], more, stream].concat();
+            place.bad(&line, 1, parts);
+        }
+    };
+    let ab = "ab\n".repeat(400);
+    let with = |bytes: &[u8]| [ab.as_bytes(), bytes, b" rest"].concat();
+    bad(
+        "a",
+        &with(b"\xff"),
+        &[],
+        &["not UTF-8", "offset 1200 (line 401)"],
+    );
+    bad(
+        "b",
+        &with(b"\x81"),
+        &["--encoding", "shift_jis"],
+        &["Shift_JIS", "offset 1200"],
+    );
+    let marked = [b"\xef\xbb\xbf", &with(b"\xe6\xbc")[..]].concat();
+    bad("c", &marked, &[], &["offset 1203 (line 401)"]);
+    let lone = [
+        utf_16("\u{feff}ab\r\ncd\r\n", false),
+        vec![0, 0xd8, b'x', 0],
+    ]
+    .concat();
+    bad("d", &lone, &[], &["not UTF-16LE", "offset 18 (line 3)"]);
+    bad(
+        "e",
+        b"\xff\xfe\0\0a\0\0\0",
+        &[],
+        &["UTF-32", "iconv -f UTF-32 -t UTF-8"],
+    );
+}
+
+#[test]
+fn prompts_may_begin_with_a_hyphen_and_have_any_line_end() {
+    let place = Place::new();
+    place.write("t.txt", format!("{}- he x\n", lines()).as_bytes());
+    place.good(&words(&format!("train t.txt --out run {SMALL} -q")));
+    let model = "run/best.safetensors";
+    let predicted = |prefix: &str| {
+        let all = place.json(&["predict", model, "--top", "9", "--json", prefix]);
+        assert_eq!(
+            all,
+            place.json(&["predict", model, prefix, "--top", "9", "--json"])
+        );
+        all
+    };
+    for prefix in ["- he", "-he", "-x", "--he", "-"] {
+        if prefix != "-" {
+            assert_eq!(predicted(prefix)["prefix"], prefix);
+        }
+        let line = ["predict", model, "-", "--top", "9", "--json"];
+        let piped = stdout(&good(&place, &line, prefix.as_bytes()));
+        let piped: Value = serde_json::from_str(&piped).unwrap();
+        assert_eq!(piped["prefix"], prefix);
+        // What echo adds is no part of it, and neither is a byte order mark.
+        for end in ["\n", "\r\n", "\r"] {
+            let with = format!("\u{feff}{prefix}{end}");
+            let with = stdout(&good(&place, &line, with.as_bytes()));
+            assert_eq!(serde_json::from_str::<Value>(&with).unwrap(), piped);
+        }
+    }
+    assert_eq!(
+        predicted("he\r\n")["suggestions"],
+        predicted("he\n")["suggestions"]
+    );
+    assert_eq!(
+        predicted("he\r")["suggestions"],
+        predicted("he\n")["suggestions"]
+    );
+    assert_eq!(
+        predicted("\u{feff}he")["suggestions"],
+        predicted("he")["suggestions"]
+    );
+    let written = |more: &[&str]| {
+        place.json(&[&["generate", model, "--length", "5", "--json"], more].concat())
+    };
+    let text = written(&["--prompt", "- he"]);
+    assert_eq!(text["prompt"], "- he");
+    assert_eq!(written(&["--prompt=- he"]), text);
+    let line = [
+        "generate", model, "--length", "5", "--json", "--prompt", "-",
+    ];
+    let piped = stdout(&good(&place, &line, b"- he\n"));
+    assert_eq!(serde_json::from_str::<Value>(&piped).unwrap(), text);
+    place.good(&["report", "run", "--text", "- he"]);
+}
+
+/// Every command with a file among its arguments, and `-` in the place of each.
+#[test]
+fn every_command_takes_standard_input_and_output() {
+    let place = Place::new();
+    let text = lines();
+    place.write("t.txt", text.as_bytes());
+    place.good(&words(&format!("train t.txt --out run {SMALL} -q")));
+    let best = fs::read(place.path("run/best.safetensors")).unwrap();
+    place.good(&["export", "run/best.safetensors", "--out", "m.gatelet"]);
+    let image = fs::read(place.path("m.gatelet")).unwrap();
+    let t = text.as_bytes();
+
+    // The command with a file, the same with `-`, what is fed to that. What they say is equal.
+    let table: [(&str, &str, &[u8]); 12] = [
+        ("eval m.gatelet t.txt", "eval m.gatelet -", t),
+        ("eval m.gatelet t.txt", "eval - t.txt", &image),
+        ("predict m.gatelet Der", "predict m.gatelet -", b"Der"),
+        ("predict m.gatelet Der", "predict - Der", &image),
+        (
+            "generate m.gatelet --length 9 --prompt Der",
+            "generate m.gatelet --length 9 --prompt -",
+            b"Der",
+        ),
+        (
+            "generate m.gatelet --length 9",
+            "generate - --length 9",
+            &image,
+        ),
+        ("trace m.gatelet t.txt", "trace m.gatelet -", t),
+        ("trace m.gatelet t.txt", "trace - t.txt", &image),
+        ("verify m.gatelet", "verify -", &image),
+        ("explain run/best.safetensors", "explain -", &best),
+        (
+            "explain run/best.safetensors --text t.txt",
+            "explain run/best.safetensors --text -",
+            t,
+        ),
+        ("report run --corpus t.txt", "report run --corpus -", t),
+    ];
+    for (named, piped, bytes) in table {
+        let expected = place.good(&words(named));
+        let found = good(&place, &words(piped), bytes);
+        assert_eq!(stdout(&found), expected, "{piped}");
+    }
+    let inspected = stdout(&good(&place, &["inspect", "-"], &image));
+    assert!(inspected.contains("standard input (image)"), "{inspected}");
+    let heat = good(&place, &words("report run --text -"), b"Der kleine");
+    assert!(stdout(&heat).contains("the report is"));
+
+    // A run from standard input, to the end, and on with the text given again.
+    let line = format!("train - --out piped {SMALL} -q");
+    good(&place, &words(&line), t);
+    assert!(net(&place, "piped") == net(&place, "run"));
+    let more = "train - --out piped --resume --epochs 2 -q";
+    good(&place, &words(more), t);
+    let none = fed(&place, &words(more), b"");
+    assert_eq!(none.status.code(), Some(1));
+    let qat = format!("train t.txt --qat - --out qat {SMALL} -q");
+    good(&place, &words(&qat), &best);
+    // A sweep gives every job the text.
+    let sweep = "sweep - --out sweep --hidden 8,9 --epochs 1 -- --batch 4 --window 16 -q";
+    let swept = stdout(&good(&place, &words(sweep), t));
+    assert!(swept.contains("2 of 2 jobs done"), "{swept}");
+    let jobs = "sweep - --out other --hidden 8 --print-jobs";
+    assert_eq!(fed(&place, &words(jobs), t).status.code(), Some(2));
+
+    // Written to standard output, the bytes are those of the file, and nothing else is among them.
+    let table: [(&str, &[u8]); 5] = [
+        ("export run/best.safetensors --text t.txt --out", b""),
+        ("export m.gatelet --target cortex-m4 --out", b""),
+        ("export run/best.safetensors --text - --out", t),
+        ("suite m.gatelet --steps 9 --out", b""),
+        ("random --hidden 8 --out", b""),
+    ];
+    for (index, (line, bytes)) in table.into_iter().enumerate() {
+        let file = format!("out{index}");
+        let mut to = words(line);
+        to.push(&file);
+        good(&place, &to, bytes);
+        for more in [&["-"][..], &["-", "--json"]] {
+            let to = [&words(line)[..], more].concat();
+            let piped = good(&place, &to, bytes);
+            assert!(
+                piped.stdout == fs::read(place.path(&file)).unwrap(),
+                "{line}"
+            );
+            let told = String::from_utf8(piped.stderr).unwrap();
+            assert!(told.contains("bytes"), "{told}");
+        }
+        good(&place, &[&words(line)[..], &["-"]].concat(), bytes);
+    }
+    assert!(!place.path("-").exists());
+    let export = "export - --out - --text t.txt";
+    assert!(good(&place, &words(export), &best).stdout == image);
+
+    // Twice is once too often; a folder is no stream.
+    for (line, code) in [
+        ("eval - -", 2),
+        ("trace - -", 2),
+        ("predict - -", 2),
+        ("generate - --length 5 --prompt -", 2),
+        ("export - --out x --text -", 2),
+        ("explain - --text -", 2),
+        ("suite - - --out x", 2),
+        ("report run --corpus - --text -", 2),
+        ("train - --qat - --out x", 2),
+        ("train t.txt --out -", 2),
+        ("sweep t.txt --out -", 2),
+        ("explain run/best.safetensors --plot -", 2),
+        ("report -", 2),
+        ("report run --out -", 2),
+        ("report run --against -", 2),
+        ("compare -", 2),
+    ] {
+        let before = place.snapshot();
+        let bytes = if line.starts_with("suite") {
+            &image
+        } else {
+            &best
+        };
+        let output = fed(&place, &words(line), bytes);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{line}: {stderr}");
+        place.unchanged(&before, &words(line));
+    }
+    // A file of that name.
+    place.write("-", t);
+    place.good(&["eval", "m.gatelet", "./-"]);
+}
+
+/// Nothing binary is written to a terminal, which `script` makes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_gets_no_image() {
+    let place = Place::new();
+    let gatelet = env!("CARGO_BIN_EXE_gatelet");
+    let line = format!("{gatelet} random --hidden 8 --out -");
+    let mut script = std::process::Command::new("script");
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::null());
+    let Ok(output) = script.current_dir(place.path("")).output() else {
+        println!("skipped: there is no program `script`");
+        return;
+    };
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("terminal") && told.lines().count() == 1,
+        "{told}"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
