@@ -19,8 +19,8 @@ use gatelet_trainer::agreement::{WORDS, batch, sentence, text};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::error::{Result, Shown};
 use gatelet_trainer::figure::axis::Scale;
-use gatelet_trainer::figure::chart::{Chart, Series};
-use gatelet_trainer::figure::save;
+use gatelet_trainer::figure::chart::{Chart, Look, Series};
+use gatelet_trainer::figure::{Form, save};
 use gatelet_trainer::lag;
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
 use gatelet_trainer::params::{Cell, Params, Role};
@@ -175,13 +175,41 @@ fn main() -> Result<(), Shown> {
                 .concat()
         );
     }
-    let series = (0..3).map(|kind| {
+    let means = (0..3).map(|kind| {
         let points = lags.iter().map(|&lag| (lag as f64, mean(kind, lag)));
         Series::line(KINDS[kind].0, KINDS[kind].3, points)
     });
-    let axes = ("lag in words", "accuracy in %, mean", Scale::Linear);
-    let title = "Who remembers the pronoun";
-    let chart = Chart::of_lines("accuracy-by-lag", title, axes, series.collect());
+    let forms = [Form::Square, Form::Triangle, Form::Circle];
+    let each = (0..3).map(|kind| {
+        let at = |&lag: &usize| of(kind, lag).map(move |x| (lag as f64, x));
+        let marks = Series::line("", KINDS[kind].3, lags.iter().flat_map(at));
+        Series {
+            // The kinds side by side.
+            shift: 24.0 * (kind as f64 - 1.0),
+            ..marks.look(Look::Small(forms[kind]))
+        }
+    });
+    let title = format!("Who remembers the pronoun: {seeds} nets for each lag, and their mean");
+    let chart = Chart {
+        size: (760.0, 400.0),
+        x_scale: Scale::Log,
+        x_ticks: Some(
+            lags.iter()
+                .map(|&lag| (lag as f64, lag.to_string()))
+                .collect(),
+        ),
+        level: Some((50.0, "a coin")),
+        ..Chart::of_lines(
+            "accuracy-by-lag",
+            &title,
+            (
+                "lag in words",
+                "accuracy in %: a mark for each net",
+                Scale::Linear,
+            ),
+            means.chain(each).collect(),
+        )
+    };
     println!("  {}", save(&chart.draw(), &options.out)?.display());
     let (rnn, lstm) = (mean(0, 100), mean(2, 100));
     assert!(lstm >= 95.0, "the LSTM has {lstm:.1} % at lag 100");

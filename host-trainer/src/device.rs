@@ -201,7 +201,7 @@ const CONSOLE: (usize, usize) = (87 * KIB, (16 + 8) * KIB);
 /// Snapshots that the console needs at least: eight to go back, five of its completion; `firmware/src/budget.rs`.
 const CONSOLE_SNAPSHOTS: usize = 13;
 /// Flash of the engine's steps and of its loader, and RAM of a step's stack, rounded up to 1 KiB; docs/benchmarks.md.
-const ENGINE: (usize, usize) = (12_272 + 20_112, KIB);
+pub(crate) const ENGINE: (usize, usize) = (12_272 + 20_112, KIB);
 
 /// A board with what a model needs there.
 #[derive(Clone, Debug, Serialize)]

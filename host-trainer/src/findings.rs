@@ -61,7 +61,7 @@ pub struct Question<'a> {
 /// The gradient's reach of one net.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reach {
-    /// `this net (lstm, trained)`, `rnn, untrained`.
+    /// `this net`, `rnn, untrained`.
     pub name: String,
     /// Its cell.
     pub cell: Cell,
@@ -336,7 +336,7 @@ fn reaches(
         trained,
         lags: lag::measure(params, held_out, config.window, checkpoint.line_break()),
     };
-    let own = format!("this net: {}, trained", shape.cell);
+    let own = "this net".to_owned();
     let mut reaches = vec![reach(own, true, &checkpoint.params)];
     if let Some((name, other)) = other {
         let name = format!("{name}: {}, trained", other.params.shape.cell);

@@ -11,7 +11,7 @@
 //!   [`engine`] for the matrix products and the recurrent step, on weights that [`packs`] holds ready, [`cell`] for what is
 //!   elementwise, [`loss`] for the softmax. Everything is generic over [`real::Real`]: `f32` to train, on core's
 //!   kernels; `f64`, plainly, for the gradient tests.
-//! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`plot`] a run into files.
+//! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`curves`] a run into files.
 //!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly, under a
 //!   checksum ([`seal`]).
 //! - [`sequences`] trains on sequences that have nothing to do with each other, as the course's examples do;
@@ -24,7 +24,7 @@
 //! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`], [`write_on`]) comes from
 //!   `core`'s own session, the code that also runs on the device.
 //! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
-//!   [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`] shows it. [`runs`] reads run folders,
+//!   [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`] shows it, with [`units`]. [`runs`] reads run folders,
 //!   [`sweep`] makes many of them within a budget, and [`pareto`] tells which are worth their size.
 //! - The course's systems (`examples/`, docs/course.md) take rows of words from [`grams`], plain nets from [`feedforward`]
 //!   and recurrent nets that answer at the end of a sequence from [`many_to_one`].
@@ -62,6 +62,7 @@ pub mod cli;
 pub mod config;
 pub mod confusion;
 pub mod corpus;
+pub mod curves;
 pub mod device;
 pub mod dropout;
 pub mod engine;
@@ -90,7 +91,6 @@ pub mod packs;
 pub mod page;
 pub mod params;
 pub mod pareto;
-pub mod plot;
 pub mod preset;
 pub mod quantize;
 pub mod random;
@@ -110,5 +110,6 @@ mod sums;
 pub mod sweep;
 pub mod train;
 pub mod typing;
+pub mod units;
 pub mod unroll;
 pub mod write_on;

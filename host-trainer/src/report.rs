@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::corpus::hex;
 use crate::image::storage;
+use crate::units::grouped;
 
 /// One matrix or table of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -264,16 +265,6 @@ pub fn describe(model: &Model<'_>) -> Description {
     }
 }
 
-/// An integer with commas.
-pub(crate) fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let comma = |(at, digit): (usize, char)| {
-        let comma = (at > 0 && (digits.len() - at).is_multiple_of(3)).then_some(',');
-        comma.into_iter().chain([digit])
-    };
-    digits.chars().enumerate().flat_map(comma).collect()
-}
-
 impl std::fmt::Display for Description {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
@@ -367,26 +358,8 @@ impl std::fmt::Display for Description {
             nats(from.nats)
         )?;
         if from.heldout_tokens > 0 {
-            write!(
-                f,
-                ", on {} {}",
-                grouped(from.heldout_tokens as usize),
-                self.tokens
-            )?;
+            write!(f, ", on {} {}", grouped(from.heldout_tokens), self.tokens)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!(
-            [grouped(7), grouped(999), grouped(1000), grouped(12_345_678)],
-            ["7", "999", "1,000", "12,345,678"]
-        );
     }
 }

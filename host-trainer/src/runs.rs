@@ -140,21 +140,6 @@ fn ended(path: &Path) -> Option<String> {
     Some(meta["position"]["ended"].as_str()?.to_owned())
 }
 
-/// A number with thousands set off by commas.
-pub fn grouped(number: u64) -> String {
-    crate::report::grouped(usize::try_from(number).unwrap_or(usize::MAX))
-}
-
-/// Seconds as `12 s`, `3 min 07 s` or `1 h 02 min`.
-pub fn duration(seconds: f64) -> String {
-    let s = seconds.clamp(0.0, 1e9).round() as u64;
-    match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
-        _ => format!("{} h {:02} min", s / 3600, s / 60 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

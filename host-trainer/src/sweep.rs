@@ -23,7 +23,8 @@ use serde::Serialize;
 use crate::device::{Processor, int8_bytes, int8_dims};
 use crate::error::{Error, Result};
 use crate::params::{Cell, Shape};
-use crate::runs::{Run, grouped, started};
+use crate::runs::{Run, started};
+use crate::units::grouped;
 
 pub use amount::{bytes, instructions};
 pub use common::{COMMON, Common};
@@ -201,8 +202,8 @@ fn nothing_fits(grid: &[Candidate], budget: &Budget) -> Error {
     if let Some(most) = budget.flash {
         needs.push(format!(
             "{} bytes of flash (--max-flash {})",
-            grouped(least.flash as u64),
-            grouped(most as u64)
+            grouped(least.flash),
+            grouped(most)
         ));
     }
     if let Some(most) = budget.instructions {

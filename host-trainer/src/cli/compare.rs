@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::out::{note, say, say_json};
 use super::stream::Folder;
 use super::table::{Align, Table};
+use super::terminal::output_width;
 use crate::device::{Processor, int8_bytes};
 use crate::error::{Error, Result};
 use crate::params::Shape;
-use crate::runs::{Run, grouped};
+use crate::runs::Run;
+use crate::units::{duration, epochs, grouped};
 
 /// Order of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -95,15 +97,15 @@ impl Row {
             self.name.clone(),
             self.shape.cell.to_string(),
             format!("{} x {}", self.shape.layers, self.shape.hidden),
-            grouped(self.parameters as u64),
-            self.int8_bytes.map_or_else(dash, |n| grouped(n as u64)),
+            grouped(self.parameters),
+            self.int8_bytes.map_or_else(dash, grouped),
             self.nats.map_or_else(dash, |x| format!("{x:.4}")),
             self.bpc.map_or_else(dash, |x| format!("{x:.4}")),
-            format!("{:.1}", self.epochs),
+            epochs(self.epochs),
             grouped(self.characters),
             self.characters_per_second
                 .map_or_else(dash, |x| grouped(x.round() as u64)),
-            format!("{:.1}", self.seconds),
+            duration(self.seconds),
             self.ended.clone().unwrap_or_else(|| "open".to_owned()),
             if self.best { "*" } else { "" }.to_owned(),
         ]
@@ -153,12 +155,26 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ("epochs", right),
         ("characters", right),
         ("chars/s", right),
-        ("seconds", right),
+        ("time", right),
         ("ended", left),
         ("", left),
     ]);
     rows.iter().for_each(|row| table.row(row.cells()));
+    let spare = [
+        "chars/s",
+        "parameters",
+        "characters",
+        "bits/char",
+        "ended",
+        "time",
+        "epochs",
+        "cell",
+    ];
+    let left_out = table.fit(&spare, output_width());
     say(table)?;
+    if left_out {
+        say("(a wider terminal shows more columns, --json shows all)")?;
+    }
     if !one_text {
         say("note: these runs are on different texts, so their losses are not comparable")?;
     }

@@ -8,15 +8,15 @@ use super::progress::ReadingBar;
 use super::stream::{Folder, Input, Reads};
 use crate::corpus::Reading;
 use crate::error::{Error, Result};
-use crate::explain::{Explanation, explain};
+use crate::explain::{Explanation, Line, explain};
 use crate::figure::axis::Scale;
-use crate::figure::chart::{Chart, Series};
-use crate::figure::save_apart;
-use crate::report::grouped;
+use crate::figure::chart::{Chart, Label, Look, Series};
+use crate::figure::{Form, save_apart};
+use crate::units::grouped;
 
 /// Held-out characters that are read, at most: each part is evaluated twice.
 const HELD_OUT: usize = 50_000;
-/// What a loss is drawn as at least: the axis is logarithmic.
+/// Losses nearer to zero than this are drawn on a linear piece of the axis, on their own side of zero.
 const LEAST: f64 = 1e-5;
 
 /// Say where the bytes and the loss of a model come from, part by part, in f32, int8 and with 4-bit weights.
@@ -111,36 +111,89 @@ fn show(found: &Explanation, unit: &str) -> Result<()> {
     ))
 }
 
-/// Bytes against loss: what is far to the right and low wants fewer bits.
+/// Bytes against loss: what is far to the right and low wants fewer bits. Each part of the image has two marks, in int8
+/// and in 4 bits, and one name; where both are at one place, one is around the other.
 fn chart(found: &Explanation) -> Chart<'static> {
-    let series = |name: &str, color: u8, of: usize| Series {
-        dots: true,
-        ..Series::line(
-            name,
-            color,
-            found.lines.iter().filter_map(|line| {
-                let kib = line.bytes[of + 1] as f64 / 1024.0;
-                Some((kib, line.loss[of]?.max(LEAST))).filter(|_| line.bytes[of + 1] > 0)
-            }),
-        )
+    let point = |line: &Line, image: usize| {
+        let kib = line.bytes[image] as f64 / 1024.0;
+        let loss = line.loss[image - 1]?;
+        (line.bytes[image] > 0).then_some((kib, loss))
+    };
+    let series = |name: &str, color: u8, form: Form, image: usize| {
+        let points = found.lines.iter().filter_map(|line| point(line, image));
+        Series::line(name, color, points).look(Look::Marks(form))
     };
     let labels = [1, 2].into_iter().flat_map(|image| {
         found.lines.iter().filter_map(move |line| {
-            let kib = line.bytes[image] as f64 / 1024.0;
-            let loss = line.loss[image - 1]?.max(LEAST);
+            let at = point(line, image)?;
             // The same place twice has one name.
-            let again = image == 1 && line.bytes[2] == line.bytes[1];
-            (line.bytes[image] > 0 && !again).then(|| (kib, loss, line.name.clone()))
+            let again = image == 2 && line.bytes[2] == line.bytes[1];
+            let text = line.name.clone();
+            (!again).then_some(Label {
+                at,
+                text,
+                needed: true,
+            })
         })
     });
     Chart {
-        alt: "A dot for each part of the model in int8 and in 4 bits: bytes to the right, loss of rounding it upwards.",
+        alt: "A mark for each part of the model in int8 and in 4 bits: bytes to the right, loss of rounding it upwards.",
         labels: labels.collect(),
+        size: (720.0, 420.0),
+        level: Some((0.0, "no loss")),
         ..Chart::of_lines(
             "explain",
-            "what each part takes, and what rounding it alone costs",
-            ("KiB of the part", "nats above f32", Scale::Log),
-            vec![series("int8", 0, 0), series("4 bits", 1, 1)],
+            "What each part takes, and what rounding it alone costs",
+            (
+                "KiB of the part",
+                "nats above f32",
+                Scale::AroundZero(LEAST),
+            ),
+            vec![
+                series("int8", 0, Form::Circle, 1),
+                series("4 bits", 1, Form::Square, 2),
+            ],
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::Item;
+
+    #[test]
+    fn every_part_with_a_loss_is_drawn_and_named_also_where_rounding_helps() {
+        let line = |name: &str, bytes, loss| Line {
+            name: name.to_owned(),
+            bytes,
+            loss,
+        };
+        let found = Explanation {
+            lines: vec![
+                line("a", [400, 100, 60], [Some(-2e-5), Some(3e-3)]),
+                line("b", [400, 100, 100], [Some(0.0), Some(0.0)]),
+                line("c", [400, 99, 61], [Some(1e-5), Some(3e-3)]),
+                line("rest", [0; 3], [Some(0.1); 2]),
+                line("header", [9; 3], [None; 2]),
+            ],
+            bytes: [1200; 3],
+            nats: [1.0; 3],
+            tokens: 100,
+        };
+        let figure = chart(&found).draw();
+        let marks = figure.items.iter().filter_map(|item| match item {
+            Item::Mark { at, color, .. } => Some((*at, *color)),
+            _ => None,
+        });
+        let marks: Vec<_> = marks.collect();
+        assert_eq!(marks.len(), 2 + 6, "two in the legend");
+        let int8: Vec<f64> = marks[2..5].iter().map(|mark| mark.0.1).collect();
+        assert!(int8.is_sorted_by(|a, b| a > b), "{int8:?}");
+        let named = |name: &str| {
+            let text = |item: &&Item| matches!(item, Item::Text { text, .. } if text == name);
+            figure.items.iter().filter(text).count()
+        };
+        assert_eq!(["a", "b", "c", "rest"].map(named), [2, 1, 2, 0]);
     }
 }

@@ -6,15 +6,16 @@ use serde_json::{Value, json};
 
 use super::out::say;
 use super::table::{Align, Table};
+use super::terminal::output_width;
 use crate::error::{Error, Result};
 use crate::figure::axis::Scale;
-use crate::figure::chart::{Chart, Series};
-use crate::figure::raster;
+use crate::figure::chart::{Chart, Label, Look, Series};
+use crate::figure::{Figure, Form, raster};
 use crate::files::{self, MADE_BY};
 use crate::params::Cell;
 use crate::pareto::front;
-use crate::runs::{duration, grouped};
 use crate::sweep::{Budget, COMMON, Job, State};
+use crate::units::{duration, epochs, grouped};
 
 /// What the front is drawn over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -70,7 +71,9 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
         })
         .collect();
     let on = front(&points);
-    say(table(jobs, &on))?;
+    let mut table = table(jobs, &on);
+    table.fit(&["bits/char", "time", "epochs"], output_width());
+    say(table)?;
     let done = jobs.iter().filter(|job| job.state == State::Done).count();
     let by = match sweep.by {
         Price::Flash => "flash",
@@ -135,12 +138,12 @@ fn table(jobs: &[Job], on: &[bool]) -> Table {
         table.row(vec![
             if on { "*" } else { "" }.to_owned(),
             job.candidate.name.clone(),
-            grouped(job.candidate.flash as u64),
+            grouped(job.candidate.flash),
             grouped(job.candidate.instructions),
             job.nats.map_or_else(dash, |x| format!("{x:.4}")),
             job.nats
                 .map_or_else(dash, |x| format!("{:.4}", x / std::f64::consts::LN_2)),
-            format!("{:.1}", job.epochs),
+            epochs(job.epochs),
             duration(job.seconds),
             match job.state {
                 State::New => "to do",
@@ -153,7 +156,7 @@ fn table(jobs: &[Job], on: &[bool]) -> Table {
     table
 }
 
-/// The nets as dots, those on the front joined by a line.
+/// The nets as marks, by kind; those on the front joined by a line.
 fn draw(
     path: &Path,
     sweep: &Sweep<'_>,
@@ -161,67 +164,64 @@ fn draw(
     points: &[(f64, f64)],
     on: &[bool],
 ) -> Result<()> {
-    let (scale, x) = match sweep.by {
-        Price::Flash => (1024.0, "flash of the int8 model, KiB"),
-        Price::Instructions => (1e3, "estimated thousand instructions a character"),
-    };
-    let scaled = |&(cost, nats): &(f64, f64)| (cost / scale, nats);
-    let mut line: Vec<(f64, f64)> = points
-        .iter()
-        .zip(on)
-        .filter(|(_, on)| **on)
-        .map(|(point, _)| scaled(point))
-        .collect();
-    line.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let labels = jobs
-        .iter()
-        .zip(points.iter().zip(on))
-        .filter(|(_, (_, on))| **on)
-        .map(|(job, (point, _))| {
-            let (shape, (x, y)) = (job.candidate.shape, scaled(point));
-            (x, y, format!("{} x {}", shape.layers, shape.hidden))
-        })
-        .collect();
-    let mut series = vec![Series {
-        label: "the front".to_owned(),
-        points: line,
-        color: 2,
-        dashed: true,
-        dots: false,
-    }];
-    for (cell, color) in [(Cell::Lstm, 0), (Cell::Rnn, 1)] {
-        let dots: Vec<(f64, f64)> = jobs
-            .iter()
-            .zip(points)
-            .filter(|(job, point)| job.candidate.shape.cell == cell && point.1.is_finite())
-            .map(|(_, point)| scaled(point))
-            .collect();
-        if !dots.is_empty() {
-            series.push(Series {
-                label: cell.to_string(),
-                points: dots,
-                color,
-                dashed: false,
-                dots: true,
-            });
-        }
-    }
-    let figure = Chart {
-        name: "front",
-        title: "Loss against size",
-        alt: "Held-out loss of the nets of a sweep against what they cost.",
-        size: (760.0, 440.0),
-        x,
-        y: "nats a character, held out",
-        scale: Scale::Linear,
-        second: Some(("bits a character", std::f64::consts::LN_2)),
-        series,
-        labels,
-    }
-    .draw();
-    let bytes = raster::draw(&figure).map_err(|what| Error::Plot {
+    let bytes = raster::draw(&chart(sweep, jobs, points, on)).map_err(|what| Error::Plot {
         path: path.to_owned(),
         what,
     })?;
     files::write_as(files::PNG, path, &bytes)
+}
+
+/// Every net has its mark, and its name where that hides nothing; those on the front always have theirs.
+fn chart(sweep: &Sweep<'_>, jobs: &[Job], points: &[(f64, f64)], on: &[bool]) -> Figure {
+    let (scale, x) = match sweep.by {
+        Price::Flash => (1024.0, "flash of the int8 model, KiB"),
+        Price::Instructions => (1e3, "estimated thousand instructions a character"),
+    };
+    let nets = || {
+        let points = points.iter().map(|&(cost, nats)| (cost / scale, nats));
+        jobs.iter()
+            .zip(points)
+            .zip(on)
+            .map(|((a, b), &c)| (a, b, c))
+    };
+    let mut line: Vec<(f64, f64)> = nets().filter(|net| net.2).map(|net| net.1).collect();
+    line.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let front = "the front: none is smaller and better";
+    let mut series = vec![Series::line(front, 2, line).look(Look::Dashed)];
+    let kinds = [
+        (Cell::Lstm, "LSTM", 0, Form::Circle),
+        (Cell::Rnn, "RNN", 1, Form::Square),
+    ];
+    for (cell, name, color, form) in kinds {
+        let of_cell = |net: &(&Job, (f64, f64), bool)| {
+            net.0.candidate.shape.cell == cell && net.1.1.is_finite()
+        };
+        let marks: Vec<(f64, f64)> = nets().filter(of_cell).map(|net| net.1).collect();
+        if !marks.is_empty() {
+            series.push(Series::line(name, color, marks).look(Look::Marks(form)));
+        }
+    }
+    let labels = nets().map(|(job, at, on)| Label {
+        at,
+        text: job.candidate.name.clone(),
+        needed: on,
+    });
+    let open = jobs.iter().filter(|job| job.state != State::Done).count();
+    let title = match open {
+        0 => "Loss against size".to_owned(),
+        _ => format!("Loss against size ({open} of {} not done yet)", jobs.len()),
+    };
+    Chart {
+        alt: "Held-out loss of the nets of a sweep against what they cost.",
+        size: (760.0, 440.0),
+        second: Some(("bits a character", std::f64::consts::LN_2)),
+        labels: labels.collect(),
+        ..Chart::of_lines(
+            "front",
+            &title,
+            (x, "nats a character, held out", Scale::Linear),
+            series,
+        )
+    }
+    .draw()
 }

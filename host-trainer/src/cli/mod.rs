@@ -19,6 +19,7 @@ mod suite;
 mod sweep;
 mod table;
 mod target;
+mod terminal;
 mod told;
 mod trace;
 mod train;

@@ -1,23 +1,46 @@
 //! What is shown while training: a bar on a terminal, one line an evaluation elsewhere.
 
+use std::f64::consts::LN_2;
 use std::io::{self, IsTerminal};
 
 use gatelet::visible;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::out::note;
+use super::terminal::{Field, fitting, width, wrapped};
 use crate::corpus::Text;
 use crate::run::Metrics;
 use crate::train::{Observer, Position};
+use crate::units::{decimals, duration, epochs, grouped};
 
 /// Ticks of the whole bar.
 const TICKS: u64 = 10_000;
 /// Weight of the newest window in the smoothed loss.
 const SMOOTHING: f64 = 0.02;
 
+/// Columns from which on there is room for a bar beside the numbers, and what it takes.
+const ROOM: usize = 50;
+const BAR: usize = 22;
+/// What stands before the message without a bar.
+const PERCENT: usize = 7;
+/// Columns where the terminal does not say how many it has.
+const USUAL: usize = 80;
+
+/// The bar with its percentage, or the percentage alone.
+fn style(wide: bool) -> ProgressStyle {
+    let template = match wide {
+        true => "{bar:14.cyan/blue} {percent:>3} %  {msg}",
+        false => "{percent:>3} %  {msg}",
+    };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}
+
 /// Shows the progress of a run on standard error.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
+    wide: bool,
     quiet: bool,
     nats: Option<f64>,
     started_at: (u64, f64),
@@ -27,14 +50,12 @@ impl Progress {
     /// For a run that stands at `position`.
     pub(super) fn new(quiet: bool, position: &Position) -> Self {
         let bar = (!quiet && io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{bar:14.cyan/blue} {percent:>3} %  {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("━╸─");
             ProgressBar::with_draw_target(Some(TICKS), ProgressDrawTarget::stderr_with_hz(10))
-                .with_style(style)
+                .with_style(style(true))
         });
         Self {
             bar,
+            wide: true,
             quiet,
             nats: None,
             started_at: (position.characters, position.seconds),
@@ -45,6 +66,14 @@ impl Progress {
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+
+    /// A line above the bar, or on its own.
+    fn line(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(visible::text(line).to_string()),
+            None => note(line),
         }
     }
 }
@@ -60,7 +89,12 @@ impl ReadingBar {
     pub(super) fn new(text: &Text) -> Self {
         let shown = text.bytes() >= Self::LONG && io::stderr().is_terminal();
         Self(shown.then(|| {
-            let template = "{bar:14.cyan/blue} {percent:>3} %  {bytes} of {total_bytes} read";
+            let template = match width().unwrap_or(USUAL) {
+                ROOM.. => {
+                    "{bar:14.cyan/blue} {percent:>3} %  {binary_bytes} of {binary_total_bytes} read"
+                }
+                _ => "{percent:>3} %  {binary_total_bytes}",
+            };
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .progress_chars("━╸─");
@@ -90,38 +124,27 @@ impl Drop for ReadingBar {
     }
 }
 
-/// Seconds as `1h02m`, `3m07s` or `12s`.
-fn duration(seconds: f64) -> String {
-    let s = seconds.clamp(0.0, 1e8) as u64;
-    match s {
-        0..60 => format!("{s}s"),
-        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
-        _ => format!("{}h{:02}m", s / 3600, s / 60 % 60),
-    }
-}
-
-/// What stands beside the bar: loss in nats, bits a character, speed, time left.
-fn status(nats: f64, rate: f64, left: f64) -> String {
-    format!(
-        "loss {nats:.3}, {:.3} bits/char, {:.0}k chars/s, {} left",
-        nats / std::f64::consts::LN_2,
-        rate / 1e3,
-        duration(left)
-    )
+/// What stands beside the bar: loss in nats, time left, bits, speed.
+fn status(nats: f64, rate: f64, left: f64) -> Vec<Field> {
+    vec![
+        (0, format!("loss {}", decimals(nats, 3))),
+        (2, format!("{} bits", decimals(nats / LN_2, 3))),
+        (3, format!("{}/s", grouped(rate.round() as u64))),
+        (1, format!("{} left", duration(left))),
+    ]
 }
 
 /// One line for an evaluation.
-fn summary(m: &Metrics) -> String {
-    let line = format!(
-        "epoch {:>5.1}  training {:.4}  held out {:.4} nats, {:.3} bits  {:>6}  {}",
-        m.epoch,
-        m.train_nats,
-        m.valid_nats,
-        m.valid_bpc,
-        duration(m.seconds),
-        if m.best { "best" } else { "" }
-    );
-    line.trim_end().to_owned()
+fn summary(m: &Metrics) -> Vec<Field> {
+    let best = if m.best { "best" } else { "" };
+    vec![
+        (0, format!("epoch {:>5}", epochs(m.epoch))),
+        (2, format!("train {}", decimals(m.train_nats, 4))),
+        (0, format!("held out {} nats", decimals(m.valid_nats, 4))),
+        (3, format!("{} bits", decimals(m.valid_bpc, 3))),
+        (4, format!("{:>11}", duration(m.seconds))),
+        (1, best.to_owned()),
+    ]
 }
 
 impl Observer for Progress {
@@ -134,61 +157,78 @@ impl Observer for Progress {
             (position.characters - characters) as f64 / (position.seconds - seconds).max(1e-9);
         let left = position.seconds * (1.0 / progress.max(1e-6) - 1.0);
         bar.set_position((progress.min(1.0) * TICKS as f64) as u64);
-        bar.set_message(status(smoothed, rate, left));
+        let columns = width().unwrap_or(USUAL);
+        let wide = columns >= ROOM;
+        if wide != self.wide {
+            bar.set_style(style(wide));
+            self.wide = wide;
+        }
+        // The last column stays free: some terminals begin a new line after it.
+        let before = if wide { BAR } else { PERCENT } + 1;
+        let room = columns.saturating_sub(before);
+        bar.set_message(fitting(&status(smoothed, rate, left), Some(room)));
     }
 
     /// Shown with --quiet too: it is about work that may be lost.
     fn notice(&mut self, line: &str) {
-        let line = format!("warning: {line}");
-        match &self.bar {
-            Some(bar) => bar.println(visible::text(line).to_string()),
-            None => note(line),
-        }
+        self.line(&wrapped(&format!("warning: {line}"), width()));
     }
 
     fn evaluation(&mut self, m: &Metrics) {
-        if self.quiet {
-            return;
-        }
-        let line = summary(m);
-        match &self.bar {
-            Some(bar) => bar.println(visible::text(line).to_string()),
-            None => note(line),
+        if !self.quiet {
+            self.line(&fitting(&summary(m), width()));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, status, summary};
-    use crate::run::Metrics;
+    use super::*;
 
-    /// The bar's template puts 22 columns before its message.
-    #[test]
-    fn everything_fits_a_terminal_of_80_columns() {
-        let bar = status(11.111, 9_999_000.0, 86_400.0);
-        assert!(22 + bar.len() < 80, "{bar}");
-        let line = summary(&Metrics {
+    fn evaluation(seconds: f64, nats: f64) -> Metrics {
+        Metrics {
             epoch: 999.5,
             step: 1,
             characters: 1,
-            train_nats: 10.0,
-            valid_nats: 10.0,
+            train_nats: nats,
+            valid_nats: nats,
             valid_bpc: 14.427,
             best: true,
             lr: 0.1,
             gradient_norm: 1.0,
-            seconds: 86_400.0,
+            seconds,
             characters_per_second: 1.0,
-        });
-        assert!(line.ends_with("best") && line.len() <= 80, "{line}");
+        }
+    }
+
+    /// Whatever the width, a line has whole fields and fits.
+    #[test]
+    fn lines_fit_every_terminal_and_lose_fields_not_letters() {
+        for (seconds, nats) in [(12.0, 1.5), (86_400.0, 11.111), (1e9, 1e308)] {
+            for width in [40, 60, 80, 100, 200] {
+                for fields in [
+                    summary(&evaluation(seconds, nats)),
+                    status(nats, 9_999_000.0, seconds),
+                ] {
+                    let line = fitting(&fields, Some(width));
+                    assert!(line.chars().count() <= width, "{width}: {line}");
+                    let mut rest = line.as_str();
+                    for field in &fields {
+                        let text = field.1.trim_end();
+                        rest = rest.strip_prefix(text).unwrap_or(rest);
+                        rest = rest.strip_prefix("  ").unwrap_or(rest);
+                    }
+                    assert_eq!(rest, "", "{width}: {line}");
+                }
+            }
+        }
     }
 
     #[test]
-    fn durations_are_short() {
-        assert_eq!(
-            [duration(12.9), duration(187.0), duration(3720.0)],
-            ["12s", "3m07s", "1h02m"]
-        );
+    fn at_80_columns_nothing_is_missing() {
+        let fields = summary(&evaluation(86_399.0, 1.2345));
+        assert_eq!(fitting(&fields, Some(80)), fitting(&fields, None));
+        let fields = status(11.111, 999_000.0, 3_000.0);
+        assert_eq!(fitting(&fields, Some(80 - BAR - 1)), fitting(&fields, None));
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::footprint;
 use crate::optim::{Optimizer, Schedule};
 use crate::preset::{Preset, eval_every};
-use crate::report::grouped;
+use crate::units::grouped;
 
 /// How a net is trained.
 #[derive(Debug, Default, clap::Args)]

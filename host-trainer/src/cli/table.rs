@@ -29,6 +29,33 @@ impl Table {
         }
     }
 
+    /// Leaves out columns, in this order, until the lines fit into so many columns of a terminal. Says whether it did.
+    pub(super) fn fit(&mut self, order: &[&str], width: Option<usize>) -> bool {
+        let Some(width) = width else { return false };
+        let mut left_out = false;
+        for name in order {
+            if self.width() <= width {
+                break;
+            }
+            if let Some(at) = self.rows[0].iter().position(|cell| cell == name) {
+                self.columns.remove(at);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
+                left_out = true;
+            }
+        }
+        left_out
+    }
+
+    /// The longest line.
+    fn width(&self) -> usize {
+        let lines = self.to_string();
+        lines
+            .lines()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Adds a row, a text for each column. Hidden characters become marks here: they count for the widths.
     pub(super) fn row(&mut self, cells: Vec<String>) {
         let marked = cells.iter().map(|cell| visible::line(cell).to_string());
@@ -68,6 +95,19 @@ impl Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_is_too_wide_loses_whole_columns() {
+        let mut table = Table::new(&[
+            ("run", Align::Left),
+            ("characters", Align::Right),
+            ("nats", Align::Right),
+        ]);
+        table.row(vec!["a".into(), "7,299,072".into(), "1.5".into()]);
+        assert!(!table.fit(&["characters"], None) && !table.fit(&["characters"], Some(80)));
+        assert!(table.fit(&["characters", "nats"], Some(12)));
+        assert_eq!(table.to_string(), "run  nats\na     1.5");
+    }
 
     #[test]
     fn columns_are_aligned_by_characters_and_lines_have_no_blanks_at_their_end() {

@@ -4,15 +4,16 @@ use serde_json::json;
 
 use super::out::{say, say_json};
 use super::stream::Input;
+use super::terminal::{command, width};
 use super::train::Args;
 use crate::error::{Error, Result};
 use crate::export::provenance;
 use crate::footprint;
 use crate::params::Shape;
-use crate::report::grouped;
 use crate::run::RunFolder;
 use crate::shell::quoted;
 use crate::train::{End, Trainer};
+use crate::units::{bytes, grouped};
 
 /// The command that goes on with this run.
 fn resume_command(args: &Args) -> String {
@@ -53,7 +54,7 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     let unit = checkpoint.vocab.level().unit();
     let mut text = format!(
         "{}, {} layer{} of {} units{}, {} {unit}s, {} parameters\n\
-         its int8 image needs at most {} bytes of flash, {} bytes of RAM and {} for each snapshot, \
+         its int8 image needs at most {} of flash, {} of RAM and {} for each snapshot, \
          {} multiply-accumulates a {unit}",
         shape.cell,
         shape.layers,
@@ -62,14 +63,15 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
         widths(&shape),
         shape.vocab,
         grouped(shape.parameters()),
-        grouped(need.flash_bytes),
-        grouped(need.ram_bytes),
-        grouped(need.snapshot_bytes),
+        bytes(need.flash_bytes),
+        bytes(need.ram_bytes),
+        bytes(need.snapshot_bytes),
         grouped(need.macs_per_step),
     );
     if let Some((preset, _)) = args.recipe.preset() {
-        let command = &checkpoint.meta.provenance.command;
-        text += &format!("\npreset {preset} here is: {command}");
+        let out = quoted(&args.out.display().to_string());
+        let line = format!("{} --out {out}", checkpoint.meta.provenance.command);
+        text += &format!("\npreset {preset} here is:\n{}", command(&line, width()));
     }
     Ok(text)
 }
@@ -109,7 +111,7 @@ pub(super) fn report(
     };
     say(format!(
         "{already}{how} after {} {unit}s; the best net is {}{nats}",
-        position.characters,
+        grouped(position.characters),
         best.display()
     ))?;
     let more = match end {

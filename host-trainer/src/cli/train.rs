@@ -12,6 +12,7 @@ use super::progress::Progress;
 use super::qat;
 use super::recipe::{self, Recipe};
 use super::stream::{Folder, Input, Reads};
+use super::terminal::tell;
 use super::told::{introduction, report, with_command};
 use crate::checkpoint::Meta;
 use crate::config::Config;
@@ -21,6 +22,7 @@ use crate::params::Cell;
 use crate::run::{Mode, RunFolder, change};
 use crate::shell::quoted;
 use crate::train::Trainer;
+use crate::units::bytes;
 
 /// Train a net on a text.
 ///
@@ -314,8 +316,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .map_or(IN_MEMORY, |mib| mib.saturating_mul(1 << 20));
     let text = args.text.text(in_memory, None)?;
     if text.is_streamed() && !args.quiet {
-        let (name, mib) = (&text.name, text.bytes() >> 20);
-        note(format_args!("reading {name} twice, {mib} MiB each time"));
+        let (name, size) = (&text.name, bytes(text.bytes() as usize));
+        tell(&format!("reading {name} twice, {size} each time"));
     }
     let mode = match (args.force, args.resume) {
         (true, _) => Mode::Force,
@@ -445,8 +447,7 @@ fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()
     })
     .map_err(|error| Error::Start(error.to_string()))?;
     if !args.quiet {
-        // Nobody reading standard error is no reason to stop training.
-        note(introduction(args, &trainer)?);
+        tell(&introduction(args, &trainer)?);
     }
     if let Some(end) = trainer.position().ended {
         return report(args, folder, &trainer, end, true);

@@ -1,16 +1,21 @@
 //! Figures as lists of shapes, drawn once and shown twice: as SVG in the page ([`svg`]) and as PNG beside it ([`raster`]).
 //!
 //! ```text
-//! data -> chart or heat -> Figure { items in units of a CSS pixel } -> SVG, colours by name, so the page's theme rules
-//!                                                                   -> PNG at twice the size, in the light theme
+//! data -> chart or heat -> Figure { items in CSS pixels } -> SVG, colours by name: the page's theme
+//!                                                         -> PNG of twice the size, light theme
 //! ```
-//! A picture of one drawing code cannot say something else in the page than in the file beside it. Colours are those
-//! of Okabe and Ito, which people of every colour vision tell apart; heat maps have the palettes of ColorBrewer.
+//! A picture of one drawing code cannot say something else in the page than in the file beside it.
+//! Colours are those of Okabe and Ito, which people of every colour vision tell apart, and marks
+//! differ in shape too; heat maps have the palettes of ColorBrewer.
 
 pub mod axis;
 pub mod chart;
+mod font;
 pub mod heat;
+mod labels;
+mod legend;
 pub mod raster;
+mod series;
 pub mod svg;
 
 use std::fmt::Display;
@@ -30,9 +35,98 @@ pub enum Color {
     Muted,
     /// Lines behind the data.
     Grid,
-    /// Data: 0 blue, 1 vermilion, 2 green, 3 purple.
+    /// Data: 0 blue, 1 vermilion, 2 green, 3 purple, 4 orange, 5 grey.
     Series(u8),
 }
+
+impl Color {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Ink,
+        Self::Muted,
+        Self::Grid,
+        Self::Series(0),
+        Self::Series(1),
+        Self::Series(2),
+        Self::Series(3),
+        Self::Series(4),
+        Self::Series(5),
+    ];
+
+    /// Its class in an SVG, and its name in the page's style sheet.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ink => "ink",
+            Self::Muted => "muted",
+            Self::Grid => "grid",
+            Self::Series(0) => "s0",
+            Self::Series(1) => "s1",
+            Self::Series(2) => "s2",
+            Self::Series(3) => "s3",
+            Self::Series(4) => "s4",
+            Self::Series(_) => "s5",
+        }
+    }
+
+    /// How it looks on white.
+    pub(crate) fn light(self) -> [u8; 3] {
+        match self {
+            Self::Ink => [31, 35, 40],
+            Self::Muted => [89, 99, 110],
+            Self::Grid => [224, 227, 231],
+            Self::Series(0) => [0, 114, 178],
+            Self::Series(1) => [213, 94, 0],
+            Self::Series(2) => [0, 158, 115],
+            Self::Series(3) => [170, 68, 153],
+            Self::Series(4) => [230, 159, 0],
+            Self::Series(_) => [122, 128, 136],
+        }
+    }
+}
+
+/// The form of a mark. They are hollow, but for a tint: what lies beneath is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A circle.
+    Circle,
+    /// A square on its side.
+    Square,
+    /// A triangle, its point up.
+    Triangle,
+    /// A square on its corner.
+    Diamond,
+}
+
+impl Form {
+    /// Corners around `at`, as far from it as makes all forms look alike in size; none of a circle.
+    pub(crate) fn corners(self, (x, y): (f64, f64), radius: f64) -> Vec<(f64, f64)> {
+        match self {
+            Self::Circle => Vec::new(),
+            Self::Square => {
+                let r = 0.88 * radius;
+                vec![
+                    (x - r, y - r),
+                    (x + r, y - r),
+                    (x + r, y + r),
+                    (x - r, y + r),
+                ]
+            }
+            Self::Triangle => {
+                let r = 1.25 * radius;
+                let (across, down) = (0.866 * r, 0.5 * r);
+                vec![(x, y - r), (x + across, y + down), (x - across, y + down)]
+            }
+            Self::Diamond => {
+                let r = 1.2 * radius;
+                vec![(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
+            }
+        }
+    }
+}
+
+/// Width of a mark's edge, and how much of its colour is inside.
+const EDGE: f64 = 1.8;
+const TINT: f64 = 0.22;
 
 /// Which point of a text its position is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +153,14 @@ pub enum Item {
         /// Whether it is broken into dashes.
         dashed: bool,
     },
-    /// A filled circle.
-    Dot {
+    /// A mark of a point.
+    Mark {
         /// Its middle.
         at: (f64, f64),
         /// Its radius.
         radius: f64,
+        /// Its form.
+        form: Form,
         /// Its colour.
         color: Color,
     },
@@ -193,9 +289,21 @@ pub fn save_apart(figure: &Figure, folder: &Path, inputs: &[&Path]) -> Result<Pa
     Ok(path)
 }
 
-/// Width of a text in pixels, near enough to place a legend: no glyph of a usual font is wider on average.
+/// Width of a text in pixels in the pictures' font, which is wider than the page's usual ones.
 pub fn text_width(text: &str, size: f64) -> f64 {
-    0.58 * size * text.chars().count() as f64
+    font::width(text, size)
+}
+
+/// As much of a text as fits, with a sign that there was more.
+pub(crate) fn fitting(text: &str, size: f64, most: f64) -> String {
+    if text_width(text, size) <= most {
+        return text.to_owned();
+    }
+    let mut short = text.to_owned();
+    while !short.is_empty() && text_width(&short, size) + text_width("…", size) > most {
+        short.pop();
+    }
+    short.trim_end().to_owned() + "…"
 }
 
 /// A character as it can be seen: blanks and controls have signs of their own.
@@ -211,6 +319,26 @@ pub fn visible(c: char) -> char {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn a_text_that_is_too_long_says_so() {
+        assert_eq!(fitting("short", 12.0, 100.0), "short");
+        let cut = fitting("a run with a rather long name", 12.0, 100.0);
+        assert!(cut.starts_with("a run") && cut.ends_with('…'), "{cut}");
+        assert!(text_width(&cut, 12.0) <= 100.0);
+        assert!(text_width("iiii", 12.0) < text_width("mmmm", 12.0));
+    }
+
+    #[test]
+    fn the_page_has_the_same_palette() {
+        let style = include_str!("../page/style.css");
+        for color in Color::ALL {
+            let [r, g, b] = color.light();
+            let rule = format!("--{}: #{r:02x}{g:02x}{b:02x}", color.name());
+            assert!(style.contains(&rule), "{rule}");
+            assert!(style.matches(&format!("--{}:", color.name())).count() >= 2);
+        }
+    }
 
     #[test]
     fn a_saved_figure_is_a_png_and_an_svg() {

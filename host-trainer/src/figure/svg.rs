@@ -7,30 +7,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, PreEscaped, html};
 
-use super::raster::{light, png};
-use super::{Anchor, Color, Figure, Item};
+use super::raster::{DASH, MARGIN, TITLE, png};
+use super::{Anchor, Color, EDGE, Figure, Form, Item, TINT};
 use crate::files::DRAWN_BY;
-
-/// Room for the title of a file, and around the figure, in CSS pixels; as in the PNG.
-const TITLE: f64 = 44.0;
-const MARGIN: f64 = 12.0;
 
 /// Two decimals are more than a screen shows.
 fn short(x: f64) -> String {
     let text = format!("{x:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn class(color: Color) -> &'static str {
-    match color {
-        Color::Ink => "ink",
-        Color::Muted => "muted",
-        Color::Grid => "grid",
-        Color::Series(0) => "s0",
-        Color::Series(1) => "s1",
-        Color::Series(2) => "s2",
-        Color::Series(_) => "s3",
-    }
 }
 
 /// A file as a URL that carries its bytes.
@@ -56,22 +40,13 @@ pub fn file(figure: &Figure) -> String {
         figure.size.0 + 2.0 * MARGIN,
         figure.size.1 + 2.0 * MARGIN + TITLE,
     );
-    let colors = [
-        Color::Ink,
-        Color::Muted,
-        Color::Grid,
-        Color::Series(0),
-        Color::Series(1),
-        Color::Series(2),
-        Color::Series(3),
-    ];
-    let rules = colors.map(|color| {
-        let (name, rgb) = (class(color), light(color));
-        let rgb = format!("rgb({},{},{})", rgb.0, rgb.1, rgb.2);
-        format!(".{name}{{fill:{rgb}}}.l.{name}{{stroke:{rgb};fill:none}}")
+    let rules = Color::ALL.map(|color| {
+        let (name, [r, g, b]) = (color.name(), color.light());
+        let rgb = format!("#{r:02x}{g:02x}{b:02x}");
+        format!(".{name}{{fill:{rgb}}}.l.{name}{{stroke:{rgb};fill:none}}.m.{name}{{stroke:{rgb}}}")
     });
     let style = format!(
-        "text{{font-family:'DejaVu Sans',sans-serif}}{}",
+        "text{{font-family:'DejaVu Sans',sans-serif}}.l{{stroke-linejoin:round}}{}",
         rules.concat()
     );
     let drawing = html! {
@@ -103,11 +78,31 @@ fn shape(item: &Item) -> Markup {
                 .iter()
                 .map(|&(x, y)| format!("{},{}", short(x), short(y)))
                 .collect();
-            html! { polyline class=(format!("l {}", class(*color))) points=(points.join(" ")) stroke-width=(short(*width))
-            stroke-dasharray=[dashed.then_some("6 4")] {} }
+            let dash = dashed.then(|| format!("{} {}", DASH.0, DASH.1));
+            html! { polyline class=(format!("l {}", color.name())) points=(points.join(" "))
+            stroke-width=(short(*width)) stroke-dasharray=[dash] {} }
         }
-        Item::Dot { at, radius, color } => {
-            html! { circle class=(class(*color)) cx=(short(at.0)) cy=(short(at.1)) r=(short(*radius)) {} }
+        Item::Mark {
+            at,
+            radius,
+            form,
+            color,
+        } => {
+            let class = format!("m {}", color.name());
+            let corners = form.corners(*at, *radius);
+            let corners: Vec<String> = corners
+                .iter()
+                .map(|&(x, y)| format!("{},{}", short(x), short(y)))
+                .collect();
+            html! {
+                @if *form == Form::Circle {
+                    circle class=(class) cx=(short(at.0)) cy=(short(at.1)) r=(short(*radius))
+                        stroke-width=(EDGE) fill-opacity=(TINT) {}
+                } @else {
+                    polygon class=(class) points=(corners.join(" "))
+                        stroke-width=(EDGE) fill-opacity=(TINT) {}
+                }
+            }
         }
         Item::Text {
             at,
@@ -124,7 +119,7 @@ fn shape(item: &Item) -> Markup {
                 Anchor::End => "end",
             };
             let turn = turned.then(|| format!("rotate(-90 {x} {y})"));
-            html! { text class=(class(*color)) x=(x) y=(y) font-size=(short(*size)) text-anchor=(anchor)
+            html! { text class=(color.name()) x=(x) y=(y) font-size=(short(*size)) text-anchor=(anchor)
             dominant-baseline="central" transform=[turn] { (text) } }
         }
         Item::Cells {
@@ -180,10 +175,7 @@ mod tests {
         let mut figure = Figure::new("f", "A < B", "alt", (100.0, 50.0));
         figure.rule((0.0, 1.0), (2.0, 3.0), Color::Series(1));
         let text = file(&figure);
-        assert!(
-            text.contains(".l.s1{stroke:rgb(213,94,0);fill:none}"),
-            "{text}"
-        );
+        assert!(text.contains(".l.s1{stroke:#d55e00;fill:none}"), "{text}");
         assert!(text.contains("A &lt; B") && text.contains("viewBox=\"0 0 124 118\""));
     }
 

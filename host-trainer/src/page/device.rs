@@ -2,10 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::kilobytes;
-use crate::device::Program;
+use crate::device::{ENGINE, Program};
 use crate::findings::Findings;
-use crate::runs::grouped;
+use crate::units::{bytes, grouped};
 
 /// Flash, RAM and instructions, exact where they can be and named an estimate where not.
 pub(super) fn section(findings: &Findings) -> Markup {
@@ -14,10 +13,10 @@ pub(super) fn section(findings: &Findings) -> Markup {
     html! {
         section id="device" {
             h2 { "On the device" }
-            p { "As int8 the net has " (format!("{:.4}", device.int8.nats)) " nats on " (grouped(device.int8.tokens as u64))
+            p { "As int8 the net has " (format!("{:.4}", device.int8.nats)) " nats on " (grouped(device.int8.tokens))
                 " held-out characters, where f32 has " (format!("{:.4}", device.f32.nats)) ". A session takes "
-                (grouped(device.session_bytes as u64)) " bytes of RAM, each snapshot (to go back, to complete words) "
-                (grouped(device.snapshot_bytes as u64)) " more; a character takes " (grouped(device.macs as u64))
+                (bytes(device.session_bytes)) " of RAM, each snapshot (to go back, to complete words) "
+                (bytes(device.snapshot_bytes)) " more; a character takes " (grouped(device.macs))
                 " multiply-accumulates." }
             div.scroll {
                 table {
@@ -30,9 +29,9 @@ pub(super) fn section(findings: &Findings) -> Markup {
                             tr {
                                 th { (fit.board.name) @if fit.board.program == Program::Console { " *" } }
                                 td.name { (fit.board.processor.name()) }
-                                td { (kilobytes(fit.model)) }
-                                td { (kilobytes(fit.flash)) } td { (kilobytes(fit.board.flash)) }
-                                td { (kilobytes(fit.ram)) } td { (kilobytes(fit.board.ram)) }
+                                td { (bytes(fit.model)) }
+                                td { (bytes(fit.flash)) } td { (bytes(fit.board.flash)) }
+                                td { (bytes(fit.ram)) } td { (bytes(fit.board.ram)) }
                                 td { "≈ " (grouped(fit.instructions)) }
                                 @if fit.fits { td class="name good" { "✓ yes" } } @else { td class="name bad" { "✗ no" } }
                             }
@@ -40,8 +39,8 @@ pub(super) fn section(findings: &Findings) -> Markup {
                     }
                 }
             }
-            p.note { "* With the whole console: code, stack, completion and history. The others: the engine alone, 31 kB of code and 1 KiB of "
-                "stack; your program comes on top. The model's size depends on the layout of its weights (" (home.layout) " on the "
+            p.note { "* With the whole console: code, stack, completion and history. The others: the engine alone, " (bytes(ENGINE.0)) " of code and "
+                (bytes(ENGINE.1)) " of stack; your program comes on top. The model's size depends on the layout of its weights (" (home.layout) " on the "
                 (home.board.processor.name()) ")." }
             p.note { "Instructions a character are an estimate: a fit to shapes that were counted in QEMU. An instruction takes a processor "
                 "one cycle or more, so this is no time. " code { "cargo xtask firmware bench" } " counts." }

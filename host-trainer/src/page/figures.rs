@@ -1,7 +1,8 @@
 //! The figures of the report: what of the findings goes where.
 
+use crate::curves::{loss, norm, rate};
 use crate::figure::axis::Scale;
-use crate::figure::chart::{Chart, Series};
+use crate::figure::chart::{Chart, Look, Series};
 use crate::figure::heat::{self, Palette};
 use crate::figure::{Anchor, Color, Figure, text_width, visible};
 use crate::findings::{Findings, Reach};
@@ -9,9 +10,7 @@ use crate::gates::{Activity, Panel};
 use crate::params::Cell;
 use crate::run::Metrics;
 
-/// A chart beside text or another chart.
-const HALF: (f64, f64) = (500.0, 330.0);
-/// The same, with a legend of several lines.
+/// A chart beside a table.
 const TALL: (f64, f64) = (500.0, 400.0);
 /// Rows of the heat map's cells, in pixels.
 const ROW: f64 = 5.0;
@@ -59,118 +58,11 @@ impl Figures {
     }
 }
 
-/// Characters with the unit that keeps numbers short.
-fn unit(metrics: &[Metrics]) -> (f64, &'static str) {
-    match metrics.last().map_or(0, |m| m.characters) {
-        2_000_000.. => (1e6, "million characters trained on"),
-        2_000.. => (1e3, "thousand characters trained on"),
-        _ => (1.0, "characters trained on"),
-    }
-}
-
-fn curve(
-    metrics: &[Metrics],
-    label: &str,
-    color: u8,
-    dashed: bool,
-    of: impl Fn(&Metrics) -> f64,
-) -> Series {
-    let (scale, _) = unit(metrics);
-    Series {
-        label: label.to_owned(),
-        points: metrics
-            .iter()
-            .map(|m| (m.characters as f64 / scale, of(m)))
-            .collect(),
-        color,
-        dashed,
-        dots: false,
-    }
-}
-
-fn loss(metrics: &[Metrics]) -> Figure {
-    let (scale, x) = unit(metrics);
-    let best = metrics
-        .iter()
-        .filter(|m| m.valid_nats.is_finite())
-        .min_by(|a, b| a.valid_nats.total_cmp(&b.valid_nats));
-    let mut series = vec![
-        curve(metrics, "training", 0, true, |m| m.train_nats),
-        curve(metrics, "held out", 1, false, |m| m.valid_nats),
-    ];
-    let mut alt = "Loss while training: no finite loss was measured.".to_owned();
-    if let (Some(first), Some(best)) = (metrics.first(), best) {
-        series.push(Series {
-            label: format!("best: {:.3}", best.valid_nats),
-            points: vec![(best.characters as f64 / scale, best.valid_nats)],
-            color: 1,
-            dashed: false,
-            dots: true,
-        });
-        alt = format!(
-            "Loss while training: the held-out loss goes from {:.3} to {:.3} nats a character.",
-            first.valid_nats, best.valid_nats
-        );
-    }
-    Chart {
-        name: "loss",
-        title: "Loss while training",
-        alt: &alt,
-        size: HALF,
-        x,
-        y: "nats a character",
-        scale: Scale::Linear,
-        second: Some(("bits a character", std::f64::consts::LN_2)),
-        series,
-        labels: Vec::new(),
-    }
-    .draw()
-}
-
-fn norm(metrics: &[Metrics]) -> Figure {
-    Chart {
-        name: "gradient-norm",
-        title: "Gradient norm while training",
-        alt: "Global norm of the gradient at each evaluation, before clipping.",
-        size: (500.0, 230.0),
-        x: unit(metrics).1,
-        y: "gradient norm",
-        scale: Scale::Linear,
-        second: None,
-        series: vec![curve(metrics, "", 0, false, |m| m.gradient_norm)],
-        labels: Vec::new(),
-    }
-    .draw()
-}
-
-fn rate(metrics: &[Metrics]) -> Figure {
-    Chart {
-        name: "learning-rate",
-        title: "Learning rate",
-        alt: "Learning rate at each evaluation.",
-        size: (500.0, 230.0),
-        x: unit(metrics).1,
-        y: "learning rate × 1000",
-        scale: Scale::Linear,
-        second: None,
-        series: vec![curve(metrics, "", 2, false, |m| 1e3 * m.lr)],
-        labels: Vec::new(),
-    }
-    .draw()
-}
-
 /// LSTMs are blue and RNNs vermilion, untrained nets dashed; another run's net is green, this net's memory purple.
 fn lag(reach: &[Reach]) -> Figure {
-    let line = |label: String, norms: &[f64], color, dashed| Series {
-        label,
-        points: norms
-            .iter()
-            .enumerate()
-            .map(|(k, &norm)| (k as f64, norm))
-            .collect(),
-        color,
-        dashed,
-        dots: false,
+    let line = |label: &str, norms: &[f64], color, look| {
+        let points = norms.iter().enumerate();
+        Series::line(label, color, points.map(|(k, &norm)| (k as f64, norm))).look(look)
     };
     let of_cell = |cell| if cell == Cell::Lstm { 0 } else { 1 };
     let mut series = Vec::new();
@@ -180,19 +72,14 @@ fn lag(reach: &[Reach]) -> Figure {
         } else {
             of_cell(reach.cell)
         };
-        series.push(line(
-            reach.name.clone(),
-            &reach.lags.h,
-            color,
-            !reach.trained,
-        ));
+        let look = if reach.trained {
+            Look::Line
+        } else {
+            Look::Dashed
+        };
+        series.push(line(&reach.name, &reach.lags.h, color, look));
         if index == 0 && !reach.lags.c.is_empty() {
-            series.push(line(
-                "this net: its cell state".to_owned(),
-                &reach.lags.c,
-                3,
-                false,
-            ));
+            series.push(line("its cell state", &reach.lags.c, 3, Look::Line));
         }
     }
     let parts: Vec<String> = reach
@@ -208,16 +95,18 @@ fn lag(reach: &[Reach]) -> Figure {
         })
         .collect();
     Chart {
-        name: "gradient-by-lag",
-        title: "Gradient norm by time lag",
         alt: &format!("Gradient norm by time lag. {}.", parts.join("; ")),
         size: TALL,
-        x: "time lag k, in characters",
-        y: "mean norm of ∂loss(T) / ∂h(T−k)",
-        scale: Scale::Log,
-        second: None,
-        series,
-        labels: Vec::new(),
+        ..Chart::of_lines(
+            "gradient-by-lag",
+            "Gradient norm by time lag",
+            (
+                "time lag k, in characters",
+                "mean norm of ∂loss(T) / ∂h(T−k)",
+                Scale::Log,
+            ),
+            series,
+        )
     }
     .draw()
 }

@@ -12,11 +12,11 @@ pub mod figures;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::figure::{Figure, axis::raised, svg::svg, visible};
+use crate::figure::{Figure, svg::svg, visible};
 use crate::findings::{Findings, Reach};
 use crate::params::Cell;
-use crate::runs::{duration, grouped};
 use crate::samples::Sample;
+use crate::units::{bytes, decimals, duration, epochs, grouped, raised};
 use figures::Figures;
 
 const STYLE: &str = include_str!("style.css");
@@ -60,15 +60,6 @@ fn percent(part: f64) -> String {
             let (digit, power) = text.split_once('e').unwrap_or((&text, "0"));
             format!("{digit}·10{} %", raised(power.parse().unwrap_or(0)))
         }
-    }
-}
-
-/// `163.9 kB`.
-fn kilobytes(bytes: usize) -> String {
-    match bytes {
-        0..10_000 => format!("{} B", grouped(bytes as u64)),
-        10_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.2} MB", bytes as f64 / 1e6),
     }
 }
 
@@ -140,25 +131,26 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
             h1 { (findings.name) }
             p.lead {
                 "An " (net_name(findings)) ", trained on " (file_name(&findings.corpus)) " ("
-                (grouped(findings.characters.0 as u64)) " characters, " (findings.shape.vocab) " different)"
+                (grouped(findings.characters.0)) " characters, " (findings.shape.vocab) " different)"
                 @if let Some(last) = findings.metrics.last() {
-                    " for " (format!("{:.1}", last.epoch)) " epochs in " (duration(last.seconds))
+                    " for " (epochs(last.epoch)) @if last.epoch == 1.0 { " epoch in " } @else { " epochs in " }
+                     (duration(last.seconds))
                 }
                 "; " (how) "."
             }
             dl.tiles {
                 div.tile { dt { "Held-out loss" }
-                    dd.big { @if nats.is_finite() { (format!("{:.3} bits", nats / std::f64::consts::LN_2)) } @else { "not measured" } }
-                    dd.more { "a character" @if nats.is_finite() { ", " (format!("{nats:.3}")) " nats" } }
+                    dd.big { @if nats.is_finite() { (decimals(nats / std::f64::consts::LN_2, 3)) " bits" } @else { "not measured" } }
+                    dd.more { "a character" @if nats.is_finite() { ", " (decimals(nats, 3)) " nats" } }
                 }
                 div.tile { dt { "Next character right" }
                     dd.big { (percent(scores.top1)) }
                     dd.more { "among the three likeliest: " (percent(scores.top3)) }
                 }
                 div.tile { dt { "On the device, int8" }
-                    dd.big { (kilobytes(home.model)) }
-                    dd.more { "flash; " (grouped(device.session_bytes as u64)) " B RAM; loss "
-                        (format!("{:+.4}", device.int8.nats - device.f32.nats).replace('-', "−")) " nats" }
+                    dd.big { (bytes(home.model)) }
+                    dd.more { "flash; " (bytes(device.session_bytes)) " of RAM; loss "
+                        (signed(device.int8.nats - device.f32.nats)) " nats" }
                 }
                 div.tile { dt { (home.board.name) ", " (home.board.processor.name()) }
                     @if home.fits { dd class="big good" { "✓ it fits" } } @else { dd class="big bad" { "✗ too large" } }
@@ -180,10 +172,16 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
     }
 }
 
+/// `+0.0012`, with the sign of a minus that is as wide as a plus.
+fn signed(nats: f64) -> String {
+    let plus = if nats >= 0.0 { "+" } else { "" };
+    format!("{plus}{}", decimals(nats, 4))
+}
+
 /// `0.053 nats below`.
 fn apart(nats: f64) -> String {
     let side = if nats < 0.0 { "below" } else { "above" };
-    format!("{:.3} nats {side}", nats.abs())
+    format!("{} nats {side}", decimals(nats.abs(), 3))
 }
 
 fn learning(findings: &Findings, figures: &Figures) -> Markup {
@@ -193,12 +191,12 @@ fn learning(findings: &Findings, figures: &Figures) -> Markup {
         section id="learning" {
             h2 { "Learning" }
             @if let (Some(first), Some(last), Some(best)) = (first, last, findings.best()) {
-                p { "From " (format!("{:.3}", first.valid_nats)) " nats after the first evaluation to "
-                    (format!("{:.3}", best.valid_nats)) " after epoch " (format!("{:.1}", best.epoch)) " of "
-                    (format!("{:.1}", last.epoch)) ". At the end the loss on held-out text is " (apart(last.valid_nats - last.train_nats))
+                p { "From " (decimals(first.valid_nats, 3)) " nats after the first evaluation to "
+                    (decimals(best.valid_nats, 3)) " after epoch " (epochs(best.epoch)) " of "
+                    (epochs(last.epoch)) ". At the end the loss on held-out text is " (apart(last.valid_nats - last.train_nats))
                     " that on training text: "
                     @if last.valid_nats - last.train_nats > 0.25 { "it learns its text by heart." } @else { "what it learns holds for new text too." }
-                    " " (grouped(speed as u64)) " characters a second, " (grouped(last.characters)) " in all." }
+                    " " (grouped(speed)) " characters a second, " (grouped(last.characters)) " in all." }
             }
             div.pair {
                 @if let Some(norm) = &figures.norm {
@@ -236,7 +234,7 @@ fn samples(findings: &Findings) -> Markup {
                 ol.samples {
                     @for sample in chosen(&findings.samples) {
                         li {
-                            div.when { strong { "epoch " (format!("{:.1}", sample.epoch)) } (format!("{:.3}", sample.valid_nats)) " nats" }
+                            div.when { strong { "epoch " (epochs(sample.epoch)) } (decimals(sample.valid_nats, 3)) " nats" }
                             (written(sample))
                         }
                     }
@@ -335,7 +333,7 @@ fn confusion(findings: &Findings, figures: &Figures) -> Markup {
             h2 { "Which character for which" }
             div.pair {
                 (picture(&figures.confusion, "scroll fit", html! {
-                    "The likeliest next character against the one that came, on " (grouped(confusion.scores.tokens as u64))
+                    "The likeliest next character against the one that came, on " (grouped(confusion.scores.tokens))
                     " characters of held-out text. A row sums to 100 %; colours go with the square root."
                 }))
                 div {
@@ -363,11 +361,11 @@ fn origin(findings: &Findings, figures: &Figures) -> Markup {
         section id="origin" {
             h2 { "Where it comes from" }
             dl.origin {
-                dt { "text" } dd { (findings.corpus) ", its last " (grouped(findings.characters.1 as u64)) " characters held out" }
+                dt { "text" } dd { (findings.corpus) ", its last " (grouped(findings.characters.1)) " characters held out" }
                 dt { "SHA-256" } dd { code { (findings.corpus_sha256) } }
                 dt { "trained by" } dd { code { (findings.command) } }
                 dt { "with" } dd { (findings.trainer) ", seed " (findings.seed) }
-                dt { "parameters" } dd { (grouped(findings.parameters as u64)) }
+                dt { "parameters" } dd { (grouped(findings.parameters)) }
             }
             p.note { "Beside this page: its numbers in " a href="report.json" { "report.json" } ", its pictures in "
                 @for (i, figure) in figures.all().enumerate() {
@@ -386,10 +384,6 @@ mod tests {
     fn numbers_read_well() {
         let percents = [0.5634, 0.0512, 0.00123, 0.000_01, 0.0, f64::NAN].map(percent);
         assert_eq!(percents, ["56 %", "5.1 %", "0.12 %", "1·10⁻³ %", "0", "–"]);
-        assert_eq!(
-            [kilobytes(836), kilobytes(163_936), kilobytes(4_572_480)],
-            ["836 B", "163.9 kB", "4.57 MB"]
-        );
         assert_eq!(shown_lags(64), [1, 4, 16, 64]);
         assert_eq!(shown_lags(10), [1, 4, 10]);
         assert_eq!(shown_lags(0), [0]);

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use super::{End, Position, Trainer};
 use crate::checkpoint::torch_name;
 use crate::config::Config;
+use crate::curves::write_loss;
 use crate::error::{Error, Result};
-use crate::plot;
 use crate::run::{Metrics, RunFolder, Saver};
 use crate::samples;
 
@@ -70,7 +70,7 @@ impl Picture {
     }
 
     fn draw(&mut self, folder: &RunFolder, history: &[Metrics], tell: &mut dyn FnMut(&str)) {
-        let drawing = plot::loss_curve(&folder.plot(), history);
+        let drawing = write_loss(&folder.plot(), history);
         if let (Err(error), false) = (&drawing, self.failed) {
             tell(&format!("{error}; training goes on without"));
         }

@@ -209,9 +209,10 @@ fn a_preset_is_a_set_of_options_that_others_replace() {
     let said = run(line("run"));
     for part in [
         "its int8 image needs at most",
-        "bytes of flash",
+        " of flash",
         "multiply-accumulates a character",
-        "preset tiny here is: gatelet train text.txt --cell lstm --hidden 9",
+        "preset tiny here is:\n  gatelet train text.txt --cell lstm --hidden 9",
+        " --out run",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
