@@ -136,7 +136,7 @@ fn main() -> Result<(), Shown> {
         &checkpoint,
         Path::new("next_letters"),
         &corpus,
-        corpus.len(),
+        corpus.split(),
         Precision::Int8,
     )?;
     let held_out = corpus.train_len..corpus.len() - WINDOW;

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use gatelet::Model;
-use gatelet_trainer::corpus::{Reading, Text, Vocabulary, validation_len};
+use gatelet_trainer::corpus::{Reading, Split, Text, Vocabulary};
 use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::files;
 use gatelet_trainer::image::AnyModel;
@@ -129,7 +129,7 @@ fn main() -> Result<(), Shown> {
     let text = Text::open(&text, 0)?;
     let reading = Reading::new(&text, model.rules(), Vocabulary::needed(&model)?, &|_| {});
     let (len, _) = reading.measure()?;
-    let from = len - validation_len(len, 0.1);
+    let from = Split::tail(len, 0.1).train;
     let tokens = if options.quick { TOKENS / 50 } else { TOKENS };
     let found = type_text(model, &reading, from..len.min(from + tokens))?;
     println!(

@@ -1,10 +1,13 @@
 //! The options of a training run, and their ranges.
 
+use std::path::Path;
+
 use gatelet::TextRules;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use crate::aware::Qat;
-use crate::corpus::{CorpusOptions, Encoding, Level, MAX_VOCAB, Normalise};
+use crate::corpus::lines::arrange;
+use crate::corpus::{CorpusOptions, Encoding, HeldOut, Level, MAX_VOCAB, Normalise, Text};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
 use crate::params::{Cell, Shape};
@@ -231,6 +234,21 @@ impl Config {
             normalisation: self.normalise.into(),
             fold_space: self.fold_space,
             lines: self.lines,
+        }
+    }
+
+    /// The text as it is learnt: a list in its order, with the held-out lines at its end; any other as it is. A list of more
+    /// than `in_memory` bytes goes to a file in `folder`.
+    ///
+    /// # Errors
+    /// As [`arrange`].
+    pub fn arranged(&self, text: Text, (in_memory, folder): (u64, &Path)) -> Result<Text> {
+        match self.lines {
+            false => Ok(text),
+            true => {
+                let held_out = HeldOut::Fraction(self.valid_fraction);
+                arrange(text, &self.corpus_options(), held_out, (in_memory, folder))
+            }
         }
     }
 

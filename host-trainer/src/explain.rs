@@ -13,7 +13,7 @@ use gatelet::{Dims, Precision};
 use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{Tokens, validation_len};
+use crate::corpus::{Split, Tokens};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::export::{export_with, f32_image_of, taken};
@@ -125,7 +125,7 @@ fn loss_of(image: &Image, tokens: &[u16]) -> Result<f64> {
 }
 
 /// Bits for each matrix: 4 for those whose rounding costs the least loss a byte that is saved, until half of all weights
-/// have 4; 8 for the rest. `tokens` are the `len` of the whole text.
+/// have 4; 8 for the rest. `tokens` are those of the whole text.
 ///
 /// # Errors
 /// As [`evaluate`], or what reading the tokens says.
@@ -133,10 +133,9 @@ pub fn mixed(
     checkpoint: &Checkpoint,
     path: &Path,
     tokens: &dyn Tokens,
-    len: usize,
+    split: Split,
 ) -> Result<WeightBits> {
-    let train = len - validation_len(len, checkpoint.meta.config.valid_fraction);
-    let sample = taken(tokens, 0, SAMPLE.min(train))?;
+    let sample = taken(tokens, 0, SAMPLE.min(split.train))?;
     let float = Float::new(checkpoint, path, &sample)?;
     let (dims, whole) = (float.dims, float.loss(&float.net)?);
     let weights = |part: &Part| match *part {
@@ -190,14 +189,14 @@ pub struct Explanation {
     pub tokens: usize,
 }
 
-/// Explains a checkpoint of real numbers on the first `most` held-out tokens of its text, whose tokens are `len`.
+/// Explains a checkpoint of real numbers on the first `most` held-out tokens of its text.
 ///
 /// # Errors
 /// [`Error::NeedsCheckpoint`] for one that was trained for integers, or as [`export_with`].
 pub fn explain(
     checkpoint: &Checkpoint,
     path: &Path,
-    (tokens, len): (&dyn Tokens, usize),
+    (tokens, split): (&dyn Tokens, Split),
     most: usize,
 ) -> Result<Explanation> {
     if checkpoint.scheme().is_some() {
@@ -206,14 +205,13 @@ pub fn explain(
             needs: "explain, whose parts are rounded one by one: of real numbers, as the one that --qat began with",
         });
     }
-    let from = len - validation_len(len, checkpoint.meta.config.valid_fraction);
-    let held_out = taken(tokens, from, (len - from).min(most))?;
+    let held_out = taken(tokens, split.train, split.held_out().min(most))?;
     let float = Float::new(checkpoint, path, &held_out)?;
     let whole = float.loss(&float.net)?;
     let tied = float.dims.tied;
     let four = WeightBits::four(tied);
     let integers = |bits| {
-        let text = (tokens, len);
+        let text = (tokens, split);
         export_with(checkpoint, path, text, Precision::Int8, bits).map(|(image, _)| image)
     };
     let images = [

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::calibrate::{self, Saturation};
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{Level, Tokens, Vocabulary, validation_len};
+use crate::corpus::{Level, Split, Tokens, Vocabulary};
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate_part};
 use crate::float_net::{FloatHead, FloatNet};
@@ -290,8 +290,8 @@ pub(crate) fn taken(tokens: &dyn Tokens, from: usize, count: usize) -> Result<Ve
     Ok(taken)
 }
 
-/// Makes the image of a checkpoint. `tokens` are the `len` of the whole text; its last part, as in training, is held
-/// out. They need not be in memory. Weights have the bits that the net was trained for, or 8.
+/// Makes the image of a checkpoint. `tokens` are those of the whole text, of which as much is held out as in training
+/// ([`Text::split`](crate::corpus::Text::split)). They need not be in memory. Weights have the bits that the net was trained for, or 8.
 ///
 /// # Errors
 /// [`Error::TooShort`], [`Error::Quantize`], [`Error::Export`], or what reading the tokens says.
@@ -299,11 +299,11 @@ pub fn export(
     checkpoint: &Checkpoint,
     path: &Path,
     tokens: &dyn Tokens,
-    len: usize,
+    split: Split,
     precision: Precision,
 ) -> Result<(Image, Report)> {
     let bits = checkpoint.plan().bits;
-    export_with(checkpoint, path, (tokens, len), precision, bits)
+    export_with(checkpoint, path, (tokens, split), precision, bits)
 }
 
 /// [`export`] with weights of these bits.
@@ -313,12 +313,11 @@ pub fn export(
 pub fn export_with(
     checkpoint: &Checkpoint,
     path: &Path,
-    (tokens, len): (&dyn Tokens, usize),
+    (tokens, split): (&dyn Tokens, Split),
     precision: Precision,
     bits: WeightBits,
 ) -> Result<(Image, Report)> {
-    let held_out = validation_len(len, checkpoint.meta.config.valid_fraction);
-    let train = len - held_out;
+    let (Split { train, len }, held_out) = (split, split.held_out());
     for (part, have) in [("training part", train), ("validation part", held_out)] {
         if have < 2 {
             let name = checkpoint.meta.provenance.corpus.clone();

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
-use crate::corpus::{Encoding, Level, Reading, Rules, Text, hex, validation_len};
+use crate::corpus::{Encoding, IN_MEMORY, Level, Reading, Rules, Split, Text, hex};
 use crate::device::{BOARDS, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
@@ -214,6 +214,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         given => given,
     };
     let text = text_of(&run, question.corpus.clone())?.encoded(encoding);
+    let text = config.arranged(text, (IN_MEMORY, &std::env::temp_dir()))?;
     let reading = Reading::new(&text, config.rules(), checkpoint.vocab.clone(), &|_| {});
     let (len, sha256) = reading.measure()?;
     if hex(&sha256) != run.corpus_sha256 {
@@ -224,8 +225,8 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     }
     // Only the part around the seam between training and held-out text is held in memory.
     let fraction = config.valid_fraction;
-    let held_out_len = validation_len(len, fraction);
-    let seam = len - held_out_len;
+    let split = text.split(len, fraction);
+    let seam = split.train;
     let from = seam.saturating_sub(((HELD_OUT as f64 / fraction) as usize).min(BEFORE));
     let tokens = taken(&reading, from, (seam - from + HELD_OUT).min(len - from))?;
     let (before, held_out) = tokens.split_at(seam - from);
@@ -272,7 +273,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         parameters: shape.parameters(),
         corpus: run.corpus.clone(),
         corpus_sha256: run.corpus_sha256.clone(),
-        characters: (len, held_out_len),
+        characters: (len, split.held_out()),
         command: run.command.clone(),
         trainer: checkpoint.meta.provenance.trainer.clone(),
         seed: checkpoint.meta.provenance.seed,
@@ -395,7 +396,11 @@ fn on_device(
     }
     let stretch = [before, held_out].concat();
     let tokens = stretch.as_slice();
-    let (image, report) = export(checkpoint, path, &tokens, tokens.len(), Precision::Int8)?;
+    let split = Split {
+        train: before.len(),
+        len: tokens.len(),
+    };
+    let (image, report) = export(checkpoint, path, &tokens, split, Precision::Int8)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::calibrate::{self, CellMagnitude};
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{Tokens, validation_len};
+use crate::corpus::{Split, Tokens};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::export::{CALIBRATION, Label, dims, provenance, taken};
@@ -156,7 +156,7 @@ pub(crate) fn choose_cell_bits(
 }
 
 /// Ranges of embedding and projection, and integer bits of every layer's c, by the loss on training text: what
-/// [`export`](crate::export::export) chooses for a float checkpoint. `tokens` are the `len` of the whole text.
+/// [`export`](crate::export::export) chooses for a float checkpoint. `tokens` are those of the whole text.
 ///
 /// # Errors
 /// As [`export`](crate::export::export).
@@ -164,15 +164,14 @@ pub fn calibrated(
     checkpoint: &Checkpoint,
     path: &Path,
     tokens: &dyn Tokens,
-    len: usize,
+    split: Split,
 ) -> Result<(Ranges, [u8; Dims::MAX_LAYERS])> {
-    let train = len - validation_len(len, checkpoint.meta.config.valid_fraction);
     let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
     let net = FloatNet::new(&checkpoint.params, &dims);
     let sample = taken(
         tokens,
         0,
-        calibrate::steps_within(&dims, CALIBRATION).min(train),
+        calibrate::steps_within(&dims, CALIBRATION).min(split.train),
     )?;
     let label = Label {
         dims,

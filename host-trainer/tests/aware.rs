@@ -122,7 +122,7 @@ fn aware<'c>(
     bits: WeightBits,
     cell_bits: u8,
 ) -> Trainer<'c> {
-    let (ranges, _) = calibrated(from, Path::new(PATH), corpus, corpus.len()).unwrap();
+    let (ranges, _) = calibrated(from, Path::new(PATH), corpus, corpus.split()).unwrap();
     let config = Config {
         epochs: 6,
         qat: Some(Qat {
@@ -294,7 +294,7 @@ fn four_bits_cost_little_once_trained_for() {
             &checkpoint,
             Path::new(PATH),
             &corpus,
-            corpus.len(),
+            corpus.split(),
             Precision::Int8,
         )
         .unwrap();

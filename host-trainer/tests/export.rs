@@ -86,7 +86,7 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
                 &checkpoint,
                 Path::new("x"),
                 &corpus,
-                corpus.len(),
+                corpus.split(),
                 precision,
             )
             .unwrap()

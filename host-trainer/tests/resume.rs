@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, Level, Outline, Text};
+use gatelet_trainer::corpus::{Corpus, IN_MEMORY, Level, Outline, Rules, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::optim::Schedule;
 use gatelet_trainer::params::Cell;
@@ -27,6 +27,12 @@ fn text() -> Text {
     };
     let content: String = (0..900).map(character).collect();
     Text::from_bytes("made up".to_owned(), content.into_bytes()).unwrap()
+}
+
+/// The same with a line break in place of every space.
+fn lines() -> Text {
+    let whole = text().whole(Rules::default()).unwrap();
+    Text::of("lines".to_owned(), whole.replace(' ', "\n").into_bytes())
 }
 
 /// Small, with two layers, shards of unequal size (9 streams), 11 windows an epoch.
@@ -112,6 +118,11 @@ fn table() -> Vec<(&'static str, Config, End)> {
             }),
             finished,
         ),
+        (
+            "lines",
+            with(|c| (c.lines, c.recurrent_dropout) = (true, 0.2)),
+            finished,
+        ),
         ("no clipping", with(|c| c.clip = f64::INFINITY), finished),
         ("another seed", with(|c| c.seed = u64::MAX), finished),
         (
@@ -185,8 +196,15 @@ fn assert_same(name: &str, one: &RunFolder, other: &RunFolder) {
 fn stopped_and_resumed_runs_end_at_the_same_bits() {
     let text = text();
     for (name, config, expected) in table() {
+        // The same text with short lines.
+        let text = match config.lines {
+            true => lines(),
+            false => text.clone(),
+        };
+        let folder = std::env::temp_dir();
+        let text = config.arranged(text, (IN_MEMORY, &folder)).unwrap();
         let outline = Outline::of(&text, &config.corpus_options()).unwrap();
-        let corpus = outline.corpus(&text, &std::env::temp_dir()).unwrap();
+        let corpus = outline.corpus(&text, &folder).unwrap();
         let place = tempfile::tempdir().unwrap();
         let (whole, parts) = (open(&place, "whole"), open(&place, "parts"));
         let end = on_threads(1, || run(&mut fresh(&corpus, &config), &whole, usize::MAX));

@@ -93,7 +93,7 @@ fn images_compute_the_trainers_loss() {
 
         let make = || {
             let path = Path::new("x");
-            export(&checkpoint, path, &corpus, corpus.len(), Precision::Int8).unwrap()
+            export(&checkpoint, path, &corpus, corpus.split(), Precision::Int8).unwrap()
         };
         let (image, report) = make();
         assert_eq!(image.bytes(), make().0.bytes(), "{what}: the same bytes");
@@ -188,7 +188,7 @@ fn acted_out(image: &Image, content: &str, from: usize) -> Typing {
 fn keystrokes_are_those_of_the_definition() {
     let (corpus, checkpoint) = trained(config(Cell::Lstm, 1, (9, 9, true)), 2);
     let path = Path::new("x");
-    let (image, _) = export(&checkpoint, path, &corpus, corpus.len(), Precision::Int8).unwrap();
+    let (image, _) = export(&checkpoint, path, &corpus, corpus.split(), Precision::Int8).unwrap();
     let content: String = (0..40)
         .map(|i| format!("{TEXT}word{i} ' the end\n"))
         .collect();

@@ -4,12 +4,16 @@
 //! the console boots in QEMU; a start is typed;  Ctrl-G, several times: what the line shows is the end of
 //!     start + `gatelet generate IMAGE --prompt START --length (tokens so far) --seed S ...`
 //! Ctrl-N, and once more with seed S + 1
+//! of lines: the fresh line shows the likeliest of `gatelet predict IMAGE ""`
 //! ```
 //! A line wider than the terminal shows its end, which is longer than what one Ctrl-G writes: so every token is seen.
 
-use anyhow::{Result, ensure};
+use std::collections::BTreeSet;
+use std::fs;
 
-use crate::command::{gatelet, output, root};
+use anyhow::{Context, Result, ensure};
+
+use crate::command::{gatelet, output, root, work_folder};
 use crate::emulator::Emulator;
 use crate::firmware::{Log, console};
 use crate::selftest::json_line;
@@ -26,14 +30,17 @@ const SETTINGS: [Setting; 3] = [
 const TIMES: usize = 4;
 
 /// What is written, and by which model.
-struct Case {
-    model: &'static str,
-    start: &'static str,
+struct Case<'a> {
+    /// From the clone's root folder.
+    model: &'a str,
+    start: &'a str,
     /// Tokens that one Ctrl-G writes.
     tokens: usize,
     settings: &'static [Setting],
     /// Spaces are not compared: a board of words has them where a person would type them.
     words: bool,
+    /// A fresh line has predictions.
+    lines: bool,
 }
 
 /// The committed models: of characters, and of words.
@@ -44,6 +51,7 @@ pub(crate) fn same_text() -> Result<()> {
         tokens: 24,
         settings: &SETTINGS,
         words: false,
+        lines: false,
     })?;
     compare(&Case {
         model: "firmware/models/chat-words.gatelet",
@@ -52,10 +60,43 @@ pub(crate) fn same_text() -> Result<()> {
         // The model leaves no flash for the others.
         settings: &SETTINGS[..1],
         words: true,
+        lines: false,
+    })?;
+    compare(&Case {
+        model: &list_model()?,
+        start: "co",
+        tokens: 24,
+        settings: &SETTINGS,
+        words: false,
+        lines: true,
     })
 }
 
-fn compare(case: &Case) -> Result<()> {
+/// Trains a small net on a list, of the words of the novels, and gives the path of its image.
+fn list_model() -> Result<String> {
+    let folder = work_folder()?;
+    let novels = fs::read_to_string(root().join("corpora/novels.txt"))?;
+    let words = novels.split(|c: char| !c.is_ascii_lowercase());
+    let words: BTreeSet<&str> = words.filter(|word| word.len() > 3).collect();
+    let (list, run, image) = (
+        folder.join("list.txt"),
+        folder.join("list"),
+        folder.join("list.gatelet"),
+    );
+    let words: Vec<&str> = words.into_iter().collect();
+    fs::write(&list, words.join("\n"))?;
+    let mut train = gatelet();
+    train.arg("train").arg(&list).arg("--out").arg(&run);
+    let small = "--force --quiet --hidden 24 --batch 16 --window 32 --epochs 1";
+    output(train.args(small.split(' ')))?;
+    let mut export = gatelet();
+    export.arg("export").arg(run.join("best.safetensors"));
+    let to = export.arg("--out").arg(&image);
+    output(to.args(["--force", "--accept-loss", "--target", "cortex-m4"]))?;
+    Ok(image.display().to_string())
+}
+
+fn compare(case: &Case<'_>) -> Result<()> {
     let mut build = console(Log::Semihosting)
         .model(Some(root().join(case.model)))
         .variable("GATELET_SEED", SEED)
@@ -65,7 +106,19 @@ fn compare(case: &Case) -> Result<()> {
         build = build.variable(variable, value);
     }
     let mut board = Emulator::boot(&build.build()?.elf, false)?;
-    board.prompt()?;
+    let fresh = board.prompt()?;
+    if case.lines {
+        let wanted = case.first()?;
+        let shown: Vec<char> = fresh
+            .panel
+            .split('%')
+            .filter_map(|s| s.trim().chars().next())
+            .collect();
+        ensure!(
+            shown == wanted && !fresh.completion.trim().is_empty(),
+            "a fresh line shows {fresh:?}, this machine predicts {wanted:?}"
+        );
+    }
     for seed in [SEED, SEED + 1] {
         let typed = board.type_text(case.start)?;
         let mut before = case.comparable(&typed.typed);
@@ -97,7 +150,19 @@ fn compare(case: &Case) -> Result<()> {
     Ok(())
 }
 
-impl Case {
+impl Case<'_> {
+    /// What this machine's `gatelet` predicts first.
+    fn first(&self) -> Result<Vec<char>> {
+        let mut predict = gatelet();
+        predict.arg("predict").arg(root().join(self.model));
+        let found: serde_json::Value = json_line(&output(predict.args(["", "--json"]))?)?;
+        let list = found["suggestions"].as_array().context("no suggestions")?;
+        let text = list
+            .iter()
+            .filter_map(|one| one["char"].as_str()?.chars().next());
+        Ok(text.collect())
+    }
+
     /// What this machine's `gatelet` has after `length` tokens, with the start.
     fn host(&self, seed: u64, length: usize) -> Result<String> {
         #[derive(serde::Deserialize)]

@@ -3,17 +3,22 @@
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Input, Reads};
-use crate::corpus::{Level, Reading, Vocabulary, validation_len};
+use crate::corpus::lines::arrange;
+use crate::corpus::{CorpusOptions, HeldOut, IN_MEMORY, Level, Reading, Rules, Text, Vocabulary};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
+use crate::image::AnyModel;
 use crate::typing::type_text;
+
+/// What is held out of a text whose model does not say.
+const FRACTION: f64 = 0.1;
 
 /// Which part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Split {
+enum Part {
     /// The whole text.
     All,
-    /// Its held-out last part, as in training.
+    /// Its held-out last part, or the held-out lines of a list, as in training.
     Valid,
 }
 
@@ -35,7 +40,7 @@ pub(super) struct Args {
     reads: Reads,
     /// Part of the text to read
     #[arg(long, default_value = "all")]
-    split: Split,
+    split: Part,
     /// Held-out fraction for --split valid [default: the model's own, or 0.1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     valid_fraction: Option<f64>,
@@ -44,14 +49,39 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// A list in the order of its model, with what is held out of it at its end: the part that is asked for, or that the run held
+/// out.
+fn arranged(args: &Args, any: &AnyModel, text: Text) -> Result<Text> {
+    let model = any.model();
+    if !model.rules().lines {
+        return Ok(text);
+    }
+    let (from, vocab) = (model.provenance(), Vocabulary::needed(&model)?);
+    let held_out = match args.valid_fraction.or(stored_fraction(any)) {
+        None if from.heldout_tokens > 0 && from.corpus_sha256 == text.sha256()? => {
+            HeldOut::Tokens(from.heldout_tokens as usize)
+        }
+        fraction => HeldOut::Fraction(fraction.unwrap_or(FRACTION)),
+    };
+    let rules = Rules::of(model.rules(), &vocab);
+    let options = CorpusOptions {
+        level: vocab.level(),
+        rules: rules.text,
+        keep_cr: rules.keep_cr,
+        ..CorpusOptions::default()
+    };
+    arrange(text, &options, held_out, (IN_MEMORY, &std::env::temp_dir()))
+}
+
+/// What the run of a checkpoint held out.
+fn stored_fraction(any: &AnyModel) -> Option<f64> {
+    let checkpoint = any.checkpoint.as_ref();
+    checkpoint.map(|checkpoint| checkpoint.meta.config.valid_fraction)
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = args.model.model()?;
-    let text = args.text.text_for(any.checkpoint.as_ref(), args.reads)?;
-    let model = any.model();
-    let bar = ReadingBar::new(&text);
-    let progress = |bytes| bar.set(bytes);
-    let reading = Reading::new(&text, model.rules(), Vocabulary::needed(&model)?, &progress);
     if let Some(fraction) = args.valid_fraction.filter(|x| !(*x > 0.0 && *x < 1.0)) {
         let rule = "it has to be above 0 and below 1";
         return Err(Error::Option {
@@ -60,21 +90,25 @@ pub(super) fn run(args: &Args) -> Result<()> {
             rule,
         });
     }
+    let text = args.text.text_for(any.checkpoint.as_ref(), args.reads)?;
+    let text = arranged(args, &any, text)?;
+    let model = any.model();
+    let bar = ReadingBar::new(&text);
+    let progress = |bytes| bar.set(bytes);
+    let reading = Reading::new(&text, model.rules(), Vocabulary::needed(&model)?, &progress);
     let part = match args.split {
-        Split::All => 0..usize::MAX,
-        Split::Valid => {
+        Part::All => 0..usize::MAX,
+        Part::Valid => {
             let (len, sha256) = reading.measure()?;
             let from = model.provenance();
-            let stored = any
-                .checkpoint
-                .as_ref()
-                .map(|c| c.meta.config.valid_fraction);
+            let fraction = args.valid_fraction.or(stored_fraction(&any));
             let same_text = from.corpus_sha256 == sha256 && from.heldout_tokens > 0;
-            let held_out = match args.valid_fraction.or(stored) {
-                None if same_text => (from.heldout_tokens as usize).min(len),
-                fraction => validation_len(len, fraction.unwrap_or(0.1)),
+            let split = text.split(len, fraction.unwrap_or(FRACTION));
+            let train = match fraction {
+                None if same_text => len - (from.heldout_tokens as usize).min(len),
+                _ => split.train,
             };
-            len - held_out..len
+            train..len
         }
     };
     let have = part.len();
@@ -86,7 +120,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     bar.clear();
     if scores.tokens == 0 {
         let why = "one to read and one to predict".to_owned();
-        let part = if args.split == Split::All {
+        let part = if args.split == Part::All {
             "text"
         } else {
             "validation part"

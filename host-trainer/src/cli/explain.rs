@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::export::{length, text_of};
+use super::export::{split, text_of};
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Folder, Input, Reads};
@@ -56,11 +56,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let progress = |bytes| bar.set(bytes);
     let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
     let tokens = Reading::new(&text, rules, vocab, &progress);
-    let len = length(&tokens, expected, &checkpoint)?;
+    let split = split(&tokens, expected, &checkpoint)?;
     let found = explain(
         &checkpoint,
         args.checkpoint.path(),
-        (&tokens, len),
+        (&tokens, split),
         HELD_OUT,
     )?;
     bar.clear();

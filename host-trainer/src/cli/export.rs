@@ -9,7 +9,7 @@ use super::progress::ReadingBar;
 use super::stream::{Destination, Input, Reads};
 use super::target::Target;
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{Reading, Text, Tokens, hex};
+use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens, hex};
 use crate::error::{Error, Result};
 use crate::explain::mixed;
 use crate::export::{CellRange, Report, export_with};
@@ -109,11 +109,14 @@ pub(super) fn text_of(
     reads: Reads,
     checkpoint: &Checkpoint,
 ) -> Result<(Text, Option<String>)> {
+    let config = &checkpoint.meta.config;
+    let arranged = |text| config.arranged(text, (IN_MEMORY, &std::env::temp_dir()));
     if let Some(input) = given {
-        return Ok((input.text_for(Some(checkpoint), reads)?, None));
+        let text = input.text_for(Some(checkpoint), reads)?;
+        return Ok((arranged(text)?, None));
     }
     let encoding = match reads.encoding {
-        None => checkpoint.meta.config.encoding()?,
+        None => config.encoding()?,
         given => given,
     };
     let from = &checkpoint.meta.provenance;
@@ -122,7 +125,7 @@ pub(super) fn text_of(
         return Err(missing(checkpoint, "is not here"));
     }
     let text = Text::open(path, 0)?.encoded(encoding);
-    Ok((text, Some(from.corpus_sha256.clone())))
+    Ok((arranged(text)?, Some(from.corpus_sha256.clone())))
 }
 
 /// The text of the run is not to be had.
@@ -131,16 +134,19 @@ fn missing(checkpoint: &Checkpoint, why: &'static str) -> Error {
     Error::NoText { corpus, why }
 }
 
-/// How many tokens a text has; refuses another text than the run's where it has to be that.
-pub(super) fn length(
+/// How much of a text is held out; refuses another text than the run's where it has to be that.
+pub(super) fn split(
     tokens: &Reading<'_>,
     expected: Option<String>,
     checkpoint: &Checkpoint,
-) -> Result<usize> {
+) -> Result<Split> {
     let (len, sha256) = tokens.measure()?;
     match expected.is_some_and(|expected| expected != hex(&sha256)) {
         true => Err(missing(checkpoint, "has changed since")),
-        false => Ok(len),
+        false => {
+            let (text, _) = tokens.source();
+            Ok(text.split(len, checkpoint.meta.config.valid_fraction))
+        }
     }
 }
 
@@ -160,10 +166,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let progress = |bytes| bar.set(bytes);
     let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
     let tokens = Reading::new(&text, rules, vocab, &progress);
-    let len = length(&tokens, expected, &checkpoint)?;
+    let split = split(&tokens, expected, &checkpoint)?;
     let precision = args.bits.unwrap_or(Bits::Eight).into();
-    let bits = weight_bits(args, &checkpoint, &tokens, len)?;
-    let (path, text) = (args.checkpoint.path(), (&tokens as &dyn Tokens, len));
+    let bits = weight_bits(args, &checkpoint, &tokens, split)?;
+    let (path, text) = (args.checkpoint.path(), (&tokens as &dyn Tokens, split));
     let (image, mut report) = export_with(&checkpoint, path, text, precision, bits)?;
     bar.clear();
     let (image, note) = args.target.apply(image)?;
@@ -203,10 +209,10 @@ fn weight_bits(
     args: &Args,
     checkpoint: &Checkpoint,
     tokens: &dyn Tokens,
-    len: usize,
+    split: Split,
 ) -> Result<WeightBits> {
     let own = checkpoint.plan().bits;
-    let mixed_of = || mixed(checkpoint, args.checkpoint.path(), tokens, len);
+    let mixed_of = || mixed(checkpoint, args.checkpoint.path(), tokens, split);
     let asked = match (args.bits, checkpoint.scheme()) {
         (None | Some(Bits::F32), _) => return Ok(own),
         (Some(Bits::W4), Some(_)) if own != WeightBits::EIGHT => return Ok(own),

@@ -136,6 +136,7 @@ impl Start {
             "lower-case",
             "normalise",
             "fold-space",
+            "lines",
             "keep-cr",
             "valid-fraction",
         ];
@@ -172,11 +173,11 @@ impl Start {
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
             Bits::Four => WeightBits::four(checkpoint.params.shape.tied),
-            Bits::W4 => mixed(checkpoint, path, corpus, corpus.len())?,
+            Bits::W4 => mixed(checkpoint, path, corpus, corpus.split())?,
         };
         let (ranges, cell_bits) = match checkpoint.scheme() {
             Some(scheme) => (scheme.ranges, scheme.cell_bits),
-            None => calibrated(checkpoint, path, corpus, corpus.len())?,
+            None => calibrated(checkpoint, path, corpus, corpus.split())?,
         };
         let (from, nats) = match &checkpoint.meta.config.qat {
             // What counts is the float net that it all began with.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::front::{Price, Sweep, check, show};
 use super::out::{note, say};
 use super::stream::{Folder, Input};
-use super::train::config_of;
+use super::train::job_of;
 use crate::corpus::{IN_MEMORY, Outline, hex};
 use crate::device::Processor;
 use crate::error::{Error, Result};
@@ -173,9 +173,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let name = args.text.to_string();
     // Wrong options are wrong for every job, so they are found before any; and some of them change the vocabulary.
     let line = [name.clone(), "--out".to_owned(), "job".to_owned()];
-    let config = config_of(&[&line[..], &options[..]].concat())?;
+    let (job, mut config) = job_of(&[&line[..], &options[..]].concat())?;
     let text = args.text.text(IN_MEMORY, config.encoding()?)?;
-    let outline = Outline::of(&text, &config.corpus_options())?;
+    let arranged = job.arranged(text.clone(), &mut config, false)?;
+    let outline = Outline::of(&arranged, &config.corpus_options())?;
     outline.check_length(config.batch, config.window)?;
     let vocab = outline.vocab().len();
     let space = Space {

@@ -6,6 +6,7 @@ use super::out::{say, say_json};
 use super::stream::Input;
 use super::terminal::{command, width};
 use super::train::Args;
+use crate::corpus::List;
 use crate::error::{Error, Result};
 use crate::export::provenance;
 use crate::footprint;
@@ -74,6 +75,20 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
         text += &format!("\npreset {preset} here is:\n{}", command(&line, width()));
     }
     Ok(text)
+}
+
+/// What a list is, and what is held out of it; `asked` says that nobody has to be told how to have it otherwise.
+pub(super) fn recognised(name: &str, list: &List, asked: bool) -> String {
+    let lines = format!("a list of {} lines", grouped(list.lines));
+    let what = match asked {
+        true => format!("{name} is {lines}: every line is learnt by itself"),
+        false => format!(
+            "{name} looks like {lines}: every line is learnt by itself (--no-lines learns it as one text)"
+        ),
+    };
+    let sorted = if list.sorted { "it is sorted; " } else { "" };
+    let held_out = grouped(list.held_out);
+    format!("{what}; {sorted}{held_out} lines, chosen by a shuffle, are held out")
 }
 
 /// Says how the run ended.

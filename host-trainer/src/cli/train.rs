@@ -13,10 +13,10 @@ use super::qat;
 use super::recipe::{self, Recipe};
 use super::stream::{Folder, Input, Reads};
 use super::terminal::tell;
-use super::told::{introduction, report, with_command};
+use super::told::{introduction, recognised, report, with_command};
 use crate::checkpoint::Meta;
 use crate::config::Config;
-use crate::corpus::{Encoding, IN_MEMORY, Level, Normalise, Outline, Text};
+use crate::corpus::{Encoding, IN_MEMORY, Level, Normalise, Outline, Text, looks};
 use crate::error::{Error, Result};
 use crate::params::Cell;
 use crate::run::{Mode, RunFolder, change};
@@ -118,6 +118,12 @@ pub(super) struct Args {
     /// Keep CR as a character, and no line end; recorded, as above
     #[arg(long)]
     keep_cr: bool,
+    /// Learn every line by itself, as names and words want it; recorded, as above [default: where the text looks like a list]
+    #[arg(long, conflicts_with = "no_lines")]
+    lines: bool,
+    /// Learn the text as one, also where it looks like a list
+    #[arg(long)]
+    no_lines: bool,
     #[command(flatten)]
     reads: Reads,
     /// Texts above N MiB are not held in memory: their tokens go to a temporary file in --out [default: 64]
@@ -168,6 +174,7 @@ impl Args {
             lower_case: self.lower_case || base.lower_case,
             normalise: self.normalise.unwrap_or(base.normalise),
             fold_space: self.fold_space || base.fold_space,
+            lines: self.lines || base.lines && !self.no_lines,
             keep_cr: self.keep_cr || base.keep_cr,
             encoding: self.reads.encoding.map(Encoding::name).or(base.encoding),
             ..base
@@ -189,6 +196,41 @@ impl Args {
             rule: "it has to be a number of seconds, at least 0",
         };
         Duration::try_from_secs_f64(seconds).map_err(wrong)
+    }
+
+    /// Bytes of a text that is held in memory, at most.
+    fn in_memory(&self) -> u64 {
+        let mib = self.stream_above;
+        mib.map_or(IN_MEMORY, |mib| mib.saturating_mul(1 << 20))
+    }
+
+    /// The text as it is learnt: recognised as a list, unless that is `known` or was said, and then in its order. Says
+    /// what it is.
+    pub(super) fn arranged(&self, text: Text, config: &mut Config, known: bool) -> Result<Text> {
+        let asked = known || self.lines;
+        let mut sorted = false;
+        if !asked {
+            let looks = looks(&text, &config.corpus_options())?;
+            config.lines = looks.list && !self.no_lines;
+            sorted = looks.sorted;
+        }
+        // --out need not be there yet.
+        let out = self.out.ancestors().find(|path| path.is_dir());
+        let folder = out.unwrap_or(Path::new("."));
+        let text = config.arranged(text, (self.in_memory(), folder))?;
+        if self.quiet {
+            return Ok(text);
+        }
+        if let Some(list) = text.list() {
+            tell(&recognised(&text.name, list, asked));
+        } else if sorted {
+            tell(&format!(
+                "{} is sorted: its end, which is held out, is not like the rest (--lines learns every line by \
+                 itself and holds out some by a shuffle)",
+                text.name
+            ));
+        }
+        Ok(text)
     }
 
     /// What a preset makes of the text's length.
@@ -238,6 +280,8 @@ impl Args {
         flag(c.tied, "tied");
         flag(c.lower_case, "lower-case");
         flag(c.fold_space, "fold-space");
+        flag(c.lines, "lines");
+        flag(self.no_lines, "no-lines");
         flag(c.keep_cr, "keep-cr");
         words.extend(recipe::words(c));
         words.extend(qat::Options::words(c));
@@ -282,6 +326,7 @@ const OPTIONS: &[&str] = &[
     "lower-case",
     "normalise",
     "fold-space",
+    "lines",
     "keep-cr",
     "encoding",
 ];
@@ -295,7 +340,7 @@ struct Line {
 }
 
 /// What a job of a sweep with these words after `train` would be told, checked as `train` checks it.
-pub(super) fn config_of(words: &[String]) -> Result<Config> {
+pub(super) fn job_of(words: &[String]) -> Result<(Args, Config)> {
     let line = <Line as clap::Parser>::try_parse_from(words).map_err(|error| {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
@@ -306,15 +351,12 @@ pub(super) fn config_of(words: &[String]) -> Result<Config> {
     config.validate()?;
     line.args.recipe.check(&config)?;
     line.args.save_every()?;
-    Ok(config)
+    Ok((line.args, config))
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let in_memory = args
-        .stream_above
-        .map_or(IN_MEMORY, |mib| mib.saturating_mul(1 << 20));
-    let text = args.text.text(in_memory, None)?;
+    let text = args.text.text(args.in_memory(), None)?;
     if text.is_streamed() && !args.quiet {
         let (name, size) = (&text.name, bytes(text.bytes() as usize));
         tell(&format!("reading {name} twice, {size} each time"));
@@ -350,6 +392,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         start.check(&config)?;
     }
     let text = text.encoded(config.encoding()?);
+    let text = args.arranged(text, &mut config, start.is_some())?;
     let outline = outlined(args, &text, &config)?;
     if let Some(start) = &start {
         Trainer::check_vocabulary(outline.vocab(), &start.checkpoint)?;
@@ -413,6 +456,7 @@ fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
         (position.best_nats, meta.provenance.nats) = (Some(nats), Some(nats));
     }
     let text = text.encoded(meta.config.encoding()?);
+    let text = args.arranged(text, &mut meta.config, true)?;
     let outline = outlined(args, &text, &meta.config)?;
     outline.check_hash(&meta.provenance.corpus_sha256)?;
     let corpus = outline.corpus(&text, folder.path())?;

@@ -5,16 +5,18 @@
 //! vocabulary = distinct characters (or the most frequent), sorted by code point;  id(c) = rank of c
 //!              at the level of words, words and marks in place of characters ([`words`])
 //! pass 2:  characters --vocabulary--> tokens, in memory or in a file;  the same hash, or the text has changed
-//! train | validation = tokens[..n - v] | tokens[n - v..],  v = floor(fraction * n)
+//! train | validation = tokens[..n - v] | tokens[n - v..],  v = floor(fraction * n);  of a list, its held-out lines ([`lines`])
 //! ```
 //!
 //! Memory: for a text that is held, its bytes and two a character. For a longer one, whatever its size, less than 12 MiB:
 //! one block of [`text`], a table by code point, and the tokens in a file of one or two bytes a character.
 
 pub mod decode;
+pub mod lines;
 mod plain;
 pub mod prepare;
 pub mod reading;
+pub mod recognise;
 pub mod text;
 pub mod tokens;
 pub mod vocabulary;
@@ -26,9 +28,11 @@ use std::path::Path;
 use gatelet::TextRules;
 
 pub use decode::Encoding;
+pub use lines::{HeldOut, List};
 pub use plain::Changes;
 pub use prepare::{Normalise, Rules, prepare};
 pub use reading::Reading;
+pub use recognise::{Looks, looks};
 pub use text::{IN_MEMORY, Pass, Seen, Text};
 pub use tokens::Tokens;
 pub use vocabulary::{Counts, Encoder, Vocabulary};
@@ -97,9 +101,27 @@ pub struct Corpus {
     store: Store,
 }
 
-/// Number of validation tokens at the end of a text of `len` tokens.
-pub fn validation_len(len: usize, fraction: f64) -> usize {
-    ((len as f64 * fraction) as usize).min(len)
+/// How long a text is, and how much of it, from its start, is trained on; the rest is held out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Tokens of the training part.
+    pub train: usize,
+    /// Tokens of the text.
+    pub len: usize,
+}
+
+impl Split {
+    /// Holds out the last `fraction` of a text of `len` tokens.
+    pub fn tail(len: usize, fraction: f64) -> Self {
+        let held_out = ((len as f64 * fraction) as usize).min(len);
+        let train = len - held_out;
+        Self { train, len }
+    }
+
+    /// Tokens that are held out.
+    pub fn held_out(&self) -> usize {
+        self.len - self.train
+    }
 }
 
 impl Outline {
@@ -138,13 +160,21 @@ impl Outline {
         };
         counts.finish();
         let len = counts.tokens();
+        let vocab = Vocabulary::choose(&text.name, &counts, options.max_vocab)?;
+        if options.rules.lines && vocab.line_break().is_none() {
+            return Err(Error::Option {
+                option: "max-vocab",
+                found: vocab.len().to_string(),
+                rule: "with --lines it has to be so large that the line break is among the tokens",
+            });
+        }
         Ok(Self {
             name: text.name.clone(),
             seen,
-            vocab: Vocabulary::choose(&text.name, &counts, options.max_vocab)?,
+            vocab,
             rules: options.rules(),
             len,
-            train_len: len - validation_len(len, options.valid_fraction),
+            train_len: text.split(len, options.valid_fraction).train,
         })
     }
 
@@ -275,6 +305,14 @@ impl Corpus {
     )]
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// How much of it is trained on.
+    pub fn split(&self) -> Split {
+        Split {
+            train: self.train_len,
+            len: self.len,
+        }
     }
 
     /// Tokens of the held-out part, the last of the text.

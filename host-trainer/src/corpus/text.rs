@@ -10,12 +10,15 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::Split;
 use super::decode::{Decoder, Encoding, Malformed};
+use super::lines::List;
 use super::plain::Changes;
 use super::prepare::{Preparation, Rules};
 use crate::error::{Error, Result};
@@ -33,6 +36,8 @@ pub struct Text {
     /// What was asked for; otherwise UTF-8, or UTF-16 by its byte order mark.
     encoding: Option<Encoding>,
     content: Content,
+    /// Of a list that was arranged, what there is to know about it, and what the passes over it had seen.
+    list: Option<(List, Seen)>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +49,11 @@ enum Content {
     /// A regular file, not looked at yet.
     File {
         path: PathBuf,
+        bytes: u64,
+    },
+    /// A file without a name, which nobody else can change.
+    Own {
+        file: Arc<File>,
         bytes: u64,
     },
 }
@@ -129,6 +139,7 @@ impl Text {
             name,
             encoding: None,
             content: Content::File { path, bytes },
+            list: None,
         })
     }
 
@@ -139,6 +150,53 @@ impl Text {
             name,
             encoding: None,
             content: Content::Memory { bytes, sha256 },
+            list: None,
+        }
+    }
+
+    /// The same text as an arranged list.
+    pub(super) fn arranged(self, bytes: Vec<u8>, seen: Seen, list: List) -> Self {
+        let sha256 = seen.sha256;
+        Self {
+            name: self.name,
+            encoding: None,
+            content: Content::Memory { bytes, sha256 },
+            list: Some((list, seen)),
+        }
+    }
+
+    /// The same in a file.
+    ///
+    /// # Errors
+    /// [`Error::TokenFile`].
+    pub(super) fn arranged_in(self, file: File, seen: Seen, list: List) -> Result<Self> {
+        let bytes = file.metadata().map(|about| about.len());
+        let bytes = bytes.map_err(|source| Error::TokenFile {
+            folder: std::env::temp_dir(),
+            source,
+        })?;
+        let file = Arc::new(file);
+        Ok(Self {
+            name: self.name,
+            encoding: None,
+            content: Content::Own { file, bytes },
+            list: Some((list, seen)),
+        })
+    }
+
+    /// What there is to know about it, if it is a list that was arranged.
+    pub fn list(&self) -> Option<&List> {
+        self.list.as_ref().map(|(list, _)| list)
+    }
+
+    /// What of its `len` tokens is trained on: all but the last `fraction`, or the lines that are not held out.
+    pub fn split(&self, len: usize, fraction: f64) -> Split {
+        match self.list() {
+            Some(list) => Split {
+                train: list.train_tokens.min(len),
+                len,
+            },
+            None => Split::tail(len, fraction),
         }
     }
 
@@ -164,6 +222,7 @@ impl Text {
     pub fn sha256(&self) -> Result<[u8; 32]> {
         match &self.content {
             Content::Memory { sha256, .. } => Ok(*sha256),
+            Content::Own { .. } => Ok(self.list.map_or([0; 32], |(_, seen)| seen.sha256)),
             Content::File { .. } => Ok(self.blocks(&mut |_, _| Ok(true))?.unwrap_or_default()),
         }
     }
@@ -172,7 +231,7 @@ impl Text {
     pub fn held(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Memory { bytes, .. } => Some(bytes),
-            Content::File { .. } => None,
+            Content::File { .. } | Content::Own { .. } => None,
         }
     }
 
@@ -193,13 +252,13 @@ impl Text {
     pub fn bytes(&self) -> u64 {
         match &self.content {
             Content::Memory { bytes, .. } => bytes.len() as u64,
-            Content::File { bytes, .. } => *bytes,
+            Content::File { bytes, .. } | Content::Own { bytes, .. } => *bytes,
         }
     }
 
     /// Whether passes read a file, and not memory.
     pub fn is_streamed(&self) -> bool {
-        matches!(self.content, Content::File { .. })
+        !matches!(self.content, Content::Memory { .. })
     }
 
     /// Reads the text in pieces, prepared by `rules`. `each` gets a piece and the bytes read so far, and says whether to
@@ -234,10 +293,13 @@ impl Text {
         let more = rest.is_empty() || each(rest, read)?;
         Ok(match sha256.filter(|_| more) {
             None => Pass::Stopped,
-            Some(sha256) => Pass::Whole(Seen {
-                sha256,
-                encoding,
-                changes,
+            Some(sha256) => Pass::Whole(match self.list {
+                Some((_, seen)) => seen,
+                None => Seen {
+                    sha256,
+                    encoding,
+                    changes,
+                },
             }),
         })
     }
@@ -247,7 +309,11 @@ impl Text {
         &self,
         each: &mut dyn FnMut(&[u8], bool) -> Result<bool>,
     ) -> Result<Option<[u8; 32]>> {
-        let (path, expected) = match &self.content {
+        let failed = |source| Error::Read {
+            path: PathBuf::from(&self.name),
+            source,
+        };
+        let (mut file, expected): (Box<dyn Read>, u64) = match &self.content {
             Content::Memory { bytes, sha256 } => {
                 let mut rest = bytes.as_slice();
                 loop {
@@ -261,13 +327,13 @@ impl Text {
                     rest = after;
                 }
             }
-            Content::File { path, bytes } => (path, *bytes),
+            Content::File { path, bytes } => (Box::new(File::open(path).map_err(failed)?), *bytes),
+            Content::Own { file, bytes } => {
+                let mut file = &**file;
+                file.rewind().map_err(failed)?;
+                (Box::new(file), *bytes)
+            }
         };
-        let failed = |source| Error::Read {
-            path: path.clone(),
-            source,
-        };
-        let mut file = File::open(path).map_err(failed)?;
         let mut hash = Sha256::new();
         let mut block = Vec::with_capacity(BLOCK);
         let mut read = 0;

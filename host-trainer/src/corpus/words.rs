@@ -57,6 +57,19 @@ impl std::fmt::Display for Level {
     }
 }
 
+/// How many tokens a line has, without its line feed.
+pub(super) fn line_tokens(level: Level, line: &str) -> usize {
+    if level != Level::Word {
+        return line.chars().count();
+    }
+    let (mut tokenizer, mut count) = (Tokenizer::new(), 0);
+    for c in line.chars() {
+        tokenizer.feed(c, &mut |_| count += 1);
+    }
+    tokenizer.finish(&mut |_| count += 1);
+    count
+}
+
 /// Whether a token is a word, and not a mark, a line feed or the unknown token.
 pub fn is_word(token: &str) -> bool {
     token.contains(char::is_alphanumeric)

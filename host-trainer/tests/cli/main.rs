@@ -9,6 +9,7 @@ mod keep;
 mod kill;
 #[cfg(target_os = "linux")]
 mod large;
+mod lines;
 mod marks;
 mod models;
 mod place;
