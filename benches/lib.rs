@@ -3,7 +3,7 @@
 //!
 //! - [`limit`]: how fast this machine reads a footprint and multiplies: what a kernel is compared with.
 //! - [`rounds`]: interleaved samples and their medians. [`contest`]: kernels and limits of one shape in such rounds.
-//!   [`report`]: the numbers as a table and as JSON.
+//!   [`report`]: the numbers, as JSON. [`show`]: as tables and as a picture.
 //! - `bin/summary.rs` is `cargo xtask bench`; `bin/participant.rs` is Gatelet's side of `peers/run.py`;
 //!   `benches/` is `cargo bench`.
 
@@ -11,6 +11,7 @@ pub mod contest;
 pub mod limit;
 pub mod report;
 pub mod rounds;
+pub mod show;
 
 use gatelet::{Dims, Isa, Precision};
 use gatelet_trainer::error::{Error, Result};

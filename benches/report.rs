@@ -1,6 +1,4 @@
-//! What `cargo xtask bench` prints: a table for people, one JSON object for programs.
-
-use std::fmt::{self, Display, Formatter};
+//! What a run of `cargo xtask bench` measured: one JSON object for programs. `show.rs` shows it to people.
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +85,16 @@ pub struct Medians {
 }
 
 impl Step {
+    /// Its layers and units, as in `2x512`.
+    pub fn shape(&self) -> String {
+        format!("{}x{}", self.layers, self.hidden)
+    }
+
+    /// The kernel that takes the least time.
+    pub fn fastest(&self) -> Option<&Timed> {
+        self.kernels.iter().min_by(|a, b| a.us.total_cmp(&b.us))
+    }
+
     /// Ratios and throughputs from medians.
     pub fn new(dims: &gatelet::Dims, footprint_bytes: usize, medians: &Medians) -> Self {
         let macs = dims.macs_per_step();
@@ -112,85 +120,12 @@ impl Step {
     }
 }
 
-/// A number with three significant digits, as far as decimals go.
-fn digits(x: f64) -> String {
-    let decimals = if x < 0.9995 {
-        3
-    } else if x < 9.995 {
-        2
-    } else if x < 99.95 {
-        1
-    } else {
-        0
-    };
-    format!("{x:.decimals$}")
-}
-
-impl Display for Report {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let machine = &self.machine;
-        writeln!(f, "one core: {:.0} GFLOP/s f32", machine.fma_gflops)?;
-        for read in &machine.reads {
-            writeln!(
-                f,
-                "  reads {:>4.0} GB/s in {} ({} KiB)",
-                read.gbytes,
-                read.cache,
-                read.footprint_bytes / 1024
-            )?;
-        }
-        writeln!(
-            f,
-            "\nmicroseconds a step, median of {}; limit: every weight read once, forward; turned: forward and \
-             backward in turn\n",
-            self.samples
-        )?;
-        let header = [
-            "type", "shape", "isa", "step", "limit", "ratio", "turned", "ratio", "GMAC/s", "GB/s",
-            "MACs", "bytes",
-        ];
-        line(f, &header.map(str::to_owned))?;
-        for step in &self.steps {
-            for kernel in &step.kernels {
-                line(
-                    f,
-                    &[
-                        step.precision.clone(),
-                        crate::shape_name(step.layers, step.hidden, step.vocab),
-                        kernel.isa.clone(),
-                        digits(kernel.us),
-                        digits(step.limit_us),
-                        digits(kernel.ratio),
-                        digits(step.alternating_us),
-                        digits(kernel.ratio_alternating),
-                        digits(kernel.gmacs),
-                        digits(kernel.gbytes),
-                        step.macs.to_string(),
-                        step.footprint_bytes.to_string(),
-                    ],
-                )?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A line of the table: names to the left, numbers to the right.
-fn line(f: &mut Formatter<'_>, cells: &[String; 12]) -> fmt::Result {
-    let [precision, shape, isa, numbers @ ..] = cells;
-    write!(f, "{precision:<5} {shape:<9} {isa:<10}")?;
-    for (number, width) in numbers.iter().zip([8, 8, 6, 8, 6, 7, 7, 9, 10]) {
-        write!(f, " {number:>width$}")?;
-    }
-    writeln!(f)
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use gatelet::{Cell, Dims, Precision};
 
-    fn report() -> Report {
+    pub(crate) fn report() -> Report {
         let dims = Dims::new(Cell::Lstm, Precision::F32, 1, 64, 96).unwrap();
         let medians = Medians {
             forward: 0.5e-6,
@@ -231,31 +166,5 @@ mod tests {
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["steps"][0]["kernels"][1]["isa"], "portable");
-    }
-
-    #[test]
-    fn the_table_is_aligned() {
-        let text = report().to_string();
-        let table: Vec<&str> = text
-            .lines()
-            .skip_while(|l| !l.starts_with("type"))
-            .collect();
-        assert_eq!(
-            table[2],
-            "f32   1x64-v96  portable       2.00    0.500   4.00    0.250   8.00    11.3    45.6     22528      91136"
-        );
-        assert!(
-            table.iter().all(|line| line.len() == table[0].len()),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn three_digits() {
-        let all = [0.0614, 1.0, 9.994, 9.996, 99.94, 99.96, 1234.5].map(digits);
-        assert_eq!(
-            all,
-            ["0.061", "1.00", "9.99", "10.0", "99.9", "100", "1234"]
-        );
     }
 }

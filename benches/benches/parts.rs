@@ -80,8 +80,7 @@ criterion_group!(
         .sample_size(10)
         .warm_up_time(Duration::from_millis(50))
         .measurement_time(Duration::from_millis(200))
-        .nresamples(1_000)
-        .without_plots();
+        .nresamples(1_000);
     targets = activations, sampling, loading
 );
 criterion_main!(benches);

@@ -76,8 +76,7 @@ criterion_group!(
         .sample_size(10)
         .warm_up_time(Duration::from_millis(20))
         .measurement_time(Duration::from_millis(60))
-        .nresamples(1_000)
-        .without_plots();
+        .nresamples(1_000);
     targets = step
 );
 criterion_main!(benches);

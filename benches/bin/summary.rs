@@ -7,6 +7,7 @@
 //!     interleaved rounds -> medians -> ratios
 //! ```
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,7 +15,8 @@ use gatelet::{Isa, Precision};
 use gatelet_benches::limit::{Footprint, Sweep, fma_flops};
 use gatelet_benches::report::{Machine, ReadSpeed, Report, Step};
 use gatelet_benches::rounds::{Effort, median, medians};
-use gatelet_benches::{SHAPES, VOCAB, contest, footprint, lstm, model, model_of_four_bits};
+use gatelet_benches::{SHAPES, VOCAB, contest, footprint, lstm, model, model_of_four_bits, show};
+use gatelet_trainer::figure::save;
 use gatelet_trainer::image::Image;
 use gatelet_trainer::params::Shape;
 
@@ -36,6 +38,9 @@ struct Options {
     /// Fewer and shorter samples
     #[arg(long)]
     quick: bool,
+    /// Folder of bench.svg and bench.png, which replace those of an earlier run
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    out: PathBuf,
 }
 
 /// The kernel of that name, or what there is instead.
@@ -76,8 +81,15 @@ fn run(options: &Options) -> Result<()> {
     ];
     for make in makers {
         for (layers, hidden) in SHAPES {
+            if !options.json {
+                let (done, all) = (steps.len() + 1, makers.len() * SHAPES.len());
+                eprint!("\rmeasuring {done} of {all} ");
+            }
             steps.push(step(make, lstm(layers, hidden, VOCAB), &isas, effort)?);
         }
+    }
+    if !options.json {
+        eprintln!("\r                    \r");
     }
     let report = Report {
         samples: effort.rounds,
@@ -87,7 +99,9 @@ fn run(options: &Options) -> Result<()> {
     if options.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{report}");
+        println!("{report}");
+        let picture = save(&show::picture(&report), &options.out)?;
+        println!("picture: {}", picture.with_extension("svg").display());
     }
     Ok(())
 }

@@ -94,7 +94,7 @@ def main() -> None:
     if options.memory:
         found = memory()
         for name, size in found.items():
-            print(f"{name:24} {size / 1e6:8.0f} MB   {size / found['Gatelet']:.2f} times Gatelet's", file=sys.stderr)
+            print(f"{name:24} {size / 2**20:8.0f} MiB  {size / found['Gatelet']:.2f} times Gatelet's", file=sys.stderr)
         print(json.dumps(found) if options.json else "")
         return
     results = []

@@ -16,7 +16,7 @@ use gatelet::{Kernel, Sampler, TokenId, Tokenizer};
 
 use crate::line::{AHEAD, CLOSING, LINE_CAPACITY, Line};
 
-/// How it is sampled: constants, so that a firmware without top-k and top-p does not hold the code that cuts (3 KB).
+/// How it is sampled: constants, so that a firmware without top-k and top-p does not hold the code that cuts (3 KiB).
 pub trait Writing {
     /// The first seed.
     const SEED: u64;

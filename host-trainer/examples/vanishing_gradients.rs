@@ -25,6 +25,7 @@ use gatelet_trainer::lag;
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
 use gatelet_trainer::params::{Cell, Params, Role};
 use gatelet_trainer::sequences::Learner;
+use indicatif::ProgressBar;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
@@ -144,14 +145,24 @@ fn main() -> Result<(), Shown> {
         "\n2  accuracy in % of nets that trained on one lag, up to {STEPS} steps of {ROWS} sentences"
     );
     println!("   a number for each seed; a coin has 50");
+    if !options.quick {
+        println!("   (about a minute and a half of two cores for each seed)");
+    }
     // The longest first, so that no core waits at the end.
     let jobs: Vec<(usize, usize, u64)> = (lags.iter().rev())
         .flat_map(|&lag| [0, 1, 2].map(|kind| (kind, lag)))
         .flat_map(|(kind, lag)| (1..=seeds).map(move |seed| (kind, lag, seed)))
         .collect();
+    // Shown on a terminal only.
+    let bar = ProgressBar::new(jobs.len() as u64);
     let results: Vec<f64> = (jobs.par_iter().with_max_len(1))
-        .map(|&(kind, lag, seed)| learn(KINDS[kind], lag, seed))
+        .map(|&(kind, lag, seed)| {
+            let accuracy = learn(KINDS[kind], lag, seed);
+            bar.inc(1);
+            accuracy
+        })
         .collect::<Result<_>>()?;
+    bar.finish_and_clear();
     let of = |kind: usize, lag: usize| {
         let all = jobs.iter().zip(&results);
         all.filter(move |(job, _)| (job.0, job.1) == (kind, lag))

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::corpus::hex;
 use crate::image::storage;
-use crate::units::grouped;
+use crate::units::{bytes, grouped};
 
 /// One matrix or table of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -317,8 +317,9 @@ impl std::fmt::Display for Description {
         writeln!(f)?;
         writeln!(
             f,
-            "on the device  flash {} bytes for the model",
-            grouped(self.flash_bytes)
+            "on the device  flash {} bytes ({}) for the model",
+            grouped(self.flash_bytes),
+            bytes(self.flash_bytes)
         )?;
         writeln!(
             f,

@@ -10,6 +10,7 @@ use crate::command::{gatelet, output, root, work_folder};
 use crate::elf::FlashImage;
 use crate::firmware::program;
 use crate::selftest::json_line;
+use crate::units::grouped;
 use crate::{emulator, setup};
 
 /// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the code changes it. With
@@ -100,12 +101,12 @@ pub(crate) fn run(boards: Choice, rows: bool, json: bool) -> Result<()> {
                 m.cell,
                 m.hidden,
                 m.vocab,
-                m.macs_per_step,
-                m.instructions_per_step,
+                grouped(m.macs_per_step),
+                grouped(m.instructions_per_step),
                 m.instructions_per_step as f64 / m.macs_per_step as f64,
-                m.text_bytes,
-                m.model_bytes,
-                m.ram_bytes
+                grouped(m.text_bytes),
+                grouped(m.model_bytes),
+                grouped(m.ram_bytes)
             );
         }
     }

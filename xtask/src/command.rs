@@ -24,13 +24,19 @@ pub(crate) fn cargo() -> Command {
 /// `gatelet`, the trainer's program, from this clone. It is built without `-p`, so that its dependencies have the features
 /// that they have in the tests: nothing is compiled twice.
 pub(crate) fn gatelet() -> Command {
+    // Its output is caught; the first build, which takes minutes, is to be seen.
+    static BUILD: std::sync::Once = std::sync::Once::new();
+    BUILD.call_once(|| {
+        // If it fails, so does what follows, and says so.
+        let _ = cargo().args(["build", "--bin", "gatelet"]).status();
+    });
     let mut gatelet = cargo();
     gatelet.args(["run", "-q", "--bin", "gatelet", "--"]);
     gatelet
 }
 
-/// A folder for what this program makes, in cargo's target folder.
-pub(crate) fn work_folder() -> Result<PathBuf> {
+/// Cargo's target folder.
+pub(crate) fn target_folder() -> Result<PathBuf> {
     #[derive(serde::Deserialize)]
     struct Metadata {
         target_directory: PathBuf,
@@ -40,7 +46,12 @@ pub(crate) fn work_folder() -> Result<PathBuf> {
     let text = output(&mut metadata)?;
     let Metadata { target_directory } =
         serde_json::from_str(&text).context("cargo metadata gave no JSON")?;
-    let folder = target_directory.join("firmware-images");
+    Ok(target_directory)
+}
+
+/// A folder for what this program makes, in cargo's target folder.
+pub(crate) fn work_folder() -> Result<PathBuf> {
+    let folder = target_folder()?.join("firmware-images");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     Ok(folder)

@@ -1,11 +1,13 @@
-//! A step on this machine against what it could do at best: builds and runs the benchmarks' summary program.
+//! A step on this machine against what it could do at best: builds and runs the benchmarks' summary program, which prints
+//! tables and writes a picture into cargo's target folder.
 //! The firmware's instruction counts are `bench.rs`.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
-use crate::command::{cargo, run as run_command};
+use crate::command::{cargo, run as run_command, target_folder};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -23,14 +25,15 @@ pub(crate) struct Options {
 
 /// Builds the program and runs it. Cargo's progress goes to stderr.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    run_command(&mut summary(options))
+    let pictures = target_folder()?.join("bench");
+    run_command(&mut summary(options, &pictures))
 }
 
 /// The command.
-fn summary(options: &Options) -> Command {
+fn summary(options: &Options, pictures: &Path) -> Command {
     let mut command = cargo();
     command.args(["run", "--release", "-p", "gatelet-benches", "--bin"]);
-    command.args(["summary", "--"]);
+    command.args(["summary", "--", "--out"]).arg(pictures);
     if options.json {
         command.arg("--json");
     }
@@ -59,13 +62,14 @@ mod tests {
     fn every_option_reaches_the_program() {
         let typed = |arguments: &[&str]| {
             let arguments = ["bench"].iter().chain(arguments);
-            let line = shown(&summary(&Bench::parse_from(arguments).options));
+            let options = Bench::parse_from(arguments).options;
+            let line = shown(&summary(&options, Path::new("pictures")));
             line.split_once(" -- ").map(|(_, rest)| rest.to_owned())
         };
         assert_eq!(
             typed(&["--quick", "--isa", "portable", "--json"]).unwrap(),
-            "--json --isa portable --quick"
+            "--out pictures --json --isa portable --quick"
         );
-        assert_eq!(typed(&[]), None, "no option, so nothing after the dashes");
+        assert_eq!(typed(&[]).unwrap(), "--out pictures");
     }
 }

@@ -16,6 +16,7 @@ use gatelet_files::{Kind, Output};
 use crate::command::{root, work_folder};
 use crate::elf::FlashImage;
 use crate::firmware::{self, Log};
+use crate::units::grouped;
 
 /// The memory of a microcontroller: ST RM0090, chapter 2; the same for STM32F405xG and STM32F407xG.
 pub(crate) struct Part {
@@ -119,8 +120,8 @@ pub(crate) fn run(
     println!(
         "{}: {} of {} bytes of flash, stack pointer {:#010x}, reset {:#010x}: sound for the {}",
         path.display(),
-        image.bytes.len(),
-        PART.flash.1 - PART.flash.0,
+        grouped(image.bytes.len()),
+        grouped(PART.flash.1 - PART.flash.0),
         image.word(0).unwrap_or_default(),
         image.word(1).unwrap_or_default(),
         PART.name
@@ -164,9 +165,9 @@ pub(crate) fn check(image: &FlashImage, part: &Part) -> Result<()> {
     ensure!(
         image.end() <= u64::from(flash_end),
         "the image needs {} bytes of flash, but the {} has {}",
-        image.bytes.len(),
+        grouped(image.bytes.len()),
         part.name,
-        flash_end - flash_start
+        grouped(flash_end - flash_start)
     );
     let vectors = (0..EXCEPTIONS)
         .map(|index| image.word(index))

@@ -44,6 +44,13 @@ mod setup;
 mod shapes;
 mod size;
 mod steps;
+#[path = "../../host-trainer/src/units.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for the trainer, which uses the rest"
+)]
+mod units;
 mod written;
 
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::elf::{FlashImage, section_bytes};
 use crate::firmware::{self, Log, program};
 use crate::image::{PART, check};
+use crate::units::{bytes, grouped};
 
 #[derive(serde::Serialize)]
 struct Size {
@@ -47,19 +48,22 @@ pub(crate) fn run(model: Option<PathBuf>, json: bool) -> Result<()> {
     }
     println!("{}", size.board);
     println!(
-        "flash  {:>8} of {} bytes, with the model",
-        size.flash_bytes, size.flash_total
+        "flash  {:>9} of {} bytes, with the model ({})",
+        grouped(size.flash_bytes),
+        grouped(size.flash_total),
+        bytes(size.flash_bytes)
     );
     println!(
-        "       {:>8} of them are the engine's steps, {} its loader",
-        size.steps_bytes, size.loader_bytes
+        "       {:>9} of them are the engine's steps, {} its loader",
+        grouped(size.steps_bytes),
+        grouped(size.loader_bytes)
     );
     println!(
-        "RAM    {:>8} of {} bytes: {} static, {} stack",
-        size.static_ram_bytes + size.stack_bytes,
-        size.ram_total,
-        size.static_ram_bytes,
-        size.stack_bytes
+        "RAM    {:>9} of {} bytes: {} static, {} stack",
+        grouped(size.static_ram_bytes + size.stack_bytes),
+        grouped(size.ram_total),
+        grouped(size.static_ram_bytes),
+        grouped(size.stack_bytes)
     );
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::files::{self, MADE_BY, Output};
 use crate::findings::{Findings, Question, ask};
 use crate::page::figures::Figures;
 use crate::page::page;
+use crate::units::{bytes, grouped};
 
 /// Who made a folder's files, in its `report.json`.
 const REPORT: &str = "gatelet report";
@@ -179,12 +180,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     ))?;
     let home = &findings.device.boards[0];
     say(format!(
-        "{}: {}, {} bytes of flash, {} of RAM, about {} instructions a character",
+        "{}: {}, {} of flash, {} of RAM, about {} instructions a character",
         home.board.name,
         if home.fits { "fits" } else { "does NOT fit" },
-        home.flash,
-        home.ram,
-        home.instructions
+        bytes(home.flash),
+        bytes(home.ram),
+        grouped(home.instructions)
     ))?;
     say(format!("the report is {}", page.display()))?;
     if args.json {

@@ -196,7 +196,7 @@ fn learning(findings: &Findings, figures: &Figures) -> Markup {
                     (epochs(last.epoch)) ". At the end the loss on held-out text is " (apart(last.valid_nats - last.train_nats))
                     " that on training text: "
                     @if last.valid_nats - last.train_nats > 0.25 { "it learns its text by heart." } @else { "what it learns holds for new text too." }
-                    " " (grouped(speed)) " characters a second, " (grouped(last.characters)) " in all." }
+                    " " (decimals(speed, 0)) " characters a second, " (grouped(last.characters)) " in all." }
             }
             div.pair {
                 @if let Some(norm) = &figures.norm {
