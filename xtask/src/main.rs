@@ -28,6 +28,8 @@ mod flash;
 mod handover;
 mod host_bench;
 mod image;
+#[cfg(test)]
+mod manifests;
 mod miri;
 #[path = "../../firmware/src/parts.rs"]
 #[allow(
