@@ -106,6 +106,9 @@ fn main() -> Result<(), Shown> {
     let mut rng = Pcg64::seed_from_u64(config.seed);
     let (mut nats, last) = (0.0, corpus.train_len - WINDOW - 1);
     println!("\n1  {steps} steps of {ROWS} windows of {WINDOW} characters");
+    if !options.quick {
+        println!("   (about a minute and a half on two cores)");
+    }
     for step in 0..steps {
         let batch = rows(&corpus, (0..ROWS).map(|_| rng.random_range(0..=last)))?;
         let progress = step as f64 / steps as f64;

@@ -27,6 +27,7 @@ use gatelet_trainer::files;
 use gatelet_trainer::image::AnyModel;
 use gatelet_trainer::suggest::{Typed, suggest};
 use gatelet_trainer::typing::type_text;
+use gatelet_trainer::units::grouped;
 
 #[derive(Parser)]
 struct Options {
@@ -127,16 +128,21 @@ fn main() -> Result<(), Shown> {
         .display()
         .to_string();
     let text = Text::open(&text, 0)?;
+    let takes = if options.quick {
+        ""
+    } else {
+        ", which takes half a minute on two cores"
+    };
+    println!("\ntyping {name}, its held-out part{takes} ...");
     let reading = Reading::new(&text, model.rules(), Vocabulary::needed(&model)?, &|_| {});
     let (len, _) = reading.measure()?;
     let from = Split::tail(len, 0.1).train;
     let tokens = if options.quick { TOKENS / 50 } else { TOKENS };
     let found = type_text(model, &reading, from..len.min(from + tokens))?;
     println!(
-        "\ntyping {}, its held-out part: {} characters, {} words, {:.1} % of them known",
-        name,
-        found.characters,
-        found.words,
+        "{} characters, {} words, {:.1} % of them known",
+        grouped(found.characters),
+        grouped(found.words),
         100.0 * found.known as f64 / found.words.max(1) as f64
     );
     println!(
@@ -146,7 +152,7 @@ fn main() -> Result<(), Shown> {
     );
     println!(
         "  {} keystrokes with suggestions: {:.1} % saved",
-        found.keystrokes,
+        grouped(found.keystrokes),
         100.0 * found.savings
     );
     if options.model.is_none() && options.text.is_none() {

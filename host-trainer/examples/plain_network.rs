@@ -268,6 +268,9 @@ fn main() -> Result<(), Shown> {
         println!("  yes  {}\n  no   {}", shown(0), shown(1));
     }
 
+    if !quick {
+        println!("\na line as soon as it is known: a minute or two for all on two cores");
+    }
     println!(
         "\n{:<34} {:>9}  {:>14}",
         "right about what was held out", tasks[0].0, tasks[1].0

@@ -10,7 +10,7 @@
 //! The LSTM is tried twice: with the library's start (forget bias 1: a gate of 0.73, and 0.73^100 = 2e-14) and with
 //! forget bias 5 (0.993^100 = 0.5), which follows from the lag to be bridged: ln(lag) (Tallec and Ollivier 2018).
 //!
-//! `cargo run --release --example vanishing_gradients` (a minute on two cores), or `-- --quick`
+//! `cargo run --release --example vanishing_gradients` (three minutes on two cores), or `-- --quick`
 
 use std::path::PathBuf;
 
@@ -146,7 +146,7 @@ fn main() -> Result<(), Shown> {
     );
     println!("   a number for each seed; a coin has 50");
     if !options.quick {
-        println!("   (about a minute and a half of two cores for each seed)");
+        println!("   (about a minute on two cores for each seed)");
     }
     // The longest first, so that no core waits at the end.
     let jobs: Vec<(usize, usize, u64)> = (lags.iter().rev())
