@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
 use crate::{
-    bench, board, conformance, demo, firmware, flash, handover, host_bench, image, miri, selftest,
-    setup, size, steps,
+    bench, board, conformance, demo, deny, firmware, flash, handover, host_bench, image, miri,
+    selftest, setup, size, steps,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -52,6 +52,8 @@ enum Task {
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --isa portable --quick\n  cargo xtask bench --json | tail -n 1\n\nThe board's instruction counts: cargo xtask firmware bench"
     )]
     Bench(host_bench::Options),
+    /// Check licences, sources and duplicates of all dependencies with cargo-deny, by deny.toml; needs no network
+    Deny,
     /// Run the kernels under Miri, which checks every access to memory; needs a nightly toolchain
     Miri,
     /// Run one suite on every kernel here, in NEON's and WebAssembly's emulators and on every board in QEMU: the same states?
@@ -169,6 +171,7 @@ impl Options {
             Task::Demo(args) => demo::run(&args.prompt),
             Task::Test { only } => steps::run(&only),
             Task::Setup => setup::everything(),
+            Task::Deny => deny::run(),
             Task::Miri => miri::run(),
             Task::Conformance { steps, json } => conformance::run(steps, json),
             Task::Bench(options) => host_bench::run(&options),

@@ -20,6 +20,7 @@ mod command;
 mod conformance;
 mod costs;
 mod demo;
+mod deny;
 mod elf;
 mod emulator;
 mod examples;
