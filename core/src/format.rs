@@ -54,6 +54,15 @@ pub(crate) mod at {
     pub(crate) const ZEROS: usize = 24;
 }
 
+/// Bytes of the image that `start` begins, as its preamble says: so much of a stream is worth
+/// reading. Nothing where it is no image's.
+pub fn promised(start: &[u8]) -> Option<u32> {
+    let field = start.get(at::IMAGE_LEN..)?.first_chunk::<4>()?;
+    start
+        .starts_with(&MAGIC)
+        .then(|| u32::from_le_bytes(*field))
+}
+
 /// CRC-32 as in zip and Ethernet (polynomial 0x04C11DB7 reflected). On a microcontroller bit by bit: its table would take
 /// 1 KiB of flash, and an image is summed once.
 #[cfg(target_arch = "arm")]

@@ -29,6 +29,14 @@ pub enum Error {
         /// The input.
         input: PathBuf,
     },
+    /// It is what standard input comes from or standard output goes to.
+    #[error("{} is also {stream}: choose another place for the output", path.display())]
+    Stream {
+        /// The output.
+        path: PathBuf,
+        /// Which of them.
+        stream: &'static str,
+    },
     /// It is a file of another kind.
     #[error("{} is not {kind}, and nothing else is replaced, not even with --force: remove it first, or choose another place for the output", path.display())]
     OtherKind {

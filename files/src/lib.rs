@@ -21,11 +21,13 @@
 //! The functions of this crate's root are for files whose names the program chose itself, in a
 //! folder of its own: there a link has no business, and is refused.
 
+mod bounded;
 mod error;
 mod output;
 mod plain;
 mod temporary;
 
+pub use bounded::{read, read_from, read_plain};
 pub use error::{Error, Result};
 pub use output::{Kind, Output, folder, probe, same};
 pub use plain::{

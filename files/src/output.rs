@@ -164,22 +164,25 @@ impl Output {
 
     /// Checks that the file is none of the inputs, nor what standard input or output is.
     fn check_inputs(&self) -> Result<()> {
-        let is = |input: &Path| Error::Input {
-            path: self.path.clone(),
-            input: input.to_owned(),
-        };
+        let path = || self.path.clone();
         if let Some(input) = self.inputs.iter().find(|input| same(input, &self.path)) {
-            return Err(is(input));
+            return Err(Error::Input {
+                path: path(),
+                input: input.clone(),
+            });
         }
         let own = Handle::from_path(&self.path);
-        for (stream, name) in [
-            (Handle::stdin(), "(standard input)"),
-            (Handle::stdout(), "(standard output)"),
+        for (handle, stream) in [
+            (Handle::stdin(), "standard input"),
+            (Handle::stdout(), "standard output"),
         ] {
-            if let (Ok(stream), Ok(own)) = (stream, &own)
-                && stream == *own
+            if let (Ok(handle), Ok(own)) = (handle, &own)
+                && handle == *own
             {
-                return Err(is(Path::new(name)));
+                return Err(Error::Stream {
+                    path: path(),
+                    stream,
+                });
             }
         }
         Ok(())
@@ -293,6 +296,7 @@ mod tests {
                 Ok(()) => "written",
                 Err(Error::Exists(_)) => "exists",
                 Err(Error::Input { .. }) => "input",
+                Err(Error::Stream { .. }) => "stream",
                 Err(Error::OtherKind { .. }) => "other kind",
                 Err(Error::ReadOnly(_)) => "read-only",
                 Err(Error::Dangling { .. }) => "dangling",

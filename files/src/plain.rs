@@ -40,7 +40,7 @@ pub(crate) fn rename_over(
     before: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
     let mut file = temporary::new(folder_of(path))?;
-    file.write_all(bytes)?;
+    file.as_file_mut().write_all(bytes)?;
     // A file that is replaced keeps its permissions; a new one has those of any new file.
     if let Ok(old) = fs::metadata(path)
         && over
@@ -49,10 +49,11 @@ pub(crate) fn rename_over(
     }
     file.as_file().sync_all()?;
     before()?;
-    match over {
+    let renamed = match over {
         true => file.persist(path),
         false => file.persist_noclobber(path),
-    }?;
+    };
+    renamed.map_err(|error| error.error)?;
     sync_folder_of(path);
     Ok(())
 }

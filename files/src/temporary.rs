@@ -40,10 +40,20 @@ fn builder<'a>() -> Builder<'a, 'a> {
 
 /// A new temporary file in `folder`.
 pub(crate) fn new(folder: &Path) -> io::Result<NamedTempFile> {
-    let file = builder().tempfile_in(folder)?;
+    let file = builder().tempfile_in(folder).map_err(bare)?;
     // Without locks in the file system its leftover would stay: no reason not to write.
     let _ = file.as_file().try_lock();
     Ok(file)
+}
+
+/// The system's own error, without the random name that the library adds.
+fn bare(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source());
+    let inner = inner.and_then(|error| error.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }
 
 /// A second name of the file `path`, beside it.
@@ -52,7 +62,8 @@ pub(crate) fn new(folder: &Path) -> io::Result<NamedTempFile> {
 /// Those of the system: there may be no such file, or no second names.
 pub fn second_name(path: &Path) -> io::Result<TempPath> {
     let link = |second: &Path| fs::hard_link(path, second);
-    Ok(builder().make_in(folder_of(path), link)?.into_temp_path())
+    let made = builder().make_in(folder_of(path), link).map_err(bare)?;
+    Ok(made.into_temp_path())
 }
 
 /// The folder that a path is in.

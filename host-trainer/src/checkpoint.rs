@@ -16,6 +16,8 @@
 //! `state.h`, `state.c` ([layers, batch, hidden]). A net that is trained for 4-bit weights has `quant.range`, a number for
 //! every row with 4 bits ([`learned`](crate::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
 
+mod check;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -290,6 +292,7 @@ impl Checkpoint {
         config
             .validate()
             .map_err(|error| broken(format!("metadata: {error}")))?;
+        check::meta(&meta).map_err(|what| broken(format!("metadata: {what}")))?;
         let (vocab, tokens) = match config.level {
             Level::Char => (
                 Vocabulary::from_sorted(meta.vocabulary.chars().collect())
@@ -324,6 +327,16 @@ impl Checkpoint {
                         .iter_mut()
                         .zip(other)
                         .for_each(|(b, other)| *b += other);
+                    if values.iter().any(|b| !b.is_finite()) {
+                        let names = [
+                            torch_name(&tensor),
+                            format!("rnn.bias_hh_l{}", tensor.layer),
+                        ];
+                        return Err(broken(format!(
+                            "the sum of {} overflows",
+                            names.join(" and ")
+                        )));
+                    }
                 }
                 _ => {}
             }
@@ -366,6 +379,15 @@ impl Checkpoint {
         } else {
             None
         };
+        let sound = learned
+            .as_ref()
+            .map_or(Ok(()), check::learned)
+            .and_then(|()| {
+                let (config, slots) = (&meta.config, meta.config.updates());
+                let state = resume.as_ref();
+                state.map_or(Ok(()), |state| check::resume(state, slots.slots(), config))
+            });
+        sound.map_err(broken)?;
         Ok(Self {
             meta,
             vocab,

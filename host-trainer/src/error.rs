@@ -40,6 +40,16 @@ pub enum Error {
     /// A command line that asks for what cannot be.
     #[error("{0}")]
     Usage(String),
+    /// A text that cannot be read twice is too large to be held in memory.
+    #[error(
+        "{name} is no regular file and has more than {mib} MiB: such a text is held in memory; write it to a file first, which may have any size"
+    )]
+    Unsized {
+        /// The text's name.
+        name: String,
+        /// The bound.
+        mib: u64,
+    },
     /// The text has no characters.
     #[error("{name} is empty: training needs a text of at least two different characters")]
     EmptyCorpus {
@@ -168,16 +178,32 @@ pub enum Error {
         older: String,
     },
     /// The last state of a run could not be written.
-    #[error("cannot write {}: {source}; the run stands at step {step} and step {saved} is on disk: make room, then --resume trains the rest again", path.display())]
+    #[error("cannot write {}: {source}, nor a folder in {}: {elsewhere}; the run stands at step {step} and step {saved} is on disk: make room, then --resume trains the rest again; --fallback-dir DIR names another disk", path.display(), fallback.display())]
     NotSaved {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+        /// Where else it was tried.
+        fallback: PathBuf,
+        /// Why that failed.
+        elsewhere: String,
+        /// Steps done.
+        step: u64,
+        /// Steps of the checkpoint on disk.
+        saved: u64,
+    },
+    /// The last state of a run could not be written into its folder, and is in another one.
+    #[error("cannot write {}: {source}; the run stands at step {step} and is whole in {} instead: go on there with --out {} --resume, or make room and copy its files back", path.display(), folder.display(), folder.display())]
+    SavedElsewhere {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
         /// Steps done.
         step: u64,
-        /// Steps of the checkpoint on disk.
-        saved: u64,
+        /// The folder it is in.
+        folder: PathBuf,
     },
     /// `--resume` with an option that differs from the run's.
     #[error(
@@ -289,6 +315,21 @@ pub enum Error {
         /// What is wrong with it.
         what: gatelet::LoadError,
     },
+    /// The loss of a model is no number.
+    #[error(
+        "the model's loss is {nats} after {tokens} tokens: its weights are too large for f32; train with a smaller --lr or --clip, or more --weight-decay"
+    )]
+    NoLoss {
+        /// The mean so far.
+        nats: f64,
+        /// Over so many.
+        tokens: usize,
+    },
+    /// What a model says comes next is no number.
+    #[error(
+        "the model's probabilities are no numbers: its weights are too large for f32; train with a smaller --lr or --clip, or more --weight-decay"
+    )]
+    NoProbabilities,
     /// A model was run on tokens it does not have.
     #[error("the model cannot be run: {0}")]
     Inference(String),

@@ -75,6 +75,9 @@ impl WithKernel for Evaluate<'_> {
         })?;
         let count = tokens.max(1) as f64;
         let nats = loss / count;
+        if !nats.is_finite() {
+            return Err(Error::NoLoss { nats, tokens });
+        }
         Ok(Scores {
             nats,
             bpc: nats / std::f64::consts::LN_2,
@@ -88,7 +91,7 @@ impl WithKernel for Evaluate<'_> {
 /// Scores `model` on `tokens`, at least two.
 ///
 /// # Errors
-/// [`Error::Inference`] when a token is outside the vocabulary.
+/// [`Error::Inference`] when a token is outside the vocabulary; [`Error::NoLoss`].
 pub fn evaluate(model: Model<'_>, tokens: &[u16]) -> Result<Scores> {
     evaluate_part(model, &tokens, 0..tokens.len())
 }

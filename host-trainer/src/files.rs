@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use gatelet::conformance::CASE_HEADER;
 use gatelet::format::MAGIC;
 pub use gatelet_files::{
-    Kind, Output, Sweep, folder, open_to_append, plain, probe, remove_if_there, same, second_name,
-    sweep,
+    Kind, Output, Sweep, folder, open_to_append, plain, probe, read, read_from, read_plain,
+    remove_if_there, same, second_name, sweep,
 };
 use serde_json::Value;
 
@@ -27,8 +27,10 @@ pub const DRAWN_BY: &str = "gatelet";
 pub const MADE_BY: &str = "made_by";
 /// Where a mark stands at the latest.
 const HEAD: u64 = 4096;
-/// The longest JSON that is read to see what it is.
-const JSON: u64 = 64 << 20;
+/// The longest JSON that is read: what a run, a report or a sweep wrote.
+pub const JSON: u64 = 64 << 20;
+/// The longest file of lines that is read: some million evaluations.
+pub const LOG: u64 = 1 << 30;
 
 /// The first bytes of a file.
 fn head(file: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
@@ -128,7 +130,7 @@ pub const CONFIG: Kind = Kind {
 pub const LINES: Kind = Kind {
     name: "a file of a run",
     is: |file| {
-        let bytes = head(file, u64::MAX)?;
+        let bytes = head(file, LOG)?;
         let mut whole = bytes
             .split_inclusive(|&b| b == b'\n')
             .filter(|l| l.ends_with(b"\n"));

@@ -20,7 +20,9 @@ use crate::device::{BOARDS, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
 use crate::export::{self, export, taken};
+use crate::files;
 use crate::gates::{self, Activity};
+use crate::image::LARGEST;
 use crate::image::{Image, isa};
 use crate::lag::{self, Lags};
 use crate::params::{Cell, Params, Shape};
@@ -144,7 +146,7 @@ impl Findings {
 
 fn best_of(run: &Path) -> Result<Checkpoint> {
     let path = run.join("best.safetensors");
-    let bytes = std::fs::read(&path).map_err(|source| Error::Read {
+    let bytes = files::read_plain(&path, LARGEST).map_err(|source| Error::Read {
         path: path.clone(),
         source,
     })?;

@@ -3,7 +3,8 @@
 //! A `.gatelet` file is read as it is; a checkpoint is turned into an f32 image first. So there is one inference path,
 //! and what a command says about a model is what the device will do.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use gatelet::{Dims, Isa, Layout, Model, format};
@@ -11,7 +12,9 @@ use gatelet::{Dims, Isa, Layout, Model, format};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::export;
+use crate::files;
 use crate::memory::Memory;
+use crate::seal;
 
 /// The bytes of a model image, aligned for every kernel.
 #[derive(Clone, Debug)]
@@ -78,7 +81,12 @@ impl Image {
     }
 }
 
-/// The bytes of a file that is to be a model.
+/// Bytes of the largest file that is read as a model: the checkpoint of the largest net (LSTM, 4
+/// layers of 1024, 16,384 tokens, a projection) with two slots of its optimizer, the state of 4096
+/// streams and the longest header. Images are smaller.
+pub const LARGEST: u64 = 2 << 30;
+
+/// The bytes of a file that is to be a model, of at most [`LARGEST`].
 ///
 /// # Errors
 /// [`Error::NotAModel`] for a folder, or [`Error::Read`].
@@ -89,10 +97,41 @@ pub(crate) fn model_bytes(path: &Path) -> Result<Vec<u8>> {
             found: "a folder (the model of a run folder is its best.safetensors)".to_owned(),
         });
     }
-    fs::read(path).map_err(|source| Error::Read {
+    let read = || {
+        let mut file = File::open(path)?;
+        match file.metadata()?.is_file() {
+            true => files::read_from(&mut file, LARGEST),
+            false => stream(file),
+        }
+    };
+    read().map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })
+}
+
+/// A model out of a pipe or a device, which may never end: as much as its beginning promises, and
+/// a byte more, so that a longer one is noticed.
+pub(crate) fn stream(mut file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut up_to = |bytes: &mut Vec<u8>, length: u64| {
+        let more = length.saturating_sub(bytes.len() as u64);
+        (&mut file).take(more).read_to_end(bytes)
+    };
+    up_to(&mut bytes, format::PREAMBLE as u64)?;
+    let length = match format::promised(&bytes) {
+        Some(length) => length as u64,
+        None => match seal::header_end(&bytes) {
+            Some(end) => {
+                up_to(&mut bytes, end)?;
+                seal::promised(&bytes).map_or(end, |length| length as u64)
+            }
+            // No model, as what is read of it already says.
+            None => return Ok(bytes),
+        },
+    };
+    up_to(&mut bytes, length.min(LARGEST).saturating_add(1))?;
+    Ok(bytes)
 }
 
 /// A model given by its path.
@@ -217,5 +256,27 @@ fn ahead_pays(dims: &Dims) -> bool {
         (1, gatelet::Precision::Int8) => elements < LARGE,
         (_, gatelet::Precision::F32) => elements * size_of::<f32>() >= LARGE,
         (_, gatelet::Precision::Int8) => elements >= LARGE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::{Cell, Shape};
+
+    #[test]
+    fn the_largest_checkpoint_can_be_read() {
+        let shape = Shape {
+            cell: Cell::Lstm,
+            layers: 4,
+            hidden: 1024,
+            vocab: crate::corpus::MAX_VOCAB,
+            projection: 1024,
+            ..Shape::PLAIN
+        };
+        let (state, biases) = (2 * 4 * 4096 * 1024, 4 * 4096);
+        let numbers = 3 * shape.parameters() + state + biases;
+        let bytes = 4 * numbers as u64 + seal::LONGEST_HEADER;
+        assert!(bytes < LARGEST, "{bytes}");
     }
 }

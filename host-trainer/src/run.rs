@@ -11,10 +11,11 @@
 //! | `loss.png` | the loss curve |
 //! | `.lock` | empty; marks the folder, which is locked by the process that trains here, until that ends, however it ends |
 //!
-//! `keep.rs` has the two generations of checkpoints, `saver.rs` what happens while the disk is full, `change.rs` what
-//! may be changed when a run is resumed. docs/runs.md is the text for users.
+//! `keep.rs` has the two generations of checkpoints, `saver.rs` what happens while the disk is full, `fallback.rs` where
+//! a run goes whose disk stays full, `change.rs` what may be changed when a run is resumed. docs/runs.md is the text for users.
 
 mod change;
+mod fallback;
 mod keep;
 mod saver;
 
@@ -78,6 +79,9 @@ pub enum Mode {
 pub struct RunFolder {
     path: PathBuf,
     save_every: Duration,
+    fallback: PathBuf,
+    /// Whether the user named that one.
+    elsewhere: bool,
     lock: Arc<Lock>,
 }
 
@@ -207,6 +211,8 @@ impl RunFolder {
         let folder = Self {
             path: path.to_owned(),
             save_every: SAVE_EVERY,
+            fallback: std::env::temp_dir(),
+            elsewhere: false,
             lock: Arc::new(lock),
         };
         if mode != Mode::Force {
@@ -239,6 +245,18 @@ impl RunFolder {
     pub fn saving_every(mut self, save_every: Duration) -> Self {
         self.save_every = save_every;
         self
+    }
+
+    /// With another folder than the system's for temporary files to make one in, at the end of a run
+    /// that cannot be written where it belongs.
+    ///
+    /// # Errors
+    /// [`Error::Output`] or [`Error::Write`] when it is no folder that can be written.
+    pub fn falling_back_to(mut self, folder: &Path) -> Result<Self> {
+        files::folder(folder)?;
+        files::probe(folder)?;
+        (self.fallback, self.elsewhere) = (folder.to_owned(), true);
+        Ok(self)
     }
 
     /// Time between checkpoints within an epoch.
@@ -325,7 +343,7 @@ impl RunFolder {
     /// [`Error::Read`] or [`Error::Write`].
     pub fn rewind_metrics(&self, step: u64) -> Result<Vec<Metrics>> {
         let path = self.path.join(METRICS);
-        let bytes = match fs::read(&path) {
+        let bytes = match files::read_plain(&path, files::LOG) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             other => other.map_err(|source| Error::Read {
                 path: path.clone(),

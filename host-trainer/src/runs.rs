@@ -6,7 +6,7 @@
 //! Nothing but the names that are needed is read, so a run that is still going on, or that an older program made, can be
 //! looked at too. Checkpoints are not read here: only the few thousand bytes in front of their tensors.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::params::Shape;
 use crate::run::Metrics;
 
@@ -75,7 +76,7 @@ impl Run {
             };
             return Err(bad(what.to_owned()));
         }
-        let config = match fs::read(path.join("config.json")) {
+        let config = match files::read_plain(&path.join("config.json"), files::JSON) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(bad("it has no config.json".to_owned()));
@@ -84,7 +85,10 @@ impl Run {
         };
         let config: Config = serde_json::from_slice(&config)
             .map_err(|error| bad(format!("its config.json: {error}")))?;
-        let metrics = fs::read(path.join("metrics.jsonl")).unwrap_or_default();
+        let dims = config.shape.dims(gatelet::Precision::F32);
+        dims.map_err(|error| bad(format!("its config.json: {error}")))?;
+        let metrics = files::read_plain(&path.join("metrics.jsonl"), files::LOG);
+        let metrics = metrics.unwrap_or_default();
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         Ok(Self {
             name: full.file_name().map_or_else(
@@ -127,7 +131,7 @@ pub fn started(path: &Path) -> bool {
 
 /// Why the run of a `last.safetensors` ended, from the file's header.
 fn ended(path: &Path) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    let mut file = File::open(path).ok().filter(|_| path.is_file())?;
     let mut length = [0; 8];
     file.read_exact(&mut length).ok()?;
     let length = u64::from_le_bytes(length);
@@ -143,6 +147,7 @@ fn ended(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn what_is_no_run_is_said() {

@@ -8,7 +8,6 @@
 //! `metrics.jsonl`: a line is appended at every evaluation, and a resumed run drops the lines that its checkpoint does not
 //! know of and writes them again, the same.
 
-use std::fs;
 use std::path::Path;
 
 use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
@@ -173,7 +172,7 @@ pub fn append(folder: &Path, sample: &Sample) -> Result<()> {
 /// [`Error::Read`].
 pub fn read(folder: &Path) -> Result<Vec<Sample>> {
     let path = folder.join(FILE);
-    match fs::read(&path) {
+    match files::read_plain(&path, files::LOG) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(source) => Err(Error::Read { path, source }),
         // A torn line may end within a character.
@@ -190,7 +189,7 @@ pub fn read(folder: &Path) -> Result<Vec<Sample>> {
 /// [`Error::Read`] or [`Error::Write`].
 pub fn rewind(folder: &Path, step: u64) -> Result<()> {
     let path = folder.join(FILE);
-    let bytes = match fs::read(&path) {
+    let bytes = match files::read_plain(&path, files::LOG) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(|source| Error::Read {
             path: path.clone(),
@@ -216,6 +215,7 @@ pub fn rewind(folder: &Path, step: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn sample(step: u64) -> Sample {
         Sample {

@@ -61,7 +61,7 @@ impl Typed {
 /// Every token that can be written here with its probability, the likeliest first.
 ///
 /// # Errors
-/// [`Error::Inference`] when a token is outside the vocabulary.
+/// [`Error::Inference`] when a token is outside the vocabulary; [`Error::NoProbabilities`].
 pub fn suggest(model: Model<'_>, typed: &Typed) -> Result<Vec<(TokenId, f64)>> {
     isa()?.run(Suggest { model, typed })
 }
@@ -90,6 +90,9 @@ impl WithKernel for Suggest<'_> {
                 (before, id, log.exp())
             })
             .collect();
+        if all.iter().any(|&(_, _, p)| p.is_nan()) {
+            return Err(Error::NoProbabilities);
+        }
         all.sort_unstable_by_key(|&(before, id, _)| (before, id));
         // The unknown token is nothing that is written: what can be shares its probability, as on a device.
         let unknown = self.model.vocab().unknown();

@@ -1,6 +1,6 @@
 //! `gatelet export`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
 
@@ -153,15 +153,18 @@ pub(super) fn split(
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = args.checkpoint.model()?;
+    let own = any
+        .checkpoint
+        .as_ref()
+        .map(|c| PathBuf::from(&c.meta.provenance.corpus));
+    let given = args.text.as_ref().map(|text| text.path().to_owned());
     let out = args.out.output(IMAGE, args.force)?;
-    let out = out.made_from([&args.checkpoint]);
+    let out = out.made_from([&args.checkpoint]).made_from(given.or(own));
     out.check()?;
     let Some(checkpoint) = any.checkpoint else {
         return rearrange(args, any.image, &out);
     };
     let (text, expected) = text_of(args.text.as_ref(), args.reads, &checkpoint)?;
-    let out = out.made_from([&text.name]);
-    out.check()?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
     let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());

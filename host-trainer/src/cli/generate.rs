@@ -12,6 +12,7 @@ use super::stream::{Input, Phrase, Reads};
 use crate::corpus::Vocabulary;
 use crate::corpus::words::Joiner;
 use crate::error::{Error, Result};
+use crate::evaluate::log_probability;
 use crate::image::{isa, storage};
 
 /// Let a model write.
@@ -81,6 +82,10 @@ impl WithKernel for Generate<'_> {
         }
         for _ in 0..self.length {
             let id = self.sampler.sample(&session.logits());
+            // One that is no number makes all of a softmax none.
+            if log_probability(&session.logits(), id).0.is_nan() {
+                return Err(Error::NoProbabilities);
+            }
             piece.clear();
             joiner.push(id, &mut piece);
             (self.each)(&piece)?;

@@ -61,7 +61,7 @@ pub(super) struct Args {
 
 /// Names of the files that an earlier report left in `folder`.
 fn own_files(folder: &Path) -> Vec<String> {
-    let numbers: Option<Value> = fs::read(folder.join(NUMBERS))
+    let numbers: Option<Value> = files::read_plain(&folder.join(NUMBERS), files::JSON)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match numbers {

@@ -10,7 +10,7 @@
 
 use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, StdinLock};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,46 +21,50 @@ use gatelet::{Isa, Model, TextRules};
 use super::out::{self, note};
 use crate::checkpoint::Checkpoint;
 use crate::corpus::words::shown_bytes;
-use crate::corpus::{Encoding, Rules, Text, Vocabulary, hex, prepare};
+use crate::corpus::{Encoding, Rules, Text, UNSIZED, Vocabulary, hex, prepare};
 use crate::error::{Error, Result};
-use crate::files::{Kind, Output};
+use crate::files::{self, Kind, Output};
 use crate::image::{AnyModel, isa};
 
 /// What stands for a stream.
 const STREAM: &str = "-";
 /// Standard input in a message, and as the name of a text that came from it.
 pub(super) const STDIN: &str = "standard input";
-/// Bytes that are taken from standard input at most: they are held in memory.
-const MOST: u64 = 1 << 30;
-
 /// Whether an argument has read standard input.
 static TAKEN: AtomicBool = AtomicBool::new(false);
-/// All of standard input.
-fn stdin() -> Result<Vec<u8>> {
+
+/// Standard input, for the one argument that may read it.
+fn taken() -> Result<StdinLock<'static>> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Err(Error::Usage(
             "- is given twice, and standard input can be read once: name a file for one of them"
                 .to_owned(),
         ));
     }
-    if io::stdin().is_terminal() {
-        note("type the text; Ctrl-D on a line of its own ends it");
-    }
-    let mut bytes = Vec::new();
-    let read = io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes);
-    let failed = |source| Error::Read {
+    Ok(io::stdin().lock())
+}
+
+/// Why standard input could not be read.
+fn unread(source: io::Error) -> Error {
+    Error::Read {
         path: STDIN.into(),
         source,
-    };
-    read.map_err(failed)?;
-    match bytes.len() as u64 > MOST {
-        true => Err(Error::Some(format!(
-            "standard input has more than {} MiB, which would be held in memory: save it to a file \
-             and name that",
-            MOST >> 20
-        ))),
-        false => Ok(bytes),
     }
+}
+
+/// All of standard input: a text, which is held in memory.
+fn stdin() -> Result<Vec<u8>> {
+    let mut stream = taken()?;
+    if stream.is_terminal() {
+        note("type the text; Ctrl-D on a line of its own ends it");
+    }
+    files::read_from(&mut stream, UNSIZED).map_err(|source| match source.kind() {
+        io::ErrorKind::FileTooLarge => Error::Unsized {
+            name: STDIN.to_owned(),
+            mib: UNSIZED >> 20,
+        },
+        _ => unread(source),
+    })
 }
 
 /// A file to read.
@@ -148,7 +152,8 @@ impl Input {
                 "standard input is a terminal, and a model is no text: as in `gatelet ... - < FILE`"
                     .to_owned(),
             )),
-            Self::Stdin => stdin(),
+            // A stream may never end: no more is read than its beginning promises.
+            Self::Stdin => crate::image::stream(taken()?).map_err(unread),
         }
     }
 }

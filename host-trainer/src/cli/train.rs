@@ -142,6 +142,10 @@ pub(super) struct Args {
     /// Seconds between checkpoints within an epoch; 0 means after every window [default: 30]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     save_every: Option<f64>,
+    /// Where to make a folder for the run if it cannot be written into --out when it ends or is
+    /// stopped, as on a full disk [default: after ten minutes or on Ctrl-C, the system's folder for temporary files]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    fallback_dir: Option<Folder>,
     /// Show neither bar nor lines
     #[arg(long, short)]
     quiet: bool,
@@ -185,6 +189,16 @@ impl Args {
     fn inputs(&self) -> Vec<&Path> {
         let from = self.aware.from();
         std::iter::once(self.text.path()).chain(from).collect()
+    }
+
+    /// Opens the run folder.
+    fn open(&self, mode: Mode, save_every: Duration) -> Result<RunFolder> {
+        let folder = RunFolder::open(&self.out, mode)?.saving_every(save_every);
+        folder.check_apart(&self.inputs())?;
+        match &self.fallback_dir {
+            None => Ok(folder),
+            Some(elsewhere) => folder.falling_back_to(elsewhere),
+        }
     }
 
     /// Time between checkpoints.
@@ -399,8 +413,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     args.fit(&mut config, &outline);
     outline.check_length(config.batch, config.window)?;
-    let folder = RunFolder::open(&args.out, mode)?.saving_every(save_every);
-    folder.check_apart(&args.inputs())?;
+    let folder = args.open(mode, save_every)?;
     let corpus = outline.corpus(&text, folder.path())?;
     config.qat = start
         .as_ref()
@@ -441,8 +454,7 @@ fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
 /// Everything is checked before anything is written: a damaged checkpoint gets its other name only when the run can
 /// really go on from the one before, and a change is on the disk before the first step with it.
 fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
-    let folder = RunFolder::open(&args.out, Mode::Resume)?.saving_every(save_every);
-    folder.check_apart(&args.inputs())?;
+    let folder = args.open(Mode::Resume, save_every)?;
     let (mut checkpoint, found) = folder.load()?;
     let meta = &mut checkpoint.meta;
     args.check_preset(&meta.config)?;
@@ -460,7 +472,13 @@ fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
     let outline = outlined(args, &text, &meta.config)?;
     outline.check_hash(&meta.provenance.corpus_sha256)?;
     let corpus = outline.corpus(&text, folder.path())?;
-    let trainer = Trainer::resume(&corpus, checkpoint)?;
+    let trainer = Trainer::resume(&corpus, checkpoint).map_err(|error| match error {
+        Error::Checkpoint { what, .. } => Error::Checkpoint {
+            path: found.path.clone(),
+            what,
+        },
+        other => other,
+    })?;
     for line in folder.set_aside(&found)? {
         note(format_args!("warning: {line}"));
     }

@@ -33,7 +33,7 @@ pub use plain::Changes;
 pub use prepare::{Normalise, Rules, prepare};
 pub use reading::Reading;
 pub use recognise::{Looks, looks};
-pub use text::{IN_MEMORY, Pass, Seen, Text};
+pub use text::{IN_MEMORY, Pass, Seen, Text, UNSIZED};
 pub use tokens::Tokens;
 pub use vocabulary::{Counts, Encoder, Vocabulary};
 pub use words::Level;

@@ -10,7 +10,7 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,11 +22,15 @@ use super::lines::List;
 use super::plain::Changes;
 use super::prepare::{Preparation, Rules};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Bytes read at a time.
 const BLOCK: usize = 256 << 10;
 /// Texts of up to so many bytes are held in memory by [`Text::read`].
 pub const IN_MEMORY: u64 = 64 << 20;
+
+/// Bytes of the largest text that is no regular file: it is held in memory.
+pub const UNSIZED: u64 = 256 << 20;
 
 /// A text with its name.
 #[derive(Clone, Debug)]
@@ -131,7 +135,15 @@ impl Text {
         let name = path.display().to_string();
         let about = fs::metadata(path).map_err(failed)?;
         if !about.is_file() || about.len() <= in_memory {
-            return Ok(Self::of(name, fs::read(path).map_err(failed)?));
+            let most = in_memory.max(UNSIZED);
+            let bytes = files::read(path, most).map_err(|source| match source.kind() {
+                ErrorKind::FileTooLarge if !about.is_file() => Error::Unsized {
+                    name: name.clone(),
+                    mib: most >> 20,
+                },
+                _ => failed(source),
+            })?;
+            return Ok(Self::of(name, bytes));
         }
         File::open(path).map_err(failed)?;
         let (path, bytes) = (path.to_owned(), about.len());

@@ -15,6 +15,7 @@ use super::RunFolder;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::image::LARGEST;
 
 /// Where a checkpoint to go on from was found, and what was found damaged on the way to it.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub struct Damaged {
 
 /// Reads and checks a checkpoint.
 fn read(path: &Path) -> Result<Checkpoint> {
-    let bytes = fs::read(path).map_err(|source| Error::Read {
+    let bytes = files::read_plain(path, LARGEST).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })?;

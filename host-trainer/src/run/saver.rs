@@ -3,16 +3,20 @@
 //! ```text
 //! save:   best.safetensors if there is a new one, the new metrics lines and samples, last.safetensors; the first failure ends it
 //! failed: say it once, train on, try again after 1 s, 2 s, 4 s ... at most a minute
-//! at the end of a run: the same for ten minutes at most, then the run fails; what is on the disk stays as it is
+//! at the end of a run: the same for ten minutes at most; stopped, or with --fallback-dir, once more
+//! then: the run goes into a new folder elsewhere (`fallback.rs`), or fails; what is on the disk stays as it is
 //! ```
 //! The order matters: a metrics line is on the disk before the checkpoint that knows of it. A resumed run drops the lines
 //! its checkpoint does not know of and writes them again, with the same numbers.
 
 use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::fallback::Unsaved;
 use super::{Metrics, RunFolder};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -167,10 +171,11 @@ impl<'f> Saver<'f> {
     }
 
     /// Writes everything at the end of a run, and waits for that if it has to. A `stop` that comes while it waits ends
-    /// the waiting; `stopped` says that the run has ended by one, which does not count again.
+    /// the waiting; a run that has ended by one (`stopped`) does not wait, nor does one that was told where else to go.
     ///
     /// # Errors
-    /// [`Error::NotSaved`] when it could not be written in the end, or any that waiting does not help against.
+    /// [`Error::SavedElsewhere`] or [`Error::NotSaved`] when it could not be written in the end, or any that waiting
+    /// does not help against.
     pub fn finish(
         &mut self,
         whole: &Checkpoint,
@@ -179,7 +184,7 @@ impl<'f> Saver<'f> {
         tell: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let begin = Instant::now();
-        let given_up = || !stopped && stop.load(Ordering::Relaxed);
+        let given_up = || stopped || self.folder.elsewhere || stop.load(Ordering::Relaxed);
         let mut wait = FIRST_WAIT;
         let mut told = false;
         loop {
@@ -192,18 +197,14 @@ impl<'f> Saver<'f> {
                 Err(other) => return Err(other),
             };
             if given_up() || begin.elapsed() >= PATIENCE {
-                return Err(Error::NotSaved {
-                    path,
-                    source,
-                    step: whole.meta.position.as_ref().map_or(0, |p| p.step),
-                    saved: self.step,
-                });
+                return Err(self.save_elsewhere(whole, path, source));
             }
             if !told {
                 tell(&format!(
-                    "cannot write {}: {source}; training is done, waiting up to {} minutes for room to write it, Ctrl-C gives up",
+                    "cannot write {}: {source}; training is done, waiting up to {} minutes for room to write it; Ctrl-C writes it into {} instead",
                     path.display(),
-                    PATIENCE.as_secs() / 60
+                    PATIENCE.as_secs() / 60,
+                    self.folder.fallback.display()
                 ));
                 told = true;
             }
@@ -213,6 +214,38 @@ impl<'f> Saver<'f> {
             }
             wait = (2 * wait).min(LONGEST_LAST_WAIT);
             self.trouble = Some(Trouble { wait, again });
+        }
+    }
+
+    /// The last resort: another folder. Says what came of it.
+    fn save_elsewhere(&self, whole: &Checkpoint, path: PathBuf, source: io::Error) -> Error {
+        let step = whole.meta.position.as_ref().map_or(0, |p| p.step);
+        let written = whole.to_bytes().and_then(|last| {
+            self.folder.write_elsewhere(&Unsaved {
+                last: &last,
+                best: self.best.as_deref(),
+                metrics: &self.metrics,
+                samples: &self.samples,
+            })
+        });
+        match written {
+            Ok(folder) => Error::SavedElsewhere {
+                path,
+                source,
+                step,
+                folder,
+            },
+            Err(error) => Error::NotSaved {
+                path,
+                source,
+                fallback: self.folder.fallback.clone(),
+                elsewhere: match error {
+                    Error::Write { source, .. } => source.to_string(),
+                    other => other.to_string(),
+                },
+                step,
+                saved: self.step,
+            },
         }
     }
 

@@ -26,7 +26,7 @@ impl Common {
     /// [`Error::OtherSweep`], or [`Error::Read`] for a `sweep.json` that is none.
     pub fn check(&self, out: &Path) -> Result<()> {
         let path = out.join(COMMON);
-        let stored: Self = match std::fs::read(&path) {
+        let stored: Self = match files::read_plain(&path, files::JSON) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(Error::Read { path, source }),
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| Error::Read {

@@ -10,6 +10,7 @@
 //! depend on the number of threads. Everything that decides the rest of a run is in `last.safetensors`, so a run
 //! that was stopped or killed goes on to the very same numbers.
 
+mod check;
 mod drive;
 mod evaluate;
 
@@ -244,7 +245,8 @@ impl<'c> Trainer<'c> {
     /// The run of a `last.safetensors`, on its own text.
     ///
     /// # Errors
-    /// [`Error::OtherCorpus`], [`Error::Checkpoint`] when it has no optimizer state, or as [`Trainer::new`].
+    /// [`Error::OtherCorpus`], [`Error::Checkpoint`] when it has no optimizer state or stands where no run of this text
+    /// can, or as [`Trainer::new`].
     pub fn resume(corpus: &'c Corpus, checkpoint: Checkpoint) -> Result<Self> {
         corpus.check_hash(&checkpoint.meta.provenance.corpus_sha256)?;
         if corpus.vocab != checkpoint.vocab {
@@ -264,6 +266,7 @@ impl<'c> Trainer<'c> {
                 what,
             });
         };
+        trainer.check_position(&position)?;
         let hidden = trainer.config.hidden;
         let mut start = 0;
         for shard in trainer.parts.iter_mut().map(|part| &mut part.shard) {

@@ -242,6 +242,59 @@ fn a_full_disk_stops_neither_the_training_nor_what_it_has_saved() {
     assert!(steps.eq(expected), "every line is there, once");
 }
 
+/// Full from the first step on, and full to the end: what was trained is saved elsewhere when the run is stopped.
+#[test]
+fn a_run_on_a_disk_that_stays_full_is_saved_elsewhere() {
+    let place = Place::new();
+    let Some(disk) = SmallDisk::mount(place.path("small")) else {
+        println!("skipped: a real full disk needs the right to mount a tmpfs");
+        return;
+    };
+    fs::create_dir(place.path("tmp")).unwrap();
+    let endless = words(&[
+        "--epochs",
+        "200000",
+        "--eval-every",
+        "50",
+        "--out",
+        "small/run",
+    ]);
+    let mut command = place.command(&endless);
+    command.env("TMPDIR", place.path("tmp"));
+    let mut run = Run::start(command);
+    until("the first checkpoint", || {
+        place.path("small/run/config.json").exists()
+    });
+    let full = disk.fill();
+    run.says("tries again");
+    let last = "small/run/last.safetensors";
+    let on_disk = place.checkpoint(last).meta.position.unwrap().step;
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&mut run.child, "-INT");
+    let (status, said) = run.ends();
+    assert_eq!(status.code(), Some(1), "{said}");
+    let made = place.names("tmp");
+    assert!(
+        made.len() == 1 && said.contains(&made[0]),
+        "{made:?}: {said}"
+    );
+    assert_eq!(place.checkpoint(last).meta.position.unwrap().step, on_disk);
+    let folder = format!("tmp/{}", made[0]);
+    let position = || {
+        let last = place.checkpoint(&format!("{folder}/last.safetensors"));
+        last.meta.position.unwrap()
+    };
+    let saved = position();
+    assert!(saved.step > on_disk, "what was trained since is there");
+    let epochs = (saved.epoch + 1).to_string();
+    let rest = [
+        "train", "text.txt", "--resume", "-q", "--epochs", &epochs, "--out", &folder,
+    ];
+    place.good(&rest);
+    assert!(position().step > saved.step);
+    drop(full);
+}
+
 /// The same without a mount: every checkpoint is larger than a file may be.
 #[test]
 fn a_run_whose_last_state_cannot_be_written_fails_and_can_be_resumed() {
@@ -283,7 +336,7 @@ fn a_run_whose_last_state_cannot_be_written_fails_and_can_be_resumed() {
         "train", "text.txt", "--out", "run", "--resume", "-q",
     ]));
     run.says("training goes on and tries again");
-    run.says("Ctrl-C gives up");
+    run.says("Ctrl-C writes it into");
     signal(&mut run.child, "-INT");
     let (status, last) = run.ends();
     assert_eq!(status.code(), Some(1), "{last}");

@@ -4,12 +4,16 @@ mod corpora;
 #[cfg(unix)]
 mod disk;
 mod gate;
+#[cfg(unix)]
+mod hostile;
 mod keep;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
 mod large;
 mod lines;
+#[cfg(unix)]
+mod lost;
 mod marks;
 mod models;
 mod place;
