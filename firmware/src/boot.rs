@@ -9,6 +9,7 @@ use core::fmt::{self, Display, Formatter};
 use embedded_io::Write;
 use gatelet::{Kernel, LoadError, Model, Normalisation, SelfTestError};
 
+use crate::ending::Ending;
 use crate::view::View;
 use crate::write::Writing;
 
@@ -107,6 +108,14 @@ pub fn greet<S: Writing, W: Write, K: Kernel>(
         S::SAID
     ))?;
     view.line(format_args!(""))
+}
+
+/// Says why the run before ended.
+///
+/// # Errors
+/// Passes on what the terminal says.
+pub fn tell<W: Write>(view: &mut View<W>, ending: Ending) -> Result<(), W::Error> {
+    view.line(format_args!("error: the run before ended with {ending}"))
 }
 
 /// Says why a model is refused and what to do.

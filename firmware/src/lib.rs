@@ -11,6 +11,7 @@
 //! - [`view`]: one line of the terminal, redrawn without flicker;
 //! - [`console`]: what each key does;
 //! - [`boot`]: is the model sound? Says what it is, or why it is refused;
+//! - [`ending`]: why the run before ended;
 //! - [`budget`]: does a model fit a board? Used by `build.rs`;
 //! - [`parts`]: the microcontrollers, and how QEMU counts instructions on them;
 //! - [`embedded`]: the model this crate was built with.
@@ -25,6 +26,7 @@ pub mod boot;
 pub mod budget;
 pub mod console;
 pub mod embedded;
+pub mod ending;
 #[cfg(test)]
 mod fixtures;
 pub mod keys;

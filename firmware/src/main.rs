@@ -38,16 +38,44 @@ use defmt_rtt as _;
 #[cfg(all(target_os = "none", feature = "log-semihosting"))]
 use defmt_semihosting as _;
 
-/// Logs the panic, then: a board starts again, QEMU ends with a failure.
+/// Logs the panic and ends.
 #[cfg(target_os = "none")]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     cortex_m::interrupt::disable();
     defmt::error!("panic: {}", defmt::Display2Format(info));
-    #[cfg(feature = "log-semihosting")]
+    let (file, line) = info.location().map_or(("", 0), |at| (at.file(), at.line()));
+    end(&Ending::panic(file, line))
+}
+
+/// Leaves why it ends for the next start. Then: a board starts again, and so does QEMU in the test that wants to see it;
+/// otherwise QEMU ends with a failure.
+#[cfg(target_os = "none")]
+fn end(ending: &Ending) -> ! {
+    board::ending::leave(ending);
+    #[cfg(all(feature = "log-semihosting", not(feature = "provoke")))]
     cortex_m_semihosting::debug::exit(cortex_m_semihosting::debug::EXIT_FAILURE);
     cortex_m::peripheral::SCB::sys_reset()
 }
+
+/// Ends the program in the way that a key asks for.
+#[cfg(all(target_os = "none", feature = "provoke"))]
+fn provoke(byte: u8) {
+    #[expect(unconditional_recursion, reason = "to fill the stack")]
+    fn deeper(depth: u32) -> u32 {
+        let room = core::hint::black_box([depth; 64]);
+        deeper(depth + 1).wrapping_add(room[0])
+    }
+    match byte {
+        0x1c => cortex_m::asm::udf(),
+        0x1e => panic!("provoked"),
+        0x1f => core::hint::black_box(deeper(0)),
+        _ => return,
+    };
+}
+
+#[cfg(target_os = "none")]
+use gatelet_firmware::ending::Ending;
 
 #[cfg(target_os = "none")]
 #[rtic::app(device = stm32f4xx_hal::pac, peripherals = true)]
@@ -60,13 +88,14 @@ mod app {
     use gatelet_firmware::embedded::{
         self, HISTORY_DEPTH, ModelKernel, SNAPSHOT_WORDS, STATE_WORDS,
     };
+    use gatelet_firmware::ending::Ending;
     use gatelet_firmware::view::View;
     use gatelet_firmware::write::Writer;
     use gatelet_firmware::{Console, Line, boot};
     use heapless::spsc::{Consumer, Producer, Queue};
     use rtic::Mutex;
 
-    use crate::board::{Board, Led, Serial, Watchdog};
+    use crate::board::{Board, Led, Serial, Watchdog, ending};
 
     /// Bytes that wait while the net computes: 45 ms at 115200 baud.
     const QUEUE: usize = 512;
@@ -82,6 +111,7 @@ mod app {
         watchdog: Watchdog,
         received: Producer<'static, u8>,
         typed: Consumer<'static, u8>,
+        last: Option<Ending>,
     }
 
     #[init(local = [queue: Queue<u8, QUEUE> = Queue::new()])]
@@ -89,6 +119,7 @@ mod app {
         let mut core = cx.core;
         let board = Board::start(cx.device, &mut core.SYST);
         defmt::info!("core clock {} Hz", board.core_hz);
+        let watchdog = board.after_watchdog.then(Ending::watchdog);
         let (received, typed) = cx.local.queue.split();
         (
             Shared {
@@ -99,12 +130,13 @@ mod app {
                 watchdog: board.watchdog,
                 received,
                 typed,
+                last: ending::take().or(watchdog),
             },
         )
     }
 
     #[idle(shared = [serial], local = [
-        typed, watchdog,
+        typed, watchdog, last,
         state: StateBuf<STATE_WORDS> = StateBuf::new(),
         history: History<HISTORY_DEPTH, SNAPSHOT_WORDS> = History::new(),
         completer: Completer<BEAM, COMPLETION, SNAPSHOT_WORDS> = Completer::new(),
@@ -116,19 +148,30 @@ mod app {
             typed: local.typed,
             watchdog: local.watchdog,
         });
-        let Err(error) = run(view, local.state.as_mut(), local.history, local.completer);
+        let Err(error) = run(
+            view,
+            *local.last,
+            local.state.as_mut(),
+            local.history,
+            local.completer,
+        );
         match error {}
     }
 
     /// Checks the model, then is the console for ever; or refuses the model for ever.
     fn run<S: Mutex<T = Serial>>(
         mut view: View<Port<S>>,
+        last: Option<Ending>,
         storage: &'static mut [u32],
         history: &'static mut History<HISTORY_DEPTH, SNAPSHOT_WORDS>,
         completer: &'static mut Completer<BEAM, COMPLETION, SNAPSHOT_WORDS>,
     ) -> Result<Infallible, Infallible> {
+        if let Some(ending) = last {
+            defmt::error!("the run before failed; the console says how");
+            boot::tell(&mut view, ending)?;
+        }
         let kernel = ModelKernel::default();
-        let model = match boot::check(&embedded::IMAGE.0, kernel, storage) {
+        let model = match embedded::model(kernel, storage) {
             Ok(model) => model,
             Err(why) => loop {
                 defmt::error!("model refused: {}", defmt::Display2Format(&why));
@@ -146,6 +189,8 @@ mod app {
         let mut console = Console::new(line, completer, view, Writer::<embedded::Settings>::new());
         loop {
             while let Some(byte) = console.terminal().next() {
+                #[cfg(feature = "provoke")]
+                crate::provoke(byte);
                 console.feed(byte)?;
             }
             console.refresh()?;
@@ -204,7 +249,7 @@ mod app {
         }
     }
 
-    #[task(binds = USART1, shared = [serial], local = [received])]
+    #[task(binds = USART1, shared = [serial], local = [received, told: bool = false])]
     fn receive(mut cx: receive::Context) {
         let received = cx.local.received;
         cx.shared.serial.lock(|serial| {
@@ -216,7 +261,14 @@ mod app {
                 if next.overrun {
                     defmt::warn!("serial overrun: bytes were lost");
                 }
-                let _ = received.enqueue(next.byte);
+                match next.byte {
+                    Some(byte) => {
+                        let _ = received.enqueue(byte);
+                    }
+                    // At another speed there is one after the other.
+                    None if core::mem::replace(cx.local.told, true) => {}
+                    None => defmt::warn!("a break, or the terminal is not at 115200 baud"),
+                }
             }
         });
     }

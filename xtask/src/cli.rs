@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::image::Format;
 use crate::{
     bench, board, conformance, demo, deny, firmware, flash, handover, host_bench, image, miri,
-    selftest, setup, size, steps,
+    qemu_tests, selftest, setup, size, steps,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -106,6 +106,8 @@ enum Firmware {
         #[arg(long)]
         json: bool,
     },
+    /// Flip every bit of the model's preamble in the built console, and see QEMU refuse each: 256 starts
+    Damage,
     /// Run held-out text in QEMU and on this machine, and compare a hash of every state
     Selftest {
         #[command(flatten)]
@@ -190,6 +192,7 @@ impl Firmware {
                 Ok(())
             }
             Firmware::Run { model } => handover::run(model.path),
+            Firmware::Damage => qemu_tests::preamble(1),
             Firmware::Bench { board, rows, json } => bench::run(board.boards, rows, json),
             Firmware::Selftest { model, board, json } => {
                 selftest::run(model.path, board.boards, json)

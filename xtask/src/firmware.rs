@@ -28,7 +28,7 @@ pub(crate) enum Log {
 pub(crate) struct Build {
     program: &'static str,
     board: &'static Board,
-    features: &'static [&'static str],
+    features: Vec<&'static str>,
     model: Option<PathBuf>,
     variables: Vec<(&'static str, String)>,
     quiet: bool,
@@ -60,7 +60,7 @@ impl Build {
         Build {
             program,
             board: board::default(),
-            features,
+            features: features.to_vec(),
             model: None,
             variables: Vec::new(),
             quiet: false,
@@ -70,6 +70,12 @@ impl Build {
     /// Builds for this board instead of the default one.
     pub(crate) fn board(mut self, board: &'static Board) -> Self {
         self.board = board;
+        self
+    }
+
+    /// Adds a feature of the crate.
+    pub(crate) fn feature(mut self, name: &'static str) -> Self {
+        self.features.push(name);
         self
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::bench::{measure, random};
 use crate::board;
-use crate::command::root;
+use crate::command::{root, work_folder};
 use crate::emulator::Emulator;
 use crate::firmware::{self, Log, console, program};
 use crate::screen::Line;
@@ -262,6 +262,72 @@ pub(crate) fn bad_model() -> Result<()> {
             (refusals(&screen.text()) == 2).then_some(())
         })?;
         ensure!(!board.ended(), "byte {offset}: the board is gone");
+    }
+    Ok(())
+}
+
+/// Every bit, or some of every field, of the image's preamble flipped in the program as it was built: the compiler cannot
+/// know of it, as it can of damage before the build.
+pub(crate) fn preamble(step: usize) -> Result<()> {
+    let elf = console(Log::Rtt).quiet().build()?.elf;
+    let program = std::fs::read(&elf)?;
+    let model = std::fs::read(root().join("firmware/models/default.gatelet"))?;
+    let mut places = program.windows(model.len());
+    let at = places.position(|window| window == model);
+    let at = at.context("the program does not hold the model")?;
+    let damaged = work_folder()?.join("damaged.elf");
+    for bit in (0..8 * PREAMBLE).step_by(step) {
+        let mut program = program.clone();
+        program[at + bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&damaged, &program)?;
+        let field = match bit / 8 {
+            0..8 => "magic",
+            8..12 => "version",
+            12..16 => "header length",
+            16..20 => "image length",
+            20..24 => "CRC-32",
+            _ => "zero",
+        };
+        let board = Emulator::boot(&damaged, false)?;
+        let said = format!("model default refused: header field {field} is ");
+        board.wait_for(&format!("refusal of bit {bit}"), |screen| {
+            screen.text().contains(&said).then_some(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Bytes before an image's header.
+const PREAMBLE: usize = 32;
+
+/// A panic, a fault and a full stack: the board starts again, and says once why.
+pub(crate) fn failures() -> Result<()> {
+    let elf = console(Log::Semihosting)
+        .feature("provoke")
+        .quiet()
+        .build()?
+        .elf;
+    let mut board = Emulator::boot(&elf, false)?;
+    let empty = board.prompt()?;
+    const SAYS: &str = "error: the run before ended with ";
+    let banner = board.look(|screen| screen.text());
+    ensure!(!banner.contains(SAYS), "the first start:\n{banner}");
+    for (key, why) in [
+        ("\x1c", "a fault at 08"),
+        ("\x1e", "a panic, line "),
+        ("\x1f", "a full stack"),
+    ] {
+        board.press("a")?;
+        board.send(key.as_bytes())?;
+        let text = board.wait_for("another start", |screen| {
+            let text = screen.text();
+            let (_, after) = text.rsplit_once(SAYS)?;
+            let whole = after.starts_with(why) && after.contains("seed") && screen.line().is_some();
+            whole.then_some(text)
+        })?;
+        let (_, after) = text.rsplit_once(SAYS).unwrap_or_default();
+        ensure!(after.contains("known-answer test ok"), "{why}:\n{text}");
+        ensure!(board.press("\x0c")? == empty, "{why}: an empty line");
     }
     Ok(())
 }

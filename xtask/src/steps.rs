@@ -50,6 +50,10 @@ const STEPS: &[Step] = &[
     ("QEMU: the next letters of the example", examples::letters),
     ("QEMU: the words of the example", examples::words),
     ("QEMU: a damaged model is refused", qemu_tests::bad_model),
+    ("QEMU: damage after the build is refused", || {
+        qemu_tests::preamble(11)
+    }),
+    ("QEMU: failures are told", qemu_tests::failures),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
     ("QEMU: every board, many shapes", shapes::run),
     (

@@ -16,8 +16,7 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Session, StateBuf, StateHash};
-    use gatelet_firmware::boot;
-    use gatelet_firmware::embedded::{IMAGE, ModelKernel, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -41,7 +40,7 @@ mod image {
 
     fn run(storage: &mut [u32]) -> Result<(), ()> {
         let kernel = ModelKernel::default();
-        let model = boot::check(&IMAGE.0, kernel, storage)
+        let model = embedded::model(kernel, storage)
             .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
         let mut session = Session::new(model, kernel, storage)
             .map_err(|why| hprintln!("error: no session: {}", why))?;

@@ -44,6 +44,8 @@ pub struct Board {
     pub watchdog: Watchdog,
     /// The core clock in Hz.
     pub core_hz: u32,
+    /// Whether it was the watchdog that started the board.
+    pub after_watchdog: bool,
 }
 
 /// The clocks that matter here, in Hz.
@@ -51,6 +53,8 @@ struct Clocks {
     core: u32,
     /// APB2, which USART1 is on.
     apb2: u32,
+    /// Whether the watchdog has reset the part.
+    after_watchdog: bool,
 }
 
 impl Board {
@@ -93,6 +97,7 @@ impl Board {
             led: Led(device.GPIOD),
             watchdog,
             core_hz: clocks.core,
+            after_watchdog: clocks.after_watchdog,
         }
     }
 }
@@ -108,6 +113,7 @@ fn start_clocks(rcc: RCC) -> Clocks {
         return Clocks {
             core: HSI_HZ,
             apb2: HSI_HZ,
+            after_watchdog,
         };
     }
     // The HAL finds the PLL's dividers, and sets wait states, prefetch and caches of the flash before it switches.
@@ -116,6 +122,7 @@ fn start_clocks(rcc: RCC) -> Clocks {
     Clocks {
         core: clocks.sysclk().raw(),
         apb2: clocks.pclk2().raw(),
+        after_watchdog,
     }
 }
 
@@ -124,8 +131,8 @@ pub struct Serial(USART1);
 
 /// What the receiver had.
 pub struct Received {
-    /// The byte.
-    pub byte: u8,
+    /// The byte; none where the line was not as it is between bytes: a break, or another speed.
+    pub byte: Option<u8>,
     /// Whether bytes before it were lost.
     pub overrun: bool,
 }
@@ -160,10 +167,14 @@ impl Serial {
     /// Takes a received byte, if there is one.
     pub fn read(&mut self) -> Option<Received> {
         let status = self.0.sr().read();
-        // Reading the data register also ends the overrun condition, which would interrupt for ever otherwise.
-        (status.rxne().bit_is_set() || status.ore().bit_is_set()).then(|| Received {
-            byte: self.0.dr().read().bits() as u8,
-            overrun: status.ore().bit_is_set(),
+        // Reading the data register also ends the overrun condition, which would interrupt for ever otherwise, and the
+        // framing error.
+        (status.rxne().bit_is_set() || status.ore().bit_is_set()).then(|| {
+            let byte = self.0.dr().read().bits() as u8;
+            Received {
+                byte: status.fe().bit_is_clear().then_some(byte),
+                overrun: status.ore().bit_is_set(),
+            }
         })
     }
 
