@@ -34,6 +34,10 @@ mod budget;
 )]
 mod parts;
 
+#[path = "src/remedy.rs"]
+#[allow(unreachable_pub, reason = "as the others")]
+mod remedy;
+
 use budget::{Demand, Plan};
 use parts::{PARTS, Part};
 
@@ -57,6 +61,7 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/budget.rs");
     println!("cargo:rerun-if-changed=src/parts.rs");
+    println!("cargo:rerun-if-changed=src/remedy.rs");
     println!("cargo::rustc-check-cfg=cfg(stm32f4)");
     // Cargo shows this line to the person; the build ends here.
     if let Err(message) = embed() {
@@ -76,7 +81,11 @@ fn embed() -> Result<(), String> {
     })?;
     let (demand, kernel, words) = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
     let (index, part) = part()?;
-    let plan = budget::plan(&part, &demand).map_err(|e| format!("{}: {e}", path.display()))?;
+    let plan = budget::plan(&part, &demand).map_err(|short| {
+        let remedy = with_model(&bytes, |model| remedy::remedy(&model, &part, &short));
+        let (path, remedy) = (path.display(), remedy.unwrap_or_default());
+        format!("{path}: {short}; {remedy}")
+    })?;
     let (writing, cuts) = writing(words)?;
     let need = demand.model_bytes + budget::CODE_BYTES + budget::CUTS_BYTES;
     if cuts && need > part.flash_bytes {
@@ -134,14 +143,11 @@ fn file_of(variable: &str) -> Result<Vec<u8>, String> {
 /// Loads the model as the board will, and says what memory it asks for, and the kernel of core that it is for: without
 /// what embeddings and projections need, if it has none. And whether its tokens are words.
 fn check(bytes: &[u8]) -> Result<(Demand, String, bool), String> {
-    // An image wants to start at a multiple of 16, which a Vec<u8> does not promise.
-    let mut room = vec![0; bytes.len() + 16];
-    let start = room.as_ptr().align_offset(16);
-    let image = room
-        .get_mut(start..start + bytes.len())
-        .ok_or("cannot be aligned")?;
-    image.copy_from_slice(bytes);
-    let model = Model::from_bytes(image).map_err(|e| e.to_string())?;
+    with_model(bytes, |model| about(&model, bytes.len()))
+}
+
+/// The same of a model that is loaded from so many bytes.
+fn about(model: &Model<'_>, model_bytes: usize) -> (Demand, String, bool) {
     let dims = model.dims();
     let kernel = match (model.layout(), dims.precision) {
         (Layout::Rows, _) if !dims.four_bits.is_none() => "gatelet::NativeNibbleRows",
@@ -154,11 +160,25 @@ fn check(bytes: &[u8]) -> Result<(Demand, String, bool), String> {
         false => kernel.to_owned(),
     };
     let demand = Demand {
-        model_bytes: bytes.len(),
+        model_bytes,
         state_words: dims.state_words(),
         snapshot_words: dims.snapshot_words(),
     };
-    Ok((demand, kernel, model.vocab().is_words()))
+    (demand, kernel, model.vocab().is_words())
+}
+
+/// Loads a model, as the board will.
+fn with_model<T>(bytes: &[u8], each: impl FnOnce(Model<'_>) -> T) -> Result<T, String> {
+    // An image wants to start at a multiple of 16, which a Vec<u8> does not promise.
+    let mut room = vec![0; bytes.len() + 16];
+    let start = room.as_ptr().align_offset(16);
+    let image = room
+        .get_mut(start..start + bytes.len())
+        .ok_or("cannot be aligned")?;
+    image.copy_from_slice(bytes);
+    Model::from_bytes(image)
+        .map(each)
+        .map_err(|e| e.to_string())
 }
 
 /// The part the image is for, and its place in the table.

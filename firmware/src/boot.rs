@@ -57,9 +57,11 @@ pub fn greet<S: Writing, W: Write, K: Kernel>(
 ) -> Result<(), W::Error> {
     let dims = model.dims();
     let tested = model.known_answer().tokens.len();
-    let (token, tokens) = match model.vocab().is_words() {
-        true => ("word", "words"),
-        false => ("character", "characters"),
+    let vocab = model.vocab();
+    let (token, tokens) = match (vocab.is_words(), vocab.is_bytes()) {
+        (true, _) => ("word", "words"),
+        (_, true) => ("byte", "bytes"),
+        _ => ("character", "characters"),
     };
     view.line(format_args!(""))?;
     view.line(format_args!(

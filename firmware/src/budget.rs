@@ -97,7 +97,7 @@ impl Display for Shortage {
             } => write!(
                 f,
                 "the model does not fit the flash of the {part}: need {need} bytes (model {model} + code {CODE_BYTES}), \
-                 have {have}; train a smaller one (--hidden, --layers) or export with --bits 8"
+                 have {have}"
             ),
             Shortage::Ram {
                 part,
@@ -108,8 +108,7 @@ impl Display for Shortage {
             } => write!(
                 f,
                 "the model does not fit the RAM of the {part}: need {need} bytes (state {state} + snapshots \
-                 {snapshots} + stack {STACK_BYTES} + application {APPLICATION_BYTES}), have {have}; train a \
-                 smaller one (--hidden, --layers) or on a text with fewer distinct characters"
+                 {snapshots} + stack {STACK_BYTES} + application {APPLICATION_BYTES}), have {have}"
             ),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! character   echo it, step the net            Tab         type the completion's characters
+//!             (of a model of bytes: the bytes of its UTF-8, and control characters too)
 //! Backspace   restore the state before it      Enter       leave the line, reset the state
 //! Ctrl-G      the board goes on writing        Ctrl-N      it will write something else
 //! Ctrl-C/L    draw again                       others      refused, with a bell and the reason
@@ -16,8 +17,8 @@ use heapless::Vec;
 
 pub use crate::budget::BEAM;
 use crate::keys::{Decoder, Key};
-use crate::line::{Ahead, Line};
-use crate::view::{Panel, Refusal, View};
+use crate::line::{AHEAD, Ahead, Line};
+use crate::view::{Panel, Refusal, View, digit};
 use crate::write::{Writer, Writing};
 
 /// Characters that the search for a completion looks ahead at most.
@@ -123,8 +124,21 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
             Some(why) => Panel::Refused(why),
             None if self.wrote => Panel::Seed(self.writer.seed()),
             None if vocab.is_words() => Panel::Words(&words),
+            None if vocab.is_bytes() => Panel::Bytes(&characters),
             None => Panel::Suggestions(&characters),
         };
+        if vocab.is_bytes() {
+            // Twice, and not one iterator over both: the code of `draw` is there once.
+            let typed = hex(self.line.chars());
+            let completion = self
+                .completion
+                .as_ref()
+                .map(|ahead| hex(ahead.iter().copied()));
+            let completion =
+                completion.map(|ahead| ahead.into_iter().take(AHEAD).collect::<Ahead>());
+            let completion = completion.iter().flatten().copied();
+            return self.view.draw(shown(&typed), completion, panel);
+        }
         let completion = self.completion.iter().flatten().copied();
         self.view.draw(self.line.chars(), completion, panel)
     }
@@ -148,7 +162,11 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
                 }
             }
             Key::Enter => {
-                self.view.finish(self.line.chars())?;
+                if self.line.model().vocab().is_bytes() {
+                    self.view.finish(shown(&hex(self.line.chars())))?;
+                } else {
+                    self.view.finish(self.line.chars())?;
+                }
                 self.line.clear();
                 self.completion = None;
                 Ok(())
@@ -160,12 +178,29 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
                 self.wrote = true;
                 Ok(())
             }
-            Key::Control(code) => self.refuse(Refusal::Unknown(char::from(code))),
+            Key::Control(code) => {
+                let control = char::from(code);
+                match self.line.shown(control) {
+                    Some(_) => self.type_one(control),
+                    None => self.refuse(Refusal::Unknown(control)),
+                }
+            }
             Key::Malformed => self.refuse(Refusal::Malformed),
         }
     }
 
     fn type_character(&mut self, character: char) -> Result<(), W::Error> {
+        if character.is_ascii() || !self.line.model().vocab().is_bytes() {
+            return self.type_one(character);
+        }
+        let mut bytes = [0; 4];
+        let bytes = character.encode_utf8(&mut bytes).bytes();
+        bytes
+            .map(char::from)
+            .try_for_each(|byte| self.type_one(byte))
+    }
+
+    fn type_one(&mut self, character: char) -> Result<(), W::Error> {
         let Some(shown) = self.line.shown(character) else {
             return self.refuse(Refusal::Unknown(character));
         };
@@ -227,6 +262,30 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
         self.refusal = Some(why);
         self.view.bell()
     }
+}
+
+/// Tokens of a line of bytes that are shown: more than it has columns.
+const SHOWN: usize = 64;
+
+/// The last bytes of a line, which come as characters, as a person reads them: what is no printable ASCII as `\xNN`.
+fn hex(bytes: impl DoubleEndedIterator<Item = char> + Clone) -> Vec<char, { 4 * SHOWN }> {
+    let mut text = Vec::new();
+    let count = bytes.clone().count();
+    for byte in bytes.skip(count.saturating_sub(SHOWN)) {
+        // There is room for four characters of each.
+        let _ = match byte {
+            ' '..='~' => text.push(byte),
+            _ => text
+                .extend_from_slice(&['\\', 'x', digit(byte, 4), digit(byte, 0)])
+                .map_err(|_| byte),
+        };
+    }
+    text
+}
+
+/// The same as [`Line::chars`] gives them.
+fn shown(text: &[char]) -> impl DoubleEndedIterator<Item = char> + Clone {
+    text.iter().copied()
 }
 
 #[cfg(test)]

@@ -100,6 +100,14 @@ pub(crate) fn image_of_words_with(lines: bool) -> AlignedBytes<4096> {
     with_known_answer(None, VocabSpec::Words(&WORDS), rules)
 }
 
+/// As [`image`], a model of bytes, those of [`BYTES`].
+pub(crate) fn image_of_bytes() -> AlignedBytes<4096> {
+    with_known_answer(None, VocabSpec::Bytes(&BYTES), TextRules::default())
+}
+
+/// Bytes of that model: a control, letters, the two of an é, the greatest.
+pub(crate) const BYTES: [u8; VOCAB.len()] = *b"\x01\n abc\x90\xa9\xc3\xe9\xfe\xff";
+
 /// As [`image`], whose known answer is wrong though every checksum is right.
 pub(crate) fn image_with_wrong_answer() -> AlignedBytes<4096> {
     let wrong = Some(0x0123_4567_89ab_cdef);

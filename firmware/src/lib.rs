@@ -13,6 +13,7 @@
 //! - [`boot`]: is the model sound? Says what it is, or why it is refused;
 //! - [`ending`]: why the run before ended;
 //! - [`budget`]: does a model fit a board? Used by `build.rs`;
+//! - `remedy`: what to do if it does not; only `build.rs` has it;
 //! - [`parts`]: the microcontrollers, and how QEMU counts instructions on them;
 //! - [`embedded`]: the model this crate was built with.
 //!
@@ -32,6 +33,8 @@ mod fixtures;
 pub mod keys;
 pub mod line;
 pub mod parts;
+#[cfg(test)]
+mod remedy;
 pub mod view;
 pub mod write;
 

@@ -220,11 +220,10 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         if vocab.is_words() {
             return self.complete_word();
         }
-        let ends_word = |id| {
-            vocab
-                .char_of(id)
-                .is_none_or(|c| !c.is_alphanumeric() && c != '\'')
-        };
+        // What is no ASCII is part of a word to a model of bytes: most of it is, in UTF-8.
+        let in_word =
+            |c: char| c.is_alphanumeric() || c == '\'' || vocab.is_bytes() && !c.is_ascii();
+        let ends_word = |id| vocab.char_of(id).is_none_or(|c| !in_word(c));
         let completion = completer
             .complete(&mut self.session, ends_word)
             .unwrap_or(None)?;

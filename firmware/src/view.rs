@@ -43,6 +43,8 @@ const BELL: &str = "\x07";
 pub enum Panel<'a> {
     /// The most likely next characters, each with its probability in thousandths.
     Suggestions(&'a [(char, u16)]),
+    /// The same of bytes, which come as characters up to U+00FF.
+    Bytes(&'a [(char, u16)]),
     /// The most likely words.
     Words(&'a [Word]),
     /// How to begin.
@@ -89,6 +91,11 @@ fn panel_glyph(character: char) -> char {
         ' ' => '␣',
         c => picture(c),
     }
+}
+
+/// A hexadecimal digit of a character below U+0100: the upper one with 4, the lower one with 0.
+pub(crate) fn digit(byte: char, shift: u32) -> char {
+    char::from_digit((u32::from(byte) >> shift) & 15, 16).unwrap_or('?')
 }
 
 /// Terminal columns of a character; 0 for combining and control characters.
@@ -256,6 +263,18 @@ fn panel_text(panel: Panel<'_>) -> (&'static str, String<PANEL_BYTES>) {
             list.iter().try_for_each(|&(character, permille)| {
                 let character = panel_glyph(character);
                 write!(words, "{character} {:>4}  ", percent(permille))
+            }),
+        ),
+        Panel::Bytes(list) => (
+            PLAIN,
+            list.iter().try_for_each(|&(byte, permille)| {
+                let hex = [digit(byte, 4), digit(byte, 0)];
+                let [first, second] = match byte {
+                    ' '..='~' => [' ', panel_glyph(byte)],
+                    _ => hex,
+                };
+                // Three of them fill the panel.
+                write!(words, "{first}{second} {:>4}  ", percent(permille))
             }),
         ),
         Panel::Words(list) => (PLAIN, push_words(&mut words, list)),

@@ -10,7 +10,6 @@
 //! [`Grams::best_possible`] counts how often the best one is: what an accuracy is to be held against.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 use std::path::Path;
 
 use rand::SeedableRng;
@@ -18,7 +17,7 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 use sha2::{Digest, Sha256};
 
-use crate::corpus::hex;
+use crate::corpus::{Rules, Text, hex};
 use crate::error::{Error, Result};
 
 /// Rows of words, all of one length.
@@ -36,13 +35,10 @@ impl Grams {
     /// The first `length` columns of a table.
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::Table`] for a line of fewer columns and for a table of more words than ids.
+    /// As [`Text::pass`], or [`Error::Table`] for a line of fewer columns and for a table of more words than ids.
     pub fn read(path: &Path, length: usize) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::from_table(&path.display().to_string(), &text, length)
+        let text = Text::read(path)?;
+        Self::from_table(&text.name, &text.whole(Rules::default())?, length)
     }
 
     /// The same for a table in memory; `name` is for messages.

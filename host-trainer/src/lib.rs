@@ -54,6 +54,7 @@
 
 pub mod agreement;
 pub mod aware;
+pub mod blame;
 pub mod bptt;
 pub mod calibrate;
 pub mod cell;

@@ -4,7 +4,7 @@ use gatelet::visible::line;
 use gatelet::{Dims, Embedding, Head, Layer, Layout, Model, Native};
 use serde::Serialize;
 
-use crate::corpus::hex;
+use crate::corpus::{Level, hex};
 use crate::image::storage;
 use crate::units::{bytes, grouped};
 
@@ -42,7 +42,7 @@ pub struct Description {
     pub hidden: usize,
     /// Characters or words.
     pub vocab: usize,
-    /// `characters` or `words`.
+    /// `characters`, `words` or `bytes`.
     pub tokens: &'static str,
     /// Numbers of an embedding; 0 without one.
     pub embedding: usize,
@@ -50,7 +50,7 @@ pub struct Description {
     pub projection: usize,
     /// Whether the head's weights are the embedding's.
     pub tied: bool,
-    /// All characters, ascending; empty for words.
+    /// All characters, ascending; empty for words and bytes.
     pub characters: String,
     /// Whether U+FFFD among them is the unknown token, which stands for all others and is never written.
     pub unknown_token: bool,
@@ -233,15 +233,18 @@ pub fn describe(model: &Model<'_>) -> Description {
         layers: dims.layers,
         hidden: dims.hidden,
         vocab: dims.vocab,
-        tokens: if model.vocab().is_words() {
-            "words"
-        } else {
-            "characters"
+        tokens: match Level::of(&model.vocab()) {
+            Level::Word => "words",
+            Level::Byte => "bytes",
+            Level::Char => "characters",
         },
         embedding: dims.embedding,
         projection: dims.projection,
         tied: dims.tied,
-        characters: model.vocab().chars().collect(),
+        characters: match model.vocab().is_bytes() {
+            true => String::new(),
+            false => model.vocab().chars().collect(),
+        },
         unknown_token: model.rules().unknown,
         text_rules: model.rules().to_string(),
         parts,

@@ -14,7 +14,7 @@ use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
-use crate::corpus::words::Joiner;
+use crate::corpus::words::{Joiner, shown_bytes};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::files;
@@ -141,6 +141,10 @@ pub fn write(checkpoint: &Checkpoint, held_out: &[u16], at: &Metrics) -> Result<
         model,
         prompt: &tokens,
     })?;
+    let (prompt, text) = match model.vocab().is_bytes() {
+        true => (shown_bytes(&prompt), shown_bytes(&text)),
+        false => (prompt, text),
+    };
     Ok(Sample {
         epoch: at.epoch,
         step: at.step,

@@ -107,6 +107,36 @@ fn typing_steps_the_net_and_predicts() {
 }
 
 #[test]
+fn a_model_of_bytes_takes_bytes_and_shows_what_is_no_ascii_in_hex() {
+    let mut bench = Bench::with(fixtures::image_of_bytes());
+    let mut console = bench.console();
+    press(&mut console, "ab é\u{1}".as_bytes());
+    assert_eq!(text(&console), "ab \u{c3}\u{a9}\u{1}");
+    assert_state_is_the_lines(&console);
+    let screen = drawn(&mut console);
+    assert!(screen.contains(r"ab \xc3\xa9\x01"), "{screen:?}");
+    assert!(screen.matches('%').count() >= 3, "{screen:?}");
+    // A character of which it has one byte only, and one of which it has none.
+    press(&mut console, "ã".as_bytes());
+    assert_eq!(text(&console).chars().last(), Some('\u{c3}'));
+    press(&mut console, b"\x7fx");
+    assert_eq!(text(&console), "ab \u{c3}\u{a9}\u{1}");
+    press(&mut console, b"\t\x07");
+    assert_state_is_the_lines(&console);
+    assert!(text(&console).chars().count() > 6);
+    // Lines of any length keep to the terminal's columns, and show their end.
+    for _ in 0..LINE_CAPACITY {
+        press(&mut console, "\u{e9}".as_bytes());
+    }
+    drawn(&mut console);
+    press(&mut console, b"\x0c");
+    let screen = drawn(&mut console);
+    assert!(screen.contains(r"\xa9\xc3\xa9"), "{screen:?}");
+    press(&mut console, b"\r");
+    assert!(text(&console).is_empty());
+}
+
+#[test]
 fn unknown_characters_are_taken_but_never_suggested() {
     let rules = gatelet::TextRules {
         unknown: true,

@@ -4,7 +4,9 @@ use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Input, Reads};
 use crate::corpus::lines::arrange;
-use crate::corpus::{CorpusOptions, HeldOut, IN_MEMORY, Level, Reading, Rules, Text, Vocabulary};
+use crate::corpus::{
+    CorpusOptions, HeldOut, IN_MEMORY, Level, Reading, Rules, Text, Unknowns, Vocabulary,
+};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
 use crate::image::AnyModel;
@@ -112,7 +114,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     };
     let have = part.len();
-    let scores = evaluate_part(model, &reading, part.clone())?;
+    let counted = Unknowns::new(&reading, model.vocab().unknown().map(|id| id.0));
+    let scores = evaluate_part(model, &counted, part.clone())?;
+    let unknown = model.vocab().unknown().map(|_| counted.share());
     let words = model.vocab().is_words() && scores.tokens > 0;
     let typing = words
         .then(|| type_text(model, &reading, part))
@@ -139,6 +143,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         if let Some(typing) = typing {
             object["typing"] = serde_json::to_value(typing).unwrap_or_default();
         }
+        if let Some(unknown) = unknown {
+            object["unknown"] = unknown.into();
+        }
         return say_json(object);
     }
     let unit = Level::of(&model.vocab()).unit();
@@ -150,6 +157,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         100.0 * scores.top3,
         scores.tokens
     ))?;
+    if let Some(unknown) = unknown {
+        let part = 100.0 * unknown;
+        say(format!("{part:.2} % of them are the unknown token"))?;
+    }
     if let Some(typing) = typing {
         say(format!(
             "words: top-1 {:.2} %, top-3 {:.2} %, over {} words, {:.2} % of them known",

@@ -10,12 +10,14 @@ use serde_json::json;
 use super::out::{say, say_json};
 use super::stream::{Input, Phrase, Reads};
 use crate::corpus::Vocabulary;
-use crate::corpus::words::Joiner;
+use crate::corpus::words::{Joiner, byte_shown, shown_bytes, to_bytes};
 use crate::error::{Error, Result};
 use crate::evaluate::log_probability;
 use crate::image::{isa, storage};
 
 /// Let a model write.
+///
+/// A model of bytes writes them as they are into a file or a pipe, and what is no ASCII as \\xNN on a terminal.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gatelet generate runs/novels/best.safetensors --length 300 --prompt \"Emma \" --temperature 0.7"
@@ -23,7 +25,7 @@ use crate::image::{isa, storage};
 pub(super) struct Args {
     /// Checkpoint or .gatelet image
     model: Input,
-    /// Characters to write; tokens (words, marks, line breaks) for a model of words
+    /// Characters to write, or bytes; tokens (words, marks, line breaks) for a model of words
     #[arg(long, value_name = "N")]
     length: usize,
     /// Text to go on from; - alone reads it from standard input, without its last line break
@@ -53,6 +55,9 @@ pub(super) struct Args {
     /// The same seed writes the same text
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Write to a terminal what would be written to a file, without marks
+    #[arg(long)]
+    raw: bool,
     /// Print the result as one JSON object on the last line of stdout
     #[arg(long)]
     json: bool,
@@ -99,18 +104,21 @@ impl WithKernel for Generate<'_> {
 struct Shown {
     out: StdoutLock<'static>,
     marks: Option<Marks<String>>,
+    /// What comes are bytes as characters.
+    bytes: bool,
     /// Bytes since the last flush.
     waiting: usize,
 }
 
 impl Shown {
     /// Nothing yet.
-    fn new() -> Self {
+    fn new(bytes: bool, raw: bool) -> Self {
         let out = io::stdout().lock();
-        let marks = out.is_terminal().then(|| Marks::text(String::new()));
+        let marked = out.is_terminal() && !raw;
         Self {
             out,
-            marks,
+            marks: marked.then(|| Marks::text(String::new())),
+            bytes,
             waiting: 0,
         }
     }
@@ -118,10 +126,17 @@ impl Shown {
     /// Writes a piece.
     fn push(&mut self, piece: &str) -> Result<()> {
         match &mut self.marks {
+            None if self.bytes => self.out.write_all(&to_bytes(piece))?,
             None => self.out.write_all(piece.as_bytes())?,
             Some(marks) => {
                 // A String takes everything.
-                let _ = marks.write_str(piece);
+                let _ = match self.bytes {
+                    true => to_bytes(piece).into_iter().try_for_each(|byte| match byte {
+                        b'\n' => marks.write_char('\n'),
+                        byte => marks.write_str(&byte_shown(byte)),
+                    }),
+                    false => marks.write_str(piece),
+                };
                 let marked = std::mem::take(marks.out());
                 self.out.write_all(marked.as_bytes())?;
             }
@@ -163,9 +178,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let heard = args.prompt.read(&model, args.reads.encoding)?;
     let prompt = Vocabulary::needed(&model)?.encode(&heard.prepared, "prompt")?;
     let mut text = String::new();
-    let mut shown = (!args.json).then(Shown::new);
+    let bytes = model.vocab().is_bytes();
+    let mut shown = (!args.json).then(|| Shown::new(bytes, args.raw));
+    // Bytes in a file are those of the model and no more.
+    let ends = shown
+        .as_ref()
+        .is_some_and(|shown| !bytes || shown.marks.is_some());
     if let Some(shown) = &mut shown {
-        shown.push(&heard.typed)?;
+        shown.push(if bytes { &heard.prepared } else { &heard.typed })?;
     }
     let mut each = |piece: &str| {
         text.push_str(piece);
@@ -180,9 +200,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
     })?;
     drop(shown);
     if args.json {
-        return say_json(
-            json!({ "prompt": heard.typed, "text": text, "temperature": args.temperature, "seed": args.seed }),
-        );
+        let mut object = json!({ "prompt": heard.typed, "text": text, "temperature": args.temperature, "seed": args.seed });
+        if bytes {
+            object["text"] = shown_bytes(&text).into();
+            object["bytes"] = to_bytes(&text).into();
+        }
+        return say_json(object);
     }
-    say("")
+    if ends {
+        say("")
+    } else {
+        Ok(io::stdout().flush()?)
+    }
 }

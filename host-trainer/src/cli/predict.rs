@@ -4,11 +4,13 @@ use serde_json::json;
 
 use super::out::{say, say_json};
 use super::stream::{Input, Phrase, Reads};
+use crate::corpus::words::byte_shown;
 use crate::error::{Error, Result};
 use crate::suggest::{Typed, suggest};
 
 /// Show the most likely next characters after a prefix.
 ///
+/// Of a model of bytes: the most likely next bytes; \\xNN in the prefix is the byte NN.
 /// Of a model of words: the most likely next tokens, or, if the prefix ends within a word, the words that begin with its
 /// letters.
 #[derive(Debug, clap::Args)]
@@ -65,18 +67,26 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
+    let bytes = model.vocab().is_bytes();
     let suggestions: Vec<(char, f64)> = likely
         .filter_map(|(id, p)| model.vocab().char_of(id).map(|c| (c, p)))
         .collect();
     if args.json {
         let list: Vec<_> = suggestions
             .iter()
-            .map(|(c, p)| json!({ "char": c, "p": p }))
+            .map(|(c, p)| match bytes {
+                true => json!({ "byte": *c as u8, "p": p }),
+                false => json!({ "char": c, "p": p }),
+            })
             .collect();
         return say_json(json!({ "prefix": prefix.typed, "suggestions": list }));
     }
     for (c, p) in suggestions {
-        say(format!("{:<6} {:5.1} %", format!("{c:?}"), 100.0 * p))?;
+        let shown = match bytes {
+            true => format!("'{}'", byte_shown(c as u8)),
+            false => format!("{c:?}"),
+        };
+        say(format!("{shown:<6} {:5.1} %", 100.0 * p))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::out::{say, say_json};
 use super::stream::Input;
 use super::terminal::{command, width};
 use super::train::Args;
+use crate::blame::Planned;
 use crate::corpus::List;
 use crate::error::{Error, Result};
 use crate::export::provenance;
@@ -69,6 +70,16 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
         bytes(need.snapshot_bytes),
         grouped(need.macs_per_step),
     );
+    let (words, from) = (checkpoint.vocab.words(), provenance(&checkpoint));
+    let planned = Planned {
+        shape,
+        words,
+        unit,
+        from,
+    };
+    if let Some(blame) = planned.blame() {
+        text += &format!("\n{blame}");
+    }
     if let Some((preset, _)) = args.recipe.preset() {
         let out = quoted(&args.out.display().to_string());
         let line = format!("{} --out {out}", checkpoint.meta.provenance.command);

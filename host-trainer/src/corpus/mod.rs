@@ -34,7 +34,7 @@ pub use prepare::{Normalise, Rules, prepare};
 pub use reading::Reading;
 pub use recognise::{Looks, looks};
 pub use text::{IN_MEMORY, Pass, Seen, Text, UNSIZED};
-pub use tokens::Tokens;
+pub use tokens::{Tokens, Unknowns};
 pub use vocabulary::{Counts, Encoder, Vocabulary};
 pub use words::Level;
 
@@ -318,6 +318,19 @@ impl Corpus {
     /// Tokens of the held-out part, the last of the text.
     pub fn validation_len(&self) -> usize {
         self.len - self.train_len
+    }
+
+    /// Parts of the training tokens and of the held-out ones that are the unknown token; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the token file cannot be read.
+    pub fn unknown(&self) -> Result<Option<[f64; 2]>> {
+        let Some(unknown) = self.vocab.unknown() else {
+            return Ok(None);
+        };
+        let share = |range| Unknowns::share_of(self, unknown, range);
+        let parts = [share(0..self.train_len)?, share(self.train_len..self.len)?];
+        Ok(Some(parts))
     }
 
     /// As [`Outline::check_hash`].

@@ -8,6 +8,7 @@
 //! The file is a temporary one without a name: it goes when the program ends, however it ends, and no change of the
 //! text can reach it. docs/adr/0006-streamed-corpora.md compares it with a memory map and with decoding the text.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -28,6 +29,54 @@ impl Tokens for &[u16] {
     fn read(&self, range: Range<usize>, each: &mut dyn FnMut(&[u16]) -> Result<()>) -> Result<()> {
         let end = range.end.min(self.len());
         each(&self[range.start.min(end)..end])
+    }
+}
+
+/// Tokens that pass through, and how many of them are the unknown one.
+pub struct Unknowns<'a> {
+    tokens: &'a dyn Tokens,
+    unknown: Option<u16>,
+    /// Unknown ones, and all.
+    counts: Cell<(usize, usize)>,
+}
+
+impl<'a> Unknowns<'a> {
+    /// Of a vocabulary with this unknown token, if it has one.
+    pub fn new(tokens: &'a dyn Tokens, unknown: Option<u16>) -> Self {
+        let counts = Cell::new((0, 0));
+        Self {
+            tokens,
+            unknown,
+            counts,
+        }
+    }
+
+    /// Part of what has been read that is unknown.
+    pub fn share(&self) -> f64 {
+        let (unknown, all) = self.counts.get();
+        unknown as f64 / all.max(1) as f64
+    }
+
+    /// Part of the tokens of `range` that is unknown.
+    ///
+    /// # Errors
+    /// What reading says.
+    pub fn share_of(tokens: &'a dyn Tokens, unknown: u16, range: Range<usize>) -> Result<f64> {
+        let counted = Self::new(tokens, Some(unknown));
+        counted.read(range, &mut |_| Ok(()))?;
+        Ok(counted.share())
+    }
+}
+
+impl Tokens for Unknowns<'_> {
+    fn read(&self, range: Range<usize>, each: &mut dyn FnMut(&[u16]) -> Result<()>) -> Result<()> {
+        self.tokens.read(range, &mut |piece| {
+            let found = piece.iter().filter(|&&id| Some(id) == self.unknown);
+            let (unknown, all) = self.counts.get();
+            self.counts
+                .set((unknown + found.count(), all + piece.len()));
+            each(piece)
+        })
     }
 }
 

@@ -168,16 +168,30 @@ impl WordEncoder {
     }
 }
 
+/// A byte for people: printable ASCII as it is, others as `\xNN`.
+pub fn byte_shown(byte: u8) -> String {
+    match byte {
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    }
+}
+
+/// Bytes that come as characters up to U+00FF.
+pub fn to_bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|c| c as u8).collect()
+}
+
 /// The bytes of a model of bytes, which come as characters up to U+00FF, for people: as UTF-8 where they are that, and
 /// the others as `\xNN`.
-pub fn shown_bytes(bytes: &str) -> String {
-    let bytes: Vec<u8> = bytes.chars().map(|c| c as u8).collect();
+pub fn shown_bytes(text: &str) -> String {
+    let bytes = to_bytes(text);
     let mut shown = String::new();
     for chunk in bytes.utf8_chunks() {
         shown.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            shown.push_str(&format!("\\x{byte:02x}"));
-        }
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|&byte| shown.push_str(&byte_shown(byte)));
     }
     shown
 }
@@ -265,6 +279,17 @@ mod tests {
             assert_eq!(counts.tokens, 7);
             assert_eq!(counts.by_frequency().len(), 7);
         }
+    }
+
+    #[test]
+    fn bytes_are_shown_as_text_where_they_are_that() {
+        let text: String = b"a\n\xc3\xa9 \xe9\x90".map(char::from).iter().collect();
+        assert_eq!(shown_bytes(&text), "a\né \\xe9\\x90");
+        assert_eq!(to_bytes(&text), b"a\n\xc3\xa9 \xe9\x90");
+        assert_eq!(
+            [b' ', b'~', 0, 0x7f, 0xff].map(byte_shown),
+            [" ", "~", "\\x00", "\\x7f", "\\xff"]
+        );
     }
 
     #[test]

@@ -527,6 +527,183 @@ fn every_command_takes_standard_input_and_output() {
     place.good(&["eval", "m.gatelet", "./-"]);
 }
 
+/// A file of all bytes, line ends and a byte order mark among them.
+fn binary() -> Vec<u8> {
+    let mut bytes = b"\xef\xbb\xbfMThd\0\0\0\x06\r\n".to_vec();
+    bytes.extend((0..4000_u32).map(|i| (i * i / 7 % 256) as u8));
+    bytes
+}
+
+#[test]
+fn bytes_of_any_file_are_tokens_from_training_to_the_image() {
+    let place = Place::new();
+    place.write("b.bin", &binary());
+    let train = format!("train b.bin --level byte --out run {SMALL} -q");
+    place.good(&words(&train));
+    let streamed = train.replace("run", "streamed") + " --stream-above 0";
+    place.good(&words(&streamed));
+    assert!(net(&place, "run") == net(&place, "streamed"));
+    let (_, vocabulary) = net(&place, "run");
+    assert!(vocabulary.chars().map(u32::from).eq(0..256));
+    let more = "train b.bin --out run --resume --epochs 2 -q";
+    place.good(&words(more));
+    place.good(&words(&format!(
+        "train b.bin --qat run/best.safetensors --out qat {SMALL} -q"
+    )));
+    place.good(&words(
+        "export run/best.safetensors --out m.gatelet --accept-loss",
+    ));
+    place.good(&words(
+        "export m.gatelet --out m4.gatelet --target cortex-m4",
+    ));
+    place.good(&words("explain run/best.safetensors"));
+    place.good(&words("report run"));
+    place.good(&words("verify m.gatelet"));
+    place.good(&words("suite m.gatelet --steps 9 --out m.suite"));
+    let length = binary().len();
+    for model in [
+        "run/best.safetensors",
+        "m.gatelet",
+        "m4.gatelet",
+        "qat/best.safetensors",
+    ] {
+        let told = place.json(&["inspect", model, "--json"]);
+        assert_eq!(
+            (&told["tokens"], &told["vocab"]),
+            (&"bytes".into(), &256.into())
+        );
+        let scores = place.json(&["eval", model, "b.bin", "--json"]);
+        assert_eq!(
+            scores["tokens"],
+            length - 1,
+            "every byte counts, none is changed"
+        );
+        assert!(scores["nats"].as_f64().unwrap() < 5.6);
+        assert!(
+            place
+                .good(&["eval", model, "b.bin"])
+                .contains("bits a byte")
+        );
+        assert_eq!(
+            place.json(&["trace", model, "b.bin", "--json"])["steps"],
+            length
+        );
+        // Bytes that cannot be typed, as escapes and from standard input.
+        let typed = ["predict", model, r"MThd\x00\xff", "--top", "256", "--json"];
+        let typed = place.json(&typed)["suggestions"].clone();
+        let line = ["predict", model, "-", "--top", "256", "--json"];
+        let piped = stdout(&good(&place, &line, b"MThd\0\xff"));
+        let piped: Value = serde_json::from_str(&piped).unwrap();
+        assert_eq!(piped["suggestions"], typed);
+        let all = typed.as_array().unwrap();
+        let mut found: Vec<u64> = all.iter().map(|s| s["byte"].as_u64().unwrap()).collect();
+        found.sort_unstable();
+        assert!(found.into_iter().eq(0..256));
+        // Raw where nobody reads it: the prompt's bytes and as many as were asked for.
+        let write = ["generate", model, "--length", "300", "--prompt", r"\xff"];
+        let raw = place.run(&write).stdout;
+        assert_eq!((raw.len(), raw[0]), (301, 0xff));
+        let json = place.json(&[&write[..], &["--json"]].concat());
+        let bytes: Vec<u8> = serde_json::from_value(json["bytes"].clone()).unwrap();
+        assert!(bytes == raw[1..]);
+    }
+    // As f32, where the checkpoint is run, and as text elsewhere: a text is its UTF-8.
+    let predict =
+        |prefix| place.json(&["predict", "m.gatelet", prefix, "--json"])["suggestions"].clone();
+    assert_eq!(predict("é"), predict(r"\xc3\xa9"));
+    for option in [
+        "--lower-case",
+        "--max-vocab 9",
+        "--keep-cr",
+        "--encoding latin1",
+        "--fold-space",
+    ] {
+        let line = format!("train b.bin --level byte --out other {SMALL} {option}");
+        place.bad(&words(&line), 2, &[option.split(' ').next().unwrap()]);
+    }
+}
+
+#[test]
+fn the_share_of_unknown_tokens_is_said_before_training_and_at_eval() {
+    let place = Place::new();
+    // A script without spaces: sentences of different characters, longer than a word may be.
+    let han: Vec<char> = ('\u{4e00}'..).take(200).collect();
+    let sentence = |i: usize| -> String {
+        (0..9 + i % 9)
+            .map(|k| han[(i * 7 + k * 13) % 200])
+            .collect()
+    };
+    let text: String = (0..400).map(|i| sentence(i) + "。\n").collect();
+    place.write("zh.txt", text.as_bytes());
+    let told = |line: &str| {
+        let output = place.run(&words(line));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        stderr
+    };
+    let share = |line: &str| -> f64 {
+        let (before, _) = line.split_once(" % of the training").unwrap();
+        before.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let by_word = told(&format!("train zh.txt --level word --out w {SMALL}"));
+    let line = by_word
+        .lines()
+        .find(|line| line.contains("unknown token"))
+        .unwrap();
+    assert!(
+        line.starts_with("warning: ") && line.contains("--level char"),
+        "{line}"
+    );
+    // Three tokens a line; sentences of more than ten characters are unknown words: seven of nine.
+    assert!((share(line) - 100.0 * 7.0 / 27.0).abs() < 1.0, "{line}");
+    assert!(
+        by_word.find("unknown token") < by_word.find("epoch"),
+        "before training"
+    );
+    let scores = place.json(&["eval", "w/best.safetensors", "zh.txt", "--json"]);
+    assert!((scores["unknown"].as_f64().unwrap() - 7.0 / 27.0).abs() < 0.01);
+    assert!(
+        place
+            .good(&["eval", "w/best.safetensors", "zh.txt"])
+            .contains("unknown token")
+    );
+
+    let capped = told(&format!("train zh.txt --max-vocab 20 --out c {SMALL}"));
+    let line = capped
+        .lines()
+        .find(|line| line.contains("unknown token"))
+        .unwrap();
+    assert!(share(line) > 50.0 && line.contains("--max-vocab"), "{line}");
+    let all = told(&format!("train zh.txt --max-vocab 300 --out a {SMALL}"));
+    let line = all
+        .lines()
+        .find(|line| line.contains("unknown token"))
+        .unwrap();
+    assert!(share(line) == 0.0 && !line.contains("warning"), "{line}");
+    assert!(!told(&format!("train zh.txt --out n {SMALL}")).contains("unknown token"));
+}
+
+#[test]
+fn a_vocabulary_too_large_for_the_board_is_named_before_training() {
+    let place = Place::new();
+    let text: String = (0..20_000_u32)
+        .map(|i| char::from_u32(0x4e00 + i * 17 % 5995).unwrap())
+        .collect();
+    place.write("zh.txt", text.as_bytes());
+    let line = "train zh.txt --out run --hidden 32 --minutes 0.0001";
+    let told = String::from_utf8(place.run(&words(line)).stderr).unwrap();
+    let named = told
+        .lines()
+        .find(|line| line.contains("too large"))
+        .unwrap();
+    assert!(named.contains("vocabulary of 5,995 characters"), "{named}");
+    assert!(
+        named.contains("--max-vocab") && named.contains("--embedding"),
+        "{named}"
+    );
+    assert!(!named.contains("--hidden"), "{named}");
+}
+
 /// Nothing binary is written to a terminal, which `script` makes.
 #[cfg(target_os = "linux")]
 #[test]
