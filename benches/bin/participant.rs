@@ -152,6 +152,7 @@ fn write_weights(shape: Shape, out: &Path) -> Result<()> {
                 nats: None,
                 epoch: 0,
                 characters: 0,
+                unigram_nats: None,
                 changes: Vec::new(),
             },
             position: None,

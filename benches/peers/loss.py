@@ -39,7 +39,7 @@ def gatelet(o: argparse.Namespace) -> float:
     program = ["cargo", "run", "-q", "--release", "-p", "gatelet-trainer", "--bin", "gatelet", "--"]
     with tempfile.TemporaryDirectory() as folder:
         train = ["train", str(o.text.resolve()), "--out", f"{folder}/run", "--hidden", str(o.hidden), "--epochs", str(o.epochs)]
-        fixed = ["--lr", str(RATE), "--weight-decay", str(DECAY), "--warmup", str(WARMUP), "--patience", "0", "--quiet", "--json"]
+        fixed = ["--lr", str(RATE), "--weight-decay", str(DECAY), "--warmup", str(WARMUP), "--dropout", "0", "--eval-every", "0", "--patience", "0", "--quiet", "--json"]
         sizes = ["--batch", str(BATCH), "--window", str(WINDOW), "--seed", str(o.seed), "--threads", str(o.threads)]
         done = subprocess.run(program + train + fixed + sizes, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     print(done.stdout.splitlines()[-1], file=sys.stderr)

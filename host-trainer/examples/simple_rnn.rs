@@ -130,6 +130,7 @@ fn train(
                 nats: Some(score.nats),
                 epoch,
                 characters: (2 * epoch * data.train.answers.len()) as u64,
+                unigram_nats: None,
                 changes: Vec::new(),
             };
             files::write(best.path, &net.checkpoint(config, provenance)?.to_bytes()?)?;

@@ -13,7 +13,8 @@
 //! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
 //! `last.safetensors` of a run also holds what its optimizer remembers, flat and in the trainer's order
 //! (`optimizer.mean`, `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
-//! `state.h`, `state.c` ([layers, batch, hidden]). A net that is trained for 4-bit weights has `quant.range`, a number for
+//! `state.h`, `state.c` ([layers, batch, hidden]), and, while early stopping may go back to them, the parameters with the
+//! lowest held-out loss (`best`, flat). A net that is trained for 4-bit weights has `quant.range`, a number for
 //! every row with 4 bits ([`learned`](crate::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
 
 mod check;
@@ -38,6 +39,8 @@ use crate::train::Position;
 
 /// Key of the metadata in the file.
 const KEY: &str = "gatelet";
+/// The parameters with the lowest held-out loss, in the trainer's order.
+const BEST: &str = "best";
 /// What is learnt of a net that is trained for 4 bits, in the order of [`Learned`].
 const LEARNED: [&str; 3] = ["quant.range", "quant.mean", "quant.square"];
 
@@ -58,6 +61,9 @@ pub struct Provenance {
     pub nats: Option<f64>,
     /// Epoch of that evaluation, from 1.
     pub epoch: usize,
+    /// Loss of predicting each token by how often it occurs in the text, nats a token: what a net has to be below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unigram_nats: Option<f64>,
     /// Characters seen in training up to these parameters.
     pub characters: u64,
     /// Options that were changed when the run was resumed, in their order.
@@ -96,6 +102,8 @@ pub struct Resume {
     pub h: Vec<f32>,
     /// c of all streams, or empty.
     pub c: Vec<f32>,
+    /// The parameters with the lowest held-out loss, while a cooldown may still begin with them.
+    pub best: Option<Vec<f32>>,
 }
 
 /// A net with its vocabulary and origin.
@@ -228,6 +236,9 @@ impl Checkpoint {
                 "state.c".to_owned(),
                 (streams(&resume.c), bytes_of(&resume.c)),
             );
+            if let Some(best) = &resume.best {
+                tensors.insert(BEST.to_owned(), (vec![best.len()], bytes_of(best)));
+            }
         }
         let views = tensors
             .iter()
@@ -375,6 +386,10 @@ impl Checkpoint {
                     .collect::<Result<_>>()?,
                 h: read("state.h", &[shape.layers, streams])?,
                 c: read("state.c", &[shape.layers, memory])?,
+                best: match file.tensor(BEST) {
+                    Ok(_) => Some(read(BEST, &[count])?),
+                    Err(_) => None,
+                },
             })
         } else {
             None

@@ -23,6 +23,9 @@ pub struct Config {
     pub layers: usize,
     /// Passes over the training part.
     pub epochs: usize,
+    /// Tokens to train on, at most; `None` for all of every epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub characters: Option<u64>,
     /// Seed of the start and of the window offsets.
     pub seed: u64,
     /// Streams that are trained side by side.
@@ -157,6 +160,7 @@ impl Default for Config {
             hidden: 128,
             layers: 1,
             epochs: 20,
+            characters: None,
             seed: 1,
             batch: 32,
             window: 64,
@@ -332,6 +336,12 @@ impl Config {
             }
         };
         let positive = |x: f64| x > 0.0 && x.is_finite();
+        check(
+            self.characters != Some(0),
+            "characters",
+            &self.characters.unwrap_or_default(),
+            "it has to be at least 1",
+        )?;
         check(
             (1..=1024).contains(&self.hidden),
             "hidden",

@@ -104,6 +104,19 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The text is so short that nothing can be said of a net that is trained on it.
+    #[error(
+        "{name} is too short: it has {bytes} bytes, and {least} are needed, so that a tenth held out says what was learnt; \
+         give a longer text, or --batch 2 --window 8 to train on it all the same"
+    )]
+    Scant {
+        /// The text's name.
+        name: String,
+        /// How many it has.
+        bytes: u64,
+        /// Bytes needed.
+        least: u64,
+    },
     /// The text is shorter than training needs.
     #[error(
         "{name} is too short: its {part} has {have} {unit}s, and {need} are needed ({why}); give a longer text or smaller options"

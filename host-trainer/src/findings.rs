@@ -29,6 +29,7 @@ use crate::params::{Cell, Params, Shape};
 use crate::run::Metrics;
 use crate::runs::Run;
 use crate::samples::{self, Sample};
+use crate::verdict::Judgement;
 
 /// Held-out characters that are read, at most.
 const HELD_OUT: usize = 100_000;
@@ -113,8 +114,12 @@ pub struct Findings {
     pub trainer: String,
     /// Seed.
     pub seed: u64,
+    /// Part of a layer's outputs that training did not see.
+    pub dropout: f64,
     /// Why the run ended, if it has.
     pub ended: Option<String>,
+    /// What the curve says.
+    pub judgement: Option<Judgement>,
     /// Evaluations.
     pub metrics: Vec<Metrics>,
     /// Samples of the run, in order.
@@ -279,7 +284,9 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         command: run.command.clone(),
         trainer: checkpoint.meta.provenance.trainer.clone(),
         seed: checkpoint.meta.provenance.seed,
+        dropout: config.dropout,
         ended: run.ended.clone(),
+        judgement: run.judge(),
         samples: samples::read(path)?,
         metrics: run.metrics,
         sample,

@@ -16,8 +16,9 @@
 //!   checksum ([`seal`]).
 //! - [`sequences`] trains on sequences that have nothing to do with each other, as the course's examples do;
 //!   [`agreement`] makes such, with a lag to choose.
-//! - [`config`] is everything that decides a run, [`preset`] a choice of it in one word, [`footprint`] what a net will need
-//!   on a device, [`dropout`] the masks of a step.
+//! - [`config`] is everything that decides a run, [`recipe`] chooses what of it is not given by the amount of text,
+//!   [`preset`] is a choice in one word, [`footprint`] what a net will need on a device, [`dropout`] the masks of a step.
+//!   [`verdict`] says what a run's curve says.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the ranges of the cell
 //!   state, measures what is lost ([`evaluate`], [`calibrate`], [`free_run`]) and writes the image, unless that is past the
 //!   bounds of [`gate`]. [`typing`] counts the keystrokes that a model of words saves by what it [suggests](suggest).
@@ -97,6 +98,7 @@ pub mod quantize;
 pub mod random;
 mod ranges;
 pub mod real;
+pub mod recipe;
 pub mod report;
 pub mod row_range;
 pub mod run;
@@ -113,4 +115,5 @@ pub mod train;
 pub mod typing;
 pub mod units;
 pub mod unroll;
+pub mod verdict;
 pub mod write_on;

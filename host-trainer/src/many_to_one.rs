@@ -213,6 +213,7 @@ impl ManyToOne<f32> {
                 slots: self.updater.slots().to_vec(),
                 h: state(shape.hidden),
                 c: state(memory),
+                best: None,
             }),
         })
     }
@@ -369,6 +370,7 @@ mod tests {
                 nats: Some(1.0),
                 epoch: 1,
                 characters: 0,
+                unigram_nats: None,
                 changes: Vec::new(),
             };
             let stored = net.checkpoint(&config, provenance).unwrap();

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::params::Shape;
 use crate::run::Metrics;
+use crate::verdict::{Judgement, judge};
 
 /// The longest header of a safetensors file that is believed.
 const HEADER: u64 = 64 << 20;
@@ -38,6 +39,8 @@ pub struct Run {
     pub corpus_sha256: String,
     /// The command that makes the net again.
     pub command: String,
+    /// Loss of the tokens' frequencies, nats a token; not in the runs of earlier versions.
+    pub unigram_nats: Option<f64>,
     /// Evaluations, in order.
     pub metrics: Vec<Metrics>,
     /// Why it ended: `finished`, `early`, `time`, `interrupted`; nothing while it is going on or when it was killed.
@@ -56,6 +59,8 @@ struct Origin {
     corpus: String,
     corpus_sha256: String,
     command: String,
+    #[serde(default)]
+    unigram_nats: Option<f64>,
 }
 
 impl Run {
@@ -101,6 +106,7 @@ impl Run {
             corpus: config.provenance.corpus,
             corpus_sha256: config.provenance.corpus_sha256,
             command: config.provenance.command,
+            unigram_nats: config.provenance.unigram_nats,
             metrics: metrics
                 .split(|&byte| byte == b'\n')
                 .filter_map(|line| serde_json::from_slice(line).ok())
@@ -113,6 +119,13 @@ impl Run {
     pub fn best(&self) -> Option<&Metrics> {
         let finite = self.metrics.iter().filter(|m| m.valid_nats.is_finite());
         finite.min_by(|a, b| a.valid_nats.total_cmp(&b.valid_nats))
+    }
+
+    /// What its curve says; nothing without an evaluation, or where its options are of another version.
+    pub fn judge(&self) -> Option<Judgement> {
+        let config = serde_json::from_value(self.config.clone()).ok()?;
+        let early = self.ended.as_deref() == Some("early");
+        judge(&self.metrics, &config, early, self.unigram_nats)
     }
 
     /// Whether there is nothing more to do in it.

@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::params::{Cell, Shape};
 use crate::runs::{Run, started};
 use crate::units::grouped;
+use crate::verdict::Verdict;
 
 pub use amount::{bytes, instructions};
 pub use common::{COMMON, Common};
@@ -60,7 +61,8 @@ impl Candidate {
     fn new(shape: Shape, corpus: &str, processor: Processor) -> Result<Self> {
         // The image holds the command; its length is nearly that of the job's.
         let command = format!(
-            "gatelet train {corpus} --cell {} --hidden {} --layers {} --epochs 20 --seed 1 --batch 32 --window 64 --lr 0.004",
+            "gatelet train {corpus} --cell {} --hidden {} --layers {} --epochs 20 --seed 1 --batch 32 --window 64 \
+             --patience 5 --eval-every 0 --lr 0.012 --warmup 100 --dropout 0.1 --recurrent-dropout 0.05",
             shape.cell, shape.hidden, shape.layers
         );
         Ok(Self {
@@ -247,6 +249,8 @@ pub struct Job {
     pub epochs: f64,
     /// Seconds trained.
     pub seconds: f64,
+    /// What its curve says.
+    pub verdict: Option<Verdict>,
 }
 
 impl Job {
@@ -268,6 +272,10 @@ impl Job {
                 .map(|metrics| metrics.valid_nats),
             epochs: last.map_or(0.0, |m| m.epoch),
             seconds: last.map_or(0.0, |m| m.seconds),
+            verdict: run
+                .as_ref()
+                .and_then(Run::judge)
+                .map(|judgement| judgement.verdict),
             candidate,
             folder,
         }

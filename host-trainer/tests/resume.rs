@@ -14,7 +14,7 @@ use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, IN_MEMORY, Level, Outline, Rules, Text};
 use gatelet_trainer::error::Error;
-use gatelet_trainer::optim::Schedule;
+use gatelet_trainer::optim::{Optimizer, Schedule};
 use gatelet_trainer::params::Cell;
 use gatelet_trainer::run::{Metrics, Mode, RunFolder, Saver, change};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
@@ -126,6 +126,35 @@ fn table() -> Vec<(&'static str, Config, End)> {
         ("no clipping", with(|c| c.clip = f64::INFINITY), finished),
         ("another seed", with(|c| c.seed = u64::MAX), finished),
         (
+            "an end after so many characters, in mid-epoch",
+            with(|c| (c.characters, c.epochs) = (Some(17 * 72), 9)),
+            finished,
+        ),
+        (
+            "early stop at a constant rate",
+            with(|c| {
+                (c.lr, c.patience, c.epochs, c.hidden) = (0.05, 2, 60, 24);
+                c.schedule = Schedule::Constant;
+            }),
+            End::Early,
+        ),
+        (
+            "early stop and cooldown of a plateau, with dropout",
+            with(|c| {
+                (c.lr, c.patience, c.epochs, c.hidden) = (0.05, 2, 60, 24);
+                (c.schedule, c.dropout, c.eval_every) = (Schedule::Plateau, 0.1, 7);
+            }),
+            End::Early,
+        ),
+        (
+            "early stop and cooldown, sgd",
+            with(|c| {
+                *c = c.clone().with_optimizer(Optimizer::Sgd);
+                (c.lr, c.patience, c.epochs, c.hidden) = (2.0, 2, 60, 24);
+            }),
+            End::Early,
+        ),
+        (
             "early stop",
             with(|c| (c.lr, c.patience, c.epochs, c.hidden) = (0.05, 2, 60, 24)),
             End::Early,
@@ -230,6 +259,52 @@ fn stopped_and_resumed_runs_end_at_the_same_bits() {
         let mut again = Trainer::resume(&corpus, parts.load().unwrap().0).unwrap();
         assert_eq!(run(&mut again, &parts, 1).unwrap(), expected, "{name}");
         assert_same(name, &whole, &parts);
+    }
+}
+
+/// A run that stops early goes back to its best net and ends with the rate at its floor, whenever that is.
+#[test]
+fn a_run_that_stops_early_has_annealed() {
+    let text = text();
+    let corpus = Corpus::new(&text, 0.1).unwrap();
+    for (schedule, patience) in [
+        (Schedule::Cosine, 2),
+        (Schedule::Cosine, 5),
+        (Schedule::Plateau, 3),
+    ] {
+        let config = Config {
+            lr: 0.05,
+            epochs: 500,
+            hidden: 24,
+            patience,
+            schedule,
+            ..small()
+        };
+        let place = tempfile::tempdir().unwrap();
+        let folder = open(&place, "run");
+        let mut trainer = fresh(&corpus, &config);
+        assert_eq!(run(&mut trainer, &folder, usize::MAX).unwrap(), End::Early);
+        let metrics = folder.rewind_metrics(u64::MAX).unwrap();
+        let cooldown = trainer.position().cooldown.unwrap();
+        let before: Vec<&Metrics> = metrics
+            .iter()
+            .filter(|m| m.step <= cooldown.start)
+            .collect();
+        let best = before.iter().filter(|m| m.best).next_back().unwrap();
+        assert_eq!(
+            before.len() - 1,
+            patience + before.iter().position(|m| m.step == best.step).unwrap()
+        );
+        let last = metrics.last().unwrap();
+        assert!((last.lr / config.lr - 0.01).abs() < 1e-9, "{}", last.lr);
+        assert_eq!(last.step, cooldown.start + cooldown.steps);
+        // It began from the best net, and ends nearer to it than where the patience was exhausted.
+        let exhausted = before.last().unwrap();
+        assert!(
+            last.valid_nats < exhausted.valid_nats,
+            "{last:?} {exhausted:?}"
+        );
+        assert!(folder.best_nats().unwrap() <= best.valid_nats);
     }
 }
 
@@ -352,10 +427,12 @@ fn changes_are_recorded_and_the_rest_stays() {
     let (meta, changes) = changed(&|c| c.lr = 0.001).unwrap();
     assert_eq!(meta.position.unwrap().ended, Some(End::Early));
     assert_eq!(changes.len(), 1);
-    // One that does makes it go on, as if it had been so from the start.
+    // One that does makes it go on, at the rate of the schedule.
     let (meta, changes) = changed(&|c| (c.patience, c.epochs) = (0, more)).unwrap();
     assert_eq!(changes.len(), 2);
-    assert_eq!(meta.position.as_ref().unwrap().ended, None);
+    let open = meta.position.as_ref().unwrap();
+    assert!(position.cooldown.is_some());
+    assert_eq!((open.ended, open.cooldown), (None, None));
     let record = format!(
         "test # from step {}: --resume --epochs {more} --patience 0",
         position.step

@@ -25,6 +25,7 @@ fn example() -> Checkpoint {
         nats: Some(1.5),
         epoch: 2,
         characters: 10,
+        unigram_nats: None,
         changes: Vec::new(),
     };
     let meta = Meta {
@@ -124,6 +125,7 @@ fn the_memory_of_every_optimizer_comes_back() {
             slots: (0..names.len()).map(|i| slot(1000 * i)).collect(),
             h: vec![0.25; 2 * 5 * 3],
             c: vec![0.5; 2 * 5 * 3],
+            best: (momentum > 0.0).then(|| slot(7)),
         });
         let bytes = checkpoint.to_bytes().unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::params::Shape;
 use crate::runs::Run;
 use crate::units::{duration, epochs, grouped};
+use crate::verdict::Verdict;
 
 /// Order of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -62,6 +63,7 @@ struct Row {
     characters_per_second: Option<f64>,
     seconds: f64,
     ended: Option<String>,
+    verdict: Option<Verdict>,
     best: bool,
 }
 
@@ -87,6 +89,7 @@ impl Row {
                 .map(|m| m.characters as f64 / m.seconds),
             seconds: last.map_or(0.0, |m| m.seconds),
             ended: run.ended.clone(),
+            verdict: run.judge().map(|judgement| judgement.verdict),
             best: false,
         }
     }
@@ -107,6 +110,8 @@ impl Row {
                 .map_or_else(dash, |x| grouped(x.round() as u64)),
             duration(self.seconds),
             self.ended.clone().unwrap_or_else(|| "open".to_owned()),
+            self.verdict
+                .map_or_else(dash, |verdict| verdict.to_string()),
             if self.best { "*" } else { "" }.to_owned(),
         ]
     }
@@ -157,6 +162,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ("chars/s", right),
         ("time", right),
         ("ended", left),
+        ("verdict", left),
         ("", left),
     ]);
     rows.iter().for_each(|row| table.row(row.cells()));

@@ -132,6 +132,7 @@ fn table(jobs: &[Job], on: &[bool]) -> Table {
         ("epochs", right),
         ("time", right),
         ("state", left),
+        ("verdict", left),
     ]);
     for (job, &on) in jobs.iter().zip(on) {
         let dash = || "-".to_owned();
@@ -151,6 +152,7 @@ fn table(jobs: &[Job], on: &[bool]) -> Table {
                 State::Done => "done",
             }
             .to_owned(),
+            job.verdict.map_or_else(dash, |verdict| verdict.to_string()),
         ]);
     }
     table

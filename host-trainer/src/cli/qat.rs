@@ -21,6 +21,9 @@ const EIGHT: (usize, f64, usize) = (5, 0.25, 64);
 /// The same for fewer bits, with which a net has to find other weights.
 const FOUR: (usize, f64, usize) = (20, 2.0, 128);
 
+/// Float rate that those parts were measured with; a float run that bore a higher one had dropout, which this has not.
+const FLOAT_RATE: f64 = 0.004;
+
 /// What the weights become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Bits {
@@ -102,9 +105,11 @@ impl Start {
             Bits::Eight => EIGHT,
             Bits::Four | Bits::W4 => FOUR,
         };
+        let rate = rate * from.lr.min(FLOAT_RATE);
         Config {
             epochs,
-            lr: from.lr * rate * (units as f64 / from.hidden as f64).min(1.0),
+            characters: None,
+            lr: rate * (units as f64 / from.hidden as f64).min(1.0),
             patience: 0,
             eval_every: 0,
             minutes: None,

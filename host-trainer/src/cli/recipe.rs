@@ -3,6 +3,7 @@
 //! ```text
 //! base    = the preset's options, or the defaults
 //! base    = base with the optimizer that is given, whose constants come with it
+//! base    = base with what follows the amount of text               [`crate::recipe`]
 //! options = every option given, over base
 //! ```
 
@@ -12,7 +13,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::footprint;
 use crate::optim::{Optimizer, Schedule};
-use crate::preset::{Preset, eval_every};
+use crate::preset::Preset;
+use crate::recipe::Given;
 use crate::units::grouped;
 
 /// How a net is trained.
@@ -25,13 +27,13 @@ pub(super) struct Recipe {
     /// Rule of the update [default: adamw]
     #[arg(long, help_heading = RECIPE)]
     optimizer: Option<Optimizer>,
-    /// Highest learning rate [default: 0.004; sgd 1, rmsprop 0.008]
+    /// Highest learning rate [default: by text and units; sgd 1, rmsprop 0.008]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = RECIPE)]
     lr: Option<f64>,
     /// How the learning rate changes [default: cosine]
     #[arg(long, help_heading = RECIPE)]
     schedule: Option<Schedule>,
-    /// Steps of linear warm-up [default: 100]
+    /// Steps of linear warm-up [default: one in 50, 100 at most]
     #[arg(long, value_name = "STEPS", help_heading = RECIPE)]
     warmup: Option<u64>,
     /// Factor of the learning rate on a plateau [default: 0.5]
@@ -62,10 +64,10 @@ pub(super) struct Recipe {
     /// Whether biases decay too, as they do in PyTorch [default: true]
     #[arg(long, value_name = "BOOL", help_heading = REGULARIZATION)]
     decay_biases: Option<bool>,
-    /// Part of a layer's outputs that the next layer, or the head, does not see [default: 0]
+    /// Part of a layer's outputs that the next layer, or the head, does not see [default: by text and net]
     #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = REGULARIZATION)]
     dropout: Option<f64>,
-    /// Part of h that does not reach the next step, the same for a whole window [default: 0]
+    /// Part of h that does not reach the next step, the same for a whole window [default: half of --dropout]
     #[arg(long, value_name = "P", allow_negative_numbers = true, help_heading = REGULARIZATION)]
     recurrent_dropout: Option<f64>,
     /// Part of the distribution asked for that is spread over all characters [default: 0]
@@ -133,16 +135,14 @@ impl Recipe {
         }
     }
 
-    /// What a preset makes of a text whose training part has `characters`. `given` says whether epochs and the steps
-    /// between evaluations were given; then they stay.
-    pub(super) fn fit(&self, config: &mut Config, characters: usize, given: (bool, bool)) {
-        if let Some(preset) = self.preset {
-            if !given.0 {
-                config.epochs = preset.epochs(characters);
-            }
-            if !given.1 {
-                config.eval_every = eval_every(config, characters);
-            }
+    /// What is given of the numbers that otherwise follow the text; `given` has those of the other options.
+    pub(super) fn given(&self, given: Given) -> Given {
+        Given {
+            lr: self.lr,
+            warmup: self.warmup,
+            dropout: self.dropout,
+            recurrent_dropout: self.recurrent_dropout,
+            ..given
         }
     }
 
@@ -192,7 +192,7 @@ pub(super) fn words(c: &Config) -> Vec<String> {
     );
     option(true, "lr", &c.lr);
     option(c.schedule != d.schedule, "schedule", &c.schedule);
-    option(c.warmup != d.warmup, "warmup", &c.warmup);
+    option(true, "warmup", &c.warmup);
     option(
         c.plateau_factor != d.plateau_factor,
         "plateau-factor",
@@ -218,17 +218,38 @@ pub(super) fn words(c: &Config) -> Vec<String> {
         "decay-biases",
         &c.decay_biases,
     );
-    option(c.dropout != d.dropout, "dropout", &c.dropout);
-    option(
-        c.recurrent_dropout != d.recurrent_dropout,
-        "recurrent-dropout",
-        &c.recurrent_dropout,
-    );
+    option(true, "dropout", &c.dropout);
+    option(true, "recurrent-dropout", &c.recurrent_dropout);
     option(
         c.label_smoothing != d.label_smoothing,
         "label-smoothing",
         &c.label_smoothing,
     );
+    words
+}
+
+/// What of `c` follows the text, without what is `given`, as it is typed.
+pub(super) fn followed(c: &Config, given: &Given) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut option = |given: bool, name: &str, value: &dyn Display| {
+        if !given {
+            words.push(format!("--{name} {value}"));
+        }
+    };
+    option(given.epochs.is_some(), "epochs", &c.epochs);
+    let characters = c.characters.unwrap_or_default();
+    let said = given.characters.is_some() || c.characters.is_none();
+    option(said, "characters", &characters);
+    option(given.batch.is_some(), "batch", &c.batch);
+    option(given.window.is_some(), "window", &c.window);
+    option(given.lr.is_some(), "lr", &c.lr);
+    option(given.warmup.is_some(), "warmup", &c.warmup);
+    option(given.dropout.is_some(), "dropout", &c.dropout);
+    let recurrent = given.recurrent_dropout.is_some();
+    option(recurrent, "recurrent-dropout", &c.recurrent_dropout);
+    option(given.patience.is_some(), "patience", &c.patience);
+    let every = given.eval_every.is_some() || c.eval_every == 0;
+    option(every, "eval-every", &c.eval_every);
     words
 }
 
@@ -242,7 +263,7 @@ pub(super) fn presets() -> String {
     for preset in Preset::ALL {
         let (config, name) = (preset.config(), preset.to_string());
         // About as long as a recorded command is.
-        let command = "x".repeat(150);
+        let command = "x".repeat(220);
         let from = gatelet::Provenance {
             command: &command,
             ..Default::default()

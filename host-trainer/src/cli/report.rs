@@ -178,6 +178,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         bits(findings.nats()),
         findings.corpus
     ))?;
+    if let Some(judgement) = &findings.judgement {
+        say(judgement)?;
+    }
     let home = &findings.device.boards[0];
     say(format!(
         "{}: {}, {} of flash, {} of RAM, about {} instructions a character",

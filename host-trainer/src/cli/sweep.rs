@@ -177,7 +177,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let text = args.text.text(IN_MEMORY, config.encoding()?)?;
     let arranged = job.arranged(text.clone(), &mut config, false)?;
     let outline = Outline::of(&arranged, &config.corpus_options())?;
-    outline.check_length(config.batch, config.window)?;
+    job.follow(&config, &text, &outline)?;
     let vocab = outline.vocab().len();
     let space = Space {
         cells: args.cell.clone(),

@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use super::out::{say, say_json};
+use super::recipe;
 use super::stream::Input;
 use super::terminal::{command, width};
 use super::train::Args;
 use crate::blame::Planned;
+use crate::config::Config;
 use crate::corpus::List;
 use crate::error::{Error, Result};
 use crate::export::provenance;
@@ -16,6 +18,29 @@ use crate::run::RunFolder;
 use crate::shell::quoted;
 use crate::train::{End, Trainer};
 use crate::units::{bytes, grouped};
+use crate::verdict::{Verdict, judge};
+
+/// What of a new run's recipe was chosen by the amount of text, and why, in one line.
+fn chosen(args: &Args, c: &Config, tokens: usize, unit: &str) -> String {
+    let why = match (c.dropout, c.epochs) {
+        _ if c.characters.is_some_and(|most| most < tokens as u64) => {
+            "it is long, so a part of it is read once"
+        }
+        (0.4.., _) => "it is short, so steps are small and many, and dropout is strong",
+        (0.05.., _) => "it is read often, so some dropout",
+        (_, 4..) => "it is long enough to need no dropout",
+        _ => "few passes need no dropout",
+    };
+    let words = recipe::followed(c, &args.given());
+    format!(
+        "recipe for {} {unit}s to train on ({why}): {}",
+        grouped(tokens),
+        match words.is_empty() {
+            true => "all of it was given".to_owned(),
+            false => words.join(" "),
+        }
+    )
+}
 
 /// The command that goes on with this run.
 fn resume_command(args: &Args) -> String {
@@ -80,6 +105,11 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     if let Some(blame) = planned.blame() {
         text += &format!("\n{blame}");
     }
+    let config = &checkpoint.meta.config;
+    if trainer.position().step == 0 && config.qat.is_none() {
+        let tokens = trainer.train_len();
+        text += &format!("\n{}", chosen(args, config, tokens, unit));
+    }
     if let Some((preset, _)) = args.recipe.preset() {
         let out = quoted(&args.out.display().to_string());
         let line = format!("{} --out {out}", checkpoint.meta.provenance.command);
@@ -111,6 +141,7 @@ pub(super) fn report(
     before: bool,
 ) -> Result<()> {
     let position = trainer.position();
+    let config = &trainer.checkpoint(false).meta.config;
     let unit = trainer.vocab().level().unit();
     let best = folder.best();
     let best_nats = folder.best_nats();
@@ -124,8 +155,12 @@ pub(super) fn report(
         End::Finished if position.epoch == 1 => "one epoch done".to_owned(),
         End::Finished => format!("all {} epochs done", position.epoch),
         End::Early => format!(
-            "no better evaluation in {}, stopped early",
-            position.evaluations_since_best
+            "no better evaluation in {}, {}stopped early",
+            config.patience,
+            match position.cooldown {
+                Some(_) => "so back to the best net, cooled down, ",
+                None => "",
+            }
         ),
         End::Time => "the time is up".to_owned(),
         End::Interrupted => "interrupted".to_owned(),
@@ -140,12 +175,30 @@ pub(super) fn report(
         grouped(position.characters),
         best.display()
     ))?;
+    let judged = judge(
+        &folder.rewind_metrics(position.step)?,
+        config,
+        end == End::Early,
+        trainer.unigram_nats(),
+    );
+    if let Some(judged) = &judged {
+        say(judged)?;
+    }
+    let improving = judged
+        .as_ref()
+        .is_some_and(|judged| judged.verdict == Verdict::Improving);
     let more = match end {
         End::Interrupted => Some(String::new()),
-        _ if !before => None,
-        End::Finished => Some(format!(" --epochs {}", position.epoch + 10)),
+        _ if !before && !improving => None,
+        End::Finished => Some(match config.characters {
+            Some(most) => format!(" --characters {}", 2 * most),
+            None => format!(" --epochs {}", 2 * position.epoch),
+        }),
         End::Early => Some(" --patience 0".to_owned()),
-        End::Time => Some(format!(" --minutes {:.0}", position.seconds / 60.0 + 10.0)),
+        End::Time => Some(format!(
+            " --minutes {}",
+            2.0 * config.minutes.unwrap_or(5.0)
+        )),
     };
     if let Some(more) = more {
         say(format!("to go on: {}{more}", resume_command(args)))?;
@@ -156,6 +209,10 @@ pub(super) fn report(
             "checkpoint": best.display().to_string(),
             "ended": end,
             "nats": best_nats,
+            "verdict": judged.as_ref().map(|judged| judged.verdict),
+            "reason": judged.as_ref().map(|judged| &judged.reason),
+            "advice": judged.as_ref().map(|judged| &judged.advice),
+            "unigram_nats": trainer.unigram_nats(),
             "bpc": best_nats.map(|nats| nats / std::f64::consts::LN_2),
             "epochs": position.epoch,
             "steps": position.step,

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::corpus::{Corpus, Encoding, IN_MEMORY, Level, Normalise, Outline, Text, looks};
 use crate::error::{Error, Result};
 use crate::params::Cell;
+use crate::recipe::{Given, LEAST_BYTES, follow};
 use crate::run::{Mode, RunFolder, change};
 use crate::shell::quoted;
 use crate::train::Trainer;
@@ -69,16 +70,19 @@ pub(super) struct Args {
     /// The embedding is also the head's weights; --projection has to be as large, or --hidden without one
     #[arg(long, help_heading = "Net")]
     tied: bool,
-    /// Passes over the text [default: 20]
+    /// Passes over the text [default: by the text, 20 to 40 up to five million characters, then fewer]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     epochs: Option<usize>,
+    /// Stop after so many characters or words, if that is before the last epoch [default: 100 million in a longer text]
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
+    characters: Option<u64>,
     /// Seed: the same seed and options give the same net [default: 1]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     seed: Option<u64>,
-    /// Streams trained side by side [default: 32]
+    /// Streams trained side by side [default: by the text, 4 to 32]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     batch: Option<usize>,
-    /// Steps that gradients travel back [default: 64]
+    /// Steps that gradients travel back [default: by the text, 32 or 64]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     window: Option<usize>,
     /// Last fraction of the text, held out for evaluation [default: 0.1]
@@ -89,10 +93,11 @@ pub(super) struct Args {
         help_heading = "Run"
     )]
     valid_fraction: Option<f64>,
-    /// Stop after so many evaluations without a better one; 0 never does [default: 10]
+    /// After so many evaluations without a better one go back to the best net, cool down and stop; 0 never does [default: a
+    /// quarter of the evaluations, 5 to 30]
     #[arg(long, value_name = "N", help_heading = "Run")]
     patience: Option<usize>,
-    /// Evaluate every so many steps; 0 means once an epoch [default: 0]
+    /// Evaluate every so many steps; 0 means once an epoch [default: 0, or a twentieth of a run of few long epochs]
     #[arg(long, value_name = "STEPS", help_heading = "Run")]
     eval_every: Option<u64>,
     /// Stop after so many minutes; the learning rate falls in time for it
@@ -136,7 +141,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "resume")]
     force: bool,
     /// Go on with the run in --out, with its own options and the same text, given again; options that only steer what is to come may change:
-    /// --epochs, --lr, --schedule, --warmup, --clip, --weight-decay, --patience, --eval-every, --minutes
+    /// --epochs, --characters, --lr, --schedule, --warmup, --clip, --weight-decay, --patience, --eval-every, --minutes
     #[arg(long)]
     resume: bool,
     /// Seconds between checkpoints within an epoch; 0 means after every window [default: 30]
@@ -163,6 +168,7 @@ impl Args {
             hidden: self.hidden.unwrap_or(base.hidden),
             layers: self.layers.unwrap_or(base.layers),
             epochs: self.epochs.unwrap_or(base.epochs),
+            characters: self.characters.or(base.characters),
             seed: self.seed.unwrap_or(base.seed),
             batch: self.batch.unwrap_or(base.batch),
             window: self.window.unwrap_or(base.window),
@@ -247,10 +253,35 @@ impl Args {
         Ok(text)
     }
 
-    /// What a preset makes of the text's length.
-    fn fit(&self, config: &mut Config, outline: &Outline) {
-        let given = (self.epochs.is_some(), self.eval_every.is_some());
-        self.recipe.fit(config, outline.train_len(), given);
+    /// What is given of the numbers that otherwise follow the text.
+    pub(super) fn given(&self) -> Given {
+        self.recipe.given(Given {
+            epochs: self.epochs,
+            characters: self.characters,
+            batch: self.batch,
+            window: self.window,
+            patience: self.patience,
+            eval_every: self.eval_every,
+            ..Given::default()
+        })
+    }
+
+    /// `config` with what follows the text, which has to be long enough.
+    pub(super) fn follow(&self, config: &Config, text: &Text, outline: &Outline) -> Result<Config> {
+        let given = self.given();
+        if text.bytes() < LEAST_BYTES && (given.batch.is_none() || given.window.is_none()) {
+            return Err(Error::Scant {
+                name: text.name.clone(),
+                bytes: text.bytes(),
+                least: LEAST_BYTES,
+            });
+        }
+        let preset = self.recipe.preset().map(|(preset, _)| preset);
+        let (vocab, tokens) = (outline.vocab().len(), outline.train_len());
+        let config = follow(config, preset, &given, vocab, tokens);
+        config.validate()?;
+        outline.check_length(config.batch, config.window)?;
+        Ok(config)
     }
 
     /// The command that makes the same net again: `c` as options, without --out and what does not change the result.
@@ -269,6 +300,8 @@ impl Args {
         option(c.embedding != d.embedding, "embedding", &c.embedding);
         option(c.projection != d.projection, "projection", &c.projection);
         option(true, "epochs", &c.epochs);
+        let characters = c.characters.unwrap_or_default();
+        option(c.characters.is_some(), "characters", &characters);
         option(true, "seed", &c.seed);
         option(true, "batch", &c.batch);
         option(true, "window", &c.window);
@@ -277,8 +310,8 @@ impl Args {
             "valid-fraction",
             &c.valid_fraction,
         );
-        option(c.patience != d.patience, "patience", &c.patience);
-        option(c.eval_every != d.eval_every, "eval-every", &c.eval_every);
+        option(true, "patience", &c.patience);
+        option(true, "eval-every", &c.eval_every);
         option(
             c.minutes.is_some(),
             "minutes",
@@ -329,6 +362,7 @@ const OPTIONS: &[&str] = &[
     "projection",
     "tied",
     "epochs",
+    "characters",
     "seed",
     "batch",
     "window",
@@ -414,8 +448,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if let Some(start) = &start {
         Trainer::check_vocabulary(outline.vocab(), &start.checkpoint)?;
     }
-    args.fit(&mut config, &outline);
-    outline.check_length(config.batch, config.window)?;
+    match &start {
+        None => config = args.follow(&config, &text, &outline)?,
+        Some(_) => outline.check_length(config.batch, config.window)?,
+    }
     let folder = args.open(mode, save_every)?;
     let corpus = outline.corpus(&text, folder.path())?;
     say_unknown(args, &corpus)?;

@@ -333,6 +333,21 @@ impl Corpus {
         Ok(Some(parts))
     }
 
+    /// Entropy of the tokens' frequencies, in nats: the loss of predicting each by how often it occurs.
+    ///
+    /// # Errors
+    /// As [`Corpus::fill`].
+    pub fn unigram_nats(&self) -> Result<f64> {
+        let mut counts = vec![0_u64; self.vocab.len()];
+        self.read(0..self.len, &mut |tokens| {
+            tokens.iter().for_each(|&id| counts[usize::from(id)] += 1);
+            Ok(())
+        })?;
+        let total = self.len as f64;
+        let parts = counts.iter().filter(|&&n| n > 0).map(|&n| n as f64 / total);
+        Ok(parts.map(|p| -p * p.ln()).sum())
+    }
+
     /// As [`Outline::check_hash`].
     ///
     /// # Errors

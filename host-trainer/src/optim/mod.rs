@@ -18,7 +18,7 @@ use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 pub use norm::global_norm;
-pub use schedule::{Plateau, PlateauConfig, Schedule};
+pub use schedule::{Cooldown, Plateau, PlateauConfig, Schedule};
 pub use updater::Updater;
 
 /// Elements one task works on: fixed, so that sums have one order whatever the number of threads.

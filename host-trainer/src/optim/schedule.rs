@@ -5,9 +5,13 @@
 //! cosine     lr (floor + (1 - floor) (1 + cos(pi p)) / 2)        p = progress in [0, 1]
 //! plateau    lr scale;   scale <- max(floor, scale factor) after every `patience` evaluations without a better one
 //! all        times (t + 1) / warmup during the first `warmup` steps
+//! cooldown   floor lr + (r - floor lr) (1 + cos(pi q)) / 2       q = part of the cooldown that is done, r = rate before
 //! ```
-//! The cosine needs to know when training ends; the plateau does not, but its decisions depend on the run so far, so
-//! what it remembers belongs to the run's position and is kept in checkpoints.
+//! The cosine needs to know when training ends; the plateau does not, but its decisions depend on the
+//! run so far, so what it remembers belongs to the run's position and is kept in checkpoints.
+//!
+//! A run whose patience is exhausted does not stop at the rate it has: it cools down first, because a
+//! net is at its best only after the rate has come down.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +39,8 @@ impl std::fmt::Display for Schedule {
 
 /// Where cosine and plateau end, as a fraction of the learning rate.
 const FLOOR: f64 = 0.01;
+/// A cooldown has this part of the steps before it.
+const COOLDOWN: u64 = 4;
 
 impl Schedule {
     /// Learning rate at `progress` (0 at the start, 1 at the end of training), at step `step` of a linear warm-up of
@@ -49,11 +55,7 @@ impl Schedule {
     ) -> f64 {
         let rate = match self {
             Self::Constant => learning_rate,
-            Self::Cosine => {
-                let half_cosine =
-                    0.5 * (1.0 + (std::f64::consts::PI * progress.clamp(0.0, 1.0)).cos());
-                learning_rate * (FLOOR + (1.0 - FLOOR) * half_cosine)
-            }
+            Self::Cosine => learning_rate * (FLOOR + (1.0 - FLOOR) * half_cosine(progress)),
             Self::Plateau => learning_rate * plateau.scale,
         };
         if step < warmup {
@@ -62,6 +64,47 @@ impl Schedule {
             rate
         }
     }
+}
+
+/// The last steps of a run that stops early.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cooldown {
+    /// Optimizer steps done when it began.
+    pub start: u64,
+    /// Its steps, at least 1.
+    pub steps: u64,
+    /// Learning rate of the step before it.
+    pub rate: f64,
+}
+
+impl Cooldown {
+    /// The cooldown that follows when `schedule` has come to `rate`, below `learning_rate`, after `step` steps. `None`
+    /// where nothing is to fall: a constant rate stays, and one at the floor is there.
+    pub fn new(schedule: Schedule, learning_rate: f64, rate: f64, step: u64) -> Option<Self> {
+        let high = rate > 2.0 * FLOOR * learning_rate;
+        (high && schedule != Schedule::Constant).then(|| Self {
+            start: step,
+            steps: step.div_ceil(COOLDOWN),
+            rate,
+        })
+    }
+
+    /// Learning rate at step `step`; the last one's is the floor.
+    pub fn rate(&self, learning_rate: f64, step: u64) -> f64 {
+        let floor = FLOOR * learning_rate;
+        let done = (step + 1 - self.start) as f64 / self.steps as f64;
+        floor + (self.rate - floor) * half_cosine(done)
+    }
+
+    /// Whether it is over after `step` steps.
+    pub fn is_over(&self, step: u64) -> bool {
+        step >= self.start + self.steps
+    }
+}
+
+/// 1 at 0, 0 at 1.
+fn half_cosine(progress: f64) -> f64 {
+    0.5 * (1.0 + (std::f64::consts::PI * progress.clamp(0.0, 1.0)).cos())
 }
 
 /// Constants of the plateau schedule.
@@ -123,6 +166,21 @@ mod tests {
         assert_eq!(rate(Schedule::Cosine, 0.0, 0, 0), 0.2);
         assert!((rate(Schedule::Cosine, 0.5, 0, 0) - 0.101).abs() < 1e-15);
         assert!((rate(Schedule::Cosine, 1.0, 0, 0) - 0.002).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_cooldown_falls_from_where_the_rate_was_to_the_floor() {
+        let of = |schedule, rate, step| Cooldown::new(schedule, 0.2, rate, step);
+        let cooldown = of(Schedule::Cosine, 0.15, 1000).unwrap();
+        assert_eq!(cooldown.steps, 250);
+        let rates: Vec<f64> = (1000..1250).map(|step| cooldown.rate(0.2, step)).collect();
+        assert!(rates.is_sorted_by(|a, b| a > b) && rates[0] < 0.15);
+        assert!((rates[249] - 0.002).abs() < 1e-15, "{}", rates[249]);
+        assert!(!cooldown.is_over(1249) && cooldown.is_over(1250));
+        assert_eq!(of(Schedule::Plateau, 0.2, 3).unwrap().steps, 1);
+        // Nothing is to fall.
+        assert_eq!(of(Schedule::Constant, 0.2, 1000), None);
+        assert_eq!(of(Schedule::Plateau, 0.002, 1000), None);
     }
 
     #[test]

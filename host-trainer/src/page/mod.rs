@@ -190,13 +190,16 @@ fn learning(findings: &Findings, figures: &Figures) -> Markup {
     html! {
         section id="learning" {
             h2 { "Learning" }
+            @if let Some(judgement) = &findings.judgement {
+                p { strong { (judgement.verdict) } ": " (judgement.reason) "; " (judgement.advice) "." }
+            }
             @if let (Some(first), Some(last), Some(best)) = (first, last, findings.best()) {
                 p { "From " (decimals(first.valid_nats, 3)) " nats after the first evaluation to "
                     (decimals(best.valid_nats, 3)) " after epoch " (epochs(best.epoch)) " of "
                     (epochs(last.epoch)) ". At the end the loss on held-out text is " (apart(last.valid_nats - last.train_nats))
-                    " that on training text: "
-                    @if last.valid_nats - last.train_nats > 0.25 { "it learns its text by heart." } @else { "what it learns holds for new text too." }
-                    " " (decimals(speed, 0)) " characters a second, " (grouped(last.characters)) " in all." }
+                    " that on training text"
+                    @if findings.dropout > 0.0 { ", which is measured with dropout" } ". "
+                    (decimals(speed, 0)) " characters a second, " (grouped(last.characters)) " in all." }
             }
             div.pair {
                 @if let Some(norm) = &figures.norm {

@@ -44,6 +44,7 @@ impl std::fmt::Display for Change {
 /// Options that may change, in the order in which they are named.
 const FREE: &[&str] = &[
     "epochs",
+    "characters",
     "lr",
     "schedule",
     "warmup",
@@ -106,6 +107,10 @@ pub fn change(meta: &mut Meta, given: Config, options: &[&'static str]) -> Resul
             found: given.epochs.to_string(),
             rule: "this run has begun a later epoch already",
         });
+    }
+    if changes.iter().any(|change| change.option == "patience") && position.cooldown.is_some() {
+        // Early stopping begins anew, and the rate is the schedule's again.
+        (position.cooldown, position.evaluations_since_best) = (None, 0);
     }
     let ended = position.ended.is_some_and(|end| end != End::Interrupted);
     position.ended = End::of(position, &given).filter(|&end| ended || end == End::Finished);

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! save, so that there is a checkpoint from the first moment on
-//! until all epochs are done, the time is up, or the patience is:
+//! until all epochs are done, the time is up, or a cooldown is over:
 //!     train on a window
 //!     when due: held-out loss; best.safetensors if lower, a metrics line, last.safetensors, loss.png
+//!     when the patience is exhausted: back to the best parameters, and a cooldown begins
 //!     when asked to stop: last.safetensors, and back
 //! ```
 //! A run diverges when loss or gradient is not finite, or *explodes*: the loss of each of [`EXPLODED_WINDOWS`] windows
@@ -20,6 +21,7 @@ use crate::checkpoint::torch_name;
 use crate::config::Config;
 use crate::curves::write_loss;
 use crate::error::{Error, Result};
+use crate::optim::{Cooldown, Schedule};
 use crate::run::{Metrics, RunFolder, Saver};
 use crate::samples;
 
@@ -44,9 +46,12 @@ pub trait Observer {
 impl End {
     /// Why a run that stands at `position`, at an evaluation, ends here, if it does.
     pub(crate) fn of(position: &Position, config: &Config) -> Option<Self> {
-        let (epochs, time) = limits(position, config);
-        let early = config.patience > 0 && position.evaluations_since_best >= config.patience;
-        match (epochs, time, early) {
+        let (finished, time) = limits(position, config);
+        let early = match position.cooldown {
+            Some(cooldown) => cooldown.is_over(position.step),
+            None => exhausted(position, config) && cooldown(position, config).is_none(),
+        };
+        match (finished, time, early) {
             (true, ..) => Some(Self::Finished),
             (_, true, _) => Some(Self::Time),
             (.., true) => Some(Self::Early),
@@ -79,13 +84,31 @@ impl Picture {
     }
 }
 
-/// Whether all epochs are done, and whether the time is up.
+/// Whether all epochs or characters are done, and whether the time is up.
 fn limits(position: &Position, config: &Config) -> (bool, bool) {
     let time = |minutes| position.seconds >= 60.0 * minutes;
+    let characters = |most| position.characters >= most;
     (
-        position.epoch >= config.epochs,
+        position.epoch >= config.epochs || config.characters.is_some_and(characters),
         config.minutes.is_some_and(time),
     )
+}
+
+/// Whether there was no better evaluation for as many as the patience is.
+fn exhausted(position: &Position, config: &Config) -> bool {
+    config.patience > 0 && position.evaluations_since_best >= config.patience
+}
+
+/// Whether a cooldown may still begin. One of a net that is trained for integers begins where the run stands: the ranges
+/// of its rows belong to its parameters.
+fn may_cool_down(position: &Position, config: &Config) -> bool {
+    let falls = config.schedule != Schedule::Constant && config.qat.is_none();
+    falls && config.patience > 0 && position.cooldown.is_none()
+}
+
+/// The cooldown of a run whose patience is exhausted at `position`.
+fn cooldown(position: &Position, config: &Config) -> Option<Cooldown> {
+    Cooldown::new(config.schedule, config.lr, position.lr, position.step)
 }
 
 impl Trainer<'_> {
@@ -141,7 +164,9 @@ impl Trainer<'_> {
                 every => self.position.step.is_multiple_of(every),
             };
             let (finished, out_of_time) = limits(&self.position, &self.config);
-            let evaluated = due || finished || out_of_time;
+            let cooled = self.position.cooldown;
+            let cooled = cooled.is_some_and(|cooldown| cooldown.is_over(self.position.step));
+            let evaluated = due || finished || out_of_time || cooled;
             let interrupted = stop.load(Ordering::Relaxed);
             if evaluated || interrupted || saver.due() {
                 self.check_parameters()
@@ -154,6 +179,7 @@ impl Trainer<'_> {
                 observer.evaluation(&metrics);
                 history.push(metrics);
                 self.position.ended = End::of(&self.position, &self.config);
+                self.cool_down();
             }
             if self.position.ended.is_none() && interrupted {
                 self.position.ended = Some(End::Interrupted);
@@ -175,6 +201,21 @@ impl Trainer<'_> {
             if let Some(end) = self.position.ended {
                 return Ok(end);
             }
+        }
+    }
+
+    /// Begins the cooldown with the best parameters, if it is time for it.
+    fn cool_down(&mut self) {
+        let position = &mut self.position;
+        if position.ended.is_some()
+            || position.cooldown.is_some()
+            || !exhausted(position, &self.config)
+        {
+            return;
+        }
+        position.cooldown = cooldown(position, &self.config);
+        if let (Some(best), Some(_)) = (self.best.take(), position.cooldown) {
+            (self.params.data, self.packed) = (best, false);
         }
     }
 
@@ -251,6 +292,7 @@ impl Trainer<'_> {
         };
         let epoch = position.epoch + usize::from(position.window > 0);
         if best {
+            self.best = may_cool_down(position, &self.config).then(|| self.params.data.clone());
             position.best_nats = Some(valid_nats);
             (self.provenance.nats, self.provenance.epoch) = (Some(valid_nats), epoch);
         }

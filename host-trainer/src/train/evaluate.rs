@@ -6,11 +6,13 @@ use super::{EVAL_WINDOW, Part, Trainer, total};
 use crate::bptt::IGNORED;
 use crate::error::{Error, Result};
 
+/// Held-out tokens that an evaluation reads, at most: of a text of a gigabyte more would take longer than training.
+pub(super) const EVAL_MOST: usize = 1 << 20;
 /// Characters before a stream's first counted one that warm up its state.
 const EVAL_WARM_UP: usize = 128;
 
 impl Trainer<'_> {
-    /// Mean loss on the held-out text in nats a character; every character but the first counts once.
+    /// Mean loss on the held-out text, or its first [`EVAL_MOST`] tokens, in nats a token; each but the first counts once.
     ///
     /// The text is read as several streams side by side, each warmed up on the characters before it, so this differs
     /// from reading it in one go by less than 0.001 nats; `gatelet eval` reads it in one go.
@@ -19,7 +21,7 @@ impl Trainer<'_> {
     /// [`Error::Read`] for a streamed text.
     pub fn evaluate(&mut self) -> Result<f64> {
         let corpus = self.corpus;
-        let predictions = corpus.validation_len() - 1;
+        let predictions = corpus.validation_len().min(EVAL_MOST) - 1;
         let streams: usize = self.evaluation.iter().map(|part| part.shard.rows()).sum();
         let length = predictions.div_ceil(streams);
         let windows = (length + EVAL_WARM_UP).div_ceil(EVAL_WINDOW);

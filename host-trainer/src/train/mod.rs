@@ -26,7 +26,7 @@ use crate::corpus::{Corpus, Vocabulary, hex};
 use crate::dropout::Dropout;
 use crate::error::{Error, Result};
 use crate::learned::Learned;
-use crate::optim::{Plateau, Updater};
+use crate::optim::{Cooldown, Plateau, Updater};
 use crate::packs::Packs;
 use crate::params::{Params, Shape};
 
@@ -61,6 +61,9 @@ pub struct Position {
     /// What the plateau schedule has come to.
     #[serde(default)]
     pub plateau: Plateau,
+    /// The end of a run whose patience is exhausted, once it has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown: Option<Cooldown>,
     /// Global norm of the last gradient.
     pub gradient_norm: f64,
     /// Learning rate of the last step.
@@ -104,6 +107,8 @@ pub struct Trainer<'c> {
     parts: Vec<Part>,
     evaluation: Vec<Part>,
     position: Position,
+    /// Parameters with the lowest held-out loss, while a cooldown may still begin with them.
+    best: Option<Vec<f32>>,
 }
 
 /// A shard at its work.
@@ -166,6 +171,7 @@ impl<'c> Trainer<'c> {
             seed: config.seed,
             nats: None,
             epoch: 0,
+            unigram_nats: Some(corpus.unigram_nats()?),
             characters: 0,
             changes: Vec::new(),
         };
@@ -196,6 +202,7 @@ impl<'c> Trainer<'c> {
             parts: training,
             evaluation,
             position: Position::default(),
+            best: None,
             corpus,
             config,
             provenance,
@@ -283,6 +290,7 @@ impl<'c> Trainer<'c> {
         (trainer.params, trainer.packed) = (checkpoint.params, false);
         trainer.learned = checkpoint.learned;
         trainer.optimizer.restore(position.step, resume.slots);
+        trainer.best = resume.best;
         trainer.position = Position {
             ended: position.ended.filter(|&end| end != End::Interrupted),
             ..position
@@ -294,6 +302,16 @@ impl<'c> Trainer<'c> {
     /// Where the run stands.
     pub fn position(&self) -> &Position {
         &self.position
+    }
+
+    /// Tokens of the training part.
+    pub fn train_len(&self) -> usize {
+        self.corpus.train_len
+    }
+
+    /// Loss of the tokens' frequencies, in nats.
+    pub fn unigram_nats(&self) -> Option<f64> {
+        self.provenance.unigram_nats
     }
 
     /// The vocabulary.
@@ -329,7 +347,8 @@ impl<'c> Trainer<'c> {
                 }
             }
             let slots = self.optimizer.slots().to_vec();
-            Resume { slots, h, c }
+            let best = self.best.clone();
+            Resume { slots, h, c, best }
         });
         Checkpoint {
             meta,
@@ -365,13 +384,33 @@ impl<'c> Trainer<'c> {
         )
     }
 
-    /// Part of the run that is done, 0..=1, by epochs or by time, whichever is further.
+    /// Part of the run that is done, 0..=1, by epochs, characters or time, whichever is furthest.
     fn progress(&self, windows: usize) -> f64 {
-        let epochs = (self.position.epoch as f64 + self.position.window as f64 / windows as f64)
-            / self.config.epochs as f64;
-        self.config.minutes.map_or(epochs, |minutes| {
-            epochs.max(self.position.seconds / (60.0 * minutes))
-        })
+        let (position, config) = (&self.position, &self.config);
+        let epochs = (position.epoch as f64 + position.window as f64 / windows as f64)
+            / config.epochs as f64;
+        let characters = config
+            .characters
+            .map_or(0.0, |most| position.characters as f64 / most as f64);
+        let time = config
+            .minutes
+            .map_or(0.0, |minutes| position.seconds / (60.0 * minutes));
+        epochs.max(characters).max(time)
+    }
+
+    /// Learning rate of the next step.
+    fn rate(&self, windows: usize) -> f64 {
+        let (position, config) = (&self.position, &self.config);
+        match position.cooldown {
+            Some(cooldown) => cooldown.rate(config.lr, position.step),
+            None => config.schedule.rate(
+                config.lr,
+                self.progress(windows),
+                position.step,
+                config.warmup,
+                &position.plateau,
+            ),
+        }
     }
 
     /// Trains on the next window; returns its mean loss in nats.
@@ -424,13 +463,7 @@ impl<'c> Trainer<'c> {
                 kept: String::new(),
             });
         }
-        let rate = self.config.schedule.rate(
-            self.config.lr,
-            self.progress(windows),
-            self.position.step,
-            self.config.warmup,
-            &self.position.plateau,
-        );
+        let rate = self.rate(windows);
         if let (Some(aware), Some(learned)) = (&mut self.packs.aware, &mut self.learned) {
             let steps = self.position.step + 1;
             aware.learn(learned, &self.gradient, steps, rate);

@@ -15,8 +15,25 @@ const RUN: &str = "run/best.safetensors";
 fn place() -> Place {
     let place = Place::new();
     place.good(&[
-        "train", "text.txt", "--out", "run", "--hidden", "16", "--epochs", "12", "--batch", "4",
-        "--window", "16", "-q",
+        "train",
+        "text.txt",
+        "--out",
+        "run",
+        "--hidden",
+        "16",
+        "--epochs",
+        "12",
+        "--batch",
+        "4",
+        "--window",
+        "16",
+        "--lr",
+        "0.004",
+        "--warmup",
+        "100",
+        "--dropout",
+        "0",
+        "-q",
     ]);
     let path = Path::new(RUN);
     let bytes = fs::read(place.path(RUN)).unwrap();

@@ -149,7 +149,7 @@ fn a_run_that_has_ended_says_so_and_more_epochs_are_on_record() {
         "{said}"
     );
     assert!(
-        said.contains("gatelet train text.txt --out run --resume --epochs 12"),
+        said.contains("gatelet train text.txt --out run --resume --epochs 4"),
         "{said}"
     );
     // A change that would not train anything changes nothing.
@@ -180,7 +180,7 @@ fn a_run_that_has_ended_says_so_and_more_epochs_are_on_record() {
         message.contains(&format!("--epochs 4 instead of 2, from step {step} on")),
         "{message}"
     );
-    assert!(message.contains("--lr 0.001 instead of 0.004"), "{message}");
+    assert!(message.contains("--lr 0.001 instead of 0.03"), "{message}");
     for name in ["last", "best"] {
         let meta = place.checkpoint(&format!("run/{name}.safetensors")).meta;
         assert_eq!((meta.config.epochs, meta.config.lr), (4, 0.001), "{name}");

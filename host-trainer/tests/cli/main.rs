@@ -1,5 +1,6 @@
 //! The program itself: command forms, exit codes, messages, and that nothing is overwritten.
 
+mod amounts;
 mod corpora;
 #[cfg(unix)]
 mod disk;

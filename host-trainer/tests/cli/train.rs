@@ -19,11 +19,7 @@ fn bad_texts_are_refused_before_anything_is_written() {
     train("one.txt", &["one distinct character", "'a'"]);
     train(
         "short.txt",
-        &[
-            "short.txt is too short",
-            "has 20 characters",
-            "2080 are needed",
-        ],
+        &["short.txt is too short", "has 22 bytes", "1000 are needed"],
     );
     train("latin1.txt", &["not UTF-8", "offset 14", "line 2"]);
     train("missing.txt", &["cannot read missing.txt"]);
