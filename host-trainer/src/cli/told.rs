@@ -20,16 +20,19 @@ use crate::train::{End, Trainer};
 use crate::units::{bytes, grouped};
 use crate::verdict::{Verdict, judge};
 
+/// Tokens below which a text is said to be short.
+const SHORT: usize = 60_000;
+
 /// What of a new run's recipe was chosen by the amount of text, and why, in one line.
 fn chosen(args: &Args, c: &Config, tokens: usize, unit: &str) -> String {
-    let why = match (c.dropout, c.epochs) {
-        _ if c.characters.is_some_and(|most| most < tokens as u64) => {
-            "it is long, so a part of it is read once"
+    let why = match c.characters {
+        Some(most) if most < tokens as u64 => "it is long, so a part of it is read once",
+        _ if tokens < SHORT && c.dropout >= 0.3 => {
+            "it is short, so steps are small and many, and dropout is strong"
         }
-        (0.4.., _) => "it is short, so steps are small and many, and dropout is strong",
-        (0.05.., _) => "it is read often, so some dropout",
-        (_, 4..) => "it is long enough to need no dropout",
-        _ => "few passes need no dropout",
+        _ if tokens < SHORT => "it is short, so steps are small and many",
+        _ if c.dropout > 0.0 => "it is read often, so some dropout",
+        _ => "it is long for its passes, so no dropout",
     };
     let words = recipe::followed(c, &args.given());
     format!(
