@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::SectionName;
+pub use crate::header::dims_of;
 use crate::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::nibbles;
 use crate::order::RowOrder;

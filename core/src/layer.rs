@@ -38,8 +38,12 @@ pub const MAX_CELL_BITS: u32 = 7;
 pub const MIN_SHIFT: u32 = 8;
 /// Largest right shift of a requantization.
 pub const MAX_SHIFT: u32 = 31;
-/// What the rounded product of accumulator and multiplier stays below, so that one int32 holds it.
+/// What the rounded product of accumulator and multiplier stays below, and the most a bias may be: an int32 holds their
+/// sum.
 pub const REQUANTIZED_LIMIT: u64 = 1 << 30;
+/// The same of an f32 model: what the magnitudes of a row's products stay below in sum, and the most a single addend, bias
+/// or number of an embedding may be. As reals, the limits of logits in Q15.16 (docs/numerics.md).
+pub const F32_LIMIT: f32 = (REQUANTIZED_LIMIT >> LOGIT_BITS) as f32;
 
 /// A recurrent layer in f32.
 #[derive(Clone, Copy, Debug)]

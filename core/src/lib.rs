@@ -78,6 +78,7 @@ mod error;
 pub mod format;
 mod four_bits;
 mod hash;
+mod header;
 mod history;
 pub mod kernel;
 pub mod layer;

@@ -20,7 +20,7 @@ use crate::layer::{MAX_SHIFT, MIN_SHIFT};
 use crate::nibbles::{self, RowNibbleTiles, RowNibbles};
 use crate::order::RowOrder;
 pub use crate::tiles::MatrixF32;
-use crate::tiles::{RowTiles, emit_int8};
+use crate::tiles::{Columns, RowTiles, emit_int8};
 
 /// Rows of a block of [`Layout::Pairs`].
 pub const PAIRS_ROWS: usize = 4;
@@ -328,22 +328,26 @@ fn pairs_correction(mut row: impl Iterator<Item = i8>) -> i32 {
 
 /// The first wrong word of a matrix in [`Layout::Pairs`]: a weight of -128, a padding column that is not zero, or a
 /// head that does not belong to its rows.
-pub(crate) fn check_pairs(words: &[u32], rows: usize, columns: usize) -> Result<(), usize> {
+pub(crate) fn check_pairs(
+    words: &[u32],
+    rows: usize,
+    columns: usize,
+    used: Columns,
+) -> Result<(), usize> {
     let block_words = pairs_block_words(columns);
     let padded = block_words - PAIRS_HEAD;
     for (index, block) in words.chunks_exact(block_words.max(1)).enumerate() {
         let start = index * block_words;
         for (at, &word) in block.iter().enumerate().skip(PAIRS_HEAD) {
-            // Where column k + 3 of the word's group lies decides for all four: columns come in fours.
-            let padding = (at - PAIRS_HEAD) / 4 * 4 >= columns;
-            let lanes = [word as i16, (word >> 16) as i16];
-            let good = lanes.into_iter().all(|lane| {
+            // Words a, b, a, b of four columns: k and k + 2, then k + 1 and k + 3.
+            let column = (at - PAIRS_HEAD) / 4 * 4 + at % 2;
+            for (lane, column) in [(word as i16, column), ((word >> 16) as i16, column + 2)] {
                 let low = lane as i8;
                 let high = (i32::from(lane) - i32::from(low)) >> 8;
-                low != i8::MIN && (-127..=127).contains(&high)
-            });
-            if !good || (padding && word != 0) {
-                return Err(start + at);
+                let good = low != i8::MIN && (-127..=127).contains(&high);
+                if !good || (lane != 0 && !used.has(column)) {
+                    return Err(start + at);
+                }
             }
         }
         let block_only = MatrixInt8::Pairs {
@@ -398,7 +402,10 @@ mod tests {
             let plain = MatrixInt8::rows(columns, &weights);
             let words = packed(&plain, rows);
             assert_eq!(words.len(), rows.div_ceil(4) * pairs_block_words(columns));
-            assert_eq!(check_pairs(&words, rows, columns), Ok(()));
+            assert_eq!(
+                check_pairs(&words, rows, columns, Columns::new(columns)),
+                Ok(())
+            );
             let pairs = MatrixInt8::Pairs {
                 columns,
                 words: &words,
@@ -432,13 +439,20 @@ mod tests {
         for at in 0..good.len() {
             let mut words = good.clone();
             words[at] ^= 0x0100_0002;
-            assert!(check_pairs(&words, 6, 12).is_err(), "word {at}");
+            assert!(
+                check_pairs(&words, 6, 12, Columns::new(12)).is_err(),
+                "word {at}"
+            );
             if at < 2 || (14..18).contains(&at) {
-                assert_eq!(check_pairs(&words, 6, 12), Err(at));
+                assert_eq!(check_pairs(&words, 6, 12, Columns::new(12)), Err(at));
             }
         }
         let mut words = good;
         words[2] = 0x0000_8000;
-        assert_eq!(check_pairs(&words, 6, 12), Err(2), "a weight of -128");
+        assert_eq!(
+            check_pairs(&words, 6, 12, Columns::new(12)),
+            Err(2),
+            "a weight of -128"
+        );
     }
 }

@@ -18,7 +18,7 @@
 use crate::dims::Layout;
 use crate::matrix::MatrixInt8;
 use crate::order::RowOrder;
-use crate::tiles::GROUP;
+use crate::tiles::{Columns, GROUP};
 
 /// Largest magnitude of a weight.
 pub(crate) const LARGEST: i8 = 7;
@@ -171,6 +171,7 @@ pub(crate) fn check_tiles(
     weights: &[u8],
     rows: usize,
     columns: usize,
+    used: Columns,
     order: RowOrder,
 ) -> Result<(), usize> {
     let tile_rows = order.tile().max(1);
@@ -181,7 +182,7 @@ pub(crate) fn check_tiles(
         let slot = tile * tile_rows + within / GROUP % tile_rows;
         let first = within / of_group * WORD + within % GROUP;
         for (half, column) in [(byte & 15, first), (byte >> 4, first + GROUP)] {
-            let there = order.row(slot) < rows && column < columns;
+            let there = order.row(slot) < rows && used.has(column);
             if half == 0 || (!there && u32::from(half) != OFFSET) {
                 return Err(index);
             }
@@ -218,6 +219,7 @@ pub(crate) fn check(
     layout: Layout,
     rows: usize,
     columns: usize,
+    used: Columns,
 ) -> Result<(), usize> {
     let (block, groups) = (block(layout), columns.div_ceil(WORD).max(1));
     // A divisor that is never zero, in words that the compiler understands.
@@ -225,14 +227,10 @@ pub(crate) fn check(
     for (index, &word) in words.iter().enumerate() {
         let row = index / of_block * block + index % block;
         let group = index / block % groups;
-        let there = if row < rows {
-            columns - group * WORD
-        } else {
-            0
-        };
         for k in 0..WORD {
             let weight = word >> bit(k) & 15;
-            if weight == 0 || (k >= there && weight != OFFSET) {
+            let there = row < rows && used.has(group * WORD + k);
+            if weight == 0 || (!there && weight != OFFSET) {
                 return Err(index);
             }
         }
@@ -274,7 +272,10 @@ mod tests {
             for layout in [Layout::Rows, Layout::Pairs] {
                 let all = packed(layout, columns, &weights);
                 assert_eq!(all.len(), words(layout, rows, columns));
-                assert_eq!(check(&all, layout, rows, columns), Ok(()));
+                assert_eq!(
+                    check(&all, layout, rows, columns, Columns::new(columns)),
+                    Ok(())
+                );
                 for (row, expected) in weights.chunks(columns).enumerate() {
                     let found: Vec<i8> = RowNibbles::new(layout, columns, &all, row).collect();
                     assert_eq!(found, expected, "{layout} {rows}x{columns}, row {row}");
@@ -297,7 +298,11 @@ mod tests {
             for at in 0..good.len() {
                 let mut words = good.clone();
                 words[at] &= !0xf0;
-                assert_eq!(check(&words, layout, 6, 12), Err(at), "a weight of -8");
+                assert_eq!(
+                    check(&words, layout, 6, 12, Columns::new(12)),
+                    Err(at),
+                    "a weight of -8"
+                );
                 // Bit 12 belongs to column 5 of the word, which is padding in every second group.
                 let (group, row) = match layout {
                     Layout::Rows => (at % 2, at / 2),
@@ -307,7 +312,7 @@ mod tests {
                 words[at] ^= 0x1000;
                 let wrong = group == 1 || row >= 6;
                 assert_eq!(
-                    check(&words, layout, 6, 12).is_err(),
+                    check(&words, layout, 6, 12, Columns::new(12)).is_err(),
                     wrong,
                     "{layout}, word {at}"
                 );

@@ -63,13 +63,18 @@ impl<'a> MatrixF32<'a> {
         weight.copied().unwrap_or_default()
     }
 
-    /// The first wrong element: one that is not finite, or that is not zero where there is no row.
-    pub(crate) fn check(&self, rows: usize) -> Result<(), usize> {
-        if let Some(index) = self.weights.iter().position(|w| !w.is_finite()) {
-            return Err(index);
-        }
-        let empty = |w: &f32| *w == 0.0;
-        check_empty(self.weights, self.order, rows, self.columns, 1, empty)
+    /// The first wrong element: one that is not finite, or that is not zero where there is no row or column. Of the
+    /// two zeros of f32 only the one whose bits are zeros counts.
+    pub(crate) fn check(&self, rows: usize, used: Columns) -> Result<(), usize> {
+        let good = |w: &f32, there: bool| {
+            if there {
+                w.is_finite()
+            } else {
+                w.to_bits() == 0
+            }
+        };
+        let shape = (rows, self.columns, used);
+        check_all(self.weights, self.order, shape, 1, good)
     }
 }
 
@@ -133,36 +138,64 @@ pub(crate) fn emit_int8<R: Iterator<Item = i8>>(
     }
 }
 
+/// The columns of a matrix that something is multiplied with: those of what is under a layer, and the layer's own h. The
+/// ones after either are padding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Columns {
+    /// Numbers of what is under the layer.
+    pub(crate) below: usize,
+    /// The same with padding.
+    pub(crate) padded: usize,
+    /// Numbers after that.
+    pub(crate) own: usize,
+}
+
+impl Columns {
+    /// Of a matrix that is no layer's.
+    pub(crate) const fn new(own: usize) -> Self {
+        Columns {
+            below: 0,
+            padded: 0,
+            own,
+        }
+    }
+
+    /// Whether column k is one of them.
+    pub(crate) const fn has(self, k: usize) -> bool {
+        k < self.below || (k >= self.padded && k - self.padded < self.own)
+    }
+}
+
 /// The first wrong element of an int8 matrix in a tile order: a weight of -128, or one that is not zero where there is
-/// no row.
+/// no row or column.
 pub(crate) fn check_int8(
     weights: &[u8],
     rows: usize,
     columns: usize,
+    used: Columns,
     order: RowOrder,
 ) -> Result<(), usize> {
-    if let Some(index) = weights.iter().position(|&w| w == i8::MIN as u8 ^ OFFSET) {
-        return Err(index);
-    }
-    check_empty(weights, order, rows, columns, GROUP, |&w| w == OFFSET)
+    let good = |&w: &u8, there: bool| if there { w != 0 } else { w == OFFSET };
+    check_all(weights, order, (rows, columns, used), GROUP, good)
 }
 
-/// The first element of a matrix that stands for no row, and is not empty.
-fn check_empty<T>(
+/// The first element of a matrix that is not good where it stands: at a row and a column that are used, or not.
+fn check_all<T>(
     weights: &[T],
     order: RowOrder,
-    rows: usize,
-    columns: usize,
+    (rows, columns, used): (usize, usize, Columns),
     group: usize,
-    empty: impl Fn(&T) -> bool,
+    good: impl Fn(&T, bool) -> bool,
 ) -> Result<(), usize> {
-    for slot in order.empty_slots(rows) {
-        let (start, step) = order.place(slot, columns, group);
-        for column in 0..columns {
-            let index = start + column / group.max(1) * step + column % group.max(1);
-            if !weights.get(index).is_none_or(&empty) {
-                return Err(index);
-            }
+    // Divisors that are never zero, in words that the compiler understands.
+    let (tile, columns, group) = (order.tile().max(1), columns.max(1), group.max(1));
+    for (index, weight) in weights.iter().enumerate() {
+        let (at, k) = (index / group, index % group);
+        let (slot, at) = (at % tile, at / tile);
+        let groups = (columns / group).max(1);
+        let row = order.row(at / groups * tile + slot);
+        if !good(weight, row < rows && used.has(at % groups * group + k)) {
+            return Err(index);
         }
     }
     Ok(())
@@ -185,8 +218,8 @@ pub(crate) fn emit_slots<T: NoUninit + Default>(
     }
 }
 
-/// The first of `[n, slots(rows)]` numbers that stands for no row, and is not zero.
-pub(crate) fn check_slots<T: Default + PartialEq>(
+/// The first of `[n, slots(rows)]` numbers that stands for no row, and whose bits are not all zero.
+pub(crate) fn check_slots<T: NoUninit>(
     numbers: &[T],
     rows: usize,
     order: RowOrder,
@@ -194,7 +227,8 @@ pub(crate) fn check_slots<T: Default + PartialEq>(
     let slots = order.slots(rows);
     for (index, numbers) in numbers.chunks_exact(slots.max(1)).enumerate() {
         for slot in order.empty_slots(rows) {
-            if numbers.get(slot).is_some_and(|n| *n != T::default()) {
+            let bits = numbers.get(slot).map(bytemuck::bytes_of);
+            if bits.is_some_and(|bits| bits.iter().any(|&byte| byte != 0)) {
                 return Err(index * slots + slot);
             }
         }

@@ -135,7 +135,7 @@ impl IntNet {
     }
 }
 
-/// What a requantized product stays below.
+/// What a requantized product, with the half that rounds it, stays below.
 const REQUANTIZED: f64 = (1_u32 << 30) as f64;
 
 /// The limit of a multiplier and, times the largest accumulator of weights of so many bits, of the requantized product
@@ -143,7 +143,7 @@ const REQUANTIZED: f64 = (1_u32 << 30) as f64;
 fn fits(multiplier: f64, (columns, bits): (usize, u8), shift: u8) -> bool {
     let weight = f64::from(row_range::largest(bits));
     let requantized = multiplier * (weight * 128.0 * columns as f64) / f64::from(shift).exp2();
-    multiplier <= f64::from(i32::MAX) && requantized < REQUANTIZED
+    multiplier <= f64::from(i32::MAX) && requantized + 0.5 < REQUANTIZED
 }
 
 /// The range of a row of `columns` weights that always fits, with 4 bits in the layout pairs too; `unit` as in [`Floats`].

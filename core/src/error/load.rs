@@ -69,7 +69,8 @@ pub enum LoadError {
         /// The checksum of the bytes found.
         found: u32,
     },
-    /// The header is not a postcard encoding of the fields of this version.
+    /// The header is not the postcard encoding of the fields of this version that a writer makes: cut, too long, with a number
+    /// in more bytes than it needs, or with a scale for what has none.
     HeaderEncoding,
     /// A number in the header is outside its range.
     Field {
@@ -149,6 +150,13 @@ pub enum LoadError {
         /// Index of the element in the section.
         index: usize,
     },
+    /// The weights of a row are so large that its sum of products could reach the limit of f32 models.
+    Sum {
+        /// The section.
+        section: SectionName,
+        /// The row.
+        row: usize,
+    },
 }
 
 impl Display for LoadError {
@@ -181,7 +189,7 @@ impl Display for LoadError {
                 "the header's checksum is {found:08x}, expected {expected:08x}: the header is damaged"
             ),
             LoadError::HeaderEncoding => {
-                f.write_str("the header cannot be decoded: it was not written by this format version")
+                f.write_str("the header is not encoded as this format version is written")
             }
             LoadError::Field {
                 name,
@@ -235,6 +243,10 @@ impl Display for LoadError {
             LoadError::Value { section, index } => {
                 write!(f, "element {index} of section {section} is out of range")
             }
+            LoadError::Sum { section, row } => write!(
+                f,
+                "the weights in row {row} of section {section} are too large: their products could sum up to 2^14"
+            ),
         }
     }
 }

@@ -3,24 +3,27 @@
 //! Every field is checked once, with checked arithmetic, before a slice is taken. What the kernels rely on
 //! (lengths, finite numbers, accumulators that fit) is established here, and nowhere checked again.
 
+mod limits;
 mod sections;
 
+use self::limits::{fits, largest, largest_sum, small};
 use self::sections::{
-    SectionReader, check_section_table, checked_header, decoded, dims_of, field, layout_of, zeros,
+    SectionReader, check_scales, check_section_table, checked_header, decoded, dims_of, field,
+    layout_of, zeros,
 };
 use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
 use crate::format::{ALIGN, KnownAnswer, LayerScales, PREAMBLE, SectionKind};
 use crate::layer::{
     Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
-    MAX_CELL_BITS, MIN_CELL_BITS, REQUANTIZED_LIMIT,
+    REQUANTIZED_LIMIT,
 };
 use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
 use crate::nibbles;
 use crate::order::RowOrder;
 use crate::rules::TextRules;
-use crate::tiles::{check_int8, check_slots};
+use crate::tiles::{Columns, check_int8, check_slots};
 use crate::vocab::Vocab;
 
 /// See [`Model::from_bytes`].
@@ -34,6 +37,7 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
     let (version, header_bytes) = checked_header(image)?;
     let header = decoded(version, header_bytes)?;
     let dims = dims_of(&header)?;
+    check_scales(&dims, &header)?;
     let layout = layout_of(&header, &dims)?;
     let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(layout.align());
     zeros(image, PREAMBLE + header_bytes.len(), data_start)?;
@@ -80,7 +84,11 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
     let mut layers = [EMPTY_LAYER; Dims::MAX_LAYERS];
     let of_layers = layers.iter_mut().zip(header.scales).take(dims.layers);
     for (index, (layer, scales)) in of_layers.enumerate() {
-        *layer = read_layer(&dims, layout, index, scales, &mut reader)?;
+        let table = match (index, embedding) {
+            (0, Some(Embedding::F32(table))) => largest(table.weights.weights),
+            _ => 1.0,
+        };
+        *layer = read_layer(&dims, layout, (index, table), scales, &mut reader)?;
     }
     let projection = Affine {
         names: [
@@ -91,21 +99,21 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         field: "projection shift",
         shift: widths.projection_shift,
         rows: dims.projection,
-        columns: dims.stride(),
+        columns: (dims.stride(), dims.hidden),
         bits: 8,
         table: None,
+        largest: 1.0,
     };
-    if dims.projection == 0 || matches!(dims.precision, Precision::F32) {
-        field(projection.field, projection.shift.into(), 0, 0)?;
-    }
-    let projection = match dims.projection {
-        0 => None,
-        _ => Some(read_affine(
-            dims.precision,
-            layout,
-            &projection,
-            &mut reader,
-        )?),
+    let (projection, largest) = match dims.projection {
+        0 => (None, 1.0),
+        _ => {
+            let read = read_affine(dims.precision, layout, &projection, &mut reader)?;
+            (Some(read.0), read.1)
+        }
+    };
+    let width = match dims.projection {
+        0 => dims.hidden,
+        width => width,
     };
     let head = Affine {
         names: [
@@ -116,11 +124,12 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         field: "head shift",
         shift: header.head_shift,
         rows: dims.vocab,
-        columns: dims.head_columns(),
+        columns: (dims.head_columns(), width),
         bits: dims.four_bits.of_head(),
         table: embedding.filter(|_| dims.tied),
+        largest,
     };
-    let head = read_affine(dims.precision, layout, &head, &mut reader)?;
+    let (head, _) = read_affine(dims.precision, layout, &head, &mut reader)?;
     if reader.end != image.len() {
         return Err(LoadError::Length {
             declared: reader.end,
@@ -162,14 +171,6 @@ fn check<T>(
     }
 }
 
-/// Whether the requantization of an accumulator of `columns` products with weights of so many bits stays within an int32
-/// with room for the addend.
-fn fits(multiplier: i32, (columns, bits): (usize, u32), shift: u8) -> bool {
-    let weight = if bits == 4 { nibbles::LARGEST } else { i8::MAX };
-    let largest = weight as u64 * 128 * columns as u64;
-    u64::try_from(multiplier).is_ok_and(|m| (m * largest) >> shift < REQUANTIZED_LIMIT)
-}
-
 /// Checks the right shift of a requantization.
 fn check_shift(
     name: &'static str,
@@ -181,7 +182,7 @@ fn check_shift(
 }
 
 /// Reads numbers of which there is one a row, and checks them.
-fn read_slots<'a, T: bytemuck::AnyBitPattern + Default + PartialEq>(
+fn read_slots<'a, T: bytemuck::Pod>(
     section: SectionName,
     rows: usize,
     order: RowOrder,
@@ -198,7 +199,7 @@ fn read_slots<'a, T: bytemuck::AnyBitPattern + Default + PartialEq>(
 fn read_matrix_f32<'a>(
     order: RowOrder,
     rows: usize,
-    columns: usize,
+    (columns, used): (usize, Columns),
     section: SectionName,
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<MatrixF32<'a>, LoadError> {
@@ -208,7 +209,7 @@ fn read_matrix_f32<'a>(
         weights: reader.next()?,
     };
     let wrong = |index| LoadError::Value { section, index };
-    matrix.check(rows).map_err(wrong)?;
+    matrix.check(rows, used).map_err(wrong)?;
     Ok(matrix)
 }
 
@@ -217,18 +218,15 @@ fn read_matrix<'a>(
     (layout, bits): (Layout, u32),
     order: RowOrder,
     rows: usize,
-    columns: usize,
-    name: SectionName,
+    (columns, used): (usize, Columns),
+    section: SectionName,
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<MatrixInt8<'a>, LoadError> {
+    let wrong = |index| LoadError::Value { section, index };
     match layout {
         Layout::Rows | Layout::Pairs if bits == 4 => {
             let words = reader.next::<u32>()?;
-            let wrong = |index| LoadError::Value {
-                section: name,
-                index,
-            };
-            nibbles::check(words, layout, rows, columns).map_err(wrong)?;
+            nibbles::check(words, layout, rows, columns, used).map_err(wrong)?;
             Ok(MatrixInt8::Nibbles {
                 layout,
                 columns,
@@ -237,24 +235,25 @@ fn read_matrix<'a>(
         }
         Layout::Rows => {
             let weights = reader.next::<i8>()?;
-            check(name, weights, |&w| w != i8::MIN)?;
+            // Columns of a row are at least four.
+            let good = |(index, &w): (usize, &i8)| match used.has(index % columns.max(1)) {
+                true => w != i8::MIN,
+                false => w == 0,
+            };
+            let bad = |at: &(usize, &i8)| !good(*at);
+            if let Some((index, _)) = weights.iter().enumerate().find(bad) {
+                return Err(wrong(index));
+            }
             Ok(MatrixInt8::Rows { columns, weights })
         }
         Layout::Pairs => {
             let words = reader.next::<u32>()?;
-            check_pairs(words, rows, columns).map_err(|index| LoadError::Value {
-                section: name,
-                index,
-            })?;
+            check_pairs(words, rows, columns, used).map_err(wrong)?;
             Ok(MatrixInt8::Pairs { columns, words })
         }
         Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 if bits == 4 => {
             let weights = reader.next::<u8>()?;
-            let wrong = |index| LoadError::Value {
-                section: name,
-                index,
-            };
-            nibbles::check_tiles(weights, rows, columns, order).map_err(wrong)?;
+            nibbles::check_tiles(weights, rows, columns, used, order).map_err(wrong)?;
             Ok(MatrixInt8::NibbleTiles {
                 layout,
                 order,
@@ -264,10 +263,7 @@ fn read_matrix<'a>(
         }
         Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
             let weights = reader.next::<u8>()?;
-            check_int8(weights, rows, columns, order).map_err(|index| LoadError::Value {
-                section: name,
-                index,
-            })?;
+            check_int8(weights, rows, columns, used, order).map_err(wrong)?;
             Ok(MatrixInt8::Tiles {
                 layout,
                 order,
@@ -278,24 +274,36 @@ fn read_matrix<'a>(
     }
 }
 
-/// Reads and checks layer `layer`.
+/// Reads and checks layer `layer`, whose embedding's numbers, if it is the one that reads them, are at most `table`.
 fn read_layer<'a>(
     dims: &Dims,
     layout: Layout,
-    layer: usize,
+    (layer, table): (usize, f32),
     scales: LayerScales,
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<Layer<'a>, LoadError> {
     let columns = dims.columns(layer);
+    let below = if layer == 0 {
+        dims.embedding
+    } else {
+        dims.hidden
+    };
+    let used = Columns {
+        below,
+        padded: columns - dims.stride(),
+        own: dims.hidden,
+    };
     let order = RowOrder::of_layer(layout, dims.cell);
     let rows = dims.rows();
     let name = |kind| SectionName { kind, layer };
     let (input, weights) = (name(SectionKind::Input), name(SectionKind::Weights));
     match dims.precision {
         Precision::F32 => {
-            let finite = |x: &f32| x.is_finite();
-            let input = read_slots(input, rows, order, reader, finite)?;
-            let weights = read_matrix_f32(order, rows, columns, weights, reader)?;
+            let input = read_slots(input, rows, order, reader, small)?;
+            let section = weights;
+            let weights = read_matrix_f32(order, rows, (columns, used), section, reader)?;
+            let sum = largest_sum(rows, &weights, (used.padded, table));
+            sum.map_err(|row| LoadError::Sum { section, row })?;
             Ok(Layer::F32(LayerF32 {
                 cell: dims.cell,
                 hidden: dims.hidden,
@@ -307,15 +315,8 @@ fn read_layer<'a>(
         Precision::Int8 => {
             let form = (layout, dims.four_bits.of_layer(layer));
             check_shift("layer shift", scales.shift, form)?;
-            let (min, max) = (MIN_CELL_BITS, MAX_CELL_BITS);
-            field(
-                "layer cell bits",
-                scales.cell_bits.into(),
-                min.into(),
-                max.into(),
-            )?;
             let input = read_slots(input, rows, order, reader, |_| true)?;
-            let weights = read_matrix(form, order, rows, columns, weights, reader)?;
+            let weights = read_matrix(form, order, rows, (columns, used), weights, reader)?;
             let multipliers = name(SectionKind::Multipliers);
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
                 fits(m, (columns, form.1), scales.shift)
@@ -342,23 +343,18 @@ fn read_embedding<'a>(
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<Option<Embedding<'a>>, LoadError> {
     let (order, rows) = (RowOrder::of_head(layout), dims.vocab);
-    let columns = dims.embedding_stride();
+    let columns = (dims.embedding_stride(), Columns::new(dims.embedding));
     let name = |kind| SectionName { kind, layer: 0 };
     let weights = name(SectionKind::Embedding);
-    let shift_name = "embedding shift";
     match (dims.embedding, dims.precision) {
-        (0, _) => {
-            field(shift_name, shift.into(), 0, 0)?;
-            Ok(None)
-        }
+        (0, _) => Ok(None),
         (_, Precision::F32) => {
-            field(shift_name, shift.into(), 0, 0)?;
             let weights = read_matrix_f32(order, rows, columns, weights, reader)?;
             Ok(Some(Embedding::F32(EmbeddingF32 { weights })))
         }
         (_, Precision::Int8) => {
             // Nothing is multiplied by a kernel, so no layout asks for a shift of its own.
-            check_shift(shift_name, shift, (Layout::Rows, 8))?;
+            check_shift("embedding shift", shift, (Layout::Rows, 8))?;
             let weights = read_matrix((layout, 8), order, rows, columns, weights, reader)?;
             let multipliers = name(SectionKind::EmbeddingMultipliers);
             let good = |&m: &i32| m >= 0;
@@ -380,41 +376,52 @@ struct Affine<'a> {
     field: &'static str,
     shift: u8,
     rows: usize,
-    columns: usize,
+    /// Padded columns, and those of them that are used.
+    columns: (usize, usize),
     /// Bits of a weight.
     bits: u32,
     /// The embedding, whose weights a tied head has.
     table: Option<Embedding<'a>>,
+    /// In f32, the most that a number of the operand can be.
+    largest: f32,
 }
 
-/// Reads and checks the output layer, or the projection.
+/// Reads and checks the output layer, or the projection; in f32 with the most that a result can be.
 fn read_affine<'a>(
     precision: Precision,
     layout: Layout,
     of: &Affine<'a>,
     reader: &mut SectionReader<'a, '_>,
-) -> Result<Head<'a>, LoadError> {
-    let (columns, rows, shift) = (of.columns, of.rows, of.shift);
+) -> Result<(Head<'a>, f32), LoadError> {
+    let ((columns, own), rows, shift) = (of.columns, of.rows, of.shift);
+    let used = Columns::new(own);
     let order = RowOrder::of_head(layout);
     let [weights, multipliers, bias] = of.names.map(|kind| SectionName { kind, layer: 0 });
     match precision {
         Precision::F32 => {
+            let section = weights;
             let weights = match of.table {
                 Some(Embedding::F32(table)) => table.weights,
-                _ => read_matrix_f32(order, rows, columns, weights, reader)?,
+                _ => read_matrix_f32(order, rows, (columns, used), section, reader)?,
             };
-            let bias = read_slots(bias, rows, order, reader, |x: &f32| x.is_finite())?;
-            Ok(Head::F32(HeadF32 {
+            let sum = largest_sum(rows, &weights, (columns, of.largest));
+            let sum = sum.map_err(|row| LoadError::Sum { section, row })?;
+            let bias = read_slots(bias, rows, order, reader, small)?;
+            let head = HeadF32 {
                 columns,
                 weights,
                 bias,
-            }))
+            };
+            Ok((Head::F32(head), sum + largest(bias)))
         }
         Precision::Int8 => {
             check_shift(of.field, shift, (layout, of.bits))?;
             let weights = match of.table {
                 Some(Embedding::Int8(table)) => table.weights,
-                _ => read_matrix((layout, of.bits), order, rows, columns, weights, reader)?,
+                _ => {
+                    let columns = (columns, used);
+                    read_matrix((layout, of.bits), order, rows, columns, weights, reader)?
+                }
             };
             let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
                 fits(m, (columns, of.bits), shift)
@@ -422,13 +429,14 @@ fn read_affine<'a>(
             let bias = read_slots(bias, rows, order, reader, |b: &i32| {
                 u64::from(b.unsigned_abs()) <= REQUANTIZED_LIMIT
             })?;
-            Ok(Head::Int8(HeadInt8 {
+            let head = HeadInt8 {
                 columns,
                 weights,
                 multipliers,
                 bias,
                 shift: shift.into(),
-            }))
+            };
+            Ok((Head::Int8(head), 1.0))
         }
     }
 }

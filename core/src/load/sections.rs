@@ -7,6 +7,8 @@ use crate::format::{
     at, checksum, sections_of,
 };
 use crate::four_bits::FourBits;
+use crate::header;
+use crate::layer::{MAX_CELL_BITS, MIN_CELL_BITS};
 use crate::rules::TextRules;
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
@@ -78,6 +80,9 @@ pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Resul
 /// matrices of version 4.
 pub(super) fn decoded(version: u16, bytes: &[u8]) -> Result<Header<'_>, LoadError> {
     let bad = |_| LoadError::HeaderEncoding;
+    if header::outline(version, bytes).is_none() {
+        return Err(LoadError::HeaderEncoding);
+    }
     let (mut header, rest) = postcard::take_from_bytes::<Header<'_>>(bytes).map_err(bad)?;
     let (code, rest) = match (version, rest) {
         (1, []) => return Ok(header),
@@ -109,6 +114,38 @@ pub(super) fn decoded(version: u16, bytes: &[u8]) -> Result<Header<'_>, LoadErro
     };
     match rest {
         [] => Ok(header),
+        _ => Err(LoadError::HeaderEncoding),
+    }
+}
+
+/// Checks the cell bits, and that what has no scale has zeros in its place.
+pub(super) fn check_scales(dims: &Dims, header: &Header<'_>) -> Result<(), LoadError> {
+    let quantized = matches!(dims.precision, Precision::Int8);
+    let widths = &header.widths;
+    let mut absent = 0;
+    for (there, shift) in [
+        (true, header.head_shift),
+        (dims.embedding > 0, widths.embedding_shift),
+        (dims.projection > 0, widths.projection_shift),
+    ] {
+        if !(there && quantized) {
+            absent |= shift;
+        }
+    }
+    for (index, scales) in header.scales.iter().enumerate() {
+        if quantized && index < dims.layers {
+            let max = match dims.cell {
+                Cell::Rnn => MIN_CELL_BITS,
+                Cell::Lstm => MAX_CELL_BITS,
+            };
+            let (bits, min) = (scales.cell_bits, MIN_CELL_BITS);
+            field("layer cell bits", bits.into(), min.into(), max.into())?;
+        } else {
+            absent |= scales.shift | scales.cell_bits;
+        }
+    }
+    match absent {
+        0 => Ok(()),
         _ => Err(LoadError::HeaderEncoding),
     }
 }
@@ -248,6 +285,17 @@ pub(super) struct SectionReader<'a, 't> {
 impl<'a> SectionReader<'a, '_> {
     /// The next section as a slice of numbers, once checksum and padding are right.
     pub(super) fn next<T: bytemuck::AnyBitPattern>(&mut self) -> Result<&'a [T], LoadError> {
+        let (section, bytes) = self.next_bytes()?;
+        bytemuck::try_cast_slice(bytes).map_err(|_| LoadError::SectionLength {
+            section,
+            expected: bytes.len().next_multiple_of(size_of::<T>().max(1)),
+            found: bytes.len(),
+        })
+    }
+
+    /// Its bytes.
+    #[inline(never)]
+    fn next_bytes(&mut self) -> Result<(SectionName, &'a [u8]), LoadError> {
         let entry = self.table.get(self.index).ok_or(LoadError::SectionCount {
             expected: self.index + 1,
             found: self.index,
@@ -280,11 +328,7 @@ impl<'a> SectionReader<'a, '_> {
         }
         self.end = end.checked_next_multiple_of(self.align).ok_or(cut)?;
         zeros(self.image, end, self.end)?;
-        bytemuck::try_cast_slice(bytes).map_err(|_| LoadError::SectionLength {
-            section,
-            expected: bytes.len().next_multiple_of(size_of::<T>().max(1)),
-            found: bytes.len(),
-        })
+        Ok((section, bytes))
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) const USUAL_SHIFTS: Shifts = [24, 20];
 fn largest_multiplier((columns, bits): (usize, u32), shift: u8) -> u64 {
     let weight = if bits == 4 { 7 } else { 127 };
     let largest_sum = weight * 128 * columns.max(1) as u64;
-    (((1 << 30 << shift) - 1) / largest_sum).min(i32::MAX as u64)
+    (((1 << 30 << shift) - 1 - (1 << (shift - 1))) / largest_sum).min(i32::MAX as u64)
 }
 
 /// Multipliers below `below * 2^shift`, or below the largest there may be; the first is the largest.

@@ -1,0 +1,253 @@
+//! An image has one encoding: what a writer would not write is refused, though its checksums are
+//! right.
+
+use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::{
+    Cell, Dims, KnownAnswer, Layout, LoadError, Model, Precision, Provenance, SectionKind,
+    TextRules,
+};
+use gatelet_tests::{crc32, random};
+use gatelet_trainer::image::Image;
+use gatelet_trainer::params;
+
+const PREAMBLE: usize = 32;
+
+/// Puts another header into an image in rows.
+fn with_header(image: &Image, header: &[u8]) -> Image {
+    let bytes = image.bytes();
+    let old = u32::from_le_bytes(bytes[12..16].try_into().expect("4 bytes")) as usize;
+    let data = (PREAMBLE + old).next_multiple_of(16);
+    let mut forged = bytes[..PREAMBLE].to_vec();
+    forged[12..16].copy_from_slice(&(header.len() as u32).to_le_bytes());
+    forged[20..24].copy_from_slice(&crc32(header).to_le_bytes());
+    forged.extend_from_slice(header);
+    forged.resize(forged.len().next_multiple_of(16), 0);
+    forged.extend_from_slice(&bytes[data..]);
+    let total = forged.len() as u32;
+    forged[16..20].copy_from_slice(&total.to_le_bytes());
+    Image::from_bytes(&forged)
+}
+
+/// Why it is refused with another header, if it is.
+fn load_with(image: &Image, header: &[u8]) -> Result<(), LoadError> {
+    with_header(image, header).model().map(|_| ())
+}
+
+fn header(image: &Image) -> &[u8] {
+    let bytes = image.bytes();
+    let len = u32::from_le_bytes(bytes[12..16].try_into().expect("4 bytes")) as usize;
+    &bytes[PREAMBLE..PREAMBLE + len]
+}
+
+/// Every number of the header in a byte more than it needs: the same values to a decoder, and
+/// another image.
+#[test]
+fn a_number_in_more_bytes_than_it_needs_is_refused() {
+    let image = random(params::Cell::Lstm, Precision::Int8, 2, 3, 4);
+    let good = header(&image).to_vec();
+    assert!(load_with(&image, &good).is_ok());
+    let mut numbers = 0;
+    for at in 0..good.len() {
+        // What ends a number, or is a byte by itself: with the high bit and a zero after it, it is
+        // the same number.
+        if good[at] >= 0x80 {
+            continue;
+        }
+        let mut long = good.clone();
+        long[at] |= 0x80;
+        long.insert(at + 1, 0);
+        let error = load_with(&image, &long).expect_err("longer");
+        numbers += usize::from(error == LoadError::HeaderEncoding);
+    }
+    assert!(numbers > 60, "{numbers}");
+    // Bytes after the last field.
+    let mut more = good;
+    more.push(0);
+    let error = load_with(&image, &more);
+    assert_eq!(error.expect_err("a byte more"), LoadError::HeaderEncoding);
+}
+
+/// What has no scale has zeros in the place of one: an f32 model, and layers that are not there.
+#[test]
+fn scales_of_what_is_not_there_are_zero() {
+    for (precision, first) in [(Precision::F32, 6), (Precision::Int8, 9)] {
+        let image = random(params::Cell::Lstm, precision, 1, 3, 4);
+        // Codes, hidden and vocabulary are a byte each; then the head's shift, and two bytes for
+        // each layer.
+        for at in first..15 {
+            let mut forged = header(&image).to_vec();
+            assert_eq!(forged[at], 0);
+            forged[at] = 8;
+            let error = load_with(&image, &forged);
+            assert_eq!(
+                error.expect_err("a scale"),
+                LoadError::HeaderEncoding,
+                "{at}"
+            );
+        }
+    }
+    let image = random(params::Cell::Rnn, Precision::Int8, 1, 3, 4);
+    let mut forged = header(&image).to_vec();
+    assert_eq!(forged[8], 3);
+    forged[8] = 4;
+    let error = load_with(&image, &forged);
+    assert!(
+        matches!(error, Err(LoadError::Field { .. })),
+        "an RNN has no cell state"
+    );
+}
+
+/// Columns that only make a row's length a multiple of four are zero, in every layout.
+#[test]
+fn a_number_in_a_padding_column_is_refused() {
+    for precision in [Precision::Int8, Precision::F32] {
+        let dims = Dims::new(Cell::Rnn, precision, 2, 3, 2).expect("in range");
+        for layout in Layout::ALL {
+            for (which, padding) in [
+                (None, 0),
+                (Some(0), 3),
+                (Some(1), 3),
+                (Some(1), 7),
+                (Some(2), 3),
+            ] {
+                let found = with_padding(dims, layout, which, padding);
+                match (which, layout.check(&dims)) {
+                    (_, Err(_)) => continue,
+                    (None, Ok(())) => assert!(found.is_ok(), "{layout}"),
+                    (Some(which), Ok(())) => {
+                        let Err(LoadError::Value { section, .. }) = found else {
+                            panic!("{precision}, {layout}, {which}, column {padding}: {found:?}");
+                        };
+                        let kind = match which {
+                            2 => SectionKind::HeadWeights,
+                            _ => SectionKind::Weights,
+                        };
+                        assert_eq!(section.kind, kind);
+                        assert_eq!(section.layer, if which < 2 { which } else { 0 });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An RNN of two layers of three units; in layer `which`, or in the head if that is 2, this column
+/// of the last row is -0.0 or 1.
+fn with_padding(
+    dims: Dims,
+    layout: Layout,
+    which: Option<usize>,
+    column: usize,
+) -> Result<(), LoadError> {
+    let (mut real, mut int8) = (
+        [vec![0.0; 12], vec![0.0; 24], vec![0.0; 8]],
+        [vec![0; 12], vec![0; 24], vec![0; 8]],
+    );
+    if let Some(which) = which {
+        let columns = if which == 1 { 8 } else { 4 };
+        let at = real[which].len() - columns + column;
+        real[which][at] = -0.0;
+        int8[which][at] = 1;
+    }
+    let float = dims.precision == Precision::F32;
+    let layer = |index: usize| match float {
+        true => LayerSpec::F32 {
+            input: &[0.0; 6][index * 3..],
+            weights: &real[index],
+        },
+        false => LayerSpec::Int8 {
+            input: &[0; 6][index * 3..],
+            weights: &int8[index],
+            multipliers: &[1; 3],
+            shift: 24,
+            cell_bits: 3,
+        },
+    };
+    let layers = [layer(0), layer(1)];
+    let spec = ImageSpec {
+        dims,
+        layout,
+        vocab: VocabSpec::Characters(&['a', 'b']),
+        embedding: None,
+        layers: &layers,
+        projection: None,
+        head: match float {
+            true => HeadSpec::F32 {
+                weights: &real[2],
+                bias: &[0.0; 2],
+            },
+            false => HeadSpec::Int8 {
+                weights: &int8[2],
+                multipliers: &[1; 2],
+                shift: 24,
+                bias: &[0; 2],
+            },
+        },
+        provenance: Provenance::default(),
+        known_answer: KnownAnswer::default(),
+        rules: TextRules::default(),
+    };
+    let Ok(image) = Image::write(&spec) else {
+        return Ok(());
+    };
+    Model::from_bytes(image.bytes()).map(|_| ())
+}
+
+/// Where a tile has no row there are zeros, and -0.0 is not one: its bits are not.
+#[test]
+fn negative_zero_is_no_padding() {
+    let image = random(params::Cell::Lstm, Precision::F32, 1, 3, 4);
+    let image = image.repacked(Layout::Tiles4).expect("a small model");
+    let model = image.model().expect("a good image");
+    let mut refused = 0;
+    for section in model.sections().filter(|s| s.bytes > 0) {
+        // The last number of a section of tiles stands for no row: three units, four characters.
+        let end = section.offset + section.bytes;
+        if matches!(
+            section.name.kind,
+            SectionKind::Vocabulary | SectionKind::KnownAnswer
+        ) {
+            continue;
+        }
+        let mut bytes = image.bytes().to_vec();
+        assert_eq!(bytes[end - 4..end], [0; 4], "{}", section.name);
+        bytes[end - 1] = 0x80;
+        let new = crc32(&bytes[section.offset..end]);
+        let forged = resealed(&bytes, section.crc32, new);
+        let Err(LoadError::Value { section: found, .. }) = forged.model() else {
+            panic!("{}: {:?}", section.name, forged.model().map(|_| ()));
+        };
+        assert_eq!(found, section.name);
+        refused += 1;
+    }
+    assert_eq!(refused, 4, "input, weights, head weights and bias");
+}
+
+/// The image with one checksum in the place of another; the header may become longer or shorter.
+fn resealed(bytes: &[u8], old: u32, new: u32) -> Image {
+    let varint = |mut value: u32| {
+        let mut bytes = Vec::new();
+        while value > 0x7f {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    };
+    let (old, new) = (varint(old), varint(new));
+    let len = u32::from_le_bytes(bytes[12..16].try_into().expect("4 bytes")) as usize;
+    let mut header = bytes[PREAMBLE..PREAMBLE + len].to_vec();
+    let place = header.windows(old.len()).position(|w| w == old);
+    let place = place.expect("the checksum is there");
+    header.splice(place..place + old.len(), new);
+    let data = (PREAMBLE + len).next_multiple_of(64);
+    let mut forged = bytes[..PREAMBLE].to_vec();
+    forged[12..16].copy_from_slice(&(header.len() as u32).to_le_bytes());
+    forged[20..24].copy_from_slice(&crc32(&header).to_le_bytes());
+    forged.extend_from_slice(&header);
+    forged.resize(forged.len().next_multiple_of(64), 0);
+    forged.extend_from_slice(&bytes[data..]);
+    let total = forged.len() as u32;
+    forged[16..20].copy_from_slice(&total.to_le_bytes());
+    Image::from_bytes(&forged)
+}
