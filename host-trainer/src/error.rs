@@ -343,6 +343,19 @@ pub enum Error {
         "the model's probabilities are no numbers: its weights are too large for f32; train with a smaller --lr or --clip, or more --weight-decay"
     )]
     NoProbabilities,
+    /// An image whose known answer is another.
+    #[error("{}: {what}; export the model again", path.display())]
+    Answer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the kernel.
+        what: String,
+    },
+    /// A net whose weights are too large to be computed with.
+    #[error(
+        "the net's weights have exploded: {0}; train again with a lower --lr or --clip, or more --weight-decay"
+    )]
+    TooLarge(gatelet::LoadError),
     /// A model was run on tokens it does not have.
     #[error("the model cannot be run: {0}")]
     Inference(String),

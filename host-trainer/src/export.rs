@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
-use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules};
+use gatelet::{Dims, KnownAnswer, Layout, LoadError, Precision, Provenance, Scalar, TextRules};
 use serde::Serialize;
 
 use crate::calibrate::{self, Saturation};
@@ -126,9 +126,10 @@ impl Label<'_> {
             rules: self.rules,
         };
         let image = Image::write(&spec).map_err(|error| Error::Export(error.to_string()))?;
-        image
-            .model()
-            .map_err(|error| Error::Export(error.to_string()))?;
+        image.model().map_err(|error| match error {
+            LoadError::Sum { .. } | LoadError::Value { .. } => Error::TooLarge(error),
+            error => Error::Export(error.to_string()),
+        })?;
         Ok(image)
     }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use gatelet::{Dims, Isa, Layout, Model, format};
+use gatelet::{Dims, Isa, Kernel, Layout, Model, SelfTestError, WithKernel, format};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -154,10 +154,11 @@ impl AnyModel {
         Self::read_for(path, isa()?)
     }
 
-    /// Reads a checkpoint or an image; which one is decided by what is in it. `isa` is going to run it.
+    /// Reads a checkpoint or an image; which one is decided by what is in it. `isa` is going to run it, and runs an image's
+    /// known answer first.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::NotAModel`], [`Error::Image`] or [`Error::Checkpoint`].
+    /// [`Error::Read`], [`Error::NotAModel`], [`Error::Image`], [`Error::Answer`] or [`Error::Checkpoint`].
     pub fn read_for(path: &Path, isa: Isa) -> Result<Self> {
         Self::from_bytes(&model_bytes(path)?, path, isa)
     }
@@ -173,11 +174,18 @@ impl AnyModel {
                 path: path.to_owned(),
                 what,
             })?;
-            return Ok(Self {
-                running: image.for_isa(isa)?,
+            let running = image.for_isa(isa)?;
+            let any = Self {
                 image,
+                running,
                 checkpoint: None,
-            });
+            };
+            isa.run(KnownAnswer(any.model()))
+                .map_err(|what| Error::Answer {
+                    path: path.to_owned(),
+                    what: format!("{}: {what}", isa.name()),
+                })?;
+            return Ok(any);
         }
         let checkpoint = Checkpoint::from_bytes(bytes, path)?;
         let image = export::own_image(&checkpoint, path)?;
@@ -206,6 +214,21 @@ impl AnyModel {
         self.running
             .model()
             .expect("the image was checked when it was read")
+    }
+}
+
+/// Runs a model's known answer: a few tokens, before anything else that it says is believed.
+pub(crate) struct KnownAnswer<'a>(pub(crate) Model<'a>);
+
+impl WithKernel for KnownAnswer<'_> {
+    type Output = std::result::Result<(), SelfTestError>;
+
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let none = self.0.known_answer().tokens.is_empty();
+        match none {
+            true => Ok(()),
+            false => self.0.self_test(kernel, &mut storage(&self.0.dims())),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! `gatelet verify`.
 
-use gatelet::{Isa, Kernel, Model, Precision, SelfTestError, WithKernel};
+use gatelet::{Isa, Precision, SelfTestError};
 use serde_json::json;
 
 use super::out::{say, say_json};
 use super::stream::Input;
 use crate::error::{Error, Result};
-use crate::image::{isa_named, storage};
+use crate::image::{KnownAnswer, isa_named};
 
 /// Run an image's known-answer test, as a board does when it starts, with every kernel of this machine.
 ///
@@ -24,23 +24,15 @@ pub(super) struct Args {
     json: bool,
 }
 
-struct KnownAnswer<'a>(Model<'a>);
-
-impl WithKernel for KnownAnswer<'_> {
-    type Output = std::result::Result<(), SelfTestError>;
-
-    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        self.0.self_test(kernel, &mut storage(&self.0.dims()))
-    }
-}
-
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let kernels: Vec<Isa> = match &args.isa {
         Some(name) => vec![isa_named(name)?],
         None => Isa::available().collect(),
     };
-    let any = args.model.model()?;
+    // There is at least one.
+    let first = kernels.first().copied().unwrap_or_else(Isa::detect);
+    let any = args.model.model_for(first)?;
     if any.checkpoint.is_some() {
         let path = args.model.path().to_owned();
         return Err(Error::NotAModel {

@@ -361,6 +361,34 @@ fn a_reader_that_leaves_ends_the_program_quietly() {
     );
 }
 
+/// Weights that are numbers but far too large become an error of every command, by the name of what is too large.
+#[test]
+fn a_checkpoint_whose_weights_have_exploded_is_no_model() {
+    let place = Place::new();
+    place.train("run");
+    for huge in [1e5, 3.3e38] {
+        let mut checkpoint = place.checkpoint("run/best.safetensors");
+        checkpoint.params.data.iter_mut().for_each(|w| *w = huge);
+        place.write("huge.safetensors", &checkpoint.to_bytes().unwrap());
+        for line in [
+            &["eval", "huge.safetensors", "text.txt"][..],
+            &["predict", "huge.safetensors", "a"],
+            &["generate", "huge.safetensors", "--length", "3"],
+            &[
+                "export",
+                "huge.safetensors",
+                "--bits",
+                "f32",
+                "--out",
+                "h.gatelet",
+            ],
+        ] {
+            place.bad(line, 1, &["exploded", "layer 0", "--lr"]);
+        }
+        assert!(!place.path("h.gatelet").exists());
+    }
+}
+
 /// An image whose stored answer is another one, with the right checksum.
 fn with_another_answer(mut image: Vec<u8>) -> Vec<u8> {
     let hash = gatelet_trainer::image::Image::from_bytes(&image)
@@ -399,6 +427,15 @@ fn verify_runs_the_known_answer_on_every_kernel() {
         let wrong = with_another_answer(fs::read(place.path("m.gatelet")).unwrap());
         place.write("wrong.gatelet", &wrong);
         place.bad(&["verify", "wrong.gatelet"], 1, &["known-answer", "scalar"]);
+        for line in [
+            &["inspect", "wrong.gatelet"][..],
+            &["predict", "wrong.gatelet", "a"],
+            &["eval", "wrong.gatelet", "text.txt"],
+            &["generate", "wrong.gatelet", "--length", "3"],
+            &["trace", "wrong.gatelet", "text.txt"],
+        ] {
+            place.bad(line, 1, &["wrong.gatelet", "known-answer", "export"]);
+        }
     }
     place.bad(&["verify", "text.txt"], 1, &["text.txt"]);
     place.bad(
