@@ -3,50 +3,27 @@
 //! *Train a recurrent net on your computer, flash it on a microcontroller, and it predicts exactly the same characters
 //! in both places.* This crate is the part that runs in both places.
 //!
-//! # Layers, from the outside in
-//!
-//! - [`complete`](Completer), [`sample`](Sampler), [`history`](History): text from scores, and undo.
-//! - [`session`](Session): one stream of tokens through a model; the state is in the caller's memory.
-//!   [`batch`](Batch): several at once, on hosts.
-//! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
-//! - [`model`](Model): checked once, in `load`; [`layer`] and [`matrix`]: borrowed views of its weights.
-//! - [`format`]: the model image, for readers and writers; [`vocab`](Vocab), [`words`], [`dims`](Dims): what it is made
-//!   of. [`tokenizer`](Tokenizer): a text to the tokens of a model of words.
-//! - [`visible`]: text from anywhere, as marks that a terminal shows and does not act on.
-//!
-//! # Example
+//! - [`include_model!`] puts a model into the program, or [`Model::from_bytes`] takes it from anywhere: a [`Model`] is
+//!   checked once, and borrows its weights.
+//! - [`Session`]: one stream of characters or words through a model; the state is in the caller's memory.
+//! - [`Logits`]: the scores of what comes next, to choose or draw from.
 //!
 //! ```
-//! use gatelet::{Isa, Model, Native, Session};
-//! # use gatelet::format::{self, HeadSpec, ImageSpec, KnownAnswer, LayerSpec, Provenance, VocabSpec};
-//! # use gatelet::{AlignedBytes, Cell, Dims, Precision};
-//! # let dims = Dims::new(Cell::Rnn, Precision::F32, 1, 2, 3)?;
-//! # let input = [0.5, -0.5, 0.1, 0.9, -0.3, 0.2];
-//! # let layer = [LayerSpec::F32 { input: &input, weights: &[0.1, 0.2, 0.0, 0.0, 0.3, -0.4, 0.0, 0.0] }];
-//! # let head = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];
-//! # let spec = ImageSpec {
-//! #     dims, layout: gatelet::Layout::Rows, vocab: VocabSpec::Characters(&['a', 'b', 'c']),
-//! #     embedding: None, layers: &layer, projection: None,
-//! #     head: HeadSpec::F32 { weights: &head, bias: &[0.0, 0.0, 0.0] },
-//! #     provenance: Provenance::default(), known_answer: KnownAnswer::default(),
-//! #     rules: gatelet::TextRules::default(),
-//! # };
-//! # let mut buffer = AlignedBytes([0; 1024]);
-//! # let length = format::write_image(&spec, &mut buffer.0)?;
-//! # let image = &buffer.0[..length];
-//! let model = Model::from_bytes(image)?; // checks everything, borrows the weights
-//! let mut storage = [0; 64]; // model.dims().state_words() of them are used
-//! let mut session = Session::new(model, Native::default(), &mut storage)?;
-//! for character in "abca".chars() {
-//!     let id = model.vocab().id_of(character).ok_or("not in the vocabulary")?;
-//!     let logits = session.step(id)?;
-//!     println!("after {character:?}: {:?}", logits.top::<3>());
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+#![doc = include_str!("../examples/predict.rs")]
 //! ```
 //!
-//! `Isa::detect().run(..)` takes the fastest kernel of a host, and [`format::repack`] the layout that it reads best. With
+//! On a host, `Isa::detect().run(..)` takes the fastest kernel, and [`format::repack`] the layout that it reads best. With
 //! [`Dims::ahead_words`] more of storage steps are faster there.
+//!
+//! # What there is, from the outside in
+//!
+//! - [`Completer`], [`Sampler`], [`History`]: text from scores, and undo. [`visible`]: text from anywhere, as marks that a
+//!   terminal shows and does not act on.
+//! - [`Session`], and on hosts [`Batch`]: several streams at once. [`Error`] is any of the errors in [`error`].
+//! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
+//! - [`Model`]; [`layer`] and [`matrix`]: borrowed views of its weights.
+//! - [`format`](mod@format): the model image, for readers and writers; [`Vocab`], [`words`], [`Dims`]: what it is made of.
+//!   [`Tokenizer`]: a text to the tokens of a model of words.
 //!
 //! # Guarantees
 //!
@@ -74,12 +51,13 @@ mod batch;
 mod complete;
 pub mod conformance;
 mod dims;
-mod error;
+pub mod error;
 pub mod format;
 mod four_bits;
 mod hash;
 mod header;
 mod history;
+mod include;
 pub mod kernel;
 pub mod layer;
 mod load;
@@ -102,36 +80,52 @@ mod vocab;
 pub mod words;
 mod write;
 
+// What a program names first.
+pub use error::Error;
+pub use include::Included;
+pub use logits::{Logits, Suggestion};
+pub use model::Model;
+pub use session::Session;
+pub use state::{AlignedBytes, StateBuf};
+pub use vocab::{TokenId, Vocab};
+
+// What else is at home here.
 pub use batch::Batch;
 pub use complete::{Completer, Completion, words_with};
 pub use dims::{Cell, Dims, Layout, Precision};
-pub use error::{
-    DimsError, LayoutError, LoadError, SectionName, SelfTestError, SessionError, SnapshotError,
-    StepError, WriteError,
-};
-pub use format::{KnownAnswer, Provenance, Section, SectionKind};
 pub use four_bits::FourBits;
 pub use hash::StateHash;
 pub use history::History;
+pub use rules::{Normalisation, TextRules, UNKNOWN};
+pub use sample::Sampler;
+pub use tokenizer::Tokenizer;
+
+// What has its page in a module.
+#[doc(hidden)]
+pub use error::{
+    DimsError, LayoutError, LoadError, SamplerError, SectionName, SelfTestError, SessionError,
+    SnapshotError, StepError, WriteError,
+};
+#[doc(hidden)]
+pub use format::{KnownAnswer, Provenance, Section, SectionKind};
 #[cfg(armv7em)]
+#[doc(hidden)]
 pub use kernel::Armv7em;
 #[cfg(mve)]
+#[doc(hidden)]
 pub use kernel::Mve;
+#[doc(hidden)]
 pub use kernel::{
     Isa, Kernel, Native, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Plain, Portable,
     Scalar, Thumb, WithKernel,
 };
+#[doc(hidden)]
 pub use layer::{
     Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
 };
-pub use logits::{Logits, Suggestion};
+#[doc(hidden)]
 pub use matrix::{MatrixF32, MatrixInt8};
-pub use model::Model;
+#[doc(hidden)]
 pub use order::RowOrder;
-pub use rules::{Normalisation, TextRules, UNKNOWN};
-pub use sample::{Sampler, SamplerError};
-pub use session::Session;
-pub use state::{AlignedBytes, StateBuf};
-pub use tokenizer::Tokenizer;
-pub use vocab::{TokenId, Vocab};
+#[doc(hidden)]
 pub use words::Word;

@@ -6,7 +6,7 @@
 
 use core::hint::black_box;
 
-use gatelet::{AlignedBytes, Kernel, LoadError, Model};
+use gatelet::{Included, Kernel, LoadError, Model};
 
 use crate::boot::{self, Refused};
 use crate::parts::{PARTS, Part};
@@ -14,9 +14,10 @@ use crate::write::Writing;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-/// The image, where a session borrows its weights from: in flash, at a multiple of 16. Programs that run it take [`model`].
-pub static IMAGE: AlignedBytes<MODEL_BYTES> =
-    AlignedBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/model.gatelet")));
+/// The image, where a session borrows its weights from: in flash, at a multiple of 16. Programs that
+/// run it take [`model`].
+pub static IMAGE: &Included<MODEL_BYTES, STATE_WORDS> =
+    gatelet::include_model!(concat!(env!("OUT_DIR"), "/model.gatelet"));
 
 /// Words of the preamble.
 const PREAMBLE: usize = 8;
@@ -57,7 +58,7 @@ const BUILT: [u32; PREAMBLE] = preamble(include_bytes!(concat!(env!("OUT_DIR"), 
 /// # Errors
 /// Says what is wrong with the image.
 pub fn model<K: Kernel>(kernel: K, storage: &mut [u32]) -> Result<Model<'static>, Refused> {
-    let found = preamble(black_box(&IMAGE.0));
+    let found = preamble(black_box(IMAGE).image());
     let fields = found.into_iter().zip(BUILT).zip(FIELDS);
     if let Some(((found, built), name)) = { fields }.find(|((found, built), _)| found != built) {
         return Err(Refused::Image(LoadError::Field {
@@ -67,5 +68,5 @@ pub fn model<K: Kernel>(kernel: K, storage: &mut [u32]) -> Result<Model<'static>
             max: built.into(),
         }));
     }
-    boot::check(&IMAGE.0, kernel, storage)
+    boot::check(IMAGE.image(), kernel, storage)
 }

@@ -1,11 +1,14 @@
 //! One error enum per operation. Variants carry the numbers; the sentence is made only when somebody prints it,
 //! so a program that never prints pays no flash for formatting.
 
+mod any;
 mod load;
 mod write;
 
 use core::fmt::{self, Display, Formatter};
 
+pub use crate::sample::SamplerError;
+pub use any::Error;
 pub use load::{LoadError, SectionName};
 pub use write::{LayoutError, WriteError};
 

@@ -47,7 +47,7 @@ mod image {
     #[cfg(not(feature = "without-engine"))]
     #[inline(never)]
     fn engine() {
-        let Ok(model) = Model::from_bytes(&black_box(&IMAGE).0) else {
+        let Ok(model) = Model::from_bytes(black_box(IMAGE).image()) else {
             return;
         };
         black_box(&model);

@@ -16,7 +16,7 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Session, StateBuf, StateHash};
-    use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{IMAGE, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -34,28 +34,29 @@ mod image {
         static mut STATE: StateBuf<STATE_WORDS> = StateBuf::new();
         exit(match run(STATE.as_mut()) {
             Ok(()) => debug::EXIT_SUCCESS,
-            Err(()) => debug::EXIT_FAILURE,
+            Err(why) => {
+                hprintln!("error: {}", why);
+                debug::EXIT_FAILURE
+            }
         })
     }
 
-    fn run(storage: &mut [u32]) -> Result<(), ()> {
+    fn run(storage: &mut [u32]) -> Result<(), gatelet::Error> {
         let kernel = ModelKernel::default();
-        let model = embedded::model(kernel, storage)
-            .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
-        let mut session = Session::new(model, kernel, storage)
-            .map_err(|why| hprintln!("error: no session: {}", why))?;
+        let model = IMAGE.model()?;
+        model.self_test(kernel, storage)?;
+        let mut session = Session::new(model, kernel, storage)?;
         let mut hash = StateHash::new();
         let mut steps = 0;
         for character in TEXT.chars() {
-            let id = model.vocab().id_of(character).ok_or_else(|| {
+            let Some(id) = model.vocab().id_of(character) else {
                 hprintln!(
                     "error: the model does not know {:?} of selftest/text.txt",
                     character
                 );
-            })?;
-            session
-                .step(id)
-                .map_err(|why| hprintln!("error: {}", why))?;
+                exit(debug::EXIT_FAILURE);
+            };
+            session.step(id)?;
             session.hash_into(&mut hash);
             steps += 1;
         }
