@@ -1,6 +1,5 @@
 //! A report for people: a summary, a table for each type in 80 columns, and a picture.
 
-use std::f64::INFINITY;
 use std::fmt::{self, Display, Formatter};
 
 use gatelet_trainer::figure::axis::Scale;
@@ -45,7 +44,7 @@ impl Report {
     /// The least and the most that the fastest kernels of a type take, in times the limit.
     fn span(&self, precision: &str) -> (f64, f64) {
         let ratios = self.of_type(precision).filter_map(Step::fastest);
-        ratios.fold((INFINITY, 0.0), |(low, high), kernel| {
+        ratios.fold((f64::INFINITY, 0.0), |(low, high), kernel| {
             (low.min(kernel.ratio), high.max(kernel.ratio))
         })
     }

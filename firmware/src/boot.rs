@@ -31,6 +31,15 @@ impl Display for Refused {
     }
 }
 
+impl From<Refused> for gatelet::Error {
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::Image(error) => error.into(),
+            Refused::Answer(error) => error.into(),
+        }
+    }
+}
+
 /// Checks an image with the kernel that will run it. `storage` holds at least the words of its session.
 ///
 /// # Errors

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
 use crate::{
-    bench, board, conformance, demo, deny, firmware, flash, handover, host_bench, image, miri,
-    qemu_tests, selftest, setup, size, steps,
+    bench, board, conformance, demo, deny, firmware, flash, fuzz, handover, host_bench, image,
+    miri, qemu_tests, selftest, setup, size, steps,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -54,6 +54,21 @@ enum Task {
     Bench(host_bench::Options),
     /// Check licences, sources and duplicates of all dependencies with cargo-deny, by deny.toml; needs no network
     Deny,
+    /// Give a fuzz target many new inputs; `cargo xtask test` gives each a few thousand
+    #[command(
+        after_help = "Examples:\n  cargo xtask fuzz image --runs 5000000\n  cargo xtask fuzz console --seed 171320690439587473500566562531363483890"
+    )]
+    Fuzz {
+        /// Which
+        #[arg(value_enum)]
+        target: fuzz::Target,
+        /// New inputs
+        #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+        runs: u64,
+        /// Only the input of this seed: BOLERO_RANDOM_SEED of a finding
+        #[arg(long, value_name = "N", conflicts_with = "runs")]
+        seed: Option<String>,
+    },
     /// Run the kernels under Miri, which checks every access to memory; needs a nightly toolchain
     Miri,
     /// Run one suite on every kernel here, in NEON's and WebAssembly's emulators and on every board in QEMU: the same states?
@@ -174,6 +189,7 @@ impl Options {
             Task::Test { only } => steps::run(&only),
             Task::Setup => setup::everything(),
             Task::Deny => deny::run(),
+            Task::Fuzz { target, runs, seed } => fuzz::run(target, runs, seed.as_deref()),
             Task::Miri => miri::run(),
             Task::Conformance { steps, json } => conformance::run(steps, json),
             Task::Bench(options) => host_bench::run(&options),

@@ -16,7 +16,7 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Session, StateBuf, StateHash};
-    use gatelet_firmware::embedded::{IMAGE, ModelKernel, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -43,8 +43,7 @@ mod image {
 
     fn run(storage: &mut [u32]) -> Result<(), gatelet::Error> {
         let kernel = ModelKernel::default();
-        let model = IMAGE.model()?;
-        model.self_test(kernel, storage)?;
+        let model = embedded::model(kernel, storage)?;
         let mut session = Session::new(model, kernel, storage)?;
         let mut hash = StateHash::new();
         let mut steps = 0;

@@ -1,0 +1,116 @@
+//! How far a kernel's step may be from the specification's in f32, from the same state:
+//! docs/numerics.md.
+//!
+//! ```text
+//! S     |a| + sum_k |W[k]| X[k]     the most that a row and its operand can add up to; n products
+//! dz    2 (n + 8) 2^-24 S + sum_k |W[k]| dX[k]                    both orders of addition, and what the operand is off by
+//! RNN   dh = dz + A                                               A: both errors of tanh, and of sigmoid
+//! LSTM  dc = dz (|c| / 4 + 1 / 4 + 1) + A (1 + |c|)    dh = dz / 4 + dc + A
+//! head  dz of its rows
+//! ```
+
+use gatelet::{Cell, Embedding, Head, Layer, MatrixF32, Model};
+
+/// Bounds of a model's step.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    /// Of every layer's h.
+    pub(super) hidden: Vec<f64>,
+    /// Of every layer's c.
+    pub(super) cell: Vec<f64>,
+    /// Of the scores.
+    pub(super) logits: f64,
+}
+
+/// Of an activation, in both kernels: docs/numerics.md has at most 7 units in the last place, and
+/// 1e-6 for a whole cell.
+const ACTIVATION: f64 = 3e-6;
+
+/// The most of a matrix's rows: what they add up to, and what an error of their first columns
+/// becomes.
+#[derive(Clone, Copy)]
+struct Rows {
+    sum: f64,
+    first: f64,
+    columns: usize,
+}
+
+impl Rows {
+    /// `addend`: the largest; the first columns are multiplied with numbers of at most `bound`, the
+    /// others of at most 1.
+    fn new(matrix: &MatrixF32<'_>, rows: usize, addend: f64, (first, bound): (usize, f64)) -> Self {
+        let mut most = Rows {
+            sum: 0.0,
+            first: 0.0,
+            columns: matrix.columns,
+        };
+        for row in 0..rows {
+            let (mut sum, mut below) = (addend, 0.0);
+            for (k, w) in matrix.row(row).enumerate() {
+                let w = f64::from(w).abs();
+                sum += w * if k < first { bound } else { 1.0 };
+                below += if k < first { w } else { 0.0 };
+            }
+            most.sum = most.sum.max(sum);
+            most.first = most.first.max(below);
+        }
+        most
+    }
+
+    /// What the sum may be off by, where the first operands are by `off`.
+    fn off(&self, off: f64) -> f64 {
+        let rounding = 2.0 * (self.columns + 8) as f64 * f64::from(f32::EPSILON) / 2.0;
+        rounding * self.sum + self.first * off + 1e-37
+    }
+}
+
+fn largest(numbers: &[f32]) -> f64 {
+    numbers
+        .iter()
+        .fold(0.0, |most, x| f64::max(most, x.abs().into()))
+}
+
+impl Bound {
+    /// Of an f32 model, in its first `steps` from the zero state: c grows by at most 1 in each.
+    pub(super) fn new(model: &Model<'_>, steps: usize) -> Self {
+        let dims = model.dims();
+        let mut bound = Bound {
+            hidden: Vec::new(),
+            cell: Vec::new(),
+            logits: 0.0,
+        };
+        let (mut below, mut off) = ((dims.embedding_stride(), 1.0), 0.0);
+        if let Some(Embedding::F32(table)) = model.embedding() {
+            below.1 = largest(table.weights.weights);
+        }
+        for layer in model.layers() {
+            let Layer::F32(layer) = layer else { continue };
+            let rows = Rows::new(&layer.weights, dims.rows(), largest(layer.input), below);
+            let z = rows.off(off);
+            let c = steps as f64 + 1.0;
+            let cell = z * (c / 4.0 + 1.25) + ACTIVATION * (1.0 + c);
+            // h is -1 to 1 in both.
+            let hidden = match layer.cell {
+                Cell::Rnn => z + ACTIVATION,
+                Cell::Lstm => z / 4.0 + cell + ACTIVATION,
+            };
+            off = hidden.min(2.0 + ACTIVATION);
+            bound.hidden.push(off);
+            bound.cell.push(cell);
+            below = (dims.stride(), 1.0);
+        }
+        let mut operand = 1.0;
+        if let Some(Head::F32(projection)) = model.projection() {
+            let bias = largest(projection.bias);
+            let all = (dims.stride(), 1.0);
+            let rows = Rows::new(&projection.weights, dims.projection, bias, all);
+            (off, operand) = (rows.off(off), rows.sum);
+        }
+        if let Head::F32(head) = model.head() {
+            let all = (dims.head_columns(), operand);
+            let rows = Rows::new(&head.weights, dims.vocab, largest(head.bias), all);
+            bound.logits = rows.off(off);
+        }
+        bound
+    }
+}

@@ -1,0 +1,109 @@
+//! Model images: made, changed, sealed with right checksums, loaded; what is accepted runs on every
+//! kernel.
+//!
+//! ```text
+//! net     a small model of any kind, whose numbers are typical, or as large as loading accepts, or just beyond
+//! forge   its image taken apart, changed in header, sections and padding, and put together again
+//! check   loaded: runs 32 tokens on every kernel, in every layout, in a batch, with products ahead; written again, it is
+//!         the same bytes
+//! ```
+
+mod bound;
+mod check;
+mod forge;
+mod net;
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use bytemuck::{Pod, Zeroable};
+use gatelet::{LoadError, Model};
+
+pub(crate) use self::net::SPECIAL;
+use crate::counts::Counts;
+use crate::entropy::Entropy;
+
+/// Inputs so far.
+pub static COUNTS: Counts = Counts::new("image");
+
+/// Bytes at a multiple of 64.
+#[derive(Clone, Debug)]
+pub(crate) struct Aligned {
+    blocks: Vec<Block>,
+    len: usize,
+}
+
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Block([u8; 64]);
+
+impl Aligned {
+    /// Zeros.
+    fn zeroed(len: usize) -> Self {
+        Self {
+            blocks: vec![Block([0; 64]); len.div_ceil(64)],
+            len,
+        }
+    }
+
+    /// A copy.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let mut aligned = Self::zeroed(bytes.len());
+        for (block, bytes) in aligned.blocks.iter_mut().zip(bytes.chunks(64)) {
+            block.0[..bytes.len()].copy_from_slice(bytes);
+        }
+        aligned
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.blocks)[..self.len]
+    }
+
+    /// The bytes, to be written.
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.blocks)[..self.len]
+    }
+}
+
+/// One input.
+///
+/// # Panics
+/// When a kernel panics or differs from the specification by more than it may, when what was
+/// accepted is not what a writer writes, or a number is none.
+pub fn run(input: &[u8]) {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = *START.get_or_init(Instant::now);
+    let mut entropy = Entropy::new(input);
+    let bytes = made(&mut entropy);
+    let result = load(&bytes, &mut entropy);
+    COUNTS.count(result.is_ok(), start);
+}
+
+/// The bytes of an image, good or not.
+fn made(entropy: &mut Entropy<'_>) -> Vec<u8> {
+    let image = net::image(entropy);
+    match entropy.below(8) {
+        0..=2 => image,
+        changes => forge::changed(&image, changes - 2, entropy),
+    }
+}
+
+/// Loads an image, and runs what was accepted.
+///
+/// # Errors
+/// Why it was refused.
+pub fn load(bytes: &[u8], entropy: &mut Entropy<'_>) -> Result<(), LoadError> {
+    let image = Aligned::new(bytes);
+    let bytes = image.bytes();
+    match Model::from_bytes(bytes) {
+        Ok(model) => {
+            check::accepted(&model, bytes, entropy);
+            Ok(())
+        }
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! Small models of any kind.
+
+use gatelet::format::{
+    EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len, write_image,
+};
+use gatelet::{
+    Cell, Dims, FourBits, KnownAnswer, Layout, Normalisation, Precision, Provenance, TextRules,
+    UNKNOWN,
+};
+
+use super::Aligned;
+use crate::entropy::Entropy;
+
+/// How large the numbers of a model are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Size {
+    /// As training makes them.
+    Usual,
+    /// As large as loading accepts.
+    Most,
+    /// A few that are just beyond, or no numbers.
+    Beyond,
+}
+
+/// Numbers that f32 has and weights seldom are.
+pub(crate) const SPECIAL: [f32; 20] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    16_384.0,
+    -16_384.0,
+    16_384.002,
+    -16_384.002,
+    16_383.999,
+    127.0,
+    1e4,
+    1e20,
+    -3e38,
+    f32::MAX,
+    f32::MIN,
+    f32::MIN_POSITIVE,
+    1e-45,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::NAN,
+];
+
+/// A matrix of weights, with what belongs to its rows.
+struct Affine {
+    real: Vec<f32>,
+    int8: Vec<i8>,
+    multipliers: Vec<i32>,
+    shift: u8,
+}
+
+/// Makes the numbers of a model.
+struct Maker<'e, 'a> {
+    entropy: &'e mut Entropy<'a>,
+    dims: Dims,
+    layout: Layout,
+    size: Size,
+}
+
+impl Maker<'_, '_> {
+    /// -1 to 1.
+    fn real(&mut self) -> f32 {
+        (self.entropy.random() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    fn special(&mut self) -> bool {
+        self.size == Size::Beyond && self.entropy.random().is_multiple_of(64)
+    }
+
+    /// A matrix. `used`: which columns are; `bound`: the most that the operand can be in f32.
+    fn affine(
+        &mut self,
+        rows: usize,
+        (columns, bits): (usize, u32),
+        used: impl Fn(usize) -> bool,
+        bound: f32,
+    ) -> Affine {
+        let most = if bits == 4 { 7 } else { 127 };
+        let scale = match self.size {
+            // The sum of a row stays below 2^14.
+            Size::Most | Size::Beyond => 16_000.0 / (columns.max(1) as f32 * bound.max(1.0)),
+            Size::Usual => 2.0,
+        };
+        let pairs = self.layout == Layout::Pairs;
+        let shift = match self.entropy.below(4) {
+            _ if pairs && bits == 4 => 20 + self.entropy.below(5) as u8,
+            _ if pairs => 24,
+            0 => 8 + self.entropy.below(24) as u8,
+            _ => 24,
+        };
+        let largest = largest_multiplier((columns, bits), shift);
+        let count = rows * columns;
+        let (mut real, mut int8) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for index in 0..count {
+            let there = used(index % columns.max(1));
+            let random = self.entropy.random();
+            let weight = match (random % (2 * most as u64 + 1)) as i32 - most {
+                _ if !there => 0,
+                w if self.size == Size::Usual => w,
+                w => most * w.signum(),
+            };
+            int8.push(weight as i8);
+            real.push(match there {
+                false => 0.0,
+                true if self.special() => SPECIAL[(random >> 32) as usize % SPECIAL.len()],
+                true => self.real() * scale,
+            });
+        }
+        let multipliers = (0..rows).map(|_| {
+            let random = self.entropy.random();
+            let special = self.special();
+            match self.size {
+                // Sums of about 1: the products of 128 and 2^7 weights are 2^14 a column, of Q3.12
+                // and more.
+                Size::Usual => ((random % (1 << 22)) as i64 >> (24 - shift.min(24))).min(largest),
+                Size::Most => largest,
+                Size::Beyond if special => largest + 1,
+                Size::Beyond => largest,
+            }
+        });
+        let multipliers = multipliers.collect::<Vec<i64>>();
+        Affine {
+            real,
+            int8,
+            multipliers: multipliers
+                .iter()
+                .map(|&m| m.min(0x7fff_ffff) as i32)
+                .collect(),
+            shift,
+        }
+    }
+
+    /// Numbers that are added, in f32 and in integers of at most `most`, of which `one` is 1.
+    fn addends(&mut self, count: usize, (one, most): (f32, i64)) -> (Vec<f32>, Vec<i64>) {
+        let (mut real, mut integers) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let x = self.real();
+            let extreme = self.size != Size::Usual && self.entropy.random().is_multiple_of(2);
+            real.push(match extreme {
+                _ if self.special() => SPECIAL[self.entropy.random() as usize % SPECIAL.len()],
+                true => 16_384_f32.copysign(x),
+                false => 2.0 * x,
+            });
+            integers.push(match extreme {
+                _ if self.special() => most + 1,
+                true if x < 0.0 => -most,
+                true => most,
+                false => (2.0 * x * one) as i64,
+            });
+        }
+        (real, integers)
+    }
+}
+
+/// The largest multiplier that loading accepts: `(m largest + half) >> shift < 2^30`.
+fn largest_multiplier((columns, bits): (usize, u32), shift: u8) -> i64 {
+    let largest = if bits == 4 { 7 } else { 127 } * 128 * columns.max(1) as i64;
+    let limit = (1_i64 << (30 + shift)) - 1 - (1 << (shift - 1));
+    (limit / largest).min(i32::MAX.into())
+}
+
+/// A shape.
+fn dims(entropy: &mut Entropy<'_>) -> Dims {
+    let cell = entropy.one(&[Cell::Rnn, Cell::Lstm, Cell::Lstm]);
+    let precision = entropy.one(&[Precision::F32, Precision::Int8, Precision::Int8]);
+    let layers = entropy.one(&[1, 1, 1, 2, 2, 3]);
+    let hidden = match entropy.below(16) {
+        0 => entropy.one(&[15, 16, 17, 33]),
+        _ => 1 + entropy.below(9),
+    };
+    let vocab = 2 + entropy.below(8);
+    let plain = Dims::new(cell, precision, layers, hidden, vocab).expect("small numbers");
+    let width = |entropy: &mut Entropy<'_>| match entropy.below(3) {
+        0 => 4 + entropy.below(6),
+        _ => 0,
+    };
+    let (embedding, projection) = (width(entropy), width(entropy));
+    let tied = entropy.rarely(3) && embedding > 0;
+    let dims = match tied {
+        true if hidden < 4 => plain.with_widths(embedding, embedding, true),
+        true if projection == 0 => plain.with_widths(hidden, 0, true),
+        true => plain.with_widths(embedding, embedding, true),
+        false => plain.with_widths(embedding, projection, false),
+    };
+    let dims = dims.expect("widths of 4 and more");
+    match entropy.rarely(3) {
+        true => {
+            let four = FourBits::new(
+                std::array::from_fn(|layer| layer < layers && entropy.rarely(2)),
+                !tied && entropy.rarely(2),
+            );
+            dims.with_four_bits(four).unwrap_or(dims)
+        }
+        false => dims,
+    }
+}
+
+/// What the tokens are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tokens {
+    Characters,
+    Words,
+    Bytes,
+}
+
+/// Rules, and what the tokens are.
+fn rules(entropy: &mut Entropy<'_>) -> (TextRules, Tokens) {
+    let tokens = match entropy.below(8) {
+        0 | 1 => Tokens::Words,
+        2 => Tokens::Bytes,
+        _ => Tokens::Characters,
+    };
+    let rules = match entropy.rarely(3) {
+        true => TextRules {
+            unknown: entropy.rarely(2),
+            lower_case: entropy.rarely(2),
+            normalisation: entropy.one(&[
+                Normalisation::None,
+                Normalisation::Nfc,
+                Normalisation::Nfkc,
+            ]),
+            fold_space: entropy.rarely(2),
+            lines: entropy.rarely(2),
+        },
+        false => TextRules::default(),
+    };
+    let rules = match tokens {
+        Tokens::Characters => rules,
+        Tokens::Words => TextRules {
+            unknown: true,
+            ..rules
+        },
+        Tokens::Bytes => TextRules {
+            lines: rules.lines,
+            ..TextRules::default()
+        },
+    };
+    (rules, tokens)
+}
+
+const BYTES: [u8; 11] = [0, 9, 10, 32, 65, 97, 127, 128, 200, 254, 255];
+const CHARACTERS: [char; 11] = ['\n', ' ', 'a', 'b', 'c', 'x', 'é', 'ß', '漢', UNKNOWN, '😀'];
+const WORDS: [&str; 11] = [
+    "\n",
+    "!",
+    "a",
+    "ab",
+    "abc",
+    "abcabcabcabcabcabcabcabcabcabcab",
+    "b",
+    "né",
+    "z",
+    "漢",
+    "\u{fffd}",
+];
+
+/// An image of random numbers.
+///
+/// # Panics
+/// When the writer refuses it.
+pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
+    let dims = dims(entropy);
+    let layout = entropy.one(&Layout::ALL);
+    let layout = match layout.check(&dims) {
+        Ok(()) => layout,
+        Err(_) => Layout::Rows,
+    };
+    let size = match entropy.below(8) {
+        0 | 1 => Size::Most,
+        2 => Size::Beyond,
+        _ => Size::Usual,
+    };
+    let (rules, kind) = rules(entropy);
+    let cell_bits = match dims.cell {
+        Cell::Rnn => 3,
+        Cell::Lstm => 3 + entropy.below(5) as u8,
+    };
+    let tokens: Vec<u16> = (0..entropy.one(&[0, 1, 6, 64]))
+        .map(|_| entropy.below(dims.vocab) as u16)
+        .collect();
+    let corpus = "c".repeat(entropy.one(&[0, 1, 127, 128]));
+    let mut maker = Maker {
+        entropy,
+        dims,
+        layout,
+        size,
+    };
+    let spec = Numbers::new(&mut maker);
+    let mut characters = CHARACTERS.to_vec();
+    let (mut words, mut bytes) = (WORDS.to_vec(), BYTES.to_vec());
+    while characters.len() > dims.vocab {
+        // The unknown token stays.
+        let at = if characters[0] == UNKNOWN { 1 } else { 0 };
+        characters.remove(at);
+        words.remove(0);
+        bytes.remove(0);
+    }
+    let vocab = match kind {
+        Tokens::Words => VocabSpec::Words(&words),
+        Tokens::Bytes => VocabSpec::Bytes(&bytes),
+        Tokens::Characters => VocabSpec::Characters(&characters),
+    };
+    let line_feed = match kind {
+        Tokens::Words => words.contains(&"\n"),
+        Tokens::Bytes => bytes.contains(&b'\n'),
+        Tokens::Characters => characters.contains(&'\n'),
+    };
+    let rules = TextRules {
+        unknown: rules.unknown && (kind == Tokens::Words || characters.contains(&UNKNOWN)),
+        lines: rules.lines && line_feed,
+        ..rules
+    };
+    let known_answer = KnownAnswer {
+        tokens: &tokens,
+        hash: maker.entropy.random(),
+    };
+    let provenance = Provenance {
+        corpus: &corpus,
+        seed: maker.entropy.random() >> maker.entropy.below(64),
+        ..Provenance::default()
+    };
+    spec.write(dims, layout, cell_bits, |spec| ImageSpec {
+        vocab,
+        known_answer,
+        provenance,
+        rules,
+        ..spec
+    })
+}
+
+/// All numbers of a model, in both precisions.
+struct Numbers {
+    embedding: Option<Affine>,
+    layers: Vec<(Affine, Vec<f32>, Vec<i16>)>,
+    projection: Option<(Affine, Vec<f32>, Vec<i32>)>,
+    head: (Affine, Vec<f32>, Vec<i32>),
+}
+
+impl Numbers {
+    fn new(maker: &mut Maker<'_, '_>) -> Self {
+        let dims = maker.dims;
+        let (stride, table) = (dims.stride(), dims.embedding_stride());
+        let usual = maker.size;
+        // A large table would leave nothing for the weights that it is multiplied with.
+        maker.size = Size::Usual;
+        let embedding = (dims.embedding > 0)
+            .then(|| maker.affine(dims.vocab, (table, 8), |k| k < dims.embedding, 1.0));
+        maker.size = usual;
+        let mut layers = Vec::new();
+        for layer in 0..dims.layers {
+            let (below, padded) = match layer {
+                0 => (dims.embedding, table),
+                _ => (dims.hidden, stride),
+            };
+            let used = |k: usize| k < below || (k >= padded && k - padded < dims.hidden);
+            let form = (dims.columns(layer), dims.four_bits.of_layer(layer));
+            let matrix = maker.affine(dims.rows(), form, used, 2.0);
+            let inputs = if layer == 0 && table == 0 {
+                dims.vocab
+            } else {
+                1
+            };
+            let (real, integers) = maker.addends(inputs * dims.rows(), (4096.0, 32_767));
+            let integers = integers.into_iter().map(|a| a.min(32_767) as i16).collect();
+            layers.push((matrix, real, integers));
+        }
+        let own = |k: usize| k < dims.hidden;
+        let addends = |maker: &mut Maker<'_, '_>, count| {
+            let (real, integers) = maker.addends(count, (65_536.0, 1 << 30));
+            (real, integers.into_iter().map(|b| b as i32).collect())
+        };
+        let wide = maker.size != Size::Usual;
+        if wide && dims.projection > 0 {
+            // So that the head has something left.
+            maker.size = Size::Usual;
+        }
+        let projection = (dims.projection > 0).then(|| {
+            let matrix = maker.affine(dims.projection, (stride, 8), own, 1.0);
+            let (real, integers) = addends(maker, dims.projection);
+            (matrix, real, integers)
+        });
+        maker.size = usual;
+        let (columns, width, bound) = match dims.projection {
+            0 => (stride, dims.hidden, 1.0),
+            width => (dims.head_columns(), width, 2.0 * stride as f32 + 2.0),
+        };
+        let bits = dims.four_bits.of_head();
+        let head = maker.affine(dims.vocab, (columns, bits), |k| k < width, bound);
+        let (real, integers) = addends(maker, dims.vocab);
+        Self {
+            embedding,
+            layers,
+            projection,
+            head: (head, real, integers),
+        }
+    }
+
+    /// The image; `complete` fills in what is not a number.
+    fn write<'s>(
+        &'s self,
+        dims: Dims,
+        layout: Layout,
+        cell_bits: u8,
+        complete: impl FnOnce(ImageSpec<'s>) -> ImageSpec<'s>,
+    ) -> Vec<u8> {
+        let float = dims.precision == Precision::F32;
+        let layers: Vec<LayerSpec<'s>> = self
+            .layers
+            .iter()
+            .map(|(matrix, real, integers)| match float {
+                true => LayerSpec::F32 {
+                    input: real,
+                    weights: &matrix.real,
+                },
+                false => LayerSpec::Int8 {
+                    input: integers,
+                    weights: &matrix.int8,
+                    multipliers: &matrix.multipliers,
+                    shift: matrix.shift,
+                    cell_bits,
+                },
+            })
+            .collect();
+        let head =
+            |(matrix, real, integers): &'s (Affine, Vec<f32>, Vec<i32>), tied: bool| match float {
+                true => HeadSpec::F32 {
+                    weights: if tied { &[] } else { &matrix.real },
+                    bias: real,
+                },
+                false => HeadSpec::Int8 {
+                    weights: if tied { &[] } else { &matrix.int8 },
+                    multipliers: &matrix.multipliers,
+                    shift: matrix.shift,
+                    bias: integers,
+                },
+            };
+        let embedding = self.embedding.as_ref().map(|table| match float {
+            true => EmbeddingSpec::F32 {
+                weights: &table.real,
+            },
+            false => EmbeddingSpec::Int8 {
+                weights: &table.int8,
+                multipliers: &table.multipliers,
+                shift: table.shift,
+            },
+        });
+        let spec = ImageSpec {
+            dims,
+            layout,
+            vocab: VocabSpec::Characters(&[]),
+            embedding,
+            layers: &[],
+            projection: self.projection.as_ref().map(|all| head(all, false)),
+            head: head(&self.head, dims.tied),
+            provenance: Provenance::default(),
+            known_answer: KnownAnswer::default(),
+            rules: TextRules::default(),
+        };
+        let spec = complete(spec);
+        let spec = ImageSpec {
+            layers: &layers,
+            ..spec
+        };
+        let mut image = Aligned::zeroed(image_len(&spec).expect("parts that fit together"));
+        let len = write_image(&spec, image.bytes_mut()).expect("as long as it said");
+        image.bytes()[..len].to_vec()
+    }
+}
