@@ -61,6 +61,7 @@ fn files() -> &'static [Vec<u8>] {
                     seed: 1,
                     nats: Some(1.5),
                     epoch: 2,
+                    unigram_nats: Some(1.4),
                     characters: 10,
                     changes: Vec::new(),
                 },
