@@ -67,6 +67,8 @@ fn provenance(from: &Provenance) -> Check {
         "it has to be 64 hexadecimal digits",
     )?;
     real("provenance.nats", from.nats.unwrap_or(0.0), MOST_NATS)?;
+    let unigram = from.unigram_nats.unwrap_or(0.0);
+    real("provenance.unigram_nats", unigram, MOST_NATS)?;
     count("provenance.epoch", from.epoch as u64, MOST_EPOCHS as u64)?;
     count("provenance.characters", from.characters, MOST)?;
     from.changes
@@ -134,6 +136,11 @@ fn position(p: &Position) -> Check {
         p.plateau.best.unwrap_or(0.0),
         MOST_NATS,
     )?;
+    if let Some(cooldown) = &p.cooldown {
+        count("position.cooldown.start", cooldown.start, p.step)?;
+        count("position.cooldown.steps", cooldown.steps, MOST)?;
+        real("position.cooldown.rate", cooldown.rate, 10.0)?;
+    }
     let scale = p.plateau.scale;
     let good = scale > 0.0 && scale <= 1.0;
     number(

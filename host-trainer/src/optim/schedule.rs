@@ -92,7 +92,7 @@ impl Cooldown {
     /// Learning rate at step `step`; the last one's is the floor.
     pub fn rate(&self, learning_rate: f64, step: u64) -> f64 {
         let floor = FLOOR * learning_rate;
-        let done = (step + 1 - self.start) as f64 / self.steps as f64;
+        let done = (step + 1 - self.start) as f64 / self.steps.max(1) as f64;
         floor + (self.rate - floor) * half_cosine(done)
     }
 

@@ -175,6 +175,15 @@ fn a_position_that_no_run_has_is_refused() {
             json!({"scale": 1.0, "best": null, "waited": u64::MAX}),
         ),
         ("plateau", json!({"scale": 1.0, "best": -3.0, "waited": 0})),
+        (
+            "cooldown",
+            json!({"start": 1_u64 << 40, "steps": 1, "rate": 0.1}),
+        ),
+        (
+            "cooldown",
+            json!({"start": 0, "steps": u64::MAX, "rate": 0.1}),
+        ),
+        ("cooldown", json!({"start": 0, "steps": 1, "rate": -0.1})),
         ("gradient_norm", json!(-1.0)),
         ("lr", json!(1e9)),
         ("seconds", json!(-5.0)),
