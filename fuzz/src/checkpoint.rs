@@ -60,6 +60,7 @@ fn files() -> &'static [Vec<u8>] {
                     trainer: "gatelet-trainer 0".to_owned(),
                     seed: 1,
                     nats: Some(1.5),
+                    unigram_nats: None,
                     epoch: 2,
                     unigram_nats: Some(1.4),
                     characters: 10,

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::command::root;
 
-/// The keys of each table of a manifest, by the table's heading and its place; values as they are written.
-fn tables(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
+/// A table of a manifest: its heading, and its keys with their values as they are written.
+type Table = (String, BTreeMap<String, String>);
+
+/// The tables of a manifest, in their order.
+fn tables(text: &str) -> Vec<Table> {
     let mut tables = vec![(String::new(), BTreeMap::new())];
     for line in text.lines() {
         if let Some(name) = line.strip_prefix('[') {
@@ -21,7 +24,7 @@ fn tables(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
 }
 
 /// The manifests of the members, with their folders.
-fn members() -> Vec<(String, Vec<(String, BTreeMap<String, String>)>)> {
+fn members() -> Vec<(String, Vec<Table>)> {
     let read = |folder: &str| std::fs::read_to_string(root().join(folder).join("Cargo.toml"));
     let workspace = tables(&read("").unwrap());
     let list = &workspace

@@ -94,7 +94,7 @@ impl WithKernel for Streams<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Vec<u64> {
         let mut storage = vec![7; STREAMS * self.model.dims().state_words()];
         let mut batch = Batch::new(self.model, kernel, STREAMS, &mut storage).expect("room");
-        let mut hashes = vec![StateHash::new(); STREAMS];
+        let mut hashes = [StateHash::new(); STREAMS];
         for step in 0..STEPS {
             let ids: [TokenId; STREAMS] =
                 std::array::from_fn(|stream| self.tokens[(step + stream) % STEPS]);
