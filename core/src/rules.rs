@@ -121,7 +121,7 @@ impl Display for TextRules {
             form,
             self.fold_space.then_some("white space folded"),
             self.unknown.then_some("unknown characters as U+FFFD"),
-            self.lines.then_some("every line by itself"),
+            self.lines.then_some("line by line"),
         ];
         let mut first = true;
         for part in parts.into_iter().flatten() {

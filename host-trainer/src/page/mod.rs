@@ -164,8 +164,12 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
                 div {
                     h3 style="margin-top:6px" { "It writes" }
                     div.quote { (written(&findings.sample)) }
-                    p.note style="margin-top:8px" { "The best net, going on from the grey beginning of the held-out text, at temperature "
-                        (findings.sample.temperature) "." }
+                    p.note style="margin-top:8px" {
+                        "The best net, "
+                        @if findings.sample.prompt.is_empty() { "from the start of a line" }
+                        @else { "going on from the grey beginning of the held-out text" }
+                        ", at temperature " (findings.sample.temperature) "."
+                    }
                 }
             }
         }

@@ -118,11 +118,7 @@ fn every_command_begins_a_line_after_a_line_break() {
             "{model}: nothing of a line reaches the next"
         );
         assert_ne!(fresh, likely("B"));
-        assert!(
-            place
-                .good(&["inspect", model])
-                .contains("every line by itself")
-        );
+        assert!(place.good(&["inspect", model]).contains("line by line"));
         let written = place.json(&["generate", model, "--length", "60", "--json"]);
         let again = place.json(&[
             "generate", model, "--length", "60", "--prompt", "Fa\n", "--json",
