@@ -62,7 +62,6 @@ fn files() -> &'static [Vec<u8>] {
                     nats: Some(1.5),
                     unigram_nats: None,
                     epoch: 2,
-                    unigram_nats: Some(1.4),
                     characters: 10,
                     changes: Vec::new(),
                 },
