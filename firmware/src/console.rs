@@ -25,8 +25,6 @@ use crate::write::{Writer, Writing};
 pub const COMPLETION: usize = 16;
 /// Most likely next characters or words shown.
 pub const SUGGESTIONS: usize = 3;
-/// What an empty line says instead.
-const HINT: &str = "type, and see what follows";
 
 /// A line, what is predicted for it, and the terminal that shows both.
 #[derive(Debug)]
@@ -98,16 +96,6 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
             return Ok(());
         }
         self.predict();
-        if !self.line.predicts() {
-            // The net has seen nothing: what it would predict says nothing either.
-            let panel = match self.refusal {
-                Some(why) => Panel::Refused(why),
-                None if self.wrote => Panel::Seed(self.writer.seed()),
-                None => Panel::Hint(HINT),
-            };
-            let nothing = core::iter::empty();
-            return self.view.draw(nothing.clone(), nothing, panel);
-        }
         let vocab = self.line.model().vocab();
         let likely = self.line.likely::<SUGGESTIONS>();
         let mut words: Vec<Word, SUGGESTIONS> = Vec::new();
@@ -251,9 +239,9 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
         }
     }
 
-    /// Computes the completion, unless it is there. An empty line has none, but in a model of lines.
+    /// Computes the completion, unless it is there.
     fn predict(&mut self) {
-        if self.completion.is_none() && self.line.predicts() {
+        if self.completion.is_none() {
             self.completion = self.line.complete(self.completer);
         }
     }

@@ -110,11 +110,6 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         self.text.is_empty()
     }
 
-    /// Whether there is something to predict from: a typed character, or in a model of lines the start of the line.
-    pub fn predicts(&self) -> bool {
-        !self.is_empty() || self.model().rules().lines
-    }
-
     /// The model behind it.
     pub fn model(&self) -> &Model<'m> {
         self.session.model()

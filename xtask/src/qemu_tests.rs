@@ -17,6 +17,10 @@ pub(crate) fn session() -> Result<()> {
     let elf = console(Log::Semihosting).quiet().build()?.elf;
     let mut board = Emulator::boot(&elf, false)?;
     let empty = board.prompt()?;
+    ensure!(
+        empty.panel.matches('%').count() == 3,
+        "what comes first, before anything is typed: {empty:?}"
+    );
     let banner = board.look(|screen| screen.text());
     for part in [
         "gatelet",
