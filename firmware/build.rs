@@ -62,7 +62,7 @@ fn main() {
     println!("cargo:rerun-if-changed=src/budget.rs");
     println!("cargo:rerun-if-changed=src/parts.rs");
     println!("cargo:rerun-if-changed=src/remedy.rs");
-    println!("cargo::rustc-check-cfg=cfg(stm32f4)");
+    println!("cargo::rustc-check-cfg=cfg(stm32f4, token_words, token_bytes)");
     // Cargo shows this line to the person; the build ends here.
     if let Err(message) = embed() {
         println!("cargo::error={message}");
@@ -79,7 +79,8 @@ fn embed() -> Result<(), String> {
             path.display()
         )
     })?;
-    let (demand, kernel, words) = check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+    let (demand, kernel, [words, of_bytes]) =
+        check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
     let (index, part) = part()?;
     let plan = budget::plan(&part, &demand).map_err(|short| {
         let remedy = with_model(&bytes, |model| remedy::remedy(&model, &part, &short));
@@ -114,7 +115,14 @@ fn embed() -> Result<(), String> {
         "model.rs",
         (constants(&name, index, &kernel, &demand, &plan) + &writing).as_bytes(),
     )?;
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
+    let on_board = env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none");
+    // `src/tokens.rs`: what the model does not have is no part of the program.
+    for (kind, there) in [("token_words", words), ("token_bytes", of_bytes)] {
+        if there || !on_board {
+            println!("cargo::rustc-cfg={kind}");
+        }
+    }
+    if on_board {
         write("memory.x", memory_x(&part).as_bytes())?;
         link_arguments();
     }
@@ -141,13 +149,13 @@ fn file_of(variable: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Loads the model as the board will, and says what memory it asks for, and the kernel of core that it is for: without
-/// what embeddings and projections need, if it has none. And whether its tokens are words.
-fn check(bytes: &[u8]) -> Result<(Demand, String, bool), String> {
+/// what embeddings and projections need, if it has none. And whether its tokens are words, or bytes.
+fn check(bytes: &[u8]) -> Result<(Demand, String, [bool; 2]), String> {
     with_model(bytes, |model| about(&model, bytes.len()))
 }
 
 /// The same of a model that is loaded from so many bytes.
-fn about(model: &Model<'_>, model_bytes: usize) -> (Demand, String, bool) {
+fn about(model: &Model<'_>, model_bytes: usize) -> (Demand, String, [bool; 2]) {
     let dims = model.dims();
     let kernel = match (model.layout(), dims.precision) {
         (Layout::Rows, _) if !dims.four_bits.is_none() => "gatelet::NativeNibbleRows",
@@ -164,7 +172,8 @@ fn about(model: &Model<'_>, model_bytes: usize) -> (Demand, String, bool) {
         state_words: dims.state_words(),
         snapshot_words: dims.snapshot_words(),
     };
-    (demand, kernel, model.vocab().is_words())
+    let vocab = model.vocab();
+    (demand, kernel, [vocab.is_words(), vocab.is_bytes()])
 }
 
 /// Loads a model, as the board will.

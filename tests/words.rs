@@ -437,13 +437,13 @@ fn the_new_fields_have_ranges() {
         [3, 4, 4, 1, 1, 24, 24]
     );
     for (field, value, said) in [
-        (0, 32, "text rules"),
+        (0, 64, "text rules"),
         (0, 2, "unknown token"),
         (1, 3, "embedding is 3"),
         (1, 5, "to be tied"),
         (2, 1, "projection is 1"),
         (3, 2, "tied"),
-        (4, 2, "tokens"),
+        (4, 3, "tokens"),
         (5, 7, "embedding shift"),
         (5, 32, "embedding shift"),
         (6, 7, "projection shift"),

@@ -10,6 +10,7 @@ use embedded_io::Write;
 use gatelet::{Kernel, LoadError, Model, Normalisation, SelfTestError};
 
 use crate::ending::Ending;
+use crate::tokens::{are_bytes, are_words};
 use crate::view::View;
 use crate::write::Writing;
 
@@ -67,7 +68,7 @@ pub fn greet<S: Writing, W: Write, K: Kernel>(
     let dims = model.dims();
     let tested = model.known_answer().tokens.len();
     let vocab = model.vocab();
-    let (token, tokens) = match (vocab.is_words(), vocab.is_bytes()) {
+    let (token, tokens) = match (are_words(&vocab), are_bytes(&vocab)) {
         (true, _) => ("word", "words"),
         (_, true) => ("byte", "bytes"),
         _ => ("character", "characters"),

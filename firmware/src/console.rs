@@ -18,6 +18,7 @@ use heapless::Vec;
 pub use crate::budget::BEAM;
 use crate::keys::{Decoder, Key};
 use crate::line::{AHEAD, Ahead, Line};
+use crate::tokens::{are_bytes, are_words};
 use crate::view::{Panel, Refusal, View, digit};
 use crate::write::{Writer, Writing};
 
@@ -100,7 +101,7 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
         let likely = self.line.likely::<SUGGESTIONS>();
         let mut words: Vec<Word, SUGGESTIONS> = Vec::new();
         let mut characters: Vec<(char, u16), SUGGESTIONS> = Vec::new();
-        if vocab.is_words() {
+        if are_words(&vocab) {
             words.extend(likely.iter().filter_map(|s| vocab.word(s.id)));
         } else {
             let shown = likely
@@ -111,11 +112,11 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
         let panel = match self.refusal {
             Some(why) => Panel::Refused(why),
             None if self.wrote => Panel::Seed(self.writer.seed()),
-            None if vocab.is_words() => Panel::Words(&words),
-            None if vocab.is_bytes() => Panel::Bytes(&characters),
+            None if are_words(&vocab) => Panel::Words(&words),
+            None if are_bytes(&vocab) => Panel::Bytes(&characters),
             None => Panel::Suggestions(&characters),
         };
-        if vocab.is_bytes() {
+        if are_bytes(&vocab) {
             // Twice, and not one iterator over both: the code of `draw` is there once.
             let typed = hex(self.line.chars());
             let completion = self
@@ -150,7 +151,7 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
                 }
             }
             Key::Enter => {
-                if self.line.model().vocab().is_bytes() {
+                if are_bytes(&self.line.model().vocab()) {
                     self.view.finish(shown(&hex(self.line.chars())))?;
                 } else {
                     self.view.finish(self.line.chars())?;
@@ -178,7 +179,7 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
     }
 
     fn type_character(&mut self, character: char) -> Result<(), W::Error> {
-        if character.is_ascii() || !self.line.model().vocab().is_bytes() {
+        if character.is_ascii() || !are_bytes(&self.line.model().vocab()) {
             return self.type_one(character);
         }
         let mut bytes = [0; 4];

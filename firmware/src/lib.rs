@@ -35,6 +35,7 @@ pub mod line;
 pub mod parts;
 #[cfg(test)]
 mod remedy;
+mod tokens;
 pub mod view;
 pub mod write;
 

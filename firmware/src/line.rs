@@ -21,6 +21,8 @@ use gatelet::{
 };
 use heapless::Vec;
 
+use crate::tokens::{are_bytes, are_words};
+
 /// Characters a line holds. More would only make the recomputation longer than a person waits.
 pub const LINE_CAPACITY: usize = 256;
 
@@ -134,7 +136,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     /// that; `None` if the model has no such character.
     pub fn shown(&self, character: char) -> Option<char> {
         let vocab = self.model().vocab();
-        match vocab.is_words() {
+        match are_words(&vocab) {
             true => Some(character),
             false => vocab.char_of(vocab.id_of(character)?),
         }
@@ -150,7 +152,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
             return false;
         }
         let vocab = self.model().vocab();
-        if vocab.is_words() {
+        if are_words(&vocab) {
             self.end_words(shown);
         } else if let Some(id) = vocab.id_of(shown) {
             self.push(id);
@@ -164,7 +166,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
             return false;
         }
         let mut left = self.text.len();
-        if self.model().vocab().is_words() {
+        if are_words(&self.model().vocab()) {
             left = 0;
             self.tokenizer = Tokenizer::new();
             for &character in &self.text {
@@ -200,7 +202,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     pub fn likely<const N: usize>(&self) -> Vec<gatelet::Suggestion, N> {
         let (logits, vocab) = (self.session.logits(), self.model().vocab());
         match self.unfinished() {
-            _ if !vocab.is_words() => logits.top(),
+            _ if !are_words(&vocab) => logits.top(),
             Some(letters) => words_with(&logits, &vocab, letters),
             None => Vec::new(),
         }
@@ -212,12 +214,12 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         completer: &mut Completer<WIDTH, LEN, WORDS>,
     ) -> Option<Ahead> {
         let vocab = self.model().vocab();
-        if vocab.is_words() {
+        if are_words(&vocab) {
             return self.complete_word();
         }
         // What is no ASCII is part of a word to a model of bytes: most of it is, in UTF-8.
         let in_word =
-            |c: char| c.is_alphanumeric() || c == '\'' || vocab.is_bytes() && !c.is_ascii();
+            |c: char| c.is_alphanumeric() || c == '\'' || are_bytes(&vocab) && !c.is_ascii();
         let ends_word = |id| vocab.char_of(id).is_none_or(|c| !in_word(c));
         let completion = completer
             .complete(&mut self.session, ends_word)

@@ -17,6 +17,8 @@ use gatelet::visible::picture;
 use heapless::String;
 use unicode_width::UnicodeWidthChar;
 
+use crate::tokens::{BYTES, WORDS};
+
 /// Columns before the text.
 const PROMPT: &str = "> ";
 /// Columns for text and completion together.
@@ -265,7 +267,7 @@ fn panel_text(panel: Panel<'_>) -> (&'static str, String<PANEL_BYTES>) {
                 write!(words, "{character} {:>4}  ", percent(permille))
             }),
         ),
-        Panel::Bytes(list) => (
+        Panel::Bytes(list) if BYTES => (
             PLAIN,
             list.iter().try_for_each(|&(byte, permille)| {
                 let hex = [digit(byte, 4), digit(byte, 0)];
@@ -277,7 +279,8 @@ fn panel_text(panel: Panel<'_>) -> (&'static str, String<PANEL_BYTES>) {
                 write!(words, "{first}{second} {:>4}  ", percent(permille))
             }),
         ),
-        Panel::Words(list) => (PLAIN, push_words(&mut words, list)),
+        Panel::Words(list) if WORDS => (PLAIN, push_words(&mut words, list)),
+        Panel::Bytes(_) | Panel::Words(_) => (PLAIN, Ok(())),
         Panel::Hint(text) => (GREY, words.write_str(text)),
         Panel::Seed(seed) => (GREY, write!(words, "seed {seed}")),
         Panel::Refused(refusal) => (RED, write!(words, "{refusal}")),

@@ -15,6 +15,7 @@ use core::marker::PhantomData;
 use gatelet::{Kernel, Sampler, TokenId, Tokenizer};
 
 use crate::line::{AHEAD, CLOSING, LINE_CAPACITY, Line};
+use crate::tokens::are_words;
 
 /// How it is sampled: constants, so that a firmware without top-k and top-p does not hold the code that cuts (3 KiB).
 pub trait Writing {
@@ -87,7 +88,7 @@ impl<S: Writing> Writer<S> {
         &mut self,
         line: &mut Line<'_, '_, K, DEPTH, WORDS>,
     ) -> bool {
-        let words = line.model().vocab().is_words();
+        let words = are_words(&line.model().vocab());
         // A word, the spaces around it, and the one that ends the word before.
         let need = if words { AHEAD + 1 } else { 1 };
         if LINE_CAPACITY - line.chars().count() < need {

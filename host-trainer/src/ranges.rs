@@ -76,7 +76,7 @@ pub(crate) fn choose_ranges(
     let mut ranges = Ranges::default();
     // +-1 is -128..=127 steps of 1/128.
     let holding = |largest: f64| (2.0 * (largest * 128.0 / 127.0).max(1e-6).log2()).ceil() as i32;
-    let bits = vec![5; label.dims.layers];
+    let bits = vec![usual_cell_bits(label); label.dims.layers];
     let choose = |from: Ranges, around: i32, set: &dyn Fn(&mut Ranges, f32)| {
         let mut best = (f64::INFINITY, from);
         for k in AROUND {
@@ -119,6 +119,14 @@ pub(crate) fn choose_ranges(
     Ok(ranges)
 }
 
+/// Cell bits while nothing is chosen: an Elman cell has no c, and the least there is.
+fn usual_cell_bits(label: &Label<'_>) -> u8 {
+    match label.dims.cell {
+        gatelet::Cell::Rnn => *CELL_BITS.start(),
+        gatelet::Cell::Lstm => 5,
+    }
+}
+
 /// Integer bits of every layer's c, chosen by the loss on a `sample` of the training text; ties go to fewer bits. With them
 /// how they were chosen, for a cell that has c.
 pub(crate) fn choose_cell_bits(
@@ -127,11 +135,10 @@ pub(crate) fn choose_cell_bits(
     params: &Params<f32>,
     sample: &[u16],
 ) -> Result<(Vec<u8>, Vec<CellRange>)> {
-    let mut chosen = vec![*CELL_BITS.start(); label.dims.layers];
+    let mut chosen = vec![usual_cell_bits(label); label.dims.layers];
     if label.dims.cell == gatelet::Cell::Rnn {
         return Ok((chosen, Vec::new()));
     }
-    chosen.fill(5);
     let looked_at = &sample[..sample.len().min(LOOKED_AT)];
     let magnitudes = calibrate::cell_magnitudes(params, looked_at, label.line_break());
     let mut ranges = Vec::with_capacity(chosen.len());

@@ -163,12 +163,13 @@ fn place(bytes: &[u8]) -> Place {
     match &seals[..] {
         [] => unread,
         [(_, Value::String(digits))] if is_digest(digits) => {
+            let quoted = format!("\"{digits}\"");
             let mut places = header
-                .windows(DIGITS)
+                .windows(quoted.len())
                 .enumerate()
-                .filter(|(_, window)| *window == digits.as_bytes());
+                .filter(|(_, window)| *window == quoted.as_bytes());
             match (places.next(), places.next()) {
-                (Some((at, _)), None) => Place::At(LENGTH + at),
+                (Some((at, _)), None) => Place::At(LENGTH + at + 1),
                 // Written with escapes, or in two places.
                 _ => Place::Unclear,
             }

@@ -4,7 +4,8 @@
 //! nothing learnt   the lowest held-out loss is not below that of the tokens' frequencies
 //! overfitted       after the lowest, the held-out loss rose by 2 % while the training loss fell, or by less while that
 //!                  fell by a tenth
-//! improving        the held-out loss fell by 2 % or more in the last quarter of the run
+//! improving        the held-out loss fell by 2 % or more in the last quarter of the run, or in the second half of one of
+//!                  fewer than ten epochs: there the rate falls to nothing before the net has settled
 //! settled          none of these
 //! ```
 //! `train` says it at the end of a run, and `report`, `compare` and `sweep` say it of a folder, by this one function.
@@ -20,6 +21,8 @@ const NOTHING: f64 = 0.98;
 const CHANGE: f64 = 0.02;
 /// Part of the training loss whose fall is learning by heart where the held-out loss rose at all.
 const LEARNT: f64 = 0.1;
+/// Epochs below which a run is short.
+const SHORT: f64 = 10.0;
 /// Most dropout that is recommended.
 const MOST_DROPOUT: f64 = 0.6;
 /// Fewest units that are recommended.
@@ -90,7 +93,11 @@ pub fn judge(
         return None;
     }
     let lowest = nats(&curve, best);
-    let fall = late_fall(&curve, lowest);
+    let (from, late) = match curve[curve.len() - 1].epoch < SHORT {
+        true => (0.5, "second half"),
+        false => (0.75, "last quarter"),
+    };
+    let fall = late_fall(&curve, lowest, from);
     if let Some(unigram) = unigram
         && lowest > NOTHING * unigram
     {
@@ -126,7 +133,7 @@ pub fn judge(
             reason: match curve.len() {
                 1 => "the one evaluation there is cannot show more".to_owned(),
                 _ => format!(
-                    "the held-out loss fell by {:.1} % in the last quarter of the run",
+                    "the held-out loss fell by {:.1} % in the {late} of the run",
                     100.0 * fall
                 ),
             },
@@ -138,10 +145,10 @@ pub fn judge(
     Some(Judgement {
         verdict: Verdict::Settled,
         reason: match early {
-            true => "the held-out loss had stopped falling, and the rate came down before the end",
-            false => "the held-out loss hardly fell in the last quarter of the run",
-        }
-        .to_owned(),
+            true => "the held-out loss had stopped falling, and the rate came down before the end"
+                .to_owned(),
+            false => format!("the held-out loss hardly fell in the {late} of the run"),
+        },
         advice: if apart > 0.1 * last.valid_nats {
             format!("it is {apart:.2} nats better on its training text, so more text helps most")
         } else {
@@ -157,13 +164,13 @@ fn nats(curve: &[&Metrics], at: usize) -> f64 {
     curve[at].valid_nats
 }
 
-/// By how much the lowest held-out loss fell in the last quarter of the run, as a part of itself; infinite where there is
-/// only one evaluation.
-fn late_fall(curve: &[&Metrics], lowest: f64) -> f64 {
+/// By how much the lowest held-out loss fell after the part `from` of the run, as a part of itself; infinite where there
+/// is only one evaluation.
+fn late_fall(curve: &[&Metrics], lowest: f64, from: f64) -> f64 {
     let Some((last, before)) = curve.split_last() else {
         return 0.0;
     };
-    let late = 0.75 * last.characters as f64;
+    let late = from * last.characters as f64;
     let early = before.iter().take_while(|m| m.characters as f64 <= late);
     let then = match early.map(|m| m.valid_nats).reduce(f64::min) {
         Some(nats) => nats,
@@ -262,7 +269,9 @@ mod tests {
         let falls = [(2.9, 2.8), (2.7, 2.6), (2.5, 2.4), (2.3, 2.2)];
         assert_eq!(verdict(&falls, false), Improving);
         assert_eq!(verdict(&falls[..1], false), Improving);
-        let flat = [(2.5, 2.4), (2.3, 2.2), (2.1, 2.11), (2.1, 2.1), (2.1, 2.09)];
+        let few = [(2.5, 2.4), (2.3, 2.2), (2.1, 2.11), (2.1, 2.1), (2.1, 2.09)];
+        assert_eq!(verdict(&few, false), Improving);
+        let flat = [&few[..], &[(2.1, 2.09); 7]].concat();
         assert_eq!(verdict(&flat, false), Settled);
         let rises = [(2.5, 2.4), (2.0, 2.2), (1.5, 2.25), (1.0, 2.5), (0.5, 2.8)];
         assert_eq!(verdict(&rises, false), Overfitted);

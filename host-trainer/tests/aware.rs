@@ -131,7 +131,12 @@ fn aware<'c>(
             nats: None,
             scheme: Scheme {
                 bits,
-                cell_bits: [cell_bits; 4],
+                // An Elman cell has no c.
+                cell_bits: [if from.params.shape.cell == Cell::Rnn {
+                    3
+                } else {
+                    cell_bits
+                }; 4],
                 ranges,
             },
         }),

@@ -40,7 +40,8 @@ impl Trainer<'_> {
             let rule = format!("after {} steps it has to be at most {most}", p.step);
             return wrong("characters", &p.characters, rule);
         }
-        let done = p.epoch == config.epochs;
+        let enough = config.characters.is_some_and(|most| p.characters >= most);
+        let done = p.epoch == config.epochs || enough;
         let good = match p.ended {
             Some(End::Finished) => done,
             Some(End::Early) => config.patience > 0,

@@ -1,0 +1,19 @@
+//! What a token is to the program: a program with a model of characters has no code for words and
+//! none for bytes. `build.rs` says which kind the model has; on the host there are all of them.
+
+use gatelet::Vocab;
+
+/// Whether a program may have a model of words.
+pub(crate) const WORDS: bool = cfg!(token_words);
+/// Whether a program may have a model of bytes.
+pub(crate) const BYTES: bool = cfg!(token_bytes);
+
+/// Whether the tokens are words.
+pub(crate) fn are_words(vocab: &Vocab<'_>) -> bool {
+    WORDS && vocab.is_words()
+}
+
+/// Whether the tokens are bytes.
+pub(crate) fn are_bytes(vocab: &Vocab<'_>) -> bool {
+    BYTES && vocab.is_bytes()
+}
