@@ -17,7 +17,7 @@ use heapless::Vec;
 
 pub use crate::budget::BEAM;
 use crate::keys::{Decoder, Key};
-use crate::line::{AHEAD, Ahead, Line};
+use crate::line::{Ahead, Line};
 use crate::tokens::{are_bytes, are_words};
 use crate::view::{Panel, Refusal, View, digit};
 use crate::write::{Writer, Writing};
@@ -116,20 +116,12 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
             None if are_bytes(&vocab) => Panel::Bytes(&characters),
             None => Panel::Suggestions(&characters),
         };
+        let ahead = self.completion.as_deref().unwrap_or_default();
         if are_bytes(&vocab) {
-            // Twice, and not one iterator over both: the code of `draw` is there once.
-            let typed = hex(self.line.chars());
-            let completion = self
-                .completion
-                .as_ref()
-                .map(|ahead| hex(ahead.iter().copied()));
-            let completion =
-                completion.map(|ahead| ahead.into_iter().take(AHEAD).collect::<Ahead>());
-            let completion = completion.iter().flatten().copied();
-            return self.view.draw(shown(&typed), completion, panel);
+            let (typed, ahead) = (hex(self.line.text()), hex(ahead));
+            return self.view.draw(&typed, &ahead, panel);
         }
-        let completion = self.completion.iter().flatten().copied();
-        self.view.draw(self.line.chars(), completion, panel)
+        self.view.draw(self.line.text(), ahead, panel)
     }
 
     fn press(&mut self, key: Key) -> Result<(), W::Error> {
@@ -152,9 +144,9 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
             }
             Key::Enter => {
                 if are_bytes(&self.line.model().vocab()) {
-                    self.view.finish(shown(&hex(self.line.chars())))?;
+                    self.view.finish(&hex(self.line.text()))?;
                 } else {
-                    self.view.finish(self.line.chars())?;
+                    self.view.finish(self.line.text())?;
                 }
                 self.line.clear();
                 self.completion = None;
@@ -257,10 +249,9 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
 const SHOWN: usize = 64;
 
 /// The last bytes of a line, which come as characters, as a person reads them: what is no printable ASCII as `\xNN`.
-fn hex(bytes: impl DoubleEndedIterator<Item = char> + Clone) -> Vec<char, { 4 * SHOWN }> {
+fn hex(bytes: &[char]) -> Vec<char, { 4 * SHOWN }> {
     let mut text = Vec::new();
-    let count = bytes.clone().count();
-    for byte in bytes.skip(count.saturating_sub(SHOWN)) {
+    for &byte in bytes.iter().skip(bytes.len().saturating_sub(SHOWN)) {
         // There is room for four characters of each.
         let _ = match byte {
             ' '..='~' => text.push(byte),
@@ -270,11 +261,6 @@ fn hex(bytes: impl DoubleEndedIterator<Item = char> + Clone) -> Vec<char, { 4 * 
         };
     }
     text
-}
-
-/// The same as [`Line::chars`] gives them.
-fn shown(text: &[char]) -> impl DoubleEndedIterator<Item = char> + Clone {
-    text.iter().copied()
 }
 
 #[cfg(test)]

@@ -107,6 +107,11 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         self.text.iter().copied()
     }
 
+    /// The same.
+    pub fn text(&self) -> &[char] {
+        &self.text
+    }
+
     /// Whether nothing is typed.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()

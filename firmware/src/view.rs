@@ -49,8 +49,8 @@ pub enum Panel<'a> {
     Bytes(&'a [(char, u16)]),
     /// The most likely words.
     Words(&'a [Word]),
-    /// How to begin.
-    Hint(&'static str),
+    /// Nothing.
+    Nothing,
     /// The seed that the board writes from.
     Seed(u64),
     /// Why the last key was refused.
@@ -154,12 +154,12 @@ impl<W: Write> View<W> {
     /// Passes on what the terminal says.
     pub fn draw(
         &mut self,
-        text: impl DoubleEndedIterator<Item = char> + Clone,
-        completion: impl Iterator<Item = char> + Clone,
+        text: &[char],
+        completion: &[char],
         panel: Panel<'_>,
     ) -> Result<(), W::Error> {
-        let text = text.map(picture);
-        let completion = completion.map(picture);
+        let text = text.iter().copied().map(picture);
+        let completion = completion.iter().copied().map(picture);
         let wanted = completion.clone().map(columns).sum::<usize>();
         let (skip, typed) = fitting(text.clone(), TEXT_WIDTH - wanted.clamp(1, COMPLETION_ROOM));
         self.echo_at = (skip == 0).then_some(typed);
@@ -194,11 +194,8 @@ impl<W: Write> View<W> {
     ///
     /// # Errors
     /// Passes on what the terminal says.
-    pub fn finish(
-        &mut self,
-        text: impl DoubleEndedIterator<Item = char> + Clone,
-    ) -> Result<(), W::Error> {
-        self.draw(text, core::iter::empty(), Panel::Hint(""))?;
+    pub fn finish(&mut self, text: &[char]) -> Result<(), W::Error> {
+        self.draw(text, &[], Panel::Nothing)?;
         self.echo_at = None;
         self.put(format_args!("\r\n"))
     }
@@ -280,8 +277,7 @@ fn panel_text(panel: Panel<'_>) -> (&'static str, String<PANEL_BYTES>) {
             }),
         ),
         Panel::Words(list) if WORDS => (PLAIN, push_words(&mut words, list)),
-        Panel::Bytes(_) | Panel::Words(_) => (PLAIN, Ok(())),
-        Panel::Hint(text) => (GREY, words.write_str(text)),
+        Panel::Bytes(_) | Panel::Words(_) | Panel::Nothing => (PLAIN, Ok(())),
         Panel::Seed(seed) => (GREY, write!(words, "seed {seed}")),
         Panel::Refused(refusal) => (RED, write!(words, "{refusal}")),
     };
@@ -333,7 +329,8 @@ mod tests {
 
     fn drawn(text: &str, completion: &str, panel: Panel<'_>) -> std::string::String {
         let mut view = View::new(Vec::new());
-        view.draw(text.chars(), completion.chars(), panel).unwrap();
+        let [text, completion] = [text, completion].map(|text| text.chars().collect::<Vec<_>>());
+        view.draw(&text, &completion, panel).unwrap();
         std::string::String::from_utf8(view.out).unwrap()
     }
 
@@ -385,7 +382,7 @@ mod tests {
         let out = plain(&drawn(
             &format!("{}end", "x".repeat(90)),
             "ing",
-            Panel::Hint(""),
+            Panel::Nothing,
         ));
         assert!(out.starts_with("> <xxx"), "{out}");
         assert!(out.contains("xending  "), "{out}");
@@ -427,7 +424,7 @@ mod tests {
             view.out.is_empty(),
             "nothing is known of the cursor before the first draw"
         );
-        view.draw("".chars(), "".chars(), Panel::Hint("")).unwrap();
+        view.draw(&[], &[], Panel::Nothing).unwrap();
         view.out.clear();
         for _ in 0..100 {
             view.echo('a').unwrap();
