@@ -12,7 +12,6 @@
 //! | `GATELET_SEED`, `GATELET_TEMPERATURE`, `GATELET_TOP_K`, `GATELET_TOP_P`, `GATELET_WRITE` | how the console writes by itself, and how many tokens at a time |
 //! | `GATELET_SUITE` | tests only: the conformance suite that the program `conformance` runs; none without it |
 //! | `GATELET_SHAPES` | tests only: the models that the program `shapes` runs; none without it |
-//! | `GATELET_CORRUPT_BYTE` | tests only: flips the lowest bit of this byte of the embedded copy, after it was checked |
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -49,7 +48,6 @@ fn main() {
         "GATELET_SUITE",
         "GATELET_FLASH_KIB",
         "GATELET_RAM_KIB",
-        "GATELET_CORRUPT_BYTE",
         "GATELET_SEED",
         "GATELET_TEMPERATURE",
         "GATELET_TOP_K",
@@ -73,7 +71,7 @@ fn main() {
 fn embed() -> Result<(), String> {
     let path = model_path()?;
     println!("cargo:rerun-if-changed={}", path.display());
-    let mut bytes = fs::read(&path).map_err(|e| {
+    let bytes = fs::read(&path).map_err(|e| {
         format!(
             "cannot read the model {}: {e}; GATELET_MODEL names another",
             path.display()
@@ -97,12 +95,6 @@ fn embed() -> Result<(), String> {
             part.name,
             part.flash_bytes
         ));
-    }
-    if let Some(offset) = number::<usize>("GATELET_CORRUPT_BYTE")? {
-        let size = bytes.len();
-        *bytes.get_mut(offset).ok_or(format!(
-            "GATELET_CORRUPT_BYTE is {offset}, but the model has {size} bytes"
-        ))? ^= 1;
     }
     let name = path
         .file_stem()

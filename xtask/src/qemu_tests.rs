@@ -242,25 +242,50 @@ pub(crate) fn board_image_boots() -> Result<()> {
     Ok(())
 }
 
-/// One flipped bit anywhere in the image: refused with a message, and the board stays alive.
-pub(crate) fn bad_model() -> Result<()> {
-    for (offset, said) in [
-        (0, "not a Gatelet model"),
-        (40, "header"),
-        (100_000, "checksum"),
-    ] {
-        let elf = console(Log::Semihosting)
-            .variable("GATELET_CORRUPT_BYTE", offset)
-            .quiet()
-            .build()?
-            .elf;
-        let mut board = Emulator::boot(&elf, false)?;
-        let refusals = |text: &str| text.matches("model default refused:").count();
-        let text = board.wait_for("refusal", |screen| {
-            (refusals(&screen.text()) == 1 && screen.text().contains("Flash an image"))
-                .then(|| screen.text())
+/// The console as it was built, in which bits of its model are flipped: the compiler cannot know of it, as it would of
+/// damage before the build.
+struct Damage {
+    program: Vec<u8>,
+    /// Where the model is in it.
+    model: usize,
+}
+
+impl Damage {
+    fn of_console() -> Result<Self> {
+        let elf = console(Log::Rtt).quiet().build()?.elf;
+        let program = std::fs::read(&elf)?;
+        let model = std::fs::read(root().join("firmware/models/default.gatelet"))?;
+        let mut places = program.windows(model.len());
+        let model = places.position(|window| window == model);
+        let model = model.context("the program does not hold the model")?;
+        Ok(Damage { program, model })
+    }
+
+    /// Boots it with one bit of the model flipped, and waits for the refusal; it has to say this.
+    fn boot(&self, bit: usize, said: &str) -> Result<Emulator> {
+        let mut program = self.program.clone();
+        program[self.model + bit / 8] ^= 1 << (bit % 8);
+        let damaged = work_folder()?.join("damaged.elf");
+        std::fs::write(&damaged, &program)?;
+        let board = Emulator::boot(&damaged, false)?;
+        let text = board.wait_for(&format!("refusal of bit {bit}"), |screen| {
+            let text = screen.text();
+            (refusals(&text) == 1 && text.contains("Flash an image")).then_some(text)
         })?;
-        ensure!(text.contains(said), "byte {offset}: no {said:?} in\n{text}");
+        ensure!(text.contains(said), "bit {bit}: no {said:?} in\n{text}");
+        Ok(board)
+    }
+}
+
+fn refusals(text: &str) -> usize {
+    text.matches("model default refused:").count()
+}
+
+/// One flipped bit in the header or in a section: refused with a message, and the board stays alive.
+pub(crate) fn bad_model() -> Result<()> {
+    let damage = Damage::of_console()?;
+    for (offset, said) in [(40, "header's checksum"), (100_000, "checksum of section")] {
+        let mut board = damage.boot(8 * offset, said)?;
         board.send(b"x")?;
         board.wait_for("second refusal", |screen| {
             (refusals(&screen.text()) == 2).then_some(())
@@ -270,20 +295,10 @@ pub(crate) fn bad_model() -> Result<()> {
     Ok(())
 }
 
-/// Every bit, or some of every field, of the image's preamble flipped in the program as it was built: the compiler cannot
-/// know of it, as it can of damage before the build.
+/// Every bit, or some of every field, of the model's preamble, which no checksum covers.
 pub(crate) fn preamble(step: usize) -> Result<()> {
-    let elf = console(Log::Rtt).quiet().build()?.elf;
-    let program = std::fs::read(&elf)?;
-    let model = std::fs::read(root().join("firmware/models/default.gatelet"))?;
-    let mut places = program.windows(model.len());
-    let at = places.position(|window| window == model);
-    let at = at.context("the program does not hold the model")?;
-    let damaged = work_folder()?.join("damaged.elf");
+    let damage = Damage::of_console()?;
     for bit in (0..8 * PREAMBLE).step_by(step) {
-        let mut program = program.clone();
-        program[at + bit / 8] ^= 1 << (bit % 8);
-        std::fs::write(&damaged, &program)?;
         let field = match bit / 8 {
             0..8 => "magic",
             8..12 => "version",
@@ -292,11 +307,7 @@ pub(crate) fn preamble(step: usize) -> Result<()> {
             20..24 => "CRC-32",
             _ => "zero",
         };
-        let board = Emulator::boot(&damaged, false)?;
-        let said = format!("model default refused: header field {field} is ");
-        board.wait_for(&format!("refusal of bit {bit}"), |screen| {
-            screen.text().contains(&said).then_some(())
-        })?;
+        damage.boot(bit, &format!("header field {field} is "))?;
     }
     Ok(())
 }
