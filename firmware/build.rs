@@ -60,7 +60,7 @@ fn main() {
     println!("cargo:rerun-if-changed=src/budget.rs");
     println!("cargo:rerun-if-changed=src/parts.rs");
     println!("cargo:rerun-if-changed=src/remedy.rs");
-    println!("cargo::rustc-check-cfg=cfg(stm32f4, token_words, token_bytes)");
+    println!("cargo::rustc-check-cfg=cfg(stm32f4, token_words, token_no_words, token_bytes)");
     // Cargo shows this line to the person; the build ends here.
     if let Err(message) = embed() {
         println!("cargo::error={message}");
@@ -109,7 +109,11 @@ fn embed() -> Result<(), String> {
     )?;
     let on_board = env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none");
     // `src/tokens.rs`: what the model does not have is no part of the program.
-    for (kind, there) in [("token_words", words), ("token_bytes", of_bytes)] {
+    for (kind, there) in [
+        ("token_words", words),
+        ("token_no_words", !words),
+        ("token_bytes", of_bytes),
+    ] {
         if there || !on_board {
             println!("cargo::rustc-cfg={kind}");
         }

@@ -8,9 +8,12 @@ pub(crate) const WORDS: bool = cfg!(token_words);
 /// Whether a program may have a model of bytes.
 pub(crate) const BYTES: bool = cfg!(token_bytes);
 
-/// Whether the tokens are words.
+/// Whether a program may have a model of anything but words.
+const NO_WORDS: bool = cfg!(token_no_words);
+
+/// Whether the tokens are words. A program with a model of words has no beam search.
 pub(crate) fn are_words(vocab: &Vocab<'_>) -> bool {
-    WORDS && vocab.is_words()
+    WORDS && (!NO_WORDS || vocab.is_words())
 }
 
 /// Whether the tokens are bytes.
