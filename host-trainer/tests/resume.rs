@@ -290,7 +290,7 @@ fn a_run_that_stops_early_has_annealed() {
             .iter()
             .filter(|m| m.step <= cooldown.start)
             .collect();
-        let best = before.iter().filter(|m| m.best).next_back().unwrap();
+        let best = before.iter().rfind(|m| m.best).unwrap();
         assert_eq!(
             before.len() - 1,
             patience + before.iter().position(|m| m.step == best.step).unwrap()
