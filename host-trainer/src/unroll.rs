@@ -33,7 +33,7 @@ pub struct Unrolled {
     pub tapes: Vec<Tape>,
     /// Steps taken.
     pub steps: usize,
-    /// [steps]: whether the step began from the zero state; the first one did.
+    /// `[steps]`: whether the step began from the zero state; the first one did.
     pub begins: Vec<bool>,
 }
 

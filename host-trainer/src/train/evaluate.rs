@@ -12,7 +12,7 @@ pub(super) const EVAL_MOST: usize = 1 << 20;
 const EVAL_WARM_UP: usize = 128;
 
 impl Trainer<'_> {
-    /// Mean loss on the held-out text, or its first [`EVAL_MOST`] tokens, in nats a token; each but the first counts once.
+    /// Mean loss on the held-out text, or its first 2^20 tokens, in nats a token; each but the first counts once.
     ///
     /// The text is read as several streams side by side, each warmed up on the characters before it, so this differs
     /// from reading it in one go by less than 0.001 nats; `gatelet eval` reads it in one go.
