@@ -80,7 +80,7 @@ pub const fn text<T: Display>(shown: T) -> Visible<T> {
     Visible { shown, lines: true }
 }
 
-/// As [`line`] and [`text`] make it.
+/// As [`line()`] and [`text`] make it.
 #[derive(Clone, Copy, Debug)]
 pub struct Visible<T> {
     shown: T,
