@@ -710,7 +710,7 @@ fn a_vocabulary_too_large_for_the_board_is_named_before_training() {
 fn a_terminal_gets_no_image() {
     let place = Place::new();
     let gatelet = env!("CARGO_BIN_EXE_gatelet");
-    let line = format!("{gatelet} random --hidden 8 --out -");
+    let line = format!("'{gatelet}' random --hidden 8 --out -");
     let mut script = std::process::Command::new("script");
     script
         .args(["-qec", &line, "/dev/null"])
