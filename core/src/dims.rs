@@ -1,11 +1,12 @@
-//! The shape of a model, and every size that follows from it.
+//! The shape of a language model, as a shorthand: tokens, equal recurrent layers, scores of tokens.
 //!
-//! Nothing here allocates or looks at weights: firmware can evaluate all of it in a `const`, so a buffer that is
-//! too small is a compile error of the board's build, not a surprise at run time.
+//! [`Dims::net`] is the net, a list of operations like any other. [`Net::dims`] finds the shorthand of
+//! a net that has this shape.
 
-use crate::error::{DimsError, LayoutError};
+use crate::error::DimsError;
 use crate::four_bits::FourBits;
-use crate::matrix::PAIRS_MAX_COLUMNS;
+use crate::net::{self, Activation, Kind, Net, Operand, Operation, Reset, RnnActivation, Value};
+pub use crate::net::{Layout, Precision};
 
 /// The recurrent cell of every layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,16 +14,21 @@ use crate::matrix::PAIRS_MAX_COLUMNS;
 pub enum Cell {
     /// Elman's simple recurrent cell: `h' = tanh(W x + U h + b)`.
     Rnn,
-    /// Long short-term memory with gates i, f, g, o in this order (the order PyTorch uses), without peepholes.
+    /// Long short-term memory with gates i, f, g, o in this order (the order PyTorch uses), without
+    /// peepholes.
     Lstm,
+    /// A gated recurrent unit whose reset gate multiplies the product, gates r, z, n in this order
+    /// (the order PyTorch uses).
+    Gru,
 }
 
 impl Cell {
-    /// Rows of the weight matrix per hidden unit: 1 for the RNN, 4 for the LSTM.
+    /// Rows of the weight matrix per hidden unit: 1 for the RNN, 4 for the LSTM, 3 for the GRU.
     pub const fn gates(self) -> usize {
         match self {
             Cell::Rnn => 1,
             Cell::Lstm => 4,
+            Cell::Gru => 3,
         }
     }
 
@@ -31,6 +37,22 @@ impl Cell {
         match self {
             Cell::Rnn => "rnn",
             Cell::Lstm => "lstm",
+            Cell::Gru => "gru",
+        }
+    }
+
+    /// The operation.
+    pub const fn kind(self, units: usize) -> Kind {
+        match self {
+            Cell::Rnn => Kind::Rnn {
+                units,
+                activation: RnnActivation::Tanh,
+            },
+            Cell::Lstm => Kind::Lstm { units },
+            Cell::Gru => Kind::Gru {
+                units,
+                reset: Reset::After,
+            },
         }
     }
 }
@@ -41,136 +63,7 @@ impl core::fmt::Display for Cell {
     }
 }
 
-/// The number format of weights and state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Precision {
-    /// Weights, state and logits in IEEE 754 binary32.
-    F32,
-    /// Weights and hidden state int8, cell state int16, logits int32; integer operations only (docs/numerics.md).
-    Int8,
-}
-
-impl Precision {
-    /// The name used by files, options and reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Precision::F32 => "f32",
-            Precision::Int8 => "int8",
-        }
-    }
-
-    /// Bytes of one element of the hidden state.
-    pub const fn hidden_bytes(self) -> usize {
-        match self {
-            Precision::F32 => 4,
-            Precision::Int8 => 1,
-        }
-    }
-
-    /// Bytes of one element of the cell state.
-    pub const fn cell_bytes(self) -> usize {
-        match self {
-            Precision::F32 => 4,
-            Precision::Int8 => 2,
-        }
-    }
-}
-
-impl core::fmt::Display for Precision {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// How the weight matrices of an image are arranged. It changes where a weight lies, never a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Layout {
-    /// Row-major, the gate rows of a unit next to each other, columns padded with zeros to a multiple of four.
-    Rows,
-    /// Two rows in a lane of 16 bits, for the DSP instructions of an Armv7E-M (Cortex-M4, M7, M33); int8 only.
-    Pairs,
-    /// Tiles of vectors of four rows, for NEON and WebAssembly.
-    Tiles4,
-    /// Tiles of vectors of eight rows, for AVX2.
-    Tiles8,
-    /// Tiles of vectors of sixteen rows, for AVX-512.
-    Tiles16,
-}
-
-impl Layout {
-    /// Every layout; a layout's place is its number in an image.
-    pub const ALL: [Layout; 5] = [
-        Layout::Rows,
-        Layout::Pairs,
-        Layout::Tiles4,
-        Layout::Tiles8,
-        Layout::Tiles16,
-    ];
-
-    /// Binary logarithm of the rows of a tile's vector; nothing for layouts without tiles.
-    pub(crate) const fn lane_bits(self) -> Option<u32> {
-        match self {
-            Layout::Rows | Layout::Pairs => None,
-            Layout::Tiles4 => Some(2),
-            Layout::Tiles8 => Some(3),
-            Layout::Tiles16 => Some(4),
-        }
-    }
-
-    /// What the sections of an image start at a multiple of: a cache line where vectors are read across a tile.
-    pub(crate) const fn align(self) -> usize {
-        match self {
-            Layout::Rows | Layout::Pairs => crate::format::ALIGN,
-            Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => 64,
-        }
-    }
-
-    /// The name used by files, options and reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Layout::Rows => "rows",
-            Layout::Pairs => "pairs",
-            Layout::Tiles4 => "tiles4",
-            Layout::Tiles8 => "tiles8",
-            Layout::Tiles16 => "tiles16",
-        }
-    }
-
-    /// Checks that a model of this shape can have this layout.
-    ///
-    /// # Errors
-    /// Says what stands in the way.
-    pub const fn check(self, dims: &Dims) -> Result<(), LayoutError> {
-        match self {
-            Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => Ok(()),
-            Layout::Pairs => {
-                let columns = dims.most_columns();
-                if !matches!(dims.precision, Precision::Int8) {
-                    Err(LayoutError::NeedsInt8 { layout: self })
-                } else if columns > PAIRS_MAX_COLUMNS {
-                    Err(LayoutError::Columns {
-                        layout: self,
-                        columns,
-                        max: PAIRS_MAX_COLUMNS,
-                    })
-                } else {
-                    Ok(())
-                }
-            }
-        }
-    }
-}
-
-impl core::fmt::Display for Layout {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The shape of a model: everything that decides how much flash, RAM and arithmetic it needs.
+/// The shape of a language model: everything that decides how much flash, RAM and arithmetic it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Dims {
@@ -184,11 +77,11 @@ pub struct Dims {
     pub hidden: usize,
     /// Distinct tokens, 2 to [`Dims::MAX_VOCAB`].
     pub vocab: usize,
-    /// 0: a token selects a row of the first layer's input. Otherwise the numbers of a token's embedding,
-    /// [`Dims::MIN_WIDTH`] to [`Dims::MAX_WIDTH`]: the first layer's weights then have columns for them.
+    /// 0: a token selects a row of the first layer's input. Otherwise the numbers of a token's
+    /// embedding, [`Dims::MIN_WIDTH`] to [`Dims::MAX_WIDTH`].
     pub embedding: usize,
-    /// 0: the head reads h. Otherwise it reads `p = W_p h + b_p` of this many numbers, [`Dims::MIN_WIDTH`] to
-    /// [`Dims::MAX_WIDTH`].
+    /// 0: the head reads h. Otherwise it reads `p = W_p h + b_p` of this many numbers,
+    /// [`Dims::MIN_WIDTH`] to [`Dims::MAX_WIDTH`].
     pub projection: usize,
     /// The head's weights are the embedding's: they are as wide as what the head reads.
     pub tied: bool,
@@ -200,13 +93,13 @@ impl Dims {
     /// The most layers a model may have.
     pub const MAX_LAYERS: usize = 4;
     /// The most hidden units a layer may have.
-    pub const MAX_HIDDEN: usize = 1024;
+    pub const MAX_HIDDEN: usize = net::MAX_SIZE;
     /// The most tokens a vocabulary may have.
-    pub const MAX_VOCAB: usize = 16_384;
+    pub const MAX_VOCAB: usize = net::MAX_VOCAB;
     /// The fewest numbers of an embedding or a projection.
     pub const MIN_WIDTH: usize = 4;
     /// The most numbers of an embedding or a projection.
-    pub const MAX_WIDTH: usize = 1024;
+    pub const MAX_WIDTH: usize = net::MAX_SIZE;
 
     /// A shape without embedding and projection, once its ranges are checked.
     ///
@@ -244,7 +137,8 @@ impl Dims {
     /// The same shape with an embedding, a projection, or both; 0 for none. See the fields.
     ///
     /// # Errors
-    /// Names the width that is out of range; or says that a head and an embedding of different widths cannot be tied.
+    /// Names the width that is out of range; or says that a head and an embedding of different widths
+    /// cannot be tied.
     pub const fn with_widths(
         self,
         embedding: usize,
@@ -292,6 +186,50 @@ impl Dims {
         Ok(Dims { four_bits, ..self })
     }
 
+    /// The net: an embedding if there is one, the layers, a projection if there is one, the head.
+    pub const fn net(&self) -> Net {
+        let mut net = Net::tokens(self.precision, self.vocab);
+        if self.embedding > 0 {
+            net = net.then(Kind::Embedding {
+                units: self.embedding,
+            });
+        }
+        let mut layer = 0;
+        while layer < self.layers {
+            let index = net.len();
+            net = net.then(self.cell.kind(self.hidden));
+            net = net.with_bits(index, self.four_bits.of_layer(layer) as u8);
+            layer += 1;
+        }
+        if self.projection > 0 {
+            net = net.then(Kind::Dense {
+                units: self.projection,
+                activation: Activation::None,
+            });
+        }
+        let operand = Operand::one(net.last());
+        net.with_operation(Operation {
+            kind: Kind::Dense {
+                units: self.vocab,
+                activation: Activation::None,
+            },
+            operand,
+            bits: self.four_bits.of_head() as u8,
+            tied: if self.tied { Some(0) } else { None },
+        })
+        .scores()
+    }
+
+    /// The number of the first layer's operation.
+    pub const fn first_layer(&self) -> usize {
+        (self.embedding > 0) as usize
+    }
+
+    /// The number of the head's operation.
+    pub const fn head(&self) -> usize {
+        self.first_layer() + self.layers + (self.projection > 0) as usize
+    }
+
     /// Bits of the weights of layers and head: `8`, `4`, or `mixed`.
     pub const fn weight_bits(&self) -> &'static str {
         let (mut layer, mut four) = (0, (self.four_bits.of_head() == 4) as usize);
@@ -313,19 +251,19 @@ impl Dims {
         self.embedding == 0 && self.projection == 0
     }
 
-    /// Hidden units rounded up to a multiple of four: the padded length of one hidden vector, and of one head row.
+    /// Hidden units rounded up to a multiple of four: the padded length of one hidden vector, and of
+    /// one head row.
     pub const fn stride(&self) -> usize {
         self.hidden.next_multiple_of(4)
     }
 
-    /// The embedding's numbers rounded up to a multiple of four: padded columns of its table; 0 without one.
+    /// The embedding's numbers rounded up to a multiple of four: padded columns of its table; 0
+    /// without one.
     pub const fn embedding_stride(&self) -> usize {
         self.embedding.next_multiple_of(4)
     }
 
-    /// Padded columns of layer `layer`'s weight matrix: the length of its operand, which is `[h]` in the first layer
-    /// (its input is a gathered row, not a product; with an embedding, `[embedding ; h]`) and
-    /// `[h of the layer below ; h]` above.
+    /// Padded columns of layer `layer`'s weights: the length of its operand.
     pub const fn columns(&self, layer: usize) -> usize {
         if layer == 0 {
             self.embedding_stride() + self.stride()
@@ -343,91 +281,73 @@ impl Dims {
         }
     }
 
-    /// How an image of this shape in `layout` arranges the embedding: rows are what a look-up reads best, but a tied
-    /// head reads the table as its own.
-    pub(crate) const fn table_layout(&self, layout: Layout) -> Layout {
-        if self.tied { layout } else { Layout::Rows }
-    }
-
-    /// Padded columns of the widest matrix that a kernel multiplies.
-    pub(crate) const fn most_columns(&self) -> usize {
-        let (first, last) = (self.columns(0), self.columns(self.layers - 1));
-        let layer = if first > last { first } else { last };
-        let head = self.head_columns();
-        if head > layer { head } else { layer }
-    }
-
-    /// Rows of every layer's weight matrix: gates x hidden, unit-major (row = unit * gates + gate).
+    /// Rows of every layer's weights: gates x hidden.
     pub const fn rows(&self) -> usize {
         self.cell.gates() * self.hidden
     }
 
-    /// Words of a snapshot: the hidden vectors of all layers, then (LSTM) the cell vectors of all layers, each
-    /// padded to [`Dims::stride`] elements.
+    /// [`Net::snapshot_words`].
     pub const fn snapshot_words(&self) -> usize {
-        let elements = self.layers * self.stride();
-        let hidden = elements * self.precision.hidden_bytes() / 4;
-        let cell = match self.cell {
-            Cell::Rnn => 0,
-            Cell::Lstm => elements * self.precision.cell_bytes() / 4,
-        };
-        hidden + cell
+        self.net().snapshot_words()
     }
 
-    /// Words of the embedding's numbers in a session's storage, before the snapshot's.
-    pub(crate) const fn embedded_words(&self) -> usize {
-        self.embedding_stride() * self.precision.hidden_bytes() / 4
-    }
-
-    /// Words of the projection's numbers in a session's storage: in int8 as the kernel gives them, and as the head
-    /// reads them.
-    pub(crate) const fn projected_words(&self) -> usize {
-        let padded = self.projection.next_multiple_of(4);
-        match self.precision {
-            Precision::F32 => padded,
-            Precision::Int8 => padded + padded / 4,
-        }
-    }
-
-    /// Words a [`Session`](crate::Session) needs: a snapshot's, one hidden vector of scratch, the logits, and the
-    /// numbers of embedding and projection where there are such.
+    /// [`Net::state_words`].
     pub const fn state_words(&self) -> usize {
-        let next = self.stride() * self.precision.hidden_bytes() / 4;
-        self.embedded_words() + self.snapshot_words() + next + self.projected_words() + self.vocab
+        self.net().state_words()
     }
 
-    /// Words more with which a session, on a host, begins each step with the weights that the step before read last: sums of the last layer.
-    /// Of several it is worth it where the last fills much of a second-level cache. None for one with an embedding: it waits for the token.
-    pub const fn ahead_words(&self) -> usize {
-        // Whole pairs of tiles, of the widest vectors.
-        match (self.layers, self.embedding) {
-            (1, 1..) => 0,
-            _ => self.cell.gates() * self.hidden.next_multiple_of(64),
-        }
+    /// [`Net::pipeline_words`].
+    pub const fn pipeline_words(&self) -> usize {
+        self.net().pipeline_words()
     }
 
-    /// Multiply-accumulates of the matrix products of one step. Without an embedding, the first layer's input is a row
-    /// gather and costs none; padding columns are not counted.
+    /// [`Net::macs_per_step`].
     pub const fn macs_per_step(&self) -> usize {
-        let head = if self.projection == 0 {
-            self.hidden
-        } else {
-            self.projection
-        };
-        let mut macs = self.vocab * head + self.projection * self.hidden;
-        let mut layer = 0;
-        while layer < self.layers {
-            let inputs = if layer == 0 {
-                self.embedding
-            } else {
-                self.hidden
-            };
-            macs += self.rows() * (self.hidden + inputs);
-            layer += 1;
-        }
-        macs
+        self.net().macs_per_step()
     }
 }
+
+impl Net {
+    /// The shorthand of a language model; nothing for any other net.
+    pub fn dims(&self) -> Option<Dims> {
+        let mut dims: Option<Dims> = None;
+        let (mut embedding, mut projection, mut tied, mut head) = (0, 0, false, 0);
+        let (mut fours, mut head_bits) = ([false; Dims::MAX_LAYERS], 8);
+        for operation in self.operations() {
+            let cell = match operation.kind {
+                Kind::Embedding { units } => {
+                    embedding = units;
+                    continue;
+                }
+                Kind::Dense { units, .. } => {
+                    (projection, head) = (head, units);
+                    (tied, head_bits) = (operation.tied.is_some(), operation.bits);
+                    continue;
+                }
+                Kind::Rnn { .. } => Cell::Rnn,
+                Kind::Lstm { .. } => Cell::Lstm,
+                Kind::Gru { .. } => Cell::Gru,
+                Kind::Add => return None,
+            };
+            let layers = dims.map_or(0, |dims| dims.layers);
+            *fours.get_mut(layers)? = operation.bits == 4;
+            let (units, vocab) = (operation.kind.units(), self.vocab());
+            dims = Some(Dims::new(cell, self.precision, layers + 1, units, vocab).ok()?);
+        }
+        let dims = dims?.with_widths(embedding, projection, tied).ok()?;
+        let four_bits = FourBits::new(fours, head_bits == 4);
+        let dims = dims.with_four_bits(four_bits).ok()?;
+        (head == dims.vocab && dims.net() == *self).then_some(dims)
+    }
+}
+
+/// The first layer of a language model reads the token itself, or its embedding.
+const _: () = {
+    let Ok(dims) = Dims::new(Cell::Lstm, Precision::F32, 1, 8, 9) else {
+        panic!("the shape is in range");
+    };
+    assert!(dims.net().reads_token(0) && Value::INPUT.is_input());
+};
 
 #[cfg(test)]
 mod tests {
@@ -439,9 +359,14 @@ mod tests {
         assert_eq!(dims.macs_per_step(), 512 * 128 + 64 * 128);
         assert_eq!(dims.snapshot_words(), 128 / 4 + 128 / 2);
         assert_eq!(dims.state_words(), 96 + 32 + 64);
-        assert_eq!(dims.ahead_words(), 4 * 128);
+        assert_eq!(dims.pipeline_words(), 4 * 128);
         let two = Dims::new(Cell::Lstm, Precision::Int8, 2, 65, 64).unwrap();
-        assert_eq!(two.ahead_words(), 4 * 128);
+        assert_eq!(two.pipeline_words(), 4 * 128);
+        let gru = Dims::new(Cell::Gru, Precision::Int8, 1, 128, 64).unwrap();
+        assert_eq!(gru.macs_per_step(), 384 * 128 + 64 * 128);
+        // h of 8 and of 16 bits, h being computed, four sums a unit, the scores.
+        assert_eq!(gru.state_words(), 32 + 64 + 32 + 512 + 64);
+        assert_eq!(gru.pipeline_words(), 0);
     }
 
     #[test]
@@ -453,7 +378,7 @@ mod tests {
         assert_eq!(new(1, 1025, 8), Err(DimsError::Hidden { found: 1025 }));
         assert_eq!(new(1, 8, 1), Err(DimsError::Vocab { found: 1 }));
         assert_eq!(new(1, 8, 16_385), Err(DimsError::Vocab { found: 16_385 }));
-        assert!(new(4, 1024, 16_384).is_ok());
+        assert!(new(4, 1024, 16_384).unwrap().net().checked().is_ok());
     }
 
     #[test]
@@ -464,7 +389,8 @@ mod tests {
         let macs = 1024 * (256 + 94) + 94 * 256 + 5000 * 94;
         assert_eq!(dims.macs_per_step(), macs);
         assert_eq!(dims.snapshot_words(), plain.snapshot_words());
-        let scratch = 96 / 4 + 96 + 96 / 4;
+        // The embedding, the projection as a kernel gives it, and as the head reads it.
+        let scratch = 96 / 4 + 94 + 96 / 4;
         assert_eq!(dims.state_words(), plain.state_words() + scratch);
         assert_eq!(plain.with_widths(0, 0, false), Ok(plain));
         assert!(plain.is_plain() && !dims.is_plain());
@@ -489,12 +415,26 @@ mod tests {
     }
 
     #[test]
-    fn odd_hidden_sizes_are_padded_to_whole_words() {
-        let dims = Dims::new(Cell::Lstm, Precision::Int8, 2, 5, 9).unwrap();
-        assert_eq!(
-            (dims.stride(), dims.columns(0), dims.columns(1)),
-            (8, 8, 16)
-        );
-        assert_eq!(dims.snapshot_words(), 2 * (8 / 4 + 8 / 2));
+    fn the_shorthand_of_a_net_is_that_it_was_made_of() {
+        for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
+            for (layers, widths) in [(1, (0, 0)), (3, (8, 0)), (2, (0, 12)), (4, (12, 12))] {
+                let plain = Dims::new(cell, Precision::Int8, layers, 12, 50).unwrap();
+                for tied in [false, true] {
+                    let Ok(dims) = plain.with_widths(widths.0, widths.1, tied) else {
+                        continue;
+                    };
+                    assert_eq!(dims.net().checked(), Ok(dims.net()));
+                    assert_eq!(dims.net().dims(), Some(dims));
+                    let four = FourBits::new([true, false, false, false], !tied);
+                    let dims = dims.with_four_bits(four).unwrap();
+                    assert_eq!(dims.net().dims(), Some(dims));
+                }
+            }
+        }
+        let other = Net::features(Precision::Int8, 4).then(Kind::Lstm { units: 8 });
+        assert_eq!(other.values().dims(), None);
+        let two_sizes = Net::tokens(Precision::Int8, 9).then(Kind::Lstm { units: 8 });
+        let two_sizes = two_sizes.then(Kind::Lstm { units: 4 });
+        assert_eq!(two_sizes.then(Cell::Rnn.kind(9)).scores().dims(), None);
     }
 }

@@ -1,26 +1,33 @@
-//! The model image, `.gatelet`: reader and writer share everything in this file. docs/model-format.md is normative.
+//! The model image, `.gatelet`: reader and writer share everything in this file. docs/model-format.md
+//! is normative.
 //!
 //! ```text
-//! preamble   32 bytes: magic, version, header length, image length, header CRC-32, zeros
-//! header     postcard: shape, scales, provenance, section table; zero-padded to a multiple of 16
+//! preamble   32 bytes: magic, version, capabilities needed, header length, image length, header CRC-32, zeros
+//! header     postcard: input, operations, outputs, provenance, section table; zero-padded to a multiple of 16
 //! sections   each at a multiple of 16 (64 in tile layouts), zero-padded; a CRC-32 each, so that an error names the damaged one
 //! ```
 //!
-//! Everything is little-endian. Weights are used where they lie: a reader borrows them, and never copies.
+//! Everything is little-endian. Weights are used where they lie: a reader borrows them, and never
+//! copies.
 
 use core::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::SectionName;
-pub use crate::header::dims_of;
+pub use crate::header::net_of;
 use crate::matrix::{PAIRS_ROWS, pairs_block_words};
+use crate::net::{
+    Activation, Input, Kind, Layout, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operation,
+    Output, Precision, Reset, RnnActivation, Value,
+};
 use crate::nibbles;
 use crate::order::RowOrder;
 pub use crate::repack::{repack, repacked_len};
 use crate::rules::TextRules;
-pub use crate::spec::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+pub use crate::spec::{
+    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, OutputSpec, VocabSpec,
+};
 pub use crate::words::MAX_WORD;
 pub use crate::write::{image_len, write_image};
 
@@ -31,28 +38,30 @@ compile_error!(
 
 /// The first eight bytes of an image.
 pub const MAGIC: [u8; 8] = *b"GATELET\0";
-/// The newest format version this build reads. A writer uses the oldest that can say what an image holds:
-/// 1 for a model of a text as it is, 2 for one with [`TextRules`], 3 for one with an embedding, a projection, words or bytes,
-/// 4 for one with 4-bit weights.
-pub const VERSION: u16 = 4;
+/// The format version that this build reads and writes.
+pub const VERSION: u16 = 5;
 /// Bytes of the preamble.
 pub const PREAMBLE: usize = 32;
 /// Alignment of the image; of the data area and of every section too, but in tile layouts.
 pub const ALIGN: usize = 16;
 /// The most tokens of a known-answer test.
 pub const MAX_KNOWN_ANSWER: usize = 64;
-/// The most sections of an image: three per layer, three of the head and of the projection, two of the embedding,
-/// vocabulary, known answer.
-pub(crate) const MAX_SECTIONS: usize = 3 * Dims::MAX_LAYERS + 10;
+/// The most values of a known-answer test of features, all steps together.
+pub const MAX_KNOWN_FEATURES: usize = 4096;
+/// The most sections of an operation.
+const MAX_SECTIONS_OF_ONE: usize = 10;
+/// The most sections of an image: those of all operations, and four of the net.
+pub(crate) const MAX_SECTIONS: usize = MAX_SECTIONS_OF_ONE * MAX_OPERATIONS + 4;
 
 /// Offsets of the preamble's fields.
 pub(crate) mod at {
     pub(crate) const VERSION: usize = 8;
-    pub(crate) const FLAGS: usize = 10;
+    pub(crate) const ZEROS: usize = 10;
     pub(crate) const HEADER_LEN: usize = 12;
     pub(crate) const IMAGE_LEN: usize = 16;
     pub(crate) const HEADER_CRC: usize = 20;
-    pub(crate) const ZEROS: usize = 24;
+    pub(crate) const CAPABILITIES: usize = 24;
+    pub(crate) const LAST_ZEROS: usize = 28;
 }
 
 /// Bytes of the image that `start` begins, as its preamble says: so much of a stream is worth
@@ -78,65 +87,73 @@ pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     CRC.checksum(bytes)
 }
 
-/// What a section holds.
+/// What a section holds. Columns are padded with zeros to a multiple of four for every value that an
+/// operand consists of; slots are rows, rounded up to whole tiles in a tile layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SectionKind {
-    /// Characters: `[vocab]` u32, their code points, ascending; bytes alike. Words: see [`Words`](crate::words::Words).
+    /// Characters: `[vocab]` u32, their code points, ascending; bytes alike. Words: see
+    /// [`Words`](crate::words::Words).
     Vocabulary,
-    /// `[n]` u16: token ids of the known-answer test.
+    /// `[n]` u16: token ids of the known-answer test; or `[n, features]` f32.
     KnownAnswer,
-    /// First layer without an embedding `[vocab, rows]`, others `[rows]`; f32, or i16 in Q3.12.
+    /// `[features]` f32: what a feature is multiplied by to become an int8 number.
+    FeatureScales,
+    /// `[doubled]` u16: the features that take a second column, ascending.
+    DoubledFeatures,
+    /// What is added to the products of a recurrent operation: `[vocab, rows]` where it reads the
+    /// token, otherwise `[rows]`, the bias; f32, or i16 in Q3.12. In slots for an LSTM and a tanh RNN.
     Input,
-    /// `[rows, columns]` in the image's layout; f32, or i8.
+    /// `[rows, columns]` in the image's layout; f32, or i8. Of a GRU the gates r and z: `[2 units,
+    /// columns]`. Of an embedding `[vocab, units]` in rows, unless it is tied.
     Weights,
-    /// `[rows]` i32; int8 models only.
+    /// `[slots]` i32; int8 nets only. Of an embedding `[vocab]`, of a sum `[2, numbers]`.
     Multipliers,
-    /// `[vocab, columns of the head]` in the image's layout; f32, or i8. Not in a tied model.
-    HeadWeights,
-    /// `[vocab]` i32; int8 models only.
-    HeadMultipliers,
-    /// `[vocab]`; f32, or i32 in Q15.16.
-    HeadBias,
-    /// `[vocab, embedding]`, padded columns; f32, or i8. In rows; in a tied model in the image's layout, as a head.
-    Embedding,
-    /// `[vocab]` i32 in every layout; int8 models only.
-    EmbeddingMultipliers,
-    /// `[projection, stride]` in the image's layout, as a head; f32, or i8.
-    Projection,
-    /// `[projection]` i32; int8 models only.
-    ProjectionMultipliers,
-    /// `[projection]`; f32, or i32 in Q15.16.
-    ProjectionBias,
+    /// `[units]`: of a dense operation in slots; f32, or i32 in Q15.16. Of a GRU with reset after,
+    /// b_h of the candidate; f32, or i32 with 12 fraction bits.
+    Bias,
+    /// A GRU's candidate: `[units, columns of what it reads]`.
+    CandidateWeights,
+    /// `[slots]` i32; int8 nets only.
+    CandidateMultipliers,
+    /// A GRU's candidate: `[units, columns of its own h]`.
+    HiddenWeights,
+    /// `[slots]` i32; int8 nets only.
+    HiddenMultipliers,
+    /// `[units]`: h to start from; f32, or i8.
+    StartHidden,
+    /// `[units]`: c of an LSTM, or h of a GRU in 16 bits, to start from; f32, or i16.
+    StartCell,
 }
 
 impl SectionKind {
+    const ALL: [SectionKind; 14] = [
+        SectionKind::Vocabulary,
+        SectionKind::KnownAnswer,
+        SectionKind::FeatureScales,
+        SectionKind::DoubledFeatures,
+        SectionKind::Input,
+        SectionKind::Weights,
+        SectionKind::Multipliers,
+        SectionKind::Bias,
+        SectionKind::CandidateWeights,
+        SectionKind::CandidateMultipliers,
+        SectionKind::HiddenWeights,
+        SectionKind::HiddenMultipliers,
+        SectionKind::StartHidden,
+        SectionKind::StartCell,
+    ];
+
     /// The number that stands for the kind in the section table.
     pub(crate) const fn code(self) -> u8 {
-        match self {
-            SectionKind::Vocabulary => 1,
-            SectionKind::KnownAnswer => 2,
-            SectionKind::Input => 3,
-            SectionKind::Weights => 4,
-            SectionKind::Multipliers => 5,
-            SectionKind::HeadWeights => 6,
-            SectionKind::HeadMultipliers => 7,
-            SectionKind::HeadBias => 8,
-            SectionKind::Embedding => 9,
-            SectionKind::EmbeddingMultipliers => 10,
-            SectionKind::Projection => 11,
-            SectionKind::ProjectionMultipliers => 12,
-            SectionKind::ProjectionBias => 13,
-        }
+        self as u8 + 1
     }
 
-    /// Whether the section belongs to a layer (and not to the model as a whole).
-    pub(crate) const fn of_a_layer(self) -> bool {
-        matches!(
-            self,
-            SectionKind::Input | SectionKind::Weights | SectionKind::Multipliers
-        )
+    /// The kind that a number stands for.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        let index = usize::from(code).checked_sub(1)?;
+        Self::ALL.get(index).copied()
     }
 }
 
@@ -145,17 +162,18 @@ impl Display for SectionKind {
         f.write_str(match self {
             SectionKind::Vocabulary => "vocabulary",
             SectionKind::KnownAnswer => "known answer",
+            SectionKind::FeatureScales => "feature scales",
+            SectionKind::DoubledFeatures => "doubled features",
             SectionKind::Input => "input",
             SectionKind::Weights => "weights",
             SectionKind::Multipliers => "multipliers",
-            SectionKind::HeadWeights => "head weights",
-            SectionKind::HeadMultipliers => "head multipliers",
-            SectionKind::HeadBias => "head bias",
-            SectionKind::Embedding => "embedding",
-            SectionKind::EmbeddingMultipliers => "embedding multipliers",
-            SectionKind::Projection => "projection",
-            SectionKind::ProjectionMultipliers => "projection multipliers",
-            SectionKind::ProjectionBias => "projection bias",
+            SectionKind::Bias => "bias",
+            SectionKind::CandidateWeights => "candidate weights",
+            SectionKind::CandidateMultipliers => "candidate multipliers",
+            SectionKind::HiddenWeights => "hidden weights",
+            SectionKind::HiddenMultipliers => "hidden multipliers",
+            SectionKind::StartHidden => "start h",
+            SectionKind::StartCell => "start c",
         })
     }
 }
@@ -163,7 +181,7 @@ impl Display for SectionKind {
 /// One section of an image, as its table tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// What it holds, and of which layer.
+    /// What it holds, and of which operation.
     pub name: SectionName,
     /// Bytes from the start of the image.
     pub offset: usize,
@@ -195,182 +213,109 @@ pub struct Provenance<'a> {
 }
 
 /// The known-answer test: what a device must compute before it may be trusted with this model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct KnownAnswer<'a> {
-    /// At most [`MAX_KNOWN_ANSWER`] token ids, fed from the zero state.
+    /// At most [`MAX_KNOWN_ANSWER`] token ids, fed from the start state; none where features are.
     pub tokens: &'a [u16],
-    /// [`StateHash`](crate::StateHash) over the state after every one of them; for f32 models with the scalar kernel.
+    /// `[n, features]`, at most [`MAX_KNOWN_FEATURES`] numbers; none where tokens are.
+    pub features: &'a [f32],
+    /// [`StateHash`](crate::StateHash) over the state after every step; for f32 models with the
+    /// scalar kernel.
     pub hash: u64,
 }
 
-/// Requantization of one layer. All zero in f32 models.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LayerScales {
-    pub(crate) shift: u8,
-    pub(crate) cell_bits: u8,
+/// An operation, as the header has it. Zero where there is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OperationEntry {
+    pub(crate) kind: u8,
+    /// The activation, or what a GRU resets.
+    pub(crate) variant: u8,
+    pub(crate) units: u16,
+    /// 8 or 4.
+    pub(crate) bits: u8,
+    /// 0, or one more than the number of the embedding whose table the weights are.
+    pub(crate) tied: u8,
+    /// Right shifts of weights, candidate weights and hidden weights; of an embedding or a sum the
+    /// first.
+    pub(crate) shifts: [u8; 3],
+    /// Integer bits of an LSTM's c, or of a relu RNN's h.
+    pub(crate) state_bits: u8,
+    /// 1 with a state to start from that is not zero.
+    pub(crate) start: u8,
+    /// Values, by their codes.
+    pub(crate) operand: heapless::Vec<u8, MAX_PARTS>,
 }
 
-/// A line of the section table.
+/// An output, as the header has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OutputEntry {
+    pub(crate) value: u8,
+    /// 0 scores, 1 values.
+    pub(crate) kind: u8,
+    /// What a result's one stands for; 1 for scores.
+    pub(crate) scale: f32,
+}
+
+/// A line of the section table. A section starts where the one before it ends.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct SectionEntry {
     pub(crate) kind: u8,
-    pub(crate) layer: u8,
-    /// From the start of the data area, so that it does not depend on the header's length.
-    pub(crate) offset: u32,
+    /// 0 for the net's, otherwise one more than the operation's number.
+    pub(crate) operation: u8,
     pub(crate) bytes: u32,
     pub(crate) crc32: u32,
 }
 
-/// What version 3 adds to the header, behind the rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Widths {
-    pub(crate) embedding: u16,
-    pub(crate) projection: u16,
-    pub(crate) tied: u8,
-    /// 0 characters, 1 words, 2 bytes.
-    pub(crate) tokens: u8,
-    pub(crate) embedding_shift: u8,
-    pub(crate) projection_shift: u8,
-}
-
-/// What a section table needs to know besides the shape.
+/// What a section table needs to know besides the net.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lengths {
-    /// Bytes of a vocabulary of words; `None` for characters.
-    pub(crate) words: Option<usize>,
-    /// Tokens of the known-answer test.
+    /// Bytes of the vocabulary; `None` for tokens without a text, and for features.
+    pub(crate) vocabulary: Option<usize>,
+    /// Bytes of the known-answer test.
     pub(crate) known_answer: usize,
+    /// A bit for every operation with a state to start from.
+    pub(crate) starts: u16,
 }
 
-/// The header as encoded by postcard; from version 2 on one byte for the rules follows it, in version 3 the
-/// widths, and in version 4 a byte for the matrices with 4-bit weights. Ranges are checked after decoding, so that an error can name the field.
+/// What tokens stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tokens;
+
+impl Tokens {
+    pub(crate) const CHARACTERS: u8 = 0;
+    pub(crate) const WORDS: u8 = 1;
+    pub(crate) const BYTES: u8 = 2;
+    /// For nothing that the image says.
+    pub(crate) const NUMBERS: u8 = 3;
+}
+
+/// The header as encoded by postcard. Ranges are checked after decoding, so that an error can name
+/// the field.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Header<'a> {
-    pub(crate) cell: u8,
     pub(crate) precision: u8,
     pub(crate) layout: u8,
-    pub(crate) layers: u8,
-    pub(crate) hidden: u16,
-    pub(crate) vocab: u16,
-    pub(crate) head_shift: u8,
-    pub(crate) scales: [LayerScales; Dims::MAX_LAYERS],
+    /// 0 tokens, 1 features.
+    pub(crate) input: u8,
+    /// Tokens of the vocabulary, or features.
+    pub(crate) width: u16,
+    pub(crate) doubled: u16,
+    /// See [`Tokens`]; 0 for features.
+    pub(crate) tokens: u8,
+    /// [`TextRules`], as a number.
+    pub(crate) rules: u8,
+    pub(crate) operations: heapless::Vec<OperationEntry, MAX_OPERATIONS>,
+    pub(crate) outputs: heapless::Vec<OutputEntry, MAX_OUTPUTS>,
     pub(crate) known_answer_hash: u64,
     #[serde(borrow)]
     pub(crate) provenance: Provenance<'a>,
     pub(crate) sections: heapless::Vec<SectionEntry, MAX_SECTIONS>,
-    #[serde(skip)]
-    pub(crate) rules: TextRules,
-    #[serde(skip)]
-    pub(crate) widths: Widths,
-    #[serde(skip)]
-    pub(crate) four_bits: u8,
 }
 
 impl Header<'_> {
-    /// The oldest version that can say what this header holds.
-    pub(crate) fn version(&self) -> u16 {
-        if self.four_bits != 0 {
-            4
-        } else if self.widths != Widths::default() {
-            3
-        } else if self.rules.is_plain() {
-            1
-        } else {
-            2
-        }
-    }
-}
-
-/// The sections a shape has, in the order of the image, with the bytes of each.
-pub(crate) fn sections_of(
-    dims: &Dims,
-    layout: Layout,
-    lengths: Lengths,
-) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<> {
-    let (rows, vocab, layers) = (dims.rows(), dims.vocab, dims.layers);
-    let dims = *dims;
-    let quantized = matches!(dims.precision, Precision::Int8);
-    let (input_bytes, weight_bytes) = if quantized { (2, 1) } else { (4, 4) };
-    let (order, head_order) = (
-        RowOrder::of_layer(layout, dims.cell),
-        RowOrder::of_head(layout),
-    );
-    let matrix_bytes = move |rows: usize, columns: usize, bits: u32, order: RowOrder| match layout {
-        Layout::Rows | Layout::Pairs if bits == 4 => nibbles::words(layout, rows, columns) * 4,
-        _ if bits == 4 => order.slots(rows) * nibbles::tile_bytes(columns),
-        Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
-            order.slots(rows) * columns * weight_bytes
-        }
-        Layout::Pairs => rows.div_ceil(PAIRS_ROWS) * pairs_block_words(columns) * 4,
-    };
-    let whole = |kind, bytes| (SectionName { kind, layer: 0 }, bytes);
-    let when = |there: bool, kind, bytes| there.then(|| whole(kind, bytes));
-    let table = match dims.tied {
-        true => matrix_bytes(vocab, dims.embedding_stride(), 8, head_order),
-        false => vocab * dims.embedding_stride() * weight_bytes,
-    };
-    let (embedded, projected) = (dims.embedding > 0, dims.projection > 0);
-
-    let front = [
-        Some(whole(
-            SectionKind::Vocabulary,
-            lengths.words.unwrap_or(4 * vocab),
-        )),
-        Some(whole(SectionKind::KnownAnswer, 2 * lengths.known_answer)),
-        when(embedded, SectionKind::Embedding, table),
-        when(
-            embedded && quantized,
-            SectionKind::EmbeddingMultipliers,
-            4 * vocab,
-        ),
-    ];
-    let of_layers = (0..layers).flat_map(move |layer| {
-        let input_rows = if layer == 0 && !embedded { vocab } else { 1 };
-        let of = |kind, bytes| Some((SectionName { kind, layer }, bytes));
-        [
-            of(
-                SectionKind::Input,
-                input_rows * order.slots(rows) * input_bytes,
-            ),
-            of(
-                SectionKind::Weights,
-                matrix_bytes(
-                    rows,
-                    dims.columns(layer),
-                    dims.four_bits.of_layer(layer),
-                    order,
-                ),
-            ),
-            quantized
-                .then(|| of(SectionKind::Multipliers, order.slots(rows) * 4))
-                .flatten(),
-        ]
-    });
-    let projection = matrix_bytes(dims.projection, dims.stride(), 8, head_order);
-    let projection_bytes = head_order.slots(dims.projection) * 4;
-    let head_bits = dims.four_bits.of_head();
-    let head = matrix_bytes(vocab, dims.head_columns(), head_bits, head_order);
-    let head_bytes = head_order.slots(vocab) * 4;
-    let back = [
-        when(projected, SectionKind::Projection, projection),
-        when(
-            projected && quantized,
-            SectionKind::ProjectionMultipliers,
-            projection_bytes,
-        ),
-        when(projected, SectionKind::ProjectionBias, projection_bytes),
-        when(!dims.tied, SectionKind::HeadWeights, head),
-        when(quantized, SectionKind::HeadMultipliers, head_bytes),
-        Some(whole(SectionKind::HeadBias, head_bytes)),
-    ];
-    front.into_iter().chain(of_layers).chain(back).flatten()
-}
-
-/// The number that stands for a cell in the header.
-pub(crate) const fn cell_code(cell: Cell) -> u8 {
-    match cell {
-        Cell::Rnn => 0,
-        Cell::Lstm => 1,
+    /// The rules of the text.
+    pub(crate) fn text_rules(&self) -> Option<TextRules> {
+        TextRules::from_code(self.rules)
     }
 }
 
@@ -382,13 +327,273 @@ pub(crate) const fn precision_code(precision: Precision) -> u8 {
     }
 }
 
-/// The number that stands for a layout in the header.
-pub(crate) const fn layout_code(layout: Layout) -> u8 {
-    match layout {
-        Layout::Rows => 0,
-        Layout::Pairs => 1,
-        Layout::Tiles4 => 2,
-        Layout::Tiles8 => 3,
-        Layout::Tiles16 => 4,
+/// The numbers that stand for a kind of operation and its variant.
+pub(crate) const fn kind_codes(kind: Kind) -> (u8, u8) {
+    match kind {
+        Kind::Embedding { .. } => (1, 0),
+        Kind::Rnn { activation, .. } => (
+            2,
+            match activation {
+                RnnActivation::Tanh => 0,
+                RnnActivation::Relu => 1,
+            },
+        ),
+        Kind::Lstm { .. } => (3, 0),
+        Kind::Gru { reset, .. } => (
+            4,
+            match reset {
+                Reset::After => 0,
+                Reset::Before => 1,
+            },
+        ),
+        Kind::Dense { activation, .. } => (
+            5,
+            match activation {
+                Activation::None => 0,
+                Activation::Relu => 1,
+                Activation::Tanh => 2,
+                Activation::Sigmoid => 3,
+                Activation::HardSigmoid => 4,
+            },
+        ),
+        Kind::Add => (6, 0),
     }
+}
+
+/// The largest number of a kind.
+pub(crate) const LARGEST_KIND: u8 = 6;
+
+/// The largest number of a kind's variant.
+pub(crate) const fn largest_variant(kind: u8) -> u8 {
+    match kind {
+        2 | 4 => 1,
+        5 => 4,
+        _ => 0,
+    }
+}
+
+/// The kind of operation that numbers stand for, with its units.
+pub(crate) const fn kind_from(kind: u8, variant: u8, units: usize) -> Option<Kind> {
+    if variant > largest_variant(kind) {
+        return None;
+    }
+    Some(match kind {
+        1 => Kind::Embedding { units },
+        2 => Kind::Rnn {
+            units,
+            activation: match variant {
+                0 => RnnActivation::Tanh,
+                _ => RnnActivation::Relu,
+            },
+        },
+        3 => Kind::Lstm { units },
+        4 => Kind::Gru {
+            units,
+            reset: match variant {
+                0 => Reset::After,
+                _ => Reset::Before,
+            },
+        },
+        5 => Kind::Dense {
+            units,
+            activation: match variant {
+                0 => Activation::None,
+                1 => Activation::Relu,
+                2 => Activation::Tanh,
+                3 => Activation::Sigmoid,
+                _ => Activation::HardSigmoid,
+            },
+        },
+        6 if units == 0 => Kind::Add,
+        _ => return None,
+    })
+}
+
+/// The entry of an operation, without shifts and bits of the state.
+pub(crate) fn operation_entry(operation: &Operation) -> OperationEntry {
+    let (kind, variant) = kind_codes(operation.kind);
+    OperationEntry {
+        kind,
+        variant,
+        units: operation.kind.units() as u16,
+        bits: operation.bits,
+        tied: operation.tied.map_or(0, |table| table + 1),
+        operand: operation.operand.parts().map(Value::code).collect(),
+        ..OperationEntry::default()
+    }
+}
+
+/// The entry of an output.
+pub(crate) fn output_entry(output: Output, scale: f32) -> OutputEntry {
+    OutputEntry {
+        value: output.value().code(),
+        kind: matches!(output, Output::Values(_)).into(),
+        scale,
+    }
+}
+
+/// Bytes of a matrix of weights.
+fn matrix_bytes(
+    net: &Net,
+    (rows, columns): (usize, usize),
+    (layout, bits): (Layout, u8),
+    order: RowOrder,
+) -> usize {
+    let weight_bytes = match net.precision {
+        Precision::F32 => 4,
+        Precision::Int8 => 1,
+    };
+    match layout {
+        Layout::Rows | Layout::Pairs if bits == 4 => nibbles::words(layout, rows, columns) * 4,
+        _ if bits == 4 => order.slots(rows) * nibbles::tile_bytes(columns),
+        Layout::Rows | Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
+            order.slots(rows) * columns * weight_bytes
+        }
+        Layout::Pairs => rows.div_ceil(PAIRS_ROWS) * pairs_block_words(columns) * 4,
+    }
+}
+
+/// The layout of an operation's weights: rows are what a look-up reads best, but a tied head reads
+/// the table as its own.
+pub(crate) fn layout_of(net: &Net, index: usize, layout: Layout) -> Layout {
+    let is_table = matches!(net.operation(index), Some(operation) if matches!(operation.kind, Kind::Embedding { .. }));
+    let tied = net
+        .operations()
+        .any(|other| other.tied.map(usize::from) == Some(index));
+    match is_table && !tied {
+        true => Layout::Rows,
+        false => layout,
+    }
+}
+
+/// The sections of operation `index`, in the order of the image, with the bytes of each.
+fn sections_of_one(
+    net: &Net,
+    index: usize,
+    layout: Layout,
+    start: bool,
+) -> [Option<(SectionName, usize)>; MAX_SECTIONS_OF_ONE] {
+    use SectionKind::{
+        Bias, CandidateMultipliers, CandidateWeights, HiddenMultipliers, HiddenWeights,
+        Multipliers, StartCell, StartHidden, Weights,
+    };
+    let mut sections = [None; MAX_SECTIONS_OF_ONE];
+    let Some(operation) = net.operation(index) else {
+        return sections;
+    };
+    let quantized = matches!(net.precision, Precision::Int8);
+    let (small, number) = if quantized { (2, 4) } else { (4, 4) };
+    let of = |kind, bytes| {
+        let operation = Some(index);
+        Some((SectionName { kind, operation }, bytes))
+    };
+    let units = operation.kind.units();
+    let layout = layout_of(net, index, layout);
+    let form = (layout, operation.bits);
+    let rows = RowOrder::of_rows(layout);
+    let matrix = |rows_of: usize, columns, order: RowOrder| {
+        matrix_bytes(net, (rows_of, columns), form, order)
+    };
+    let multipliers = |kind, slots: usize| quantized.then(|| of(kind, slots * 4)).flatten();
+    let inputs = if net.reads_token(index) {
+        net.vocab()
+    } else {
+        1
+    };
+    let (columns, read) = (net.columns(index), net.input_columns(index));
+    let input = |slots: usize| of(SectionKind::Input, inputs * slots * small);
+    let all: &[Option<(SectionName, usize)>] = match operation.kind {
+        Kind::Embedding { .. } => {
+            let vocab = net.vocab();
+            &[
+                of(Weights, matrix(vocab, units.next_multiple_of(4), rows)),
+                multipliers(Multipliers, vocab),
+            ]
+        }
+        Kind::Lstm { .. }
+        | Kind::Rnn {
+            activation: RnnActivation::Tanh,
+            ..
+        } => {
+            let order = RowOrder::of_cell(layout, operation.kind);
+            let all = operation.kind.gates() * units;
+            &[
+                input(order.slots(all)),
+                of(Weights, matrix(all, columns, order)),
+                multipliers(Multipliers, order.slots(all)),
+            ]
+        }
+        Kind::Rnn { .. } => &[
+            input(units),
+            of(Weights, matrix(units, columns, rows)),
+            multipliers(Multipliers, rows.slots(units)),
+        ],
+        Kind::Gru { reset, .. } => {
+            let own = net.stride(Value::of(index));
+            let reads = |section| if read > 0 { section } else { None };
+            let after = matches!(reset, Reset::After);
+            &[
+                input(3 * units),
+                of(Weights, matrix(2 * units, columns, rows)),
+                multipliers(Multipliers, rows.slots(2 * units)),
+                reads(of(CandidateWeights, matrix(units, read, rows))),
+                reads(multipliers(CandidateMultipliers, rows.slots(units))),
+                of(HiddenWeights, matrix(units, own, rows)),
+                multipliers(HiddenMultipliers, rows.slots(units)),
+                after.then(|| of(Bias, units * number)).flatten(),
+            ]
+        }
+        Kind::Dense { .. } => &[
+            if operation.tied.is_none() {
+                of(Weights, matrix(units, columns, rows))
+            } else {
+                None
+            },
+            multipliers(Multipliers, rows.slots(units)),
+            of(Bias, rows.slots(units) * number),
+        ],
+        Kind::Add => &[multipliers(Multipliers, 2 * net.width(Value::of(index)))],
+    };
+    let hidden = if quantized { 1 } else { 4 };
+    let carries = matches!(operation.kind, Kind::Lstm { .. })
+        || quantized && matches!(operation.kind, Kind::Gru { .. });
+    let starts = [
+        start.then(|| of(StartHidden, units * hidden)).flatten(),
+        (start && carries).then(|| of(StartCell, units * small)).flatten(),
+    ];
+    for (to, from) in sections.iter_mut().zip(all.iter().chain(&starts)) {
+        *to = *from;
+    }
+    sections
+}
+
+/// The sections a net has, in the order of the image, with the bytes of each.
+pub(crate) fn sections_of(
+    net: &Net,
+    layout: Layout,
+    lengths: Lengths,
+) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<> {
+    let whole = |kind, bytes| {
+        let operation = None;
+        Some((SectionName { kind, operation }, bytes))
+    };
+    let (scales, doubled) = match (net.input, net.precision) {
+        (Input::Features { width, doubled }, Precision::Int8) => (4 * width, 2 * doubled),
+        _ => (0, 0),
+    };
+    let when = |kind, bytes: usize| if bytes > 0 { whole(kind, bytes) } else { None };
+    let front = [
+        lengths
+            .vocabulary
+            .and_then(|bytes| whole(SectionKind::Vocabulary, bytes)),
+        whole(SectionKind::KnownAnswer, lengths.known_answer),
+        when(SectionKind::FeatureScales, scales),
+        when(SectionKind::DoubledFeatures, doubled),
+    ];
+    let net = *net;
+    let of_operations = (0..net.len()).flat_map(move |index| {
+        let start = lengths.starts >> (index & 15) & 1 == 1;
+        sections_of_one(&net, index, layout, start)
+    });
+    front.into_iter().chain(of_operations).flatten()
 }

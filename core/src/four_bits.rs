@@ -43,8 +43,4 @@ impl FourBits {
     pub(crate) const fn code(self) -> u8 {
         self.0
     }
-
-    pub(crate) const fn from_code(code: u8) -> Self {
-        FourBits(code)
-    }
 }

@@ -1,12 +1,13 @@
-//! The header of an image, byte by byte: is it encoded as a writer does it, and what shape does it
+//! The header of an image, byte by byte: is it encoded as a writer does it, and what net does it
 //! name? Everything here can be evaluated when a program is compiled, which
 //! [`include_model!`](crate::include_model) does.
 //!
 //! The fields are those of `format::Header`, in its order; docs/model-format.md lists them.
 
-use crate::dims::{Cell, Dims, Precision};
-use crate::format::{MAGIC, PREAMBLE, VERSION, at};
-use crate::four_bits::FourBits;
+use crate::format::{MAGIC, PREAMBLE, VERSION, at, kind_from};
+use crate::net::{
+    Input, Kind, MAX_PARTS, Net, Operand, Operation, Output, Precision, Value, at_mut,
+};
 
 /// Goes through the bytes of a header.
 struct Walk<'a> {
@@ -55,6 +56,13 @@ impl Walk<'_> {
         let len = self.number();
         self.skip(len);
     }
+
+    /// A code of one of a few values.
+    const fn code(&mut self, largest: u8) -> u8 {
+        let code = self.byte();
+        self.good &= code <= largest;
+        code
+    }
 }
 
 /// `bytes[at]`, and zeros past the end.
@@ -66,29 +74,43 @@ const fn byte_at(bytes: &[u8], at: usize) -> u8 {
     if at < bytes.len() { bytes[at] } else { 0 }
 }
 
-/// What a header says of a model's shape, as numbers that nobody has checked.
-pub(crate) struct Outline {
-    /// Cell, precision, layout, layers.
-    codes: [u8; 4],
-    hidden: usize,
-    vocab: usize,
-    embedding: usize,
-    projection: usize,
-    tied: u8,
-    four_bits: u8,
-}
-
-/// Walks through a header of that version. Nothing if it is not encoded as a writer does it.
-pub(crate) const fn outline(version: u16, bytes: &[u8]) -> Option<Outline> {
+/// Walks through a header. The net that it names, which nobody has checked; nothing if it is not
+/// encoded as a writer does it.
+pub(crate) const fn outline(bytes: &[u8]) -> Option<Net> {
     let mut walk = Walk {
         bytes,
         at: 0,
         good: true,
     };
-    let codes = [walk.byte(), walk.byte(), walk.byte(), walk.byte()];
-    let (hidden, vocab) = (walk.number(), walk.number());
-    // The head's shift, and a shift and cell bits for each layer.
-    walk.skip(1 + 2 * Dims::MAX_LAYERS);
+    let precision = match walk.code(1) {
+        0 => Precision::F32,
+        _ => Precision::Int8,
+    };
+    walk.skip(1);
+    let input = walk.code(1);
+    let (width, doubled) = (walk.number(), walk.number());
+    let input = match input {
+        0 => Input::Tokens { vocab: width },
+        _ => Input::Features { width, doubled },
+    };
+    walk.good &= matches!(input, Input::Features { .. }) || doubled == 0;
+    walk.skip(2);
+    let mut net = Net::new(precision, input);
+    let mut operations = walk.number();
+    while operations > 0 && walk.good {
+        operations -= 1;
+        net = walk.operation(net);
+    }
+    let mut outputs = walk.number();
+    while outputs > 0 && walk.good {
+        outputs -= 1;
+        let value = Value::from_code(walk.byte());
+        net = net.with_output(match walk.code(1) {
+            0 => Output::Scores(value),
+            _ => Output::Values(value),
+        });
+        walk.skip(4);
+    }
     walk.number();
     walk.text();
     walk.skip(32);
@@ -103,32 +125,43 @@ pub(crate) const fn outline(version: u16, bytes: &[u8]) -> Option<Outline> {
         walk.skip(2);
         walk.number();
         walk.number();
-        walk.number();
-    }
-    let mut outline = Outline {
-        codes,
-        hidden,
-        vocab,
-        embedding: 0,
-        projection: 0,
-        tied: 0,
-        four_bits: 0,
-    };
-    if version >= 2 {
-        walk.skip(1);
-    }
-    if version >= 3 {
-        (outline.embedding, outline.projection) = (walk.number(), walk.number());
-        outline.tied = walk.byte();
-        walk.skip(3);
-    }
-    if version >= 4 {
-        outline.four_bits = walk.byte();
     }
     if walk.good && walk.at == bytes.len() {
-        Some(outline)
+        Some(net)
     } else {
         None
+    }
+}
+
+impl Walk<'_> {
+    /// An operation, behind those that the net has.
+    const fn operation(&mut self, net: Net) -> Net {
+        let (kind, variant, units) = (self.byte(), self.byte(), self.number());
+        let (bits, tied) = (self.byte(), self.byte());
+        // Shifts, bits of the state, whether there is a state to start from.
+        self.skip(3 + 1 + 1);
+        let mut parts = [Value::INPUT; MAX_PARTS];
+        let (mut part, count) = (0, self.number());
+        while part < count && self.good {
+            if let Some(to) = at_mut(&mut parts, part) {
+                *to = Value::from_code(self.byte());
+            } else {
+                self.good = false;
+            }
+            part += 1;
+        }
+        let kind = match kind_from(kind, variant, units) {
+            Some(kind) => kind,
+            // The loader names it.
+            None => Kind::Add,
+        };
+        let (operand, _) = parts.split_at(if self.good { count } else { 0 });
+        net.with_operation(Operation {
+            kind,
+            operand: Operand::of(operand),
+            bits,
+            tied: if tied == 0 { None } else { Some(tied - 1) },
+        })
     }
 }
 
@@ -142,11 +175,12 @@ const fn field(image: &[u8], at: usize, bytes: usize) -> usize {
     number
 }
 
-/// The shape of the model in an image, from its header alone: for sizes that are constants. Loading
+/// The net of the model in an image, from its header alone: for sizes that are constants. Loading
 /// checks the image.
 ///
-/// Nothing if the bytes do not start as an image of a version that this build reads.
-pub const fn dims_of(image: &[u8]) -> Option<Dims> {
+/// Nothing if the bytes do not start as an image of the version that this build reads, of a net that
+/// can be.
+pub const fn net_of(image: &[u8]) -> Option<Net> {
     let mut index = 0;
     while index < MAGIC.len() {
         if byte_at(image, index) != byte_at(&MAGIC, index) {
@@ -156,7 +190,7 @@ pub const fn dims_of(image: &[u8]) -> Option<Dims> {
     }
     let version = field(image, at::VERSION, 2) as u16;
     let header_len = field(image, at::HEADER_LEN, 4);
-    if version < 1 || version > VERSION {
+    if version != VERSION {
         return None;
     }
     let Some((_, rest)) = image.split_at_checked(PREAMBLE) else {
@@ -165,37 +199,11 @@ pub const fn dims_of(image: &[u8]) -> Option<Dims> {
     let Some((header, _)) = rest.split_at_checked(header_len) else {
         return None;
     };
-    let Some(outline) = outline(version, header) else {
+    let Some(net) = outline(header) else {
         return None;
     };
-    outline.dims()
-}
-
-impl Outline {
-    /// The shape, if it is one.
-    const fn dims(self) -> Option<Dims> {
-        let [cell, precision, _, layers] = self.codes;
-        let cell = match cell {
-            0 => Cell::Rnn,
-            1 => Cell::Lstm,
-            _ => return None,
-        };
-        let precision = match precision {
-            0 => Precision::F32,
-            1 => Precision::Int8,
-            _ => return None,
-        };
-        let dims = match Dims::new(cell, precision, layers as usize, self.hidden, self.vocab) {
-            Ok(dims) => dims,
-            Err(_) => return None,
-        };
-        let dims = match dims.with_widths(self.embedding, self.projection, self.tied == 1) {
-            Ok(dims) => dims,
-            Err(_) => return None,
-        };
-        match dims.with_four_bits(FourBits::from_code(self.four_bits)) {
-            Ok(dims) => Some(dims),
-            Err(_) => None,
-        }
+    match net.checked() {
+        Ok(net) => Some(net),
+        Err(_) => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::state::{AlignedBytes, StateBuf};
 pub struct Included<const BYTES: usize, const WORDS: usize>(AlignedBytes<BYTES>);
 
 impl<const BYTES: usize, const WORDS: usize> Included<BYTES, WORDS> {
-    /// [`Dims::state_words`](crate::Dims::state_words) of the model.
+    /// [`Net::state_words`](crate::net::Net::state_words) of the model.
     pub const STATE_WORDS: usize = WORDS;
 
     /// For [`include_model!`](crate::include_model), which finds out the words.
@@ -46,7 +46,7 @@ impl<const BYTES: usize, const WORDS: usize> Included<BYTES, WORDS> {
 /// let image = gatelet::include_model!("../../firmware/models/default.gatelet");
 /// let model = image.model()?;
 /// let mut state = image.state();
-/// assert_eq!(state.as_mut().len(), model.dims().state_words());
+/// assert_eq!(state.as_mut().len(), model.net().state_words());
 /// # Ok::<(), gatelet::Error>(())
 /// ```
 ///
@@ -69,8 +69,8 @@ impl<const BYTES: usize, const WORDS: usize> Included<BYTES, WORDS> {
 macro_rules! include_model {
     ($path:expr $(,)?) => {{
         const BYTES: &[u8] = include_bytes!($path);
-        const WORDS: usize = match $crate::format::dims_of(BYTES) {
-            Some(dims) => dims.state_words(),
+        const WORDS: usize = match $crate::format::net_of(BYTES) {
+            Some(net) => net.state_words(),
             None => panic!("not a Gatelet model: make one with `gatelet export`"),
         };
         static MODEL: $crate::Included<{ BYTES.len() }, WORDS> =

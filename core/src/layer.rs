@@ -1,23 +1,22 @@
-//! Borrowed views of a model's weights. Shapes, units, scales and the gate order are stated here, once.
+//! Borrowed views of a model's weights, an operation each. Shapes, units, scales and the gate order are
+//! stated here, once.
 //!
-//! Rows are unit-major: row `unit * gates + gate`, gate order **i, f, g, o**. So the four gates of a unit stand
-//! together: one pass over the operand yields all pre-activations of the unit, and the cell update needs no buffer.
+//! The operand `x` of a matrix is what the operation reads, value by value, and behind that a
+//! recurrent operation's own h; each value is padded with zeros to a multiple of four elements. A token
+//! is no part of x: it selects a row of `input`, which is the bias of an operation that reads none.
 //!
-//! The operand `x` of a layer's weight matrix is `[h]` in the first layer and `[h of the layer below ; h]` above,
-//! each half padded with zeros to [`Dims::stride`](crate::Dims::stride) elements. The first layer's input product
-//! is not a product: a token selects a row of `input`. In a model with an embedding it is one, as above: the operand is
-//! `[row of the embedding ; h]`, and `input` is the bias.
+//! Rows of an LSTM are unit-major: row `unit * 4 + gate`, gate order **i, f, g, o**. So the four gates
+//! of a unit stand together: one pass over the operand yields all pre-activations of the unit, and the
+//! cell update needs no buffer. Rows of a GRU are gate-major, **r, z** in one matrix and the candidate
+//! n in two others, because its parts are not summed before r is known.
 //!
-//! ```text
-//! token -> embedding -> layers -> h -> projection -> head -> logits       embedding, projection: only where there are such
-//! ```
-//!
-//! What there is one of for each row (`input`, multipliers, bias) stands in slots, in the matrix's
-//! [`RowOrder`](crate::order::RowOrder): as many slots as rows, each in its place, unless the layout has tiles.
+//! What there is one of for each row of a cell or a dense operation (`input`, multipliers, bias) stands
+//! in slots, in the matrix's [`RowOrder`](crate::order::RowOrder): as many slots as rows, each in its
+//! place, unless the layout has tiles.
 
-use crate::dims::Cell;
 use crate::kernel::scalar::{requantize, sat8};
 use crate::matrix::{MatrixF32, MatrixInt8};
+use crate::net::{Activation, Reset};
 use crate::vocab::TokenId;
 
 /// Fraction bits of a gate pre-activation z: int16, Q3.12, so plus or minus 8.
@@ -45,11 +44,40 @@ pub const REQUANTIZED_LIMIT: u64 = 1 << 30;
 /// or number of an embedding may be. As reals, the limits of logits in Q15.16 (docs/numerics.md).
 pub const F32_LIMIT: f32 = (REQUANTIZED_LIMIT >> LOGIT_BITS) as f32;
 
-/// A recurrent layer in f32.
+/// Fraction bits of a GRU's h in int8 nets, as it is carried: int16, Q0.15.
+pub const GRU_BITS: u32 = 15;
+/// The most that a number of a feature may be, in magnitude.
+pub const FEATURE_LIMIT: f32 = 65_536.0;
+/// What the magnitudes of a row's products stay below in sum in f32 nets of features or with a relu
+/// RNN, whose numbers are larger than an h within 1.
+pub const F32_FEATURE_LIMIT: f32 = 1.099_511_6e12; // 2^40
+/// The most that a unit of a relu RNN may be in f32.
+pub const RELU_LIMIT: f32 = F32_LIMIT;
+
+/// A recurrent cell whose sums a kernel turns into a new state at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fused {
+    /// The tanh RNN.
+    Rnn,
+    /// The LSTM.
+    Lstm,
+}
+
+impl Fused {
+    /// Rows of the weight matrix per unit.
+    pub const fn gates(self) -> usize {
+        match self {
+            Fused::Rnn => 1,
+            Fused::Lstm => 4,
+        }
+    }
+}
+
+/// An LSTM or a tanh RNN in f32.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerF32<'a> {
     /// The cell.
-    pub cell: Cell,
+    pub cell: Fused,
     /// Units.
     pub hidden: usize,
     /// Padded columns of `weights`.
@@ -60,11 +88,11 @@ pub struct LayerF32<'a> {
     pub weights: MatrixF32<'a>,
 }
 
-/// A recurrent layer in int8.
+/// An LSTM or a tanh RNN in int8.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerInt8<'a> {
     /// The cell.
-    pub cell: Cell,
+    pub cell: Fused,
     /// Units.
     pub hidden: usize,
     /// Padded columns of `weights`.
@@ -79,15 +107,6 @@ pub struct LayerInt8<'a> {
     pub shift: u32,
     /// Integer bits of the cell state: it is Q(cell_bits).(15 - cell_bits). 3 for the RNN, which has none.
     pub cell_bits: u32,
-}
-
-/// A recurrent layer.
-#[derive(Clone, Copy, Debug)]
-pub enum Layer<'a> {
-    /// In f32.
-    F32(LayerF32<'a>),
-    /// In int8.
-    Int8(LayerInt8<'a>),
 }
 
 /// The table of a model with an embedding, in f32.
@@ -106,15 +125,6 @@ pub struct EmbeddingInt8<'a> {
     pub multipliers: &'a [i32],
     /// Right shift after the multiplication.
     pub shift: u32,
-}
-
-/// The table of a model with an embedding.
-#[derive(Clone, Copy, Debug)]
-pub enum Embedding<'a> {
-    /// In f32.
-    F32(EmbeddingF32<'a>),
-    /// In int8.
-    Int8(EmbeddingInt8<'a>),
 }
 
 impl EmbeddingF32<'_> {
@@ -154,46 +164,185 @@ pub fn projected(v: i32) -> i8 {
     sat8(v.saturating_add(1 << (LOGIT_BITS - H_BITS - 1)) >> (LOGIT_BITS - H_BITS))
 }
 
-/// All of them. `from: [projection]`, `to: [projection]`.
-pub(crate) fn narrow(from: &[i32], to: &mut [i8]) {
-    for (to, &v) in to.iter_mut().zip(from) {
-        *to = projected(v);
-    }
+/// An int8 matrix with what its sums are multiplied by.
+#[derive(Clone, Copy, Debug)]
+pub struct ProductInt8<'a> {
+    /// `[rows, columns]`, symmetric -127..=127, one scale per row.
+    pub weights: MatrixInt8<'a>,
+    /// `[slots]`, at least 0: the row's scale, as `round(scale / 128 * unit * 2^shift)`.
+    pub multipliers: &'a [i32],
+    /// Right shift after the multiplication.
+    pub shift: u32,
 }
 
-/// The output layer in f32: `logits = weights x + bias`, x the projection or h. Also the projection, of h.
+impl ProductInt8<'_> {
+    /// No matrix.
+    pub const NONE: Self = ProductInt8 {
+        weights: MatrixInt8::rows(0, &[]),
+        multipliers: &[],
+        shift: MIN_SHIFT,
+    };
+}
+
+/// A dense operation in f32: `y = f(weights x + bias)`.
 #[derive(Clone, Copy, Debug)]
-pub struct HeadF32<'a> {
-    /// Padded columns of `weights`.
-    pub columns: usize,
-    /// `[vocab, columns]`.
+pub struct DenseF32<'a> {
+    /// f.
+    pub activation: Activation,
+    /// `[units, columns]`.
     pub weights: MatrixF32<'a>,
     /// `[slots]`.
     pub bias: &'a [f32],
 }
 
-/// The output layer in int8. Also the projection: its results are Q15.16, as logits are.
+/// A dense operation in int8. Its results are Q15.16, in steps of the output's scale or of what reads
+/// them.
 #[derive(Clone, Copy, Debug)]
-pub struct HeadInt8<'a> {
-    /// Padded columns of `weights`.
-    pub columns: usize,
-    /// `[vocab, columns]`, symmetric -127..=127, one scale per row.
-    pub weights: MatrixInt8<'a>,
-    /// `[slots]`, at least 0: the row's scale, as `round(scale / 128 * 2^16 * 2^shift)`.
-    pub multipliers: &'a [i32],
+pub struct DenseInt8<'a> {
+    /// f.
+    pub activation: Activation,
+    /// `[units, columns]`; unit 2^16.
+    pub product: ProductInt8<'a>,
     /// `[slots]`, Q15.16.
     pub bias: &'a [i32],
+}
+
+/// A relu RNN in f32.
+#[derive(Clone, Copy, Debug)]
+pub struct ReluF32<'a> {
+    /// Units.
+    pub units: usize,
+    /// `[vocab, units]`, or `[units]`.
+    pub input: &'a [f32],
+    /// `[units, columns]`.
+    pub weights: MatrixF32<'a>,
+}
+
+/// A relu RNN in int8.
+#[derive(Clone, Copy, Debug)]
+pub struct ReluInt8<'a> {
+    /// Units.
+    pub units: usize,
+    /// `[vocab, units]`, or `[units]`; Q3.12.
+    pub input: &'a [i16],
+    /// `[units, columns]`; unit 2^12.
+    pub product: ProductInt8<'a>,
+    /// Integer bits of h: its scale is `2^state_bits / 128`.
+    pub state_bits: u32,
+}
+
+/// A GRU in f32.
+#[derive(Clone, Copy, Debug)]
+pub struct GruF32<'a> {
+    /// Units.
+    pub units: usize,
+    /// What r multiplies.
+    pub reset: Reset,
+    /// Padded columns of what it reads besides its own h.
+    pub inputs: usize,
+    /// `[vocab, 3 units]`, or `[3 units]`: of r, z and n.
+    pub input: &'a [f32],
+    /// r and z: `[2 units, inputs + own]`.
+    pub gates: MatrixF32<'a>,
+    /// n: `[units, inputs]`; empty where it reads the token alone.
+    pub candidate: MatrixF32<'a>,
+    /// n: `[units, own]`.
+    pub hidden: MatrixF32<'a>,
+    /// b_h of n: `[units]`; empty for reset before.
+    pub bias: &'a [f32],
+}
+
+/// A GRU in int8.
+#[derive(Clone, Copy, Debug)]
+pub struct GruInt8<'a> {
+    /// Units.
+    pub units: usize,
+    /// What r multiplies.
+    pub reset: Reset,
+    /// Padded columns of what it reads besides its own h.
+    pub inputs: usize,
+    /// `[vocab, 3 units]`, or `[3 units]`: of r, z and n; Q3.12.
+    pub input: &'a [i16],
+    /// r and z: `[2 units, inputs + own]`; unit 2^12.
+    pub gates: ProductInt8<'a>,
+    /// n: `[units, inputs]`; unit 2^12; empty where it reads the token alone.
+    pub candidate: ProductInt8<'a>,
+    /// n: `[units, own]`; unit 2^12.
+    pub hidden: ProductInt8<'a>,
+    /// b_h of n: `[units]`, with 12 fraction bits; empty for reset before.
+    pub bias: &'a [i32],
+}
+
+/// A sum of two values in int8.
+#[derive(Clone, Copy, Debug)]
+pub struct AddInt8<'a> {
+    /// `[2, numbers]`, at least 0: the number's scale by the sum's, as `round(ratio * 2^shift)`.
+    pub multipliers: &'a [i32],
     /// Right shift after the multiplication.
     pub shift: u32,
 }
 
-/// The output layer, or the projection before it.
+/// The weights of an operation.
 #[derive(Clone, Copy, Debug)]
-pub enum Head<'a> {
+#[allow(missing_docs, reason = "each is its view's name")]
+pub enum Weights<'a> {
+    /// Of none: there is no such operation, or it is a sum in f32.
+    None,
+    EmbeddingF32(EmbeddingF32<'a>),
+    EmbeddingInt8(EmbeddingInt8<'a>),
+    CellF32(LayerF32<'a>),
+    CellInt8(LayerInt8<'a>),
+    GruF32(GruF32<'a>),
+    GruInt8(GruInt8<'a>),
+    ReluF32(ReluF32<'a>),
+    ReluInt8(ReluInt8<'a>),
+    DenseF32(DenseF32<'a>),
+    DenseInt8(DenseInt8<'a>),
+    AddInt8(AddInt8<'a>),
+}
+
+/// A matrix of weights, of either precision.
+#[derive(Clone, Copy, Debug)]
+pub enum Matrix<'a> {
     /// In f32.
-    F32(HeadF32<'a>),
-    /// In int8.
-    Int8(HeadInt8<'a>),
+    F32(MatrixF32<'a>),
+    /// In int8, with its multipliers.
+    Int8(ProductInt8<'a>),
+}
+
+impl<'a> Weights<'a> {
+    /// The matrices: the weights, then a GRU's candidate and hidden weights.
+    pub fn matrices(&self) -> impl Iterator<Item = Matrix<'a>> + use<'a> {
+        let int8 = |weights, multipliers, shift| {
+            Matrix::Int8(ProductInt8 {
+                weights,
+                multipliers,
+                shift,
+            })
+        };
+        let [first, second, third] = match *self {
+            Weights::None | Weights::AddInt8(_) => [None; 3],
+            Weights::EmbeddingF32(of) => [Some(Matrix::F32(of.weights)), None, None],
+            Weights::EmbeddingInt8(of) => {
+                [Some(int8(of.weights, of.multipliers, of.shift)), None, None]
+            }
+            Weights::CellF32(of) => [Some(Matrix::F32(of.weights)), None, None],
+            Weights::CellInt8(of) => [Some(int8(of.weights, of.multipliers, of.shift)), None, None],
+            Weights::GruF32(of) => {
+                let candidate = (of.inputs > 0).then_some(Matrix::F32(of.candidate));
+                [Some(Matrix::F32(of.gates)), candidate, Some(Matrix::F32(of.hidden))]
+            }
+            Weights::GruInt8(of) => {
+                let candidate = (of.inputs > 0).then_some(Matrix::Int8(of.candidate));
+                [Some(Matrix::Int8(of.gates)), candidate, Some(Matrix::Int8(of.hidden))]
+            }
+            Weights::ReluF32(of) => [Some(Matrix::F32(of.weights)), None, None],
+            Weights::ReluInt8(of) => [Some(Matrix::Int8(of.product)), None, None],
+            Weights::DenseF32(of) => [Some(Matrix::F32(of.weights)), None, None],
+            Weights::DenseInt8(of) => [Some(Matrix::Int8(of.product)), None, None],
+        };
+        [first, second, third].into_iter().flatten()
+    }
 }
 
 /// Row `index` of a matrix with rows of `width` elements; empty if there is no such row.
@@ -204,6 +353,11 @@ fn row<T>(matrix: &[T], index: usize, width: usize) -> &[T] {
         .unwrap_or(&[])
 }
 
+/// The row of addends of an operation: the token's, or the only one.
+pub(crate) fn addends<T>(input: &[T], token: Option<TokenId>, width: usize) -> &[T] {
+    row(input, token.map_or(0, TokenId::index), width)
+}
+
 impl<'a> LayerF32<'a> {
     /// How many of the columns belong to what is under the layer: the first ones, or none.
     #[allow(dead_code, reason = "not every target has tile kernels")]
@@ -211,7 +365,7 @@ impl<'a> LayerF32<'a> {
         self.columns.saturating_sub(self.hidden.next_multiple_of(4))
     }
 
-    /// The addend of the pre-activations: `[slots]`. `token` selects it in a first layer that has rows for tokens, else it is `None`.
+    /// The addend of the pre-activations: `[slots]`. `token` selects it where the operation reads one.
     pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [f32] {
         let rows = self.weights.order.slots(self.cell.gates() * self.hidden);
         row(self.input, token.map_or(0, TokenId::index), rows)

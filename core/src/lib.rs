@@ -13,7 +13,7 @@
 //! ```
 //!
 //! On a host, `Isa::detect().run(..)` takes the fastest kernel, and [`format::repack`] the layout that it reads best. With
-//! [`Dims::ahead_words`] more of storage steps are faster there.
+//! [`Net::pipeline_words`](net::Net::pipeline_words) more of storage steps are faster there.
 //!
 //! # What there is, from the outside in
 //!
@@ -21,7 +21,8 @@
 //!   terminal shows and does not act on.
 //! - [`Session`], and on hosts [`Batch`]: several streams at once. [`Error`] is any of the errors in [`error`].
 //! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
-//! - [`Model`]; [`layer`] and [`matrix`]: borrowed views of its weights.
+//! - [`Model`]; [`net`]: what it consists of, as a list of operations; [`layer`] and [`matrix`]: borrowed
+//!   views of its weights.
 //! - [`format`](mod@format): the model image, for readers and writers; [`Vocab`], [`words`], [`Dims`]: what it is made of.
 //!   [`Tokenizer`]: a text to the tokens of a model of words.
 //!
@@ -48,6 +49,7 @@
 pub mod activation;
 mod arch;
 mod batch;
+mod cell;
 mod complete;
 pub mod conformance;
 mod dims;
@@ -64,6 +66,7 @@ mod load;
 mod logits;
 pub mod matrix;
 mod model;
+pub mod net;
 pub mod nibbles;
 pub mod order;
 mod repack;
@@ -85,7 +88,7 @@ pub use error::Error;
 pub use include::Included;
 pub use logits::{Logits, Suggestion};
 pub use model::Model;
-pub use session::Session;
+pub use session::{Session, StateView, StepInput};
 pub use state::{AlignedBytes, StateBuf};
 pub use vocab::{TokenId, Vocab};
 
@@ -103,7 +106,7 @@ pub use tokenizer::Tokenizer;
 // What has its page in a module.
 #[doc(hidden)]
 pub use error::{
-    DimsError, LayoutError, LoadError, SamplerError, SectionName, SelfTestError, SessionError,
+    DimsError, LayoutError, LoadError, NetError, SamplerError, SectionName, SelfTestError, SessionError,
     SnapshotError, StepError, WriteError,
 };
 #[doc(hidden)]
@@ -116,12 +119,12 @@ pub use kernel::Armv7em;
 pub use kernel::Mve;
 #[doc(hidden)]
 pub use kernel::{
-    Isa, Kernel, Native, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Plain, Portable,
+    Isa, Kernel, Native, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Only, Portable,
     Scalar, Thumb, WithKernel,
 };
 #[doc(hidden)]
 pub use layer::{
-    Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
+    DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, GruF32, GruInt8, LayerF32, LayerInt8, Weights,
 };
 #[doc(hidden)]
 pub use matrix::{MatrixF32, MatrixInt8};

@@ -84,6 +84,16 @@ impl<'a> Logits<'a> {
         }
     }
 
+    /// The scores as numbers, from the first to the last.
+    pub fn numbers(&self) -> impl Iterator<Item = f32> + use<'a> {
+        let (reals, integers) = match self.scores {
+            Scores::F32(scores) => (scores, &[][..]),
+            Scores::Q16(scores) => (&[][..], scores),
+        };
+        let integers = integers.iter().map(|&score| score as f32 / 65_536.0);
+        reals.iter().copied().chain(integers)
+    }
+
     /// Tokens that have a score: the whole vocabulary, but for [`Logits::within`].
     pub fn len(&self) -> usize {
         match self.scores {

@@ -15,7 +15,7 @@
 //! in the order a01 b01 a23 b23, columns padded with zeros to a multiple of [`PAIRS_COLUMNS`]. Before them stand two
 //! words: `-sum W[1][k] W[1][k+1]` over even k, and the same of row 3. `arch/arm/armv7em.S` says what they are for.
 
-use crate::dims::Layout;
+use crate::net::Layout;
 use crate::layer::{MAX_SHIFT, MIN_SHIFT};
 use crate::nibbles::{self, RowNibbleTiles, RowNibbles};
 use crate::order::RowOrder;
@@ -332,7 +332,7 @@ pub(crate) fn check_pairs(
     words: &[u32],
     rows: usize,
     columns: usize,
-    used: Columns,
+    used: &Columns,
 ) -> Result<(), usize> {
     let block_words = pairs_block_words(columns);
     let padded = block_words - PAIRS_HEAD;
@@ -403,7 +403,7 @@ mod tests {
             let words = packed(&plain, rows);
             assert_eq!(words.len(), rows.div_ceil(4) * pairs_block_words(columns));
             assert_eq!(
-                check_pairs(&words, rows, columns, Columns::new(columns)),
+                check_pairs(&words, rows, columns, &Columns::new(columns)),
                 Ok(())
             );
             let pairs = MatrixInt8::Pairs {
@@ -440,17 +440,17 @@ mod tests {
             let mut words = good.clone();
             words[at] ^= 0x0100_0002;
             assert!(
-                check_pairs(&words, 6, 12, Columns::new(12)).is_err(),
+                check_pairs(&words, 6, 12, &Columns::new(12)).is_err(),
                 "word {at}"
             );
             if at < 2 || (14..18).contains(&at) {
-                assert_eq!(check_pairs(&words, 6, 12, Columns::new(12)), Err(at));
+                assert_eq!(check_pairs(&words, 6, 12, &Columns::new(12)), Err(at));
             }
         }
         let mut words = good;
         words[2] = 0x0000_8000;
         assert_eq!(
-            check_pairs(&words, 6, 12, Columns::new(12)),
+            check_pairs(&words, 6, 12, &Columns::new(12)),
             Err(2),
             "a weight of -128"
         );

@@ -1,12 +1,17 @@
-//! A checked model: its shape, its weights, and its self-test.
+//! A checked model: its net, its weights, and its self-test.
 
-use crate::dims::{Dims, Layout, Precision};
-use crate::error::{LoadError, SelfTestError};
-use crate::format::{Header, KnownAnswer, Lengths, PREAMBLE, Provenance, Section, sections_of};
+use crate::error::{LoadError, SectionName, SelfTestError};
+use crate::format::{
+    Header, KnownAnswer, Lengths, OperationEntry, PREAMBLE, Provenance, Section, SectionKind,
+    sections_of,
+};
 use crate::hash::StateHash;
 use crate::kernel::{Kernel, Scalar};
-use crate::layer::{Embedding, Head, Layer};
+use crate::layer::Weights;
 use crate::load::load;
+use crate::net::{
+    Capabilities, Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision,
+};
 use crate::rules::TextRules;
 use crate::session::Session;
 use crate::vocab::{TokenId, Vocab};
@@ -14,13 +19,16 @@ use crate::vocab::{TokenId, Vocab};
 /// A checked model, borrowed from its image. Cheap to copy: it holds slices and numbers only.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
-    pub(crate) dims: Dims,
+    pub(crate) net: Net,
+    pub(crate) plan: Plan,
+    /// What it takes to run it.
+    pub(crate) needs: Capabilities,
     pub(crate) layout: Layout,
     pub(crate) vocab: Vocab<'a>,
-    pub(crate) embedding: Option<Embedding<'a>>,
-    pub(crate) layers: [Layer<'a>; Dims::MAX_LAYERS],
-    pub(crate) projection: Option<Head<'a>>,
-    pub(crate) head: Head<'a>,
+    /// What features are multiplied by, and those that take a second column.
+    pub(crate) features: (&'a [f32], &'a [u16]),
+    pub(crate) weights: [Weights<'a>; MAX_OPERATIONS],
+    pub(crate) scales: [f32; MAX_OUTPUTS],
     pub(crate) known_answer: KnownAnswer<'a>,
     pub(crate) image: &'a [u8],
     /// The encoded header inside the image, for what is not needed at every step.
@@ -30,8 +38,8 @@ pub struct Model<'a> {
 impl<'a> Model<'a> {
     /// Checks an image and borrows its weights.
     ///
-    /// `image` must start at a multiple of 16 (see [`AlignedBytes`](crate::AlignedBytes)) and hold exactly one image.
-    /// The cost is one pass over all bytes; nothing is copied.
+    /// `image` must start at a multiple of 16 (see [`AlignedBytes`](crate::AlignedBytes)) and hold
+    /// exactly one image. The cost is one pass over all bytes; nothing is copied.
     ///
     /// # Errors
     /// The first thing found wrong, with its name, what was expected and what was found.
@@ -39,9 +47,14 @@ impl<'a> Model<'a> {
         load(image)
     }
 
-    /// The shape.
-    pub fn dims(&self) -> Dims {
-        self.dims
+    /// The net.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// What it takes to run it.
+    pub fn needs(&self) -> Capabilities {
+        self.needs
     }
 
     /// How the weights are arranged.
@@ -49,7 +62,8 @@ impl<'a> Model<'a> {
         self.layout
     }
 
-    /// The characters or words the model knows.
+    /// The characters, words or bytes the model knows; empty where tokens are numbers, and for
+    /// features.
     pub fn vocab(&self) -> Vocab<'a> {
         self.vocab
     }
@@ -64,29 +78,25 @@ impl<'a> Model<'a> {
         self.image.len()
     }
 
-    /// Layer `index`, counted from the input.
-    pub fn layer(&self, index: usize) -> Option<Layer<'a>> {
-        self.layers.get(..self.dims.layers)?.get(index).copied()
+    /// The weights of operation `index`.
+    pub fn weights(&self, index: usize) -> Weights<'a> {
+        let weights = self.weights.get(index);
+        weights.copied().unwrap_or(Weights::None)
     }
 
-    /// All layers from the input to the head.
-    pub fn layers(&self) -> impl Iterator<Item = Layer<'a>> + use<'a> {
-        self.layers.into_iter().take(self.dims.layers)
+    /// What a result's one of output `index` stands for: 1 for scores, and in f32.
+    pub fn output_scale(&self, index: usize) -> f32 {
+        self.scales.get(index).copied().unwrap_or(1.0)
     }
 
-    /// The table of embeddings, if the model has one.
-    pub fn embedding(&self) -> Option<Embedding<'a>> {
-        self.embedding
+    /// What the features of an int8 net are multiplied by: `[features]`; empty in others.
+    pub fn feature_scales(&self) -> &'a [f32] {
+        self.features.0
     }
 
-    /// The projection between h and the output layer, if the model has one: its results are what the head reads.
-    pub fn projection(&self) -> Option<Head<'a>> {
-        self.projection
-    }
-
-    /// The output layer. In a tied model its weights are the embedding's.
-    pub fn head(&self) -> Head<'a> {
-        self.head
+    /// The features of an int8 net that take a second column, ascending.
+    pub fn doubled_features(&self) -> &'a [u16] {
+        self.features.1
     }
 
     /// The known-answer test.
@@ -102,47 +112,70 @@ impl<'a> Model<'a> {
 
     /// The section table.
     pub fn sections(&self) -> impl Iterator<Item = Section> {
-        let data_start = (PREAMBLE + self.header.len()).next_multiple_of(self.layout.align());
+        let align = self.layout.align();
+        let mut offset = (PREAMBLE + self.header.len()).next_multiple_of(align);
         let table = self.decoded().map(|h| h.sections).unwrap_or_default();
-        sections_of(&self.dims, self.layout, self.lengths())
+        sections_of(&self.net, self.layout, self.lengths())
             .enumerate()
             .map(move |(index, (name, bytes))| {
-                // The table was found to match the shape when the image was loaded.
-                let (offset, crc32) = table.get(index).map_or((0, 0), |e| (e.offset, e.crc32));
-                Section {
+                let section = Section {
                     name,
-                    offset: data_start + offset as usize,
+                    offset,
                     bytes,
-                    crc32,
-                }
+                    // The table was found to match the net when the image was loaded.
+                    crc32: table.get(index).map_or(0, |entry| entry.crc32),
+                };
+                offset += bytes.next_multiple_of(align);
+                section
             })
     }
 
-    /// The lengths of sections that do not follow from the shape.
+    /// The bytes of a section; none if there is no such.
+    pub(crate) fn section_bytes(&self, name: SectionName) -> &'a [u8] {
+        let section = self.sections().find(|section| section.name == name);
+        let range = section.map(|section| section.offset..section.offset + section.bytes);
+        range
+            .and_then(|range| self.image.get(range))
+            .unwrap_or_default()
+    }
+
+    /// The state that operation `index` starts from: h, or c; none where it starts from zeros.
+    pub(crate) fn start(&self, kind: SectionKind, index: usize) -> &'a [u8] {
+        let operation = Some(index);
+        self.section_bytes(SectionName { kind, operation })
+    }
+
+    /// The lengths of sections that do not follow from the net.
     pub(crate) fn lengths(&self) -> Lengths {
+        let header = self.decoded();
+        let operations = header.as_ref().map(|header| &header.operations[..]);
+        let mut starts = 0;
+        for (index, OperationEntry { start, .. }) in operations.unwrap_or_default().iter().enumerate()
+        {
+            starts |= u16::from(*start) << (index & 15);
+        }
+        let text = !self.vocab.is_empty();
         Lengths {
-            words: self.vocab.is_words().then(|| self.vocab.bytes().len()),
-            known_answer: self.known_answer.tokens.len(),
+            vocabulary: text.then(|| self.vocab.bytes().len()),
+            known_answer: match self.net.input {
+                Input::Tokens { .. } => size_of_val(self.known_answer.tokens),
+                Input::Features { .. } => size_of_val(self.known_answer.features),
+            },
+            starts,
         }
     }
 
     /// The header again; it was decoded once already, so this succeeds.
     pub(crate) fn decoded(&self) -> Option<Header<'a>> {
-        let (mut header, rest) = postcard::take_from_bytes::<Header<'a>>(self.header).ok()?;
-        header.rules = self.vocab.rules();
-        if let Some((_, widths @ [_, ..])) = rest.split_first() {
-            header.widths = postcard::from_bytes(widths).ok()?;
-        }
-        header.four_bits = self.dims.four_bits.code();
-        Some(header)
+        postcard::from_bytes::<Header<'a>>(self.header).ok()
     }
 
-    /// Runs the known-answer test: feeds its tokens from the zero state and compares the hash of every state with
-    /// the one the exporter stored.
+    /// Runs the known-answer test: feeds its tokens or features from the start state and compares the
+    /// hash of every state with the one the exporter stored.
     ///
-    /// int8 models run it with `kernel`, whose integers must be the exporter's bit for bit. f32 models run it with
-    /// [`Scalar`], whose order of operations is fixed: other f32 kernels agree only within a bound.
-    /// `storage` needs [`Dims::state_words`] words and is overwritten.
+    /// int8 models run it with `kernel`, whose integers must be the exporter's bit for bit. f32 models
+    /// run it with [`Scalar`], whose order of operations is fixed: other f32 kernels agree only within
+    /// a bound. `storage` needs [`Net::state_words`] words and is overwritten.
     ///
     /// # Errors
     /// [`SelfTestError::Mismatch`] when weights or kernel are not the exporter's.
@@ -151,7 +184,7 @@ impl<'a> Model<'a> {
         kernel: K,
         storage: &mut [u32],
     ) -> Result<(), SelfTestError> {
-        let found = match self.dims.precision {
+        let found = match self.net.precision {
             Precision::F32 if !K::F32_IS_SCALAR => self.known_answer_hash(Scalar, storage),
             _ => self.known_answer_hash(kernel, storage),
         }?;
@@ -163,7 +196,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The hash of every state while the known-answer tokens are fed from the zero state.
+    /// The hash of every state while the known answer's tokens or features are fed from the start
+    /// state.
     ///
     /// # Errors
     /// When the storage is too small.
@@ -177,6 +211,14 @@ impl<'a> Model<'a> {
         for &id in self.known_answer.tokens {
             session.step(TokenId(id)).map_err(SelfTestError::Step)?;
             session.hash_into(&mut hash);
+        }
+        if K::CAPABILITIES.has(Capabilities::FEATURES)
+            && let Input::Features { width, .. } = self.net.input
+        {
+            for features in self.known_answer.features.chunks_exact(width.max(1)) {
+                session.step(features).map_err(SelfTestError::Step)?;
+                session.hash_into(&mut hash);
+            }
         }
         Ok(hash.finish())
     }

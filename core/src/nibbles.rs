@@ -15,7 +15,7 @@
 //! product where there is no SMLAD (`armv7m4.S`, `armv6m4.S`). The low halves of its bytes, and the high ones, are vectors of Helium
 //! (`mve4.S`). Everyone else shifts and masks. The offset costs one number for all rows: `sum w x = sum (w + 8) x - 8 sum x`.
 
-use crate::dims::Layout;
+use crate::net::Layout;
 use crate::matrix::MatrixInt8;
 use crate::order::RowOrder;
 use crate::tiles::{Columns, GROUP};
@@ -171,7 +171,7 @@ pub(crate) fn check_tiles(
     weights: &[u8],
     rows: usize,
     columns: usize,
-    used: Columns,
+    used: &Columns,
     order: RowOrder,
 ) -> Result<(), usize> {
     let tile_rows = order.tile().max(1);
@@ -219,7 +219,7 @@ pub(crate) fn check(
     layout: Layout,
     rows: usize,
     columns: usize,
-    used: Columns,
+    used: &Columns,
 ) -> Result<(), usize> {
     let (block, groups) = (block(layout), columns.div_ceil(WORD).max(1));
     // A divisor that is never zero, in words that the compiler understands.
@@ -273,7 +273,7 @@ mod tests {
                 let all = packed(layout, columns, &weights);
                 assert_eq!(all.len(), words(layout, rows, columns));
                 assert_eq!(
-                    check(&all, layout, rows, columns, Columns::new(columns)),
+                    check(&all, layout, rows, columns, &Columns::new(columns)),
                     Ok(())
                 );
                 for (row, expected) in weights.chunks(columns).enumerate() {
@@ -299,7 +299,7 @@ mod tests {
                 let mut words = good.clone();
                 words[at] &= !0xf0;
                 assert_eq!(
-                    check(&words, layout, 6, 12, Columns::new(12)),
+                    check(&words, layout, 6, 12, &Columns::new(12)),
                     Err(at),
                     "a weight of -8"
                 );
@@ -312,7 +312,7 @@ mod tests {
                 words[at] ^= 0x1000;
                 let wrong = group == 1 || row >= 6;
                 assert_eq!(
-                    check(&words, layout, 6, 12, Columns::new(12)).is_err(),
+                    check(&words, layout, 6, 12, &Columns::new(12)).is_err(),
                     wrong,
                     "{layout}, word {at}"
                 );

@@ -15,7 +15,7 @@
 //! offset because VNNI multiplies unsigned by signed bytes, and everything else can widen unsigned bytes as well:
 //! `sum w x = sum (w + 128) x - 128 sum x`, and the last term is one number for all rows.
 
-use crate::dims::{Cell, Layout};
+use crate::net::{Kind, Layout};
 
 /// Where the rows of a matrix stand. [`RowOrder::PLAIN`] is the order of [`Layout::Rows`]: tiles of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,21 +36,20 @@ impl RowOrder {
         gates: false,
     };
 
-    /// The order of a layer's rows in a layout.
-    pub const fn of_layer(layout: Layout, cell: Cell) -> Self {
-        match (layout.lane_bits(), cell) {
-            (None, _) => Self::PLAIN,
-            (Some(_), Cell::Rnn) => Self::of_head(layout),
-            (Some(lane_bits), Cell::Lstm) => RowOrder {
+    /// The order of a recurrent operation's rows in a layout: an LSTM's gates stand together.
+    pub const fn of_cell(layout: Layout, kind: Kind) -> Self {
+        match (layout.lane_bits(), kind) {
+            (Some(lane_bits), Kind::Lstm { .. }) => RowOrder {
                 lane_bits,
                 vector_bits: 2,
                 gates: true,
             },
+            _ => Self::of_rows(layout),
         }
     }
 
-    /// The order of the head's rows in a layout.
-    pub const fn of_head(layout: Layout) -> Self {
+    /// The order of the rows of any other matrix in a layout: one after the other.
+    pub const fn of_rows(layout: Layout) -> Self {
         match layout.lane_bits() {
             None => Self::PLAIN,
             Some(lane_bits) => RowOrder {
@@ -118,12 +117,13 @@ impl RowOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dims::Cell;
 
     #[test]
     fn slots_and_rows_are_inverse_and_fill_whole_tiles() {
         for layout in Layout::ALL {
             for cell in [Cell::Rnn, Cell::Lstm] {
-                let order = RowOrder::of_layer(layout, cell);
+                let order = RowOrder::of_cell(layout, cell.kind(1));
                 for hidden in 1..70 {
                     let rows = cell.gates() * hidden;
                     let slots = order.slots(rows);
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_tile_of_an_lstm_holds_the_gates_of_its_units() {
-        let order = RowOrder::of_layer(Layout::Tiles8, Cell::Lstm);
+        let order = RowOrder::of_cell(Layout::Tiles8, Cell::Lstm.kind(1));
         let (unit, forget) = (11, 1);
         assert_eq!(order.slot(4 * unit + forget), 32 + 8 + 3);
         assert_eq!(order.place(43, 20, 4), (32 * 20 + 11 * 4, 128));

@@ -1,60 +1,52 @@
-//! The same model in another layout.
-//!
-//! A kernel is fastest in its own layout. An exporter writes an image for the device it is for; a host that loads an
-//! image made for something else repacks it once, into memory of its own.
+//! The same model in another layout: an image is exported once, and arranged for the machine that
+//! runs it.
 
 use bytemuck::NoUninit;
 
-use crate::dims::Layout;
 use crate::error::{SectionName, WriteError};
-use crate::format::{Header, SectionKind, layout_code, sections_of};
-use crate::layer::{Embedding, Head, Layer};
+use crate::format::{Header, SectionKind, layout_of, sections_of};
+use crate::layer::{DenseInt8, Matrix, Weights};
 use crate::model::Model;
+use crate::net::{Kind, Layout};
 use crate::order::RowOrder;
 use crate::tiles::emit_slots;
-use crate::write::{Source, check_shift, len_with, table, write_with};
+use crate::write::{Source, capabilities, check_shift, len_with, table, write_with};
 
-/// An upper bound of the bytes [`repack`] needs. The image it returns may be a few bytes shorter.
+/// An upper bound of the bytes [`repack`] needs.
 ///
 /// # Errors
-/// When a model of this shape cannot have the layout.
+/// When the model of this net cannot have the layout.
 pub fn repacked_len(model: &Model<'_>, layout: Layout) -> Result<usize, WriteError> {
     len_with(&header(model, layout)?, layout)
 }
 
-/// Writes `model` in another layout into `out`, and returns the image's length in bytes.
-///
-/// Only the places of the weights change: results, provenance and known answer are the same. Read it back with
-/// [`Model::from_bytes`].
+/// Writes the image of the same model in another layout into `out` and returns its length in bytes:
+/// the bytes that a writer makes of the same numbers.
 ///
 /// # Errors
-/// When a model of this shape cannot have the layout, or `out` is too small.
+/// When a model of this net cannot have the layout, or `out` is too small.
 pub fn repack(model: &Model<'_>, layout: Layout, out: &mut [u8]) -> Result<usize, WriteError> {
-    let names = sections_of(&model.dims(), layout, model.lengths());
+    let (net, lengths) = (model.net(), model.lengths());
+    let names = sections_of(net, layout, lengths);
+    let needs = capabilities(net, lengths);
     let source = Repacked { model, layout };
-    write_with(header(model, layout)?, layout, names, &source, out)
+    write_with(header(model, layout)?, (layout, needs), names, &source, out)
 }
 
 /// The model's header with another layout; the checksums of the table are still zero.
 fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteError> {
-    let dims = model.dims();
-    layout.check(&dims).map_err(WriteError::Layout)?;
+    let net = model.net();
+    layout.check(net).map_err(WriteError::Layout)?;
     let mut header = model.decoded().ok_or(WriteError::Header)?;
-    for layer in model.layers() {
-        if let Layer::Int8(layer) = layer {
-            check_shift(layout, layer.weights.bits(), layer.shift as u8)?;
+    for (index, operation) in net.operations().enumerate() {
+        for matrix in model.weights(index).matrices() {
+            if let Matrix::Int8(matrix) = matrix {
+                check_shift(layout, operation.bits, matrix.shift as u8)?;
+            }
         }
     }
-    for head in [Some(model.head()), model.projection()]
-        .into_iter()
-        .flatten()
-    {
-        if let Head::Int8(head) = head {
-            check_shift(layout, head.weights.bits(), head.shift as u8)?;
-        }
-    }
-    header.layout = layout_code(layout);
-    header.sections = table(&dims, layout, model.lengths())?;
+    header.layout = layout.code();
+    header.sections = table(net, layout, model.lengths())?;
     Ok(header)
 }
 
@@ -66,91 +58,117 @@ struct Repacked<'m, 'a> {
 
 impl Source for Repacked<'_, '_> {
     fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
-        let (model, layout) = (self.model, self.layout);
-        let (dims, from) = (model.dims(), model.layout());
-        let rows = dims.rows();
-        let order = RowOrder::of_layer(layout, dims.cell);
-        let from_order = RowOrder::of_layer(from, dims.cell);
-        match (name.kind, model.layer(name.layer)) {
-            (SectionKind::Vocabulary, _) => sink(model.vocab().bytes()),
-            (SectionKind::KnownAnswer, _) => sink(bytes_of(model.known_answer().tokens)),
-            (SectionKind::Input, Some(Layer::F32(layer))) => {
-                emit_slots(layer.input, rows, from_order, order, sink);
+        let model = self.model;
+        let index = match (name.operation, name.kind) {
+            (Some(index), kind) if !matches!(kind, SectionKind::StartHidden | SectionKind::StartCell) => index,
+            _ => {
+                // Nothing that a layout changes.
+                sink(model.section_bytes(name));
+                return Ok(());
             }
-            (SectionKind::Input, Some(Layer::Int8(layer))) => {
-                emit_slots(layer.input, rows, from_order, order, sink);
-            }
-            (SectionKind::Weights, Some(Layer::F32(layer))) => {
-                layer.weights.emit(rows, order, sink);
-            }
-            (SectionKind::Weights, Some(Layer::Int8(layer))) => {
-                let bits = dims.four_bits.of_layer(name.layer);
-                layer.weights.emit(rows, (layout, bits), order, sink);
-            }
-            (SectionKind::Multipliers, Some(Layer::Int8(layer))) => {
-                emit_slots(layer.multipliers, rows, from_order, order, sink);
-            }
-            _ => self.emit_whole(name.kind, sink)?,
-        }
-        Ok(())
-    }
-}
-
-impl Repacked<'_, '_> {
-    /// A section of the embedding, the projection or the head.
-    fn emit_whole(&self, kind: SectionKind, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
-        let (model, vocab) = (self.model, self.model.dims().vocab);
-        let layout = match kind {
-            SectionKind::Embedding => model.dims().table_layout(self.layout),
-            _ => self.layout,
         };
-        let (order, from) = (RowOrder::of_head(layout), RowOrder::of_head(model.layout()));
-        use SectionKind::{
-            HeadBias, HeadMultipliers, HeadWeights, Projection, ProjectionBias,
-            ProjectionMultipliers,
+        let Some(operation) = model.net().operation(index) else {
+            return Err(WriteError::Header);
         };
-        let (affine, rows) = match kind {
-            Projection | ProjectionMultipliers | ProjectionBias => {
-                (model.projection(), model.dims().projection)
-            }
-            _ => (Some(model.head()), vocab),
-        };
-        match (kind, model.embedding(), affine) {
-            (SectionKind::Embedding, Some(Embedding::F32(table)), _) => {
-                table.weights.emit(vocab, order, sink);
-            }
-            (SectionKind::Embedding, Some(Embedding::Int8(table)), _) => {
-                table.weights.emit(vocab, (layout, 8), order, sink);
-            }
-            (SectionKind::EmbeddingMultipliers, Some(Embedding::Int8(table)), _) => {
-                sink(bytes_of(table.multipliers));
-            }
-            (HeadWeights | Projection, _, Some(Head::F32(head))) => {
-                head.weights.emit(rows, order, sink);
-            }
-            (HeadWeights | Projection, _, Some(Head::Int8(head))) => {
-                let bits = match kind {
-                    HeadWeights => model.dims().four_bits.of_head(),
-                    _ => 8,
+        let [from, to] = [model.layout(), self.layout].map(|l| layout_of(model.net(), index, l));
+        let cell = [from, to].map(|layout| RowOrder::of_cell(layout, operation.kind));
+        let rows = [from, to].map(RowOrder::of_rows);
+        let form = (to, u32::from(operation.bits));
+        let units = operation.kind.units();
+        let weights = model.weights(index);
+        match name.kind {
+            SectionKind::Weights => {
+                let rows = match operation.kind {
+                    Kind::Embedding { .. } => model.net().vocab(),
+                    Kind::Gru { units, .. } => 2 * units,
+                    kind => kind.gates() * units,
                 };
-                head.weights.emit(rows, (layout, bits), order, sink);
+                let [_, order] = cell;
+                emit_matrix(weights.matrices().next(), rows, form, order, sink)
             }
-            (HeadMultipliers | ProjectionMultipliers, _, Some(Head::Int8(head))) => {
-                emit_slots(head.multipliers, rows, from, order, sink);
+            SectionKind::CandidateWeights => {
+                emit_matrix(weights.matrices().nth(1), units, form, rows[1], sink)
             }
-            (HeadBias | ProjectionBias, _, Some(Head::F32(head))) => {
-                emit_slots(head.bias, rows, from, order, sink);
+            SectionKind::HiddenWeights => {
+                emit_matrix(weights.matrices().last(), units, form, rows[1], sink)
             }
-            (HeadBias | ProjectionBias, _, Some(Head::Int8(head))) => {
-                emit_slots(head.bias, rows, from, order, sink);
-            }
-            _ => return Err(WriteError::Header),
+            _ => emit_numbers(&weights, name.kind, (units, operation.kind), [cell, rows], sink),
         }
-        Ok(())
     }
 }
 
-/// The bytes of numbers. `cast_slice` would do, but the optimiser does not always see that it cannot panic.
+/// A matrix in another layout.
+fn emit_matrix(
+    matrix: Option<Matrix<'_>>,
+    rows: usize,
+    form: (Layout, u32),
+    order: RowOrder,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<(), WriteError> {
+    match matrix {
+        Some(Matrix::F32(matrix)) => matrix.emit(rows, order, sink),
+        Some(Matrix::Int8(matrix)) => matrix.weights.emit(rows, form, order, sink),
+        None => return Err(WriteError::Header),
+    }
+    Ok(())
+}
+
+/// What there is one of for each row, and what is in no layout.
+fn emit_numbers(
+    weights: &Weights<'_>,
+    section: SectionKind,
+    (units, kind): (usize, Kind),
+    [cell, rows]: [[RowOrder; 2]; 2],
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<(), WriteError> {
+    let all = kind.gates() * units;
+    let slots = |sink: &mut dyn FnMut(&[u8]), numbers: &[i32], count, [from, to]: [RowOrder; 2]| {
+        emit_slots(numbers, count, from, to, sink);
+    };
+    match (section, weights) {
+        (SectionKind::Input, Weights::CellF32(of)) => {
+            emit_slots(of.input, all, cell[0], cell[1], sink);
+        }
+        (SectionKind::Input, Weights::CellInt8(of)) => {
+            emit_slots(of.input, all, cell[0], cell[1], sink);
+        }
+        (SectionKind::Multipliers, Weights::CellInt8(of)) => slots(sink, of.multipliers, all, cell),
+        (SectionKind::Input, Weights::ReluF32(of)) => sink(bytes_of(of.input)),
+        (SectionKind::Input, Weights::ReluInt8(of)) => sink(bytes_of(of.input)),
+        (SectionKind::Multipliers, Weights::ReluInt8(of)) => {
+            slots(sink, of.product.multipliers, units, rows);
+        }
+        (SectionKind::Input, Weights::GruF32(of)) => sink(bytes_of(of.input)),
+        (SectionKind::Input, Weights::GruInt8(of)) => sink(bytes_of(of.input)),
+        (SectionKind::Bias, Weights::GruF32(of)) => sink(bytes_of(of.bias)),
+        (SectionKind::Bias, Weights::GruInt8(of)) => sink(bytes_of(of.bias)),
+        (SectionKind::Multipliers, Weights::GruInt8(of)) => {
+            slots(sink, of.gates.multipliers, 2 * units, rows);
+        }
+        (SectionKind::CandidateMultipliers, Weights::GruInt8(of)) => {
+            slots(sink, of.candidate.multipliers, units, rows);
+        }
+        (SectionKind::HiddenMultipliers, Weights::GruInt8(of)) => {
+            slots(sink, of.hidden.multipliers, units, rows);
+        }
+        (SectionKind::Multipliers, Weights::EmbeddingInt8(of)) => sink(bytes_of(of.multipliers)),
+        (SectionKind::Multipliers, Weights::AddInt8(of)) => sink(bytes_of(of.multipliers)),
+        (SectionKind::Bias, Weights::DenseF32(of)) => {
+            emit_slots(of.bias, units, rows[0], rows[1], sink);
+        }
+        (SectionKind::Bias, Weights::DenseInt8(DenseInt8 { bias, .. })) => {
+            slots(sink, bias, units, rows);
+        }
+        (SectionKind::Multipliers, Weights::DenseInt8(of)) => {
+            slots(sink, of.product.multipliers, units, rows);
+        }
+        _ => return Err(WriteError::Header),
+    }
+    Ok(())
+}
+
+/// The bytes of numbers. `cast_slice` would do, but the optimiser does not always see that it cannot
+/// panic.
 fn bytes_of<T: NoUninit>(numbers: &[T]) -> &[u8] {
     bytemuck::try_cast_slice(numbers).unwrap_or_default()
 }

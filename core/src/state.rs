@@ -1,17 +1,9 @@
-//! Caller-owned storage, and its division into hidden state, cell state, scratch and logits.
-//!
-//! ```text
-//! [ e | h of every layer | c of every layer | h of the layer being computed | p | logits ]
-//!       `-- a snapshot is this part ------'
-//! ```
-//! Each vector is padded with zeros to a multiple of four elements. Consecutive layers' h stand side by side, so the
-//! operand of an upper layer, `[h below ; h own]`, is a slice of the state and costs no copy; so is that of the first
-//! layer of a model with an embedding e, `[e ; h]`. e and the projection p are there only where the model has them.
+//! Caller-owned storage, and its division: see `net/plan.rs`.
 
 use bytemuck::AnyBitPattern;
 use bytemuck::NoUninit;
 
-use crate::dims::{Cell, Dims, Precision};
+use crate::net::Plan;
 
 /// Storage for a session, aligned for every kernel.
 ///
@@ -29,7 +21,7 @@ use crate::dims::{Cell, Dims, Precision};
 pub struct StateBuf<const WORDS: usize>([u32; WORDS]);
 
 impl<const WORDS: usize> StateBuf<WORDS> {
-    /// All zero, which is also the state before the first token.
+    /// All zero.
     pub const fn new() -> Self {
         StateBuf([0; WORDS])
     }
@@ -53,52 +45,43 @@ impl<const WORDS: usize> AsMut<[u32]> for StateBuf<WORDS> {
 #[derive(Clone, Debug)]
 pub struct AlignedBytes<const N: usize>(pub [u8; N]);
 
-/// The parts of a session's storage, as the numbers of one precision: `H` the hidden, `C` the cell state's element.
+/// The parts of a session's storage, as the numbers of one precision: `H` an element of a value, `C` one
+/// of a carried state, `L` a sum.
 pub(crate) struct Parts<'a, H, C, L> {
-    /// `[embedding_stride]`, then `[layers, stride]`: embedding and hidden state.
-    pub(crate) inputs: &'a mut [H],
-    /// `[layers, stride]`; empty for the RNN.
-    pub(crate) cell: &'a mut [C],
-    /// `[stride]`: the new hidden vector of the layer being computed.
+    /// Values, in the order in which they are made, each padded to a multiple of four.
+    pub(crate) values: &'a mut [H],
+    /// What recurrent operations carry besides h.
+    pub(crate) cells: &'a mut [C],
+    /// An h being computed.
     pub(crate) next: &'a mut [H],
-    /// `[projection]` and padding: as the kernel gives it. In f32 the head reads it there.
-    pub(crate) projected: &'a mut [L],
-    /// `[projection]` and padding, in int8: what the head reads.
-    pub(crate) narrowed: &'a mut [H],
-    /// `[vocab]`.
-    pub(crate) logits: &'a mut [L],
+    /// An operand that is put together.
+    pub(crate) gathered: &'a mut [H],
+    /// Sums of one operation.
+    pub(crate) sums: &'a mut [L],
+    /// All outputs, one behind the other.
+    pub(crate) outputs: &'a mut [L],
 }
 
-/// Splits `storage` ([`Dims::state_words`] words, as checked when the session was made).
-pub(crate) fn split<'a, H, C, L>(dims: &Dims, storage: &'a mut [u32]) -> Parts<'a, H, C, L>
+/// Splits `storage` ([`Net::state_words`](crate::net::Net::state_words) words, as checked when the
+/// session was made).
+pub(crate) fn split<'a, H, C, L>(plan: &Plan, storage: &'a mut [u32]) -> Parts<'a, H, C, L>
 where
     H: AnyBitPattern + NoUninit,
     C: AnyBitPattern + NoUninit,
     L: AnyBitPattern + NoUninit,
 {
-    let elements = dims.layers * dims.stride();
-    let padded = dims.projection.next_multiple_of(4);
-    let input_words = (dims.embedding_stride() + elements) * size_of::<H>() / 4;
-    let cell_words = match dims.cell {
-        Cell::Rnn => 0,
-        Cell::Lstm => elements * size_of::<C>() / 4,
-    };
-    let next_words = dims.stride() * size_of::<H>() / 4;
-    let (inputs, rest) = cut(storage, input_words);
-    let (cell, rest) = cut(rest, cell_words);
-    let (next, rest) = cut(rest, next_words);
-    let (projected, rest) = cut(rest, padded);
-    let (narrowed, logits) = match dims.precision {
-        Precision::F32 => cut(rest, 0),
-        Precision::Int8 => cut(rest, padded / 4),
-    };
+    let (values, rest) = cut(storage, plan.value_words());
+    let (cells, rest) = cut(rest, plan.cell_words());
+    let (next, rest) = cut(rest, plan.next_words());
+    let (gathered, rest) = cut(rest, plan.gathered_words());
+    let (sums, outputs) = cut(rest, plan.sums);
     Parts {
-        inputs: numbers(inputs),
-        cell: numbers(cell),
+        values: numbers(values),
+        cells: numbers(cells),
         next: numbers(next),
-        projected: numbers(projected),
-        narrowed: numbers(narrowed),
-        logits: numbers(logits),
+        gathered: numbers(gathered),
+        sums: numbers(sums),
+        outputs: numbers(outputs),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytemuck::NoUninit;
 
+use crate::net::MAX_PARTS;
 use crate::order::RowOrder;
 
 /// What is added to an int8 weight in a tile layout.
@@ -65,7 +66,7 @@ impl<'a> MatrixF32<'a> {
 
     /// The first wrong element: one that is not finite, or that is not zero where there is no row or column. Of the
     /// two zeros of f32 only the one whose bits are zeros counts.
-    pub(crate) fn check(&self, rows: usize, used: Columns) -> Result<(), usize> {
+    pub(crate) fn check(&self, rows: usize, used: &Columns) -> Result<(), usize> {
         let good = |w: &f32, there: bool| {
             if there {
                 w.is_finite()
@@ -138,31 +139,38 @@ pub(crate) fn emit_int8<R: Iterator<Item = i8>>(
     }
 }
 
-/// The columns of a matrix that something is multiplied with: those of what is under a layer, and the layer's own h. The
-/// ones after either are padding.
-#[derive(Clone, Copy, Debug)]
+/// The columns of a matrix that are used: of each value of its operand the first, up to its size.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
-    /// Numbers of what is under the layer.
-    pub(crate) below: usize,
-    /// The same with padding.
-    pub(crate) padded: usize,
-    /// Numbers after that.
-    pub(crate) own: usize,
+    /// Each value's first column, and its numbers.
+    values: heapless::Vec<(usize, usize), { MAX_PARTS + 1 }>,
 }
 
 impl Columns {
-    /// Of a matrix that is no layer's.
-    pub(crate) const fn new(own: usize) -> Self {
-        Columns {
-            below: 0,
-            padded: 0,
-            own,
-        }
+    /// Of a matrix whose operand is one value.
+    pub(crate) fn new(numbers: usize) -> Self {
+        let mut columns = Columns::default();
+        columns.push(numbers);
+        columns
+    }
+
+    /// One more value.
+    pub(crate) fn push(&mut self, numbers: usize) {
+        let first = self.padded();
+        // There is room for as many values as an operand has, and an own h.
+        let _ = self.values.push((first, numbers));
+    }
+
+    /// Columns, padding included.
+    pub(crate) fn padded(&self) -> usize {
+        let last = self.values.last();
+        last.map_or(0, |(first, numbers)| first + numbers.next_multiple_of(4))
     }
 
     /// Whether column k is one of them.
-    pub(crate) const fn has(self, k: usize) -> bool {
-        k < self.below || (k >= self.padded && k - self.padded < self.own)
+    pub(crate) fn has(&self, k: usize) -> bool {
+        let within = |&(first, numbers): &(usize, usize)| k >= first && k - first < numbers;
+        self.values.iter().any(within)
     }
 }
 
@@ -172,7 +180,7 @@ pub(crate) fn check_int8(
     weights: &[u8],
     rows: usize,
     columns: usize,
-    used: Columns,
+    used: &Columns,
     order: RowOrder,
 ) -> Result<(), usize> {
     let good = |&w: &u8, there: bool| if there { w != 0 } else { w == OFFSET };
@@ -183,7 +191,7 @@ pub(crate) fn check_int8(
 fn check_all<T>(
     weights: &[T],
     order: RowOrder,
-    (rows, columns, used): (usize, usize, Columns),
+    (rows, columns, used): (usize, usize, &Columns),
     group: usize,
     good: impl Fn(&T, bool) -> bool,
 ) -> Result<(), usize> {

@@ -1,16 +1,17 @@
 //! Writing an image into a caller's buffer: sections first, then the header that describes them.
 
-use crate::dims::{Dims, Layout};
 use crate::error::{LayoutError, SectionName, WriteError};
 use crate::format::{
-    CRC, Header, Lengths, MAGIC, MAX_SECTIONS, PREAMBLE, SectionEntry, at, checksum, sections_of,
+    CRC, Header, Lengths, MAGIC, MAX_SECTIONS, PREAMBLE, SectionEntry, VERSION, at, checksum,
+    sections_of,
 };
 use crate::matrix::shifts;
+use crate::net::{Capabilities, Layout, Net};
 use crate::spec::ImageSpec;
 
 /// Checks that a layout's kernel can do this requantization.
-pub(crate) fn check_shift(layout: Layout, bits: u32, found: u8) -> Result<(), WriteError> {
-    let (min, max) = shifts(layout, bits);
+pub(crate) fn check_shift(layout: Layout, bits: u8, found: u8) -> Result<(), WriteError> {
+    let (min, max) = shifts(layout, bits.into());
     if layout == Layout::Pairs && !(min..=max).contains(&found) {
         return Err(WriteError::Layout(LayoutError::Shift {
             layout,
@@ -24,51 +25,45 @@ pub(crate) fn check_shift(layout: Layout, bits: u32, found: u8) -> Result<(), Wr
 
 /// The section table; its checksums are still zero.
 pub(crate) fn table(
-    dims: &Dims,
+    net: &Net,
     layout: Layout,
     lengths: Lengths,
 ) -> Result<heapless::Vec<SectionEntry, MAX_SECTIONS>, WriteError> {
     let mut sections = heapless::Vec::new();
-    let mut offset = 0_usize;
-    for (name, bytes) in sections_of(dims, layout, lengths) {
+    for (name, bytes) in sections_of(net, layout, lengths) {
         let entry = SectionEntry {
             kind: name.kind.code(),
-            layer: name.layer as u8,
-            offset: u32::try_from(offset).map_err(|_| WriteError::TooLarge)?,
+            operation: name.operation.map_or(0, |index| index as u8 + 1),
             bytes: u32::try_from(bytes).map_err(|_| WriteError::TooLarge)?,
             crc32: 0,
         };
         sections.push(entry).map_err(|_| WriteError::Header)?;
-        offset = offset
-            .checked_add(bytes.next_multiple_of(layout.align()))
-            .ok_or(WriteError::TooLarge)?;
     }
     Ok(sections)
 }
 
 /// Bytes of the data area.
-fn data_len(header: &Header<'_>, layout: Layout) -> usize {
-    header.sections.last().map_or(0, |last| {
-        last.offset as usize + (last.bytes as usize).next_multiple_of(layout.align())
-    })
+fn data_len(header: &Header<'_>, layout: Layout) -> Result<usize, WriteError> {
+    let mut len = 0_usize;
+    for section in &header.sections {
+        let bytes = (section.bytes as usize).checked_next_multiple_of(layout.align());
+        len = bytes
+            .and_then(|bytes| len.checked_add(bytes))
+            .ok_or(WriteError::TooLarge)?;
+    }
+    Ok(len)
 }
 
 /// The largest encoding a varint u32 has; the room kept for each checksum, which is not known before the data is.
 const MAX_VARINT: usize = 5;
 
-/// The largest encoding of [`Widths`](crate::format::Widths), and the byte of version 4.
-const MAX_WIDTHS: usize = 10 + 1;
-
 /// An upper bound of the bytes of an image with this header.
 pub(crate) fn len_with(header: &Header<'_>, layout: Layout) -> Result<usize, WriteError> {
     let size = postcard::ser_flavors::Size::default();
     let encoded = postcard::serialize_with_flavor(header, size).map_err(|_| WriteError::Header)?;
-    let mut header_len =
-        encoded + header.sections.len() * MAX_VARINT + size_of_val(&header.rules.code());
-    if header.version() >= 3 {
-        header_len += MAX_WIDTHS;
-    }
-    Ok((PREAMBLE + header_len).next_multiple_of(layout.align()) + data_len(header, layout))
+    let header_len = encoded + header.sections.len() * MAX_VARINT;
+    let data = data_len(header, layout)?;
+    Ok((PREAMBLE + header_len).next_multiple_of(layout.align()) + data)
 }
 
 /// An upper bound of the bytes [`write_image`] needs. The image it returns may be a few bytes shorter.
@@ -87,8 +82,17 @@ pub fn image_len(spec: &ImageSpec<'_>) -> Result<usize, WriteError> {
 /// # Errors
 /// When the specification's parts do not fit together, or `out` is too small.
 pub fn write_image(spec: &ImageSpec<'_>, out: &mut [u8]) -> Result<usize, WriteError> {
-    let names = sections_of(&spec.dims, spec.layout, spec.lengths());
-    write_with(spec.header()?, spec.layout, names, spec, out)
+    let names = sections_of(&spec.net, spec.layout, spec.lengths());
+    let needs = capabilities(&spec.net, spec.lengths());
+    write_with(spec.header()?, (spec.layout, needs), names, spec, out)
+}
+
+/// What it takes to run a net with these starts.
+pub(crate) fn capabilities(net: &Net, lengths: Lengths) -> Capabilities {
+    match lengths.starts {
+        0 => net.capabilities(),
+        _ => net.capabilities().and(Capabilities::START),
+    }
 }
 
 /// Where the bytes of an image's sections come from.
@@ -100,7 +104,7 @@ pub(crate) trait Source {
 /// Writes an image: its sections are those of `header`'s table, and `names` names them.
 pub(crate) fn write_with(
     mut header: Header<'_>,
-    layout: Layout,
+    (layout, needs): (Layout, Capabilities),
     names: impl Iterator<Item = (SectionName, usize)> + Clone,
     source: &impl Source,
     out: &mut [u8],
@@ -129,28 +133,19 @@ pub(crate) fn write_with(
         have,
     };
     let room = out.get_mut(PREAMBLE..).ok_or(()).map_err(too_small)?;
-    let encoded = match header.version() {
-        1 => postcard::to_slice(&header, room),
-        2 => postcard::to_slice(&(&header, header.rules.code()), room),
-        3 => postcard::to_slice(&(&header, header.rules.code(), header.widths), room),
-        _ => {
-            let more = (header.rules.code(), header.widths, header.four_bits);
-            postcard::to_slice(&(&header, more), room)
-        }
-    };
-    let encoded = encoded.map_err(|_| ()).map_err(too_small)?;
+    let encoded = postcard::to_slice(&header, room).map_err(|_| ()).map_err(too_small)?;
     let (header_len, header_crc) = (encoded.len(), checksum(encoded));
     let data = (PREAMBLE + header_len).next_multiple_of(layout.align());
-    let total = data + data_len(&header, layout);
+    let total = data + data_len(&header, layout)?;
     let image = out.get_mut(..total).ok_or(()).map_err(too_small)?;
 
     if let Some(padding) = image.get_mut(PREAMBLE + header_len..) {
         padding.fill(0);
     }
+    let mut offset = data;
     for (entry, (section, _)) in header.sections.iter().zip(names) {
-        let mut room = image
-            .get_mut(data + entry.offset as usize..)
-            .unwrap_or_default();
+        let mut room = image.get_mut(offset..).unwrap_or_default();
+        offset += (entry.bytes as usize).next_multiple_of(layout.align());
         source.emit(section, &mut |bytes| {
             let (to, rest) = core::mem::take(&mut room)
                 .split_at_mut_checked(bytes.len())
@@ -159,14 +154,14 @@ pub(crate) fn write_with(
             room = rest;
         })?;
     }
-    write_preamble(image, header.version(), header_len, header_crc)?;
+    write_preamble(image, needs, header_len, header_crc)?;
     Ok(total)
 }
 
 /// The fields before the header.
 fn write_preamble(
     image: &mut [u8],
-    version: u16,
+    needs: Capabilities,
     header_len: usize,
     header_crc: u32,
 ) -> Result<(), WriteError> {
@@ -179,7 +174,8 @@ fn write_preamble(
         }
     };
     put(0, &MAGIC);
-    put(at::VERSION, &version.to_le_bytes());
+    put(at::VERSION, &VERSION.to_le_bytes());
+    put(at::CAPABILITIES, &needs.bits().to_le_bytes());
     put(at::HEADER_LEN, &(header_len as u32).to_le_bytes());
     put(at::IMAGE_LEN, &total.to_le_bytes());
     put(at::HEADER_CRC, &header_crc.to_le_bytes());

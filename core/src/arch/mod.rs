@@ -11,8 +11,8 @@ macro_rules! tile_kernel {
             const NAME: &'static str = $name;
             const AHEAD: bool = true;
 
-            fn layout(self, dims: &$crate::Dims) -> $crate::Layout {
-                let _ = dims;
+            fn layout(self, net: &$crate::net::Net) -> $crate::Layout {
+                let _ = net;
                 $crate::Layout::$layout
             }
 
@@ -90,13 +90,8 @@ macro_rules! tile_kernel {
                 unsafe { run(self, layer, streams) }
             }
 
-            fn goes_ahead(self, layer: &$crate::Layer<'_>) -> bool {
-                match layer {
-                    $crate::Layer::F32(layer) => layer.weights.order.lanes() == $lanes,
-                    $crate::Layer::Int8(layer) => {
-                        layer.weights.order().lanes() == $lanes && layer.weights.bits() == 8
-                    }
-                }
+            fn goes_ahead(self, layout: $crate::Layout) -> bool {
+                layout == $crate::Layout::$layout
             }
 
             fn products_f32(self, layer: &$crate::LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
@@ -179,30 +174,30 @@ macro_rules! tile_kernel {
                 unsafe { run(self, layer, stream, sums) }
             }
 
-            fn head_f32(self, head: &$crate::HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
+            fn add_products_f32(self, matrix: &$crate::MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
                 $(#[$feature])?
-                fn run(v: $token, head: &$crate::HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-                    $crate::kernel::tile::head_f32::<_, $lanes>(v, v.backward, head, x, logits);
+                fn run(v: $token, matrix: &$crate::MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
+                    $crate::kernel::tile::add_products_f32::<_, $lanes>(v, v.backward, matrix, x, sums);
                 }
-                if head.weights.order.lanes() != $lanes {
-                    return $crate::Portable.head_f32(head, x, logits);
+                if matrix.order.lanes() != $lanes {
+                    return $crate::Portable.add_products_f32(matrix, x, sums);
                 }
                 // SAFETY: `self` exists, so `new` has found the instructions.
                 #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
-                unsafe { run(self, head, x, logits) }
+                unsafe { run(self, matrix, x, sums) }
             }
 
-            fn head_int8(self, head: &$crate::HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+            fn add_products_int8(self, product: &$crate::layer::ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
                 $(#[$feature])?
-                fn run(v: $token, head: &$crate::HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-                    $crate::kernel::tile::head_int8::<_, $lanes>(v, v.backward, head, x, logits);
+                fn run(v: $token, product: &$crate::layer::ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+                    $crate::kernel::tile::add_products_int8::<_, $lanes>(v, v.backward, product, x, sums);
                 }
-                if head.weights.order().lanes() != $lanes {
-                    return $crate::Portable.head_int8(head, x, logits);
+                if product.weights.order().lanes() != $lanes {
+                    return $crate::Portable.add_products_int8(product, x, sums);
                 }
                 // SAFETY: `self` exists, so `new` has found the instructions.
                 #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
-                unsafe { run(self, head, x, logits) }
+                unsafe { run(self, product, x, sums) }
             }
 
             fn lanes(self) -> usize {

@@ -3,7 +3,7 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::{
-    DimsError, LayoutError, LoadError, SelfTestError, SessionError, SnapshotError, StepError,
+    DimsError, LayoutError, LoadError, NetError, SelfTestError, SessionError, SnapshotError, StepError,
     WriteError,
 };
 use crate::sample::SamplerError;
@@ -52,6 +52,8 @@ errors!(
     SelfTest(SelfTestError),
     /// A shape is outside the supported ranges.
     Dims(DimsError),
+    /// A net is none that can be.
+    Net(NetError),
     /// A model cannot have a layout.
     Layout(LayoutError),
     /// An image could not be written.

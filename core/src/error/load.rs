@@ -2,25 +2,25 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use super::{DimsError, LayoutError};
+use super::LayoutError;
 use crate::format::SectionKind;
+use crate::net::{Capabilities, NetError};
 
-/// Names one section of an image in an error: what it holds, and of which layer.
+/// Names one section of an image in an error: what it holds, and of which operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SectionName {
     /// What the section holds.
     pub kind: SectionKind,
-    /// The layer it belongs to; 0 for sections that belong to none.
-    pub layer: usize,
+    /// The operation it belongs to; none for the net's own.
+    pub operation: Option<usize>,
 }
 
 impl Display for SectionName {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.kind.of_a_layer() {
-            write!(f, "layer {} {}", self.layer, self.kind)
-        } else {
-            write!(f, "{}", self.kind)
+        match self.operation {
+            Some(index) => write!(f, "operation {index} {}", self.kind),
+            None => write!(f, "{}", self.kind),
         }
     }
 }
@@ -40,8 +40,20 @@ pub enum LoadError {
     Version {
         /// The version in the image.
         found: u16,
-        /// The newest version this build reads.
+        /// The version this build reads.
         supported: u16,
+    },
+    /// The image needs what this build has not.
+    Needs {
+        /// What that is.
+        unknown: Capabilities,
+    },
+    /// The image says that it needs something else than its net does.
+    NeedsOthers {
+        /// What the net needs.
+        expected: Capabilities,
+        /// What the image says.
+        found: Capabilities,
     },
     /// A reserved byte is not zero.
     Reserved {
@@ -83,34 +95,36 @@ pub enum LoadError {
         /// Largest value allowed.
         max: u64,
     },
-    /// The shape is outside the supported ranges.
-    Dims(DimsError),
-    /// A model of this shape cannot have the layout the header names.
+    /// An operation of a kind that this build does not know, or a variant of it.
+    Operation {
+        /// The operation.
+        index: usize,
+        /// The kind's number.
+        kind: u8,
+        /// The variant's number.
+        variant: u8,
+    },
+    /// The scale of an output is no positive number, or is not 1 where there is none.
+    OutputScale,
+    /// The net is none that can be.
+    Net(NetError),
+    /// A model of this net cannot have the layout the header names.
     Layout(LayoutError),
-    /// The section table has the wrong number of entries for this shape.
+    /// The section table has the wrong number of entries for this net.
     SectionCount {
-        /// Entries this shape needs.
+        /// Entries this net needs.
         expected: usize,
         /// Entries found.
         found: usize,
     },
-    /// A section is not the one this shape has at this place of the table.
+    /// A section is not the one this net has at this place of the table.
     SectionOrder {
         /// Position in the table.
         index: usize,
         /// The section that belongs there.
         expected: SectionName,
     },
-    /// A section does not stand where the sections before it end.
-    SectionOffset {
-        /// The section.
-        section: SectionName,
-        /// Where it must start, in bytes from the start of the data area.
-        expected: usize,
-        /// Where the table says it starts.
-        found: usize,
-    },
-    /// A section does not have the size that follows from the shape.
+    /// A section does not have the size that follows from the net.
     SectionLength {
         /// The section.
         section: SectionName,
@@ -171,7 +185,15 @@ impl Display for LoadError {
             ),
             LoadError::Version { found, supported } => write!(
                 f,
-                "format version {found}, but this build reads versions up to {supported}; export the model again, or build a newer program"
+                "format version {found}, but this build reads version {supported}; export the model again, or build another program"
+            ),
+            LoadError::Needs { unknown } => write!(
+                f,
+                "the model needs what this build has not ({unknown}); build a newer program"
+            ),
+            LoadError::NeedsOthers { expected, found } => write!(
+                f,
+                "the image says that it needs {found}, but its net needs {expected}: it is damaged"
             ),
             LoadError::Reserved { offset } => {
                 write!(f, "reserved byte {offset} is not zero: the image is damaged")
@@ -197,22 +219,26 @@ impl Display for LoadError {
                 min,
                 max,
             } => write!(f, "header field {name} is {found}, but must be {min} to {max}"),
-            LoadError::Dims(error) => write!(f, "header: {error}"),
+            LoadError::Operation {
+                index,
+                kind,
+                variant,
+            } => write!(
+                f,
+                "operation {index} is of kind {kind}, variant {variant}, which this build does not know; \
+                 build a newer program"
+            ),
+            LoadError::OutputScale => f.write_str(
+                "header: the scale of an output must be a positive number, and 1 for scores and in f32",
+            ),
+            LoadError::Net(error) => write!(f, "header: {error}"),
             LoadError::Layout(error) => write!(f, "header: {error}"),
             LoadError::SectionCount { expected, found } => {
-                write!(f, "the image has {found} sections, but this shape has {expected}")
+                write!(f, "the image has {found} sections, but this net has {expected}")
             }
             LoadError::SectionOrder { index, expected } => {
                 write!(f, "section {index} must be {expected}, but is another")
             }
-            LoadError::SectionOffset {
-                section,
-                expected,
-                found,
-            } => write!(
-                f,
-                "section {section} starts at byte {found} of the data, expected {expected}"
-            ),
             LoadError::SectionLength {
                 section,
                 expected,
@@ -245,7 +271,8 @@ impl Display for LoadError {
             }
             LoadError::Sum { section, row } => write!(
                 f,
-                "the weights in row {row} of section {section} are too large: their products could sum up to 2^14"
+                "the weights in row {row} of section {section} are too large: their products could pass what f32 \
+                 kernels agree on"
             ),
         }
     }

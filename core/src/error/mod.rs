@@ -12,7 +12,10 @@ pub use any::Error;
 pub use load::{LoadError, SectionName};
 pub use write::{LayoutError, WriteError};
 
+pub use crate::net::NetError;
+
 use crate::dims::Dims;
+use crate::net::Capabilities;
 use crate::vocab::TokenId;
 
 /// A model shape outside the supported ranges.
@@ -108,13 +111,16 @@ impl Display for DimsError {
 pub enum SessionError {
     /// The caller's storage is too small for the model's state.
     StorageTooSmall {
-        /// Words needed: [`Dims::state_words`].
+        /// Words needed: [`Net::state_words`](crate::net::Net::state_words).
         need: usize,
         /// Words given.
         have: usize,
     },
-    /// The model has an embedding or a projection, and the kernel is a [`Plain`](crate::Plain), which has left them out.
-    NotPlain,
+    /// The model needs what the kernel, an [`Only`](crate::kernel::Only), has left out.
+    Lacks {
+        /// What that is.
+        missing: Capabilities,
+    },
 }
 
 impl Display for SessionError {
@@ -124,9 +130,9 @@ impl Display for SessionError {
                 f,
                 "the state needs {need} words of 4 bytes, but the storage has {have}"
             ),
-            SessionError::NotPlain => f.write_str(
-                "the model has an embedding or a projection, and this program was built without them",
-            ),
+            SessionError::Lacks { missing } => {
+                write!(f, "the model needs what this program was built without: {missing}")
+            }
         }
     }
 }
@@ -142,6 +148,26 @@ pub enum StepError {
         /// Tokens in the vocabulary.
         vocab: usize,
     },
+    /// The net takes features, and was given a token; or tokens, and was given features.
+    Input {
+        /// Whether it takes tokens.
+        takes_tokens: bool,
+    },
+    /// Another number of features was given than the net takes.
+    Features {
+        /// Features of the net: of quantized ones their columns.
+        expected: usize,
+        /// Features given.
+        found: usize,
+    },
+    /// A feature is not a number, or larger in magnitude than
+    /// [`FEATURE_LIMIT`](crate::layer::FEATURE_LIMIT).
+    Feature {
+        /// Its place.
+        index: usize,
+    },
+    /// Quantized features were given to an f32 net.
+    NotQuantized,
     /// A batch was given another number of tokens than it has streams.
     Streams {
         /// Streams of the batch.
@@ -161,6 +187,17 @@ impl Display for StepError {
                     id.0
                 )
             }
+            StepError::Input { takes_tokens: true } => f.write_str("the net takes tokens, not features"),
+            StepError::Input { takes_tokens: false } => f.write_str("the net takes features, not tokens"),
+            StepError::Features { expected, found } => {
+                write!(f, "{found} features, but the net takes {expected}")
+            }
+            StepError::Feature { index } => write!(
+                f,
+                "feature {index} is not a number, or larger than {}",
+                crate::layer::FEATURE_LIMIT
+            ),
+            StepError::NotQuantized => f.write_str("an f32 net takes no quantized features"),
             StepError::Streams { streams, found } => {
                 write!(f, "{found} tokens for a batch of {streams} streams")
             }
@@ -174,10 +211,16 @@ impl Display for StepError {
 pub enum SnapshotError {
     /// The buffer does not have exactly the words of a snapshot.
     Length {
-        /// Words of a snapshot: [`Dims::snapshot_words`].
+        /// Words of a snapshot: [`Net::snapshot_words`](crate::net::Net::snapshot_words).
         need: usize,
         /// Words given.
         have: usize,
+    },
+    /// A state of another type or length than the operation carries, or of an operation that carries
+    /// none.
+    State {
+        /// The operation.
+        operation: usize,
     },
 }
 
@@ -187,6 +230,10 @@ impl Display for SnapshotError {
             SnapshotError::Length { need, have } => {
                 write!(f, "a snapshot has {need} words, but the buffer has {have}")
             }
+            SnapshotError::State { operation } => write!(
+                f,
+                "operation {operation} carries no state of this type and length"
+            ),
         }
     }
 }

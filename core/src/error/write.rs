@@ -3,7 +3,7 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::SectionName;
-use crate::dims::Layout;
+use crate::net::{Layout, NetError};
 
 /// Why a model cannot have a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +77,8 @@ impl Display for LayoutError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WriteError {
-    /// The shape is none that a model can have.
-    Dims(super::DimsError),
+    /// The net is none that can be.
+    Net(NetError),
     /// A weight of a 4-bit matrix is not in -7..=7.
     FourBits {
         /// The section.
@@ -102,11 +102,17 @@ pub enum WriteError {
         /// Bytes given.
         found: usize,
     },
-    /// A layer or the head is given in another precision than the dims say, or the number of layers differs; or an
-    /// embedding or a projection is given in another, or is missing, or the dims have none.
-    Precision {
-        /// The layer (the number of layers for head, embedding and projection).
-        layer: usize,
+    /// The numbers of a section are of another type than the net's precision asks for, or missing.
+    Numbers {
+        /// The section.
+        section: SectionName,
+    },
+    /// Numbers are given for more or fewer operations than the net has.
+    Operations {
+        /// Operations of the net.
+        expected: usize,
+        /// Operations given.
+        found: usize,
     },
     /// A word of the vocabulary is empty, longer than [`MAX_WORD`](crate::format::MAX_WORD) bytes, or does not come after
     /// the one before it.
@@ -125,7 +131,7 @@ pub enum WriteError {
 impl Display for WriteError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            WriteError::Dims(error) => error.fmt(f),
+            WriteError::Net(error) => error.fmt(f),
             WriteError::FourBits { section, index } => write!(
                 f,
                 "section {section}: weight {index} is not in -7..=7, which 4 bits can hold"
@@ -141,12 +147,14 @@ impl Display for WriteError {
                 f,
                 "section {section} was given {found} bytes, expected {expected}"
             ),
-            WriteError::Precision { layer } => {
-                write!(
-                    f,
-                    "layer {layer} (the head, after the last) is not of the precision or the parts the dims say"
-                )
-            }
+            WriteError::Numbers { section } => write!(
+                f,
+                "the numbers of section {section} are missing, or not of the net's precision"
+            ),
+            WriteError::Operations { expected, found } => write!(
+                f,
+                "the net has {expected} operations, but numbers were given for {found}"
+            ),
             WriteError::Word { index } => write!(
                 f,
                 "word {index} of the vocabulary is empty, longer than 32 bytes, or not above the word before it"

@@ -16,7 +16,7 @@
 //! without a tile kernel run; `tile/dense.rs` is the fast form.
 
 use super::Kernel;
-use crate::dims::Cell;
+use crate::layer::Fused as Cell;
 
 /// Vectors of a panel.
 pub const PANEL: usize = 4;

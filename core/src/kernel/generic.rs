@@ -12,9 +12,8 @@
 use super::scalar::{Scalar, lstm_f32, lstm_int8, preactivation, requantize, rnn_int8};
 use super::{Kernel, sealed};
 use crate::activation::tanh_f32;
-use crate::dims::Cell;
-use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
-use crate::matrix::MatrixInt8;
+use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::order::RowOrder;
 use crate::simd::{Vector, Wide};
 
@@ -58,17 +57,19 @@ impl Kernel for Portable {
         }
     }
 
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        match head.weights.order {
-            RowOrder::PLAIN => head_f32(Wide, head, x, logits),
-            _ => Scalar.head_f32(head, x, logits),
+    fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
+        match matrix.order {
+            RowOrder::PLAIN => add_products_f32(Wide, matrix, x, sums),
+            _ => Scalar.add_products_f32(matrix, x, sums),
         }
     }
 
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        match head.weights {
-            MatrixInt8::Rows { weights, .. } => head_int8(Wide, head, weights, x, logits),
-            _ => Scalar.head_int8(head, x, logits),
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        match product.weights {
+            MatrixInt8::Rows { weights, columns } => {
+                add_products_int8(Wide, product, (weights, columns), x, sums);
+            }
+            _ => Scalar.add_products_int8(product, x, sums),
         }
     }
 }
@@ -161,7 +162,7 @@ fn layer_int8<V: Vector>(
 ) {
     let (columns, shift) = (layer.columns.max(1), layer.shift);
     match layer.cell {
-        Cell::Rnn => {
+        Fused::Rnn => {
             let scales = addend.iter().zip(layer.multipliers);
             let blocks = weights.chunks_exact(columns).zip(scales);
             for (h, (row, (&a, &m))) in next.iter_mut().zip(blocks) {
@@ -169,7 +170,7 @@ fn layer_int8<V: Vector>(
                 *h = rnn_int8(preactivation(a, acc, m, shift));
             }
         }
-        Cell::Lstm => {
+        Fused::Lstm => {
             let (addends, _) = addend.as_chunks::<4>();
             let (multipliers, _) = layer.multipliers.as_chunks::<4>();
             let blocks = weights.chunks_exact((4 * columns).max(1));
@@ -193,14 +194,14 @@ fn layer_f32<V: Vector>(
 ) {
     let columns = layer.columns.max(1);
     match layer.cell {
-        Cell::Rnn => {
+        Fused::Rnn => {
             let blocks = layer.weights.weights.chunks_exact(columns).zip(addend);
             for (h, (row, a)) in next.iter_mut().zip(blocks) {
                 let [product] = dots_f32(v, row, x);
                 *h = tanh_f32(a + product);
             }
         }
-        Cell::Lstm => {
+        Fused::Lstm => {
             let (addends, _) = addend.as_chunks::<4>();
             let blocks = layer
                 .weights
@@ -215,25 +216,31 @@ fn layer_f32<V: Vector>(
     }
 }
 
-fn head_int8<V: Vector>(v: V, head: &HeadInt8<'_>, weights: &[i8], x: &[i8], logits: &mut [i32]) {
-    let columns = head.columns.max(1);
+fn add_products_int8<V: Vector>(
+    v: V,
+    product: &ProductInt8<'_>,
+    (weights, columns): (&[i8], usize),
+    x: &[i8],
+    sums: &mut [i32],
+) {
+    let x = x.get(..columns).unwrap_or_default();
     let blocks = weights.chunks((4 * columns).max(1));
-    let scales = head.bias.chunks(4).zip(head.multipliers.chunks(4));
-    for ((logits, block), (bias, m)) in logits.chunks_mut(4).zip(blocks).zip(scales) {
+    let blocks = blocks.zip(product.multipliers.chunks(4));
+    for (sums, (block, m)) in sums.chunks_mut(4).zip(blocks) {
         let acc: [i32; 4] = dots_int8(v, block, x);
-        for (((logit, bias), m), acc) in logits.iter_mut().zip(bias).zip(m).zip(acc) {
-            *logit = bias + requantize(acc, *m, head.shift);
+        for ((sum, m), acc) in sums.iter_mut().zip(m).zip(acc) {
+            *sum += requantize(acc, *m, product.shift);
         }
     }
 }
 
-fn head_f32<V: Vector>(v: V, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-    let blocks = head.weights.weights;
-    let blocks = blocks.chunks((4 * head.columns).max(1));
-    for ((logits, block), bias) in logits.chunks_mut(4).zip(blocks).zip(head.bias.chunks(4)) {
+fn add_products_f32<V: Vector>(v: V, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
+    let x = x.get(..matrix.columns).unwrap_or_default();
+    let blocks = matrix.weights.chunks((4 * matrix.columns).max(1));
+    for (sums, block) in sums.chunks_mut(4).zip(blocks) {
         let products: [f32; 4] = dots_f32(v, block, x);
-        for ((logit, bias), product) in logits.iter_mut().zip(bias).zip(products) {
-            *logit = bias + product;
+        for (sum, product) in sums.iter_mut().zip(products) {
+            *sum += product;
         }
     }
 }

@@ -8,7 +8,7 @@
 pub mod dense;
 pub(crate) mod generic;
 mod nibbles;
-mod plain;
+mod only;
 pub(crate) mod scalar;
 mod select;
 pub(crate) mod thumb;
@@ -33,19 +33,21 @@ pub use crate::arch::wasm32::Simd128;
 pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
 pub use generic::Portable;
 pub use nibbles::Nibbles;
-pub use plain::Plain;
+pub use only::Only;
 pub use scalar::Scalar;
 /// The integer specification piece by piece, for who trains through it (docs/numerics.md).
 pub mod integer {
     pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
+    pub use crate::cell::gru::{GruUnit, gru_unit, gru_unit_before, reset_h};
     pub use crate::layer::{embedded, projected};
 }
 pub use select::{Isa, Native, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
 use self::dense::{PackedF32, TapeF32};
-use crate::dims::{Dims, Layout};
-use crate::layer::{HeadF32, HeadInt8, Layer, LayerF32, LayerInt8};
+use crate::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
+use crate::matrix::MatrixF32;
+use crate::net::{Capabilities, Layout, Net};
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
 /// [`Model::from_bytes`](crate::Model::from_bytes).
@@ -95,15 +97,15 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
     /// they are here.
     const F32_IS_SCALAR: bool = false;
 
-    /// Whether this is a [`Plain`]: a session with it is for models without embedding and projection only.
-    const PLAIN: bool = false;
+    /// What a session with this kernel can do: everything, unless it is an [`Only`].
+    const CAPABILITIES: Capabilities = Capabilities::ALL;
 
     /// Whether this kernel can compute products before their step: [`Kernel::products_f32`], [`Kernel::begin_f32`].
     const AHEAD: bool = false;
 
-    /// The layout in which a model of this shape runs fastest. Every kernel runs every layout.
-    fn layout(self, dims: &Dims) -> Layout {
-        let _ = dims;
+    /// The layout in which a model of this net runs fastest. Every kernel runs every layout.
+    fn layout(self, net: &Net) -> Layout {
+        let _ = net;
         Layout::Rows
     }
 
@@ -159,10 +161,10 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         next: &mut [i8],
     );
 
-    /// Whether this layer's products can be computed ahead: a kernel with [`Kernel::AHEAD`] says yes for
-    /// weights in its layout.
-    fn goes_ahead(self, layer: &Layer<'_>) -> bool {
-        let _ = layer;
+    /// Whether products with weights in this layout can be computed ahead: a kernel with
+    /// [`Kernel::AHEAD`] says yes for its own, of 8 bits.
+    fn goes_ahead(self, layout: Layout) -> bool {
+        let _ = layout;
         false
     }
 
@@ -207,15 +209,30 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         let _ = (layer, stream, sums);
     }
 
-    /// Logits from the projection or the top layer's hidden state in f32, or the projection from that. `x: [columns]`,
-    /// `logits: [rows]`: the tokens', or the projection's numbers.
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        Scalar.head_f32(head, x, logits);
+    /// Adds products: `sums[r] += sum_k W[r,k] x[k]`. `x: [columns]` or more, `sums: [rows]`.
+    ///
+    /// With [`Kernel::add_products_int8`] the seam between kernels and operations: a GRU, a dense
+    /// operation and everything else that has no method of its own run on any kernel by it.
+    fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
+        Scalar.add_products_f32(matrix, x, sums);
     }
 
-    /// Logits from the projection or the top layer's hidden state in int8, or the projection from that.
-    /// `x: [columns]` scale 1/128, `logits: [rows]` Q15.16.
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]);
+    /// Adds requantized products: `sums[r] += round(m_r sum_k W[r,k] x[k] >> shift)`. `x: [columns]`
+    /// or more, `sums: [rows]`.
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]);
+
+    /// One step of a GRU in f32: `addend: [3 units]`, `x: [inputs + own]`, `sums: [4 units]`, `next:
+    /// [own]`.
+    fn gru_f32(
+        self,
+        gru: &GruF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        sums: &mut [f32],
+        next: &mut [f32],
+    ) {
+        crate::cell::gru::step_f32(self, gru, addend, x, sums, next);
+    }
 
     /// Lanes of the vectors that [`dense`] packs matrices for.
     fn lanes(self) -> usize {

@@ -13,9 +13,9 @@ use super::thumb::requantize_by_halves;
 use super::{Kernel, scalar, sealed};
 #[cfg(any(armv6m, armv7m))]
 use crate::arch::arm::PairsOfX;
-use crate::dims::{Cell, Dims, Layout};
-use crate::layer::{HeadF32, HeadInt8, LayerF32, LayerInt8};
-use crate::matrix::MatrixInt8;
+use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::matrix::{MatrixF32, MatrixInt8};
+use crate::net::{Capabilities, Layout, Net};
 use crate::nibbles::{OFFSET, WORD, bit, block};
 
 /// Rows worked on at a time: the gates of a unit.
@@ -30,10 +30,10 @@ impl<K: Kernel> sealed::Sealed for Nibbles<K> {}
 impl<K: Kernel> Kernel for Nibbles<K> {
     const NAME: &'static str = K::NAME;
     const F32_IS_SCALAR: bool = K::F32_IS_SCALAR;
-    const PLAIN: bool = K::PLAIN;
+    const CAPABILITIES: Capabilities = K::CAPABILITIES;
 
-    fn layout(self, dims: &Dims) -> Layout {
-        self.0.layout(dims)
+    fn layout(self, net: &Net) -> Layout {
+        self.0.layout(net)
     }
 
     fn turned(self) -> Self {
@@ -60,20 +60,20 @@ impl<K: Kernel> Kernel for Nibbles<K> {
         next: &mut [i8],
     ) {
         match Rows::new(&layer.weights, x) {
-            Some(rows) if layer.cell == Cell::Lstm => lstm(rows, layer, addend, c, next),
+            Some(rows) if layer.cell == Fused::Lstm => lstm(rows, layer, addend, c, next),
             Some(rows) => rnn(rows, layer, addend, next),
             None => self.0.layer_int8(layer, addend, x, c, next),
         }
     }
 
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        self.0.head_f32(head, x, logits);
+    fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
+        self.0.add_products_f32(matrix, x, sums);
     }
 
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        match Rows::new(&head.weights, x) {
-            Some(rows) => affine(rows, head, logits),
-            None => self.0.head_int8(head, x, logits),
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        match Rows::new(&product.weights, x) {
+            Some(rows) => add_products(rows, product, sums),
+            None => self.0.add_products_int8(product, x, sums),
         }
     }
 }
@@ -238,14 +238,14 @@ fn rnn(rows: Rows<'_>, layer: &LayerInt8<'_>, addend: &[i16], next: &mut [i8]) {
 }
 
 #[inline(never)]
-fn affine(rows: Rows<'_>, head: &HeadInt8<'_>, logits: &mut [i32]) {
+fn add_products(rows: Rows<'_>, product: &ProductInt8<'_>, sums: &mut [i32]) {
     let mut pairs = PairsOfX::NONE;
     pairs.set(rows.x);
-    let scales = head.bias.chunks(ROWS).zip(head.multipliers.chunks(ROWS));
-    for (index, (logits, (bias, m))) in logits.chunks_mut(ROWS).zip(scales).enumerate() {
-        let of_rows = rows.dots(&pairs, index).into_iter().zip(bias.iter().zip(m));
-        for (logit, (acc, (&bias, &m))) in logits.iter_mut().zip(of_rows) {
-            *logit = bias + requantize(acc, m, head.shift);
+    let blocks = sums.chunks_mut(ROWS).zip(product.multipliers.chunks(ROWS));
+    for (index, (sums, m)) in blocks.enumerate() {
+        let of_rows = rows.dots(&pairs, index).into_iter().zip(m);
+        for (sum, (acc, &m)) in sums.iter_mut().zip(of_rows) {
+            *sum += requantize(acc, m, product.shift);
         }
     }
 }

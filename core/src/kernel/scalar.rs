@@ -28,11 +28,8 @@
 
 use super::{Kernel, sealed};
 use crate::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
-use crate::dims::Cell;
-use crate::layer::{
-    H_BITS, HeadF32, HeadInt8, LayerF32, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS,
-};
-use crate::matrix::{MatrixInt8, RowInt8};
+use crate::layer::{Fused, H_BITS, LayerF32, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS};
+use crate::matrix::{MatrixF32, MatrixInt8, RowInt8};
 
 /// The specification as a kernel. Runs everywhere; f32 results are the same bits on every machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,12 +57,12 @@ impl Kernel for Scalar {
             a.unwrap_or_default() + dot_f32(weights.row(row), x)
         };
         match layer.cell {
-            Cell::Rnn => {
+            Fused::Rnn => {
                 for h in next.iter_mut().take(layer.hidden) {
                     *h = tanh_f32(z());
                 }
             }
-            Cell::Lstm => {
+            Fused::Lstm => {
                 for (h, c) in next.iter_mut().zip(c).take(layer.hidden) {
                     *h = lstm_f32([z(), z(), z(), z()], c);
                 }
@@ -95,12 +92,12 @@ impl Kernel for Scalar {
             }
         };
         match layer.cell {
-            Cell::Rnn => {
+            Fused::Rnn => {
                 for h in next.iter_mut().take(layer.hidden) {
                     *h = rnn_int8(z());
                 }
             }
-            Cell::Lstm => {
+            Fused::Lstm => {
                 for (h, c) in next.iter_mut().zip(c).take(layer.hidden) {
                     *h = lstm_int8([z(), z(), z(), z()], c, layer.cell_bits);
                 }
@@ -108,17 +105,16 @@ impl Kernel for Scalar {
         }
     }
 
-    fn head_f32(self, head: &HeadF32<'_>, x: &[f32], logits: &mut [f32]) {
-        // A head's slots are its rows, in every layout.
-        for (row, (logit, bias)) in logits.iter_mut().zip(head.bias).enumerate() {
-            *logit = bias + dot_f32(head.weights.row(row), x);
+    fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
+        for (row, sum) in sums.iter_mut().enumerate() {
+            *sum += dot_f32(matrix.row(row), x);
         }
     }
 
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        let scales = head.bias.iter().zip(head.multipliers);
-        for (row, (logit, (&bias, &m))) in logits.iter_mut().zip(scales).enumerate() {
-            *logit = bias + requantize(dot_int8(&head.weights, row, x), m, head.shift);
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        // The slots of such a matrix are its rows, in every layout.
+        for (row, (sum, &m)) in sums.iter_mut().zip(product.multipliers).enumerate() {
+            *sum += requantize(dot_int8(&product.weights, row, x), m, product.shift);
         }
     }
 }
@@ -235,7 +231,7 @@ pub(crate) fn lstm_int8(z: [i16; 4], c: &mut i16, cell_bits: u32) -> i8 {
 
 /// Adds half a unit of the result, then shifts right arithmetically: ties go up.
 #[inline(always)]
-fn rounding_shift(value: i32, bits: u32) -> i32 {
+pub(crate) fn rounding_shift(value: i32, bits: u32) -> i32 {
     (value + (1 << (bits - 1))) >> bits
 }
 

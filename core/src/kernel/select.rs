@@ -13,7 +13,7 @@ use super::{Kernel, Portable, Scalar, Thumb};
 use super::{Mve, MveNibbles};
 #[cfg(target_arch = "aarch64")]
 use super::{Neon, NeonDot};
-use crate::dims::{Dims, Layout};
+use crate::net::{Layout, Net};
 
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(armv7em)]
@@ -176,9 +176,9 @@ impl Isa {
         with_kernel!(self, kernel => name_of(kernel))
     }
 
-    /// The layout in which a model of this shape runs fastest.
-    pub fn layout(self, dims: &Dims) -> Layout {
-        with_kernel!(self, kernel => kernel.layout(dims))
+    /// The layout in which a model of this net runs fastest.
+    pub fn layout(self, net: &Net) -> Layout {
+        with_kernel!(self, kernel => kernel.layout(net))
     }
 
     /// Does `work` with this kernel.

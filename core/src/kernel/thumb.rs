@@ -13,8 +13,7 @@
 
 use super::scalar::{Scalar, lstm_int8, requantize, rnn_int8, sat16};
 use super::{Kernel, sealed};
-use crate::dims::Cell;
-use crate::layer::{HeadInt8, LayerInt8};
+use crate::layer::{Fused, LayerInt8, ProductInt8};
 use crate::matrix::MatrixInt8;
 
 /// The kernel for an Armv6-M or an Armv7-M without DSP. It reads rows; f32, other layouts and
@@ -37,20 +36,22 @@ impl Kernel for Thumb {
         next: &mut [i8],
     ) {
         match (layer.weights, layer.shift, layer.cell) {
-            (MatrixInt8::Rows { weights, .. }, SHIFT, Cell::Lstm) => {
+            (MatrixInt8::Rows { weights, .. }, SHIFT, Fused::Lstm) => {
                 lstm(layer, weights, addend, x, c, next);
             }
-            (MatrixInt8::Rows { weights, .. }, SHIFT, Cell::Rnn) => {
+            (MatrixInt8::Rows { weights, .. }, SHIFT, Fused::Rnn) => {
                 rnn(layer, weights, addend, x, next);
             }
             _ => Scalar.layer_int8(layer, addend, x, c, next),
         }
     }
 
-    fn head_int8(self, layer: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        match (layer.weights, layer.shift) {
-            (MatrixInt8::Rows { weights, .. }, SHIFT) => head(layer, weights, x, logits),
-            _ => Scalar.head_int8(layer, x, logits),
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        match (product.weights, product.shift) {
+            (MatrixInt8::Rows { weights, columns }, SHIFT) => {
+                add_products(product, weights, x.get(..columns).unwrap_or_default(), sums);
+            }
+            _ => Scalar.add_products_int8(product, x, sums),
         }
     }
 }
@@ -103,13 +104,12 @@ fn lstm(
 }
 
 #[inline(never)]
-fn head(layer: &HeadInt8<'_>, weights: &[i8], x: &[i8], logits: &mut [i32]) {
-    let blocks = weights.chunks((ROWS * layer.columns).max(1));
-    let scales = layer.bias.chunks(ROWS).zip(layer.multipliers.chunks(ROWS));
-    for ((logits, block), (bias, m)) in logits.chunks_mut(ROWS).zip(blocks).zip(scales) {
-        let of_rows = dots(block, x).into_iter().zip(bias.iter().zip(m));
-        for (logit, (acc, (&bias, &m))) in logits.iter_mut().zip(of_rows) {
-            *logit = bias + requantized(acc, m);
+fn add_products(product: &ProductInt8<'_>, weights: &[i8], x: &[i8], sums: &mut [i32]) {
+    let blocks = weights.chunks((ROWS * x.len()).max(1));
+    let blocks = blocks.zip(product.multipliers.chunks(ROWS));
+    for (sums, (block, m)) in sums.chunks_mut(ROWS).zip(blocks) {
+        for (sum, (acc, &m)) in sums.iter_mut().zip(dots(block, x).into_iter().zip(m)) {
+            *sum += requantized(acc, m);
         }
     }
 }

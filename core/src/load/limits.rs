@@ -4,12 +4,14 @@
 //! ```text
 //! int8   (m * largest + 2^(s-1)) >> s  <  2^30                     largest: |acc| of that many columns, at most
 //! f32    sum_k |W[k]| X[k]  <  2^14    in every row                X: the most that the operand's numbers can be
+//!                               2^40    in a net of features, whose numbers are up to 2^16
 //! ```
 //! X is 1 for h, the largest number of the table for an embedding, and for a projection what its
 //! own rows can sum up to.
 
 use crate::layer::{F32_LIMIT, REQUANTIZED_LIMIT};
 use crate::matrix::MatrixF32;
+use crate::net::MAX_PARTS;
 use crate::nibbles;
 
 /// Whether the requantization of an accumulator of `columns` products with weights of so many bits,
@@ -26,8 +28,11 @@ pub(super) fn small(x: &f32) -> bool {
     x.abs() <= F32_LIMIT
 }
 
-/// The most that a row's products can sum up to, once that is below the limit: of operands of at
-/// most `bound` in the first columns, and of 1 in the others.
+/// The most that the numbers of an operand can be: `(end, bound)` for each of its values, up to that
+/// padded column, and 1 behind them.
+pub(super) type Bounds = heapless::Vec<(usize, f32), MAX_PARTS>;
+
+/// The most that a row's products can sum up to, once that is below the limit.
 ///
 /// # Errors
 /// The first row that is not below it.
@@ -35,7 +40,8 @@ pub(super) fn small(x: &f32) -> bool {
 pub(super) fn largest_sum(
     rows: usize,
     matrix: &MatrixF32<'_>,
-    (first, bound): (usize, f32),
+    bounds: &Bounds,
+    limit: f32,
 ) -> Result<f32, usize> {
     let mut largest = 0.0_f32;
     for row in 0..rows {
@@ -45,11 +51,12 @@ pub(super) fn largest_sum(
         let mut sum = 0.0;
         for column in 0..matrix.columns {
             let weight = matrix.weights.get(at).copied().unwrap_or_default();
-            sum += weight.abs() * if column < first { bound } else { 1.0 };
+            let bound = bounds.iter().find(|(end, _)| column < *end);
+            sum += weight.abs() * bound.map_or(1.0, |(_, bound)| *bound);
             at += step;
         }
         // Infinity is not below it either.
-        if sum >= F32_LIMIT {
+        if sum >= limit {
             return Err(row);
         }
         if sum > largest {
@@ -69,7 +76,7 @@ pub(super) fn largest(numbers: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dims::Dims;
+    use crate::net::MAX_SIZE;
     use crate::kernel::scalar::requantize;
 
     /// The largest multiplier that loading accepts, for a right shift and a sum of products of that
@@ -93,7 +100,7 @@ mod tests {
     fn no_accepted_requantization_overflows() {
         let limit = REQUANTIZED_LIMIT as i64;
         let mut edges = 0;
-        for columns in (4..=2 * Dims::MAX_HIDDEN).step_by(4) {
+        for columns in (4..=2 * MAX_SIZE).step_by(4) {
             for (shift, bits) in (8..=31).flat_map(|shift| [(shift, 8), (shift, 4)]) {
                 let m = largest_multiplier(columns, bits, shift);
                 let acc = if bits == 4 { 7 } else { 127 } * 128 * columns as i32;

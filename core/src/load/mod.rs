@@ -1,25 +1,25 @@
 //! From bytes to a model: the only place where anything is validated.
 //!
-//! Every field is checked once, with checked arithmetic, before a slice is taken. What the kernels rely on
-//! (lengths, finite numbers, accumulators that fit) is established here, and nowhere checked again.
+//! Every field is checked once, with checked arithmetic, before a slice is taken. What the kernels rely
+//! on (lengths, finite numbers, accumulators that fit) is established here, and nowhere checked again.
 
 mod limits;
+mod operations;
 mod sections;
 
-use self::limits::{fits, largest, largest_sum, small};
+use self::operations::{Reading, read_operation};
 use self::sections::{
-    SectionReader, check_scales, check_section_table, checked_header, decoded, dims_of, field,
-    layout_of, zeros,
+    SectionReader, check_scales, check_section_table, checked_header, decoded, field, layout_of,
+    lengths_of, zeros,
 };
-use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
-use crate::format::{ALIGN, KnownAnswer, LayerScales, PREAMBLE, SectionKind};
-use crate::layer::{
-    Embedding, EmbeddingF32, EmbeddingInt8, Head, HeadF32, HeadInt8, Layer, LayerF32, LayerInt8,
-    REQUANTIZED_LIMIT,
-};
+use crate::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens};
+use crate::layer::{FEATURE_LIMIT, Weights};
 use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
+use crate::net::{
+    Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision,
+};
 use crate::nibbles;
 use crate::order::RowOrder;
 use crate::rules::TextRules;
@@ -34,130 +34,156 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
             offset: ALIGN.saturating_sub(misalignment),
         });
     }
-    let (version, header_bytes) = checked_header(image)?;
-    let header = decoded(version, header_bytes)?;
-    let dims = dims_of(&header)?;
-    check_scales(&dims, &header)?;
-    let layout = layout_of(&header, &dims)?;
+    let (needs, header_bytes) = checked_header(image)?;
+    let (header, net) = decoded(header_bytes)?;
+    check_scales(&net, &header)?;
+    let layout = layout_of(&header, &net)?;
     let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(layout.align());
     zeros(image, PREAMBLE + header_bytes.len(), data_start)?;
+    let lengths = lengths_of(&net, &header)?;
+    let expected = crate::write::capabilities(&net, lengths);
+    if needs != expected {
+        return Err(LoadError::NeedsOthers {
+            expected,
+            found: needs,
+        });
+    }
+    check_section_table(&net, layout, lengths, &header)?;
 
     let mut reader = SectionReader {
         image,
-        data_start,
         end: data_start,
         index: 0,
         align: layout.align(),
         table: &header.sections,
     };
-    check_section_table(&dims, layout, &header)?;
-    let vocab = match header.widths.tokens {
-        0 => Vocab::of_characters(reader.next()?),
-        2 => {
-            // Nothing is done to what is no text; a line feed is a byte all the same.
-            let done = TextRules {
-                lines: false,
-                ..header.rules
-            };
-            field("text rules", done.code().into(), 0, 0)?;
-            Vocab::of_byte_values(reader.next()?)
-        }
-        _ => Vocab::of_words(reader.next()?, dims.vocab),
-    };
-    let vocab = vocab
-        .map_err(|index| LoadError::Vocabulary { index })?
-        .with_rules(header.rules)?;
-    let known_answer = KnownAnswer {
-        tokens: reader.next()?,
-        hash: header.known_answer_hash,
-    };
-    let known_answer_name = SectionName {
-        kind: SectionKind::KnownAnswer,
-        layer: 0,
-    };
-    check(known_answer_name, known_answer.tokens, |&id| {
-        usize::from(id) < dims.vocab
-    })?;
+    let rules = header.text_rules().ok_or(LoadError::HeaderEncoding)?;
+    let vocab = read_vocab(&net, header.tokens, rules, &mut reader)?;
+    let known_answer = read_known_answer(&net, header.known_answer_hash, &mut reader)?;
+    let features = read_features(&net, &mut reader)?;
 
-    let (widths, table_layout) = (header.widths, dims.table_layout(layout));
-    let embedding = read_embedding(&dims, table_layout, widths.embedding_shift, &mut reader)?;
-    let mut layers = [EMPTY_LAYER; Dims::MAX_LAYERS];
-    let of_layers = layers.iter_mut().zip(header.scales).take(dims.layers);
-    for (index, (layer, scales)) in of_layers.enumerate() {
-        let table = match (index, embedding) {
-            (0, Some(Embedding::F32(table))) => largest(table.weights.weights),
-            _ => 1.0,
-        };
-        *layer = read_layer(&dims, layout, (index, table), scales, &mut reader)?;
+    let mut weights = [Weights::None; MAX_OPERATIONS];
+    let mut reading = Reading::new(&net, layout);
+    let entries = weights.iter_mut().zip(&header.operations);
+    for (index, (weights, entry)) in entries.enumerate().take(net.len()) {
+        *weights = read_operation(&mut reading, index, entry, &mut reader)?;
     }
-    let projection = Affine {
-        names: [
-            SectionKind::Projection,
-            SectionKind::ProjectionMultipliers,
-            SectionKind::ProjectionBias,
-        ],
-        field: "projection shift",
-        shift: widths.projection_shift,
-        rows: dims.projection,
-        columns: (dims.stride(), dims.hidden),
-        bits: 8,
-        table: None,
-        largest: 1.0,
-    };
-    let (projection, largest) = match dims.projection {
-        0 => (None, 1.0),
-        _ => {
-            let read = read_affine(dims.precision, layout, &projection, &mut reader)?;
-            (Some(read.0), read.1)
-        }
-    };
-    let width = match dims.projection {
-        0 => dims.hidden,
-        width => width,
-    };
-    let head = Affine {
-        names: [
-            SectionKind::HeadWeights,
-            SectionKind::HeadMultipliers,
-            SectionKind::HeadBias,
-        ],
-        field: "head shift",
-        shift: header.head_shift,
-        rows: dims.vocab,
-        columns: (dims.head_columns(), width),
-        bits: dims.four_bits.of_head(),
-        table: embedding.filter(|_| dims.tied),
-        largest,
-    };
-    let (head, _) = read_affine(dims.precision, layout, &head, &mut reader)?;
     if reader.end != image.len() {
         return Err(LoadError::Length {
             declared: reader.end,
             have: image.len(),
         });
     }
+    let mut scales = [1.0; MAX_OUTPUTS];
+    for (scale, output) in scales.iter_mut().zip(&header.outputs) {
+        *scale = output.scale;
+    }
     Ok(Model {
-        dims,
+        plan: Plan::of(&net),
+        net,
+        needs,
         layout,
         vocab,
-        embedding,
-        layers,
-        projection,
-        head,
+        features,
+        weights,
+        scales,
         known_answer,
         image,
         header: header_bytes,
     })
 }
 
-/// What an unused place in the layer array holds.
-const EMPTY_LAYER: Layer<'static> = Layer::F32(LayerF32 {
-    cell: Cell::Rnn,
-    hidden: 0,
-    columns: 0,
-    input: &[],
-    weights: MatrixF32::rows(0, &[]),
-});
+/// The vocabulary; an empty one where there is none.
+fn read_vocab<'a>(
+    net: &Net,
+    tokens: u8,
+    rules: TextRules,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<Vocab<'a>, LoadError> {
+    if !net.takes_tokens() {
+        field("tokens", tokens.into(), 0, 0)?;
+    }
+    let vocab = match tokens {
+        _ if !net.takes_tokens() => Vocab::of_characters(&[]),
+        Tokens::CHARACTERS => Vocab::of_characters(reader.next()?),
+        Tokens::WORDS => Vocab::of_words(reader.next()?, net.vocab()),
+        Tokens::BYTES => Vocab::of_byte_values(reader.next()?),
+        _ => Vocab::of_characters(&[]),
+    };
+    let vocab = vocab.map_err(|index| LoadError::Vocabulary { index })?;
+    if vocab.is_empty() || vocab.is_bytes() {
+        // Nothing is done to what is no text; a line feed is a byte all the same.
+        let done = TextRules {
+            lines: rules.lines && vocab.is_empty(),
+            ..rules
+        };
+        field("text rules", done.code().into(), 0, 0)?;
+    }
+    match vocab.is_empty() {
+        true => Ok(vocab),
+        false => vocab.with_rules(rules),
+    }
+}
+
+/// The known-answer test.
+fn read_known_answer<'a>(
+    net: &Net,
+    hash: u64,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<KnownAnswer<'a>, LoadError> {
+    let name = SectionName {
+        kind: SectionKind::KnownAnswer,
+        operation: None,
+    };
+    let (mut tokens, mut features): (&[u16], &[f32]) = (&[], &[]);
+    match net.input {
+        Input::Tokens { vocab } => {
+            tokens = reader.next()?;
+            check(name, tokens, |&id| usize::from(id) < vocab)?;
+        }
+        Input::Features { .. } => {
+            features = reader.next()?;
+            check(name, features, |x: &f32| x.abs() <= FEATURE_LIMIT)?;
+        }
+    }
+    Ok(KnownAnswer {
+        tokens,
+        features,
+        hash,
+    })
+}
+
+/// What the features of an int8 net are multiplied by, and those that take a second column.
+fn read_features<'a>(
+    net: &Net,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<(&'a [f32], &'a [u16]), LoadError> {
+    let (Input::Features { width, doubled }, Precision::Int8) = (net.input, net.precision) else {
+        return Ok((&[], &[]));
+    };
+    let name = |kind| SectionName {
+        kind,
+        operation: None,
+    };
+    let scales: &[f32] = reader.next()?;
+    check(name(SectionKind::FeatureScales), scales, |scale: &f32| {
+        scale.is_finite() && *scale > 0.0
+    })?;
+    if doubled == 0 {
+        return Ok((scales, &[]));
+    }
+    let list: &[u16] = reader.next()?;
+    let mut least = 0;
+    for (index, &feature) in list.iter().enumerate() {
+        let feature = usize::from(feature);
+        if feature < least || feature >= width {
+            let section = name(SectionKind::DoubledFeatures);
+            return Err(LoadError::Value { section, index });
+        }
+        least = feature + 1;
+    }
+    Ok((scales, list))
+}
 
 /// Checks every element of a section.
 fn check<T>(
@@ -172,13 +198,9 @@ fn check<T>(
 }
 
 /// Checks the right shift of a requantization.
-fn check_shift(
-    name: &'static str,
-    shift: u8,
-    (layout, bits): (Layout, u32),
-) -> Result<(), LoadError> {
+fn check_shift(shift: u8, (layout, bits): (Layout, u32)) -> Result<(), LoadError> {
     let (min, max) = shifts(layout, bits);
-    field(name, shift.into(), min.into(), max.into())
+    field("shift", shift.into(), min.into(), max.into())
 }
 
 /// Reads numbers of which there is one a row, and checks them.
@@ -199,7 +221,7 @@ fn read_slots<'a, T: bytemuck::Pod>(
 fn read_matrix_f32<'a>(
     order: RowOrder,
     rows: usize,
-    (columns, used): (usize, Columns),
+    (columns, used): (usize, &Columns),
     section: SectionName,
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<MatrixF32<'a>, LoadError> {
@@ -218,7 +240,7 @@ fn read_matrix<'a>(
     (layout, bits): (Layout, u32),
     order: RowOrder,
     rows: usize,
-    (columns, used): (usize, Columns),
+    (columns, used): (usize, &Columns),
     section: SectionName,
     reader: &mut SectionReader<'a, '_>,
 ) -> Result<MatrixInt8<'a>, LoadError> {
@@ -270,173 +292,6 @@ fn read_matrix<'a>(
                 columns,
                 weights,
             })
-        }
-    }
-}
-
-/// Reads and checks layer `layer`, whose embedding's numbers, if it is the one that reads them, are at most `table`.
-fn read_layer<'a>(
-    dims: &Dims,
-    layout: Layout,
-    (layer, table): (usize, f32),
-    scales: LayerScales,
-    reader: &mut SectionReader<'a, '_>,
-) -> Result<Layer<'a>, LoadError> {
-    let columns = dims.columns(layer);
-    let below = if layer == 0 {
-        dims.embedding
-    } else {
-        dims.hidden
-    };
-    let used = Columns {
-        below,
-        padded: columns - dims.stride(),
-        own: dims.hidden,
-    };
-    let order = RowOrder::of_layer(layout, dims.cell);
-    let rows = dims.rows();
-    let name = |kind| SectionName { kind, layer };
-    let (input, weights) = (name(SectionKind::Input), name(SectionKind::Weights));
-    match dims.precision {
-        Precision::F32 => {
-            let input = read_slots(input, rows, order, reader, small)?;
-            let section = weights;
-            let weights = read_matrix_f32(order, rows, (columns, used), section, reader)?;
-            let sum = largest_sum(rows, &weights, (used.padded, table));
-            sum.map_err(|row| LoadError::Sum { section, row })?;
-            Ok(Layer::F32(LayerF32 {
-                cell: dims.cell,
-                hidden: dims.hidden,
-                columns,
-                input,
-                weights,
-            }))
-        }
-        Precision::Int8 => {
-            let form = (layout, dims.four_bits.of_layer(layer));
-            check_shift("layer shift", scales.shift, form)?;
-            let input = read_slots(input, rows, order, reader, |_| true)?;
-            let weights = read_matrix(form, order, rows, (columns, used), weights, reader)?;
-            let multipliers = name(SectionKind::Multipliers);
-            let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
-                fits(m, (columns, form.1), scales.shift)
-            })?;
-            Ok(Layer::Int8(LayerInt8 {
-                cell: dims.cell,
-                hidden: dims.hidden,
-                columns,
-                input,
-                weights,
-                multipliers,
-                shift: scales.shift.into(),
-                cell_bits: scales.cell_bits.into(),
-            }))
-        }
-    }
-}
-
-/// Reads and checks the table of a model that has one.
-fn read_embedding<'a>(
-    dims: &Dims,
-    layout: Layout,
-    shift: u8,
-    reader: &mut SectionReader<'a, '_>,
-) -> Result<Option<Embedding<'a>>, LoadError> {
-    let (order, rows) = (RowOrder::of_head(layout), dims.vocab);
-    let columns = (dims.embedding_stride(), Columns::new(dims.embedding));
-    let name = |kind| SectionName { kind, layer: 0 };
-    let weights = name(SectionKind::Embedding);
-    match (dims.embedding, dims.precision) {
-        (0, _) => Ok(None),
-        (_, Precision::F32) => {
-            let weights = read_matrix_f32(order, rows, columns, weights, reader)?;
-            Ok(Some(Embedding::F32(EmbeddingF32 { weights })))
-        }
-        (_, Precision::Int8) => {
-            // Nothing is multiplied by a kernel, so no layout asks for a shift of its own.
-            check_shift("embedding shift", shift, (Layout::Rows, 8))?;
-            let weights = read_matrix((layout, 8), order, rows, columns, weights, reader)?;
-            let multipliers = name(SectionKind::EmbeddingMultipliers);
-            let good = |&m: &i32| m >= 0;
-            let multipliers = read_slots(multipliers, rows, RowOrder::PLAIN, reader, good)?;
-            Ok(Some(Embedding::Int8(EmbeddingInt8 {
-                weights,
-                multipliers,
-                shift: shift.into(),
-            })))
-        }
-    }
-}
-
-/// What has to be known to read the output layer, or the projection before it.
-struct Affine<'a> {
-    /// Weights, multipliers, bias.
-    names: [SectionKind; 3],
-    /// The header field of the shift.
-    field: &'static str,
-    shift: u8,
-    rows: usize,
-    /// Padded columns, and those of them that are used.
-    columns: (usize, usize),
-    /// Bits of a weight.
-    bits: u32,
-    /// The embedding, whose weights a tied head has.
-    table: Option<Embedding<'a>>,
-    /// In f32, the most that a number of the operand can be.
-    largest: f32,
-}
-
-/// Reads and checks the output layer, or the projection; in f32 with the most that a result can be.
-fn read_affine<'a>(
-    precision: Precision,
-    layout: Layout,
-    of: &Affine<'a>,
-    reader: &mut SectionReader<'a, '_>,
-) -> Result<(Head<'a>, f32), LoadError> {
-    let ((columns, own), rows, shift) = (of.columns, of.rows, of.shift);
-    let used = Columns::new(own);
-    let order = RowOrder::of_head(layout);
-    let [weights, multipliers, bias] = of.names.map(|kind| SectionName { kind, layer: 0 });
-    match precision {
-        Precision::F32 => {
-            let section = weights;
-            let weights = match of.table {
-                Some(Embedding::F32(table)) => table.weights,
-                _ => read_matrix_f32(order, rows, (columns, used), section, reader)?,
-            };
-            let sum = largest_sum(rows, &weights, (columns, of.largest));
-            let sum = sum.map_err(|row| LoadError::Sum { section, row })?;
-            let bias = read_slots(bias, rows, order, reader, small)?;
-            let head = HeadF32 {
-                columns,
-                weights,
-                bias,
-            };
-            Ok((Head::F32(head), sum + largest(bias)))
-        }
-        Precision::Int8 => {
-            check_shift(of.field, shift, (layout, of.bits))?;
-            let weights = match of.table {
-                Some(Embedding::Int8(table)) => table.weights,
-                _ => {
-                    let columns = (columns, used);
-                    read_matrix((layout, of.bits), order, rows, columns, weights, reader)?
-                }
-            };
-            let multipliers = read_slots(multipliers, rows, order, reader, |&m| {
-                fits(m, (columns, of.bits), shift)
-            })?;
-            let bias = read_slots(bias, rows, order, reader, |b: &i32| {
-                u64::from(b.unsigned_abs()) <= REQUANTIZED_LIMIT
-            })?;
-            let head = HeadInt8 {
-                columns,
-                weights,
-                multipliers,
-                bias,
-                shift: shift.into(),
-            };
-            Ok((Head::Int8(head), 1.0))
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Preamble, header and section table of an image, and the sections one after the other.
 
-use crate::dims::{Cell, Dims, Layout, Precision};
 use crate::error::{LoadError, SectionName};
 use crate::format::{
-    Header, Lengths, MAGIC, MAX_KNOWN_ANSWER, PREAMBLE, SectionEntry, SectionKind, VERSION, Widths,
-    at, checksum, sections_of,
+    Header, LARGEST_KIND, Lengths, MAGIC, MAX_KNOWN_ANSWER, MAX_KNOWN_FEATURES, PREAMBLE,
+    SectionEntry, SectionKind, Tokens, VERSION, at, checksum, kind_from, largest_variant,
+    sections_of,
 };
-use crate::four_bits::FourBits;
 use crate::header;
 use crate::layer::{MAX_CELL_BITS, MIN_CELL_BITS};
+use crate::net::{Capabilities, Input, Kind, Layout, Net, Precision, RnnActivation};
 use crate::rules::TextRules;
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
@@ -17,8 +17,9 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(*field.unwrap_or(&[0; 4]))
 }
 
-/// Checks the preamble, and returns the version and the header's bytes once their checksum is right.
-pub(super) fn checked_header(image: &[u8]) -> Result<(u16, &[u8]), LoadError> {
+/// Checks the preamble, and returns what the model needs and the header's bytes once their checksum is
+/// right.
+pub(super) fn checked_header(image: &[u8]) -> Result<(Capabilities, &[u8]), LoadError> {
     let have = image.len();
     let starts_like_one = image.iter().zip(MAGIC).all(|(&a, b)| a == b);
     if !starts_like_one || have < MAGIC.len() {
@@ -31,17 +32,22 @@ pub(super) fn checked_header(image: &[u8]) -> Result<(u16, &[u8]), LoadError> {
         });
     }
     let version = (u32_at(image, at::VERSION) & 0xffff) as u16;
-    if !(1..=VERSION).contains(&version) {
+    if version != VERSION {
         return Err(LoadError::Version {
             found: version,
             supported: VERSION,
         });
     }
-    let reserved = (at::FLAGS..at::HEADER_LEN).chain(at::ZEROS..PREAMBLE);
-    for (offset, &byte) in image.iter().enumerate().take(PREAMBLE) {
-        if byte != 0 && reserved.clone().any(|r| r == offset) {
+    let reserved = (at::ZEROS..at::HEADER_LEN).chain(at::LAST_ZEROS..PREAMBLE);
+    for offset in reserved {
+        if image.get(offset) != Some(&0) {
             return Err(LoadError::Reserved { offset });
         }
+    }
+    let needs = Capabilities::from_bits(u32_at(image, at::CAPABILITIES));
+    let unknown = needs.without(Capabilities::ALL);
+    if !unknown.is_empty() {
+        return Err(LoadError::Needs { unknown });
     }
     let declared = u32_at(image, at::IMAGE_LEN) as usize;
     if declared != have {
@@ -59,7 +65,7 @@ pub(super) fn checked_header(image: &[u8]) -> Result<(u16, &[u8]), LoadError> {
     if expected != found {
         return Err(LoadError::HeaderChecksum { expected, found });
     }
-    Ok((version, header))
+    Ok((needs, header))
 }
 
 /// Checks that the header field `name` is in `min..=max`.
@@ -76,72 +82,80 @@ pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Resul
     }
 }
 
-/// The header, the rules that follow it from version 2 on, the widths of version 3, and the 4-bit
-/// matrices of version 4.
-pub(super) fn decoded(version: u16, bytes: &[u8]) -> Result<Header<'_>, LoadError> {
+/// The header, once it is the encoding that a writer makes, with its operations in range.
+pub(super) fn decoded(bytes: &[u8]) -> Result<(Header<'_>, Net), LoadError> {
     let bad = |_| LoadError::HeaderEncoding;
-    if header::outline(version, bytes).is_none() {
-        return Err(LoadError::HeaderEncoding);
+    let header = postcard::from_bytes::<Header<'_>>(bytes).map_err(bad)?;
+    for (name, code, most) in [
+        ("precision", header.precision, 1),
+        ("input", header.input, 1),
+        ("tokens", header.tokens, Tokens::NUMBERS),
+    ] {
+        field(name, code.into(), 0, most.into())?;
     }
-    let (mut header, rest) = postcard::take_from_bytes::<Header<'_>>(bytes).map_err(bad)?;
-    let (code, rest) = match (version, rest) {
-        (1, []) => return Ok(header),
-        (2..=4, [code, rest @ ..]) => (*code, rest),
-        _ => return Err(LoadError::HeaderEncoding),
-    };
-    // Version 2 is for rules; one without any would have been written in version 1.
-    let least = u64::from(version == 2);
-    field("text rules", code.into(), least, TextRules::MAX_CODE.into())?;
-    header.rules = TextRules::from_code(code).ok_or(LoadError::HeaderEncoding)?;
-    let rest = match version {
-        2 => rest,
-        _ => {
-            let (widths, rest) = postcard::take_from_bytes(rest).map_err(bad)?;
-            header.widths = widths;
-            let rest = match (version, rest) {
-                (4, [four_bits, rest @ ..]) => {
-                    header.four_bits = *four_bits;
-                    rest
-                }
-                (_, rest) => rest,
-            };
-            // Nor is version 3 or 4 for a model that has nothing of it.
-            if header.version() != version {
-                return Err(LoadError::HeaderEncoding);
-            }
-            rest
+    field(
+        "text rules",
+        header.rules.into(),
+        0,
+        TextRules::MAX_CODE.into(),
+    )?;
+    for (index, operation) in header.operations.iter().enumerate() {
+        let (kind, variant) = (operation.kind, operation.variant);
+        if kind < 1 || kind > LARGEST_KIND || variant > largest_variant(kind) {
+            return Err(LoadError::Operation {
+                index,
+                kind,
+                variant,
+            });
         }
-    };
-    match rest {
-        [] => Ok(header),
-        _ => Err(LoadError::HeaderEncoding),
+        if kind_from(kind, variant, operation.units.into()).is_none() {
+            return Err(LoadError::HeaderEncoding);
+        }
     }
+    let net = header::outline(bytes).ok_or(LoadError::HeaderEncoding)?;
+    let net = net.checked().map_err(LoadError::Net)?;
+    Ok((header, net))
 }
 
-/// Checks the cell bits, and that what has no scale has zeros in its place.
-pub(super) fn check_scales(dims: &Dims, header: &Header<'_>) -> Result<(), LoadError> {
-    let quantized = matches!(dims.precision, Precision::Int8);
-    let widths = &header.widths;
+/// Checks the bits of states, and that what has no shift, no bits or no scale has zeros in its place.
+pub(super) fn check_scales(net: &Net, header: &Header<'_>) -> Result<(), LoadError> {
+    let quantized = matches!(net.precision, Precision::Int8);
     let mut absent = 0;
-    for (there, shift) in [
-        (true, header.head_shift),
-        (dims.embedding > 0, widths.embedding_shift),
-        (dims.projection > 0, widths.projection_shift),
-    ] {
-        if !(there && quantized) {
-            absent |= shift;
+    for (index, (operation, entry)) in net.operations().zip(&header.operations).enumerate() {
+        let inputs = net.input_columns(index);
+        let there = match operation.kind {
+            Kind::Gru { .. } => [true, inputs > 0, true],
+            _ => [true, false, false],
+        };
+        for (shift, there) in entry.shifts.iter().zip(there) {
+            if !(there && quantized) {
+                absent |= shift;
+            }
         }
+        let (min, max) = match operation.kind {
+            _ if !quantized => (0, 0),
+            Kind::Lstm { .. } => (MIN_CELL_BITS, MAX_CELL_BITS),
+            Kind::Rnn {
+                activation: RnnActivation::Tanh,
+                ..
+            } => (MIN_CELL_BITS, MIN_CELL_BITS),
+            Kind::Rnn { .. } => (0, MAX_CELL_BITS),
+            _ => (0, 0),
+        };
+        field(
+            "state bits",
+            entry.state_bits.into(),
+            min.into(),
+            max.into(),
+        )?;
+        let most = u64::from(operation.kind.is_recurrent());
+        field("start", entry.start.into(), 0, most)?;
     }
-    for (index, scales) in header.scales.iter().enumerate() {
-        if quantized && index < dims.layers {
-            let max = match dims.cell {
-                Cell::Rnn => MIN_CELL_BITS,
-                Cell::Lstm => MAX_CELL_BITS,
-            };
-            let (bits, min) = (scales.cell_bits, MIN_CELL_BITS);
-            field("layer cell bits", bits.into(), min.into(), max.into())?;
-        } else {
-            absent |= scales.shift | scales.cell_bits;
+    for output in &header.outputs {
+        let scaled = output.kind == 1 && quantized;
+        let good = output.scale.is_finite() && output.scale > 0.0;
+        if !good || !scaled && output.scale != 1.0 {
+            return Err(LoadError::OutputScale);
         }
     }
     match absent {
@@ -150,51 +164,13 @@ pub(super) fn check_scales(dims: &Dims, header: &Header<'_>) -> Result<(), LoadE
     }
 }
 
-/// The shape in the header, once it is in range.
-pub(super) fn dims_of(header: &Header<'_>) -> Result<Dims, LoadError> {
-    let cell = match header.cell {
-        0 => Cell::Rnn,
-        1 => Cell::Lstm,
-        other => return field("cell", other.into(), 0, 1).and(Err(LoadError::HeaderEncoding)),
-    };
-    let precision = match header.precision {
-        0 => Precision::F32,
-        1 => Precision::Int8,
-        other => return field("precision", other.into(), 0, 1).and(Err(LoadError::HeaderEncoding)),
-    };
-    let Widths {
-        embedding,
-        projection,
-        tied,
-        tokens,
-        ..
-    } = header.widths;
-    field("tied", tied.into(), 0, 1)?;
-    field("tokens", tokens.into(), 0, 2)?;
-    let plain = Dims::new(
-        cell,
-        precision,
-        header.layers.into(),
-        header.hidden.into(),
-        header.vocab.into(),
-    );
-    plain
-        .and_then(|dims| dims.with_widths(embedding.into(), projection.into(), tied == 1))
-        .and_then(|dims| dims.with_four_bits(FourBits::from_code(header.four_bits)))
-        .map_err(LoadError::Dims)
-}
-
-/// The layout in the header, once it is one this shape can have.
-pub(super) fn layout_of(header: &Header<'_>, dims: &Dims) -> Result<Layout, LoadError> {
-    let layout = match header.layout {
-        0 => Layout::Rows,
-        1 => Layout::Pairs,
-        2 => Layout::Tiles4,
-        3 => Layout::Tiles8,
-        4 => Layout::Tiles16,
-        other => return field("layout", other.into(), 0, 4).and(Err(LoadError::HeaderEncoding)),
-    };
-    layout.check(dims).map_err(LoadError::Layout)?;
+/// The layout in the header, once it is one this net can have.
+pub(super) fn layout_of(header: &Header<'_>, net: &Net) -> Result<Layout, LoadError> {
+    let most = Layout::ALL.len() as u64 - 1;
+    field("layout", header.layout.into(), 0, most)?;
+    let layout = Layout::ALL.get(usize::from(header.layout));
+    let layout = *layout.ok_or(LoadError::HeaderEncoding)?;
+    layout.check(net).map_err(LoadError::Layout)?;
     Ok(layout)
 }
 
@@ -210,52 +186,58 @@ pub(super) fn zeros(image: &[u8], start: usize, end: usize) -> Result<(), LoadEr
     }
 }
 
-/// The lengths that do not follow from the shape: a list of words is decoded to its end, which has to be the section's.
-fn lengths_of(header: &Header<'_>) -> Lengths {
+/// The lengths that do not follow from the net: a list of words is decoded to its end, which has to be
+/// the section's.
+pub(super) fn lengths_of(net: &Net, header: &Header<'_>) -> Result<Lengths, LoadError> {
     let bytes = |index: usize| header.sections.get(index).map_or(0, |s| s.bytes as usize);
-    Lengths {
-        words: (header.widths.tokens == 1).then(|| bytes(0)),
-        known_answer: bytes(1) / 2,
+    let text = net.takes_tokens() && header.tokens != Tokens::NUMBERS;
+    let known_answer = bytes(text.into());
+    match net.input {
+        Input::Tokens { .. } => {
+            let most = MAX_KNOWN_ANSWER as u64;
+            field("known answer tokens", known_answer as u64 / 2, 0, most)?;
+        }
+        Input::Features { width, .. } => {
+            let (numbers, most) = (known_answer / 4, MAX_KNOWN_FEATURES as u64);
+            field("known answer features", numbers as u64, 0, most)?;
+            if !numbers.is_multiple_of(width.max(1)) {
+                return Err(LoadError::HeaderEncoding);
+            }
+        }
     }
+    let mut starts = 0;
+    for (index, operation) in header.operations.iter().enumerate() {
+        starts |= u16::from(operation.start) << (index & 15);
+    }
+    Ok(Lengths {
+        vocabulary: text.then(|| match header.tokens {
+            Tokens::WORDS => bytes(0),
+            _ => 4 * net.vocab(),
+        }),
+        known_answer,
+        starts,
+    })
 }
 
-/// Checks that the table lists exactly the sections this shape has, each where and as long as it must be.
+/// Checks that the table lists exactly the sections this net has, each as long as it must be.
 pub(super) fn check_section_table(
-    dims: &Dims,
+    net: &Net,
     layout: Layout,
+    lengths: Lengths,
     header: &Header<'_>,
 ) -> Result<(), LoadError> {
-    let lengths = lengths_of(header);
-    let tokens = lengths.known_answer;
-    field(
-        "known answer tokens",
-        tokens as u64,
-        0,
-        MAX_KNOWN_ANSWER as u64,
-    )?;
     let found = header.sections.len();
-    let expected = sections_of(dims, layout, lengths).count();
+    let expected = sections_of(net, layout, lengths).count();
     if found != expected {
         return Err(LoadError::SectionCount { expected, found });
     }
-    let mut end = 0_usize;
-    for (index, (entry, (section, bytes))) in header
-        .sections
-        .iter()
-        .zip(sections_of(dims, layout, lengths))
-        .enumerate()
-    {
-        if (entry.kind, usize::from(entry.layer)) != (section.kind.code(), section.layer) {
+    let sections = sections_of(net, layout, lengths);
+    for (index, (entry, (section, bytes))) in header.sections.iter().zip(sections).enumerate() {
+        let operation = section.operation.map_or(0, |operation| operation + 1);
+        if (entry.kind, usize::from(entry.operation)) != (section.kind.code(), operation) {
             return Err(LoadError::SectionOrder {
                 index,
                 expected: section,
-            });
-        }
-        if entry.offset as usize != end {
-            return Err(LoadError::SectionOffset {
-                section,
-                expected: end,
-                found: entry.offset as usize,
             });
         }
         if entry.bytes as usize != bytes {
@@ -265,7 +247,6 @@ pub(super) fn check_section_table(
                 found: entry.bytes as usize,
             });
         }
-        end = end.saturating_add(bytes.next_multiple_of(layout.align()));
     }
     Ok(())
 }
@@ -273,8 +254,7 @@ pub(super) fn check_section_table(
 /// Takes the sections one after the other, in the order of the table.
 pub(super) struct SectionReader<'a, 't> {
     pub(super) image: &'a [u8],
-    pub(super) data_start: usize,
-    /// End of the last section taken, padding included.
+    /// End of the last section taken, padding included; before the first, where the data starts.
     pub(super) end: usize,
     pub(super) index: usize,
     /// What sections start at a multiple of.
@@ -302,20 +282,14 @@ impl<'a> SectionReader<'a, '_> {
         })?;
         self.index += 1;
         let section = SectionName {
-            kind: kind_of(entry.kind),
-            layer: entry.layer.into(),
+            kind: SectionKind::from_code(entry.kind).ok_or(LoadError::HeaderEncoding)?,
+            operation: usize::from(entry.operation).checked_sub(1),
         };
+        let start = self.end;
         let cut = LoadError::Length {
-            declared: self
-                .data_start
-                .saturating_add(entry.offset as usize)
-                .saturating_add(entry.bytes as usize),
+            declared: start.saturating_add(entry.bytes as usize),
             have: self.image.len(),
         };
-        let start = self
-            .data_start
-            .checked_add(entry.offset as usize)
-            .ok_or(cut)?;
         let end = start.checked_add(entry.bytes as usize).ok_or(cut)?;
         let bytes = self.image.get(start..end).ok_or(cut)?;
         let found = checksum(bytes);
@@ -329,24 +303,5 @@ impl<'a> SectionReader<'a, '_> {
         self.end = end.checked_next_multiple_of(self.align).ok_or(cut)?;
         zeros(self.image, end, self.end)?;
         Ok((section, bytes))
-    }
-}
-
-/// The kind a code of a checked table stands for.
-fn kind_of(code: u8) -> SectionKind {
-    match code {
-        1 => SectionKind::Vocabulary,
-        2 => SectionKind::KnownAnswer,
-        3 => SectionKind::Input,
-        4 => SectionKind::Weights,
-        5 => SectionKind::Multipliers,
-        6 => SectionKind::HeadWeights,
-        7 => SectionKind::HeadMultipliers,
-        9 => SectionKind::Embedding,
-        10 => SectionKind::EmbeddingMultipliers,
-        11 => SectionKind::Projection,
-        12 => SectionKind::ProjectionMultipliers,
-        13 => SectionKind::ProjectionBias,
-        _ => SectionKind::HeadBias,
     }
 }

@@ -1,21 +1,22 @@
-//! A step of a session: the layers and the head, in the order in which their weights are best read.
+//! A step of a session: the operations, in the order in which their weights are best read.
 //!
 //! ```text
 //! one layer, with room for sums     cells, from the sums | head, product of the new h
 //!                                   cells, from the sums | product of the new h, head      and in turn
 //! several layers, with room         what the last layer's own h multiplies ahead | layers | head
-//! without                           layers | head
+//! without, and any other net        operation after operation
 //! ```
 //!
-//! The product of h belongs to the next step, but waits for nothing of it, and so for no token: done at once, in turn before and after the
-//! head and from one end and the other, a step begins with the weights that the last one read last, and its cells wait for nothing.
+//! The product of h belongs to the next step, but waits for nothing of it, and so for no token: done at
+//! once, in turn before and after the head and from one end and the other, a step begins with the
+//! weights that the last one read last, and its cells wait for nothing. This is for hosts, and for nets
+//! that [`Net::is_pipelined`](crate::net::Net::is_pipelined) says it is for.
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::{Session, copy_hidden, embed, operands, row_of, shape};
-use crate::dims::Dims;
+use super::{Session, copy, operations};
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::layer::Layer;
+use crate::layer::Weights;
 use crate::model::Model;
 use crate::state::{self, Parts};
 use crate::vocab::TokenId;
@@ -32,18 +33,18 @@ pub(super) enum Sums {
 }
 
 impl<K: Kernel> Session<'_, '_, K> {
-    /// Takes a token in: the state after it, and its logits.
-    pub(super) fn go(&mut self, id: TokenId) {
-        let one = self.model.dims().layers == 1;
+    /// Takes an input in: the state after it, and its outputs. Features stand where they are read.
+    pub(super) fn go(&mut self, token: Option<TokenId>) {
+        let one = self.model.net.recurrent_count() == 1;
         let ahead = K::AHEAD && !self.ahead.is_empty();
         if one || ahead {
             self.kernel = self.kernel.turned();
         }
-        if one && ahead {
-            return self.go_apart(id);
+        match token {
+            Some(id) if ahead && one => self.go_apart(id),
+            Some(id) if ahead => self.go_ahead(id),
+            _ => operations::step(&self.model, self.kernel, token, self.storage),
         }
-        self.advance(id, ahead);
-        self.compute_logits();
     }
 
     /// The words for sums hold nothing of this state.
@@ -57,8 +58,7 @@ impl<K: Kernel> Session<'_, '_, K> {
     fn go_apart(&mut self, id: TokenId) {
         if self.sums == Sums::Restored {
             self.sums = Sums::Old;
-            self.advance(id, false);
-            return self.compute_logits();
+            return operations::step(&self.model, self.kernel, Some(id), self.storage);
         }
         if self.sums == Sums::Old {
             self.multiply();
@@ -67,144 +67,152 @@ impl<K: Kernel> Session<'_, '_, K> {
         self.update(id);
         if self.kernel.is_turned() {
             self.multiply();
-            self.compute_logits();
+            self.compute_outputs();
         } else {
-            self.compute_logits();
+            self.compute_outputs();
             self.multiply();
         }
     }
 
     /// The product of h with the weights of a layer that stands alone.
     fn multiply(&mut self) {
-        let dims = shape::<K>(&self.model);
-        match self.model.layers.first() {
-            Some(Layer::F32(layer)) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                self.kernel
-                    .products_f32(layer, parts.inputs, sums(self.ahead));
+        match self.model.weights.first() {
+            Some(Weights::CellF32(layer)) => {
+                let parts: Parts<'_, f32, f32, f32> = state::split(&self.model.plan, self.storage);
+                let h = parts.values.get(..layer.columns).unwrap_or_default();
+                self.kernel.products_f32(layer, h, sums(self.ahead));
             }
-            Some(Layer::Int8(layer)) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                self.kernel
-                    .products_int8(layer, parts.inputs, sums(self.ahead));
+            Some(Weights::CellInt8(layer)) => {
+                let parts: Parts<'_, i8, i16, i32> = state::split(&self.model.plan, self.storage);
+                let h = parts.values.get(..layer.columns).unwrap_or_default();
+                self.kernel.products_int8(layer, h, sums(self.ahead));
             }
-            None => {}
+            _ => {}
         }
     }
 
     /// The new state of a layer that stands alone, from its product.
     fn update(&mut self, id: TokenId) {
-        let dims = shape::<K>(&self.model);
-        let token = row_of(&dims, id);
-        match self.model.layers.first() {
-            Some(Layer::F32(layer)) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
+        let token = Some(id);
+        match self.model.weights.first() {
+            Some(Weights::CellF32(layer)) => {
+                let parts: Parts<'_, f32, f32, f32> = state::split(&self.model.plan, self.storage);
                 let (addend, x) = (layer.addend(token), &[][..]);
-                let (c, next) = (units(&dims, parts.cell), units(&dims, parts.inputs));
+                let (c, next) = (
+                    units(layer.hidden, parts.cells),
+                    units(layer.hidden, parts.values),
+                );
                 let stream = StreamF32 { addend, x, c, next };
                 self.kernel.cells_f32(layer, stream, sums(self.ahead));
             }
-            Some(Layer::Int8(layer)) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
+            Some(Weights::CellInt8(layer)) => {
+                let parts: Parts<'_, i8, i16, i32> = state::split(&self.model.plan, self.storage);
                 let stream = StreamInt8 {
                     addend: layer.addend(token),
                     x: &[],
-                    c: units(&dims, parts.cell),
-                    next: units(&dims, parts.inputs),
+                    c: units(layer.hidden, parts.cells),
+                    next: units(layer.hidden, parts.values),
                     correction: 0,
                 };
                 self.kernel.cells_int8(layer, stream, sums(self.ahead));
             }
-            None => {}
+            _ => {}
         }
     }
 
-    /// The part of the last layer's step that waits for no other layer.
-    fn begin_last(&mut self) {
-        let dims = shape::<K>(&self.model);
-        let last = dims.layers - 1;
-        match self.model.layers.get(last) {
-            Some(Layer::F32(layer)) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                let (x, _) = operands(&dims, last, parts.inputs, parts.cell);
-                let h = x.get(layer.columns / 2..).unwrap_or_default();
+    /// A step of several layers of one size.
+    fn go_ahead(&mut self, id: TokenId) {
+        let last = self.model.net.recurrent_count() - 1;
+        let (plan, weights) = (&self.model.plan, &self.model.weights);
+        let place = plan.at(last);
+        match weights.get(last) {
+            Some(Weights::CellF32(layer)) => {
+                let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
+                let x = parts.values.get(place.x..place.x + place.columns);
+                let h = x.unwrap_or_default().get(layer.columns / 2..);
+                let h = h.unwrap_or_default();
                 self.kernel.begin_f32(layer, h, sums(self.ahead));
+                operations::run(&self.model, self.kernel, Some(id), self.storage, 0..last);
+                let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
+                let x = parts.values.get(place.x..place.x + place.columns);
+                let end = place.cell.saturating_add(layer.hidden);
+                let stream = StreamF32 {
+                    addend: layer.addend(None),
+                    x: x.unwrap_or_default(),
+                    c: parts.cells.get_mut(place.cell..end).unwrap_or_default(),
+                    next: parts.next,
+                };
+                self.kernel.finish_f32(layer, stream, sums(self.ahead));
             }
-            Some(Layer::Int8(layer)) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                let (x, _) = operands(&dims, last, parts.inputs, parts.cell);
-                let h = x.get(layer.columns / 2..).unwrap_or_default();
+            Some(Weights::CellInt8(layer)) => {
+                let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
+                let x = parts.values.get(place.x..place.x + place.columns);
+                let h = x.unwrap_or_default().get(layer.columns / 2..);
+                let h = h.unwrap_or_default();
                 self.kernel.begin_int8(layer, h, sums(self.ahead));
+                operations::run(&self.model, self.kernel, Some(id), self.storage, 0..last);
+                let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
+                let x = parts.values.get(place.x..place.x + place.columns);
+                let end = place.cell.saturating_add(layer.hidden);
+                let stream = StreamInt8 {
+                    addend: layer.addend(None),
+                    x: x.unwrap_or_default(),
+                    c: parts.cells.get_mut(place.cell..end).unwrap_or_default(),
+                    next: parts.next,
+                    correction: 0,
+                };
+                self.kernel.finish_int8(layer, stream, sums(self.ahead));
             }
-            None => {}
+            _ => {}
         }
+        self.keep_last(last);
+        self.compute_outputs();
     }
 
-    /// h and c of every layer from the token's row upwards.
-    fn advance(&mut self, id: TokenId, ahead: bool) {
-        let dims = shape::<K>(&self.model);
-        embed(&self.model, &dims, id, self.storage);
-        let mut token = row_of(&dims, id);
-        if ahead {
-            self.begin_last();
-        }
-        for (index, layer) in self.model.layers.iter().enumerate().take(dims.layers) {
-            match layer {
-                Layer::F32(layer) => {
-                    let parts: Parts<'_, f32, f32, f32> = state::split(&dims, self.storage);
-                    let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
-                    let addend = layer.addend(token);
-                    if ahead && index + 1 == dims.layers {
-                        let next = &mut *parts.next;
-                        let stream = StreamF32 { addend, x, c, next };
-                        self.kernel.finish_f32(layer, stream, sums(self.ahead));
-                    } else {
-                        self.kernel.layer_f32(layer, addend, x, c, parts.next);
-                    }
-                    copy_hidden(&dims, index, parts.next, parts.inputs);
-                }
-                Layer::Int8(layer) => {
-                    let parts: Parts<'_, i8, i16, i32> = state::split(&dims, self.storage);
-                    let (x, c) = operands(&dims, index, parts.inputs, parts.cell);
-                    let addend = layer.addend(token);
-                    if ahead && index + 1 == dims.layers {
-                        let next = &mut *parts.next;
-                        let stream = StreamInt8 {
-                            addend,
-                            x,
-                            c,
-                            next,
-                            correction: 0,
-                        };
-                        self.kernel.finish_int8(layer, stream, sums(self.ahead));
-                    } else {
-                        self.kernel.layer_int8(layer, addend, x, c, parts.next);
-                    }
-                    copy_hidden(&dims, index, parts.next, parts.inputs);
-                }
+    /// Puts the new h of operation `last` in the place of the old one.
+    fn keep_last(&mut self, last: usize) {
+        let (plan, net) = (&self.model.plan, &self.model.net);
+        let (first, units) = (
+            plan.at(last).value,
+            net.recurrent(last).map_or(0, |of| of.units),
+        );
+        match net.precision {
+            crate::net::Precision::F32 => {
+                let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
+                let new = parts.next.get(..units).unwrap_or_default();
+                copy(new, parts.values.get_mut(first..first + units).unwrap_or_default());
             }
-            token = None;
+            crate::net::Precision::Int8 => {
+                let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
+                let new = parts.next.get(..units).unwrap_or_default();
+                copy(new, parts.values.get_mut(first..first + units).unwrap_or_default());
+            }
         }
     }
 }
 
-/// Where sums are kept, if the kernel computes products ahead and `rest` is long enough.
+/// Where sums are kept, if the net is one for it, the kernel computes products ahead, and `rest` is long
+/// enough.
 pub(super) fn room_ahead<'s, K: Kernel>(
     model: &Model<'_>,
     kernel: K,
     rest: &'s mut [u32],
 ) -> &'s mut [u32] {
-    let dims = model.dims();
-    let last = model.layers.get(dims.layers - 1);
-    match K::AHEAD && last.is_some_and(|layer| kernel.goes_ahead(layer)) {
-        true => rest.get_mut(..dims.ahead_words()).unwrap_or_default(),
+    if !K::AHEAD {
+        return &mut [];
+    }
+    let net = &model.net;
+    let last = net.operation(net.recurrent_count().saturating_sub(1));
+    let whole = last.is_some_and(|operation| operation.bits == 8);
+    match whole && net.is_pipelined() && kernel.goes_ahead(model.layout) {
+        true => rest.get_mut(..net.pipeline_words()).unwrap_or_default(),
         false => &mut [],
     }
 }
 
 /// The numbers of a lone layer's units, without padding; of an RNN's c, none.
-fn units<'a, T>(dims: &Dims, numbers: &'a mut [T]) -> &'a mut [T] {
-    numbers.get_mut(..dims.hidden).unwrap_or_default()
+fn units<T>(units: usize, numbers: &mut [T]) -> &mut [T] {
+    numbers.get_mut(..units).unwrap_or_default()
 }
 
 /// Words seen as sums.

@@ -161,7 +161,14 @@ fn image(wanted: &Wanted) -> Result<Vec<u8>, String> {
     // Once to compute the answer, once with it.
     for _ in 0..2 {
         let tokens = &tokens;
-        let len = random(dims, wanted.shifts, KnownAnswer { tokens, hash }, rows)?;
+        let len = {
+            let known_answer = KnownAnswer {
+                tokens,
+                hash,
+                ..KnownAnswer::default()
+            };
+            random(&dims.net(), wanted.shifts, known_answer, rows)?
+        };
         let model = Model::from_bytes(&rows[..len]).map_err(|error| error.to_string())?;
         let len = repack(&model, wanted.layout, packed).map_err(|error| error.to_string())?;
         let model = Model::from_bytes(&packed[..len]).map_err(|error| error.to_string())?;

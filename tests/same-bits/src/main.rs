@@ -8,12 +8,14 @@
 use std::process::ExitCode;
 
 use gatelet::format::{KnownAnswer, repack};
+use gatelet::net::{Input, Net};
 use gatelet::{
-    AlignedBytes, Cell, Dims, FourBits, Isa, Kernel, Model, Precision, Scalar, Session, StateHash,
-    TokenId, WithKernel,
+    Cell, Dims, FourBits, Isa, Kernel, Model, Precision, Scalar, Session, StateHash, TokenId,
+    WithKernel,
 };
 
 mod boards;
+mod mixed;
 mod random;
 mod suite;
 
@@ -28,6 +30,10 @@ const HIDDEN: &[usize] = if cfg!(miri) {
     &[1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64]
 };
 const F32_BOUND: f32 = 2e-4;
+/// Nets that mix operations, of each precision.
+const MIXED: usize = if cfg!(miri) { 4 } else { 60 };
+/// Bytes of the largest image, and more.
+const ROOM: usize = 8 << 20;
 /// Of [`widths`], so many: without any, and tied with both.
 const WIDTHS: usize = if cfg!(miri) { 2 } else { 6 };
 
@@ -38,36 +44,51 @@ impl WithKernel for Trace<'_> {
     type Output = (u64, Vec<f32>);
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let dims = self.0.dims();
-        let mut memory = vec![0; dims.state_words() + self.1];
+        let net = *self.0.net();
+        let mut memory = vec![0; net.state_words() + self.1];
         let mut session = Session::new(self.0, kernel, &mut memory).expect("room enough");
         let mut hash = StateHash::new();
         for step in 0..STEPS {
-            let id = TokenId((step * 7 % dims.vocab) as u16);
-            session.step(id).expect("a token of the vocabulary");
+            match net.input {
+                Input::Tokens { vocab } => {
+                    let id = TokenId((step * 7 % vocab) as u16);
+                    session.step(id).expect("a token of the vocabulary");
+                }
+                Input::Features { width, .. } => {
+                    session.step(&features(step, width)[..]).expect("numbers");
+                }
+            }
             session.hash_into(&mut hash);
         }
-        let logits = session.logits();
-        let ids = (0..logits.len() as u16).map(TokenId);
-        (hash.finish(), ids.filter_map(|id| logits.get(id)).collect())
+        let outputs = (0..net.output_len()).flat_map(|index| session.values(index).collect::<Vec<_>>());
+        (hash.finish(), outputs.collect())
     }
 }
 
-/// Compares one shape on every kernel, each in rows and in its own layout; says what differs.
-fn compare(dims: Dims, rows: &mut [u8], packed: &mut [u8]) -> Result<usize, String> {
-    let len = random(dims, USUAL_SHIFTS, KnownAnswer::default(), rows)?;
+/// The features of a step: within 2, and some of them far out.
+pub(crate) fn features(step: usize, width: usize) -> Vec<f32> {
+    let number = |k: usize| {
+        let x = ((step * 31 + k * 17) % 401) as f32 / 100.0 - 2.0;
+        if (step + k).is_multiple_of(29) { 20.0 * x } else { x }
+    };
+    (0..width).map(number).collect()
+}
+
+/// Compares one net on every kernel, each in rows and in its own layout; says what differs.
+fn compare(net: &Net, rows: &mut [u8], packed: &mut [u8]) -> Result<usize, String> {
+    let len = random(net, USUAL_SHIFTS, KnownAnswer::default(), rows)?;
     let model = Model::from_bytes(&rows[..len]).map_err(|error| error.to_string())?;
     let (hash, logits) = Isa::Scalar(Scalar).run(Trace(model, 0));
     let mut compared = 0;
     for isa in Isa::available() {
-        let len = repack(&model, isa.layout(&dims), packed).map_err(|error| error.to_string())?;
+        let len = repack(&model, isa.layout(net), packed).map_err(|error| error.to_string())?;
         let own = Model::from_bytes(&packed[..len]).map_err(|error| error.to_string())?;
         // In a kernel's own layout also with room for products ahead.
-        for (model, more) in [(model, 0), (own, 0), (own, dims.ahead_words())] {
+        for (model, more) in [(model, 0), (own, 0), (own, net.pipeline_words())] {
             let found = isa.run(Trace(model, more));
-            let off = logits.iter().zip(&found.1).map(|(a, b)| (a - b).abs());
-            let off = off.fold(0.0, f32::max);
-            let good = match dims.precision {
+            let relative = |(a, b): (&f32, &f32)| (a - b).abs() / a.abs().max(1.0);
+            let off = logits.iter().zip(&found.1).map(relative).fold(0.0, f32::max);
+            let good = match net.precision {
                 Precision::Int8 => found.0 == hash && off == 0.0,
                 Precision::F32 => off <= F32_BOUND,
             };
@@ -75,7 +96,7 @@ fn compare(dims: Dims, rows: &mut [u8], packed: &mut [u8]) -> Result<usize, Stri
                 let layout = model.layout();
                 let kernel = isa.name();
                 return Err(format!(
-                    "{kernel}, {layout}, {more} words more: {dims:?}: off by {off}"
+                    "{kernel}, {layout}, {more} words more: {net:?}: off by {off}"
                 ));
             }
             compared += 1;
@@ -124,11 +145,28 @@ fn widths(hidden: usize) -> [(usize, usize, bool); 6] {
     ]
 }
 
+/// A buffer's part that starts at a cache line.
+fn aligned(buffer: &mut [u8]) -> &mut [u8] {
+    let start = buffer.as_ptr().align_offset(64);
+    &mut buffer[start..]
+}
+
 fn run() -> ExitCode {
-    let mut rows = Box::new(AlignedBytes([0; 1 << 19]));
-    let mut packed = Box::new(AlignedBytes([0; 1 << 19]));
+    let (mut rows, mut packed) = (vec![0; ROOM], vec![0; ROOM]);
+    let (rows, packed) = (aligned(&mut rows), aligned(&mut packed));
     let mut compared = 0;
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for precision in [Precision::Int8, Precision::F32] {
+        for seed in 0..MIXED {
+            match compare(&mixed::mixed(seed, precision), rows, packed) {
+                Ok(count) => compared += count,
+                Err(what) => {
+                    println!("mixed net {seed}: {what}");
+                    return ExitCode::FAILURE;
+                }
+            }
+        }
+    }
+    for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
         for precision in [Precision::Int8, Precision::F32] {
             for (index, &hidden) in HIDDEN.iter().enumerate() {
                 let (layers, vocab) = (1 + index % 3, [3, 8, 9, 33][index % 4]);
@@ -143,7 +181,7 @@ fn run() -> ExitCode {
                     [Some(dims), dims.with_four_bits(four).ok()]
                 });
                 for dims in shapes.flatten() {
-                    match compare(dims, &mut rows.0, &mut packed.0) {
+                    match compare(&dims.net(), rows, packed) {
                         Ok(count) => compared += count,
                         Err(what) => {
                             println!("{what}");

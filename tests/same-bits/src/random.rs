@@ -1,9 +1,11 @@
 //! Models with random weights, of any shape.
 
 use gatelet::format::{
-    EmbeddingSpec, HeadSpec, ImageSpec, KnownAnswer, LayerSpec, Provenance, VocabSpec, write_image,
+    FeatureSpec, ImageSpec, KnownAnswer, MatrixSpec, Numbers, OperationSpec, Provenance, VocabSpec,
+    write_image,
 };
-use gatelet::{Cell, Dims, Layout, Precision, TextRules};
+use gatelet::net::{Input, Kind, Layout, Net, Operation, Precision, Reset, RnnActivation, Value};
+use gatelet::TextRules;
 
 /// Numbers in no simple order.
 struct Random(u64);
@@ -26,7 +28,7 @@ impl Random {
     }
 }
 
-/// Right shifts of the requantizations of the layers, and of the head.
+/// Right shifts of the requantizations of recurrent operations, and of dense ones.
 pub(crate) type Shifts = [u8; 2];
 /// What the vector kernels' tests have.
 pub(crate) const USUAL_SHIFTS: Shifts = [24, 20];
@@ -77,7 +79,7 @@ impl Matrix {
         padded: impl Fn(usize) -> bool,
         (scale, shift, below): (f32, u8, f64),
     ) -> Self {
-        let places = (0..rows * columns).map(|i| padded(i % columns));
+        let places = (0..rows * columns).map(|i| padded(i % columns.max(1)));
         let mut real = |padded| if padded { 0.0 } else { random.real() * scale };
         let real = places.clone().map(&mut real).collect();
         let mut whole = |padded| match padded {
@@ -95,172 +97,229 @@ impl Matrix {
             multipliers: multipliers(random, rows, (columns, bits), shift, below),
         }
     }
+
+    fn spec(&self, precision: Precision, shift: u8) -> MatrixSpec<'_> {
+        match precision {
+            Precision::F32 => MatrixSpec::f32(&self.real),
+            Precision::Int8 => MatrixSpec::int8(&self.int8, &self.multipliers, shift),
+        }
+    }
 }
 
-/// A head or a projection.
-struct Affine {
-    matrix: Matrix,
-    real_bias: Vec<f32>,
-    bias: Vec<i32>,
-    shift: u8,
+/// Numbers that are added, in both precisions.
+struct Addends {
+    real: Vec<f32>,
+    int16: Vec<i16>,
+    int32: Vec<i32>,
 }
 
-impl Affine {
-    /// `rows` outputs from `columns` numbers, of which `width` are not padding, with weights of so many bits; `range` as in
-    /// [`Matrix::new`].
-    fn new(
-        random: &mut Random,
-        (rows, columns, width, bits): (usize, usize, usize, u32),
-        (shift, below): (u8, f64),
-    ) -> Self {
-        let matrix = Matrix::new(
-            random,
-            (rows, columns, bits),
-            |k| k >= width,
-            (1.0, shift, below),
-        );
-        Affine {
-            matrix,
-            real_bias: (0..rows).map(|_| random.real()).collect(),
-            bias: (0..rows)
+impl Addends {
+    fn new(random: &mut Random, count: usize) -> Self {
+        Addends {
+            real: (0..count).map(|_| random.real()).collect(),
+            int16: (0..count)
+                .map(|_| (random.below(65_536) - 32_768) as i16)
+                .collect(),
+            int32: (0..count)
                 .map(|_| random.below(100_000) as i32 - 50_000)
                 .collect(),
-            shift,
         }
     }
 
-    /// Without weights for a tied head.
-    fn spec(&self, precision: Precision, tied: bool) -> HeadSpec<'_> {
-        let none = if tied { 0 } else { usize::MAX };
-        let weights = &self.matrix;
+    fn narrow(&self, precision: Precision) -> Numbers<'_> {
         match precision {
-            Precision::F32 => HeadSpec::F32 {
-                weights: &weights.real[..weights.real.len().min(none)],
-                bias: &self.real_bias,
+            Precision::F32 => Numbers::F32(&self.real),
+            Precision::Int8 => Numbers::I16(&self.int16),
+        }
+    }
+
+    fn wide(&self, precision: Precision) -> Numbers<'_> {
+        match precision {
+            Precision::F32 => Numbers::F32(&self.real),
+            Precision::Int8 => Numbers::I32(&self.int32),
+        }
+    }
+}
+
+/// The numbers of an operation.
+struct Numbered {
+    weights: Matrix,
+    candidate: Matrix,
+    hidden: Matrix,
+    input: Addends,
+    bias: Addends,
+}
+
+/// Whether a padded column of operation `index`'s operand holds nothing.
+fn padding(net: &Net, index: usize, operation: &Operation, own: bool) -> Vec<bool> {
+    let values = operation.operand.parts();
+    let own = own.then_some(Value::of(index));
+    values
+        .chain(own)
+        .flat_map(|value| {
+            let (width, stride) = (net.width(value), net.stride(value));
+            (0..stride).map(move |k| k >= width)
+        })
+        .collect()
+}
+
+impl Numbered {
+    fn new(random: &mut Random, net: &Net, index: usize, [shift, dense_shift]: Shifts) -> Self {
+        let operation = net.operation(index).expect("it is one of the net's");
+        let (kind, units) = (operation.kind, operation.kind.units());
+        let bits = operation.bits.into();
+        let read = padding(net, index, operation, false);
+        let all = padding(net, index, operation, kind.is_recurrent());
+        let scale = 1.0 / (units.max(1) as f32).sqrt();
+        let matrix = |random: &mut Random, rows: usize, padding: &[bool], range| {
+            let form = (rows, padding.len(), bits);
+            Matrix::new(random, form, |k| padding[k], range)
+        };
+        let weights = match kind {
+            Kind::Embedding { .. } => {
+                let padding: Vec<bool> = (0..units.next_multiple_of(4)).map(|k| k >= units).collect();
+                matrix(random, net.vocab(), &padding, (1.0, shift, 1.0))
+            }
+            Kind::Gru { .. } => matrix(random, 2 * units, &all, (scale, shift, 0.25)),
+            Kind::Dense { .. } => {
+                let below = if index + 1 == net.len() { 40.0 } else { 2.0 };
+                matrix(random, units, &all, (1.0, dense_shift, below))
+            }
+            Kind::Add => {
+                let padding = [false; 4];
+                matrix(random, 2 * net.width(Value::of(index)), &padding, (1.0, shift, 0.7))
+            }
+            kind => matrix(random, kind.gates() * units, &all, (scale, shift, 0.25)),
+        };
+        let inputs = if net.reads_token(index) { net.vocab() } else { 1 };
+        let mut input = Addends::new(random, inputs * kind.gates() * units);
+        // An RNN of one layer has h = -128 after token 0, and so the largest sum there is in row 0.
+        if index == 0 && net.reads_token(0) {
+            input.int16[..kind.gates() * units].fill(i16::MIN);
+        }
+        let own: Vec<bool> = (0..units.next_multiple_of(4)).map(|k| k >= units).collect();
+        let gru = matches!(kind, Kind::Gru { .. });
+        let rows = if gru { units } else { 0 };
+        Numbered {
+            weights,
+            candidate: matrix(random, rows, &read, (scale, shift, 0.25)),
+            hidden: matrix(random, rows, &own, (scale, shift, 0.25)),
+            input,
+            bias: Addends::new(random, units),
+        }
+    }
+
+    fn spec(&self, net: &Net, index: usize, [shift, dense_shift]: Shifts) -> OperationSpec<'_> {
+        let operation = net.operation(index).expect("it is one of the net's");
+        let precision = net.precision;
+        let none = OperationSpec::default();
+        let cell = OperationSpec {
+            input: self.input.narrow(precision),
+            weights: self.weights.spec(precision, shift),
+            state_bits: match (operation.kind, precision) {
+                (_, Precision::F32) => 0,
+                (Kind::Lstm { .. }, _) => 4,
+                (
+                    Kind::Rnn {
+                        activation: RnnActivation::Relu,
+                        ..
+                    },
+                    _,
+                ) => 2,
+                (Kind::Rnn { .. }, _) => 3,
+                _ => 0,
             },
-            Precision::Int8 => HeadSpec::Int8 {
-                weights: &weights.int8[..weights.int8.len().min(none)],
-                multipliers: &weights.multipliers,
-                shift: self.shift,
-                bias: &self.bias,
+            ..none
+        };
+        match operation.kind {
+            Kind::Embedding { .. } => OperationSpec::table(self.weights.spec(precision, shift)),
+            Kind::Add if precision == Precision::F32 => none,
+            Kind::Add => OperationSpec::table(MatrixSpec {
+                weights: Numbers::None,
+                multipliers: &self.weights.multipliers,
+                shift,
+            }),
+            Kind::Dense { .. } => {
+                let whole = self.weights.spec(precision, dense_shift);
+                let weights = match (operation.tied, whole.weights) {
+                    (None, all) => all,
+                    (Some(_), _) => Numbers::None,
+                };
+                OperationSpec {
+                    weights: MatrixSpec { weights, ..whole },
+                    bias: self.bias.wide(precision),
+                    ..none
+                }
+            }
+            Kind::Gru { reset, .. } => OperationSpec {
+                candidate: match net.input_columns(index) {
+                    0 => MatrixSpec::default(),
+                    _ => self.candidate.spec(precision, shift),
+                },
+                hidden: self.hidden.spec(precision, shift),
+                bias: match reset {
+                    Reset::After => self.bias.wide(precision),
+                    Reset::Before => Numbers::None,
+                },
+                ..cell
             },
+            _ => cell,
         }
     }
 }
 
 /// A model with random weights, in rows; its length in `image`. One with an embedding is of words.
 pub(crate) fn random(
-    dims: Dims,
-    [shift, head_shift]: Shifts,
+    net: &Net,
+    shifts: Shifts,
     known_answer: KnownAnswer<'_>,
     image: &mut [u8],
 ) -> Result<usize, String> {
-    let random = &mut Random(dims.rows() as u64 * 31 + dims.layers as u64);
-    let characters: Vec<char> = (' '..).take(dims.vocab).collect();
-    let list: Vec<String> = (1..dims.vocab)
+    let units: usize = net.operations().map(|of| of.kind.gates() * of.kind.units()).sum();
+    let random = &mut Random(units as u64 * 31 + net.len() as u64);
+    let vocab = net.vocab();
+    let characters: Vec<char> = (' '..).take(vocab).collect();
+    let list: Vec<String> = (1..vocab)
         .map(|i| format!("{:03}{}", i / 3, ["", "a", "é"][i % 3]))
         .chain(["\u{fffd}".to_owned()])
         .collect();
     let list: Vec<&str> = list.iter().map(String::as_str).collect();
-    let (rows, stride, table) = (dims.rows(), dims.stride(), dims.embedding_stride());
-    let embedded = dims.embedding > 0;
-    // The table of a tied head is the head's, whose shift is only as large as the head's products allow.
-    let embedding = Matrix::new(
-        random,
-        (dims.vocab, table, 8),
-        |k| k >= dims.embedding,
-        (1.0, shift, 1.0),
-    );
-    let mut layers = Vec::new();
-    for layer in 0..dims.layers {
-        let columns = dims.columns(layer);
-        let below = if layer == 0 { table } else { stride };
-        let padded = |k: usize| match k.checked_sub(below) {
-            Some(own) => own >= dims.hidden,
-            None if layer == 0 => k >= dims.embedding,
-            None => k >= dims.hidden,
-        };
-        let scale = 1.0 / (dims.hidden as f32).sqrt();
-        let input_rows = if layer == 0 && !embedded {
-            dims.vocab
-        } else {
-            1
-        };
-        let form = (rows, columns, dims.four_bits.of_layer(layer));
-        let matrix = Matrix::new(random, form, padded, (scale, shift, 0.25));
-        let input = 0..input_rows * rows;
-        let real: Vec<f32> = input.clone().map(|_| random.real()).collect();
-        let mut int16: Vec<i16> = input
-            .map(|_| (random.below(65_536) - 32_768) as i16)
-            .collect();
-        // An RNN of one layer has h = -128 after token 0, and so the largest sum there is in row 0.
-        if layer == 0 && !embedded {
-            int16[..rows].fill(i16::MIN);
-        }
-        layers.push((matrix, real, int16));
-    }
-    let projection = Affine::new(
-        random,
-        (dims.projection.max(1), stride, dims.hidden, 8),
-        (head_shift, 2.0),
-    );
-    let (head_columns, head_width) = match dims.projection {
-        0 => (stride, dims.hidden),
-        width => (dims.head_columns(), width),
-    };
-    let head = Affine::new(
-        random,
-        (
-            dims.vocab,
-            head_columns,
-            head_width,
-            dims.four_bits.of_head(),
-        ),
-        (head_shift, 40.0),
-    );
-
-    let cell_bits = if dims.cell == Cell::Rnn { 3 } else { 4 };
-    let layers: Vec<LayerSpec<'_>> = layers
-        .iter()
-        .map(|(matrix, real, input)| match dims.precision {
-            Precision::F32 => LayerSpec::F32 {
-                input: real,
-                weights: &matrix.real,
-            },
-            Precision::Int8 => LayerSpec::Int8 {
-                input,
-                weights: &matrix.int8,
-                multipliers: &matrix.multipliers,
-                shift,
-                cell_bits,
-            },
-        })
+    let words = net
+        .operations()
+        .any(|operation| matches!(operation.kind, Kind::Embedding { .. }));
+    let numbers: Vec<Numbered> = (0..net.len())
+        .map(|index| Numbered::new(random, net, index, shifts))
         .collect();
-    let embedding = match dims.precision {
-        Precision::F32 => EmbeddingSpec::F32 {
-            weights: &embedding.real,
-        },
-        Precision::Int8 => EmbeddingSpec::Int8 {
-            weights: &embedding.int8,
-            multipliers: &embedding.multipliers,
-            shift,
-        },
+    let operations: Vec<OperationSpec<'_>> = numbers
+        .iter()
+        .enumerate()
+        .map(|(index, numbers)| numbers.spec(net, index, shifts))
+        .collect();
+    let (scales, doubled) = match (net.input, net.precision) {
+        (Input::Features { width, doubled }, Precision::Int8) => (
+            (0..width).map(|k| 20.0 + (k % 7) as f32 * 9.5).collect(),
+            (0..doubled).map(|k| k as u16).collect(),
+        ),
+        _ => (Vec::new(), Vec::<u16>::new()),
     };
     let spec = ImageSpec {
-        dims,
+        net: *net,
         layout: Layout::Rows,
-        vocab: match embedded {
-            true => VocabSpec::Words(&list),
-            false => VocabSpec::Characters(&characters),
+        vocab: match (words, net.input) {
+            (true, _) => VocabSpec::Words(&list),
+            (false, Input::Tokens { .. }) => VocabSpec::Characters(&characters),
+            (false, Input::Features { .. }) => VocabSpec::None,
         },
-        embedding: embedded.then_some(embedding),
-        layers: &layers,
-        projection: (dims.projection > 0).then(|| projection.spec(dims.precision, false)),
-        head: head.spec(dims.precision, dims.tied),
+        features: FeatureSpec {
+            scales: &scales,
+            doubled: &doubled,
+        },
+        operations: &operations,
+        outputs: Default::default(),
         provenance: Provenance::default(),
         known_answer,
         rules: TextRules {
-            unknown: embedded,
+            unknown: words,
             ..TextRules::default()
         },
     };

@@ -8,9 +8,9 @@ use core::arch::global_asm;
 use core::marker::PhantomData;
 
 use crate::activation::{SIGMOID, TANH};
-use crate::dims::{Cell, Dims, Layout};
+use crate::net::{Layout, Net};
 use crate::kernel::{Kernel, Scalar, sealed};
-use crate::layer::{HeadInt8, LayerInt8, MIN_CELL_BITS};
+use crate::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
 use crate::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
 use crate::nibbles;
 
@@ -68,8 +68,8 @@ impl Kernel for Armv7em {
     const NAME: &'static str = "armv7em";
     const F32_IS_SCALAR: bool = true;
 
-    fn layout(self, dims: &Dims) -> Layout {
-        match Layout::Pairs.check(dims) {
+    fn layout(self, net: &Net) -> Layout {
+        match Layout::Pairs.check(net) {
             Ok(()) => Layout::Pairs,
             Err(_) => Layout::Rows,
         }
@@ -88,9 +88,9 @@ impl Kernel for Armv7em {
         }
     }
 
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        if !head_in_blocks::<Eight>(head, x, logits) {
-            Scalar.head_int8(head, x, logits);
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        if !products_in_blocks::<Eight>(product, x, sums) {
+            Scalar.add_products_int8(product, x, sums);
         }
     }
 }
@@ -106,8 +106,8 @@ impl Kernel for Armv7emNibbles {
     const NAME: &'static str = "armv7em4";
     const F32_IS_SCALAR: bool = true;
 
-    fn layout(self, dims: &Dims) -> Layout {
-        Armv7em.layout(dims)
+    fn layout(self, net: &Net) -> Layout {
+        Armv7em.layout(net)
     }
 
     fn layer_int8(
@@ -123,9 +123,9 @@ impl Kernel for Armv7emNibbles {
         }
     }
 
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        if !head_in_blocks::<Four>(head, x, logits) {
-            Armv7em.head_int8(head, x, logits);
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        if !products_in_blocks::<Four>(product, x, sums) {
+            Armv7em.add_products_int8(product, x, sums);
         }
     }
 }
@@ -143,21 +143,32 @@ fn layer_in_blocks<F: Form>(
         return false;
     };
     match layer.cell {
-        Cell::Lstm => blocks.lstm(addend, layer.cell_bits, c, next),
-        Cell::Rnn => in_blocks(blocks, addend, next, layer.hidden, |b, a, n| b.rnn(a, n)),
+        Fused::Lstm => blocks.lstm(addend, layer.cell_bits, c, next),
+        Fused::Rnn => in_blocks(blocks, addend, next, layer.hidden, |b, a, n| b.rnn(a, n)),
     }
     true
 }
 
-/// A head's product, if its weights are of that form.
+/// Adds products, if the weights are of that form.
 #[inline(always)]
-fn head_in_blocks<F: Form>(head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) -> bool {
-    let Some(blocks) = Blocks::<F>::new(&head.weights, head.multipliers, head.shift, x) else {
+fn products_in_blocks<F: Form>(product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) -> bool {
+    let Some(blocks) = Blocks::<F>::new(&product.weights, product.multipliers, product.shift, x)
+    else {
         return false;
     };
-    in_blocks(blocks, head.bias, logits, logits.len(), |b, a, n| {
-        b.affine(a, n);
-    });
+    let whole = sums.len() / PAIRS_ROWS * PAIRS_ROWS;
+    let Some((sums, rest)) = sums.split_at_mut_checked(whole) else {
+        return true;
+    };
+    blocks.affine(sums);
+    if !rest.is_empty() {
+        let mut padded = [0; PAIRS_ROWS];
+        padded.iter_mut().zip(&*rest).for_each(|(to, &from)| *to = from);
+        let mut multipliers = [0; PAIRS_ROWS];
+        let last = blocks.after_blocks(whole / PAIRS_ROWS).padded(&mut multipliers);
+        last.affine(&mut padded);
+        rest.iter_mut().zip(padded).for_each(|(to, from)| *to = from);
+    }
     true
 }
 
@@ -247,16 +258,10 @@ fn in_blocks<F: Form, A: Copy + Default, R: Copy + Default>(
         let (mut padded_addend, mut padded_next) = ([A::default(); PAIRS_ROWS], [R::default(); 4]);
         let left = rows - whole;
         let last = blocks.after_blocks(whole / PAIRS_ROWS);
-        for (to, &from) in multipliers.iter_mut().zip(last.multipliers) {
-            *to = from;
-        }
         for (to, &from) in padded_addend.iter_mut().zip(last_addend) {
             *to = from;
         }
-        let last = Blocks {
-            multipliers: &multipliers,
-            ..last
-        };
+        let last = last.padded(&mut multipliers);
         run(last, &padded_addend, &mut padded_next);
         for (to, from) in last_next.iter_mut().zip(padded_next).take(left) {
             *to = from;
@@ -312,6 +317,20 @@ impl<'a, F: Form> Blocks<'a, F> {
         }
     }
 
+    /// The last block, with multipliers for all of its rows.
+    fn padded<'b>(self, multipliers: &'b mut [i32; PAIRS_ROWS]) -> Blocks<'b, F>
+    where
+        'a: 'b,
+    {
+        for (to, &from) in multipliers.iter_mut().zip(self.multipliers) {
+            *to = from;
+        }
+        Blocks {
+            multipliers,
+            ..self
+        }
+    }
+
     /// Whether there are `blocks` blocks of everything a call reads, and at least one.
     #[inline(always)]
     fn has(&self, blocks: usize, addends: usize) -> bool {
@@ -322,14 +341,14 @@ impl<'a, F: Form> Blocks<'a, F> {
             && addends >= rows
     }
 
-    fn call<A, R>(&self, addend: &[A], next: &mut [R]) -> Call {
+    fn call<R>(&self, addend: *const (), next: &mut [R]) -> Call {
         let end = next.as_mut_ptr_range().end;
         Call {
             x: self.x.as_ptr(),
             columns: 4 * self.x.len(),
             weights: self.words.as_ptr(),
             multipliers: self.multipliers.as_ptr(),
-            addend: addend.as_ptr().cast(),
+            addend,
             sigmoid: SIGMOID.as_ptr(),
             tanh: TANH.as_ptr(),
             cell: core::ptr::null_mut(),
@@ -355,7 +374,7 @@ impl<'a, F: Form> Blocks<'a, F> {
         let call = Call {
             cell: c.as_mut_ptr(),
             extra: cell_bits - MIN_CELL_BITS,
-            ..self.call(addend, next)
+            ..self.call(addend.as_ptr().cast(), next)
         };
         // SAFETY: `has` found `next.len()` blocks of weights, multipliers and addends, at least one; `c` and `next` have
         // one element a block, and `x` its `columns / 4` words.
@@ -368,19 +387,22 @@ impl<'a, F: Form> Blocks<'a, F> {
         if blocks * PAIRS_ROWS != next.len() || !self.has(blocks, addend.len()) {
             return;
         }
-        let call = self.call(addend, next);
+        let call = self.call(addend.as_ptr().cast(), next);
         // SAFETY: `has` found as many blocks of weights, multipliers and addends as `next` has, at least one.
         unsafe { F::RNN(&call) }
     }
 
-    /// `addend: [4 blocks]` Q15.16, `next: [4 blocks]`.
-    fn affine(self, addend: &[i32], next: &mut [i32]) {
-        let blocks = next.len() / PAIRS_ROWS;
-        if blocks * PAIRS_ROWS != next.len() || !self.has(blocks, addend.len()) {
+    /// `sums: [4 blocks]`.
+    fn affine(self, sums: &mut [i32]) {
+        let blocks = sums.len() / PAIRS_ROWS;
+        if blocks * PAIRS_ROWS != sums.len() || !self.has(blocks, sums.len()) {
             return;
         }
-        let call = self.call(addend, next);
-        // SAFETY: `has` found as many blocks of weights, multipliers and addends as `next` has, at least one.
+        // The function reads a block's addends before it writes the block.
+        let mut call = self.call(core::ptr::null(), sums);
+        call.addend = call.next.cast_const();
+        // SAFETY: `has` found as many blocks of weights and multipliers as `sums` has, at least one; the addends are the
+        // sums.
         unsafe { F::AFFINE(&call) }
     }
 }

@@ -3,10 +3,9 @@
 use core::arch::global_asm;
 
 use crate::activation::{SIGMOID, TANH};
-use crate::dims::Cell;
 use crate::kernel::scalar::{requantize, rnn_int8, sat16};
 use crate::kernel::{Kernel, Thumb, sealed};
-use crate::layer::{HeadInt8, LayerInt8, MIN_CELL_BITS};
+use crate::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
 use crate::matrix::MatrixInt8;
 
 global_asm!(include_str!("mve.S"), include_str!("mve4.S"), options(raw));
@@ -168,11 +167,12 @@ impl Kernel for Mve {
         }
     }
 
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
-        let done = Eight::new(&head.weights, head.shift, x)
-            .and_then(|product| rows(product, 0, head.bias, head.multipliers, logits));
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        let x = x.get(..product.weights.columns()).unwrap_or_default();
+        let done = Eight::new(&product.weights, product.shift, x)
+            .and_then(|of| rows(of, 0, product.multipliers, sums));
         if done.is_none() {
-            Thumb.head_int8(head, x, logits);
+            Thumb.add_products_int8(product, x, sums);
         }
     }
 }
@@ -187,8 +187,8 @@ pub(super) fn step<P: Product>(
     next: &mut [i8],
 ) -> Option<()> {
     match layer.cell {
-        Cell::Lstm => lstm(product, layer, addend, c, next),
-        Cell::Rnn => rnn(product, layer, addend, next),
+        Fused::Lstm => lstm(product, layer, addend, c, next),
+        Fused::Rnn => rnn(product, layer, addend, next),
     }
 }
 
@@ -236,12 +236,12 @@ fn rnn<P: Product>(
         .zip(layer.multipliers.chunks(RNN_ROWS));
     let blocks = next.chunks_mut(RNN_ROWS).zip(scales).enumerate();
     for (block, (next, (addend, multipliers))) in blocks {
-        let (mut bias, mut z) = ([0; RNN_ROWS], [0; RNN_ROWS]);
-        for (bias, &a) in bias.iter_mut().zip(addend) {
-            *bias = a.into();
+        let mut z = [0; RNN_ROWS];
+        for (z, &a) in z.iter_mut().zip(addend) {
+            *z = a.into();
         }
         let z = z.get_mut(..next.len())?;
-        rows(product, block * RNN_ROWS, &bias, multipliers, z)?;
+        rows(product, block * RNN_ROWS, multipliers, z)?;
         for (h, z) in next.iter_mut().zip(z) {
             *h = rnn_int8(sat16(*z));
         }
@@ -249,35 +249,34 @@ fn rnn<P: Product>(
     Some(())
 }
 
-/// `out = bias + requantized sums` of `out.len()` rows from row `first` on. Nothing is done if a length does not fit.
+/// Adds the requantized products of `sums.len()` rows from row `first` on. Nothing is done if a length does not fit.
 pub(super) fn rows<P: Product>(
     product: P,
     first: usize,
-    bias: &[i32],
     multipliers: &[i32],
-    out: &mut [i32],
+    sums: &mut [i32],
 ) -> Option<()> {
-    let whole = out.len() - out.len() % ROWS;
-    let weights = product.weights(first, out.len())?;
-    let (bias, bias_rest) = bias.split_at_checked(whole)?;
+    let whole = sums.len() - sums.len() % ROWS;
+    let weights = product.weights(first, sums.len())?;
     let (multipliers, multipliers_rest) = multipliers.split_at_checked(whole)?;
-    let (out, out_rest) = out.split_at_mut_checked(whole)?;
+    let (sums, sums_rest) = sums.split_at_mut_checked(whole)?;
     if whole > 0 {
+        let out = sums.as_mut_ptr();
         let arguments = Rows {
             operand: product.operand(),
             weights: weights.as_ptr().cast(),
-            bias: bias.as_ptr(),
+            // Read before they are written, block by block.
+            bias: out.cast_const(),
             multipliers: multipliers.as_ptr(),
             blocks: whole / ROWS,
-            out: out.as_mut_ptr(),
+            out,
         };
         // SAFETY: the splits above gave every slice the length that the function reads or writes, and `weights` has more.
         unsafe { P::ROWS(&arguments) };
     }
     // One to three rows may be left.
-    let scales = bias_rest.iter().zip(multipliers_rest).enumerate();
-    for (out, (index, (bias, &m))) in out_rest.iter_mut().zip(scales) {
-        *out = bias + product.one(first + whole + index, m);
+    for (index, (sum, &m)) in sums_rest.iter_mut().zip(multipliers_rest).enumerate() {
+        *sum += product.one(first + whole + index, m);
     }
     Some(())
 }

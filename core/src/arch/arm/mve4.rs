@@ -3,10 +3,10 @@
 use core::mem::MaybeUninit;
 
 use super::mve::{Lstm, MAX_COLUMNS, Product, Rows, rows, step};
-use crate::dims::Layout;
+use crate::net::Layout;
 use crate::kernel::scalar::requantize;
 use crate::kernel::{Kernel, Mve, Nibbles, sealed};
-use crate::layer::{HeadInt8, LayerInt8};
+use crate::layer::{LayerInt8, ProductInt8};
 use crate::matrix::MatrixInt8;
 use crate::nibbles::{LARGEST, OFFSET, RowNibbles, WORD};
 
@@ -55,12 +55,12 @@ impl Kernel for MveNibbles {
         }
     }
 
-    fn head_int8(self, head: &HeadInt8<'_>, x: &[i8], logits: &mut [i32]) {
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
         let mut room = MaybeUninit::uninit();
-        let done = Four::new(&head.weights, head.shift, x, &mut room)
-            .and_then(|product| rows(product, 0, head.bias, head.multipliers, logits));
+        let done = Four::new(&product.weights, product.shift, x, &mut room)
+            .and_then(|of| rows(of, 0, product.multipliers, sums));
         if done.is_none() {
-            Nibbles::<Mve>::default().head_int8(head, x, logits);
+            Nibbles::<Mve>::default().add_products_int8(product, x, sums);
         }
     }
 }

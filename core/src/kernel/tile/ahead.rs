@@ -17,9 +17,8 @@ use super::int8::done_int8;
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, runs_f32, sweep, vectors};
-use crate::dims::Cell;
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{LayerF32, LayerInt8};
+use crate::layer::{Fused, LayerF32, LayerInt8};
 
 /// A half of the columns.
 #[derive(Clone, Copy)]
@@ -40,7 +39,7 @@ fn divided(pairs: usize, backward: bool) -> [Range<usize>; 2] {
 }
 
 /// Pairs of tiles of `N` vectors.
-pub(super) fn pairs<const U: usize, const N: usize>(cell: Cell, hidden: usize) -> usize {
+pub(super) fn pairs<const U: usize, const N: usize>(cell: Fused, hidden: usize) -> usize {
     (hidden * cell.gates()).div_ceil(2 * N * U)
 }
 
@@ -78,8 +77,8 @@ pub(crate) fn begin_f32<V: Lanes<U>, const U: usize>(
     sums: &mut [f32],
 ) {
     match layer.cell {
-        Cell::Lstm => begin_f32_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
-        Cell::Rnn => begin_f32_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
+        Fused::Lstm => begin_f32_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
+        Fused::Rnn => begin_f32_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
     }
 }
 
@@ -151,8 +150,8 @@ pub(crate) fn finish_f32<V: Lanes<U>, const U: usize>(
     sums: &mut [f32],
 ) {
     match layer.cell {
-        Cell::Lstm => finish_f32_of::<V, U, GATES, 2>(v, backward, layer, stream, sums),
-        Cell::Rnn => finish_f32_of::<V, U, ROWS, 4>(v, backward, layer, stream, sums),
+        Fused::Lstm => finish_f32_of::<V, U, GATES, 2>(v, backward, layer, stream, sums),
+        Fused::Rnn => finish_f32_of::<V, U, ROWS, 4>(v, backward, layer, stream, sums),
     }
 }
 
@@ -217,8 +216,8 @@ pub(crate) fn begin_int8<V: Lanes<U>, const U: usize>(
     sums: &mut [i32],
 ) {
     match layer.cell {
-        Cell::Lstm => begin_int8_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
-        Cell::Rnn => begin_int8_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
+        Fused::Lstm => begin_int8_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
+        Fused::Rnn => begin_int8_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
     }
 }
 
@@ -294,8 +293,8 @@ pub(crate) fn finish_int8<V: Lanes<U>, const U: usize>(
     sums: &mut [i32],
 ) {
     match layer.cell {
-        Cell::Lstm => finish_int8_of::<V, U, GATES, 2>(v, backward, layer, stream, sums),
-        Cell::Rnn => finish_int8_of::<V, U, ROWS, 4>(v, backward, layer, stream, sums),
+        Fused::Lstm => finish_int8_of::<V, U, GATES, 2>(v, backward, layer, stream, sums),
+        Fused::Rnn => finish_int8_of::<V, U, ROWS, 4>(v, backward, layer, stream, sums),
     }
 }
 

@@ -13,12 +13,11 @@ use super::int8::Four;
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
-use crate::dims::Cell;
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{LayerF32, LayerInt8, MIN_CELL_BITS};
+use crate::layer::{Fused, LayerF32, LayerInt8, MIN_CELL_BITS};
 
 /// Tiles of `N` vectors.
-fn tiles<const U: usize, const N: usize>(cell: Cell, hidden: usize) -> usize {
+fn tiles<const U: usize, const N: usize>(cell: Fused, hidden: usize) -> usize {
     (hidden * cell.gates()).div_ceil(N * U)
 }
 
@@ -32,8 +31,8 @@ pub(crate) fn products_f32<V: Lanes<U>, const U: usize>(
     sums: &mut [f32],
 ) {
     match layer.cell {
-        Cell::Lstm => products_f32_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
-        Cell::Rnn => products_f32_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
+        Fused::Lstm => products_f32_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
+        Fused::Rnn => products_f32_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
     }
 }
 
@@ -61,8 +60,8 @@ pub(crate) fn cells_f32<V: Lanes<U>, const U: usize>(
     sums: &mut [f32],
 ) {
     match layer.cell {
-        Cell::Lstm => cells_f32_of::<V, U, GATES>(v, layer, stream, sums),
-        Cell::Rnn => cells_f32_of::<V, U, ROWS>(v, layer, stream, sums),
+        Fused::Lstm => cells_f32_of::<V, U, GATES>(v, layer, stream, sums),
+        Fused::Rnn => cells_f32_of::<V, U, ROWS>(v, layer, stream, sums),
     }
 }
 
@@ -115,8 +114,8 @@ pub(crate) fn products_int8<V: Lanes<U>, const U: usize>(
     sums: &mut [i32],
 ) {
     match layer.cell {
-        Cell::Lstm => products_int8_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
-        Cell::Rnn => products_int8_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
+        Fused::Lstm => products_int8_of::<V, U, GATES, 2>(v, backward, layer, h, sums),
+        Fused::Rnn => products_int8_of::<V, U, ROWS, 4>(v, backward, layer, h, sums),
     }
 }
 
@@ -146,8 +145,8 @@ pub(crate) fn cells_int8<V: Lanes<U>, const U: usize>(
     sums: &mut [i32],
 ) {
     match layer.cell {
-        Cell::Lstm => cells_int8_of::<V, U, GATES>(v, layer, stream, sums),
-        Cell::Rnn => cells_int8_of::<V, U, ROWS>(v, layer, stream, sums),
+        Fused::Lstm => cells_int8_of::<V, U, GATES>(v, layer, stream, sums),
+        Fused::Rnn => cells_int8_of::<V, U, ROWS>(v, layer, stream, sums),
     }
 }
 
@@ -159,8 +158,8 @@ fn cells_int8_of<V: Lanes<U>, const U: usize, const N: usize>(
     sums: &mut [i32],
 ) {
     let done = match layer.cell {
-        Cell::Lstm => fours::<V, U>(v, layer, stream, sums),
-        Cell::Rnn => 0,
+        Fused::Lstm => fours::<V, U>(v, layer, stream, sums),
+        Fused::Rnn => 0,
     };
     for pair in 2 * done..pairs::<U, N>(layer.cell, layer.hidden) {
         // All of their sums were put away.

@@ -4,9 +4,8 @@ use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, block, part, put, sweep, take, vectors};
 use crate::activation::Function;
-use crate::dims::Cell;
 use crate::kernel::StreamInt8;
-use crate::layer::{H_BITS, HeadInt8, LayerInt8, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS};
+use crate::layer::{Fused, H_BITS, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS};
 
 /// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
 const NEAR: usize = 24 << 10;
@@ -56,8 +55,8 @@ fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
     streams: &mut [StreamInt8<'_>],
 ) {
     let (units, n) = match layer.cell {
-        Cell::Lstm => (U, GATES),
-        Cell::Rnn => (ROWS * U, ROWS),
+        Fused::Lstm => (U, GATES),
+        Fused::Rnn => (ROWS * U, ROWS),
     };
     for stream in &mut *streams {
         stream.correction = correction::<V, U>(stream.x, FOUR);
@@ -65,7 +64,7 @@ fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
     let (all, of_row, _) = bytes(&layer.weights);
     let of_tile = n * U * of_row;
     let alone = (NEAR / 2 + 1..=NEAR).contains(&of_tile);
-    if let (Cell::Lstm, [stream], false) = (layer.cell, &mut *streams, alone) {
+    if let (Fused::Lstm, [stream], false) = (layer.cell, &mut *streams, alone) {
         for pair in sweep(layer.hidden.div_ceil(2 * U), backward) {
             if of_tile > NEAR {
                 let len = 2 * GATES * U;
@@ -82,15 +81,15 @@ fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_streams::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
-                Cell::Rnn => rnn_int8::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
+                Fused::Lstm => lstm_streams::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
+                Fused::Rnn => rnn_int8::<V, U, 1, B, FOUR>(v, layer, tile, weights, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_streams::<V, U, 2, 1, FOUR>(v, layer, tile, weights, streams),
-                Cell::Rnn => rnn_int8::<V, U, 4, 1, FOUR>(v, layer, tile, weights, streams),
+                Fused::Lstm => lstm_streams::<V, U, 2, 1, FOUR>(v, layer, tile, weights, streams),
+                Fused::Rnn => rnn_int8::<V, U, 4, 1, FOUR>(v, layer, tile, weights, streams),
             }
         }
     }
@@ -298,48 +297,44 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const F
     }
 }
 
-/// The logits of one operand, Q15.16.
+/// Adds the requantized products of one operand.
 #[inline(always)]
-pub(crate) fn head_int8<V: Lanes<U>, const U: usize>(
+pub(crate) fn add_products_int8<V: Lanes<U>, const U: usize>(
     v: V,
     backward: bool,
-    head: &HeadInt8<'_>,
+    product: &ProductInt8<'_>,
     x: &[i8],
-    logits: &mut [i32],
+    sums: &mut [i32],
 ) {
-    match bytes(&head.weights).2 {
-        false => head_of::<V, U, false>(v, backward, head, x, logits),
-        true => head_of::<V, U, true>(v, backward, head, x, logits),
+    match bytes(&product.weights).2 {
+        false => add_products_of::<V, U, false>(v, backward, product, x, sums),
+        true => add_products_of::<V, U, true>(v, backward, product, x, sums),
     }
 }
 
 #[inline(always)]
-fn head_of<V: Lanes<U>, const U: usize, const FOUR: bool>(
+fn add_products_of<V: Lanes<U>, const U: usize, const FOUR: bool>(
     v: V,
     backward: bool,
-    head: &HeadInt8<'_>,
+    product: &ProductInt8<'_>,
     x: &[i8],
-    logits: &mut [i32],
+    sums: &mut [i32],
 ) {
-    let x = x.get(..head.columns).unwrap_or_default();
+    let x = x.get(..product.weights.columns()).unwrap_or_default();
     let correction = correction::<V, U>(x, FOUR);
-    let (all, of_row, _) = bytes(&head.weights);
-    for tile in sweep(logits.len().div_ceil(ROWS * U), backward) {
+    let (all, of_row, _) = bytes(&product.weights);
+    for tile in sweep(sums.len().div_ceil(ROWS * U), backward) {
         let weights = part(all, tile, ROWS * U * of_row);
-        let sums = products::<V, U, ROWS, 4, 1, FOUR>(v, weights, [x], [correction]);
-        let (m, bias) = (
-            vectors::<i32, U, ROWS>(head.multipliers, tile),
-            vectors::<i32, U, ROWS>(head.bias, tile),
-        );
-        let (Some(m), Some(bias)) = (m, bias) else {
+        let found = products::<V, U, ROWS, 4, 1, FOUR>(v, weights, [x], [correction]);
+        let Some(m) = vectors::<i32, U, ROWS>(product.multipliers, tile) else {
             return;
         };
-        let sums = sums.into_iter().flatten().enumerate();
-        for ((index, sum), (m, bias)) in sums.zip(m.iter().zip(bias)) {
-            let scaled = v.requantize(sum, v.load_i32(m), head.shift);
-            let mut scores = [0; U];
-            v.store_i32(v.add_i32(v.load_i32(bias), scaled), &mut scores);
-            put(scores, logits, (ROWS * tile + index) * U);
+        for ((index, found), m) in found.into_iter().flatten().enumerate().zip(m) {
+            let scaled = v.requantize(found, v.load_i32(m), product.shift);
+            let at = (ROWS * tile + index) * U;
+            let mut total = take(sums, at);
+            v.store_i32(v.add_i32(v.load_i32(&total), scaled), &mut total);
+            put(total, sums, at);
         }
     }
 }

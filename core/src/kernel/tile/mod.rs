@@ -26,11 +26,11 @@ pub(crate) mod tall;
 pub(crate) mod tape;
 
 use self::gates::tanh_f32;
-pub(crate) use self::int8::{head_int8, layer_int8};
+pub(crate) use self::int8::{add_products_int8, layer_int8};
 use self::lanes::Lanes;
-use crate::dims::Cell;
 use crate::kernel::StreamF32;
-use crate::layer::{HeadF32, LayerF32};
+use crate::layer::{Fused, LayerF32};
+use crate::matrix::MatrixF32;
 
 /// Vectors of an LSTM's tile.
 const GATES: usize = 4;
@@ -204,8 +204,8 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
     streams: &mut [StreamF32<'_>],
 ) {
     let (units, n) = match layer.cell {
-        Cell::Lstm => (U, GATES),
-        Cell::Rnn => (ROWS * U, ROWS),
+        Fused::Lstm => (U, GATES),
+        Fused::Rnn => (ROWS * U, ROWS),
     };
     for tile in sweep(layer.hidden.div_ceil(units), backward) {
         let weights = part(layer.weights.weights, tile, n * U * layer.columns);
@@ -213,15 +213,15 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
         let (blocks, rest) = block::<_, B>(streams);
         for streams in blocks {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 1, B>(v, tile, weights, streams),
-                Cell::Rnn => rnn_f32::<V, U, 1, B>(v, tile, weights, streams),
+                Fused::Lstm => lstm_f32::<V, U, 1, B>(v, tile, weights, streams),
+                Fused::Rnn => rnn_f32::<V, U, 1, B>(v, tile, weights, streams),
             }
         }
         let (rest, _) = block::<_, 1>(rest);
         for streams in rest {
             match layer.cell {
-                Cell::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, streams),
-                Cell::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, streams),
+                Fused::Lstm => lstm_f32::<V, U, 2, 1>(v, tile, weights, streams),
+                Fused::Rnn => rnn_f32::<V, U, 4, 1>(v, tile, weights, streams),
             }
         }
     }
@@ -321,54 +321,53 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
 }
 
-/// The logits of one operand, three tiles at a time where registers hold their sums: 96 characters are three tiles of AVX-512.
+/// Adds the products of one operand, three tiles at a time where registers hold their sums: 96
+/// characters are three tiles of AVX-512.
 #[inline(always)]
-pub(crate) fn head_f32<V: Lanes<U>, const U: usize>(
+pub(crate) fn add_products_f32<V: Lanes<U>, const U: usize>(
     v: V,
     backward: bool,
-    head: &HeadF32<'_>,
+    matrix: &MatrixF32<'_>,
     x: &[f32],
-    logits: &mut [f32],
+    sums: &mut [f32],
 ) {
-    let tiles = logits.len().div_ceil(ROWS * U);
+    let tiles = sums.len().div_ceil(ROWS * U);
     let together = if V::REGISTERS >= 32 { 3 } else { 1 };
     for block in sweep(tiles.div_ceil(together), backward) {
         let first = block * together;
         if first + 3 <= tiles && together == 3 {
-            head_tiles::<V, U, 3>(v, first, head, x, logits);
+            tiles_of::<V, U, 3>(v, first, matrix, x, sums);
         } else {
             for tile in first..tiles.min(first + together) {
-                head_tiles::<V, U, 1>(v, tile, head, x, logits);
+                tiles_of::<V, U, 1>(v, tile, matrix, x, sums);
             }
         }
     }
 }
 
-/// `T` tiles of the head from tile `first` on.
+/// `T` tiles of a matrix from tile `first` on.
 #[inline(always)]
-fn head_tiles<V: Lanes<U>, const U: usize, const T: usize>(
+fn tiles_of<V: Lanes<U>, const U: usize, const T: usize>(
     v: V,
     first: usize,
-    head: &HeadF32<'_>,
+    matrix: &MatrixF32<'_>,
     x: &[f32],
-    logits: &mut [f32],
+    sums: &mut [f32],
 ) {
     let mut tiles = [&[][..]; T];
     for (index, tile) in tiles.iter_mut().enumerate() {
-        let weights = head.weights.weights;
-        *tile = part(weights, first + index, ROWS * U * head.columns);
+        let weights = matrix.weights;
+        *tile = part(weights, first + index, ROWS * U * matrix.columns);
     }
-    let x = x.get(..head.columns).unwrap_or_default();
-    let sums = runs_f32::<V, U, ROWS, 4, T>(v, tiles, x);
-    for (index, sums) in sums.into_iter().enumerate() {
+    let x = x.get(..matrix.columns).unwrap_or_default();
+    let found = runs_f32::<V, U, ROWS, 4, T>(v, tiles, x);
+    for (index, found) in found.into_iter().enumerate() {
         let tile = first + index;
-        let Some(bias) = vectors::<f32, U, ROWS>(head.bias, tile) else {
-            return;
-        };
-        for (index, (sum, bias)) in sums.into_iter().zip(bias).enumerate() {
-            let mut scores = [0.0; U];
-            v.store_f32(v.add_f32(v.load_f32(bias), sum), &mut scores);
-            put(scores, logits, (ROWS * tile + index) * U);
+        for (index, sum) in found.into_iter().enumerate() {
+            let at = (ROWS * tile + index) * U;
+            let mut total = take(sums, at);
+            v.store_f32(v.add_f32(v.load_f32(&total), sum), &mut total);
+            put(total, sums, at);
         }
     }
 }

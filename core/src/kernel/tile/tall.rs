@@ -14,7 +14,7 @@ use super::dense::{load, panels, places, store};
 use super::gates::cells_f32;
 use super::lanes::Lanes;
 use super::tape::finish;
-use crate::dims::Cell;
+use crate::layer::Fused as Cell;
 use crate::kernel::dense::{Addends, PANEL, PackedF32, Place, TALL, TapeF32};
 
 /// One number of each row, for every column.

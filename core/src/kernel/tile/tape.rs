@@ -11,7 +11,7 @@ use super::dense::{Sums, load, load_all, panels, places, product, rows, share, s
 use super::gates::{cells_f32, tanh_f32};
 use super::lanes::Lanes;
 use super::{take, tall};
-use crate::dims::Cell;
+use crate::layer::Fused as Cell;
 use crate::kernel::dense::{Addends, PANEL, PackedF32, Place, TapeF32, row, row_mut};
 
 /// One step of a layer for several streams.

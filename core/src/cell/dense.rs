@@ -1,0 +1,87 @@
+//! A dense operation: `y = f(b + W x)`.
+//!
+//! ```text
+//! int8   s = b + round(acc m >> s)                                        Q15.16
+//!        none s        relu max(s, 0)        hard sigmoid clamp(s + 2^15, 0, 2^16)
+//!        tanh, sigmoid  the table's of sat16( round(s >> 4) ), in Q15.16 again
+//!        read by others: sat8( round(y >> 9) )                            scale 1/128
+//! ```
+
+use crate::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
+use crate::kernel::Kernel;
+use crate::kernel::scalar::{rounding_shift, sat16};
+use crate::layer::{DenseF32, DenseInt8, LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
+use crate::net::Activation;
+
+/// One in Q15.16.
+const ONE: i32 = 1 << LOGIT_BITS;
+
+/// The activation of a sum, both Q15.16.
+#[inline]
+pub(crate) fn activate_int8(activation: Activation, sum: i32) -> i32 {
+    // |sum| <= 2^31 - 2^30: half a unit more fits where it is not near the limit, and near it the
+    // table is flat.
+    let z = |sum: i32| sat16(rounding_shift(sum.min(i32::MAX - 8), LOGIT_BITS - Z_BITS));
+    match activation {
+        Activation::None => sum,
+        Activation::Relu => sum.max(0),
+        Activation::Tanh => i32::from(piecewise(&TANH, z(sum))) << (LOGIT_BITS - TANH_BITS),
+        Activation::Sigmoid => {
+            i32::from(piecewise(&SIGMOID, z(sum))) << (LOGIT_BITS - SIGMOID_BITS)
+        }
+        Activation::HardSigmoid => sum.saturating_add(ONE / 2).clamp(0, ONE),
+    }
+}
+
+/// The activation of a sum in f32.
+#[inline]
+pub(crate) fn activate_f32(activation: Activation, sum: f32) -> f32 {
+    match activation {
+        Activation::None => sum,
+        Activation::Relu => sum.max(0.0),
+        Activation::Tanh => tanh_f32(sum),
+        Activation::Sigmoid => sigmoid_f32(sum),
+        Activation::HardSigmoid => (sum + 0.5).clamp(0.0, 1.0),
+    }
+}
+
+/// One step in int8, without the activation. `x: [columns]`, `y: [units]`.
+#[inline(always)]
+pub(crate) fn sums_int8<K: Kernel>(kernel: K, dense: &DenseInt8<'_>, x: &[i8], y: &mut [i32]) {
+    y.iter_mut().zip(dense.bias).for_each(|(to, &b)| *to = b);
+    kernel.add_products_int8(&dense.product, x, y);
+}
+
+/// One step in f32, without the activation.
+#[inline(always)]
+pub(crate) fn sums_f32<K: Kernel>(kernel: K, dense: &DenseF32<'_>, x: &[f32], y: &mut [f32]) {
+    y.iter_mut().zip(dense.bias).for_each(|(to, &b)| *to = b);
+    kernel.add_products_f32(&dense.weights, x, y);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_follow_the_reals() {
+        for activation in [
+            Activation::None,
+            Activation::Relu,
+            Activation::Tanh,
+            Activation::Sigmoid,
+            Activation::HardSigmoid,
+        ] {
+            for sum in (-700_000..700_000).step_by(997) {
+                let found = activate_int8(activation, sum) as f32 / ONE as f32;
+                let exact = activate_f32(activation, sum as f32 / ONE as f32);
+                assert!((found - exact).abs() < 2e-3, "{activation} {sum}: {found} {exact}");
+            }
+            for extreme in [i32::MIN, i32::MAX] {
+                let _ = activate_int8(activation, extreme);
+            }
+        }
+        assert_eq!(activate_int8(Activation::HardSigmoid, i32::MAX), ONE);
+        assert!((activate_int8(Activation::Sigmoid, i32::MAX) - ONE).abs() < ONE / 1000);
+    }
+}

@@ -1,0 +1,243 @@
+//! Sizes that follow from a net: widths of values, rows and columns of matrices, words of a session.
+
+use super::{Input, Kind, Net, Operation, Plan, Value};
+
+/// The matrices of a recurrent operation, as rows and padded columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recurrent {
+    /// Units.
+    pub units: usize,
+    /// Padded columns of what it reads besides its own h.
+    pub inputs: usize,
+    /// Padded columns of its own h.
+    pub own: usize,
+}
+
+impl Net {
+    /// Numbers of a value: of the input's tokens none, of features in an int8 net their columns.
+    pub const fn width(&self, value: Value) -> usize {
+        let mut value = value;
+        // An addition is as wide as what it adds; it reads only what was made before it.
+        let mut turns = super::MAX_OPERATIONS;
+        while turns > 0 {
+            turns -= 1;
+            let Some(index) = value.operation() else {
+                break;
+            };
+            let Some(operation) = self.operation(index) else {
+                return 0;
+            };
+            match operation.kind {
+                Kind::Add => value = operation.operand.part(0),
+                kind => return kind.units(),
+            }
+        }
+        match self.input {
+            Input::Tokens { .. } => 0,
+            Input::Features { width, doubled } => match self.precision {
+                super::Precision::F32 => width,
+                super::Precision::Int8 => width + doubled,
+            },
+        }
+    }
+
+    /// The same rounded up to a multiple of four: what it takes in memory, and of a matrix' columns.
+    pub const fn stride(&self, value: Value) -> usize {
+        self.width(value).next_multiple_of(4)
+    }
+
+    /// Tokens of the input's vocabulary; 0 for features.
+    pub const fn vocab(&self) -> usize {
+        match self.input {
+            Input::Tokens { vocab } => vocab,
+            Input::Features { .. } => 0,
+        }
+    }
+
+    /// Whether the input is tokens.
+    pub const fn takes_tokens(&self) -> bool {
+        matches!(self.input, Input::Tokens { .. })
+    }
+
+    /// Whether operation `index` reads the token, which selects a row of its addends.
+    pub const fn reads_token(&self, index: usize) -> bool {
+        match self.operation(index) {
+            Some(Operation { operand, kind, .. }) => {
+                self.takes_tokens()
+                    && operand.len() > 0
+                    && operand.part(0).code() == 0
+                    && kind.is_recurrent()
+            }
+            None => false,
+        }
+    }
+
+    /// Padded columns of what operation `index` reads, without its own h.
+    pub const fn input_columns(&self, index: usize) -> usize {
+        let Some(operation) = self.operation(index) else {
+            return 0;
+        };
+        let (mut columns, mut part) = (0, 0);
+        while part < operation.operand.len() {
+            columns += self.stride(operation.operand.part(part));
+            part += 1;
+        }
+        columns
+    }
+
+    /// Padded columns of operation `index`'s operand: what it reads, and behind that the own h of a
+    /// recurrent one.
+    pub const fn columns(&self, index: usize) -> usize {
+        match self.operation(index) {
+            Some(operation) if operation.kind.is_recurrent() => {
+                self.input_columns(index) + self.stride(Value::of(index))
+            }
+            Some(_) => self.input_columns(index),
+            None => 0,
+        }
+    }
+
+    /// The sizes of a recurrent operation; nothing for another.
+    pub const fn recurrent(&self, index: usize) -> Option<Recurrent> {
+        match self.operation(index) {
+            Some(operation) if operation.kind.is_recurrent() => Some(Recurrent {
+                units: operation.kind.units(),
+                inputs: self.input_columns(index),
+                own: self.stride(Value::of(index)),
+            }),
+            _ => None,
+        }
+    }
+
+    /// How many operations are recurrent.
+    pub const fn recurrent_count(&self) -> usize {
+        let (mut count, mut index) = (0, 0);
+        while index < self.len() {
+            count += self.recurrent(index).is_some() as usize;
+            index += 1;
+        }
+        count
+    }
+
+    /// Numbers of an output; 0 if there is none.
+    pub const fn output_width(&self, index: usize) -> usize {
+        match self.output(index) {
+            Some(output) => self.width(output.value()),
+            None => 0,
+        }
+    }
+
+    /// Padded columns of the widest matrix that a kernel multiplies.
+    pub const fn most_columns(&self) -> usize {
+        let (mut most, mut index) = (0, 0);
+        while index < self.len() {
+            let columns = self.columns(index);
+            let multiplies = match self.operation(index) {
+                Some(operation) => operation.kind.gates() > 0,
+                None => false,
+            };
+            if multiplies && columns > most {
+                most = columns;
+            }
+            index += 1;
+        }
+        most
+    }
+
+    /// Multiply-accumulates of the matrix products of one step. A token's row is no product;
+    /// padding columns are not counted.
+    pub const fn macs_per_step(&self) -> usize {
+        let (mut macs, mut index) = (0, 0);
+        while let Some(operation) = self.operation(index) {
+            let units = operation.kind.units();
+            let mut columns = if operation.kind.is_recurrent() {
+                units
+            } else {
+                0
+            };
+            let mut part = 0;
+            while part < operation.operand.len() {
+                columns += self.width(operation.operand.part(part));
+                part += 1;
+            }
+            macs += operation.kind.gates() * units * columns;
+            index += 1;
+        }
+        macs
+    }
+
+    /// Words that a [`Session`](crate::Session) needs.
+    pub const fn state_words(&self) -> usize {
+        Plan::of(self).words()
+    }
+
+    /// Words of a snapshot: h of every recurrent operation, then what else each carries (an LSTM's
+    /// c, in int8 a GRU's h of 16 bits), each padded to a multiple of four elements.
+    pub const fn snapshot_words(&self) -> usize {
+        Plan::of(self).snapshot_words()
+    }
+
+    /// Words more with which a session, on a host, begins each step with the weights that the step
+    /// before read last: sums of the last recurrent layer, where [`Net::is_pipelined`].
+    pub const fn pipeline_words(&self) -> usize {
+        match self.pipelined() {
+            // Whole pairs of tiles, of the widest vectors.
+            Some((gates, units)) => gates * units.next_multiple_of(64),
+            None => 0,
+        }
+    }
+
+    /// Whether a session can compute products before their step: an LSTM or a tanh RNN that reads
+    /// tokens, or several of one size each above the other, under one dense operation.
+    pub const fn is_pipelined(&self) -> bool {
+        self.pipelined().is_some()
+    }
+
+    /// Gates and units of the layers, if this is such a net.
+    const fn pipelined(&self) -> Option<(usize, usize)> {
+        let Some(first) = self.operation(0) else {
+            return None;
+        };
+        let gates = match first.kind {
+            Kind::Lstm { .. } => 4,
+            Kind::Rnn {
+                activation: super::RnnActivation::Tanh,
+                ..
+            } => 1,
+            _ => return None,
+        };
+        let (units, mut layers) = (first.kind.units(), 0);
+        while let Some(operation) = self.operation(layers) {
+            if !operation.kind.is_recurrent() {
+                break;
+            }
+            let alike = operation.kind.gates() == gates && operation.kind.units() == units;
+            let tanh = !matches!(
+                operation.kind,
+                Kind::Rnn {
+                    activation: super::RnnActivation::Relu,
+                    ..
+                }
+            );
+            let reads = operation.operand.len() == 1
+                && operation.operand.part(0).code() as usize == layers;
+            if !(alike && tanh && reads) {
+                return None;
+            }
+            layers += 1;
+        }
+        let head = match self.operation(layers) {
+            Some(operation) => {
+                operation.operand.len() == 1
+                    && operation.operand.part(0).code() as usize == layers
+                    && matches!(operation.kind, Kind::Dense { .. })
+            }
+            None => false,
+        };
+        if self.takes_tokens() && head && self.len() <= layers + 2 {
+            Some((gates, units))
+        } else {
+            None
+        }
+    }
+}
