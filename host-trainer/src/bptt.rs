@@ -26,12 +26,13 @@
 //! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
 //! a window allocates nothing.
 
+mod recurrence;
+
 use pulp::Arch;
 
-use crate::aware;
-use crate::cell::{lstm, rnn};
+use self::recurrence::Tape;
 use crate::dropout::{Dropout, Kind, Masks};
-use crate::engine::{Engine, TapeStep};
+use crate::engine::Engine;
 pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
 use crate::memory::Memory;
@@ -47,54 +48,6 @@ const BLOCK_LOGITS: usize = 1 << 20;
 fn multiply<F: Engine>(gradient: &mut [F], range: f32) {
     let range = F::from_f64(range.into());
     gradient.iter_mut().for_each(|g| *g *= range);
-}
-
-/// Zeroes the rows of `state`, [rows, hidden], whose token is the line break.
-fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
-    let Some(line_break) = line_break else {
-        return;
-    };
-    // Without a cell state there is nothing to zero.
-    let hidden = state.len() / ids.len();
-    for (row, _) in ids.iter().enumerate().filter(|&(_, &id)| id == line_break) {
-        state[row * hidden..][..hidden].fill(F::zero());
-    }
-}
-
-/// What one layer remembers of the window on the way forward.
-#[derive(Clone, Debug)]
-struct Tape<F: Engine> {
-    /// [T, rows, gates*hidden]: activations, then dz.
-    gates: Memory<F>,
-    /// [T + 1, rows, hidden]: h before the window, then after each step.
-    h: Memory<F>,
-    /// [T + 1, rows, hidden]: the same for c; empty without a cell state.
-    c: Memory<F>,
-    /// [T, rows, hidden]: tanh(c); empty without a cell state.
-    tanh_c: Memory<F>,
-    /// [T, rows, hidden]: h as the layer above sees it; empty when that is h itself.
-    dropped: Vec<F>,
-    /// [T, rows, hidden]: h as the next step sees it, without what is dropped, and zero before a line; empty when that is h
-    /// itself.
-    seen: Vec<F>,
-}
-
-impl<F: Engine> Tape<F> {
-    /// [T, rows, hidden]: what the layer above sees.
-    fn output(&self, state: usize) -> &[F] {
-        match self.dropped.is_empty() {
-            true => &self.h[state..],
-            false => &self.dropped,
-        }
-    }
-
-    /// [T, rows, hidden]: what the recurrent product sees.
-    fn before(&self, state: usize) -> &[F] {
-        match self.seen.is_empty() {
-            true => &self.h[..self.h.len() - state],
-            false => &self.seen,
-        }
-    }
 }
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
@@ -345,86 +298,6 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// One layer over the window.
-    fn run_layer(&mut self, packs: &Packs<F>, layer: usize) {
-        let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
-        let pack = &packs.layers[layer];
-        let (masks, arch, line_break) = (self.masks, self.arch, self.line_break);
-        let (below, here) = self.tapes.split_at_mut(layer);
-        let tape = &mut here[0];
-        let state = rows * hidden;
-        let aware = packs.aware.as_ref().map(|aware| &aware.layers[layer]);
-        let x = below
-            .last()
-            .map_or(&self.embedded[..], |below| below.output(state));
-        if let Some(aware::Layer {
-            input: Some(input), ..
-        }) = aware
-        {
-            F::matmul(x, input, false, &mut tape.gates, &mut self.scratch);
-        } else if let Some((input, _)) = &pack.input {
-            tape.gates
-                .chunks_exact_mut(columns)
-                .for_each(|z| z.copy_from_slice(&pack.rows));
-            F::matmul(x, input, true, &mut tape.gates, &mut self.scratch);
-        }
-        // The RNN has neither c nor its tanh: all of theirs are empty.
-        let memory = state.min(tape.tanh_c.len());
-        for t in 0..self.window {
-            let (h_before, h) = tape.h[t * state..][..2 * state].split_at_mut(state);
-            let ids = &self.inputs[t * rows..][..rows];
-            // Of c nothing else is read any more: it can be zero in its place.
-            zero_rows(ids, line_break, &mut tape.c[t * memory..][..memory]);
-            let (c_before, c) = tape.c[t * memory..][..2 * memory].split_at_mut(memory);
-            let mut seen = &*h_before;
-            if !tape.seen.is_empty() {
-                let part = &mut tape.seen[t * state..][..state];
-                part.copy_from_slice(h_before);
-                if let Some(dropout) = masks.recurrent {
-                    let place = masks.place(layer, Kind::Recurrent, 0);
-                    dropout.apply(arch, place, masks.first_row, hidden, part);
-                }
-                zero_rows(ids, line_break, part);
-                seen = part;
-            }
-            if let Some(layer) = aware {
-                let gates = &mut tape.gates[t * rows * columns..][..rows * columns];
-                let add = layer.input.is_some();
-                F::matmul(seen, &layer.recurrent, add, gates, &mut self.scratch);
-                arch.dispatch(aware::Step {
-                    by: &layer.step,
-                    ids: layer.input.is_none().then_some(ids),
-                    gates,
-                    c_before,
-                    c,
-                    tanh_c: &mut tape.tanh_c[t * memory..][..memory],
-                    h,
-                });
-                continue;
-            }
-            let step = TapeStep {
-                cell: self.shape.cell,
-                hidden,
-                rows: pack.input.is_none().then_some((&pack.rows, ids)),
-                h_before: seen,
-                c_before,
-                gates: &mut tape.gates[t * rows * columns..][..rows * columns],
-                c,
-                tanh_c: &mut tape.tanh_c[t * memory..][..memory],
-                h,
-                scratch: &mut self.scratch,
-            };
-            F::step(&pack.recurrent, step);
-        }
-        if let Some(dropout) = masks.output {
-            tape.dropped.copy_from_slice(&tape.h[state..]);
-            for (t, h) in tape.dropped.chunks_exact_mut(state).enumerate() {
-                let place = masks.place(layer, Kind::Output, t);
-                dropout.apply(arch, place, masks.first_row, hidden, h);
-            }
-        }
-    }
-
     /// Backward through the window of the last [`Shard::forward`], whose scale was not 0; fills [`Shard::gradient`].
     pub fn backward(&mut self, packs: &Packs<F>) {
         let (hidden, columns) = (self.shape.hidden, self.shape.gate_columns());
@@ -486,53 +359,6 @@ impl<F: Engine> Shard<F> {
                 let d_table = self.gradient.tensor_mut(Role::Embedding, 0);
                 let (add, width) = (self.shape.tied, self.shape.embedding);
                 scatter_rows(arch, dx, add, &self.inputs, width, d_table);
-            }
-        }
-    }
-
-    /// The recurrence of one layer backward: `d_above` becomes the gradient of h, the tape's activations become dz.
-    fn rewind_layer(&mut self, packs: &Packs<F>, layer: usize) {
-        let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
-        let recurrent = &packs.layers[layer].recurrent_back;
-        let arch = self.arch;
-        let tape = &mut self.tapes[layer];
-        let state = rows * hidden;
-        self.dc.fill(F::zero());
-        for t in (0..self.window).rev() {
-            let (now, later) = tape.gates[t * rows * columns..].split_at_mut(rows * columns);
-            let dh = &mut self.d_above[t * state..][..state];
-            let scratch = &mut self.scratch;
-            if t + 1 < self.window {
-                let dz_after = &later[..rows * columns];
-                let turned = t % 2 == 1;
-                if self.dh.is_empty() {
-                    F::matmul_turned(dz_after, recurrent, turned, true, dh, scratch);
-                } else {
-                    let sums = &mut self.dh;
-                    F::matmul_turned(dz_after, recurrent, turned, false, sums, scratch);
-                    if let Some(dropout) = self.masks.recurrent {
-                        let place = self.masks.place(layer, Kind::Recurrent, 0);
-                        dropout.apply(arch, place, self.masks.first_row, hidden, sums);
-                    }
-                    let ids_after = &self.inputs[(t + 1) * rows..][..rows];
-                    zero_rows(ids_after, self.line_break, sums);
-                    zero_rows(ids_after, self.line_break, &mut self.dc);
-                    dh.iter_mut().zip(&*sums).for_each(|(sum, &x)| *sum += x);
-                }
-            }
-            match self.shape.cell {
-                Cell::Rnn => {
-                    rnn::backward(self.arch, &tape.h[(t + 1) * state..][..state], dh, now);
-                }
-                Cell::Lstm => {
-                    let step = lstm::Step {
-                        hidden,
-                        gates: now,
-                        c_before: &tape.c[t * state..][..state],
-                    };
-                    let tanh_c = &tape.tanh_c[t * state..][..state];
-                    lstm::backward(self.arch, step, tanh_c, dh, &mut self.dc);
-                }
             }
         }
     }
