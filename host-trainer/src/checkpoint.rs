@@ -356,9 +356,7 @@ impl Checkpoint {
         let learned = match &meta.config.qat {
             None => None,
             Some(qat) => {
-                let dims = shape.dims(gatelet::Precision::Int8);
-                let dims = dims.map_err(|error| broken(error.to_string()))?;
-                let count = Learned::count(&dims, &qat.scheme.bits);
+                let count = Learned::count(shape, &qat.scheme.bits);
                 let wanted = |index: usize| count > 0 && (index == 0 || meta.position.is_some());
                 let numbers = |index: usize| match wanted(index) {
                     true => read(LEARNED[index], &[count]),

@@ -86,7 +86,7 @@ pub(crate) fn choose_ranges(
                 ranges: tried,
                 ..plan
             };
-            let int = quantize(net, &label.dims, plan)?;
+            let int = quantize(net, plan)?;
             let nats = loss_of(label, &int, &bits, sample)?;
             if nats < best.0 {
                 best = (nats, tried);
@@ -110,7 +110,10 @@ pub(crate) fn choose_ranges(
         ranges.projection = half_power(k);
     }
     if let Some(table) = &net.embedding {
-        let largest = table.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+        let largest = table
+            .weights
+            .iter()
+            .fold(0.0_f32, |max, x| max.max(x.abs()));
         ranges = choose(ranges, holding(largest.into()), &|r, x| r.embedding = x)?;
     }
     if let Some(k) = projection {
@@ -174,7 +177,7 @@ pub fn calibrated(
     split: Split,
 ) -> Result<(Ranges, [u8; Dims::MAX_LAYERS])> {
     let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
-    let net = FloatNet::new(&checkpoint.params, &dims);
+    let net = FloatNet::new(&checkpoint.params);
     let sample = taken(
         tokens,
         0,
@@ -189,7 +192,7 @@ pub fn calibrated(
     };
     let plan = Plan::default();
     let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;
-    let int = quantize(&net, &dims, Plan { ranges, ..plan })?;
+    let int = quantize(&net, Plan { ranges, ..plan })?;
     let mut all = [3; Dims::MAX_LAYERS];
     let (bits, _) = choose_cell_bits(&label, &int, &checkpoint.params, &sample)?;
     all[..bits.len()].copy_from_slice(&bits);
