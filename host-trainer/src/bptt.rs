@@ -5,6 +5,7 @@
 //! forward, layer by layer     Z = X W_x + b  (all steps in one product; without an embedding, layer 0: rows of W_x + b,
 //!                             in the step itself)
 //!                             z_t += h_{t-1} W_h;  (h_t, c_t) = cell(z_t, c_{t-1})       t = 0..T
+//!                             a GRU: p_t = h_{t-1} W_h;  h_t = cell(z_t, p_t, h_{t-1})
 //! projection                  P = H W_p^T + b_p                                          if the net has one; else P = H
 //! head, in blocks of steps    logits = P W^T + b;  loss and dlogits
 //!                             dW += dlogits^T P;  dP = dlogits W
@@ -12,12 +13,13 @@
 //! top layer first   dh_t = dH_t + dz_{t+1} W_h^T;  dz_t = cell'(dh_t, dc_t)    t = T..0
 //!                             dW_h = [h_-1 .. h_T-2]^T dZ;  db = sum dZ;  dW_x = X^T dZ (layer 0: rows added)
 //!                             dX = dZ W_x^T = dH of the layer below; of layer 0: added to the rows of dT
+//!                             a GRU: dP in place of dZ for W_h, and dh_t += dh_{t+1} z_{t+1} around the product
 //! ```
 //! The logits of a window of thousands of words would be its largest buffer by far. So the head goes through it in
 //! blocks, and each block's gradients are taken while its logits are there. A tied head's dW is where dT is added to.
 //!
 //! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back the same masks multiply
-//! dH and the part of dh_t that came through W_h. The carried state is whole.
+//! dH and the part of dh_t that came through W_h. The carried state is whole, also as a GRU's z keeps it.
 //!
 //! Of a text of lines every line is a sequence by itself: where the token of step t is the line break, (h, c)_{t-1} is zero to
 //! that step, and no gradient goes back from it in time.
@@ -26,12 +28,14 @@
 //! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
 //! a window allocates nothing.
 
+mod recurrence;
+
 use pulp::Arch;
 
-use crate::aware;
-use crate::cell::{lstm, rnn};
+use self::recurrence::Tape;
+use crate::cell::gru;
 use crate::dropout::{Dropout, Kind, Masks};
-use crate::engine::{Engine, TapeStep};
+use crate::engine::Engine;
 pub use crate::loss::IGNORED;
 use crate::loss::softmax_cross_entropy;
 use crate::memory::Memory;
@@ -47,54 +51,6 @@ const BLOCK_LOGITS: usize = 1 << 20;
 fn multiply<F: Engine>(gradient: &mut [F], range: f32) {
     let range = F::from_f64(range.into());
     gradient.iter_mut().for_each(|g| *g *= range);
-}
-
-/// Zeroes the rows of `state`, [rows, hidden], whose token is the line break.
-fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
-    let Some(line_break) = line_break else {
-        return;
-    };
-    // Without a cell state there is nothing to zero.
-    let hidden = state.len() / ids.len();
-    for (row, _) in ids.iter().enumerate().filter(|&(_, &id)| id == line_break) {
-        state[row * hidden..][..hidden].fill(F::zero());
-    }
-}
-
-/// What one layer remembers of the window on the way forward.
-#[derive(Clone, Debug)]
-struct Tape<F: Engine> {
-    /// [T, rows, gates*hidden]: activations, then dz.
-    gates: Memory<F>,
-    /// [T + 1, rows, hidden]: h before the window, then after each step.
-    h: Memory<F>,
-    /// [T + 1, rows, hidden]: the same for c; empty without a cell state.
-    c: Memory<F>,
-    /// [T, rows, hidden]: tanh(c); empty without a cell state.
-    tanh_c: Memory<F>,
-    /// [T, rows, hidden]: h as the layer above sees it; empty when that is h itself.
-    dropped: Vec<F>,
-    /// [T, rows, hidden]: h as the next step sees it, without what is dropped, and zero before a line; empty when that is h
-    /// itself.
-    seen: Vec<F>,
-}
-
-impl<F: Engine> Tape<F> {
-    /// [T, rows, hidden]: what the layer above sees.
-    fn output(&self, state: usize) -> &[F] {
-        match self.dropped.is_empty() {
-            true => &self.h[state..],
-            false => &self.dropped,
-        }
-    }
-
-    /// [T, rows, hidden]: what the recurrent product sees.
-    fn before(&self, state: usize) -> &[F] {
-        match self.seen.is_empty() {
-            true => &self.h[..self.h.len() - state],
-            false => &self.seen,
-        }
-    }
 }
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
@@ -117,8 +73,12 @@ pub struct Shard<F: Engine> {
     block: usize,
     /// [T, rows, hidden]: gradient of the layer's outputs.
     d_above: Memory<F>,
-    /// [rows, hidden]: gradient of the cell state, on its way back in time.
+    /// [rows, hidden]: gradient that does not come through W_h on its way back in time: that of c, or of a GRU's h.
     dc: Vec<F>,
+    /// [rows, gates*hidden]: the recurrent product of a GRU's step; else empty.
+    product: Vec<F>,
+    /// [rows, hidden]: h before a GRU's step, zero before a line; empty when that is h itself.
+    carried: Vec<F>,
     /// [rows, hidden]: what comes back through W_h, when not all of it goes on; else empty.
     dh: Vec<F>,
     masks: Masks,
@@ -139,12 +99,14 @@ impl<F: Engine> Shard<F> {
     /// Buffers for `rows` streams and windows of `window` steps; the state is zero.
     pub fn new(shape: Shape, rows: usize, window: usize) -> Self {
         let (steps, hidden) = (window * rows, shape.hidden);
-        let memory = shape.cell == Cell::Lstm;
+        let numbers = |wanted: bool, count: usize| if wanted { count } else { 0 };
+        let (memory, keeps) = (shape.cell.has_memory(), shape.cell.keeps());
+        let apart = shape.cell == Cell::Gru;
         let tape = Tape {
             gates: Memory::zeroed(steps * shape.gate_columns()),
             h: Memory::zeroed((steps + rows) * hidden),
-            c: Memory::zeroed(if memory { (steps + rows) * hidden } else { 0 }),
-            tanh_c: Memory::zeroed(if memory { steps * hidden } else { 0 }),
+            c: Memory::zeroed(numbers(memory, (steps + rows) * hidden)),
+            kept: Memory::zeroed(numbers(keeps, steps * hidden)),
             dropped: Vec::new(),
             seen: Vec::new(),
         };
@@ -171,6 +133,8 @@ impl<F: Engine> Shard<F> {
             block,
             d_above: Memory::zeroed(steps * hidden),
             dc: vec![F::zero(); rows * hidden],
+            product: vec![F::zero(); numbers(apart, rows * shape.gate_columns())],
+            carried: Vec::new(),
             dh: Vec::new(),
             masks: Masks::default(),
             line_break: None,
@@ -215,6 +179,8 @@ impl<F: Engine> Shard<F> {
             tape.seen = room(recurrent, window);
         }
         self.dh = room(recurrent, 1);
+        let lines = self.line_break.is_some();
+        self.carried = room(lines && self.shape.cell == Cell::Gru, 1);
     }
 
     /// Chooses the masks of an optimizer step, by the number of steps before it.
@@ -345,86 +311,6 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// One layer over the window.
-    fn run_layer(&mut self, packs: &Packs<F>, layer: usize) {
-        let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
-        let pack = &packs.layers[layer];
-        let (masks, arch, line_break) = (self.masks, self.arch, self.line_break);
-        let (below, here) = self.tapes.split_at_mut(layer);
-        let tape = &mut here[0];
-        let state = rows * hidden;
-        let aware = packs.aware.as_ref().map(|aware| &aware.layers[layer]);
-        let x = below
-            .last()
-            .map_or(&self.embedded[..], |below| below.output(state));
-        if let Some(aware::Layer {
-            input: Some(input), ..
-        }) = aware
-        {
-            F::matmul(x, input, false, &mut tape.gates, &mut self.scratch);
-        } else if let Some((input, _)) = &pack.input {
-            tape.gates
-                .chunks_exact_mut(columns)
-                .for_each(|z| z.copy_from_slice(&pack.rows));
-            F::matmul(x, input, true, &mut tape.gates, &mut self.scratch);
-        }
-        // The RNN has neither c nor its tanh: all of theirs are empty.
-        let memory = state.min(tape.tanh_c.len());
-        for t in 0..self.window {
-            let (h_before, h) = tape.h[t * state..][..2 * state].split_at_mut(state);
-            let ids = &self.inputs[t * rows..][..rows];
-            // Of c nothing else is read any more: it can be zero in its place.
-            zero_rows(ids, line_break, &mut tape.c[t * memory..][..memory]);
-            let (c_before, c) = tape.c[t * memory..][..2 * memory].split_at_mut(memory);
-            let mut seen = &*h_before;
-            if !tape.seen.is_empty() {
-                let part = &mut tape.seen[t * state..][..state];
-                part.copy_from_slice(h_before);
-                if let Some(dropout) = masks.recurrent {
-                    let place = masks.place(layer, Kind::Recurrent, 0);
-                    dropout.apply(arch, place, masks.first_row, hidden, part);
-                }
-                zero_rows(ids, line_break, part);
-                seen = part;
-            }
-            if let Some(layer) = aware {
-                let gates = &mut tape.gates[t * rows * columns..][..rows * columns];
-                let add = layer.input.is_some();
-                F::matmul(seen, &layer.recurrent, add, gates, &mut self.scratch);
-                arch.dispatch(aware::Step {
-                    by: &layer.step,
-                    ids: layer.input.is_none().then_some(ids),
-                    gates,
-                    c_before,
-                    c,
-                    tanh_c: &mut tape.tanh_c[t * memory..][..memory],
-                    h,
-                });
-                continue;
-            }
-            let step = TapeStep {
-                cell: self.shape.cell,
-                hidden,
-                rows: pack.input.is_none().then_some((&pack.rows, ids)),
-                h_before: seen,
-                c_before,
-                gates: &mut tape.gates[t * rows * columns..][..rows * columns],
-                c,
-                tanh_c: &mut tape.tanh_c[t * memory..][..memory],
-                h,
-                scratch: &mut self.scratch,
-            };
-            F::step(&pack.recurrent, step);
-        }
-        if let Some(dropout) = masks.output {
-            tape.dropped.copy_from_slice(&tape.h[state..]);
-            for (t, h) in tape.dropped.chunks_exact_mut(state).enumerate() {
-                let place = masks.place(layer, Kind::Output, t);
-                dropout.apply(arch, place, masks.first_row, hidden, h);
-            }
-        }
-    }
-
     /// Backward through the window of the last [`Shard::forward`], whose scale was not 0; fills [`Shard::gradient`].
     pub fn backward(&mut self, packs: &Packs<F>) {
         let (hidden, columns) = (self.shape.hidden, self.shape.gate_columns());
@@ -448,17 +334,18 @@ impl<F: Engine> Shard<F> {
                 }
             }
             self.rewind_layer(packs, layer);
-            let (below, here) = self.tapes.split_at(layer);
-            let dz = (&here[0].gates[..], columns);
-            let h_before = here[0].before(state);
+            let (below, here) = self.tapes.split_at_mut(layer);
+            let here = &mut here[0];
+            let h_before = (here.before(state), hidden);
             let d_recurrent = self.gradient.tensor_mut(Role::Recurrent, layer);
-            F::outer(
-                (h_before, hidden),
-                dz,
-                false,
-                d_recurrent,
-                &mut self.scratch,
-            );
+            let dp = (&here.gates[..], columns);
+            F::outer(h_before, dp, false, d_recurrent, &mut self.scratch);
+            if self.shape.cell == Cell::Gru {
+                gru::swap(&mut here.gates, &mut here.kept, hidden);
+                let d_bias = self.gradient.tensor_mut(Role::RecurrentBias, layer);
+                sum_rows(arch, &here.kept, false, d_bias);
+            }
+            let dz = (&here.gates[..], columns);
             let d_input = self.gradient.tensor_mut(Role::Input, layer);
             let Some((_, back)) = &packs.layers[layer].input else {
                 scatter_rows(arch, dz.0, false, &self.inputs, columns, d_input);
@@ -486,53 +373,6 @@ impl<F: Engine> Shard<F> {
                 let d_table = self.gradient.tensor_mut(Role::Embedding, 0);
                 let (add, width) = (self.shape.tied, self.shape.embedding);
                 scatter_rows(arch, dx, add, &self.inputs, width, d_table);
-            }
-        }
-    }
-
-    /// The recurrence of one layer backward: `d_above` becomes the gradient of h, the tape's activations become dz.
-    fn rewind_layer(&mut self, packs: &Packs<F>, layer: usize) {
-        let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
-        let recurrent = &packs.layers[layer].recurrent_back;
-        let arch = self.arch;
-        let tape = &mut self.tapes[layer];
-        let state = rows * hidden;
-        self.dc.fill(F::zero());
-        for t in (0..self.window).rev() {
-            let (now, later) = tape.gates[t * rows * columns..].split_at_mut(rows * columns);
-            let dh = &mut self.d_above[t * state..][..state];
-            let scratch = &mut self.scratch;
-            if t + 1 < self.window {
-                let dz_after = &later[..rows * columns];
-                let turned = t % 2 == 1;
-                if self.dh.is_empty() {
-                    F::matmul_turned(dz_after, recurrent, turned, true, dh, scratch);
-                } else {
-                    let sums = &mut self.dh;
-                    F::matmul_turned(dz_after, recurrent, turned, false, sums, scratch);
-                    if let Some(dropout) = self.masks.recurrent {
-                        let place = self.masks.place(layer, Kind::Recurrent, 0);
-                        dropout.apply(arch, place, self.masks.first_row, hidden, sums);
-                    }
-                    let ids_after = &self.inputs[(t + 1) * rows..][..rows];
-                    zero_rows(ids_after, self.line_break, sums);
-                    zero_rows(ids_after, self.line_break, &mut self.dc);
-                    dh.iter_mut().zip(&*sums).for_each(|(sum, &x)| *sum += x);
-                }
-            }
-            match self.shape.cell {
-                Cell::Rnn => {
-                    rnn::backward(self.arch, &tape.h[(t + 1) * state..][..state], dh, now);
-                }
-                Cell::Lstm => {
-                    let step = lstm::Step {
-                        hidden,
-                        gates: now,
-                        c_before: &tape.c[t * state..][..state],
-                    };
-                    let tanh_c = &tape.tanh_c[t * state..][..state];
-                    lstm::backward(self.arch, step, tanh_c, dh, &mut self.dc);
-                }
             }
         }
     }

@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use gatelet::{Dims, Precision};
+use gatelet::Precision;
 use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
@@ -17,8 +17,9 @@ use crate::corpus::{Split, Tokens};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::export::{export_with, f32_image_of, taken};
-use crate::float_net::FloatNet;
+use crate::float_net::{FloatHead, FloatMatrix, FloatNet};
 use crate::image::{Image, isa};
+use crate::params::Shape;
 use crate::report::describe;
 use crate::row_range::{WeightBits, rounded};
 
@@ -43,24 +44,24 @@ pub enum Part {
 }
 
 /// The parts of a net, in the order of an image.
-fn parts(dims: &Dims) -> Vec<Part> {
+fn parts(shape: Shape) -> Vec<Part> {
     let when = |there: bool, part| there.then_some(part);
-    let layers = (0..dims.layers).flat_map(|layer| [Part::Input(layer), Part::Weights(layer)]);
-    when(dims.embedding > 0, Part::Embedding)
+    let layers = (0..shape.layers).flat_map(|layer| [Part::Input(layer), Part::Weights(layer)]);
+    when(shape.embedding > 0, Part::Embedding)
         .into_iter()
         .chain(layers)
-        .chain(when(dims.projection > 0, Part::Projection))
+        .chain(when(shape.projection > 0, Part::Projection))
         .chain(when(true, Part::Head))
         .collect()
 }
 
 /// `net` with one part as integers of so many bits can hold it.
-fn with_rounded(net: &FloatNet, dims: &Dims, part: Part, bits: u8) -> FloatNet {
+fn with_rounded(net: &FloatNet, part: Part, bits: u8) -> FloatNet {
     let mut net = net.clone();
     match part {
         Part::Embedding => {
             if let Some(table) = &mut net.embedding {
-                rounded(table, dims.embedding_stride(), 8);
+                rounded(&mut table.weights, table.columns, 8);
             }
         }
         Part::Input(layer) => {
@@ -68,13 +69,20 @@ fn with_rounded(net: &FloatNet, dims: &Dims, part: Part, bits: u8) -> FloatNet {
                 *x = (*x * 4096.0).round().clamp(-32768.0, 32767.0) / 4096.0;
             }
         }
-        Part::Weights(layer) => rounded(&mut net.layers[layer].weights, dims.columns(layer), bits),
-        Part::Projection => {
-            if let Some(projection) = &mut net.projection {
-                rounded(&mut projection.weights, dims.stride(), 8);
+        Part::Weights(layer) => {
+            for matrix in &mut net.layers[layer].matrices {
+                rounded(&mut matrix.weights, matrix.columns, bits);
             }
         }
-        Part::Head => rounded(&mut net.head.weights, dims.head_columns(), bits),
+        Part::Projection => {
+            if let Some(FloatHead { matrix, .. }) = &mut net.projection {
+                rounded(&mut matrix.weights, matrix.columns, 8);
+            }
+        }
+        Part::Head => {
+            let matrix = &mut net.head.matrix;
+            rounded(&mut matrix.weights, matrix.columns, bits);
+        }
     }
     net
 }
@@ -84,21 +92,17 @@ struct Float<'a> {
     checkpoint: &'a Checkpoint,
     path: &'a Path,
     tokens: &'a [u16],
-    dims: Dims,
     net: FloatNet,
 }
 
 impl<'a> Float<'a> {
-    fn new(checkpoint: &'a Checkpoint, path: &'a Path, tokens: &'a [u16]) -> Result<Self> {
-        let dims = checkpoint.params.shape.dims(Precision::F32);
-        let dims = dims.map_err(|error| Error::Export(error.to_string()))?;
-        Ok(Self {
+    fn new(checkpoint: &'a Checkpoint, path: &'a Path, tokens: &'a [u16]) -> Self {
+        Self {
             checkpoint,
             path,
             tokens,
-            dims,
-            net: FloatNet::new(&checkpoint.params, &dims),
-        })
+            net: FloatNet::new(&checkpoint.params),
+        }
     }
 
     fn image(&self, net: &FloatNet) -> Result<Image> {
@@ -111,7 +115,7 @@ impl<'a> Float<'a> {
 
     /// What rounding a part alone costs, in nats, above a loss of `whole`.
     fn cost(&self, part: Part, bits: u8, whole: f64) -> Result<f64> {
-        let net = with_rounded(&self.net, &self.dims, part, bits);
+        let net = with_rounded(&self.net, part, bits);
         Ok(self.loss(&net)? - whole)
     }
 }
@@ -136,15 +140,16 @@ pub fn mixed(
     split: Split,
 ) -> Result<WeightBits> {
     let sample = taken(tokens, 0, SAMPLE.min(split.train))?;
-    let float = Float::new(checkpoint, path, &sample)?;
-    let (dims, whole) = (float.dims, float.loss(&float.net)?);
+    let float = Float::new(checkpoint, path, &sample);
+    let (shape, whole) = (checkpoint.params.shape, float.loss(&float.net)?);
+    let count = |matrices: &[FloatMatrix]| matrices.iter().map(|m| m.weights.len()).sum();
     let weights = |part: &Part| match *part {
-        Part::Weights(layer) => Some(dims.rows() * dims.columns(layer)),
-        Part::Head => (!dims.tied).then_some(dims.vocab * dims.head_columns()),
+        Part::Weights(layer) => Some(count(&float.net.layers[layer].matrices)),
+        Part::Head => (!shape.tied).then_some(float.net.head.matrix.weights.len()),
         _ => None,
     };
     let mut costs = Vec::new();
-    for part in parts(&dims) {
+    for part in parts(shape) {
         if let Some(weights) = weights(&part) {
             costs.push((part, float.cost(part, 4, whole)? / weights as f64, weights));
         }
@@ -206,9 +211,9 @@ pub fn explain(
         });
     }
     let held_out = taken(tokens, split.train, split.held_out().min(most))?;
-    let float = Float::new(checkpoint, path, &held_out)?;
+    let float = Float::new(checkpoint, path, &held_out);
     let whole = float.loss(&float.net)?;
-    let tied = float.dims.tied;
+    let (shape, tied) = (checkpoint.params.shape, checkpoint.params.shape.tied);
     let four = WeightBits::four(tied);
     let integers = |bits| {
         let text = (tokens, split);
@@ -233,7 +238,7 @@ pub fn explain(
     }
     let bytes = [0, 1, 2].map(|image: usize| images[image].bytes().len());
     let mut lines = Vec::new();
-    for (index, part) in parts(&float.dims).into_iter().enumerate() {
+    for (index, part) in parts(shape).into_iter().enumerate() {
         let costs = [float.cost(part, 8, whole)?, float.cost(part, 4, whole)?];
         lines.push(Line {
             name: described[0].parts[index].name.clone(),

@@ -139,12 +139,14 @@ impl Label<'_> {
             .iter()
             .map(|l| LayerSpec::F32 {
                 input: &l.input,
-                weights: &l.weights,
+                weights: &l.matrices[0].weights,
             })
             .collect();
         let table = net.embedding.as_ref();
         self.image(
-            table.map(|weights| EmbeddingSpec::F32 { weights }),
+            table.map(|table| EmbeddingSpec::F32 {
+                weights: &table.weights,
+            }),
             &layers,
             net.projection.as_ref().map(float_head),
             float_head(&net.head),
@@ -158,9 +160,9 @@ impl Label<'_> {
             .zip(cell_bits)
             .map(|(l, &cell_bits)| LayerSpec::Int8 {
                 input: &l.input,
-                weights: &l.matrix.weights,
-                multipliers: &l.matrix.multipliers,
-                shift: l.matrix.shift,
+                weights: &l.matrices[0].weights,
+                multipliers: &l.matrices[0].multipliers,
+                shift: l.matrices[0].shift,
                 cell_bits,
             })
             .collect();
@@ -190,7 +192,7 @@ impl Label<'_> {
 
 fn float_head(head: &FloatHead) -> HeadSpec<'_> {
     HeadSpec::F32 {
-        weights: &head.weights,
+        weights: &head.matrix.weights,
         bias: &head.bias,
     }
 }
@@ -236,8 +238,7 @@ pub(crate) fn provenance(checkpoint: &Checkpoint) -> Provenance<'_> {
 /// # Errors
 /// [`Error::Checkpoint`] or [`Error::Export`]; neither happens for a checkpoint that was read without an error.
 pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
-    let dims = dims(checkpoint.params.shape, Precision::F32, path)?;
-    f32_image_of(checkpoint, path, &FloatNet::new(&checkpoint.params, &dims))
+    f32_image_of(checkpoint, path, &FloatNet::new(&checkpoint.params))
 }
 
 /// A checkpoint as an image in memory, for running it: integers if its net was trained for them, f32 otherwise; without a
@@ -252,7 +253,7 @@ pub fn own_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
     let plan = checkpoint.plan();
     let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
     let dims = with_bits(dims, &plan.bits)?;
-    let int = quantize(&FloatNet::new(&checkpoint.params, &dims), &dims, plan)?;
+    let int = quantize(&FloatNet::new(&checkpoint.params), plan)?;
     let label = Label {
         dims,
         vocab: &checkpoint.vocab,
@@ -333,14 +334,14 @@ pub fn export_with(
         }
     }
     let float_dims = dims(checkpoint.params.shape, Precision::F32, path)?;
-    let net = FloatNet::new(&checkpoint.params, &float_dims);
+    let net = FloatNet::new(&checkpoint.params);
     let plan = Plan {
         bits,
         ..checkpoint.plan()
     };
     // Of a net that was trained for integers the weights in f32 are what those stand for.
     let float_net = match checkpoint.scheme() {
-        Some(_) => quantize(&net, &float_dims, plan)?.on_device(&net, &float_dims, plan.ranges),
+        Some(_) => quantize(&net, plan)?.on_device(&net, plan.ranges),
         None => net.clone(),
     };
     let float_nats = checkpoint.meta.config.qat.as_ref().and_then(|qat| qat.nats);
@@ -393,7 +394,7 @@ pub fn export_with(
         Some(scheme) => scheme.ranges,
         None => choose_ranges(&label, &net, checkpoint, plan, &sample)?,
     };
-    let int = quantize(&net, &label.dims, Plan { ranges, ..plan })?;
+    let int = quantize(&net, Plan { ranges, ..plan })?;
     let (cell_bits, cell_ranges) = match checkpoint.scheme() {
         Some(scheme) => (scheme.cell_bits[..label.dims.layers].to_vec(), Vec::new()),
         None => choose_cell_bits(&label, &int, &checkpoint.params, &sample)?,
@@ -442,7 +443,7 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
     let path = Path::new("random");
     let dims = dims(shape, precision, path)?;
     let params = crate::params::Params::<f32>::init(shape, seed);
-    let net = FloatNet::new(&params, &dims);
+    let net = FloatNet::new(&params);
     let characters: Vec<char> = (0x20..0x7F)
         .chain(0xA1..=u32::from(char::MAX))
         .filter_map(char::from_u32)
@@ -475,8 +476,8 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
     match precision {
         Precision::F32 => label.finish(|label| label.float(&net)),
         Precision::Int8 => {
-            let bits = if shape.cell == Cell::Rnn { 3 } else { 4 };
-            let int = quantize(&net, &dims, Plan::default())?;
+            let bits = if shape.cell.has_memory() { 4 } else { 3 };
+            let int = quantize(&net, Plan::default())?;
             label.finish(|label| label.int(&int, &vec![bits; shape.layers]))
         }
     }

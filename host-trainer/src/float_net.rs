@@ -4,26 +4,116 @@
 //! row = unit * gates + gate        columns: [ W_x | W_h ], each half padded to a multiple of 4
 //! input rows of a token layer      W_x[id] + b
 //! ```
+//! A layer is one matrix with all of its gates, or several where not all of its products are summed ([`Block`]).
 
-use gatelet::Dims;
-
-use crate::params::{Params, Role, Shape};
+use crate::params::{Cell, Params, Role, Shape};
 use crate::real::Real;
 
-/// A layer in the order of an image: unit-major rows, padded columns.
+/// Columns of a row of so many numbers.
+pub(crate) const fn padded(width: usize) -> usize {
+    width.next_multiple_of(4)
+}
+
+/// One of a layer's matrices: its rows are some gates of every unit, its columns the layer's input, h, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// Units of the layer.
+    pub(crate) hidden: usize,
+    /// The first gate in it.
+    pub(crate) first: usize,
+    /// Gates in it.
+    pub(crate) gates: usize,
+    /// Numbers of the layer's input that it multiplies, or 0.
+    pub(crate) inputs: usize,
+    /// Whether it multiplies h.
+    pub(crate) recurrent: bool,
+}
+
+impl Block {
+    /// The matrices of a layer, in the order of an image.
+    pub(crate) fn of(shape: Shape, layer: usize) -> impl Iterator<Item = Self> {
+        let whole = Self {
+            hidden: shape.hidden,
+            first: 0,
+            gates: shape.cell.gates(),
+            inputs: match shape.is_dense(layer) {
+                true => shape.inputs(layer),
+                false => 0,
+            },
+            recurrent: true,
+        };
+        let all = match shape.cell {
+            Cell::Rnn | Cell::Lstm => [Some(whole), None, None],
+            // r and z; then what W_x and what W_h add to n.
+            Cell::Gru => {
+                let n = Self {
+                    first: 2,
+                    gates: 1,
+                    ..whole
+                };
+                let of_input = Self {
+                    recurrent: false,
+                    ..n
+                };
+                [
+                    Some(Self { gates: 2, ..whole }),
+                    (n.inputs > 0).then_some(of_input),
+                    Some(Self { inputs: 0, ..n }),
+                ]
+            }
+        };
+        all.into_iter().flatten()
+    }
+
+    /// Padded columns of the input.
+    pub(crate) fn own(&self) -> usize {
+        padded(self.inputs)
+    }
+
+    /// Padded columns.
+    pub(crate) fn columns(&self) -> usize {
+        let recurrent = if self.recurrent { self.hidden } else { 0 };
+        self.own() + padded(recurrent)
+    }
+
+    /// Rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.gates * self.hidden
+    }
+
+    /// Which column of the trainer's matrices, `gate * hidden + unit`, a row is.
+    pub(crate) fn column(&self, row: usize) -> usize {
+        (self.first + row % self.gates) * self.hidden + row / self.gates
+    }
+}
+
+/// A matrix in the order of an image: padded columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FloatMatrix {
+    /// `[rows, columns]`.
+    pub weights: Vec<f32>,
+    /// A multiple of four.
+    pub columns: usize,
+    /// Those of the columns that multiply a layer's input; the ones after them multiply its h.
+    pub inputs: usize,
+}
+
+/// A layer in the order of an image: unit-major rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatLayer {
     /// First layer without an embedding: `[vocab, rows]`, `W_x[id] + b`. Others: `[rows]`, `b`.
     pub input: Vec<f32>,
-    /// `[rows, columns]`.
-    pub weights: Vec<f32>,
+    /// One, or several where not all products are summed.
+    pub matrices: Vec<FloatMatrix>,
+    /// `[hidden]`: bias of the recurrent product, `b_hn`; of other cells than a GRU empty.
+    pub recurrent_bias: Vec<f32>,
 }
 
-/// A head, or a projection, in the order of an image: padded columns.
+/// A head, or a projection, in the order of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatHead {
-    /// `[outputs, columns]`; of a tied head none.
-    pub weights: Vec<f32>,
+    /// `[outputs, columns]`; of a tied head without weights.
+    pub matrix: FloatMatrix,
     /// `[outputs]`.
     pub bias: Vec<f32>,
 }
@@ -31,21 +121,14 @@ pub struct FloatHead {
 /// A net in the order of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatNet {
-    /// `[vocab, embedding_stride]`, if there is one.
-    pub embedding: Option<Vec<f32>>,
+    /// `[vocab, columns]`, if there is one.
+    pub embedding: Option<FloatMatrix>,
     /// From the input to the head.
     pub layers: Vec<FloatLayer>,
-    /// `[projection, stride]` and `[projection]`, if there is one.
+    /// `[projection, columns]` and `[projection]`, if there is one.
     pub projection: Option<FloatHead>,
-    /// `[vocab, head_columns]` and `[vocab]`.
+    /// `[vocab, columns]` and `[vocab]`.
     pub head: FloatHead,
-}
-
-/// Rows of `width` numbers into rows of `columns`, whose padding stays.
-fn padded<F: Real>(rows: &[F], width: usize, to: &mut [f32], columns: usize) {
-    for (to, from) in to.chunks_exact_mut(columns).zip(rows.chunks_exact(width)) {
-        single(from, to);
-    }
 }
 
 /// The same numbers in single precision.
@@ -56,105 +139,139 @@ fn single<F: Real>(from: &[F], to: &mut [f32]) {
 }
 
 /// Multiplies the weights by which the first layer reads an embedding; it has none in other nets.
-pub(crate) fn by_input(layers: &mut [FloatLayer], dims: &Dims, factor: f32) {
-    let (columns, inputs) = (dims.columns(0), dims.embedding_stride());
-    for row in layers
-        .iter_mut()
-        .take(1)
-        .flat_map(|layer| layer.weights.chunks_exact_mut(columns))
-    {
-        row[..inputs].iter_mut().for_each(|w| *w *= factor);
+pub(crate) fn by_input(layers: &mut [FloatLayer], factor: f32) {
+    for matrix in layers.iter_mut().take(1).flat_map(|l| &mut l.matrices) {
+        for row in matrix.weights.chunks_exact_mut(matrix.columns) {
+            row[..matrix.inputs].iter_mut().for_each(|w| *w *= factor);
+        }
+    }
+}
+
+impl FloatMatrix {
+    /// Zeros, with room for rows of `width` numbers.
+    fn zeros(rows: usize, width: usize) -> Self {
+        let columns = padded(width);
+        Self {
+            weights: vec![0.0; rows * columns],
+            columns,
+            inputs: 0,
+        }
+    }
+
+    /// Takes rows of `width` numbers; padding stays.
+    fn take<F: Real>(&mut self, rows: &[F], width: usize) {
+        let to = self.weights.chunks_exact_mut(self.columns);
+        for (to, from) in to.zip(rows.chunks_exact(width)) {
+            single(from, to);
+        }
     }
 }
 
 impl FloatHead {
-    fn zeros(outputs: usize, columns: usize) -> Self {
+    fn zeros(outputs: usize, matrix: FloatMatrix) -> Self {
         Self {
-            weights: vec![0.0; outputs * columns],
+            matrix,
             bias: vec![0.0; outputs],
+        }
+    }
+}
+
+impl FloatLayer {
+    fn zeros(shape: Shape, layer: usize) -> Self {
+        let inputs = match shape.is_dense(layer) {
+            true => 1,
+            false => shape.vocab,
+        };
+        let matrix = |block: Block| FloatMatrix {
+            inputs: block.own(),
+            ..FloatMatrix::zeros(block.rows(), block.columns())
+        };
+        Self {
+            input: vec![0.0; inputs * shape.gate_columns()],
+            matrices: Block::of(shape, layer).map(matrix).collect(),
+            recurrent_bias: vec![0.0; shape.range(Role::RecurrentBias, layer).len()],
+        }
+    }
+
+    /// Takes a layer's tensors.
+    fn take<'f, F: Real>(&mut self, shape: Shape, layer: usize, tensor: impl Fn(Role) -> &'f [F]) {
+        let number = |x: F| x.to_f64() as f32;
+        let columns = shape.gate_columns();
+        let input = tensor(Role::Input);
+        let recurrent = tensor(Role::Recurrent);
+        for (to, block) in self.matrices.iter_mut().zip(Block::of(shape, layer)) {
+            for (row, to) in to.weights.chunks_exact_mut(to.columns).enumerate() {
+                let (x, h) = to.split_at_mut(block.own());
+                let column = block.column(row);
+                for (k, to) in x.iter_mut().take(block.inputs).enumerate() {
+                    *to = number(input[k * columns + column]);
+                }
+                for (k, to) in h.iter_mut().take(shape.hidden).enumerate() {
+                    *to = number(recurrent[k * columns + column]);
+                }
+            }
+        }
+        single(tensor(Role::RecurrentBias), &mut self.recurrent_bias);
+        let bias = tensor(Role::Bias);
+        let (gates, hidden) = (shape.cell.gates(), shape.hidden);
+        let column = |row: usize| (row % gates) * hidden + row / gates;
+        for (id, to) in self.input.chunks_exact_mut(columns).enumerate() {
+            for (row, to) in to.iter_mut().enumerate() {
+                let own = match shape.is_dense(layer) {
+                    false => number(input[id * columns + column(row)]),
+                    true => 0.0,
+                };
+                *to = own + number(bias[column(row)]);
+            }
         }
     }
 }
 
 impl FloatNet {
     /// Room for the parameters of a net of this shape.
-    pub(crate) fn zeros(shape: Shape, dims: &Dims) -> Self {
-        let rows = dims.rows();
-        let layer = |index: usize| FloatLayer {
-            input: vec![
-                0.0;
-                if shape.is_dense(index) {
-                    1
-                } else {
-                    shape.vocab
-                } * rows
-            ],
-            weights: vec![0.0; rows * dims.columns(index)],
+    pub(crate) fn zeros(shape: Shape) -> Self {
+        let (vocab, inputs) = (shape.vocab, shape.head_inputs());
+        let head = match shape.tied {
+            true => FloatMatrix::zeros(0, inputs),
+            false => FloatMatrix::zeros(vocab, inputs),
         };
-        let of_head = if shape.tied { 0 } else { dims.head_columns() };
+        let projection = |outputs| {
+            let matrix = FloatMatrix::zeros(outputs, shape.hidden);
+            FloatHead::zeros(outputs, matrix)
+        };
         Self {
-            embedding: (shape.embedding > 0)
-                .then(|| vec![0.0; shape.vocab * dims.embedding_stride()]),
-            layers: (0..dims.layers).map(layer).collect(),
-            projection: (shape.projection > 0)
-                .then(|| FloatHead::zeros(shape.projection, dims.stride())),
-            head: FloatHead::zeros(shape.vocab, of_head),
+            embedding: (shape.embedding > 0).then(|| FloatMatrix::zeros(vocab, shape.embedding)),
+            layers: (0..shape.layers)
+                .map(|layer| FloatLayer::zeros(shape, layer))
+                .collect(),
+            projection: (shape.projection > 0).then(|| projection(shape.projection)),
+            head: FloatHead::zeros(vocab, head),
         }
     }
 
     /// Reorders parameters: gate blocks become unit-major rows, [input, output] becomes [output, input].
-    pub fn new(params: &Params<f32>, dims: &Dims) -> Self {
-        let mut net = Self::zeros(params.shape, dims);
-        net.take(params.shape, &params.data, dims);
+    pub fn new(params: &Params<f32>) -> Self {
+        let mut net = Self::zeros(params.shape);
+        net.take(params.shape, &params.data);
         net
     }
 
     /// Takes `numbers` in the order of the parameters of a net of this shape.
-    pub(crate) fn take<F: Real>(&mut self, shape: Shape, numbers: &[F], dims: &Dims) {
+    pub(crate) fn take<F: Real>(&mut self, shape: Shape, numbers: &[F]) {
         let tensor = |role, layer| &numbers[shape.range(role, layer)];
-        let (gates, hidden, stride) = (dims.cell.gates(), dims.hidden, dims.stride());
-        let rows = gates * hidden;
-        // Row `unit * gates + gate` of an image is column `gate * hidden + unit` of the trainer's matrices.
-        let column = |row: usize| (row % gates) * hidden + row / gates;
-        let number = |x: F| x.to_f64() as f32;
         for (index, layer) in self.layers.iter_mut().enumerate() {
-            let (input, recurrent, bias) = (
-                tensor(Role::Input, index),
-                tensor(Role::Recurrent, index),
-                tensor(Role::Bias, index),
-            );
-            let columns = dims.columns(index);
-            let (own, dense) = (columns - stride, shape.is_dense(index));
-            let inputs = if dense { shape.inputs(index) } else { 0 };
-            for (row, to) in layer.weights.chunks_exact_mut(columns).enumerate() {
-                for k in 0..inputs {
-                    to[k] = number(input[k * rows + column(row)]);
-                }
-                for k in 0..hidden {
-                    to[own + k] = number(recurrent[k * rows + column(row)]);
-                }
-            }
-            for (id, to) in layer.input.chunks_exact_mut(rows).enumerate() {
-                for (row, to) in to.iter_mut().enumerate() {
-                    let own = match dense {
-                        false => number(input[id * rows + column(row)]),
-                        true => 0.0,
-                    };
-                    *to = own + number(bias[column(row)]);
-                }
-            }
+            layer.take(shape, index, |role| tensor(role, index));
         }
         if let Some(to) = &mut self.embedding {
-            let table = tensor(Role::Embedding, 0);
-            padded(table, shape.embedding, to, dims.embedding_stride());
+            to.take(tensor(Role::Embedding, 0), shape.embedding);
         }
         if let Some(to) = &mut self.projection {
-            padded(tensor(Role::Projection, 0), hidden, &mut to.weights, stride);
+            to.matrix.take(tensor(Role::Projection, 0), shape.hidden);
             single(tensor(Role::ProjectionBias, 0), &mut to.bias);
         }
         if !shape.tied {
-            let (from, to) = (tensor(Role::HeadWeight, 0), &mut self.head.weights);
-            padded(from, shape.head_inputs(), to, dims.head_columns());
+            let from = tensor(Role::HeadWeight, 0);
+            self.head.matrix.take(from, shape.head_inputs());
         }
         single(tensor(Role::HeadBias, 0), &mut self.head.bias);
     }

@@ -11,11 +11,11 @@
 //! gradient, and can move further out: zeroing it, as LSQ does, or holding the weight at the range, cost 0.04 nats on nets of 64
 //! units. Rows of matrices with 8 bits have no range of their own here.
 
-use gatelet::Dims;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::float_net::FloatNet;
+use crate::float_net::{Block, FloatMatrix, FloatNet};
+use crate::params::Shape;
 use crate::quantize::{GATE_UNIT, HEAD_UNIT, most_range};
 use crate::row_range::{self, WeightBits, largest};
 
@@ -41,29 +41,28 @@ pub struct Learned {
     pub square: Vec<f32>,
 }
 
-/// The matrices with 4 bits: rows, their columns and the units of their results, from an image's net.
+/// The matrices with 4 bits and the units of their results, from an image's net.
 fn matrices<'a>(
     net: &'a FloatNet,
-    dims: &'a Dims,
     bits: &'a WeightBits,
     projection: f64,
-) -> impl Iterator<Item = (&'a [f32], usize, f64)> {
+) -> impl Iterator<Item = (&'a FloatMatrix, f64)> {
     let layers = net.layers.iter().enumerate();
     let layers = layers
         .filter(|&(index, _)| bits.layers[index] == 4)
-        .map(|(index, layer)| (&layer.weights[..], dims.columns(index), GATE_UNIT));
-    let columns = dims.head_columns();
-    let head = (bits.head == 4).then_some((&net.head.weights[..], columns, HEAD_UNIT * projection));
+        .flat_map(|(_, layer)| &layer.matrices)
+        .map(|matrix| (matrix, GATE_UNIT));
+    let head = (bits.head == 4).then_some((&net.head.matrix, HEAD_UNIT * projection));
     layers.chain(head)
 }
 
 impl Learned {
     /// Ranges that hold the weights of `net`.
-    pub fn of(net: &FloatNet, dims: &Dims, bits: &WeightBits) -> Self {
+    pub fn of(net: &FloatNet, bits: &WeightBits) -> Self {
         let arch = Arch::new();
         let largest = |row: &[f32]| (row_range::step(arch, row, 4) * largest(4)).max(LEAST);
-        let ranges: Vec<f32> = matrices(net, dims, bits, 1.0)
-            .flat_map(|(weights, columns, _)| weights.chunks_exact(columns).map(largest))
+        let ranges: Vec<f32> = matrices(net, bits, 1.0)
+            .flat_map(|(matrix, _)| matrix.weights.chunks_exact(matrix.columns).map(largest))
             .collect();
         Self {
             mean: vec![0.0; ranges.len()],
@@ -73,9 +72,10 @@ impl Learned {
     }
 
     /// How many ranges a net of this shape has.
-    pub fn count(dims: &Dims, bits: &WeightBits) -> usize {
-        let layers = (0..dims.layers).filter(|&layer| bits.layers[layer] == 4);
-        layers.count() * dims.rows() + if bits.head == 4 { dims.vocab } else { 0 }
+    pub fn count(shape: Shape, bits: &WeightBits) -> usize {
+        let layers = (0..shape.layers).filter(|&layer| bits.layers[layer] == 4);
+        let rows = layers.flat_map(|layer| Block::of(shape, layer).map(|block| block.rows()));
+        rows.sum::<usize>() + if bits.head == 4 { shape.vocab } else { 0 }
     }
 
     /// One step down the loss: `gradient` is that of the device's weights, `projection` the range of what the head reads
@@ -83,7 +83,6 @@ impl Learned {
     pub fn update(
         &mut self,
         (net, gradient): (&FloatNet, &FloatNet),
-        dims: &Dims,
         bits: &WeightBits,
         projection: f64,
         steps: u64,
@@ -93,9 +92,9 @@ impl Learned {
         let corrections = (1.0 - BETA1.powi(steps), 1.0 - BETA2.powi(steps));
         let rate = (RATE * rate) as f32;
         let mut start = 0;
-        let both =
-            matrices(net, dims, bits, projection).zip(matrices(gradient, dims, bits, projection));
-        for ((weights, columns, unit), (gradient, ..)) in both {
+        let both = matrices(net, bits, projection).zip(matrices(gradient, bits, projection));
+        for ((matrix, unit), (gradient, _)) in both {
+            let (weights, columns) = (&matrix.weights, matrix.columns);
             let cap = most_range(columns, unit);
             let rows = start..start + weights.len() / columns;
             start = rows.end;
@@ -104,7 +103,7 @@ impl Learned {
                 .zip(&mut self.square[rows]);
             let rows = weights
                 .par_chunks_exact(columns)
-                .zip(gradient.par_chunks_exact(columns));
+                .zip(gradient.weights.par_chunks_exact(columns));
             numbers
                 .zip(rows)
                 .for_each(|(((range, mean), square), (w, g))| {

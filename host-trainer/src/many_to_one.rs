@@ -191,7 +191,7 @@ impl ManyToOne<f32> {
         };
         // Every sequence begins at the zero state: nothing is carried.
         let state = |numbers: usize| vec![0.0; shape.layers * config.batch * numbers];
-        let memory = if shape.cell == Cell::Lstm {
+        let memory = if shape.cell.has_memory() {
             shape.hidden
         } else {
             0
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn probabilities_are_those_of_the_net_unrolled() {
-        for cell in [Cell::Rnn, Cell::Lstm] {
+        for cell in Cell::ALL {
             // 216 sequences: batches of 40 leave a part at the end.
             let mut net = net(cell, 40);
             let examples = examples();
@@ -350,7 +350,7 @@ mod tests {
     /// A net that was stored and loaded goes on to the same numbers as one that was not.
     #[test]
     fn a_checkpoint_goes_on_exactly() {
-        for cell in [Cell::Rnn, Cell::Lstm] {
+        for cell in Cell::ALL {
             let config = Config {
                 cell,
                 hidden: 9,

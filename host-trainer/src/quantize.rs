@@ -14,14 +14,13 @@
 
 use std::fmt::Arguments;
 
-use gatelet::Dims;
 use gatelet::matrix::PAIRS_MIN_SHIFT_NIBBLES;
 use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::float_net::{FloatNet, by_input};
+use crate::float_net::{FloatLayer, FloatMatrix, FloatNet, by_input};
 use crate::learned::Learned;
 use crate::row_range::{self, WeightBits};
 
@@ -66,8 +65,10 @@ pub struct IntMatrix {
 pub struct IntLayer {
     /// As [`FloatLayer::input`](crate::float_net::FloatLayer::input), Q3.12.
     pub input: Vec<i16>,
-    /// Weights.
-    pub matrix: IntMatrix,
+    /// As [`FloatLayer::matrices`](crate::float_net::FloatLayer::matrices).
+    pub matrices: Vec<IntMatrix>,
+    /// As [`FloatLayer::recurrent_bias`](crate::float_net::FloatLayer::recurrent_bias), Q19.12.
+    pub recurrent_bias: Vec<i32>,
     /// Input numbers that did not fit Q3.12.
     pub saturated: usize,
 }
@@ -113,24 +114,27 @@ impl IntMatrix {
 
 impl IntNet {
     /// `net` with the weights that these integers stand for, which were made with `ranges`.
-    pub fn on_device(&self, net: &FloatNet, dims: &Dims, ranges: Ranges) -> FloatNet {
+    pub fn on_device(&self, net: &FloatNet, ranges: Ranges) -> FloatNet {
         let mut net = net.clone();
-        for (index, (to, from)) in net.layers.iter_mut().zip(&self.layers).enumerate() {
-            to.weights = from.matrix.reals(dims.columns(index), GATE_UNIT);
+        for (to, from) in net.layers.iter_mut().zip(&self.layers) {
+            for (to, from) in to.matrices.iter_mut().zip(&from.matrices) {
+                to.weights = from.reals(to.columns, GATE_UNIT);
+            }
         }
-        by_input(&mut net.layers, dims, 1.0 / ranges.embedding);
-        if let Some(table) = &self.embedding {
-            let mut reals = table.reals(dims.embedding_stride(), EMBEDDING_UNIT);
-            by(&mut reals, ranges.embedding);
-            net.embedding = Some(reals);
+        by_input(&mut net.layers, 1.0 / ranges.embedding);
+        if let (Some(to), Some(table)) = (&mut net.embedding, &self.embedding) {
+            to.weights = table.reals(to.columns, EMBEDDING_UNIT);
+            by(&mut to.weights, ranges.embedding);
         }
         if let (Some(to), Some(from)) = (&mut net.projection, &self.projection) {
-            to.weights = from.matrix.reals(dims.stride(), HEAD_UNIT);
+            let to = &mut to.matrix;
+            to.weights = from.matrix.reals(to.columns, HEAD_UNIT);
             by(&mut to.weights, ranges.projection);
         }
         // Of a tied head there are none.
         let unit = HEAD_UNIT * f64::from(ranges.projection);
-        net.head.weights = self.head.matrix.reals(dims.head_columns(), unit);
+        let to = &mut net.head.matrix;
+        to.weights = self.head.matrix.reals(to.columns, unit);
         net
     }
 }
@@ -195,7 +199,17 @@ struct Floats<'a> {
     name: Arguments<'a>,
 }
 
-impl Floats<'_> {
+impl<'a> Floats<'a> {
+    fn of(matrix: &'a FloatMatrix, rows: Rows<'a>, unit: f64, name: Arguments<'a>) -> Self {
+        Self {
+            values: &matrix.weights,
+            columns: matrix.columns,
+            rows,
+            unit,
+            name,
+        }
+    }
+
     /// Multipliers of the rows and their shift.
     fn multipliers(&self, to: &mut IntMatrix) -> Result<()> {
         let (columns, bits, unit) = (self.columns, self.rows.bits, self.unit);
@@ -235,12 +249,12 @@ impl Floats<'_> {
     }
 }
 
-/// A bias in Q15.16.
-fn bias(values: &[f32], name: Arguments<'_>, to: &mut Vec<i32>) -> Result<()> {
+/// A bias in steps of 1/`unit`.
+fn bias(values: &[f32], unit: f64, name: Arguments<'_>, to: &mut Vec<i32>) -> Result<()> {
     let limit = f64::from(1 << 30);
     to.clear();
     for &b in values {
-        let q = (f64::from(b) * 65_536.0).round();
+        let q = (f64::from(b) * unit).round();
         if q.is_nan() || q.abs() > limit {
             let name = format!("{name}'s bias");
             return Err(Error::Quantize { name, largest: b });
@@ -257,13 +271,13 @@ fn by(values: &mut [f32], factor: f32) {
 
 /// Divides the numbers of embedding and projection by their ranges, and multiplies by an embedding's what reads it: what
 /// [`IntNet::take`] makes integers of.
-pub(crate) fn by_ranges(net: &mut FloatNet, dims: &Dims, ranges: Ranges) {
-    by_input(&mut net.layers, dims, ranges.embedding);
+pub(crate) fn by_ranges(net: &mut FloatNet, ranges: Ranges) {
+    by_input(&mut net.layers, ranges.embedding);
     if let Some(table) = &mut net.embedding {
-        by(table, 1.0 / ranges.embedding);
+        by(&mut table.weights, 1.0 / ranges.embedding);
     }
     if let Some(projection) = &mut net.projection {
-        by(&mut projection.weights, 1.0 / ranges.projection);
+        by(&mut projection.matrix.weights, 1.0 / ranges.projection);
         by(&mut projection.bias, 1.0 / ranges.projection);
     }
 }
@@ -290,19 +304,23 @@ pub struct Plan<'a> {
 ///
 /// # Errors
 /// [`Error::Quantize`] when a matrix has numbers so large that no shift fits.
-pub fn quantize(net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<IntNet> {
+pub fn quantize(net: &FloatNet, plan: Plan<'_>) -> Result<IntNet> {
     let (mut int, mut net) = (IntNet::empty(net), net.clone());
-    by_ranges(&mut net, dims, plan.ranges);
-    int.take(&net, dims, plan)?;
+    by_ranges(&mut net, plan.ranges);
+    int.take(&net, plan)?;
     Ok(int)
 }
 
 impl IntNet {
     /// The parts of `net`, without numbers yet.
     pub(crate) fn empty(net: &FloatNet) -> Self {
+        let layer = |layer: &FloatLayer| IntLayer {
+            matrices: vec![IntMatrix::default(); layer.matrices.len()],
+            ..IntLayer::default()
+        };
         Self {
             embedding: net.embedding.as_ref().map(|_| IntMatrix::default()),
-            layers: net.layers.iter().map(|_| IntLayer::default()).collect(),
+            layers: net.layers.iter().map(layer).collect(),
             projection: net.projection.as_ref().map(|_| IntHead::default()),
             head: IntHead::default(),
         }
@@ -312,15 +330,15 @@ impl IntNet {
     ///
     /// # Errors
     /// As [`quantize`].
-    pub(crate) fn take(&mut self, net: &FloatNet, dims: &Dims, plan: Plan<'_>) -> Result<()> {
+    pub(crate) fn take(&mut self, net: &FloatNet, plan: Plan<'_>) -> Result<()> {
         let (ranges, bits) = (plan.ranges, plan.bits);
         // The learnt ranges of a matrix follow those of the matrices before it.
         let mut learned = plan.learned.map(|learned| &learned.ranges[..]);
-        let mut rows = |bits: u8, rows: usize| Rows {
+        let mut rows = |bits: u8, matrix: &FloatMatrix| Rows {
             bits,
             ranges: (learned.as_mut())
                 .filter(|_| bits == 4)
-                .and_then(|all| all.split_off(..rows)),
+                .and_then(|all| all.split_off(..matrix.weights.len() / matrix.columns)),
         };
         for (index, (to, layer)) in self.layers.iter_mut().zip(&net.layers).enumerate() {
             let q = |x: &f32| (x * 4096.0).round();
@@ -332,54 +350,39 @@ impl IntNet {
             to.input.clear();
             to.input.extend(input);
             to.saturated = layer.input.iter().filter(|x| !fits(x)).count();
-            let matrix = Floats {
-                values: &layer.weights,
-                columns: dims.columns(index),
-                rows: rows(bits.layers[index], dims.rows()),
-                unit: GATE_UNIT,
-                name: format_args!("layer {index}"),
-            };
-            matrix.quantize(&mut to.matrix)?;
+            for (to, matrix) in to.matrices.iter_mut().zip(&layer.matrices) {
+                let rows = rows(bits.layers[index], matrix);
+                let name = format_args!("layer {index}");
+                Floats::of(matrix, rows, GATE_UNIT, name).quantize(to)?;
+            }
+            let (from, name) = (&layer.recurrent_bias, format_args!("layer {index}"));
+            bias(from, GATE_UNIT, name, &mut to.recurrent_bias)?;
         }
-        let mut head = Floats {
-            values: &net.head.weights,
-            columns: dims.head_columns(),
-            rows: rows(bits.head, dims.vocab),
-            unit: HEAD_UNIT * f64::from(ranges.projection),
-            name: format_args!("the head"),
-        };
         if let (Some(to), Some(table)) = (&mut self.embedding, &net.embedding) {
             // A row is multiplied as it is, by no operand.
-            let table = Floats {
-                values: table,
-                columns: dims.embedding_stride(),
-                rows: Rows::EIGHT,
-                unit: EMBEDDING_UNIT,
-                name: format_args!("the embedding"),
-            };
-            table.quantize(to)?;
+            let name = format_args!("the embedding");
+            Floats::of(table, Rows::EIGHT, EMBEDDING_UNIT, name).quantize(to)?;
         }
         if let (Some(to), Some(projection)) = (&mut self.projection, &net.projection) {
-            let matrix = Floats {
-                values: &projection.weights,
-                columns: dims.stride(),
-                rows: Rows::EIGHT,
-                unit: HEAD_UNIT,
-                name: format_args!("the projection"),
-            };
+            let name = format_args!("the projection");
+            let matrix = Floats::of(&projection.matrix, Rows::EIGHT, HEAD_UNIT, name);
             matrix.quantize(&mut to.matrix)?;
-            bias(&projection.bias, matrix.name, &mut to.bias)?;
+            bias(&projection.bias, HEAD_UNIT, name, &mut to.bias)?;
         }
-        let to = &mut self.head;
-        match net.embedding.as_ref().filter(|_| dims.tied) {
-            None => head.quantize(&mut to.matrix)?,
+        let (to, name) = (&mut self.head, format_args!("the head"));
+        let unit = HEAD_UNIT * f64::from(ranges.projection);
+        let tied = net.head.matrix.weights.is_empty();
+        match net.embedding.as_ref().filter(|_| tied) {
+            None => {
+                let rows = rows(bits.head, &net.head.matrix);
+                Floats::of(&net.head.matrix, rows, unit, name).quantize(&mut to.matrix)?;
+            }
             Some(table) => {
-                (head.values, head.rows) = (table, Rows::EIGHT);
-                head.unit *= f64::from(ranges.embedding);
-                head.multipliers(&mut to.matrix)?;
+                let unit = unit * f64::from(ranges.embedding);
+                Floats::of(table, Rows::EIGHT, unit, name).multipliers(&mut to.matrix)?;
             }
         }
-        bias(&net.head.bias, head.name, &mut to.bias)
+        bias(&net.head.bias, HEAD_UNIT, name, &mut to.bias)
     }
 }
 
@@ -387,17 +390,6 @@ impl IntNet {
 mod tests {
     use super::*;
     use crate::params::{Cell, Params, Role, Shape};
-
-    fn dims(shape: Shape) -> Dims {
-        Dims::new(
-            shape.cell.into(),
-            gatelet::Precision::Int8,
-            shape.layers,
-            shape.hidden,
-            shape.vocab,
-        )
-        .unwrap()
-    }
 
     #[test]
     fn gate_blocks_become_unit_major_rows_with_padding() {
@@ -414,21 +406,19 @@ mod tests {
             .iter_mut()
             .enumerate()
             .for_each(|(i, w)| *w = i as f32);
-        let net = FloatNet::new(&params, &dims(shape));
+        let net = FloatNet::new(&params);
+        let weights = |layer: usize| &net.layers[layer].matrices[0].weights;
         let (unit, gate, k) = (2, 1, 1);
         let row = unit * 4 + gate;
         let recurrent = |layer| params.tensor(Role::Recurrent, layer)[k * 12 + gate * 3 + unit];
-        assert_eq!(net.layers[0].weights[row * 4 + k], recurrent(0));
-        assert_eq!(net.layers[1].weights[row * 8 + 4 + k], recurrent(1));
+        assert_eq!(weights(0)[row * 4 + k], recurrent(0));
+        assert_eq!(weights(1)[row * 8 + 4 + k], recurrent(1));
         assert_eq!(
-            net.layers[1].weights[row * 8 + k],
+            weights(1)[row * 8 + k],
             params.tensor(Role::Input, 1)[k * 12 + gate * 3 + unit]
         );
         assert_eq!(
-            (
-                net.layers[1].weights[row * 8 + 3],
-                net.layers[1].weights[row * 8 + 7]
-            ),
+            (weights(1)[row * 8 + 3], weights(1)[row * 8 + 7]),
             (0.0, 0.0)
         );
         let sum = params.tensor(Role::Input, 0)[12 + gate * 3 + unit]
@@ -492,8 +482,7 @@ mod tests {
         params
             .tensor_mut(Role::Input, 0)
             .copy_from_slice(&[9.0, 7.5, -9.0, -8.0]);
-        let dims = dims(shape);
-        let net = quantize(&FloatNet::new(&params, &dims), &dims, Plan::default()).unwrap();
+        let net = quantize(&FloatNet::new(&params), Plan::default()).unwrap();
         assert_eq!(net.layers[0].input, [32767, 30720, -32768, -32768]);
         assert_eq!(net.layers[0].saturated, 2);
     }

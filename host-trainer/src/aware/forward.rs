@@ -4,6 +4,7 @@ use gatelet::kernel::integer::{lstm_unit, preactivation, projected, requantize, 
 use pulp::{Arch, NullaryFnOnce};
 
 use crate::engine::{Engine, Packed};
+use crate::float_net::Block;
 use crate::params::Cell;
 use crate::quantize::{HEAD_UNIT, IntHead};
 
@@ -12,12 +13,29 @@ use crate::quantize::{HEAD_UNIT, IntHead};
 pub(crate) struct Requantize {
     /// Q3.12: [vocab, gates*hidden] in a layer that takes rows, [gates*hidden] in a dense one.
     pub(super) addends: Vec<i16>,
-    /// [gates*hidden]
-    pub(super) multipliers: Vec<i32>,
-    pub(super) shift: u32,
+    /// A matrix each.
+    pub(super) scales: Vec<Scales>,
     pub(super) cell_bits: u32,
     pub(super) cell: Cell,
     pub(super) hidden: usize,
+}
+
+/// What the sums of one of a layer's matrices are multiplied by.
+#[derive(Clone, Debug)]
+pub(crate) struct Scales {
+    /// [gates*hidden], of the gates that the matrix has.
+    pub(super) multipliers: Vec<i32>,
+    pub(super) shift: u32,
+}
+
+impl Scales {
+    /// Room for those of a matrix.
+    pub(super) fn of(block: Block) -> Self {
+        Self {
+            multipliers: vec![0; block.rows()],
+            shift: 0,
+        }
+    }
 }
 
 /// The head, or the projection before it, in integers.
@@ -119,8 +137,8 @@ pub(crate) struct Step<'a, F> {
     pub(crate) c_before: &'a [F],
     /// [rows, hidden], or empty
     pub(crate) c: &'a mut [F],
-    /// [rows, hidden], or empty
-    pub(crate) tanh_c: &'a mut [F],
+    /// [rows, hidden]: tanh(c), or empty
+    pub(crate) kept: &'a mut [F],
     /// [rows, hidden]
     pub(crate) h: &'a mut [F],
 }
@@ -133,16 +151,17 @@ impl<F: Engine> NullaryFnOnce for Step<'_, F> {
         let Requantize {
             hidden: n,
             cell,
-            shift,
             cell_bits,
+            ref scales,
             ..
         } = *self.by;
-        let columns = self.by.multipliers.len();
+        let columns = cell.gates() * n;
         for (row, gates) in self.gates.chunks_exact_mut(columns).enumerate() {
             let start = self.ids.map_or(0, |ids| usize::from(ids[row]) * columns);
             let addends = &self.by.addends[start..start + columns];
             let h = &mut self.h[row * n..][..n];
-            let scales = addends.iter().zip(&self.by.multipliers);
+            let Scales { multipliers, shift } = &scales[0];
+            let (scales, shift) = (addends.iter().zip(multipliers), *shift);
             match cell {
                 Cell::Rnn => {
                     for ((gate, h), (&a, &m)) in gates.iter_mut().zip(h).zip(scales) {
@@ -151,6 +170,8 @@ impl<F: Engine> NullaryFnOnce for Step<'_, F> {
                         *gate = *h;
                     }
                 }
+                // Refused by `Scheme::check`.
+                Cell::Gru => {}
                 Cell::Lstm => {
                     for (gate, (&a, &m)) in gates.iter_mut().zip(scales) {
                         let z = preactivation(a, sum(*gate), m, shift);
@@ -161,7 +182,7 @@ impl<F: Engine> NullaryFnOnce for Step<'_, F> {
                     let (g, o) = rest.split_at_mut(n);
                     let c_before = &self.c_before[row * n..][..n];
                     let c = &mut self.c[row * n..][..n];
-                    let tanh_c = &mut self.tanh_c[row * n..][..n];
+                    let tanh_c = &mut self.kept[row * n..][..n];
                     let bits = 15 - cell_bits as i32;
                     for u in 0..n {
                         let z = [i[u], f[u], g[u], o[u]].map(|z| z.to_f64() as i16);

@@ -12,19 +12,19 @@
 //! are there as the device has them too, x / 128 and p / 128, which stand for their ranges times as much: gradients of the
 //! matrices that read them are multiplied by the ranges.
 
+use gatelet::Dims;
 use gatelet::kernel::integer::embedded;
-use gatelet::{Dims, Precision};
 use serde::{Deserialize, Serialize};
 
 mod forward;
 
-pub(crate) use self::forward::{Affine, Requantize, Step};
+pub(crate) use self::forward::{Affine, Requantize, Scales, Step};
 
 use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
-use crate::float_net::{FloatNet, by_input};
+use crate::float_net::{Block, FloatNet, by_input, padded};
 use crate::learned::Learned;
-use crate::params::{Params, Role, Shape};
+use crate::params::{Cell, Params, Role, Shape};
 use crate::quantize::{
     EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, IntNet, Plan, Ranges, by_ranges,
 };
@@ -72,7 +72,6 @@ pub(crate) struct Layer<F: Engine> {
 #[derive(Clone, Debug)]
 pub(crate) struct Aware<F: Engine> {
     pub(crate) scheme: Scheme,
-    dims: Dims,
     pub(crate) layers: Vec<Layer<F>>,
     /// x / 128: [vocab, embedding], or empty.
     pub(crate) embedding: Vec<F>,
@@ -93,20 +92,22 @@ impl Scheme {
     ///
     /// # Errors
     /// [`Error::Some`], which says what cannot.
-    pub fn check(&self, shape: Shape) -> Result<Dims> {
+    pub fn check(&self, shape: Shape) -> Result<()> {
+        if shape.cell == Cell::Gru {
+            let what = "--qat: a GRU cannot be trained for integers yet";
+            return Err(Error::Some(what.to_owned()));
+        }
         let columns = (0..shape.layers).map(|layer| match shape.is_dense(layer) {
             true => shape.inputs(layer) + shape.hidden,
             false => shape.hidden,
         });
         let most = columns.max().unwrap_or(0);
-        if most > MOST_COLUMNS {
-            return Err(Error::Some(format!(
+        match most {
+            ..=MOST_COLUMNS => Ok(()),
+            _ => Err(Error::Some(format!(
                 "--qat: a layer reads {most} numbers, and sums are exact up to {MOST_COLUMNS}: fewer hidden units"
-            )));
+            ))),
         }
-        shape
-            .dims(Precision::Int8)
-            .map_err(|error| Error::Some(error.to_string()))
     }
 }
 
@@ -116,8 +117,8 @@ impl<F: Engine> Aware<F> {
     /// # Errors
     /// As [`Scheme::check`].
     pub(crate) fn new(shape: Shape, scheme: Scheme) -> Result<Self> {
-        let dims = scheme.check(shape)?;
-        let packed = FloatNet::zeros(shape, &dims);
+        scheme.check(shape)?;
+        let packed = FloatNet::zeros(shape);
         let (hidden, columns) = (shape.hidden, shape.gate_columns());
         let layer = |index: usize| {
             let dense = shape.is_dense(index);
@@ -127,8 +128,7 @@ impl<F: Engine> Aware<F> {
                 input: dense.then(|| F::Packed::new(shape.inputs(index), columns, false)),
                 step: Requantize {
                     addends: vec![0; rows * columns],
-                    multipliers: vec![0; columns],
-                    shift: 0,
+                    scales: Block::of(shape, index).map(Scales::of).collect(),
                     cell_bits: scheme.cell_bits[index].into(),
                     cell: shape.cell,
                     hidden,
@@ -137,7 +137,6 @@ impl<F: Engine> Aware<F> {
         };
         Ok(Self {
             scheme,
-            dims,
             layers: (0..shape.layers).map(layer).collect(),
             embedding: vec![F::zero(); shape.vocab * shape.embedding],
             projection: (shape.projection > 0).then(|| Affine::new(hidden, shape.projection)),
@@ -153,9 +152,9 @@ impl<F: Engine> Aware<F> {
     /// Ranges to begin with.
     pub(crate) fn ranges(&self, params: &Params<F>) -> Learned {
         let mut net = self.packed.clone();
-        net.take(params.shape, &params.data, &self.dims);
-        by_ranges(&mut net, &self.dims, self.scheme.ranges);
-        Learned::of(&net, &self.dims, &self.scheme.bits)
+        net.take(params.shape, &params.data);
+        by_ranges(&mut net, self.scheme.ranges);
+        Learned::of(&net, &self.scheme.bits)
     }
 
     /// Learns ranges from the `gradient` of the weights that were [packed](Aware::pack) last; see [`Learned::update`].
@@ -164,15 +163,11 @@ impl<F: Engine> Aware<F> {
             return;
         }
         let Scheme { bits, ranges, .. } = &self.scheme;
-        self.gradient.take(self.reals.shape, gradient, &self.dims);
-        by_input(
-            &mut self.gradient.layers,
-            &self.dims,
-            1.0 / ranges.embedding,
-        );
+        self.gradient.take(self.reals.shape, gradient);
+        by_input(&mut self.gradient.layers, 1.0 / ranges.embedding);
         let nets = (&self.packed, &self.gradient);
         let projection = f64::from(ranges.projection);
-        learned.update(nets, &self.dims, bits, projection, steps, rate);
+        learned.update(nets, bits, projection, steps, rate);
     }
 
     /// Takes the weights of `params`; returns them as the device has them.
@@ -189,11 +184,11 @@ impl<F: Engine> Aware<F> {
             ranges: self.scheme.ranges,
             learned,
         };
-        self.packed.take(params.shape, &params.data, &self.dims);
-        by_ranges(&mut self.packed, &self.dims, plan.ranges);
+        self.packed.take(params.shape, &params.data);
+        by_ranges(&mut self.packed, plan.ranges);
         // Out of the way of the rest, which is written from it.
         let mut int = std::mem::take(&mut self.int);
-        let taken = int.take(&self.packed, &self.dims, plan);
+        let taken = int.take(&self.packed, plan);
         if taken.is_ok() {
             self.pack_table(&int);
             for index in 0..self.layers.len() {
@@ -210,16 +205,11 @@ impl<F: Engine> Aware<F> {
         let Some(table) = &int.embedding else {
             return;
         };
-        let (width, stride) = (self.reals.shape.embedding, self.dims.embedding_stride());
+        let width = self.reals.shape.embedding;
         let range = f64::from(self.scheme.ranges.embedding);
-        self.spread(
-            Role::Embedding,
-            table,
-            (width, stride),
-            EMBEDDING_UNIT,
-            range,
-        );
-        let rows = table.weights.chunks_exact(stride).zip(&table.multipliers);
+        self.spread((Role::Embedding, width), table, EMBEDDING_UNIT, range);
+        let rows = table.weights.chunks_exact(padded(width));
+        let rows = rows.zip(&table.multipliers);
         for (to, (row, &m)) in self.embedding.chunks_exact_mut(width).zip(rows) {
             for (x, &e) in to.iter_mut().zip(row) {
                 *x = forward::real(embedded(e, m, table.shift.into()).into(), 7);
@@ -227,52 +217,47 @@ impl<F: Engine> Aware<F> {
         }
     }
 
-    /// A layer's matrix and its input.
+    /// A layer's matrices and its input.
     fn pack_layer(&mut self, int: &IntNet, index: usize) {
         let (shape, int) = (self.reals.shape, &int.layers[index]);
-        let (gates, hidden) = (shape.cell.gates(), shape.hidden);
-        let columns = gates * hidden;
-        // Row `unit * gates + gate` of an image is column `gate * hidden + unit` here.
-        let column = |row: usize| (row % gates) * hidden + row / gates;
-        let inputs = match shape.is_dense(index) {
-            true => shape.inputs(index),
-            false => 0,
-        };
+        let (gates, hidden, columns) = (shape.cell.gates(), shape.hidden, shape.gate_columns());
         // What one of an input's units stands for is in the weights.
         let range = match index {
             0 => f64::from(self.scheme.ranges.embedding),
             _ => 1.0,
         };
-        let width = self.dims.columns(index);
-        let own = width - self.dims.stride();
-        for (row, weights) in int.matrix.weights.chunks_exact(width).enumerate() {
-            let scale = int.matrix.scale(row, GATE_UNIT);
-            let parts = [
-                (Role::Input, scale / range, &weights[..inputs]),
-                (Role::Recurrent, scale, &weights[own..own + hidden]),
-            ];
-            for (role, scale, part) in parts.into_iter().filter(|part| !part.2.is_empty()) {
-                let integers = self.integers.tensor_mut(role, index);
-                let reals = self.reals.tensor_mut(role, index);
-                for (k, &q) in part.iter().enumerate() {
-                    let at = k * columns + column(row);
-                    integers[at] = F::from_f64(f64::from(q));
-                    reals[at] = F::from_f64(f64::from(q) * scale);
-                }
-            }
-        }
         let layer = &mut self.layers[index];
-        let step = &mut layer.step;
-        let addends = step.addends.chunks_exact_mut(columns);
+        let matrices = int.matrices.iter().zip(&mut layer.step.scales);
+        for (block, (matrix, scales)) in Block::of(shape, index).zip(matrices) {
+            let rows = matrix.weights.chunks_exact(block.columns());
+            for (row, weights) in rows.enumerate() {
+                let (scale, column) = (matrix.scale(row, GATE_UNIT), block.column(row));
+                let (x, h) = weights.split_at(block.own());
+                let parts = [
+                    (Role::Input, scale / range, &x[..block.inputs]),
+                    (Role::Recurrent, scale, &h[..hidden.min(h.len())]),
+                ];
+                for (role, scale, part) in parts.into_iter().filter(|part| !part.2.is_empty()) {
+                    let integers = self.integers.tensor_mut(role, index);
+                    let reals = self.reals.tensor_mut(role, index);
+                    for (k, &q) in part.iter().enumerate() {
+                        let at = k * columns + column;
+                        integers[at] = F::from_f64(f64::from(q));
+                        reals[at] = F::from_f64(f64::from(q) * scale);
+                    }
+                }
+                scales.multipliers[column - block.first * hidden] = matrix.multipliers[row];
+            }
+            scales.shift = matrix.shift.into();
+        }
+        // Row `unit * gates + gate` of an image is column `gate * hidden + unit` here.
+        let column = |row: usize| (row % gates) * hidden + row / gates;
+        let addends = layer.step.addends.chunks_exact_mut(columns);
         for (to, from) in addends.zip(int.input.chunks_exact(columns)) {
             from.iter()
                 .enumerate()
                 .for_each(|(row, &a)| to[column(row)] = a);
         }
-        for (row, &m) in int.matrix.multipliers.iter().enumerate() {
-            step.multipliers[column(row)] = m;
-        }
-        step.shift = int.matrix.shift.into();
         let integers = |role| self.integers.tensor(role, index);
         layer.recurrent.pack(integers(Role::Recurrent), false);
         if let Some(input) = &mut layer.input {
@@ -284,34 +269,26 @@ impl<F: Engine> Aware<F> {
     fn pack_ends(&mut self, int: &IntNet) {
         let (shape, range) = (self.reals.shape, f64::from(self.scheme.ranges.projection));
         if let Some(from) = &int.projection {
-            let widths = (shape.hidden, self.dims.stride());
-            self.spread(Role::Projection, &from.matrix, widths, HEAD_UNIT, range);
+            let tensor = (Role::Projection, shape.hidden);
+            self.spread(tensor, &from.matrix, HEAD_UNIT, range);
         }
         if let (Some(from), Some(projection)) = (&int.projection, &mut self.projection) {
             projection.pack(from, self.integers.tensor(Role::Projection, 0));
         }
         if !shape.tied {
-            let widths = (shape.head_inputs(), self.dims.head_columns());
-            let matrix = &int.head.matrix;
-            self.spread(Role::HeadWeight, matrix, widths, HEAD_UNIT * range, 1.0);
+            let tensor = (Role::HeadWeight, shape.head_inputs());
+            self.spread(tensor, &int.head.matrix, HEAD_UNIT * range, 1.0);
         }
         // A tied head's are the embedding's.
         self.head
             .pack(&int.head, self.integers.tensor(Role::HeadWeight, 0));
     }
 
-    /// A matrix of `(width, stride)` columns: its integers, and `times` what they stand for.
-    fn spread(
-        &mut self,
-        role: Role,
-        matrix: &IntMatrix,
-        (width, stride): (usize, usize),
-        unit: f64,
-        times: f64,
-    ) {
+    /// A matrix with rows of `width` numbers: its integers, and `times` what they stand for.
+    fn spread(&mut self, (role, width): (Role, usize), matrix: &IntMatrix, unit: f64, times: f64) {
         let integers = self.integers.tensor_mut(role, 0).chunks_exact_mut(width);
         let reals = self.reals.tensor_mut(role, 0).chunks_exact_mut(width);
-        let rows = matrix.weights.chunks_exact(stride);
+        let rows = matrix.weights.chunks_exact(padded(width));
         for (row, ((integers, reals), weights)) in integers.zip(reals).zip(rows).enumerate() {
             let scale = matrix.scale(row, unit) * times;
             for ((integer, real), &q) in integers.iter_mut().zip(reals).zip(weights) {

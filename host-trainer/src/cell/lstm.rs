@@ -12,7 +12,7 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-use super::vectorized;
+use super::{TILE, load, store, vectorized};
 use crate::real::Real;
 
 /// The buffers of one step; rows of the batch one after the other.
@@ -25,9 +25,6 @@ pub struct Step<'a, F> {
     /// [batch, hidden]: cell state before the step.
     pub c_before: &'a [F],
 }
-
-/// Units worked on at a time, held in registers: the loops over a tile become vector code without checks for overlap.
-const TILE: usize = 16;
 
 /// The four gates of a tile of units.
 struct Lanes<F> {
@@ -54,26 +51,6 @@ impl<F: Real> Lanes<F> {
         store(f, &self.f);
         store(g, &self.g);
         store(o, &self.o);
-    }
-}
-
-/// Up to `TILE` numbers; zeros after the last.
-#[inline(always)]
-fn load<F: Real>(from: &[F]) -> [F; TILE] {
-    if let Ok(full) = from.try_into() {
-        return full;
-    }
-    let mut lanes = [F::zero(); TILE];
-    lanes[..from.len()].copy_from_slice(from);
-    lanes
-}
-
-/// As many numbers as `to` holds, at most `TILE`.
-#[inline(always)]
-fn store<F: Real>(to: &mut [F], lanes: &[F; TILE]) {
-    match <&mut [F; TILE]>::try_from(&mut *to) {
-        Ok(full) => *full = *lanes,
-        Err(_) => to.copy_from_slice(&lanes[..to.len()]),
     }
 }
 
