@@ -8,6 +8,7 @@
 //!     otherwise:      make a session of the first, add "n steps of it" to the contestants, enter(the others)
 //! ```
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -68,8 +69,8 @@ impl WithKernel for Contest<'_> {
         let Some((&(_, model), others)) = self.kernels.split_first() else {
             return enter(self);
         };
-        let vocab = model.dims().vocab;
-        let mut memory = storage(&model.dims());
+        let vocab = model.net().vocab();
+        let mut memory = storage(model.net());
         let mut session = Session::new(model, kernel, &mut memory)?;
         let mut id = 0;
         let mut contestants: Vec<Repeat<'_>> = std::mem::take(&mut self.contestants);

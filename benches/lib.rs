@@ -112,7 +112,7 @@ mod tests {
         type Output = Vec<f32>;
 
         fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
-            let mut memory = storage(&self.0.dims());
+            let mut memory = storage(self.0.net());
             let mut session = Session::new(self.0, kernel, &mut memory).unwrap();
             for &id in self.1 {
                 session.step(TokenId(id)).unwrap();

@@ -16,6 +16,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use gatelet::net::Capabilities;
 use gatelet::{Layout, Model, Precision, Sampler};
 
 #[path = "src/budget.rs"]
@@ -147,29 +148,31 @@ fn file_of(variable: &str) -> Result<Vec<u8>, String> {
 /// Loads the model as the board will, and says what memory it asks for, and the kernel of core that it is for: without
 /// what embeddings and projections need, if it has none. And whether its tokens are words, or bytes.
 fn check(bytes: &[u8]) -> Result<(Demand, String, [bool; 2]), String> {
-    with_model(bytes, |model| about(&model, bytes.len()))
+    with_model(bytes, |model| about(&model, bytes.len()))?
 }
 
 /// The same of a model that is loaded from so many bytes.
-fn about(model: &Model<'_>, model_bytes: usize) -> (Demand, String, [bool; 2]) {
-    let dims = model.dims();
-    let kernel = match (model.layout(), dims.precision) {
-        (Layout::Rows, _) if !dims.four_bits.is_none() => "gatelet::NativeNibbleRows",
-        _ if !dims.four_bits.is_none() => "gatelet::NativeNibbles",
+fn about(model: &Model<'_>, model_bytes: usize) -> Result<(Demand, String, [bool; 2]), String> {
+    let net = model.net();
+    let vocab = model.vocab();
+    if vocab.is_empty() || net.output_width(0) != net.vocab() {
+        return Err("the console is for language models: this net has no vocabulary, or scores something else".into());
+    }
+    let (needs, four) = (model.needs(), Capabilities::FOUR_BITS);
+    let kernel = match (model.layout(), net.precision) {
+        (Layout::Rows, _) if needs.has(four) => "gatelet::NativeNibbleRows",
+        _ if needs.has(four) => "gatelet::NativeNibbles",
         (Layout::Rows, Precision::Int8) => "gatelet::NativeRows",
         _ => "gatelet::Native",
     };
-    let kernel = match dims.is_plain() {
-        true => format!("gatelet::Plain<{kernel}>"),
-        false => kernel.to_owned(),
-    };
+    // What the model does not need is no part of the program.
+    let kernel = format!("gatelet::Only<{kernel}, {:#x}>", needs.bits());
     let demand = Demand {
         model_bytes,
-        state_words: dims.state_words(),
-        snapshot_words: dims.snapshot_words(),
+        state_words: net.state_words(),
+        snapshot_words: net.snapshot_words(),
     };
-    let vocab = model.vocab();
-    (demand, kernel, [vocab.is_words(), vocab.is_bytes()])
+    Ok((demand, kernel, [vocab.is_words(), vocab.is_bytes()]))
 }
 
 /// Loads a model, as the board will.

@@ -1,5 +1,6 @@
 //! Sessions with room for sums, which compute products ahead of their step: no result depends on it, also in f32.
 
+use gatelet_trainer::image::LanguageModel as _;
 use gatelet::{Isa, Kernel, Model, Precision, Session, StateHash, TokenId, WithKernel};
 use gatelet_tests::{random, tokens, trace_within};
 use gatelet_trainer::params::Cell;
@@ -26,9 +27,9 @@ fn products_ahead_of_their_step_give_the_same_bits() {
             for isa in Isa::available() {
                 let image = image.for_isa(isa).expect("a good image");
                 let model = image.model().expect("a good image");
-                let least = model.dims().state_words();
+                let least = model.net().state_words();
                 let expected = trace_within(model, isa, &tokens, least);
-                let ahead = model.dims().ahead_words();
+                let ahead = model.net().pipeline_words();
                 assert!(ahead >= cell.gates() * hidden);
                 for more in [ahead - 1, ahead, ahead + 9] {
                     let found = trace_within(model, isa, &tokens, least + more);
@@ -87,11 +88,11 @@ fn going_back_leaves_nothing_of_the_products_of_another_state() {
             for isa in Isa::available() {
                 let image = image.for_isa(isa).expect("a good image");
                 let model = image.model().expect("a good image");
-                let least = model.dims().state_words();
+                let least = model.net().state_words();
                 for seed in 1..=8 {
                     let wander = |words| isa.run(Wander { model, words, seed });
                     let expected = wander(least);
-                    let found = wander(least + model.dims().ahead_words());
+                    let found = wander(least + model.net().pipeline_words());
                     let what = format!("{cell} {precision} {layers} x {hidden}, {}", isa.name());
                     assert_eq!(found, expected, "{what}, seed {seed}");
                 }

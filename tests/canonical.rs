@@ -1,7 +1,7 @@
 //! An image has one encoding: what a writer would not write is refused, though its checksums are
 //! right.
 
-use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
 use gatelet::{
     Cell, Dims, KnownAnswer, Layout, LoadError, Model, Precision, Provenance, SectionKind,
     TextRules,
@@ -70,11 +70,13 @@ fn a_number_in_more_bytes_than_it_needs_is_refused() {
 /// What has no scale has zeros in the place of one: an f32 model, and layers that are not there.
 #[test]
 fn scales_of_what_is_not_there_are_zero() {
-    for (precision, first) in [(Precision::F32, 6), (Precision::Int8, 9)] {
+    // Precision, layout, input, vocabulary, doubled features, tokens, rules and the number of
+    // operations are a byte each; an operation has kind, variant, units, bits and tied before its
+    // three shifts.
+    const SHIFTS: usize = 8 + 5;
+    for (precision, first) in [(Precision::F32, 0), (Precision::Int8, 1)] {
         let image = random(params::Cell::Lstm, precision, 1, 3, 4);
-        // Codes, hidden and vocabulary are a byte each; then the head's shift, and two bytes for
-        // each layer.
-        for at in first..15 {
+        for at in SHIFTS + first..SHIFTS + 3 {
             let mut forged = header(&image).to_vec();
             assert_eq!(forged[at], 0);
             forged[at] = 8;
@@ -88,8 +90,9 @@ fn scales_of_what_is_not_there_are_zero() {
     }
     let image = random(params::Cell::Rnn, Precision::Int8, 1, 3, 4);
     let mut forged = header(&image).to_vec();
-    assert_eq!(forged[8], 3);
-    forged[8] = 4;
+    let bits = SHIFTS + 3;
+    assert_eq!(forged[bits], 3);
+    forged[bits] = 4;
     let error = load_with(&image, &forged);
     assert!(
         matches!(error, Err(LoadError::Field { .. })),
@@ -111,19 +114,15 @@ fn a_number_in_a_padding_column_is_refused() {
                 (Some(2), 3),
             ] {
                 let found = with_padding(dims, layout, which, padding);
-                match (which, layout.check(&dims)) {
+                match (which, layout.check(&dims.net())) {
                     (_, Err(_)) => continue,
                     (None, Ok(())) => assert!(found.is_ok(), "{layout}"),
                     (Some(which), Ok(())) => {
                         let Err(LoadError::Value { section, .. }) = found else {
                             panic!("{precision}, {layout}, {which}, column {padding}: {found:?}");
                         };
-                        let kind = match which {
-                            2 => SectionKind::HeadWeights,
-                            _ => SectionKind::Weights,
-                        };
-                        assert_eq!(section.kind, kind);
-                        assert_eq!(section.layer, if which < 2 { which } else { 0 });
+                        assert_eq!(section.kind, SectionKind::Weights);
+                        assert_eq!(section.operation, Some(which));
                     }
                 }
             }
@@ -151,38 +150,23 @@ fn with_padding(
     }
     let float = dims.precision == Precision::F32;
     let layer = |index: usize| match float {
-        true => LayerSpec::F32 {
-            input: &[0.0; 6][index * 3..],
-            weights: &real[index],
-        },
-        false => LayerSpec::Int8 {
-            input: &[0; 6][index * 3..],
-            weights: &int8[index],
-            multipliers: &[1; 3],
-            shift: 24,
-            cell_bits: 3,
-        },
+        true => OperationSpec::cell_f32(&[0.0; 6][index * 3..], &real[index]),
+        false => {
+            let weights = MatrixSpec::int8(&int8[index], &[1; 3], 24);
+            OperationSpec::cell_int8(&[0; 6][index * 3..], weights, 3)
+        }
     };
-    let layers = [layer(0), layer(1)];
+    let head = match float {
+        true => OperationSpec::dense_f32(&real[2], &[0.0; 2]),
+        false => OperationSpec::dense_int8(MatrixSpec::int8(&int8[2], &[1; 2], 24), &[0; 2]),
+    };
     let spec = ImageSpec {
-        dims,
+        net: dims.net(),
         layout,
         vocab: VocabSpec::Characters(&['a', 'b']),
-        embedding: None,
-        layers: &layers,
-        projection: None,
-        head: match float {
-            true => HeadSpec::F32 {
-                weights: &real[2],
-                bias: &[0.0; 2],
-            },
-            false => HeadSpec::Int8 {
-                weights: &int8[2],
-                multipliers: &[1; 2],
-                shift: 24,
-                bias: &[0; 2],
-            },
-        },
+        features: FeatureSpec::default(),
+        operations: &[layer(0), layer(1), head],
+        outputs: Default::default(),
         provenance: Provenance::default(),
         known_answer: KnownAnswer::default(),
         rules: TextRules::default(),

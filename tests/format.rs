@@ -213,7 +213,7 @@ fn forged_headers_never_panic() {
                 bytes[20..24].copy_from_slice(&crc.to_le_bytes());
                 let forged = Image::from_bytes(&bytes);
                 if let Ok(model) = Model::from_bytes(forged.bytes()) {
-                    let mut memory = storage(&model.dims());
+                    let mut memory = storage(model.net());
                     let _ = model.self_test(Scalar, &mut memory);
                 }
             }
@@ -237,7 +237,7 @@ fn the_known_answer_test_sees_a_forged_weight() {
 
     let forged = Image::from_bytes(&bytes);
     let model = Model::from_bytes(forged.bytes()).expect("every checksum is right");
-    let mut memory = storage(&model.dims());
+    let mut memory = storage(model.net());
     let error = model
         .self_test(Scalar, &mut memory)
         .expect_err("another model");

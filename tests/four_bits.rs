@@ -1,11 +1,13 @@
 //! Models with 4-bit weights: the same bits as the int8 model of the same integers, on every kernel and in every layout;
 //! half the bytes; and damage.
 
+use gatelet_trainer::image::LanguageModel as _;
 use gatelet::WriteError;
-use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
+use gatelet::net::Capabilities;
 use gatelet::{
-    Cell, Dims, FourBits, Head, Isa, Kernel, KnownAnswer, Layer, Layout, LoadError, Model, Nibbles,
-    Plain, Portable, Precision, Provenance, Scalar, TextRules, Thumb,
+    Cell, Dims, FourBits, Isa, Kernel, KnownAnswer, Layout, LoadError, Model, Nibbles, Only,
+    Portable, Precision, Provenance, Scalar, TextRules, Thumb, Weights,
 };
 use gatelet_tests::{crc32, tokens, trace, trace_with};
 use gatelet_trainer::image::{Image, storage};
@@ -72,41 +74,38 @@ fn with_shifts(
         (0..rows).flat_map(|row| matrix.row(row)).collect()
     };
     let layers: Vec<_> = (0..dims.layers)
-        .filter_map(|layer| match model.layer(layer) {
-            Some(Layer::Int8(layer)) => Some((layer, rows(layer.weights, dims.rows()))),
+        .filter_map(|layer| match model.weights(layer) {
+            Weights::CellInt8(layer) => Some((layer, rows(layer.weights, dims.rows()))),
             _ => None,
         })
         .collect();
-    let specs: Vec<LayerSpec<'_>> = layers
-        .iter()
-        .map(|(layer, weights)| LayerSpec::Int8 {
-            input: layer.input,
-            weights,
-            multipliers: layer.multipliers,
-            shift: shifts.map_or(layer.shift as u8, |[shift, _]| shift),
-            cell_bits: layer.cell_bits as u8,
-        })
-        .collect();
-    let Head::Int8(head) = model.head() else {
+    let Weights::DenseInt8(head) = model.weights(dims.layers) else {
         panic!("an int8 model");
     };
+    let product = head.product;
     // A quarter leaves the sums the room that a smaller shift takes.
     let quarter = if shifts.is_some() { 2 } else { 0 };
-    let multipliers: Vec<i32> = head.multipliers.iter().map(|m| m >> quarter).collect();
+    let multipliers: Vec<i32> = product.multipliers.iter().map(|m| m >> quarter).collect();
+    let head_weights = rows(product.weights, dims.vocab);
+    let shift = shifts.map_or(product.shift as u8, |[_, shift]| shift);
+    let weights = MatrixSpec::int8(&head_weights, &multipliers, shift);
+    let specs: Vec<OperationSpec<'_>> = layers
+        .iter()
+        .map(|(layer, weights)| {
+            let shift = shifts.map_or(layer.shift as u8, |[shift, _]| shift);
+            let weights = MatrixSpec::int8(weights, layer.multipliers, shift);
+            OperationSpec::cell_int8(layer.input, weights, layer.cell_bits as u8)
+        })
+        .chain([OperationSpec::dense_int8(weights, head.bias)])
+        .collect();
     let characters: Vec<char> = model.vocab().chars().collect();
     let spec = ImageSpec {
-        dims,
+        net: dims.net(),
         layout,
         vocab: VocabSpec::Characters(&characters),
-        embedding: None,
-        layers: &specs,
-        projection: None,
-        head: HeadSpec::Int8 {
-            weights: &rows(head.weights, dims.vocab),
-            multipliers: &multipliers,
-            shift: shifts.map_or(head.shift as u8, |[_, shift]| shift),
-            bias: head.bias,
-        },
+        features: FeatureSpec::default(),
+        operations: &specs,
+        outputs: Default::default(),
         provenance: Provenance::default(),
         known_answer: KnownAnswer::default(),
         rules: TextRules::default(),
@@ -132,7 +131,7 @@ fn every_kernel_and_layout_has_the_bits_of_the_int8_model() {
             );
         }
         model
-            .self_test(Scalar, &mut storage(&dims))
+            .self_test(Scalar, &mut storage(&dims.net()))
             .expect("its own answer");
         for layout in Layout::ALL {
             let packed = image.repacked(layout).expect("a small model");
@@ -145,7 +144,8 @@ fn every_kernel_and_layout_has_the_bits_of_the_int8_model() {
             with_nibbles(model, &tokens, &expected, Portable);
             with_nibbles(model, &tokens, &expected, Thumb);
             if dims.is_plain() {
-                let kernel = Nibbles::<Plain<Thumb>>::default();
+                const NEEDS: u32 = Capabilities::ALL.without(Capabilities::EMBEDDING).bits();
+                let kernel = Nibbles::<Only<Thumb, NEEDS>>::default();
                 assert_eq!(trace_with(model, kernel, &tokens), expected);
             }
             let back = packed.repacked(Layout::Rows).expect("it came from there");
@@ -277,20 +277,21 @@ fn shapes_that_cannot_have_them_are_refused() {
         let error = dims.with_four_bits(four_bits).expect_err("cannot be");
         assert!(error.to_string().contains("4-bit weights are"), "{error}");
     }
-    // A header that says so is refused too: version 4, whose last byte is the header's last.
+    // A header that says so is refused too: the bits are the first operation's fourth number.
     let with = dims(Precision::Int8)
         .with_four_bits(layer(1))
         .expect("its own");
     let image = image(with);
     let mut bytes = image.bytes().to_vec();
     let header_len = u32::from_le_bytes(*bytes[12..].first_chunk().expect("a preamble")) as usize;
-    assert_eq!((bytes[8], bytes[32 + header_len - 1]), (4, 2));
-    bytes[32 + header_len - 1] = 1 << 3;
+    let bits = 32 + 8 + 3;
+    assert_eq!(bytes[bits], 8);
+    bytes[bits] = 5;
     let crc = crc32(&bytes[32..32 + header_len]);
     bytes[20..24].copy_from_slice(&crc.to_le_bytes());
     let error = Image::from_bytes(&bytes)
         .model()
         .map(|_| ())
         .expect_err("no such layer");
-    assert!(matches!(error, LoadError::Dims(_)), "{error}");
+    assert!(matches!(error, LoadError::Net(_)), "{error}");
 }

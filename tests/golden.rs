@@ -1,6 +1,7 @@
 //! Core and trainer against PyTorch: two layers, 120 steps, start states that are not zero. The vectors and the script
 //! that makes them are in `tests/golden/`.
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Scalar, Session, TokenId};
@@ -57,7 +58,7 @@ fn core_agrees(name: &str) {
     let image = f32_image(&golden.checkpoint, Path::new(name)).expect("an image");
     let model = image.model().expect("a good image");
     let dims = model.dims();
-    let mut memory = storage(&dims);
+    let mut memory = storage(&dims.net());
     let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
 
     // A snapshot is h of every layer, then c of every layer, each padded to the stride.

@@ -48,7 +48,7 @@ fn every_layout_gives_the_same_bits_on_every_kernel() {
             let vocab = VOCABULARIES[(hidden + layers) % VOCABULARIES.len()];
             let image = random(cell, Precision::Int8, layers, hidden, vocab);
             let model = image.model().expect("a good image");
-            let tokens = tokens(30, model.dims().vocab);
+            let tokens = tokens(30, model.net().vocab());
             let expected = trace(model, Isa::Scalar(Scalar), &tokens);
             for layout in Layout::ALL {
                 let packed = image.repacked(layout).expect("a small model");
@@ -190,7 +190,7 @@ impl WithKernel for Streams<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let streams = self.tokens.len();
-        let mut memory = vec![7; streams * self.model.dims().state_words()];
+        let mut memory = vec![7; streams * self.model.net().state_words()];
         let mut batch = Batch::new(self.model, kernel, streams, &mut memory).expect("room enough");
         let mut hashes = vec![StateHash::new(); streams];
         for step in 0..self.tokens[0].len() {
@@ -255,7 +255,7 @@ fn snapshots_bring_a_state_back_and_reset_clears_it() {
     for precision in [Precision::F32, Precision::Int8] {
         let image = random(Cell::Lstm, precision, 2, 13, 11);
         let model = image.model().expect("a good image");
-        let mut memory = storage(&model.dims());
+        let mut memory = storage(model.net());
         let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
         let scores = |session: &Session<'_, '_, Scalar>| -> Vec<Option<f32>> {
             (0..11)
@@ -266,7 +266,7 @@ fn snapshots_bring_a_state_back_and_reset_clears_it() {
         for id in tokens(20, 11) {
             session.step(TokenId(id)).expect("in range");
         }
-        let mut snapshot = vec![0; model.dims().snapshot_words()];
+        let mut snapshot = vec![0; model.net().snapshot_words()];
         session.snapshot(&mut snapshot).expect("the right length");
         let before = scores(&session);
         session.step(TokenId(3)).expect("in range");
@@ -285,7 +285,7 @@ fn snapshots_bring_a_state_back_and_reset_clears_it() {
 fn too_little_storage_is_refused_with_both_numbers() {
     let image = random(Cell::Lstm, Precision::Int8, 1, 16, 5);
     let model = image.model().expect("a good image");
-    let need = model.dims().state_words();
+    let need = model.net().state_words();
     let mut memory = vec![0; need - 1];
     let error = Session::new(model, Scalar, &mut memory).expect_err("one word short");
     assert_eq!(

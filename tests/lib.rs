@@ -34,7 +34,7 @@ pub struct Trace {
 
 /// Feeds `tokens` from the zero state.
 pub fn trace(model: Model<'_>, isa: Isa, tokens: &[u16]) -> Trace {
-    trace_within(model, isa, tokens, storage(&model.dims()).len())
+    trace_within(model, isa, tokens, storage(model.net()).len())
 }
 
 /// The same in so many words of storage.
@@ -48,7 +48,7 @@ pub fn trace_within(model: Model<'_>, isa: Isa, tokens: &[u16], words: usize) ->
 
 /// The same with a kernel that no [`Isa`] names.
 pub fn trace_with(model: Model<'_>, kernel: impl Kernel, tokens: &[u16]) -> Trace {
-    let words = storage(&model.dims()).len();
+    let words = storage(model.net()).len();
     let pass = Pass {
         model,
         tokens,

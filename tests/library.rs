@@ -22,11 +22,11 @@ fn an_included_model_is_aligned_and_has_storage_of_its_size() {
     assert_eq!(image.image().as_ptr().align_offset(16), 0);
     let model = image.model().expect("a good image");
     let mut state = image.state();
-    assert_eq!(state.as_mut().len(), model.dims().state_words());
+    assert_eq!(state.as_mut().len(), model.net().state_words());
     let words = gatelet::include_model!("../firmware/models/chat-words.gatelet");
     let model = words.model().expect("a good image");
     let mut state = words.state();
-    assert_eq!(state.as_mut().len(), model.dims().state_words());
+    assert_eq!(state.as_mut().len(), model.net().state_words());
     let kernel = gatelet::Native::default();
     assert!(gatelet::Session::new(model, kernel, state.as_mut()).is_ok());
     let too_few = &mut state.as_mut()[1..];

@@ -1,7 +1,7 @@
 //! The limits that loading keeps: at their edges no sum overflows on any kernel, and just beyond
 //! them a model is refused by the name of what is wrong. docs/numerics.md has the proofs.
 
-use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
 use gatelet::{
     Cell, Dims, FourBits, Isa, KnownAnswer, Layout, LoadError, Precision, Provenance, Scalar,
     TextRules,
@@ -10,21 +10,14 @@ use gatelet_tests::{Trace, trace};
 use gatelet_trainer::image::Image;
 
 /// A model of two characters from its numbers, in rows.
-fn image(
-    dims: Dims,
-    embedding: Option<EmbeddingSpec<'_>>,
-    layer: LayerSpec<'_>,
-    projection: Option<HeadSpec<'_>>,
-    head: HeadSpec<'_>,
-) -> Image {
+fn image(dims: Dims, operations: &[OperationSpec<'_>]) -> Image {
     let spec = ImageSpec {
-        dims,
+        net: dims.net(),
         layout: Layout::Rows,
         vocab: VocabSpec::Characters(&['a', 'b']),
-        embedding,
-        layers: &[layer],
-        projection,
-        head,
+        features: FeatureSpec::default(),
+        operations,
+        outputs: Default::default(),
         provenance: Provenance::default(),
         known_answer: KnownAnswer::default(),
         rules: TextRules::default(),
@@ -43,40 +36,32 @@ fn rnn(precision: Precision) -> Dims {
 }
 
 /// A layer whose h is -128 after every token: the most negative pre-activation, and no weights.
-const SATURATED: LayerSpec<'_> = LayerSpec::Int8 {
-    input: &[i16::MIN; 8],
-    weights: &[0; 16],
-    multipliers: &[0; 4],
-    shift: 24,
-    cell_bits: 3,
-};
+const SATURATED: OperationSpec<'_> = OperationSpec::cell_int8(
+    &[i16::MIN; 8],
+    MatrixSpec::int8(&[0; 16], &[0; 4], 24),
+    3,
+);
 
 /// The image of a head, or a projection before one, with these rows of four weights of so many
 /// bits.
 fn of_row(weight: i8, multiplier: i32, bias: i32, projected: bool, four: bool) -> Image {
     let (weights, multipliers, biases) = ([weight; 16], [multiplier; 4], [bias; 4]);
-    let affine = |rows: usize| HeadSpec::Int8 {
-        weights: &weights[..4 * rows],
-        multipliers: &multipliers[..rows],
-        shift: 16,
-        bias: &biases[..rows],
+    let affine = |rows: usize| {
+        let weights = MatrixSpec::int8(&weights[..4 * rows], &multipliers[..rows], 16);
+        OperationSpec::dense_int8(weights, &biases[..rows])
     };
-    let plain = HeadSpec::Int8 {
-        weights: &[1; 8],
-        multipliers: &[1 << 16; 2],
-        shift: 24,
-        bias: &[0; 2],
-    };
+    let plain = MatrixSpec::int8(&[1; 8], &[1 << 16; 2], 24);
+    let plain = OperationSpec::dense_int8(plain, &[0; 2]);
     let dims = rnn(Precision::Int8);
     match projected {
         true => {
             let dims = dims.with_widths(0, 4, false).expect("in range");
-            image(dims, None, SATURATED, Some(affine(4)), plain)
+            image(dims, &[SATURATED, affine(4), plain])
         }
         false => {
             let bits = FourBits::new([false; 4], four);
             let dims = dims.with_four_bits(bits).expect("int8");
-            image(dims, None, SATURATED, None, affine(2))
+            image(dims, &[SATURATED, affine(2)])
         }
     }
 }
@@ -108,7 +93,7 @@ fn a_logit_of_two_to_the_31_is_refused() {
             if !four {
                 let refused = with(edge, i32::from(sign) << 30);
                 let error = refused.model().expect_err("2^31 is no int32");
-                let text = "element 0 of section head multipliers is out of range";
+                let text = "element 0 of section operation 1 multipliers is out of range";
                 assert_eq!(error.to_string(), text);
             }
             let largest = if four { edge } else { edge - 1 };
@@ -118,7 +103,7 @@ fn a_logit_of_two_to_the_31_is_refused() {
             assert!(logit > if four { 1e4 } else { 32_767.0 }, "{logit}");
             let more = (1 << 30) + 1;
             let error = load(&with(largest, i32::from(sign) * more));
-            let text = "element 0 of section head bias is out of range";
+            let text = "element 0 of section operation 1 bias is out of range";
             assert_eq!(error.expect_err("a larger bias").to_string(), text);
         }
     }
@@ -130,10 +115,10 @@ fn a_projection_has_the_limits_of_a_head() {
     for sign in [1, -1] {
         let with = |m, bias| of_row(-sign * 127, m, bias, true, false);
         let error = load(&with(edge, i32::from(sign) << 30));
-        let text = "element 0 of section projection multipliers is out of range";
+        let text = "element 0 of section operation 1 multipliers is out of range";
         assert_eq!(error.expect_err("2^31 is no int32").to_string(), text);
         let error = load(&with(edge - 1, i32::from(sign) * ((1 << 30) + 1)));
-        let text = "element 0 of section projection bias is out of range";
+        let text = "element 0 of section operation 1 bias is out of range";
         assert_eq!(error.expect_err("a larger bias").to_string(), text);
         // It saturates at 1 as the head reads it, which has four weights of 1.
         let found = everywhere(&with(edge - 1, i32::from(sign) << 30));
@@ -149,20 +134,9 @@ fn a_layer_at_its_limit_does_not_overflow() {
     let columns = 4;
     let largest = (((1_i64 << 54) - 1 - (1 << 23)) / (127 * 128 * columns)).min(i32::MAX.into());
     for input in [i16::MIN, i16::MAX] {
-        let layer = LayerSpec::Int8 {
-            input: &[input; 8],
-            weights: &[-127; 16],
-            multipliers: &[largest as i32; 4],
-            shift: 24,
-            cell_bits: 3,
-        };
-        let head = HeadSpec::Int8 {
-            weights: &[1; 8],
-            multipliers: &[1 << 16; 2],
-            shift: 24,
-            bias: &[0; 2],
-        };
-        let found = everywhere(&image(rnn(Precision::Int8), None, layer, None, head));
+        let layer = OperationSpec::cell_int8(&[input; 8], MatrixSpec::int8(&[-127; 16], &[largest as i32; 4], 24), 3);
+        let head = OperationSpec::dense_int8(MatrixSpec::int8(&[1; 8], &[1 << 16; 2], 24), &[0; 2]);
+        let found = everywhere(&image(rnn(Precision::Int8), &[layer, head]));
         assert_eq!(found.logits.len(), 3);
     }
 }
@@ -173,23 +147,18 @@ fn float(layer: f32, projection: Option<f32>, head: f32, bias: f32) -> Image {
     let width = if projection.is_some() { 4 } else { 0 };
     let dims = dims.with_widths(0, width, false).expect("in range");
     let projection = projection.map(|weight| [weight; 16]);
-    let projection = projection.as_ref().map(|weights| HeadSpec::F32 {
-        weights,
-        bias: &[0.0; 4],
-    });
+    let projection = projection
+        .as_ref()
+        .map(|weights| OperationSpec::dense_f32(weights, &[0.0; 4]));
     let (weights, bias) = (
         [head, -head, head, head, head, head, head, -head],
         [bias, -bias],
     );
-    let layer = LayerSpec::F32 {
-        input: &[3.0, -2.0, 1.0, -0.5, -3.0, 2.0, 0.25, 1.0],
-        weights: &[layer; 16],
-    };
-    let head = HeadSpec::F32 {
-        weights: &weights,
-        bias: &bias,
-    };
-    image(dims, None, layer, projection, head)
+    let (input, layer) = ([3.0, -2.0, 1.0, -0.5, -3.0, 2.0, 0.25, 1.0], [layer; 16]);
+    let layer = OperationSpec::cell_f32(&input, &layer);
+    let head = OperationSpec::dense_f32(&weights, &bias);
+    let all: Vec<_> = [Some(layer), projection, Some(head)].into_iter().flatten().collect();
+    image(dims, &all)
 }
 
 /// Finite but huge weights became infinities or no numbers in some kernels, and not in others.
@@ -200,18 +169,18 @@ fn huge_numbers_of_f32_are_refused_by_name() {
         for weight in [huge, -huge] {
             let layer = refused(float(weight, None, 1.0, 0.0));
             assert!(
-                layer.contains("row 0 of section layer 0 weights"),
+                layer.contains("row 0 of section operation 0 weights"),
                 "{layer}"
             );
             let head = refused(float(1.0, None, weight, 0.0));
-            assert!(head.contains("row 0 of section head weights"), "{head}");
+            assert!(head.contains("row 0 of section operation 1 weights"), "{head}");
             let projection = refused(float(1.0, Some(weight), 1.0, 0.0));
             assert!(
-                projection.contains("row 0 of section projection"),
+                projection.contains("row 0 of section operation 1"),
                 "{projection}"
             );
             let bias = refused(float(1.0, None, 1.0, 4.1 * weight));
-            assert_eq!(bias, "element 0 of section head bias is out of range");
+            assert_eq!(bias, "element 0 of section operation 1 bias is out of range");
         }
     }
     // A head after a projection reads more than 1: 4 * 4 * 1025.
@@ -230,17 +199,11 @@ fn an_embedding_counts_with_what_it_is_multiplied_by() {
         .with_widths(4, 0, false)
         .expect("in range");
     let with = |e: f32, w: f32| {
-        let layer = LayerSpec::F32 {
-            input: &[0.0; 4],
-            weights: &[w; 32],
-        };
-        let head = HeadSpec::F32 {
-            weights: &[1.0; 8],
-            bias: &[0.0; 2],
-        };
-        let table = EmbeddingSpec::F32 { weights: &[e; 8] };
-        let image = image(dims, Some(table), layer, None, head);
-        load(&image)
+        let (table, weights) = ([e; 8], [w; 32]);
+        let table = OperationSpec::table(MatrixSpec::f32(&table));
+        let layer = OperationSpec::cell_f32(&[0.0; 4], &weights);
+        let head = OperationSpec::dense_f32(&[1.0; 8], &[0.0; 2]);
+        load(&image(dims, &[table, layer, head]))
     };
     assert_eq!(with(1e3, 4.0), Ok(()));
     for (e, w) in [
@@ -252,7 +215,7 @@ fn an_embedding_counts_with_what_it_is_multiplied_by() {
     ] {
         let error = with(e, w).expect_err("a product beyond the limit");
         let text = error.to_string();
-        assert!(text.contains("row 0 of section layer 0 weights"), "{text}");
+        assert!(text.contains("row 0 of section operation 1 weights"), "{text}");
     }
 }
 

@@ -1,12 +1,13 @@
 //! Models with an embedding, a projection, a tied head or a vocabulary of words: every kernel in every layout against the
 //! specification, a step against the text of docs/numerics.md, both precisions against each other, and damage.
 
+use gatelet::net::Capabilities;
 use gatelet::{
-    Batch, Cell, Dims, Embedding, Isa, Kernel, Layout, LoadError, Model, Plain, Precision, Scalar,
+    Batch, Cell, Dims, Isa, Kernel, Layout, LoadError, Model, Only, Precision, Scalar, Weights,
     Session, SessionError, TokenId, WithKernel,
 };
 use gatelet_tests::{tokens, trace};
-use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::image::{Image, LanguageModel as _, storage};
 use gatelet_trainer::random;
 
 /// docs/numerics.md: the largest difference of a logit between f32 kernels after 40 steps.
@@ -64,7 +65,7 @@ fn every_layout_gives_the_same_bits_on_every_kernel() {
         let tokens = tokens(30, dims.vocab);
         let expected = trace(model, Isa::Scalar(Scalar), &tokens);
         model
-            .self_test(Scalar, &mut storage(&dims))
+            .self_test(Scalar, &mut storage(&dims.net()))
             .expect("its own answer");
         for layout in Layout::ALL {
             let packed = image.repacked(layout).expect("a small model");
@@ -144,13 +145,12 @@ fn a_step_is_the_one_of_the_text() {
         .expect("in range");
     let image = image(dims, true);
     let model = image.model().expect("a good image");
-    let (Some(Embedding::Int8(table)), Some(gatelet::Head::Int8(projection))) =
-        (model.embedding(), model.projection())
+    let (Weights::EmbeddingInt8(table), Weights::DenseInt8(projection)) =
+        (model.weights(0), model.weights(2))
     else {
         panic!("both are there, in int8");
     };
-    let (Some(gatelet::Layer::Int8(layer)), gatelet::Head::Int8(head)) =
-        (model.layer(0), model.head())
+    let (Weights::CellInt8(layer), Weights::DenseInt8(head)) = (model.weights(1), model.weights(3))
     else {
         panic!("int8");
     };
@@ -182,15 +182,16 @@ fn a_step_is_the_one_of_the_text() {
         })
         .chain([0; 3])
         .collect();
-    let affine = |head: &gatelet::HeadInt8<'_>, row: usize, x: &[i64]| {
-        let acc = product(&mut head.weights.row(row), x);
-        i64::from(head.bias[row]) + round(acc * i64::from(head.multipliers[row]), head.shift)
+    let affine = |dense: &gatelet::DenseInt8<'_>, row: usize, x: &[i64]| {
+        let of = dense.product;
+        let acc = product(&mut of.weights.row(row), x);
+        i64::from(dense.bias[row]) + round(acc * i64::from(of.multipliers[row]), of.shift)
     };
     let p: Vec<i64> = (0..6)
         .map(|row| sat8(round(affine(&projection, row, &h), 9)))
         .chain([0; 2])
         .collect();
-    let mut memory = storage(&dims);
+    let mut memory = storage(&dims.net());
     let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
     let logits = session.step(TokenId(id as u16)).expect("in range");
     for row in 0..9 {
@@ -210,7 +211,7 @@ impl WithKernel for Streams<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Streams(model, tokens) = self;
-        let mut memory = vec![7; tokens.len() * model.dims().state_words()];
+        let mut memory = vec![7; tokens.len() * model.net().state_words()];
         let mut batch = Batch::new(model, kernel, tokens.len(), &mut memory).expect("room enough");
         for step in 0..tokens[0].len() {
             let ids: Vec<TokenId> = tokens.iter().map(|of| TokenId(of[step])).collect();
@@ -260,7 +261,7 @@ fn snapshots_hold_the_state_and_nothing_else() {
         for dims in dims(Cell::Lstm, precision, 2, 13, 11) {
             let image = image(dims, false);
             let model = image.model().expect("a good image");
-            let mut memory = storage(&dims);
+            let mut memory = storage(&dims.net());
             let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
             let scores = |session: &Session<'_, '_, Scalar>| -> Vec<Option<f32>> {
                 let ids = (0..11).map(TokenId);
@@ -292,6 +293,13 @@ fn snapshots_hold_the_state_and_nothing_else() {
     }
 }
 
+/// What a net of tokens, LSTMs and a head needs.
+const PLAIN: u32 = Capabilities::TOKENS
+    .and(Capabilities::LSTM)
+    .and(Capabilities::DENSE)
+    .and(Capabilities::INT8)
+    .bits();
+
 /// A kernel for plain models runs those, with the same bits, and refuses the others.
 #[test]
 fn a_plain_kernel_refuses_what_it_has_left_out() {
@@ -299,18 +307,21 @@ fn a_plain_kernel_refuses_what_it_has_left_out() {
     for dims in &all {
         let image = image(*dims, false);
         let model = image.model().expect("a good image");
-        let mut memory = storage(dims);
-        let kernel = Plain::<Scalar>::default();
+        let mut memory = storage(&dims.net());
+        let kernel = Only::<Scalar, PLAIN>::default();
         let error = Session::new(model, kernel, &mut memory).expect_err("not plain");
-        assert_eq!(error, SessionError::NotPlain);
+        let SessionError::Lacks { missing } = error else {
+            panic!("{error}");
+        };
+        assert!(!missing.is_empty() && model.needs().has(missing), "{missing}");
         assert!(Batch::new(model, kernel, 1, &mut memory).is_err());
     }
     let plain = Dims::new(Cell::Lstm, Precision::Int8, 2, 8, 9).expect("in range");
     let image = image(plain, true);
     let model = image.model().expect("a good image");
-    let mut memory = storage(&plain);
+    let mut memory = storage(&plain.net());
     model
-        .self_test(Plain::<Scalar>::default(), &mut memory)
+        .self_test(Only::<Scalar, PLAIN>::default(), &mut memory)
         .expect("words need nothing of it");
 }
 
@@ -417,7 +428,7 @@ fn forged_headers_never_panic() {
         for (at, value) in (32..32 + header_len).flat_map(|at| (0..=255).map(move |v| (at, v))) {
             let forged = forged(&image, at, value);
             if let Ok(model) = Model::from_bytes(forged.bytes()) {
-                let _ = model.self_test(Scalar, &mut storage(&model.dims()));
+                let _ = model.self_test(Scalar, &mut storage(model.net()));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A step of several streams at once. Ids read `batch/type/shape-b<streams>/isa`; elements are the multiply-accumulates of
 //! all streams, so that throughput compares with `step`'s, and what sharing the weights gains can be read off.
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};

@@ -1,6 +1,7 @@
 //! What core offers beside the step: activations, sampling, loading. Ids read `operation/type/shape/isa`; `any`
 //! stands for code that is the same for every kernel.
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 //! of the matrices and one gathered row. Ninety shapes for every kernel: samples are few and short, because what is
 //! looked for here is a change between two runs; figures to quote come from `cargo xtask bench`.
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
@@ -24,7 +25,7 @@ impl WithKernel for Step<'_, '_> {
 
     fn run<K: Kernel>(self, kernel: K) {
         let dims = self.model.dims();
-        let mut memory = storage(&dims);
+        let mut memory = storage(&dims.net());
         let mut session = Session::new(self.model, kernel, &mut memory)
             .expect("the storage is as long as the shape says");
         let shape = shape_name(dims.layers, dims.hidden, dims.vocab);

@@ -7,6 +7,7 @@
 //!     interleaved rounds -> medians -> ratios
 //! ```
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -65,7 +65,7 @@ pub fn greet<S: Writing, W: Write, K: Kernel>(
     model: &Model<'_>,
     kernel: K,
 ) -> Result<(), W::Error> {
-    let dims = model.dims();
+    let net = model.net();
     let tested = model.known_answer().tokens.len();
     let vocab = model.vocab();
     let (token, tokens) = match (are_words(&vocab), are_bytes(&vocab)) {
@@ -78,19 +78,19 @@ pub fn greet<S: Writing, W: Write, K: Kernel>(
         "gatelet {}: predicts what you type",
         env!("CARGO_PKG_VERSION")
     ))?;
+    let layers = net.recurrent_count();
+    let first = net.operations().find(|of| of.kind.is_recurrent());
+    let (cell, units) = first.map_or(("dense", 0), |of| (of.kind.name(), of.kind.units()));
     view.line(format_args!(
-        "model {name}: {} {}, {} x {} units, {} {tokens}, {} bytes",
-        dims.cell,
-        dims.precision,
-        dims.layers,
-        dims.hidden,
-        dims.vocab,
+        "model {name}: {cell} {}, {layers} x {units} units, {} {tokens}, {} bytes",
+        net.precision,
+        net.vocab(),
         model.image_bytes()
     ))?;
     view.line(format_args!(
         "kernel {}, {} multiply-accumulates a {token}",
         K::NAME,
-        dims.macs_per_step()
+        net.macs_per_step()
     ))?;
     let rules = model.rules();
     if !rules.is_plain() {
@@ -101,7 +101,7 @@ pub fn greet<S: Writing, W: Write, K: Kernel>(
             "letters are taken as typed: nothing is normalised here"
         ))?;
     }
-    let best = kernel.layout(&dims);
+    let best = kernel.layout(net);
     if best != model.layout() {
         view.line(format_args!(
             "weights in {}; this kernel is several times faster with {best} (gatelet export --target)",

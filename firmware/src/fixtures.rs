@@ -1,6 +1,6 @@
 //! Small models for the tests, with weights from a fixed generator.
 
-use gatelet::format::{self, EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{self, FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
 use gatelet::{
     AlignedBytes, Cell, Dims, KnownAnswer, Layout, Model, Native, Precision, Provenance, TextRules,
     TokenId,
@@ -128,11 +128,16 @@ fn with_known_answer(
     let tokens = [3, 4, 5, 1, 9, 11];
     let write = |hash| {
         let tokens = &tokens;
-        write(KnownAnswer { tokens, hash }, vocab, rules)
+        let known_answer = KnownAnswer {
+            tokens,
+            hash,
+            ..KnownAnswer::default()
+        };
+        write(known_answer, vocab, rules)
     };
     let first = write(0);
     let model = Model::from_bytes(image_bytes(&first)).unwrap();
-    let mut storage = vec![0; model.dims().state_words()];
+    let mut storage = vec![0; model.net().state_words()];
     let right = model
         .known_answer_hash(Native::default(), &mut storage)
         .unwrap();
@@ -146,7 +151,7 @@ fn write(
 ) -> AlignedBytes<4096> {
     let dims = match vocab {
         VocabSpec::Words(_) => WORD_DIMS,
-        VocabSpec::Characters(_) | VocabSpec::Bytes(_) => DIMS,
+        _ => DIMS,
     };
     let mut seed = 1u32;
     let mut next = move || {
@@ -179,41 +184,29 @@ fn write(
     let head = int8(dims.vocab, dims.head_columns(), stride, width);
     let projected = int8(dims.projection, stride, stride, HIDDEN);
     let multipliers = vec![1 << 22; rows];
-    let layers: Vec<_> = inputs
-        .iter()
-        .zip(&weights)
-        .map(|(input, weights)| LayerSpec::Int8 {
-            input,
-            weights,
-            multipliers: &multipliers,
-            shift: 24,
-            cell_bits: 4,
-        })
-        .collect();
     let (ones, steep) = (vec![1 << 24; dims.vocab], vec![1 << 27; dims.vocab]);
     let (bias, zeros) = (vec![0; dims.vocab], vec![0; dims.projection]);
+    let mut operations = Vec::new();
+    if dims.embedding > 0 {
+        operations.push(OperationSpec::table(MatrixSpec::int8(&head, &ones, 24)));
+    }
+    for (input, weights) in inputs.iter().zip(&weights) {
+        let weights = MatrixSpec::int8(weights, &multipliers, 24);
+        operations.push(OperationSpec::cell_int8(input, weights, 4));
+    }
+    if dims.projection > 0 {
+        let weights = MatrixSpec::int8(&projected, &steep[..dims.projection], 24);
+        operations.push(OperationSpec::dense_int8(weights, &zeros));
+    }
+    let own = if dims.tied { &[] } else { &head[..] };
+    operations.push(OperationSpec::dense_int8(MatrixSpec::int8(own, &steep, 24), &bias));
     let spec = ImageSpec {
-        dims,
+        net: dims.net(),
         layout: Layout::Rows,
         vocab,
-        embedding: (dims.embedding > 0).then_some(EmbeddingSpec::Int8 {
-            weights: &head,
-            multipliers: &ones,
-            shift: 24,
-        }),
-        layers: &layers,
-        projection: (dims.projection > 0).then_some(HeadSpec::Int8 {
-            weights: &projected,
-            multipliers: &steep[..dims.projection],
-            shift: 24,
-            bias: &zeros,
-        }),
-        head: HeadSpec::Int8 {
-            weights: if dims.tied { &[] } else { &head },
-            multipliers: &steep,
-            shift: 24,
-            bias: &bias,
-        },
+        features: FeatureSpec::default(),
+        operations: &operations,
+        outputs: Default::default(),
         provenance: Provenance::default(),
         known_answer,
         rules,
@@ -225,13 +218,13 @@ fn write(
 
 /// The state after reading these tokens from the start of a text: what every line must have.
 pub(crate) fn state_after(model: Model<'_>, tokens: &[TokenId]) -> Vec<u32> {
-    let mut storage = vec![0; model.dims().state_words()];
+    let mut storage = vec![0; model.net().state_words()];
     let mut session = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
     session.begin();
     for &id in tokens {
         session.read(id).unwrap();
     }
-    let mut state = vec![0; model.dims().snapshot_words()];
+    let mut state = vec![0; model.net().snapshot_words()];
     session.snapshot(&mut state).unwrap();
     state
 }

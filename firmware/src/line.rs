@@ -67,8 +67,8 @@ pub struct Line<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> {
 }
 
 impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, DEPTH, WORDS> {
-    /// An empty line in caller-owned memory: `storage` holds `Dims::state_words()` words or more, `WORDS` is
-    /// `Dims::snapshot_words()`.
+    /// An empty line in caller-owned memory: `storage` holds `Net::state_words()` words or more, `WORDS` is
+    /// `Net::snapshot_words()`.
     ///
     /// # Errors
     /// The memory is not of this model's size.
@@ -80,7 +80,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     ) -> Result<Self, LineError> {
         let mut session = Session::new(model, kernel, storage).map_err(LineError::Session)?;
         session.begin();
-        let need = model.dims().snapshot_words();
+        let need = model.net().snapshot_words();
         if WORDS != need {
             return Err(LineError::Snapshot(SnapshotError::Length {
                 need,

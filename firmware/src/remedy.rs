@@ -13,8 +13,9 @@ use std::string::String;
 use std::vec::Vec;
 
 use gatelet::format::{
-    EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, SectionKind, VocabSpec, image_len,
+    FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, Section, SectionKind, VocabSpec, image_len,
 };
+use gatelet::net::Kind;
 use gatelet::{Dims, Layout, Model, Precision};
 
 use crate::budget::{Demand, Shortage, plan};
@@ -27,7 +28,9 @@ const LEAST: (usize, usize) = (20, 8);
 
 /// Says what takes most of a model's memory, and what to train instead.
 pub(crate) fn remedy(model: &Model<'_>, part: &Part, short: &Shortage) -> String {
-    let dims = model.dims();
+    let Some(dims) = model.net().dims() else {
+        return String::from("train a smaller net");
+    };
     let tokens = match (model.vocab().is_words(), model.vocab().is_bytes()) {
         (true, _) => "words",
         (_, true) => "bytes",
@@ -37,8 +40,7 @@ pub(crate) fn remedy(model: &Model<'_>, part: &Part, short: &Shortage) -> String
         Shortage::Flash { .. } => {
             let of = |wanted: bool| {
                 let sections = model.sections();
-                let chosen = sections
-                    .filter(move |s| is_of_vocabulary(s.name.kind, s.name.layer, &dims) == wanted);
+                let chosen = sections.filter(move |s| is_of_vocabulary(model, s) == wanted);
                 chosen.map(|section| section.bytes).sum::<usize>()
             };
             (of(true), of(true) + of(false))
@@ -107,16 +109,15 @@ pub(crate) fn remedy(model: &Model<'_>, part: &Part, short: &Shortage) -> String
 }
 
 /// Whether a section has rows of tokens.
-fn is_of_vocabulary(kind: SectionKind, layer: usize, dims: &Dims) -> bool {
-    match kind {
-        SectionKind::Input => layer == 0 && dims.embedding == 0,
-        SectionKind::Vocabulary
-        | SectionKind::Embedding
-        | SectionKind::EmbeddingMultipliers
-        | SectionKind::HeadWeights
-        | SectionKind::HeadMultipliers
-        | SectionKind::HeadBias => true,
-        _ => false,
+fn is_of_vocabulary(model: &Model<'_>, section: &Section) -> bool {
+    let net = model.net();
+    let Some(index) = section.name.operation else {
+        return section.name.kind == SectionKind::Vocabulary;
+    };
+    match net.operation(index).map(|of| of.kind) {
+        Some(Kind::Embedding { .. }) => true,
+        Some(Kind::Dense { units, .. }) => units == net.vocab() && index + 1 == net.len(),
+        _ => section.name.kind == SectionKind::Input && net.reads_token(index),
     }
 }
 
@@ -154,33 +155,25 @@ fn largest(least: usize, most: usize, good: &dyn Fn(usize) -> bool) -> Option<us
 
 /// What a net of another shape asks for, with the rest as it is in `model`.
 fn demand(model: &Model<'_>, dims: &Dims) -> Option<Demand> {
-    let layout = Some(model.layout()).filter(|layout| layout.check(dims).is_ok());
-    let head = HeadSpec::Int8 {
-        weights: &[],
-        multipliers: &[],
+    let net = dims.net();
+    let layout = Some(model.layout()).filter(|layout| layout.check(&net).is_ok());
+    let matrix = MatrixSpec {
         shift: SHIFT,
-        bias: &[],
+        ..MatrixSpec::default()
     };
-    let layer = LayerSpec::Int8 {
-        input: &[],
-        weights: &[],
-        multipliers: &[],
-        shift: SHIFT,
-        cell_bits: 3,
-    };
-    let embedding = EmbeddingSpec::Int8 {
-        weights: &[],
-        multipliers: &[],
-        shift: SHIFT,
+    let operation = OperationSpec {
+        weights: matrix,
+        candidate: matrix,
+        hidden: matrix,
+        ..OperationSpec::default()
     };
     let spec = ImageSpec {
-        dims: *dims,
+        net,
         layout: layout.unwrap_or(Layout::Rows),
         vocab: VocabSpec::Characters(&[]),
-        embedding: (dims.embedding > 0).then_some(embedding),
-        layers: &std::vec![layer; dims.layers],
-        projection: (dims.projection > 0).then_some(head),
-        head,
+        features: FeatureSpec::default(),
+        operations: &std::vec![operation; net.len()],
+        outputs: Default::default(),
         provenance: model.provenance(),
         known_answer: model.known_answer(),
         rules: model.rules(),
@@ -188,7 +181,7 @@ fn demand(model: &Model<'_>, dims: &Dims) -> Option<Demand> {
     let own = model
         .sections()
         .find(|s| s.name.kind == SectionKind::Vocabulary);
-    let words = own.map_or(0, |own| own.bytes * dims.vocab / model.dims().vocab);
+    let words = own.map_or(0, |own| own.bytes * dims.vocab / model.net().vocab().max(1));
     Some(Demand {
         model_bytes: image_len(&spec).ok()? - 4 * dims.vocab + words,
         state_words: dims.state_words(),
@@ -220,35 +213,33 @@ mod tests {
             std::vec![0_i8; widest.max(table).max(head).max(dims.projection * dims.stride())];
         let wide = std::vec![0_i16; inputs * rows];
         let long = std::vec![0_i32; dims.vocab.max(rows)];
-        let layers: Vec<LayerSpec<'_>> = (0..dims.layers)
-            .map(|layer| LayerSpec::Int8 {
-                input: if layer == 0 { &wide } else { &wide[..rows] },
-                weights: &small[..rows * dims.columns(layer)],
-                multipliers: &long[..rows],
-                shift: SHIFT,
-                cell_bits: 3,
-            })
-            .collect();
-        let affine = |outputs: usize, weights: usize| HeadSpec::Int8 {
-            weights: &small[..weights],
-            multipliers: &long[..outputs],
-            shift: SHIFT,
-            bias: &long[..outputs],
+        let matrix = |weights: usize, rows: usize| {
+            MatrixSpec::int8(&small[..weights], &long[..rows], SHIFT)
         };
+        let affine = |outputs: usize, weights: usize| {
+            OperationSpec::dense_int8(matrix(weights, outputs), &long[..outputs])
+        };
+        let mut operations = Vec::new();
+        if dims.embedding > 0 {
+            operations.push(OperationSpec::table(matrix(table, dims.vocab)));
+        }
+        for layer in 0..dims.layers {
+            let input = if layer == 0 { &wide } else { &wide[..rows] };
+            let weights = matrix(rows * dims.columns(layer), rows);
+            operations.push(OperationSpec::cell_int8(input, weights, 3));
+        }
+        if dims.projection > 0 {
+            operations.push(affine(dims.projection, dims.projection * dims.stride()));
+        }
+        operations.push(affine(dims.vocab, head));
         let characters: Vec<char> = ('\u{4e00}'..).take(dims.vocab).collect();
-        let projection = affine(dims.projection, dims.projection * dims.stride());
         let spec = ImageSpec {
-            dims,
+            net: dims.net(),
             layout: Layout::Rows,
             vocab: VocabSpec::Characters(&characters),
-            embedding: (dims.embedding > 0).then_some(EmbeddingSpec::Int8 {
-                weights: &small[..table],
-                multipliers: &long[..dims.vocab],
-                shift: SHIFT,
-            }),
-            layers: &layers,
-            projection: (dims.projection > 0).then_some(projection),
-            head: affine(dims.vocab, head),
+            features: FeatureSpec::default(),
+            operations: &operations,
+            outputs: Default::default(),
             provenance: Provenance::default(),
             known_answer: KnownAnswer::default(),
             rules: TextRules::default(),

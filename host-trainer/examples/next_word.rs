@@ -16,6 +16,7 @@
 //!
 //! `cargo run --release --example next_word` (half a minute), or `-- --quick`, or with your own `--model` and `--text`
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,11 +1,13 @@
 //! What quantization does to a net: the range of c, and numbers that saturate.
 
 use gatelet::kernel::integer;
+use gatelet::layer::ProductInt8;
 use gatelet::{
-    Dims, Embedding, EmbeddingInt8, Kernel, Layer, Model, Precision, Session, TokenId, WithKernel,
+    Dims, EmbeddingInt8, Kernel, Model, Precision, Session, TokenId, Weights, WithKernel,
 };
 use serde::Serialize;
 
+use crate::image::LanguageModel as _;
 use crate::error::{Error, Result};
 use crate::image::{isa, storage};
 use crate::params::Params;
@@ -59,7 +61,7 @@ impl WithKernel for Count<'_> {
         if dims.precision != Precision::Int8 {
             return Ok(counts);
         }
-        let mut storage = storage(&dims);
+        let mut storage = storage(model.net());
         let mut session = Session::new(model, kernel, &mut storage).map_err(Error::inference)?;
         let mut before = vec![0_u32; dims.snapshot_words()];
         let mut after = before.clone();
@@ -74,13 +76,11 @@ impl WithKernel for Count<'_> {
             let (old, new): (&[i8], &[i8]) =
                 (bytemuck::cast_slice(&before), bytemuck::cast_slice(&after));
             for index in 0..dims.layers {
-                let Some(Layer::Int8(layer)) = model.layer(index) else {
-                    continue;
-                };
+                let operation = dims.first_layer() + index;
                 // The operand of an upper layer: what the layer below has just produced, and the layer's own h. Of the
                 // first: the token's embedding, if there is one, and h.
-                let below = match (index, model.embedding()) {
-                    (0, Some(Embedding::Int8(table))) => embedded(&table, TokenId(id)),
+                let below = match (index, model.weights(0)) {
+                    (0, Weights::EmbeddingInt8(table)) => embedded(&table, TokenId(id)),
                     (0, _) => Vec::new(),
                     _ => new[(index - 1) * stride..index * stride].to_vec(),
                 };
@@ -89,20 +89,35 @@ impl WithKernel for Count<'_> {
                     .chain(&old[index * stride..(index + 1) * stride])
                     .map(|&h| h.into())
                     .collect();
-                let rows = dims.rows();
-                let slots = layer.multipliers.len();
-                let rows_of_tokens = index == 0 && dims.embedding == 0;
+                let rows_of_tokens = model.net().reads_token(operation);
                 let token = if rows_of_tokens { usize::from(id) } else { 0 };
-                let addends = &layer.input[token * slots..(token + 1) * slots];
+                // Of a GRU the gates: the parts of its candidate are not saturated.
+                let (rows, slots, input, product) = match model.weights(operation) {
+                    Weights::CellInt8(layer) => {
+                        let product = ProductInt8 {
+                            weights: layer.weights,
+                            multipliers: layer.multipliers,
+                            shift: layer.shift,
+                        };
+                        (dims.rows(), layer.multipliers.len(), layer.input, product)
+                    }
+                    Weights::GruInt8(gru) => (2 * gru.units, 3 * gru.units, gru.input, gru.gates),
+                    _ => continue,
+                };
+                let addends = &input[token * slots..(token + 1) * slots];
                 for row in 0..rows {
-                    let slot = layer.weights.order().slot(row);
-                    let (m, addend) = (layer.multipliers[slot], addends[slot]);
-                    let row = layer.weights.row(row);
+                    let slot = product.weights.order().slot(row);
+                    let (m, addend) = (product.multipliers[slot], addends[slot]);
+                    let row = product.weights.row(row);
                     let acc: i32 = row.zip(&x).map(|(w, x)| i32::from(w) * x).sum();
-                    let z = i64::from(addend) + ((i64::from(acc) * i64::from(m)) >> layer.shift);
+                    let z = i64::from(addend) + ((i64::from(acc) * i64::from(m)) >> product.shift);
                     counts.z += usize::from(i16::try_from(z).is_err());
                 }
                 counts.z_of += rows;
+            }
+            if dims.cell == gatelet::Cell::Gru {
+                // What it carries is a mean of what is within the range.
+                continue;
             }
             let cells: &[i16] = bytemuck::cast_slice(&after[dims.layers * stride / 4..]);
             for layer in cells.chunks_exact(stride) {

@@ -10,6 +10,7 @@
 use gatelet::{Kernel, Model, Session, TokenId, WithKernel};
 use serde::Serialize;
 
+use crate::image::LanguageModel as _;
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, log_probability};
 use crate::image::{isa, storage};
@@ -75,7 +76,7 @@ impl WithKernel for Count<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let dims = self.model.dims();
-        let mut storage = storage(&dims);
+        let mut storage = storage(self.model.net());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         let mut pairs = vec![0_u64; dims.vocab * dims.vocab];

@@ -354,8 +354,8 @@ impl Engine for f32 {
 
     fn step(w: &Panels, step: TapeStep<'_, f32>) {
         let cell = match step.cell {
-            Cell::Rnn => gatelet::Cell::Rnn,
-            Cell::Lstm => gatelet::Cell::Lstm,
+            Cell::Rnn => gatelet::layer::Fused::Rnn,
+            Cell::Lstm => gatelet::layer::Fused::Lstm,
             Cell::Gru => return gru_step(w, step),
         };
         let addends = match step.rows {

@@ -55,7 +55,7 @@ impl WithKernel for Evaluate<'_> {
     type Output = Result<Scores>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let mut storage = storage(&self.model.dims());
+        let mut storage = storage(self.model.net());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         let (mut loss, mut top1, mut top3) = (0.0, 0_usize, 0_usize);
@@ -118,7 +118,7 @@ impl WithKernel for Trace<'_> {
     type Output = Result<(u64, usize)>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let mut storage = storage(&self.model.dims());
+        let mut storage = storage(self.model.net());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         session.begin();

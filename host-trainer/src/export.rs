@@ -10,7 +10,9 @@
 
 use std::path::Path;
 
-use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{
+    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec,
+};
 use gatelet::{Dims, KnownAnswer, Layout, LoadError, Precision, Provenance, Scalar, TextRules};
 use serde::Serialize;
 
@@ -19,11 +21,11 @@ use crate::checkpoint::Checkpoint;
 use crate::corpus::{Level, Split, Tokens, Vocabulary};
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate_part};
-use crate::float_net::{FloatHead, FloatNet};
+use crate::float_net::{FloatMatrix, FloatNet};
 use crate::free_run::{FreeRun, free_run};
 use crate::image::{self, Image, storage};
-use crate::params::{Cell, Shape};
-use crate::quantize::{IntHead, IntNet, Plan, quantize};
+use crate::params::Shape;
+use crate::quantize::{IntMatrix, IntNet, Plan, quantize};
 pub use crate::ranges::{CellRange, calibrated};
 use crate::ranges::{choose_cell_bits, choose_ranges};
 use crate::row_range::WeightBits;
@@ -100,27 +102,20 @@ impl Label<'_> {
         lines.then(|| self.vocab.line_break()).flatten()
     }
 
-    fn image(
-        &self,
-        embedding: Option<EmbeddingSpec<'_>>,
-        layers: &[LayerSpec<'_>],
-        projection: Option<HeadSpec<'_>>,
-        head: HeadSpec<'_>,
-    ) -> Result<Image> {
+    fn image(&self, operations: &[OperationSpec<'_>]) -> Result<Image> {
         let words: Vec<&str> = self.vocab.words().iter().map(String::as_str).collect();
         let bytes: Vec<u8> = self.vocab.chars().iter().map(|&c| c as u8).collect();
         let spec = ImageSpec {
-            dims: self.dims,
+            net: self.dims.net(),
             layout: Layout::Rows,
             vocab: match self.vocab.level() {
                 Level::Char => VocabSpec::Characters(self.vocab.chars()),
                 Level::Word => VocabSpec::Words(&words),
                 Level::Byte => VocabSpec::Bytes(&bytes),
             },
-            embedding,
-            layers,
-            projection,
-            head,
+            features: FeatureSpec::default(),
+            operations,
+            outputs: Default::default(),
             provenance: self.provenance,
             known_answer: self.known_answer,
             rules: self.rules,
@@ -134,48 +129,48 @@ impl Label<'_> {
     }
 
     fn float(&self, net: &FloatNet) -> Result<Image> {
-        let layers: Vec<_> = net
-            .layers
-            .iter()
-            .map(|l| LayerSpec::F32 {
-                input: &l.input,
-                weights: &l.matrices[0].weights,
-            })
-            .collect();
-        let table = net.embedding.as_ref();
-        self.image(
-            table.map(|table| EmbeddingSpec::F32 {
-                weights: &table.weights,
-            }),
-            &layers,
-            net.projection.as_ref().map(float_head),
-            float_head(&net.head),
-        )
+        let table = net.embedding.iter();
+        let table = table.map(|table| OperationSpec::table(float_matrix(table)));
+        let layers = net.layers.iter().map(|layer| OperationSpec {
+            input: Numbers::F32(&layer.input),
+            bias: match &*layer.recurrent_bias {
+                [] => Numbers::None,
+                bias => Numbers::F32(bias),
+            },
+            ..matrices(layer.matrices.iter().map(float_matrix))
+        });
+        let head = net.projection.iter().chain([&net.head]);
+        let head = head.map(|head| OperationSpec {
+            weights: float_matrix(&head.matrix),
+            bias: Numbers::F32(&head.bias),
+            ..OperationSpec::default()
+        });
+        self.image(&table.chain(layers).chain(head).collect::<Vec<_>>())
     }
 
     pub(crate) fn int(&self, net: &IntNet, cell_bits: &[u8]) -> Result<Image> {
-        let layers: Vec<_> = net
-            .layers
-            .iter()
-            .zip(cell_bits)
-            .map(|(l, &cell_bits)| LayerSpec::Int8 {
-                input: &l.input,
-                weights: &l.matrices[0].weights,
-                multipliers: &l.matrices[0].multipliers,
-                shift: l.matrices[0].shift,
-                cell_bits,
-            })
-            .collect();
-        self.image(
-            net.embedding.as_ref().map(|table| EmbeddingSpec::Int8 {
-                weights: &table.weights,
-                multipliers: &table.multipliers,
-                shift: table.shift,
-            }),
-            &layers,
-            net.projection.as_ref().map(int_head),
-            int_head(&net.head),
-        )
+        let table = net.embedding.iter();
+        let table = table.map(|table| OperationSpec::table(int_matrix(table)));
+        let layers = net.layers.iter().zip(cell_bits);
+        let layers = layers.map(|(layer, &cell_bits)| OperationSpec {
+            input: Numbers::I16(&layer.input),
+            bias: match &*layer.recurrent_bias {
+                [] => Numbers::None,
+                bias => Numbers::I32(bias),
+            },
+            state_bits: match self.dims.cell {
+                gatelet::Cell::Gru => 0,
+                gatelet::Cell::Rnn | gatelet::Cell::Lstm => cell_bits,
+            },
+            ..matrices(layer.matrices.iter().map(int_matrix))
+        });
+        let head = net.projection.iter().chain([&net.head]);
+        let head = head.map(|head| OperationSpec {
+            weights: int_matrix(&head.matrix),
+            bias: Numbers::I32(&head.bias),
+            ..OperationSpec::default()
+        });
+        self.image(&table.chain(layers).chain(head).collect::<Vec<_>>())
     }
 
     /// The same with the right hash in the known-answer test.
@@ -184,25 +179,38 @@ impl Label<'_> {
         let model = image
             .model()
             .map_err(|error| Error::Export(error.to_string()))?;
-        let hash = model.known_answer_hash(Scalar, &mut storage(&self.dims));
+        let hash = model.known_answer_hash(Scalar, &mut storage(&self.dims.net()));
         self.known_answer.hash = hash.map_err(|error| Error::Export(error.to_string()))?;
         make(&self)
     }
 }
 
-fn float_head(head: &FloatHead) -> HeadSpec<'_> {
-    HeadSpec::F32 {
-        weights: &head.matrix.weights,
-        bias: &head.bias,
-    }
+fn float_matrix(matrix: &FloatMatrix) -> MatrixSpec<'_> {
+    MatrixSpec::f32(&matrix.weights)
 }
 
-fn int_head(head: &IntHead) -> HeadSpec<'_> {
-    HeadSpec::Int8 {
-        weights: &head.matrix.weights,
-        multipliers: &head.matrix.multipliers,
-        shift: head.matrix.shift,
-        bias: &head.bias,
+fn int_matrix(matrix: &IntMatrix) -> MatrixSpec<'_> {
+    MatrixSpec::int8(&matrix.weights, &matrix.multipliers, matrix.shift)
+}
+
+/// A layer's matrices: one, or those of a GRU, of which the middle one is there for a dense input.
+pub(crate) fn matrices<'a>(all: impl Iterator<Item = MatrixSpec<'a>>) -> OperationSpec<'a> {
+    let all: Vec<_> = all.collect();
+    let none = OperationSpec::default();
+    match *all {
+        [weights] => OperationSpec { weights, ..none },
+        [weights, hidden] => OperationSpec {
+            weights,
+            hidden,
+            ..none
+        },
+        [weights, candidate, hidden] => OperationSpec {
+            weights,
+            candidate,
+            hidden,
+            ..none
+        },
+        _ => none,
     }
 }
 
@@ -352,7 +360,7 @@ pub fn export_with(
         provenance: provenance(checkpoint),
         known_answer: KnownAnswer {
             tokens: &first[..first.len().min(KNOWN_ANSWER)],
-            hash: 0,
+            ..KnownAnswer::default()
         },
         rules: checkpoint.meta.config.rules(),
     };
@@ -469,7 +477,7 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
         provenance,
         known_answer: KnownAnswer {
             tokens: &tokens,
-            hash: 0,
+            ..KnownAnswer::default()
         },
         rules: TextRules::default(),
     };

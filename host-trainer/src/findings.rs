@@ -13,6 +13,7 @@ use std::path::Path;
 use gatelet::Precision;
 use serde::Serialize;
 
+use crate::image::LanguageModel as _;
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
 use crate::corpus::{Encoding, IN_MEMORY, Level, Reading, Rules, Split, Text, hex};

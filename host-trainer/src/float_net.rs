@@ -83,7 +83,11 @@ impl Block {
 
     /// Which column of the trainer's matrices, `gate * hidden + unit`, a row is.
     pub(crate) fn column(&self, row: usize) -> usize {
-        (self.first + row % self.gates) * self.hidden + row / self.gates
+        match self.gates {
+            // A GRU's r and z stand one behind the other, as its sums do in memory.
+            2 => self.first * self.hidden + row,
+            gates => (self.first + row % gates) * self.hidden + row / gates,
+        }
     }
 }
 
@@ -98,7 +102,7 @@ pub struct FloatMatrix {
     pub inputs: usize,
 }
 
-/// A layer in the order of an image: unit-major rows.
+/// A layer in the order of an image: rows unit-major, of a GRU gate-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatLayer {
     /// First layer without an embedding: `[vocab, rows]`, `W_x[id] + b`. Others: `[rows]`, `b`.
@@ -214,7 +218,10 @@ impl FloatLayer {
         single(tensor(Role::RecurrentBias), &mut self.recurrent_bias);
         let bias = tensor(Role::Bias);
         let (gates, hidden) = (shape.cell.gates(), shape.hidden);
-        let column = |row: usize| (row % gates) * hidden + row / gates;
+        let column = |row: usize| match shape.cell {
+            Cell::Gru => row,
+            Cell::Rnn | Cell::Lstm => (row % gates) * hidden + row / gates,
+        };
         for (id, to) in self.input.chunks_exact_mut(columns).enumerate() {
             for (row, to) in to.iter_mut().enumerate() {
                 let own = match shape.is_dense(layer) {

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! flash   preamble + header (with the names in it) + sections        core's writer, asked for an image without numbers
-//! RAM     state, scratch and logits of a session                     Dims::state_words
-//! work    multiply-accumulates a character                           Dims::macs_per_step
+//! RAM     state, scratch and logits of a session                     Net::state_words
+//! work    multiply-accumulates a character                           Net::macs_per_step
 //! ```
 //! Of the layouts that a device may get, rows and the pairs of a Cortex-M4, the larger counts. The header holds checksums
 //! as numbers of 1 to 5 bytes, and core's bound counts them as 5: that image will have up to 64 bytes less.
 
-use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len};
+use gatelet::format::{
+    FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec, image_len,
+};
 use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 
@@ -51,21 +53,19 @@ pub fn int8_bytes(
     from: Provenance<'_>,
 ) -> Result<usize> {
     let list: Vec<&str> = words.iter().map(String::as_str).collect();
-    let head = HeadSpec::Int8 {
-        weights: &[],
-        multipliers: &[],
+    let matrix = MatrixSpec {
         shift: SHIFT,
-        bias: &[],
+        ..MatrixSpec::default()
     };
-    let layer = LayerSpec::Int8 {
-        input: &[],
-        weights: &[],
-        multipliers: &[],
-        shift: SHIFT,
-        cell_bits: 0,
+    let operation = OperationSpec {
+        weights: matrix,
+        candidate: matrix,
+        hidden: matrix,
+        ..OperationSpec::default()
     };
+    let net = dims(shape)?.net();
     let spec = ImageSpec {
-        dims: dims(shape)?,
+        net,
         layout,
         // Whatever they are, they take as many bytes.
         rules: TextRules::default(),
@@ -73,14 +73,9 @@ pub fn int8_bytes(
             [] => VocabSpec::Characters(&[]),
             list => VocabSpec::Words(list),
         },
-        embedding: (shape.embedding > 0).then_some(EmbeddingSpec::Int8 {
-            weights: &[],
-            multipliers: &[],
-            shift: SHIFT,
-        }),
-        layers: &vec![layer; shape.layers],
-        projection: (shape.projection > 0).then_some(head),
-        head,
+        features: FeatureSpec::default(),
+        operations: &vec![operation; net.len()],
+        outputs: Default::default(),
         provenance: Provenance {
             heldout_tokens: u32::MAX,
             ..from
@@ -88,6 +83,7 @@ pub fn int8_bytes(
         known_answer: KnownAnswer {
             tokens: &TOKENS,
             hash: u64::MAX,
+            ..KnownAnswer::default()
         },
     };
     image_len(&spec).map_err(|error| Error::Export(error.to_string()))
@@ -102,7 +98,7 @@ pub fn int8(shape: Shape, words: &[String], from: Provenance<'_>) -> Result<Foot
     let mut flash_bytes = 0;
     for layout in [Layout::Rows, Layout::Pairs] {
         // A wide net has no pairs.
-        if layout.check(&dims).is_ok() {
+        if layout.check(&dims.net()).is_ok() {
             flash_bytes = flash_bytes.max(int8_bytes(shape, words, layout, from)?);
         }
     }

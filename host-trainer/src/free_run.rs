@@ -12,11 +12,12 @@
 //! cut at the ends of int8's range in all three before its RMS is taken; the RMS of the whole c stands beside it.
 
 use gatelet::{
-    Cell, Dims, Kernel, Layer, Logits, Model, Precision, Sampler, Session, SnapshotError, TokenId,
+    Cell, Dims, Kernel, Logits, Model, Precision, Sampler, Session, SnapshotError, TokenId, Weights,
     WithKernel,
 };
 use serde::Serialize;
 
+use crate::image::LanguageModel as _;
 use crate::calibrate::{Saturation, saturation};
 use crate::error::{Error, Result};
 use crate::image::{isa, storage};
@@ -125,7 +126,7 @@ impl WithKernel for Run<'_> {
             f32,
             characters,
         } = self;
-        let mut stores = [int8, f32, f32].map(|model| storage(&model.dims()));
+        let mut stores = [int8, f32, f32].map(|model| storage(model.net()));
         let [a, b, c] = &mut stores;
         let start = |model, storage| {
             let mut session = Session::new(model, kernel, storage).map_err(Error::inference)?;
@@ -192,8 +193,8 @@ impl Watch {
     /// For `model`, beside `int8`.
     fn new(model: &Model<'_>, int8: &Model<'_>) -> Self {
         let dims = model.dims();
-        let end = |layer| match int8.layer(layer) {
-            Some(Layer::Int8(layer)) => f64::from(1_u32 << layer.cell_bits),
+        let end = |layer| match int8.weights(dims.first_layer() + layer) {
+            Weights::CellInt8(layer) => f64::from(1_u32 << layer.cell_bits),
             _ => f64::INFINITY,
         };
         Self {
@@ -235,6 +236,8 @@ impl Watch {
         let int8 = self.dims.precision == Precision::Int8;
         let h_words = self.dims.layers * stride / if int8 { 4 } else { 1 };
         let (h, c) = self.snapshot.split_at(h_words);
+        // What a GRU carries in integers is its h again, in 16 bits.
+        let c = if self.dims.cell == Cell::Gru { &[] } else { c };
         if int8 {
             let (h, c): (&[i8], &[i16]) = (bytemuck::cast_slice(h), bytemuck::cast_slice(c));
             let c = c.chunks(stride).zip(&self.ends);

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use gatelet::net::{MAX_OPERATIONS, Net};
 use gatelet::{Dims, Isa, Kernel, Layout, Model, SelfTestError, WithKernel, format};
 
 use crate::checkpoint::Checkpoint;
@@ -61,7 +62,7 @@ impl Image {
         let model = self
             .model()
             .map_err(|error| Error::Export(error.to_string()))?;
-        match isa.layout(&model.dims()) {
+        match isa.layout(model.net()) {
             layout if layout == model.layout() => Ok(self.clone()),
             layout => self.repacked(layout),
         }
@@ -170,10 +171,16 @@ impl AnyModel {
     pub fn from_bytes(bytes: &[u8], path: &Path, isa: Isa) -> Result<Self> {
         if bytes.starts_with(&format::MAGIC) {
             let image = Image::from_bytes(bytes);
-            image.model().map_err(|what| Error::Image {
+            let model = image.model().map_err(|what| Error::Image {
                 path: path.to_owned(),
                 what,
             })?;
+            if model.net().dims().is_none() {
+                return Err(Error::NotAModel {
+                    path: path.to_owned(),
+                    found: "an image of a net that is no language model".to_owned(),
+                });
+            }
             let running = image.for_isa(isa)?;
             let any = Self {
                 image,
@@ -227,7 +234,7 @@ impl WithKernel for KnownAnswer<'_> {
         let none = self.0.known_answer().tokens.is_empty();
         match none {
             true => Ok(()),
-            false => self.0.self_test(kernel, &mut storage(&self.0.dims())),
+            false => self.0.self_test(kernel, &mut storage(self.0.net())),
         }
     }
 }
@@ -258,13 +265,29 @@ pub fn isa_named(name: &str) -> Result<Isa> {
     })
 }
 
-/// Storage for a session: with room for sums ([`Dims::ahead_words`]) where that makes steps faster.
-pub fn storage(dims: &Dims) -> Vec<u32> {
-    let ahead = match ahead_pays(dims) {
-        true => dims.ahead_words(),
+/// A model that is known to be a language model.
+pub trait LanguageModel {
+    /// Its shape.
+    ///
+    /// # Panics
+    /// When it is none: [`AnyModel`] refuses such.
+    fn dims(&self) -> Dims;
+}
+
+impl LanguageModel for Model<'_> {
+    fn dims(&self) -> Dims {
+        let dims = self.net().dims();
+        dims.expect("a language model, which was found out when it was read")
+    }
+}
+
+/// Storage for a session: with room for sums ([`Net::pipeline_words`]) where that makes steps faster.
+pub fn storage(net: &Net) -> Vec<u32> {
+    let pipeline = match pipelining_pays(net) {
+        true => net.pipeline_words(),
         false => 0,
     };
-    vec![0; dims.state_words() + ahead]
+    vec![0; net.state_words() + pipeline]
 }
 
 /// Half of a second-level cache.
@@ -272,9 +295,13 @@ const LARGE: usize = 1 << 20;
 
 /// Whether products ahead save time (docs/adr/0004-tiles.md). Of several layers, where the last one is large; of one layer, but in int8
 /// not where reads take all the time.
-fn ahead_pays(dims: &Dims) -> bool {
-    let elements = dims.rows() * dims.columns(dims.layers - 1);
-    match (dims.layers, dims.precision) {
+fn pipelining_pays(net: &Net) -> bool {
+    let last = (0..MAX_OPERATIONS).rev().find_map(|index| {
+        let (of, operation) = (net.recurrent(index)?, net.operation(index)?);
+        Some(operation.kind.gates() * of.units * net.columns(index))
+    });
+    let elements = last.unwrap_or_default();
+    match (net.recurrent_count(), net.precision) {
         (1, gatelet::Precision::F32) => true,
         (1, gatelet::Precision::Int8) => elements < LARGE,
         (_, gatelet::Precision::F32) => elements * size_of::<f32>() >= LARGE,

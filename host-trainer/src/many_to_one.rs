@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::feedforward::{softmax, top1};
 use crate::optim::{OptimizerConfig, Updater};
 use crate::packs::Packs;
-use crate::params::{Cell, Params, Role};
+use crate::params::{Params, Role};
 use crate::train::Position;
 
 /// Sequences and what each asks for.
@@ -256,6 +256,7 @@ const PRIVATE: std::ops::Range<u32> = 0xE000..0xF900;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params::Cell;
     use crate::optim::Optimizer;
     use crate::unroll::{Unrolled, in_f64};
 

@@ -62,26 +62,12 @@ impl Cell {
     }
 }
 
-/// Why no image can have a shape.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-pub enum ShapeError {
-    /// The engine does not compute this cell.
-    #[error("a GRU cannot be exported yet")]
-    Gru,
-    /// A size is out of range.
-    #[error(transparent)]
-    Dims(#[from] gatelet::DimsError),
-}
-
-impl TryFrom<Cell> for gatelet::Cell {
-    type Error = ShapeError;
-
-    fn try_from(cell: Cell) -> Result<Self, ShapeError> {
+impl From<Cell> for gatelet::Cell {
+    fn from(cell: Cell) -> Self {
         match cell {
-            Cell::Rnn => Ok(Self::Rnn),
-            Cell::Lstm => Ok(Self::Lstm),
-            // Until the engine has it; then this is `From`, and `ShapeError` is `DimsError`.
-            Cell::Gru => Err(ShapeError::Gru),
+            Cell::Rnn => Self::Rnn,
+            Cell::Lstm => Self::Lstm,
+            Cell::Gru => Self::Gru,
         }
     }
 }
@@ -189,11 +175,11 @@ impl Shape {
     /// The dims of an image of this shape.
     ///
     /// # Errors
-    /// Names the quantity that is out of range, or the cell.
-    pub fn dims(&self, precision: gatelet::Precision) -> Result<gatelet::Dims, ShapeError> {
-        let (cell, layers) = (self.cell.try_into()?, self.layers);
+    /// Names the quantity that is out of range.
+    pub fn dims(&self, precision: gatelet::Precision) -> Result<gatelet::Dims, gatelet::DimsError> {
+        let (cell, layers) = (self.cell.into(), self.layers);
         let plain = gatelet::Dims::new(cell, precision, layers, self.hidden, self.vocab)?;
-        Ok(plain.with_widths(self.embedding, self.projection, self.tied)?)
+        plain.with_widths(self.embedding, self.projection, self.tied)
     }
 
     /// Columns of a layer's matrices: gates * hidden.

@@ -8,7 +8,9 @@
 //! So the two images of a seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
 //! Nets of characters without embedding and projection are made by [`export::random`](crate::export::random).
 
-use gatelet::format::{EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+use gatelet::format::{
+    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec,
+};
 use gatelet::{Cell, Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules, UNKNOWN};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -87,6 +89,115 @@ fn biases(rng: &mut Pcg64, count: usize, unit: f64) -> (Vec<f32>, Vec<i32>) {
     (real.collect(), integers)
 }
 
+/// A matrix in both precisions.
+struct Both {
+    real: Vec<f32>,
+    integers: Vec<i8>,
+    multipliers: (Vec<i32>, u8),
+}
+
+impl Both {
+    fn of(matrix: Matrix) -> Self {
+        Self {
+            real: matrix.real(),
+            multipliers: matrix.multipliers(GATES, 128.0),
+            integers: matrix.integers,
+        }
+    }
+
+    fn spec(&self, precision: Precision) -> MatrixSpec<'_> {
+        match precision {
+            Precision::F32 => MatrixSpec::f32(&self.real),
+            Precision::Int8 => {
+                MatrixSpec::int8(&self.integers, &self.multipliers.0, self.multipliers.1)
+            }
+        }
+    }
+}
+
+/// A recurrent layer.
+struct Layer {
+    /// One, or those of a GRU.
+    matrices: Vec<Both>,
+    real_input: Vec<f32>,
+    input: Vec<i16>,
+    real_bias: Vec<f32>,
+    bias: Vec<i32>,
+}
+
+impl Layer {
+    fn new(rng: &mut Pcg64, dims: &Dims, layer: usize) -> Self {
+        let (below, width) = match layer {
+            0 => (dims.embedding_stride(), dims.embedding),
+            _ => (dims.stride(), dims.hidden),
+        };
+        let bits = dims.four_bits.of_layer(layer);
+        let bound = |width: usize| 2.0 / (width as f32).sqrt();
+        let columns = dims.columns(layer);
+        let used = |k: usize| match k.checked_sub(below) {
+            Some(own) => own < dims.hidden,
+            None => k < width,
+        };
+        let (hidden, stride) = (dims.hidden, dims.stride());
+        let matrices = match dims.cell {
+            Cell::Rnn | Cell::Lstm => {
+                let form = (dims.rows(), columns, bits);
+                vec![Matrix::new(rng, form, used, bound(columns))]
+            }
+            Cell::Gru => {
+                let form = (2 * hidden, columns, bits);
+                let gates = Matrix::new(rng, form, used, bound(columns));
+                let candidate = (below > 0).then(|| {
+                    let form = (hidden, below, bits);
+                    Matrix::new(rng, form, |k| k < width, bound(below))
+                });
+                let form = (hidden, stride, bits);
+                let own = Matrix::new(rng, form, |k| k < hidden, bound(stride));
+                [Some(gates), candidate, Some(own)].into_iter().flatten().collect()
+            }
+        };
+        let inputs = if layer == 0 && below == 0 {
+            dims.vocab
+        } else {
+            1
+        };
+        let (real_input, input) = biases(rng, inputs * dims.rows(), GATES);
+        let biased = if dims.cell == Cell::Gru { hidden } else { 0 };
+        let (real_bias, bias) = biases(rng, biased, GATES);
+        Self {
+            matrices: matrices.into_iter().map(Both::of).collect(),
+            real_input,
+            input: input.into_iter().map(|b| b as i16).collect(),
+            real_bias,
+            bias,
+        }
+    }
+
+    fn spec(&self, dims: &Dims) -> OperationSpec<'_> {
+        let precision = dims.precision;
+        let all = self.matrices.iter().map(|matrix| matrix.spec(precision));
+        let all = crate::export::matrices(all);
+        let none = dims.cell != Cell::Gru;
+        match precision {
+            Precision::F32 => OperationSpec {
+                input: Numbers::F32(&self.real_input),
+                bias: if none { Numbers::None } else { Numbers::F32(&self.real_bias) },
+                ..all
+            },
+            Precision::Int8 => OperationSpec {
+                input: Numbers::I16(&self.input),
+                bias: if none { Numbers::None } else { Numbers::I32(&self.bias) },
+                state_bits: match dims.cell {
+                    Cell::Rnn => 3,
+                    Cell::Lstm => 4,
+                    Cell::Gru => 0,
+                },
+                ..all
+            },
+        }
+    }
+}
+
 /// Head or projection.
 struct Affine {
     real: Vec<f32>,
@@ -113,18 +224,14 @@ impl Affine {
         }
     }
 
-    fn spec(&self, precision: Precision) -> HeadSpec<'_> {
+    fn spec(&self, precision: Precision) -> OperationSpec<'_> {
         match precision {
-            Precision::F32 => HeadSpec::F32 {
-                weights: &self.real,
-                bias: &self.real_bias,
-            },
-            Precision::Int8 => HeadSpec::Int8 {
-                weights: &self.integers,
-                multipliers: &self.multipliers.0,
-                shift: self.multipliers.1,
-                bias: &self.bias,
-            },
+            Precision::F32 => OperationSpec::dense_f32(&self.real, &self.real_bias),
+            Precision::Int8 => {
+                let (multipliers, shift) = &self.multipliers;
+                let weights = MatrixSpec::int8(&self.integers, multipliers, *shift);
+                OperationSpec::dense_int8(weights, &self.bias)
+            }
         }
     }
 }
@@ -164,27 +271,13 @@ pub(crate) fn characters(count: usize) -> Vec<char> {
 /// [`Error::Export`] when it cannot be written.
 pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Image> {
     let rng = &mut Pcg64::seed_from_u64(seed);
-    let (rows, stride) = (dims.rows(), dims.stride());
+    let stride = dims.stride();
     let (vocab, table, precision) = (dims.vocab, dims.embedding_stride(), dims.precision);
     let bound = |width: usize| 2.0 / (width as f32).sqrt();
     let embedding = Matrix::new(rng, (vocab, table, 8), |k| k < dims.embedding, 0.9);
-    let mut layers = Vec::new();
-    for layer in 0..dims.layers {
-        let below = if layer == 0 { table } else { stride };
-        let used = |k: usize| match k.checked_sub(below) {
-            Some(own) => own < dims.hidden,
-            None if layer == 0 => k < dims.embedding,
-            None => k < dims.hidden,
-        };
-        let columns = dims.columns(layer);
-        let bits = dims.four_bits.of_layer(layer);
-        let matrix = Matrix::new(rng, (rows, columns, bits), used, bound(columns));
-        let inputs = if layer == 0 && table == 0 { vocab } else { 1 };
-        let (real, integers) = biases(rng, inputs * rows, GATES);
-        let integers: Vec<i16> = integers.into_iter().map(|b| b as i16).collect();
-        let multipliers = matrix.multipliers(GATES, 128.0);
-        layers.push((matrix.real(), matrix.integers, multipliers, real, integers));
-    }
+    let layers: Vec<Layer> = (0..dims.layers)
+        .map(|layer| Layer::new(rng, &dims, layer))
+        .collect();
     let own = |k: usize| k < dims.hidden;
     let projection = (dims.projection > 0).then(|| {
         let shape = (dims.projection, stride, 8);
@@ -209,47 +302,33 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
         Affine::new(rng, &matrix, true)
     };
 
-    let layers: Vec<LayerSpec<'_>> = layers
-        .iter()
-        .map(
-            |(real, integers, multipliers, real_input, input)| match precision {
-                Precision::F32 => LayerSpec::F32 {
-                    input: real_input,
-                    weights: real,
-                },
-                Precision::Int8 => LayerSpec::Int8 {
-                    input,
-                    weights: integers,
-                    multipliers: &multipliers.0,
-                    shift: multipliers.1,
-                    cell_bits: if dims.cell == Cell::Rnn { 3 } else { 4 },
-                },
-            },
-        )
-        .collect();
     let (real, multipliers) = (embedding.real(), embedding.multipliers(128.0, 1.0));
-    let table = match precision {
-        Precision::F32 => EmbeddingSpec::F32 { weights: &real },
-        Precision::Int8 => EmbeddingSpec::Int8 {
-            weights: &embedding.integers,
-            multipliers: &multipliers.0,
-            shift: multipliers.1,
-        },
-    };
+    let table = OperationSpec::table(match precision {
+        Precision::F32 => MatrixSpec::f32(&real),
+        Precision::Int8 => {
+            MatrixSpec::int8(&embedding.integers, &multipliers.0, multipliers.1)
+        }
+    });
+    let operations: Vec<OperationSpec<'_>> = (dims.embedding > 0)
+        .then_some(table)
+        .into_iter()
+        .chain(layers.iter().map(|layer| layer.spec(&dims)))
+        .chain(projection.iter().map(|p| p.spec(precision)))
+        .chain([head.spec(precision)])
+        .collect();
     let (characters, list) = (characters(vocab), words(vocab));
     let list: Vec<&str> = list.iter().map(String::as_str).collect();
     let tokens: Vec<u16> = (0..KNOWN_ANSWER).map(|i| (i * 7 % vocab) as u16).collect();
     let mut spec = ImageSpec {
-        dims,
+        net: dims.net(),
         layout: Layout::Rows,
         vocab: match of_words {
             true => VocabSpec::Words(&list),
             false => VocabSpec::Characters(&characters),
         },
-        embedding: (dims.embedding > 0).then_some(table),
-        layers: &layers,
-        projection: projection.as_ref().map(|p| p.spec(precision)),
-        head: head.spec(precision),
+        features: FeatureSpec::default(),
+        operations: &operations,
+        outputs: Default::default(),
         provenance: Provenance {
             corpus: "random weights",
             command,
@@ -261,7 +340,7 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
         },
         known_answer: KnownAnswer {
             tokens: &tokens,
-            hash: 0,
+            ..KnownAnswer::default()
         },
         rules: TextRules {
             unknown: of_words,
@@ -275,7 +354,7 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
     let model = first
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
-    let hash = model.known_answer_hash(Scalar, &mut storage(&dims));
+    let hash = model.known_answer_hash(Scalar, &mut storage(&dims.net()));
     spec.known_answer.hash = hash.map_err(|error| Error::Export(error.to_string()))?;
     write(&spec)
 }

@@ -1,9 +1,12 @@
 //! What a model is made of and what it needs on a device, as a table and as JSON.
 
 use gatelet::visible::line;
-use gatelet::{Dims, Embedding, Head, Layer, Layout, Model, Native};
+use gatelet::layer::Matrix;
+use gatelet::net::{Kind, Operation};
+use gatelet::{Layout, Model, Native, Weights};
 use serde::Serialize;
 
+use crate::image::LanguageModel as _;
 use crate::corpus::{Level, hex};
 use crate::image::storage;
 use crate::units::{bytes, grouped};
@@ -113,111 +116,115 @@ fn scales(multipliers: &[i32], unit: f64, shift: u32) -> [f64; 2] {
         })
 }
 
-/// The embedding's line.
-fn table(embedding: &Embedding<'_>, dims: &Dims) -> Part {
-    let (bytes, scales) = match embedding {
-        Embedding::F32(e) => (size_of_val(e.weights.weights), None),
-        Embedding::Int8(e) => {
-            let bytes = e.weights.bytes() + size_of_val(e.multipliers);
-            // The unit of a look-up is 1/128, and its operand has no scale of its own.
-            (bytes, Some(scales(e.multipliers, 128.0 * 128.0, e.shift)))
-        }
-    };
-    Part {
-        name: "embedding".to_owned(),
-        shape: [dims.vocab, dims.embedding],
-        scales,
-        cell_bits: None,
-        bytes,
-        macs: 0,
+/// Bytes of a matrix with its multipliers, and the scales of its rows in steps of `unit`.
+fn matrix(matrix: &Matrix<'_>, unit: f64) -> (usize, Option<[f64; 2]>) {
+    match matrix {
+        Matrix::F32(matrix) => (size_of_val(matrix.weights), None),
+        Matrix::Int8(of) => (
+            of.weights.bytes() + size_of_val(of.multipliers),
+            Some(scales(of.multipliers, unit, of.shift)),
+        ),
     }
 }
 
-/// The line of head or projection; the weights of a tied head are counted elsewhere.
-fn affine(name: &str, head: Head<'_>, shape: [usize; 2], tied: bool) -> Part {
-    let (weights, others, scales) = match head {
-        Head::F32(h) => (size_of_val(h.weights.weights), size_of_val(h.bias), None),
-        Head::Int8(h) => (
-            h.weights.bytes(),
-            size_of_val(h.bias) + size_of_val(h.multipliers),
-            Some(scales(h.multipliers, 65_536.0, h.shift)),
-        ),
-    };
-    Part {
-        name: name.to_owned(),
+/// The lines of operation `index`, called `name`.
+fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec<Part> {
+    let (net, weights) = (model.net(), model.weights(index));
+    let part = |what: &str, shape, (bytes, scales), macs| Part {
+        name: format!("{name}{what}"),
         shape,
         scales,
         cell_bits: None,
-        bytes: others + if tied { 0 } else { weights },
-        macs: shape[0] * shape[1],
+        bytes,
+        macs,
+    };
+    let units = of.kind.units();
+    let read: usize = of.operand.parts().map(|value| net.width(value)).sum();
+    let all: Vec<Matrix<'_>> = weights.matrices().collect();
+    let line = |what, number: usize, (rows, columns), unit, macs| {
+        let found = all.get(number).map_or((0, None), |of| matrix(of, unit));
+        part(what, [rows, columns], found, macs)
+    };
+    if let Kind::Embedding { .. } = of.kind {
+        // The unit of a look-up is 1/128, and its operand has no scale of its own.
+        return vec![line("", 0, (net.vocab(), units), 128.0 * 128.0, 0)];
     }
+    if let Kind::Dense { .. } = of.kind {
+        let mut head = line("", 0, (units, read), 65_536.0, units * read);
+        head.bytes += match &weights {
+            Weights::DenseF32(of) => size_of_val(of.bias),
+            Weights::DenseInt8(of) => size_of_val(of.bias),
+            _ => 0,
+        };
+        if let (Some(_), Some(Matrix::Int8(tied))) = (of.tied, all.first()) {
+            head.bytes -= tied.weights.bytes();
+        } else if let (Some(_), Some(Matrix::F32(tied))) = (of.tied, all.first()) {
+            head.bytes -= size_of_val(tied.weights);
+        }
+        return vec![head];
+    }
+    let token = net.reads_token(index);
+    let inputs = if token { net.vocab() } else { 1 };
+    let (input_bytes, cell_bits) = match &weights {
+        Weights::CellF32(of) => (size_of_val(of.input), None),
+        Weights::GruF32(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
+        Weights::GruInt8(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
+        Weights::CellInt8(layer) => {
+            let lstm = matches!(of.kind, Kind::Lstm { .. });
+            (size_of_val(layer.input), lstm.then_some(layer.cell_bits))
+        }
+        _ => (0, None),
+    };
+    let step = all.first().and_then(|first| match first {
+        Matrix::F32(_) => None,
+        Matrix::Int8(_) => Some([1.0 / 4096.0; 2]),
+    });
+    let rows = of.kind.gates() * units;
+    let what = if token { " input rows" } else { " bias" };
+    let mut lines = vec![part(what, [inputs, rows], (input_bytes, step), 0)];
+    let columns = read + units;
+    match of.kind {
+        Kind::Gru { .. } => {
+            let gates = (2 * units, columns);
+            lines.push(line(" gate weights", 0, gates, 4096.0, gates.0 * gates.1));
+            if all.len() > 2 {
+                let shape = (units, read);
+                lines.push(line(" candidate weights", 1, shape, 4096.0, units * read));
+            }
+            let (shape, last) = ((units, units), all.len() - 1);
+            lines.push(line(" candidate's h weights", last, shape, 4096.0, units * units));
+        }
+        _ => {
+            let whole = line(" weights", 0, (rows, columns), 4096.0, rows * columns);
+            lines.push(Part { cell_bits, ..whole });
+        }
+    }
+    lines
 }
 
 /// Describes a model.
 pub fn describe(model: &Model<'_>) -> Description {
     let dims = model.dims();
-    let mut parts: Vec<Part> = model.embedding().iter().map(|e| table(e, &dims)).collect();
-    for (index, layer) in model.layers().enumerate() {
-        let rows_of_tokens = index == 0 && dims.embedding == 0;
-        let inputs = if rows_of_tokens { dims.vocab } else { 1 };
-        let below = if index == 0 {
-            dims.embedding
-        } else {
-            dims.hidden
-        };
-        let columns = below + dims.hidden;
-        let (input_bytes, bytes, scales, bits) = match layer {
-            Layer::F32(l) => (
-                size_of_val(l.input),
-                size_of_val(l.weights.weights),
-                None,
-                None,
-            ),
-            Layer::Int8(l) => {
-                let bits = (dims.cell == gatelet::Cell::Lstm).then_some(l.cell_bits);
-                let bytes = l.weights.bytes() + size_of_val(l.multipliers);
-                (
-                    size_of_val(l.input),
-                    bytes,
-                    Some(scales(l.multipliers, 4096.0, l.shift)),
-                    bits,
-                )
+    let mut parts = Vec::new();
+    let mut layers = 0;
+    for (index, of) in model.net().operations().enumerate() {
+        let name = match of.kind {
+            Kind::Embedding { .. } => "embedding".to_owned(),
+            Kind::Dense { .. } if index == dims.head() && dims.tied => "head (tied)".to_owned(),
+            Kind::Dense { .. } if index == dims.head() => "head".to_owned(),
+            Kind::Dense { .. } => "projection".to_owned(),
+            _ => {
+                layers += 1;
+                format!("layer {}", layers - 1)
             }
         };
-        let name = |what: &str| format!("layer {index} {what}");
-        let step = scales.map(|_| [1.0 / 4096.0; 2]);
-        let input = name(if rows_of_tokens { "input rows" } else { "bias" });
-        parts.push(Part {
-            name: input,
-            shape: [inputs, dims.rows()],
-            scales: step,
-            cell_bits: None,
-            bytes: input_bytes,
-            macs: 0,
-        });
-        let macs = dims.rows() * columns;
-        parts.push(Part {
-            name: name("weights"),
-            shape: [dims.rows(), columns],
-            scales,
-            cell_bits: bits,
-            bytes,
-            macs,
-        });
+        parts.extend(operation(model, index, of, &name));
     }
-    let mut read = dims.hidden;
-    if let Some(projection) = model.projection() {
-        let shape = [dims.projection, dims.hidden];
-        parts.push(affine("projection", projection, shape, false));
-        read = dims.projection;
-    }
-    let name = if dims.tied { "head (tied)" } else { "head" };
-    parts.push(affine(name, model.head(), [dims.vocab, read], dims.tied));
 
     let (from, test) = (model.provenance(), model.known_answer());
     let passes = || {
         model
-            .self_test(Native::default(), &mut storage(&dims))
+            .self_test(Native::default(), &mut storage(model.net()))
             .is_ok()
     };
     Description {

@@ -64,7 +64,7 @@ impl WithKernel for Write1<'_> {
     type Output = Result<String>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let mut storage = crate::image::storage(&self.model.dims());
+        let mut storage = crate::image::storage(self.model.net());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         let mut sampler = Sampler::new(SEED)

@@ -75,7 +75,7 @@ impl WithKernel for Suggest<'_> {
     type Output = Result<Vec<(TokenId, f64)>>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let mut storage = storage(&self.model.dims());
+        let mut storage = storage(self.model.net());
         let mut session =
             Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         session.begin();

@@ -16,8 +16,8 @@ pub fn append(suite: &mut Vec<u8>, image: &Image, steps: usize, seed: u64) -> Re
     let model = image
         .model()
         .map_err(|why| Error::Export(why.to_string()))?;
-    let dims = model.dims();
-    let mut storage = storage(&dims);
+    let vocab = model.net().vocab() as u64;
+    let mut storage = storage(model.net());
     let mut session = Session::new(model, Scalar, &mut storage).map_err(Error::inference)?;
     let mut random = seed;
     let mut hash = StateHash::new();
@@ -27,7 +27,7 @@ pub fn append(suite: &mut Vec<u8>, image: &Image, steps: usize, seed: u64) -> Re
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        let id = ((random >> 33) % dims.vocab as u64) as u16;
+        let id = ((random >> 33) % vocab) as u16;
         session.step(TokenId(id)).map_err(Error::inference)?;
         session.hash_into(&mut hash);
         tokens.extend(id.to_le_bytes());

@@ -62,7 +62,7 @@ impl WithKernel for Job<'_> {
     type Output = Result<Typing>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let mut storage = storage(&self.model.dims());
+        let mut storage = storage(self.model.net());
         let session = Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
         let mut typist = Typist {
             words: self.model.vocab().words().map(|w| w.to_string()).collect(),

@@ -1,5 +1,6 @@
 //! Quantization-aware training: its forward pass is the device's, bit for bit, and it brings back what 4 bits cost.
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Precision, Scalar, Session, TokenId};
@@ -183,7 +184,7 @@ fn states_of_image(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
     let image = own_image(checkpoint, Path::new(PATH)).unwrap();
     let model = image.model().unwrap();
     let dims = model.dims();
-    let mut storage = storage(&dims);
+    let mut storage = storage(&dims.net());
     let mut session = Session::new(model, Scalar, &mut storage).unwrap();
     let mut snapshot = vec![0; dims.snapshot_words()];
     let step = |&token: &u16| {
@@ -309,8 +310,8 @@ fn four_bits_cost_little_once_trained_for() {
         );
         let own = own_image(&checkpoint, Path::new(PATH)).unwrap();
         let (a, b) = (image.model().unwrap(), own.model().unwrap());
-        let weights = |model: &gatelet::Model<'_>| match model.layer(0) {
-            Some(gatelet::Layer::Int8(layer)) => (0..model.dims().rows())
+        let weights = |model: &gatelet::Model<'_>| match model.weights(0) {
+            gatelet::Weights::CellInt8(layer) => (0..model.dims().rows())
                 .flat_map(|row| layer.weights.row(row))
                 .collect::<Vec<i8>>(),
             _ => Vec::new(),

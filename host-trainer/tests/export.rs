@@ -1,5 +1,6 @@
 //! Checkpoint to image: the f32 image computes what the trainer computes, and int8 stays close to it.
 
+use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Isa, Model, Precision};
@@ -101,7 +102,7 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
         assert_eq!(breaches(&report), [], "{cell} {layers}: {report:?}");
         assert_eq!(report.bytes, image.bytes().len());
         let model = image.model().unwrap();
-        let mut storage = vec![0; model.dims().state_words()];
+        let mut storage = vec![0; model.net().state_words()];
         model.self_test(gatelet::Scalar, &mut storage).unwrap();
         model
             .self_test(gatelet::Native::default(), &mut storage)
@@ -172,10 +173,10 @@ fn random_models_have_the_shape_asked_for_and_the_same_bytes() {
             random(shape, precision, 2, "x").unwrap().bytes()
         );
         let model = image.model().unwrap();
-        assert_eq!((model.dims().hidden, model.dims().vocab), (128, 300));
+        assert_eq!((model.dims().hidden, model.net().vocab()), (128, 300));
         assert_eq!(model.vocab().chars().next(), Some(' '));
         model
-            .self_test(gatelet::Scalar, &mut vec![0; model.dims().state_words()])
+            .self_test(gatelet::Scalar, &mut vec![0; model.net().state_words()])
             .unwrap();
     }
 }

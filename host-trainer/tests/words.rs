@@ -105,7 +105,7 @@ fn images_compute_the_trainers_loss() {
         assert_eq!(report.embedding_range.is_some(), widths.0 > 0);
         assert_eq!(report.projection_range.is_some(), widths.1 > 0);
         let model = image.model().unwrap();
-        let mut storage = vec![0; model.dims().state_words()];
+        let mut storage = vec![0; model.net().state_words()];
         model.self_test(gatelet::Scalar, &mut storage).unwrap();
         let words: Vec<String> = model.vocab().words().map(|w| w.to_string()).collect();
         assert_eq!(words, checkpoint.vocab.words());
@@ -119,7 +119,7 @@ fn acted_out(image: &Image, content: &str, from: usize) -> Typing {
     let model = image.model().unwrap();
     let vocab = model.vocab();
     let words: Vec<String> = vocab.words().map(|w| w.to_string()).collect();
-    let mut storage = vec![0; model.dims().state_words()];
+    let mut storage = vec![0; model.net().state_words()];
     let mut session = Session::new(model, gatelet::Native::default(), &mut storage).unwrap();
     let shown = |session: &Session<'_, '_, gatelet::Native>, begun: &str| -> Vec<usize> {
         let logits = session.logits();

@@ -54,8 +54,8 @@ mod image {
         let kernel = ModelKernel::default();
         let model = embedded::model(kernel, storage)
             .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
-        let dims = model.dims();
-        if PART.countable() / AT_MOST < dims.macs_per_step() as u32 {
+        let net = *model.net();
+        if PART.countable() / AT_MOST < net.macs_per_step() as u32 {
             hprintln!("error: a step of this model is too long for SysTick");
             return Err(());
         }
@@ -67,22 +67,23 @@ mod image {
         for _ in 0..STEPS {
             // Knuth's MMIX multiplier is for 64 bits; this is the 32-bit one of Numerical Recipes.
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let id = TokenId(((random >> 16) % dims.vocab as u32) as u16);
+            let id = TokenId(((random >> 16) % net.vocab().max(1) as u32) as u16);
             let cost = counter.instructions(|| nothing(&mut session, id));
             total += u64::from(counter.instructions(|| step(&mut session, id)) - cost);
         }
+        let first = net.operations().find(|of| of.kind.is_recurrent());
         hprintln!(
             "{{\"board\":\"{}\",\"kernel\":\"{}\",\"cell\":\"{}\",\"hidden\":{},\"vocab\":{},\"macs_per_step\":{},\
              \"instructions_per_step\":{},\"model_bytes\":{},\"ram_bytes\":{}}}",
             PART.name,
             ModelKernel::NAME,
-            dims.cell,
-            dims.hidden,
-            dims.vocab,
-            dims.macs_per_step(),
+            first.map_or("dense", |of| of.kind.name()),
+            first.map_or(0, |of| of.kind.units()),
+            net.vocab(),
+            net.macs_per_step(),
             (total + u64::from(STEPS) / 2) / u64::from(STEPS),
             model.image_bytes(),
-            4 * dims.state_words()
+            4 * net.state_words()
         );
         Ok(())
     }

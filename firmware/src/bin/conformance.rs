@@ -17,6 +17,7 @@ fn main() {
 mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprint, hprintln};
+    use gatelet::net::Capabilities;
     use gatelet::conformance::{Case, CaseError, cases};
     use gatelet::{AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, StateBuf};
     use gatelet_firmware as _;
@@ -51,7 +52,7 @@ mod image {
         for case in cases(&SUITE.0) {
             let case = case?;
             let model = case.model()?;
-            if !model.dims().four_bits.is_none() {
+            if model.needs().has(Capabilities::FOUR_BITS) {
                 row(&case, model, NativeNibbles::default(), storage)?;
                 continue;
             }
@@ -70,7 +71,10 @@ mod image {
         storage: &mut [u32],
     ) -> Result<(), CaseError> {
         let found = case.run(model, kernel, storage);
-        let dims = model.dims();
+        let Some(dims) = model.net().dims() else {
+            hprintln!("error: a case is no language model");
+            return Err(CaseError::CutOff);
+        };
         hprint!(
             "{{\"kernel\":\"{}\",\"cell\":\"{}\",\"layers\":{},\"hidden\":{},\"vocab\":{},\"bits\":\"{}\",\"steps\":{},\"first_difference\":",
             K::NAME,

@@ -17,10 +17,13 @@ mod image {
     use core::hint::black_box;
 
     use cortex_m_rt::entry;
-    use gatelet::format::{self, EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
+    use gatelet::format::{
+        self, FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec,
+    };
+    use gatelet::net::{Activation, Kind, Net, Operand, Reset, RnnActivation, Value};
     use gatelet::{
         Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native,
-        NativeNibbleRows, NativeNibbles, Plain, Sampler, Session, StateBuf, StateHash, TokenId,
+        NativeNibbleRows, NativeNibbles, Only, Sampler, Session, StateBuf, StateHash, StateView, TokenId,
         Tokenizer, WithKernel, words_with,
     };
     #[cfg(stm32f4)]
@@ -59,7 +62,7 @@ mod image {
                     Some(isa) => isa.run(everything),
                     None => match black_box(0) {
                         0 => everything.run(Native::default()),
-                        1 => everything.run(Plain::<Native>::default()),
+                        1 => everything.run(Only::<Native, 0x8091>::default()),
                         2 => everything.run(NativeNibbles::default()),
                         _ => everything.run(NativeNibbleRows::default()),
                     },
@@ -78,7 +81,8 @@ mod image {
         black_box(vocab.char_of(black_box(TokenId(3))));
         black_box(vocab.chars().fold(0, |n, c| n ^ u32::from(c)));
         black_box((
-            model.dims(),
+            model.net(),
+            model.needs(),
             model.layout(),
             model.provenance(),
             model.rules(),
@@ -100,26 +104,32 @@ mod image {
             black_box(section);
         }
         black_box((
-            model.layer(black_box(1)),
-            model.embedding(),
-            model.projection(),
-            model.head(),
+            model.weights(black_box(1)),
+            model.output_scale(black_box(0)),
+            model.feature_scales(),
+            model.doubled_features(),
             model.known_answer(),
         ));
-        let dims = black_box(model.dims());
+        let net = black_box(*model.net());
+        if let Some(dims) = net.dims() {
+            black_box((
+                Dims::new(
+                    dims.cell,
+                    dims.precision,
+                    dims.layers,
+                    dims.hidden,
+                    dims.vocab,
+                )
+                .and_then(|plain| plain.with_widths(dims.embedding, dims.projection, dims.tied))
+                .is_ok(),
+                dims.columns(black_box(0)),
+            ));
+        }
         black_box((
-            Dims::new(
-                dims.cell,
-                dims.precision,
-                dims.layers,
-                dims.hidden,
-                dims.vocab,
-            )
-            .and_then(|plain| plain.with_widths(dims.embedding, dims.projection, dims.tied))
-            .is_ok(),
-            dims.macs_per_step(),
-            dims.state_words(),
-            dims.columns(black_box(0)),
+            net.macs_per_step(),
+            net.state_words(),
+            net.capabilities(),
+            net.columns(black_box(0)),
         ));
     }
 
@@ -147,6 +157,17 @@ mod image {
                 let vocab = self.model.vocab();
                 black_box(words_with::<3>(&logits, &vocab, black_box("wo")));
             }
+            black_box(session.step(black_box(&[0.5_f32, 1.0][..])).is_ok());
+            black_box(session.step(black_box(&[5_i8, 1][..])).is_ok());
+            black_box(session.values(black_box(1)).fold(0.0, |sum, x| sum + x));
+            if let Some(state) = session.state(black_box(1)) {
+                black_box(state);
+            }
+            let state = StateView::Int8 {
+                h: black_box(&[]),
+                c: black_box(&[]),
+            };
+            black_box(session.set_state(black_box(1), state).is_ok());
             black_box(session.snapshot(black_box(&mut snapshot)).is_ok());
             black_box(session.restore(black_box(&snapshot)).is_ok());
             black_box(self.history.pop(&mut session).is_ok());
@@ -179,72 +200,57 @@ mod image {
         }
     }
 
-    /// The writer, in both precisions.
+    /// A net of every kind of operation.
+    fn net() -> Net {
+        let reset = black_box(Reset::Before);
+        let units = black_box(4);
+        let activation = black_box(Activation::Tanh);
+        Net::tokens(black_box(gatelet::Precision::Int8), black_box(3))
+            .then(Kind::Embedding { units })
+            .then(Kind::Lstm { units })
+            .then(Kind::Gru { units, reset })
+            .then(Kind::Rnn {
+                units,
+                activation: black_box(RnnActivation::Relu),
+            })
+            .with(Kind::Add, Operand::two(Value::of(1), Value::of(black_box(2))))
+            .then(Kind::Dense { units, activation })
+            .scores()
+    }
+
+    /// The writer.
     fn write(out: &mut [u8]) {
-        let Ok(dims) = Dims::new(
-            black_box(gatelet::Cell::Lstm),
-            black_box(gatelet::Precision::Int8),
-            black_box(1),
-            black_box(4),
-            black_box(3),
-        )
-        .and_then(|plain| plain.with_widths(black_box(4), black_box(8), black_box(false))) else {
-            return;
+        let matrix = MatrixSpec {
+            weights: black_box(Numbers::I8(&[])),
+            multipliers: black_box(&[]),
+            shift: black_box(24),
         };
-        let embeddings = [
-            EmbeddingSpec::F32 {
-                weights: black_box(&[]),
+        let operation = OperationSpec {
+            input: black_box(Numbers::I16(&[])),
+            weights: matrix,
+            candidate: matrix,
+            hidden: matrix,
+            bias: black_box(Numbers::I32(&[])),
+            state_bits: black_box(4),
+            start_hidden: black_box(Numbers::None),
+            start_cell: black_box(Numbers::None),
+        };
+        let spec = ImageSpec {
+            net: net(),
+            layout: black_box(gatelet::Layout::Pairs),
+            vocab: match black_box(true) {
+                true => VocabSpec::Characters(black_box(&['a', 'b', 'c'])),
+                false => VocabSpec::Words(black_box(&["a", "b", "\u{fffd}"])),
             },
-            EmbeddingSpec::Int8 {
-                weights: black_box(&[]),
-                multipliers: black_box(&[]),
-                shift: black_box(24),
-            },
-        ];
-        let layers = [
-            LayerSpec::F32 {
-                input: black_box(&[]),
-                weights: black_box(&[]),
-            },
-            LayerSpec::Int8 {
-                input: black_box(&[]),
-                weights: black_box(&[]),
-                multipliers: black_box(&[]),
-                shift: black_box(24),
-                cell_bits: black_box(4),
-            },
-        ];
-        let heads = [
-            HeadSpec::F32 {
-                weights: black_box(&[]),
-                bias: black_box(&[]),
-            },
-            HeadSpec::Int8 {
-                weights: black_box(&[]),
-                multipliers: black_box(&[]),
-                shift: black_box(24),
-                bias: black_box(&[]),
-            },
-        ];
-        for (head, embedding) in heads.into_iter().zip(embeddings) {
-            let spec = ImageSpec {
-                dims,
-                layout: black_box(gatelet::Layout::Pairs),
-                vocab: match black_box(true) {
-                    true => VocabSpec::Characters(black_box(&['a', 'b', 'c'])),
-                    false => VocabSpec::Words(black_box(&["a", "b", "\u{fffd}"])),
-                },
-                embedding: black_box(Some(embedding)),
-                layers: black_box(&layers),
-                projection: black_box(Some(head)),
-                head,
-                provenance: black_box(Default::default()),
-                known_answer: black_box(KnownAnswer::default()),
-                rules: black_box(Default::default()),
-            };
-            black_box(format::image_len(&spec).is_ok());
-            black_box(format::write_image(&spec, out).is_ok());
-        }
+            features: black_box(FeatureSpec::default()),
+            operations: black_box(&[operation; 6]),
+            outputs: Default::default(),
+            provenance: black_box(Default::default()),
+            known_answer: black_box(KnownAnswer::default()),
+            rules: black_box(Default::default()),
+        };
+        black_box(format::image_len(&spec).is_ok());
+        black_box(format::write_image(&spec, out).is_ok());
         if let Ok(model) = Model::from_bytes(black_box(&[])) {
             let layout = black_box(gatelet::Layout::Pairs);
             black_box(format::repacked_len(&model, layout).is_ok());

@@ -18,6 +18,7 @@ fn main() {
 mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
+    use gatelet::net::Capabilities;
     use gatelet::{
         AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, Nibbles, Scalar, Session,
         StateBuf, StateHash, TokenId,
@@ -65,7 +66,7 @@ mod image {
             if two_kernels() {
                 steps += compare(model, NativeRows::default(), specified, native)?;
             }
-            if !model.dims().four_bits.is_none() {
+            if model.needs().has(Capabilities::FOUR_BITS) {
                 steps += compare(model, NativeNibbles::default(), specified, native)?;
                 let nibbles = Nibbles::<NativeRows>::default();
                 steps += compare(model, nibbles, specified, native)?;
@@ -100,15 +101,13 @@ mod image {
         specified: &mut [u32],
         native: &mut [u32],
     ) -> Result<u32, ()> {
-        let dims = model.dims();
+        let net = *model.net();
         let complain = |what: &str, step: u32| {
             hprintln!(
-                "error: {}, {} {} x {}, {} tokens, {}, step {}: {}",
+                "error: {}, {} operations, the first {}, {}, step {}: {}",
                 K::NAME,
-                dims.cell,
-                dims.layers,
-                dims.hidden,
-                dims.vocab,
+                net.len(),
+                net.operation(0).map_or("none", |of| of.kind.name()),
                 model.layout(),
                 step,
                 what

@@ -86,7 +86,7 @@ fn assert_state_is_the_lines(console: &Tested<'_, '_>) {
         assert_eq!(console.line().unfinished(), tokenizer.unfinished());
     }
 
-    let mut storage = vec![0; model.dims().state_words()];
+    let mut storage = vec![0; model.net().state_words()];
     let mut fresh = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
     fresh.restore(&state).unwrap();
     assert_eq!(
@@ -233,7 +233,7 @@ fn a_fresh_line_of_a_model_of_lines_shows_how_lines_begin() {
         let mut console = bench.console();
         let model = *console.line().model();
         let line_break = model.vocab().line_break().unwrap();
-        let mut storage = vec![0; model.dims().state_words()];
+        let mut storage = vec![0; model.net().state_words()];
         let mut plain = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
         let expected = plain.step(line_break).unwrap().top::<3>();
         console.refresh().unwrap();

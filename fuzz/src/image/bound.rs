@@ -9,6 +9,7 @@
 //! head  dz of its rows
 //! ```
 
+use gatelet_trainer::image::LanguageModel as _;
 use gatelet::{Cell, Embedding, Head, Layer, MatrixF32, Model};
 
 /// Bounds of a model's step.

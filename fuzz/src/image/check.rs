@@ -1,5 +1,6 @@
 //! What must hold of every image that is accepted.
 
+use gatelet_trainer::image::LanguageModel as _;
 use gatelet::format::{repack, repacked_len};
 use gatelet::{
     Batch, Isa, Kernel, Layout, Model, NativeNibbles, Precision, Sampler, Scalar, Session,
@@ -63,7 +64,7 @@ impl WithKernel for Steps<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let dims = self.model.dims();
-        let mut storage = vec![7; dims.state_words() + dims.ahead_words()];
+        let mut storage = vec![7; dims.state_words() + dims.pipeline_words()];
         let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
         let steps = self.tokens.iter().zip(self.states);
         let after = steps.map(|(&id, state)| {
@@ -92,7 +93,7 @@ impl WithKernel for Streams<'_> {
     type Output = Vec<u64>;
 
     fn run<K: Kernel>(self, kernel: K) -> Vec<u64> {
-        let mut storage = vec![7; STREAMS * self.model.dims().state_words()];
+        let mut storage = vec![7; STREAMS * self.model.net().state_words()];
         let mut batch = Batch::new(self.model, kernel, STREAMS, &mut storage).expect("room");
         let mut hashes = [StateHash::new(); STREAMS];
         for step in 0..STEPS {
@@ -163,7 +164,7 @@ pub(super) fn accepted(model: &Model<'_>, bytes: &[u8], entropy: &mut Entropy<'_
             let found = isa.run(pass(model, words));
             assert_eq!(
                 found,
-                isa.run(pass(model, words + dims.ahead_words())),
+                isa.run(pass(model, words + dims.pipeline_words())),
                 "{}",
                 isa.name()
             );
@@ -202,7 +203,7 @@ fn pick(entropy: &mut Entropy<'_>) -> Option<Isa> {
 
 /// Scores are chosen from, whatever they are.
 fn choices(model: Model<'_>, id: TokenId, entropy: &mut Entropy<'_>) {
-    let mut storage = vec![0; model.dims().state_words()];
+    let mut storage = vec![0; model.net().state_words()];
     let mut session = Session::new(model, Scalar, &mut storage).expect("room enough");
     let logits = session.step(id).expect("a token of the vocabulary");
     let unknown = model.vocab().unknown();
@@ -217,7 +218,7 @@ fn choices(model: Model<'_>, id: TokenId, entropy: &mut Entropy<'_>) {
     let sampler = sampler.and_then(|sampler| sampler.with_top_k(2));
     let sampler = sampler.and_then(|sampler| sampler.with_top_p(0.9));
     let drawn = sampler.expect("settings in range").sample(&logits);
-    assert!(drawn.index() < model.dims().vocab && Some(drawn) != unknown);
+    assert!(drawn.index() < model.net().vocab() && Some(drawn) != unknown);
 }
 
 /// The image in every layout that a kernel of this machine reads, and in one `other`. Written again

@@ -317,8 +317,7 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
     };
     let known_answer = KnownAnswer {
         tokens: &tokens,
-        hash: maker.entropy.random(),
-    };
+        hash: maker.entropy.random(), ..KnownAnswer::default() };
     let provenance = Provenance {
         corpus: &corpus,
         seed: maker.entropy.random() >> maker.entropy.below(64),

@@ -8,6 +8,7 @@ use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Destination, Input, Reads};
 use super::target::Target;
+use crate::image::LanguageModel as _;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens, hex};
 use crate::error::{Error, Result};

@@ -12,7 +12,7 @@ use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::export::random;
 use crate::files::IMAGE;
-use crate::params::{Cell, Shape, ShapeError};
+use crate::params::{Cell, Shape};
 use crate::random::image;
 use crate::row_range::WeightBits;
 
@@ -136,10 +136,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
             tied: args.tied,
             ..shape
         };
-        let dims = shape.dims(precision).map_err(|error| match error {
-            ShapeError::Dims(error) => shape_error(args, error),
-            other => Error::Export(other.to_string()),
-        })?;
+        let dims = shape
+            .dims(precision)
+            .map_err(|error| shape_error(args, error))?;
         let dims = dims
             .with_four_bits(four_bits)
             .map_err(|error| shape_error(args, error))?;

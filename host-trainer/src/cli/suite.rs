@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut suite = Vec::new();
     for (index, path) in args.models.iter().enumerate() {
         let any = path.model()?;
-        if any.given().dims().precision != Precision::Int8 {
+        if any.given().net().precision != Precision::Int8 {
             let what = format!(
                 "{} is f32, whose states are not the same everywhere; a suite is of int8 models",
                 path.path().display()

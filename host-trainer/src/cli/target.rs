@@ -1,6 +1,7 @@
 //! `--target`: the processor an image is for, and so the layout of its weights.
 
-use gatelet::{Dims, Layout, Precision};
+use gatelet::net::Net;
+use gatelet::{Layout, Precision};
 
 use crate::error::Result;
 use crate::image::Image;
@@ -18,9 +19,9 @@ pub(super) enum Target {
 
 impl Target {
     /// The layout its kernel reads; rows for what it has no kernel for.
-    fn layout(self, dims: &Dims) -> Layout {
+    fn layout(self, net: &Net) -> Layout {
         match self {
-            Target::CortexM4 if dims.precision == Precision::Int8 => Layout::Pairs,
+            Target::CortexM4 if net.precision == Precision::Int8 => Layout::Pairs,
             Target::CortexM4 | Target::Any => Layout::Rows,
         }
     }
@@ -31,7 +32,7 @@ impl Target {
         let Ok(model) = image.model() else {
             return Ok((image, None));
         };
-        let layout = self.layout(&model.dims());
+        let layout = self.layout(model.net());
         if layout == model.layout() {
             return Ok((image, None));
         }

@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if args.json {
         return say_json(json!({ "tokens": tokens, "kernels": names, "passed": true }));
     }
-    let by = match any.given().dims().precision {
+    let by = match any.given().net().precision {
         Precision::Int8 => "",
         Precision::F32 => " (f32: by the scalar kernel's operations)",
     };
