@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn footprints_count_matrices_and_one_row() {
-        let dims = |precision| Dims::new(Cell::Lstm.into(), precision, 2, 8, 10).unwrap();
+        let dims = |precision| Dims::new(gatelet::Cell::Lstm, precision, 2, 8, 10).unwrap();
         let weights = 32 * 8 + 32 * 16 + 10 * 8;
         assert_eq!(footprint(&dims(Precision::F32)), 4 * weights + 4 * 32);
         assert_eq!(footprint(&dims(Precision::Int8)), weights + 2 * 32);

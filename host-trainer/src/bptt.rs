@@ -5,6 +5,7 @@
 //! forward, layer by layer     Z = X W_x + b  (all steps in one product; without an embedding, layer 0: rows of W_x + b,
 //!                             in the step itself)
 //!                             z_t += h_{t-1} W_h;  (h_t, c_t) = cell(z_t, c_{t-1})       t = 0..T
+//!                             a GRU: p_t = h_{t-1} W_h;  h_t = cell(z_t, p_t, h_{t-1})
 //! projection                  P = H W_p^T + b_p                                          if the net has one; else P = H
 //! head, in blocks of steps    logits = P W^T + b;  loss and dlogits
 //!                             dW += dlogits^T P;  dP = dlogits W
@@ -12,12 +13,13 @@
 //! top layer first   dh_t = dH_t + dz_{t+1} W_h^T;  dz_t = cell'(dh_t, dc_t)    t = T..0
 //!                             dW_h = [h_-1 .. h_T-2]^T dZ;  db = sum dZ;  dW_x = X^T dZ (layer 0: rows added)
 //!                             dX = dZ W_x^T = dH of the layer below; of layer 0: added to the rows of dT
+//!                             a GRU: dP in place of dZ for W_h, and dh_t += dh_{t+1} z_{t+1} around the product
 //! ```
 //! The logits of a window of thousands of words would be its largest buffer by far. So the head goes through it in
 //! blocks, and each block's gradients are taken while its logits are there. A tied head's dW is where dT is added to.
 //!
 //! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back the same masks multiply
-//! dH and the part of dh_t that came through W_h. The carried state is whole.
+//! dH and the part of dh_t that came through W_h. The carried state is whole, also as a GRU's z keeps it.
 //!
 //! Of a text of lines every line is a sequence by itself: where the token of step t is the line break, (h, c)_{t-1} is zero to
 //! that step, and no gradient goes back from it in time.
@@ -31,6 +33,7 @@ mod recurrence;
 use pulp::Arch;
 
 use self::recurrence::Tape;
+use crate::cell::gru;
 use crate::dropout::{Dropout, Kind, Masks};
 use crate::engine::Engine;
 pub use crate::loss::IGNORED;
@@ -70,8 +73,12 @@ pub struct Shard<F: Engine> {
     block: usize,
     /// [T, rows, hidden]: gradient of the layer's outputs.
     d_above: Memory<F>,
-    /// [rows, hidden]: gradient of the cell state, on its way back in time.
+    /// [rows, hidden]: gradient that does not come through W_h on its way back in time: that of c, or of a GRU's h.
     dc: Vec<F>,
+    /// [rows, gates*hidden]: the recurrent product of a GRU's step; else empty.
+    product: Vec<F>,
+    /// [rows, hidden]: h before a GRU's step, zero before a line; empty when that is h itself.
+    carried: Vec<F>,
     /// [rows, hidden]: what comes back through W_h, when not all of it goes on; else empty.
     dh: Vec<F>,
     masks: Masks,
@@ -92,12 +99,14 @@ impl<F: Engine> Shard<F> {
     /// Buffers for `rows` streams and windows of `window` steps; the state is zero.
     pub fn new(shape: Shape, rows: usize, window: usize) -> Self {
         let (steps, hidden) = (window * rows, shape.hidden);
-        let memory = shape.cell == Cell::Lstm;
+        let numbers = |wanted: bool, count: usize| if wanted { count } else { 0 };
+        let (memory, keeps) = (shape.cell.has_memory(), shape.cell.keeps());
+        let apart = shape.cell == Cell::Gru;
         let tape = Tape {
             gates: Memory::zeroed(steps * shape.gate_columns()),
             h: Memory::zeroed((steps + rows) * hidden),
-            c: Memory::zeroed(if memory { (steps + rows) * hidden } else { 0 }),
-            tanh_c: Memory::zeroed(if memory { steps * hidden } else { 0 }),
+            c: Memory::zeroed(numbers(memory, (steps + rows) * hidden)),
+            kept: Memory::zeroed(numbers(keeps, steps * hidden)),
             dropped: Vec::new(),
             seen: Vec::new(),
         };
@@ -124,6 +133,8 @@ impl<F: Engine> Shard<F> {
             block,
             d_above: Memory::zeroed(steps * hidden),
             dc: vec![F::zero(); rows * hidden],
+            product: vec![F::zero(); numbers(apart, rows * shape.gate_columns())],
+            carried: Vec::new(),
             dh: Vec::new(),
             masks: Masks::default(),
             line_break: None,
@@ -168,6 +179,8 @@ impl<F: Engine> Shard<F> {
             tape.seen = room(recurrent, window);
         }
         self.dh = room(recurrent, 1);
+        let lines = self.line_break.is_some();
+        self.carried = room(lines && self.shape.cell == Cell::Gru, 1);
     }
 
     /// Chooses the masks of an optimizer step, by the number of steps before it.
@@ -321,17 +334,18 @@ impl<F: Engine> Shard<F> {
                 }
             }
             self.rewind_layer(packs, layer);
-            let (below, here) = self.tapes.split_at(layer);
-            let dz = (&here[0].gates[..], columns);
-            let h_before = here[0].before(state);
+            let (below, here) = self.tapes.split_at_mut(layer);
+            let here = &mut here[0];
+            let h_before = (here.before(state), hidden);
             let d_recurrent = self.gradient.tensor_mut(Role::Recurrent, layer);
-            F::outer(
-                (h_before, hidden),
-                dz,
-                false,
-                d_recurrent,
-                &mut self.scratch,
-            );
+            let dp = (&here.gates[..], columns);
+            F::outer(h_before, dp, false, d_recurrent, &mut self.scratch);
+            if self.shape.cell == Cell::Gru {
+                gru::swap(&mut here.gates, &mut here.kept, hidden);
+                let d_bias = self.gradient.tensor_mut(Role::RecurrentBias, layer);
+                sum_rows(arch, &here.kept, false, d_bias);
+            }
+            let dz = (&here.gates[..], columns);
             let d_input = self.gradient.tensor_mut(Role::Input, layer);
             let Some((_, back)) = &packs.layers[layer].input else {
                 scatter_rows(arch, dz.0, false, &self.inputs, columns, d_input);

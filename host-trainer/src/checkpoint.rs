@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! rnn.weight_ih_l{k}  [gates*hidden, vocab or hidden]      rnn.bias_ih_l{k}  [gates*hidden]
-//! rnn.weight_hh_l{k}  [gates*hidden, hidden]               rnn.bias_hh_l{k}  [gates*hidden], zeros when written
+//! rnn.weight_hh_l{k}  [gates*hidden, hidden]               rnn.bias_hh_l{k}  [gates*hidden], zeros when written, but for b_hn
 //! head.weight         [vocab, hidden or projection]        head.bias         [vocab]
 //! embedding.weight    [vocab, embedding]                   projection.weight [projection, hidden], projection.bias
 //! ```
-//! Those are the names and shapes of `torch.nn.LSTM` / `torch.nn.RNN`, `torch.nn.Linear` and `torch.nn.Embedding`; gate
-//! order i, f, g, o. With an embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
+//! Those are the names and shapes of `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`, `torch.nn.Linear` and
+//! `torch.nn.Embedding`; gate order i, f, g, o, and r, z, n. With an embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
 //! no `head.weight`.
 //! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of several would be
 //! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
 use crate::learned::Learned;
-use crate::params::{Params, Role, Shape, Tensor};
+use crate::params::{Cell, Params, Role, Shape, Tensor};
 use crate::quantize::Plan;
 use crate::run::Change;
 use crate::seal;
@@ -75,7 +75,8 @@ pub struct Provenance {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
     /// Version of this structure: 1; 2 where the options have text rules, which a reader of 1 would not apply; 3 where the
-    /// net has words, an embedding or a projection, which a reader of 2 does not know; 4 where it was trained for integers.
+    /// net has words, an embedding or a projection, which a reader of 2 does not know; 4 where it was trained for integers;
+    /// 5 where its cell is a GRU.
     pub format: u32,
     /// The net's shape.
     pub shape: Shape,
@@ -127,6 +128,7 @@ pub(crate) fn torch_name(tensor: &Tensor) -> String {
         Role::Input => format!("rnn.weight_ih_l{}", tensor.layer),
         Role::Recurrent => format!("rnn.weight_hh_l{}", tensor.layer),
         Role::Bias => format!("rnn.bias_ih_l{}", tensor.layer),
+        Role::RecurrentBias => format!("rnn.bias_hh_l{}", tensor.layer),
         Role::HeadWeight => "head.weight".to_owned(),
         Role::HeadBias => "head.bias".to_owned(),
         Role::Embedding => "embedding.weight".to_owned(),
@@ -141,6 +143,8 @@ fn torch_shape(tensor: &Tensor) -> Vec<usize> {
         Role::Input | Role::Recurrent => vec![tensor.columns, tensor.rows],
         Role::HeadWeight | Role::Embedding | Role::Projection => vec![tensor.rows, tensor.columns],
         Role::Bias | Role::HeadBias | Role::ProjectionBias => vec![tensor.columns],
+        // PyTorch has it for every gate; r's and z's are in the other bias.
+        Role::RecurrentBias => vec![Cell::Gru.gates() * tensor.columns],
     }
 }
 
@@ -202,6 +206,7 @@ impl Checkpoint {
                 Role::Input | Role::Recurrent => {
                     bytes_of(&transpose(values, tensor.rows, tensor.columns))
                 }
+                Role::RecurrentBias => [vec![0; 8 * tensor.columns], bytes_of(values)].concat(),
                 _ => bytes_of(values),
             };
             tensors.insert(torch_name(&tensor), (torch_shape(&tensor), bytes));
@@ -284,9 +289,9 @@ impl Checkpoint {
         })?;
         let meta: Meta = serde_json::from_str(meta)
             .map_err(|error| broken(format!("metadata {KEY:?}: {error}")))?;
-        if !(1..=4).contains(&meta.format) {
+        if !(1..=5).contains(&meta.format) {
             return Err(broken(format!(
-                "metadata format is {}, this program reads 1 to 4",
+                "metadata format is {}, this program reads 1 to 5",
                 meta.format
             )));
         }
@@ -334,10 +339,10 @@ impl Checkpoint {
                 }
                 Role::Bias => {
                     let other = read(&format!("rnn.bias_hh_l{}", tensor.layer), &[tensor.columns])?;
-                    values
-                        .iter_mut()
-                        .zip(other)
-                        .for_each(|(b, other)| *b += other);
+                    // Two biases of a gate are one, but for b_hn.
+                    let own = shape.range(Role::RecurrentBias, tensor.layer).len();
+                    let sums = values.iter_mut().take(tensor.columns - own);
+                    sums.zip(other).for_each(|(b, other)| *b += other);
                     if values.iter().any(|b| !b.is_finite()) {
                         let names = [
                             torch_name(&tensor),
@@ -349,6 +354,7 @@ impl Checkpoint {
                         )));
                     }
                 }
+                Role::RecurrentBias => values = values.split_off(2 * tensor.columns),
                 _ => {}
             }
             params.data[tensor.range.clone()].copy_from_slice(&values);
@@ -372,11 +378,7 @@ impl Checkpoint {
         let resume = if meta.position.is_some() {
             let count = shape.parameters();
             let streams = meta.config.batch * shape.hidden;
-            let memory = if shape.cell == crate::params::Cell::Lstm {
-                streams
-            } else {
-                0
-            };
+            let memory = if shape.cell.has_memory() { streams } else { 0 };
             let slots = meta.config.updates().slots().iter();
             Some(Resume {
                 slots: slots

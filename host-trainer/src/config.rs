@@ -216,6 +216,9 @@ impl Config {
 
     /// Version that a checkpoint with these options needs (see [`Meta`](crate::checkpoint::Meta)).
     pub fn format(&self) -> u32 {
+        if self.cell == Cell::Gru {
+            return 5;
+        }
         if self.qat.is_some() {
             return 4;
         }

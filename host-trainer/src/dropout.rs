@@ -9,7 +9,8 @@
 //! The first is what PyTorch's `dropout` does between layers. The second drops the same units of `h` at every step of a
 //! window, so that noise does not add up over time and what a unit holds is either seen or not; the state itself, which
 //! is carried into the next window and which the layer above sees, is left whole. Moon et al. (2015) drop units of `c`
-//! instead, which loses memory that nothing brings back; masking what is read from `h` works for both cells.
+//! instead, which loses memory that nothing brings back; masking what is read from `h` works for every cell.
+//! In a GRU it hides units from the recurrent product; what its update gate keeps is whole.
 //!
 //! A mask is a function of (seed, optimizer step, layer, kind, time, row of the batch, unit): a counter goes through
 //! integer mixing, and no generator has a state. So a mask depends neither on the threads nor on how a batch is cut

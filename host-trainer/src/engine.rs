@@ -18,7 +18,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::cell::{lstm, rnn};
+use crate::cell::{gru, lstm, rnn};
 use crate::image;
 use crate::memory::Memory;
 use crate::params::Cell;
@@ -41,16 +41,22 @@ pub struct TapeStep<'a, F> {
     pub hidden: usize,
     /// For every stream a row of a table `[ids, gates*hidden]`; without one, pre-activations start from `gates`.
     pub rows: Option<(&'a [F], &'a [u16])>,
-    /// [streams, hidden]
+    /// [streams, hidden]: what the recurrent product reads.
     pub h_before: &'a [F],
+    /// [streams, hidden]: h before the step as it goes around the product of a GRU.
+    pub carried: &'a [F],
+    /// [hidden]: bias of the recurrent product; empty for other cells than a GRU.
+    pub bias: &'a [F],
     /// [streams, hidden], or empty
     pub c_before: &'a [F],
     /// [streams, gates*hidden]
     pub gates: &'a mut [F],
+    /// [streams, gates*hidden]: room for a recurrent product that is not added to `gates`; empty for other cells than a GRU.
+    pub product: &'a mut [F],
     /// [streams, hidden], or empty
     pub c: &'a mut [F],
-    /// [streams, hidden], or empty
-    pub tanh_c: &'a mut [F],
+    /// [streams, hidden]: tanh(c), or u of a GRU; or empty.
+    pub kept: &'a mut [F],
     /// [streams, hidden]
     pub h: &'a mut [F],
     /// [`Engine::matmul_scratch`] numbers, or fewer, which takes more time.
@@ -90,6 +96,22 @@ pub trait Engine: Real {
     fn outer_scratch(rows: usize, m: usize) -> usize;
     /// One step forward; `w: [hidden, gates*hidden]`.
     fn step(w: &Self::Packed, step: TapeStep<'_, Self>);
+}
+
+/// A step of a GRU: its recurrent product by itself, then its cells.
+fn gru_step<F: Engine>(w: &F::Packed, step: TapeStep<'_, F>) {
+    F::matmul(step.h_before, w, false, step.product, step.scratch);
+    let cells = gru::Step {
+        hidden: step.hidden,
+        rows: step.rows,
+        product: step.product,
+        bias: step.bias,
+        carried: step.carried,
+        gates: step.gates,
+        u: step.kept,
+        h: step.h,
+    };
+    gru::forward(Arch::new(), cells);
 }
 
 /// A matrix in core's panels.
@@ -331,19 +353,24 @@ impl Engine for f32 {
     }
 
     fn step(w: &Panels, step: TapeStep<'_, f32>) {
+        let cell = match step.cell {
+            Cell::Rnn => gatelet::Cell::Rnn,
+            Cell::Lstm => gatelet::Cell::Lstm,
+            Cell::Gru => return gru_step(w, step),
+        };
         let addends = match step.rows {
             Some((table, ids)) => Addends::Rows { table, ids },
             None => Addends::Gates,
         };
         let tape = TapeF32 {
-            cell: step.cell.into(),
+            cell,
             hidden: step.hidden,
             addends,
             h_before: step.h_before,
             c_before: step.c_before,
             gates: step.gates,
             c: step.c,
-            tanh_c: step.tanh_c,
+            tanh_c: step.kept,
             h: step.h,
             scratch: step.scratch,
         };
@@ -412,22 +439,23 @@ impl Engine for f64 {
     }
 
     fn step(w: &Plain, step: TapeStep<'_, f64>) {
+        if step.cell == Cell::Gru {
+            return gru_step(w, step);
+        }
         if let Some((table, ids)) = step.rows {
             for (gates, &id) in step.gates.chunks_exact_mut(w.n).zip(ids) {
                 gates.copy_from_slice(&table[usize::from(id) * w.n..][..w.n]);
             }
         }
         Self::matmul(step.h_before, w, true, step.gates, &mut []);
-        match step.cell {
-            Cell::Rnn => rnn::forward(Arch::new(), step.gates, step.h),
-            Cell::Lstm => {
-                let before = lstm::Step {
-                    hidden: step.hidden,
-                    gates: step.gates,
-                    c_before: step.c_before,
-                };
-                lstm::forward(Arch::new(), before, step.c, step.tanh_c, step.h);
-            }
+        if step.cell == Cell::Rnn {
+            return rnn::forward(Arch::new(), step.gates, step.h);
         }
+        let before = lstm::Step {
+            hidden: step.hidden,
+            gates: step.gates,
+            c_before: step.c_before,
+        };
+        lstm::forward(Arch::new(), before, step.c, step.kept, step.h);
     }
 }

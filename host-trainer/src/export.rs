@@ -22,7 +22,7 @@ use crate::evaluate::{Scores, evaluate_part};
 use crate::float_net::{FloatHead, FloatNet};
 use crate::free_run::{FreeRun, free_run};
 use crate::image::{self, Image, storage};
-use crate::params::{Cell, Shape};
+use crate::params::Shape;
 use crate::quantize::{IntHead, IntNet, Plan, quantize};
 pub use crate::ranges::{CellRange, calibrated};
 use crate::ranges::{choose_cell_bits, choose_ranges};
@@ -476,7 +476,7 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
     match precision {
         Precision::F32 => label.finish(|label| label.float(&net)),
         Precision::Int8 => {
-            let bits = if shape.cell == Cell::Rnn { 3 } else { 4 };
+            let bits = if shape.cell.has_memory() { 4 } else { 3 };
             let int = quantize(&net, Plan::default())?;
             label.finish(|label| label.int(&int, &vec![bits; shape.layers]))
         }

@@ -332,7 +332,7 @@ fn other(path: &Path, checkpoint: &Checkpoint) -> Result<(String, Checkpoint)> {
     )))
 }
 
-/// This net, another run's, and fresh nets of both cells.
+/// This net, another run's, and fresh nets of every cell.
 fn reaches(
     checkpoint: &Checkpoint,
     held_out: &[u16],
@@ -352,7 +352,7 @@ fn reaches(
         let name = format!("{name}: {}, trained", other.params.shape.cell);
         reaches.push(reach(name, true, &other.params));
     }
-    for cell in [Cell::Lstm, Cell::Rnn] {
+    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
         let fresh = Params::init(Shape { cell, ..shape }, config.seed);
         reaches.push(reach(format!("{cell}, untrained"), false, &fresh));
     }

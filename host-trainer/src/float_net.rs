@@ -42,11 +42,27 @@ impl Block {
             },
             recurrent: true,
         };
-        match shape.cell {
-            Cell::Rnn | Cell::Lstm => [Some(whole)],
-        }
-        .into_iter()
-        .flatten()
+        let all = match shape.cell {
+            Cell::Rnn | Cell::Lstm => [Some(whole), None, None],
+            // r and z; then what W_x and what W_h add to n.
+            Cell::Gru => {
+                let n = Self {
+                    first: 2,
+                    gates: 1,
+                    ..whole
+                };
+                let of_input = Self {
+                    recurrent: false,
+                    ..n
+                };
+                [
+                    Some(Self { gates: 2, ..whole }),
+                    (n.inputs > 0).then_some(of_input),
+                    Some(Self { inputs: 0, ..n }),
+                ]
+            }
+        };
+        all.into_iter().flatten()
     }
 
     /// Padded columns of the input.
@@ -89,6 +105,8 @@ pub struct FloatLayer {
     pub input: Vec<f32>,
     /// One, or several where not all products are summed.
     pub matrices: Vec<FloatMatrix>,
+    /// `[hidden]`: bias of the recurrent product, `b_hn`; of other cells than a GRU empty.
+    pub recurrent_bias: Vec<f32>,
 }
 
 /// A head, or a projection, in the order of an image.
@@ -171,6 +189,7 @@ impl FloatLayer {
         Self {
             input: vec![0.0; inputs * shape.gate_columns()],
             matrices: Block::of(shape, layer).map(matrix).collect(),
+            recurrent_bias: vec![0.0; shape.range(Role::RecurrentBias, layer).len()],
         }
     }
 
@@ -192,6 +211,7 @@ impl FloatLayer {
                 }
             }
         }
+        single(tensor(Role::RecurrentBias), &mut self.recurrent_bias);
         let bias = tensor(Role::Bias);
         let (gates, hidden) = (shape.cell.gates(), shape.hidden);
         let column = |row: usize| (row % gates) * hidden + row / gates;

@@ -1,7 +1,7 @@
 //! What the gates do over a text: activations of the units that change most, a row each, a column a token.
 //!
 //! ```text
-//! run the text; take the layer's i, f, g, o, c, h (the tanh cell has h only)
+//! run the text; take the layer's i, f, g, o, c, h (a GRU has r, z, n, h, the tanh cell h only)
 //! units = those with the largest variance of h over the text
 //! order = start with the liveliest; next is always the one whose h goes most alike (or most contrary) to the last
 //! ```
@@ -15,7 +15,7 @@ use crate::unroll::{Unrolled, in_f64};
 /// One quantity of the chosen units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Panel {
-    /// `i`, `f`, `g`, `o`, `c` or `h`.
+    /// `i`, `f`, `g`, `o`, `c`, `r`, `z`, `n` or `h`.
     pub name: &'static str,
     /// What it is.
     pub what: &'static str,
@@ -123,6 +123,30 @@ pub fn watch(
             panel("c", "cell state: the memory", &tape.c, hidden, 0),
             panel("h", "state: what the next step sees", &tape.h, hidden, 0),
         ],
+        Cell::Gru => vec![
+            panel(
+                "r",
+                "reset gate: what the candidate sees of the state",
+                &tape.gates,
+                columns,
+                0,
+            ),
+            panel("z", "update gate: what stays", &tape.gates, columns, hidden),
+            panel(
+                "n",
+                "candidate: what would come in",
+                &tape.gates,
+                columns,
+                2 * hidden,
+            ),
+            panel(
+                "h",
+                "state: the memory, all of which shows",
+                &tape.h,
+                hidden,
+                0,
+            ),
+        ],
     };
     Activity {
         text: text.iter().map(ToString::to_string).collect(),
@@ -154,7 +178,7 @@ mod tests {
 
     #[test]
     fn panels_hold_what_the_cell_computes() {
-        for cell in [Cell::Rnn, Cell::Lstm] {
+        for cell in Cell::ALL {
             let shape = Shape {
                 cell,
                 layers: 2,
@@ -179,6 +203,14 @@ mod tests {
                 let (i, f, g, c) = (panel("i"), panel("f"), panel("g"), panel("c"));
                 assert!((c[1] - (f[1] * c[0] + i[1] * g[1])).abs() < 1e-12);
                 assert!(f.iter().all(|&f| f > 0.0 && f < 1.0));
+            }
+            if cell == Cell::Gru {
+                let (z, n, h) = (panel("z"), panel("n"), panel("h"));
+                for k in (0..12).filter(|k| k % 3 > 0) {
+                    let expected = z[k] * h[k - 1] + (1.0 - z[k]) * n[k];
+                    assert!((h[k] - expected).abs() < 1e-12);
+                }
+                assert!(panel("r").iter().all(|&r| r > 0.0 && r < 1.0));
             }
         }
     }

@@ -6,10 +6,11 @@
 //!     dh_t += W_x(above) dz_t(above)  +  W_h dz_{t+1}
 //!     rnn   dz = dh (1 - h^2)
 //!     lstm  dc = dc f_{t+1} + dh o (1 - tanh^2 c);   dz_s = d.. s (1 - s)  as in `cell::lstm`
+//!     gru   dh_t += dh_{t+1} z_{t+1}, and W_h gets dp_n = r dz_n in place of dz_n, as in `cell::gru`
 //! reported for lag k = 0..=window:  mean over T of  |d loss_T / d h_{T-k}|  and, for an LSTM, of |d loss_T / d c_{T-k}|
 //! ```
 //! The norm runs over the units of all layers. This is the gradient that training sees, from a single prediction: what a
-//! plain RNN loses within a few characters and an LSTM carries on in c. Everything is in f64, so that 10^-30 is a number.
+//! plain RNN loses within a few characters, an LSTM carries on in c and a GRU in the part of h that its update gate keeps. Everything is in f64, so that 10^-30 is a number.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -80,7 +81,10 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
     } = net.params.shape;
     let columns = net.params.shape.gate_columns();
     let mut later = vec![vec![0.0; columns]; layers];
-    let mut dc = vec![vec![0.0; if cell == Cell::Lstm { hidden } else { 0 }]; layers];
+    let mut dc = vec![vec![0.0; if cell.has_memory() { hidden } else { 0 }]; layers];
+    // What comes through W_h, and what of a GRU comes around it.
+    let mut product = later.clone();
+    let mut around = vec![vec![0.0; hidden]; layers];
     for lag in 0..=lags.min(at) {
         let t = at - lag;
         for layer in (0..layers).rev() {
@@ -105,7 +109,10 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
             }
             if lag > 0 {
                 let weights = net.params.tensor(Role::Recurrent, layer);
-                add_product_back(&mut dh, weights, &later[layer]);
+                add_product_back(&mut dh, weights, &product[layer]);
+                dh.iter_mut()
+                    .zip(&around[layer])
+                    .for_each(|(dh, x)| *dh += x);
             }
             let tape = &net.tapes[layer];
             let h = &tape.h[t * hidden..][..hidden];
@@ -137,6 +144,27 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
                         dc[layer][k] = d * f;
                     }
                 }
+                Cell::Gru => {
+                    let u = &tape.u[t * hidden..][..hidden];
+                    for k in 0..hidden {
+                        let [r, z, n] = [0, 1, 2].map(|gate| gates[gate * hidden + k]);
+                        let before = match net.begins[t] {
+                            true => 0.0,
+                            false => tape.h[(t - 1) * hidden + k],
+                        };
+                        let dn = dh[k] * (1.0 - z) * (1.0 - n * n);
+                        dz[k] = dn * u[k] * r * (1.0 - r);
+                        dz[hidden + k] = dh[k] * (before - n) * z * (1.0 - z);
+                        dz[2 * hidden + k] = dn;
+                        around[layer][k] = dh[k] * z;
+                    }
+                }
+            }
+            product[layer].copy_from_slice(dz);
+            if cell == Cell::Gru {
+                let resets = &gates[..hidden];
+                let of_n = product[layer][2 * hidden..].iter_mut();
+                of_n.zip(resets).for_each(|(dp, r)| *dp *= r);
             }
             see(Seen {
                 lag,
@@ -159,7 +187,7 @@ fn work(shape: Shape) -> usize {
 
 /// Norms of the gradient of one prediction by lag: those for h, then, for a cell that has it, those for c.
 fn norms(net: &Unrolled, at: usize, target: u16, window: usize) -> Vec<f64> {
-    let memory = net.params.shape.cell == Cell::Lstm;
+    let memory = net.params.shape.cell.has_memory();
     let lags = window + 1;
     let mut squares = vec![0.0; if memory { 2 } else { 1 } * lags];
     back(net, at, target, window, &mut |seen| {
@@ -238,7 +266,7 @@ mod tests {
 
     const TOKENS: [u16; 12] = [3, 1, 4, 1, 5, 0, 2, 5, 3, 5, 4, 1];
 
-    fn shapes() -> [Shape; 4] {
+    fn shapes() -> [Shape; 6] {
         let shape = |cell, layers| Shape {
             cell,
             layers,
@@ -251,7 +279,17 @@ mod tests {
             shape(Cell::Lstm, 1),
             shape(Cell::Rnn, 2),
             shape(Cell::Lstm, 3),
+            shape(Cell::Gru, 1),
+            shape(Cell::Gru, 2),
         ]
+    }
+
+    /// A start in which biases matter too.
+    fn started(shape: Shape) -> Params<f64> {
+        let mut params = Params::<f64>::init(shape, 9);
+        let numbers = params.data.iter_mut().enumerate();
+        numbers.for_each(|(i, w)| *w += 0.2 * ((i * 7) as f64).sin());
+        params
     }
 
     /// What is added to a state on its way: at a layer and a step, to a unit of h (or of c).
@@ -289,23 +327,35 @@ mod tests {
                             + (0..x.len())
                                 .map(|i| x[i] * w_x[i * columns + j])
                                 .sum::<f64>()
-                            + (0..n)
-                                .map(|i| h[layer][i] * w_h[i * columns + j])
-                                .sum::<f64>()
                     })
                     .collect();
+                let p: Vec<f64> = (0..columns)
+                    .map(|j| {
+                        (0..n)
+                            .map(|i| h[layer][i] * w_h[i * columns + j])
+                            .sum::<f64>()
+                    })
+                    .collect();
+                let sum = |j: usize| z[j] + p[j];
                 let here = nudge.layer == layer && nudge.t == t;
                 for k in 0..n {
                     if shape.cell == Cell::Rnn {
-                        h[layer][k] = z[k].tanh();
+                        h[layer][k] = sum(k).tanh();
+                        continue;
+                    }
+                    if shape.cell == Cell::Gru {
+                        let (r, update) = (sigmoid(sum(k)), sigmoid(sum(n + k)));
+                        let bias = params.tensor(Role::RecurrentBias, layer)[k];
+                        let new = (z[2 * n + k] + r * (p[2 * n + k] + bias)).tanh();
+                        h[layer][k] = update * h[layer][k] + (1.0 - update) * new;
                         continue;
                     }
                     c[layer][k] =
-                        sigmoid(z[n + k]) * c[layer][k] + sigmoid(z[k]) * z[2 * n + k].tanh();
+                        sigmoid(sum(n + k)) * c[layer][k] + sigmoid(sum(k)) * sum(2 * n + k).tanh();
                     if here && nudge.of_c && nudge.unit == k {
                         c[layer][k] += nudge.by;
                     }
-                    h[layer][k] = sigmoid(z[3 * n + k]) * c[layer][k].tanh();
+                    h[layer][k] = sigmoid(sum(3 * n + k)) * c[layer][k].tanh();
                 }
                 if here && !nudge.of_c {
                     h[layer][nudge.unit] += nudge.by;
@@ -328,7 +378,7 @@ mod tests {
     #[test]
     fn every_element_is_the_finite_difference() {
         for shape in shapes() {
-            let params = Params::<f64>::init(shape, 9);
+            let params = started(shape);
             let at = TOKENS.len() - 2;
             let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
             let mut checked = 0;
@@ -357,7 +407,7 @@ mod tests {
                     }
                 }
             });
-            let states = if shape.cell == Cell::Lstm { 2 } else { 1 };
+            let states = if shape.cell.has_memory() { 2 } else { 1 };
             assert_eq!(checked, states * 5 * shape.layers * (at + 1));
         }
     }
@@ -447,7 +497,7 @@ mod tests {
             let lags = of_last(&params, &texts);
             // The shorter one has ten inputs, and lags from 0 to 9.
             assert_eq!((lags.h.len(), lags.positions), (10, 2));
-            assert_eq!(lags.c.is_empty(), shape.cell == Cell::Rnn);
+            assert_eq!(lags.c.is_empty(), !shape.cell.has_memory());
             let one = |text: &[u16], lag: usize| {
                 let at = text.len() - 2;
                 let net = Unrolled::new(in_f64(&params), &text[..=at]);

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::feedforward::{softmax, top1};
 use crate::optim::{OptimizerConfig, Updater};
 use crate::packs::Packs;
-use crate::params::{Cell, Params, Role};
+use crate::params::{Params, Role};
 use crate::train::Position;
 
 /// Sequences and what each asks for.
@@ -191,7 +191,7 @@ impl ManyToOne<f32> {
         };
         // Every sequence begins at the zero state: nothing is carried.
         let state = |numbers: usize| vec![0.0; shape.layers * config.batch * numbers];
-        let memory = if shape.cell == Cell::Lstm {
+        let memory = if shape.cell.has_memory() {
             shape.hidden
         } else {
             0
@@ -257,6 +257,7 @@ const PRIVATE: std::ops::Range<u32> = 0xE000..0xF900;
 mod tests {
     use super::*;
     use crate::optim::Optimizer;
+    use crate::params::Cell;
     use crate::unroll::{Unrolled, in_f64};
 
     fn net(cell: Cell, batch: usize) -> ManyToOne<f32> {
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn probabilities_are_those_of_the_net_unrolled() {
-        for cell in [Cell::Rnn, Cell::Lstm] {
+        for cell in Cell::ALL {
             // 216 sequences: batches of 40 leave a part at the end.
             let mut net = net(cell, 40);
             let examples = examples();
@@ -350,7 +351,7 @@ mod tests {
     /// A net that was stored and loaded goes on to the same numbers as one that was not.
     #[test]
     fn a_checkpoint_goes_on_exactly() {
-        for cell in [Cell::Rnn, Cell::Lstm] {
+        for cell in Cell::ALL {
             let config = Config {
                 cell,
                 hidden: 9,

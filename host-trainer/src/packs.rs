@@ -3,6 +3,7 @@
 //! ```text
 //! layer 0      table W_x + b, a row for each token       W_h     W_h^T
 //! dense layer  W_x   W_x^T   bias                         W_h     W_h^T       above the first, and with an embedding
+//! GRU          b_hn besides
 //! embedding    T, a row for each token
 //! projection   P^T   P       bias
 //! head         W^T   W       bias
@@ -25,6 +26,8 @@ pub(crate) struct LayerPacks<F: Engine> {
     pub(crate) recurrent_back: F::Packed,
     /// `W_x` and `W_x^T` of a dense layer.
     pub(crate) input: Option<(F::Packed, F::Packed)>,
+    /// Bias of the recurrent product, or empty.
+    pub(crate) recurrent_bias: Vec<F>,
     /// [vocab, gates*hidden] in a layer that takes rows, the bias [1, gates*hidden] in a dense one.
     pub(crate) rows: Vec<F>,
 }
@@ -85,6 +88,7 @@ impl<F: Engine> Packs<F> {
             LayerPacks {
                 recurrent: F::Packed::new(hidden, columns, shape.cell == Cell::Lstm),
                 recurrent_back: F::Packed::new(columns, hidden, false),
+                recurrent_bias: vec![F::zero(); shape.range(Role::RecurrentBias, layer).len()],
                 input: dense.then(|| {
                     let inputs = shape.inputs(layer);
                     (
@@ -147,6 +151,8 @@ impl<F: Engine> Packs<F> {
             let recurrent = params.tensor(Role::Recurrent, index);
             layer.recurrent.pack(recurrent, false);
             layer.recurrent_back.pack(recurrent, true);
+            let bias = params.tensor(Role::RecurrentBias, index);
+            layer.recurrent_bias.copy_from_slice(bias);
             let (input, bias) = (
                 params.tensor(Role::Input, index),
                 params.tensor(Role::Bias, index),

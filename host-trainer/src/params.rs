@@ -9,7 +9,8 @@
 //! ```
 //! Weights stand as [input, output]: then layer 0's `x_t W_x` for a token id is one row of W_x, a gather. That is the
 //! right form for some hundred characters; thousands of words share their numbers in an embedding instead.
-//! Gates are blocks of `hidden` columns in PyTorch's order i, f, g, o; the tanh cell has one block.
+//! Gates are blocks of `hidden` columns in PyTorch's order: i, f, g, o of an LSTM, r, z, n of a GRU; the tanh cell has one
+//! block. A GRU has one bias more, of the recurrent product in its n alone: b_hn, [hidden].
 //! One flat buffer makes the optimizer, clipping and checkpoints loops over numbers, blind to shapes.
 
 mod init;
@@ -28,23 +29,59 @@ pub enum Cell {
     Rnn,
     /// Long short-term memory with gates i, f, g, o.
     Lstm,
+    /// Gated recurrent unit with gates r, z, n.
+    Gru,
 }
 
 impl Cell {
-    /// Gate blocks a unit has: 1 or 4.
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rnn, Self::Lstm, Self::Gru];
+
+    /// Gate blocks a unit has.
     pub const fn gates(self) -> usize {
         match self {
             Self::Rnn => 1,
             Self::Lstm => 4,
+            Self::Gru => 3,
         }
+    }
+
+    /// Whether a unit carries a cell state c beside h.
+    pub const fn has_memory(self) -> bool {
+        matches!(self, Self::Lstm)
+    }
+
+    /// Whether the way back needs one number a unit more than activations and states.
+    pub const fn keeps(self) -> bool {
+        matches!(self, Self::Lstm | Self::Gru)
+    }
+
+    /// Whether the recurrent product has a bias of its own.
+    pub const fn has_recurrent_bias(self) -> bool {
+        matches!(self, Self::Gru)
     }
 }
 
-impl From<Cell> for gatelet::Cell {
-    fn from(cell: Cell) -> Self {
+/// Why no image can have a shape.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum ShapeError {
+    /// The engine does not compute this cell.
+    #[error("a GRU cannot be exported yet")]
+    Gru,
+    /// A size is out of range.
+    #[error(transparent)]
+    Dims(#[from] gatelet::DimsError),
+}
+
+impl TryFrom<Cell> for gatelet::Cell {
+    type Error = ShapeError;
+
+    fn try_from(cell: Cell) -> Result<Self, ShapeError> {
         match cell {
-            Cell::Rnn => Self::Rnn,
-            Cell::Lstm => Self::Lstm,
+            Cell::Rnn => Ok(Self::Rnn),
+            Cell::Lstm => Ok(Self::Lstm),
+            // Until the engine has it; then this is `From`, and `ShapeError` is `DimsError`.
+            Cell::Gru => Err(ShapeError::Gru),
         }
     }
 }
@@ -54,6 +91,7 @@ impl std::fmt::Display for Cell {
         f.write_str(match self {
             Self::Rnn => "rnn",
             Self::Lstm => "lstm",
+            Self::Gru => "gru",
         })
     }
 }
@@ -107,12 +145,17 @@ pub enum Role {
     Projection,
     /// `b_p`: [1, projection].
     ProjectionBias,
+    /// `b_hn` of a GRU's layer: [1, hidden]; other cells have none.
+    RecurrentBias,
 }
 
 impl Role {
     /// Whether it is added and not multiplied.
     pub const fn is_bias(self) -> bool {
-        matches!(self, Self::Bias | Self::HeadBias | Self::ProjectionBias)
+        matches!(
+            self,
+            Self::Bias | Self::RecurrentBias | Self::HeadBias | Self::ProjectionBias
+        )
     }
 }
 
@@ -146,19 +189,24 @@ impl Shape {
     /// The dims of an image of this shape.
     ///
     /// # Errors
-    /// Names the quantity that is out of range.
-    pub fn dims(&self, precision: gatelet::Precision) -> Result<gatelet::Dims, gatelet::DimsError> {
-        let (cell, layers) = (self.cell.into(), self.layers);
-        gatelet::Dims::new(cell, precision, layers, self.hidden, self.vocab)?.with_widths(
-            self.embedding,
-            self.projection,
-            self.tied,
-        )
+    /// Names the quantity that is out of range, or the cell.
+    pub fn dims(&self, precision: gatelet::Precision) -> Result<gatelet::Dims, ShapeError> {
+        let (cell, layers) = (gatelet::Cell::try_from(self.cell)?, self.layers);
+        let plain = gatelet::Dims::new(cell, precision, layers, self.hidden, self.vocab)?;
+        Ok(plain.with_widths(self.embedding, self.projection, self.tied)?)
     }
 
     /// Columns of a layer's matrices: gates * hidden.
     pub const fn gate_columns(&self) -> usize {
         self.cell.gates() * self.hidden
+    }
+
+    /// Numbers of a layer's bias of the recurrent product.
+    const fn recurrent_biases(&self) -> usize {
+        match self.cell.has_recurrent_bias() {
+            true => self.hidden,
+            false => 0,
+        }
     }
 
     /// Rows of a layer's `W_x`.
@@ -185,7 +233,7 @@ impl Shape {
 
     /// Every tensor, in the order of the flat buffer. A tied head has no weights of its own.
     pub fn tensors(&self) -> Vec<Tensor> {
-        let mut tensors = Vec::with_capacity(3 * self.layers + 5);
+        let mut tensors = Vec::with_capacity(4 * self.layers + 5);
         let mut start = 0;
         let mut add = |role, layer, rows, columns| {
             tensors.push(Tensor {
@@ -204,6 +252,9 @@ impl Shape {
             add(Role::Input, layer, self.inputs(layer), self.gate_columns());
             add(Role::Recurrent, layer, self.hidden, self.gate_columns());
             add(Role::Bias, layer, 1, self.gate_columns());
+            if self.cell.has_recurrent_bias() {
+                add(Role::RecurrentBias, layer, 1, self.hidden);
+            }
         }
         if self.projection > 0 {
             add(Role::Projection, self.layers, self.projection, self.hidden);
@@ -228,7 +279,7 @@ impl Shape {
         let embedding = self.vocab * self.embedding;
         let input = self.inputs(layer) * columns;
         let base = |layer: usize| {
-            let whole = |l| (self.inputs(l) + self.hidden + 1) * columns;
+            let whole = |l| (self.inputs(l) + self.hidden + 1) * columns + self.recurrent_biases();
             embedding
                 + if layer == 0 {
                     0
@@ -250,6 +301,10 @@ impl Shape {
             Role::Input => (base(layer), input),
             Role::Recurrent => (base(layer) + input, self.hidden * columns),
             Role::Bias => (base(layer) + input + self.hidden * columns, columns),
+            Role::RecurrentBias => (
+                base(layer) + input + (self.hidden + 1) * columns,
+                self.recurrent_biases(),
+            ),
             Role::Projection => (projection, self.projection * self.hidden),
             Role::ProjectionBias => (projection_bias, self.projection),
             Role::HeadWeight => (head, own_head),
@@ -318,15 +373,18 @@ mod tests {
 
     #[test]
     fn tensors_tile_the_buffer_and_agree_with_range() {
-        for (embedding, projection, tied) in [
+        let widths = [
             (0, 0, false),
             (4, 0, false),
             (0, 6, false),
             (4, 6, false),
             (6, 6, true),
             (5, 0, true),
-        ] {
+        ];
+        let shapes = widths.map(|widths| Cell::ALL.map(|cell| (cell, widths)));
+        for (cell, (embedding, projection, tied)) in shapes.into_iter().flatten() {
             let shape = Shape {
+                cell,
                 embedding,
                 projection,
                 tied,

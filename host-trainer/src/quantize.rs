@@ -67,6 +67,8 @@ pub struct IntLayer {
     pub input: Vec<i16>,
     /// As [`FloatLayer::matrices`](crate::float_net::FloatLayer::matrices).
     pub matrices: Vec<IntMatrix>,
+    /// As [`FloatLayer::recurrent_bias`](crate::float_net::FloatLayer::recurrent_bias), Q19.12.
+    pub recurrent_bias: Vec<i32>,
     /// Input numbers that did not fit Q3.12.
     pub saturated: usize,
 }
@@ -247,12 +249,12 @@ impl<'a> Floats<'a> {
     }
 }
 
-/// A bias in Q15.16.
-fn bias(values: &[f32], name: Arguments<'_>, to: &mut Vec<i32>) -> Result<()> {
+/// A bias in steps of 1/`unit`.
+fn bias(values: &[f32], unit: f64, name: Arguments<'_>, to: &mut Vec<i32>) -> Result<()> {
     let limit = f64::from(1 << 30);
     to.clear();
     for &b in values {
-        let q = (f64::from(b) * 65_536.0).round();
+        let q = (f64::from(b) * unit).round();
         if q.is_nan() || q.abs() > limit {
             let name = format!("{name}'s bias");
             return Err(Error::Quantize { name, largest: b });
@@ -353,6 +355,8 @@ impl IntNet {
                 let name = format_args!("layer {index}");
                 Floats::of(matrix, rows, GATE_UNIT, name).quantize(to)?;
             }
+            let (from, name) = (&layer.recurrent_bias, format_args!("layer {index}"));
+            bias(from, GATE_UNIT, name, &mut to.recurrent_bias)?;
         }
         if let (Some(to), Some(table)) = (&mut self.embedding, &net.embedding) {
             // A row is multiplied as it is, by no operand.
@@ -363,7 +367,7 @@ impl IntNet {
             let name = format_args!("the projection");
             let matrix = Floats::of(&projection.matrix, Rows::EIGHT, HEAD_UNIT, name);
             matrix.quantize(&mut to.matrix)?;
-            bias(&projection.bias, name, &mut to.bias)?;
+            bias(&projection.bias, HEAD_UNIT, name, &mut to.bias)?;
         }
         let (to, name) = (&mut self.head, format_args!("the head"));
         let unit = HEAD_UNIT * f64::from(ranges.projection);
@@ -378,7 +382,7 @@ impl IntNet {
                 Floats::of(table, Rows::EIGHT, unit, name).multipliers(&mut to.matrix)?;
             }
         }
-        bias(&net.head.bias, name, &mut to.bias)
+        bias(&net.head.bias, HEAD_UNIT, name, &mut to.bias)
     }
 }
 

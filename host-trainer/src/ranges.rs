@@ -23,7 +23,7 @@ use crate::evaluate::evaluate;
 use crate::export::{CALIBRATION, Label, dims, provenance, taken};
 use crate::float_net::FloatNet;
 use crate::image;
-use crate::params::Params;
+use crate::params::{Cell, Params};
 use crate::quantize::{IntNet, Plan, Ranges, quantize};
 
 /// Integer bits of c that an image may have.
@@ -76,7 +76,8 @@ pub(crate) fn choose_ranges(
     let mut ranges = Ranges::default();
     // +-1 is -128..=127 steps of 1/128.
     let holding = |largest: f64| (2.0 * (largest * 128.0 / 127.0).max(1e-6).log2()).ceil() as i32;
-    let bits = vec![usual_cell_bits(label); label.dims.layers];
+    let cell = checkpoint.params.shape.cell;
+    let bits = vec![usual_cell_bits(cell); label.dims.layers];
     let choose = |from: Ranges, around: i32, set: &dyn Fn(&mut Ranges, f32)| {
         let mut best = (f64::INFINITY, from);
         for k in AROUND {
@@ -122,11 +123,11 @@ pub(crate) fn choose_ranges(
     Ok(ranges)
 }
 
-/// Cell bits while nothing is chosen: an Elman cell has no c, and the least there is.
-fn usual_cell_bits(label: &Label<'_>) -> u8 {
-    match label.dims.cell {
-        gatelet::Cell::Rnn => *CELL_BITS.start(),
-        gatelet::Cell::Lstm => 5,
+/// Cell bits while nothing is chosen: a cell without c has the least there is.
+fn usual_cell_bits(cell: Cell) -> u8 {
+    match cell.has_memory() {
+        false => *CELL_BITS.start(),
+        true => 5,
     }
 }
 
@@ -138,8 +139,9 @@ pub(crate) fn choose_cell_bits(
     params: &Params<f32>,
     sample: &[u16],
 ) -> Result<(Vec<u8>, Vec<CellRange>)> {
-    let mut chosen = vec![usual_cell_bits(label); label.dims.layers];
-    if label.dims.cell == gatelet::Cell::Rnn {
+    let cell = params.shape.cell;
+    let mut chosen = vec![usual_cell_bits(cell); label.dims.layers];
+    if !cell.has_memory() {
         return Ok((chosen, Vec::new()));
     }
     let looked_at = &sample[..sample.len().min(LOOKED_AT)];

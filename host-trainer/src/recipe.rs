@@ -148,7 +148,7 @@ fn rate(config: &Config, preset: Option<Preset>, tokens: usize) -> f64 {
     }
     let units = config.hidden as f64 / 128.0;
     let bears = match config.cell {
-        Cell::Lstm => 1.0,
+        Cell::Lstm | Cell::Gru => 1.0,
         Cell::Rnn => 0.25,
     };
     let bears = bears / (config.layers as f64).sqrt();

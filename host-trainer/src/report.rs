@@ -28,7 +28,7 @@ pub struct Part {
 /// A model's description.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Description {
-    /// `rnn` or `lstm`.
+    /// `rnn`, `lstm` or `gru`.
     pub cell: String,
     /// `f32` or `int8`.
     pub precision: String,

@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn loss_and_accuracy_are_those_of_one_row_at_a_time() {
-        for cell in [Cell::Rnn, Cell::Lstm] {
+        for cell in Cell::ALL {
             let params = params(cell);
             // 150 rows: more than are scored at a time, and no multiple of a shard.
             let (batch, steps) = (rows(150, 5), 5);

@@ -5,6 +5,7 @@
 //!                                          there is one, h_t of the layer below above it
 //! rnn     h_t = tanh(z_t)
 //! lstm    i, f, o = sigmoid(z)  g = tanh(z)    c_t = f c_{t-1} + i g    h_t = o tanh(c_t)
+//! gru     r, z = sigmoid(z)     u_t = h_{t-1} W_hn + b_hn    n = tanh(x_t W_xn + b_n + r u_t)    h_t = z h_{t-1} + (1 - z) n
 //! ```
 //! In a text of lines (h, c)_{t-1} is zero where the token of step t is the line break.
 //!
@@ -16,12 +17,14 @@ use crate::params::{Cell, Params, Role};
 /// What one layer did at every step.
 #[derive(Clone, Debug)]
 pub struct Tape {
-    /// [steps, gates*hidden]: activations i, f, g, o, or the only one of the tanh cell, which is h.
+    /// [steps, gates*hidden]: activations i, f, g, o, or r, z, n, or the only one of the tanh cell, which is h.
     pub gates: Vec<f64>,
     /// [steps, hidden]: h after the step.
     pub h: Vec<f64>,
-    /// [steps, hidden]: c after the step; empty for the tanh cell.
+    /// [steps, hidden]: c after the step; empty for a cell without one.
     pub c: Vec<f64>,
+    /// [steps, hidden]: u of a GRU; empty for other cells.
+    pub u: Vec<f64>,
 }
 
 /// A net and what it did on a text.
@@ -69,13 +72,14 @@ impl Unrolled {
             .collect();
         let shape = params.shape;
         let (hidden, columns) = (shape.hidden, shape.gate_columns());
-        let memory = if shape.cell == Cell::Lstm { hidden } else { 0 };
+        let memory = if shape.cell.has_memory() { hidden } else { 0 };
         let mut tapes: Vec<Tape> = Vec::with_capacity(shape.layers);
         for layer in 0..shape.layers {
             let mut tape = Tape {
                 gates: Vec::with_capacity(tokens.len() * columns),
                 h: Vec::with_capacity(tokens.len() * hidden),
                 c: Vec::with_capacity(tokens.len() * memory),
+                u: Vec::new(),
             };
             let (input, recurrent) = (
                 params.tensor(Role::Input, layer),
@@ -100,7 +104,10 @@ impl Unrolled {
                     }
                     Some(below) => add_product(&mut z, &below.h[t * hidden..][..hidden], input),
                 }
-                add_product(&mut z, &h, recurrent);
+                // A GRU's recurrent product stays by itself.
+                let mut p = vec![0.0; if shape.cell == Cell::Gru { columns } else { 0 }];
+                let sums = if p.is_empty() { &mut z } else { &mut p };
+                add_product(sums, &h, recurrent);
                 match shape.cell {
                     Cell::Rnn => {
                         z.iter_mut().for_each(|z| *z = z.tanh());
@@ -115,6 +122,17 @@ impl Unrolled {
                             let [i, f, g, o] = [0, 1, 2, 3].map(|gate| z[gate * hidden + k]);
                             c[k] = f * c[k] + i * g;
                             h[k] = o * c[k].tanh();
+                        }
+                    }
+                    Cell::Gru => {
+                        let bias = params.tensor(Role::RecurrentBias, layer);
+                        for k in 0..hidden {
+                            let [r, update] = [k, hidden + k].map(|at| sigmoid(z[at] + p[at]));
+                            let u = p[2 * hidden + k] + bias[k];
+                            let new = (z[2 * hidden + k] + r * u).tanh();
+                            h[k] = update * h[k] + (1.0 - update) * new;
+                            (z[k], z[hidden + k], z[2 * hidden + k]) = (r, update, new);
+                            tape.u.push(u);
                         }
                     }
                 }

@@ -60,7 +60,7 @@ fn a_step_allocates_nothing() {
         window: 16,
         ..Config::default()
     };
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for cell in Cell::ALL {
         for optimizer in [Optimizer::AdamW, Optimizer::Sgd, Optimizer::RmsProp] {
             for (dropout, schedule) in [(0.0, Schedule::Cosine), (0.2, Schedule::Plateau)] {
                 let config = Config {

@@ -1,4 +1,4 @@
-//! The gradient of every parameter tensor of both cells, against central finite differences in f64.
+//! The gradient of every parameter tensor of every cell, against central finite differences in f64.
 
 use gatelet_trainer::bptt::Shard;
 use gatelet_trainer::dropout::Dropout;
@@ -133,10 +133,28 @@ fn rnn_gradients_equal_finite_differences() {
     });
 }
 
+#[test]
+fn gru_gradients_equal_finite_differences() {
+    check(Shape {
+        cell: Cell::Gru,
+        layers: 3,
+        hidden: 5,
+        vocab: 7,
+        ..Shape::PLAIN
+    });
+    check(Shape {
+        cell: Cell::Gru,
+        layers: 1,
+        hidden: 17,
+        vocab: 3,
+        ..Shape::PLAIN
+    });
+}
+
 /// Dropped outputs and states, with masks that differ from step to step and from row to row.
 #[test]
 fn gradients_with_dropout() {
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for cell in Cell::ALL {
         let shape = Shape {
             cell,
             layers: 2,
@@ -153,7 +171,7 @@ fn gradients_with_dropout() {
 /// Lines that begin and end at any step, also at the first and the last of a window; with dropout of both kinds and without.
 #[test]
 fn gradients_of_lines() {
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for cell in Cell::ALL {
         let shape = Shape {
             cell,
             layers: 2,
@@ -179,7 +197,7 @@ fn gradients_of_lines() {
 #[test]
 fn a_stream_of_lines_is_its_lines() {
     const LINES: [&[u16]; 4] = [&[0, 3, 1], &[0, 2], &[0], &[0, 4, 4, 1, 3]];
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for cell in Cell::ALL {
         let shape = Shape {
             cell,
             layers: 2,
@@ -236,6 +254,8 @@ fn word_shapes() -> impl Iterator<Item = Shape> {
         (Cell::Rnn, 2),
         (Cell::Lstm, 1),
         (Cell::Lstm, 2),
+        (Cell::Gru, 1),
+        (Cell::Gru, 2),
     ];
     cells.into_iter().flat_map(move |(cell, layers)| {
         parts.map(|(embedding, projection, tied)| Shape {
@@ -308,7 +328,7 @@ fn gradients_in_f32_are_those_in_f64() {
         .into_iter()
         .enumerate()
     {
-        for cell in [Cell::Rnn, Cell::Lstm] {
+        for cell in Cell::ALL {
             let (layers, vocab) = (1 + index % 3, [2, 5, 16, 33, 67, 96][index % 6]);
             let plain = Shape {
                 cell,

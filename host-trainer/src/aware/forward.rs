@@ -137,8 +137,8 @@ pub(crate) struct Step<'a, F> {
     pub(crate) c_before: &'a [F],
     /// [rows, hidden], or empty
     pub(crate) c: &'a mut [F],
-    /// [rows, hidden], or empty
-    pub(crate) tanh_c: &'a mut [F],
+    /// [rows, hidden]: tanh(c), or empty
+    pub(crate) kept: &'a mut [F],
     /// [rows, hidden]
     pub(crate) h: &'a mut [F],
 }
@@ -170,6 +170,8 @@ impl<F: Engine> NullaryFnOnce for Step<'_, F> {
                         *gate = *h;
                     }
                 }
+                // Refused by `Scheme::check`.
+                Cell::Gru => {}
                 Cell::Lstm => {
                     for (gate, (&a, &m)) in gates.iter_mut().zip(scales) {
                         let z = preactivation(a, sum(*gate), m, shift);
@@ -180,7 +182,7 @@ impl<F: Engine> NullaryFnOnce for Step<'_, F> {
                     let (g, o) = rest.split_at_mut(n);
                     let c_before = &self.c_before[row * n..][..n];
                     let c = &mut self.c[row * n..][..n];
-                    let tanh_c = &mut self.tanh_c[row * n..][..n];
+                    let tanh_c = &mut self.kept[row * n..][..n];
                     let bits = 15 - cell_bits as i32;
                     for u in 0..n {
                         let z = [i[u], f[u], g[u], o[u]].map(|z| z.to_f64() as i16);

@@ -24,7 +24,7 @@ use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
 use crate::float_net::{Block, FloatNet, by_input, padded};
 use crate::learned::Learned;
-use crate::params::{Params, Role, Shape};
+use crate::params::{Cell, Params, Role, Shape};
 use crate::quantize::{
     EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, IntNet, Plan, Ranges, by_ranges,
 };
@@ -93,6 +93,10 @@ impl Scheme {
     /// # Errors
     /// [`Error::Some`], which says what cannot.
     pub fn check(&self, shape: Shape) -> Result<()> {
+        if shape.cell == Cell::Gru {
+            let what = "--qat: a GRU cannot be trained for integers yet";
+            return Err(Error::Some(what.to_owned()));
+        }
         let columns = (0..shape.layers).map(|layer| match shape.is_dense(layer) {
             true => shape.inputs(layer) + shape.hidden,
             false => shape.hidden,

@@ -2,7 +2,7 @@
 
 use super::Shard;
 use crate::aware;
-use crate::cell::{lstm, rnn};
+use crate::cell::{gru, lstm, rnn};
 use crate::dropout::Kind;
 use crate::engine::{Engine, TapeStep};
 use crate::memory::Memory;
@@ -21,17 +21,32 @@ fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
     }
 }
 
+/// h before a step as it goes around a GRU's product: zero before a line, in `room`; `room` is empty when it is h itself.
+fn around<'a, F: Engine>(
+    h_before: &'a [F],
+    ids: &[u16],
+    line_break: Option<u16>,
+    room: &'a mut [F],
+) -> &'a [F] {
+    if room.is_empty() {
+        return h_before;
+    }
+    room.copy_from_slice(h_before);
+    zero_rows(ids, line_break, room);
+    room
+}
+
 /// What one layer remembers of the window on the way forward.
 #[derive(Clone, Debug)]
 pub(super) struct Tape<F: Engine> {
-    /// [T, rows, gates*hidden]: activations, then dz.
+    /// [T, rows, gates*hidden]: activations, then dz; of a GRU dp first.
     pub(super) gates: Memory<F>,
     /// [T + 1, rows, hidden]: h before the window, then after each step.
     pub(super) h: Memory<F>,
     /// [T + 1, rows, hidden]: the same for c; empty without a cell state.
     pub(super) c: Memory<F>,
-    /// [T, rows, hidden]: tanh(c); empty without a cell state.
-    pub(super) tanh_c: Memory<F>,
+    /// [T, rows, hidden]: tanh(c) of an LSTM, u of a GRU; empty for an RNN.
+    pub(super) kept: Memory<F>,
     /// [T, rows, hidden]: h as the layer above sees it; empty when that is h itself.
     pub(super) dropped: Vec<F>,
     /// [T, rows, hidden]: h as the next step sees it, without what is dropped, and zero before a line; empty when that is h
@@ -81,8 +96,8 @@ impl<F: Engine> Shard<F> {
                 .for_each(|z| z.copy_from_slice(&pack.rows));
             F::matmul(x, input, true, &mut tape.gates, &mut self.scratch);
         }
-        // The RNN has neither c nor its tanh: all of theirs are empty.
-        let memory = state.min(tape.tanh_c.len());
+        // What a cell does not have is empty.
+        let (memory, kept) = (state.min(tape.c.len()), state.min(tape.kept.len()));
         for t in 0..self.window {
             let (h_before, h) = tape.h[t * state..][..2 * state].split_at_mut(state);
             let ids = &self.inputs[t * rows..][..rows];
@@ -100,6 +115,7 @@ impl<F: Engine> Shard<F> {
                 zero_rows(ids, line_break, part);
                 seen = part;
             }
+            let carried = around(h_before, ids, line_break, &mut self.carried);
             if let Some(layer) = aware {
                 let gates = &mut tape.gates[t * rows * columns..][..rows * columns];
                 let add = layer.input.is_some();
@@ -110,7 +126,7 @@ impl<F: Engine> Shard<F> {
                     gates,
                     c_before,
                     c,
-                    tanh_c: &mut tape.tanh_c[t * memory..][..memory],
+                    kept: &mut tape.kept[t * kept..][..kept],
                     h,
                 });
                 continue;
@@ -120,10 +136,13 @@ impl<F: Engine> Shard<F> {
                 hidden,
                 rows: pack.input.is_none().then_some((&pack.rows, ids)),
                 h_before: seen,
+                carried,
+                bias: &pack.recurrent_bias,
                 c_before,
                 gates: &mut tape.gates[t * rows * columns..][..rows * columns],
+                product: &mut self.product,
                 c,
-                tanh_c: &mut tape.tanh_c[t * memory..][..memory],
+                kept: &mut tape.kept[t * kept..][..kept],
                 h,
                 scratch: &mut self.scratch,
             };
@@ -138,7 +157,8 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// The recurrence of one layer backward: `d_above` becomes the gradient of h, the tape's activations become dz.
+    /// The recurrence of one layer backward: `d_above` becomes the gradient of h but for what goes around a GRU's product,
+    /// the tape's activations become dz, of a GRU dp.
     pub(super) fn rewind_layer(&mut self, packs: &Packs<F>, layer: usize) {
         let (columns, hidden, rows) = (self.shape.gate_columns(), self.shape.hidden, self.rows);
         let recurrent = &packs.layers[layer].recurrent_back;
@@ -178,8 +198,21 @@ impl<F: Engine> Shard<F> {
                         gates: now,
                         c_before: &tape.c[t * state..][..state],
                     };
-                    let tanh_c = &tape.tanh_c[t * state..][..state];
+                    let tanh_c = &tape.kept[t * state..][..state];
                     lstm::backward(self.arch, step, tanh_c, dh, &mut self.dc);
+                }
+                Cell::Gru => {
+                    let ids = &self.inputs[t * rows..][..rows];
+                    let h_before = &tape.h[t * state..][..state];
+                    let back = gru::Back {
+                        hidden,
+                        carried: around(h_before, ids, self.line_break, &mut self.carried),
+                        dh,
+                        around: &mut self.dc,
+                        gates: now,
+                        u: &mut tape.kept[t * state..][..state],
+                    };
+                    gru::backward(self.arch, back);
                 }
             }
         }

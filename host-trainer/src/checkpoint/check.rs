@@ -3,7 +3,7 @@
 //! ```text
 //! counts     what a run can reach, and in order: evaluated at <= characters, waited <= steps
 //! reals      finite, and what they measure: a loss, a norm or a time is not negative
-//! optimizer  a mean of squares is not negative          state  |h| <= 1: it is a tanh times a gate
+//! optimizer  a mean of squares is not negative          state  |h| <= 1: it is a tanh times a gate, or between two of them
 //! integers   4 or 8 bits, ranges above 0, the integer bits of a Q format that images have
 //! ```
 //! What depends on the text (windows of an epoch) is checked when a run is resumed on it.

@@ -1,17 +1,21 @@
 //! Reading back what was written, and refusing what was not.
 
 use super::*;
-use crate::params::Cell;
 
 fn example() -> Checkpoint {
+    of_cell(Cell::Lstm)
+}
+
+fn of_cell(cell: Cell) -> Checkpoint {
     let shape = Shape {
-        cell: Cell::Lstm,
+        cell,
         layers: 2,
         hidden: 3,
         vocab: 4,
         ..Shape::PLAIN
     };
     let config = Config {
+        cell,
         hidden: 3,
         layers: 2,
         ..Config::default()
@@ -29,7 +33,7 @@ fn example() -> Checkpoint {
         changes: Vec::new(),
     };
     let meta = Meta {
-        format: 1,
+        format: config.format(),
         shape,
         vocabulary: "abcd".into(),
         words: Vec::new(),
@@ -69,6 +73,32 @@ fn weights_are_transposed_as_pytorch_has_them() {
         own[2 * 12 + 5],
         "gate row 5, character 2"
     );
+}
+
+/// PyTorch adds two biases to a gate; only the one of a GRU's recurrent candidate stays by itself.
+#[test]
+fn a_gru_keeps_the_bias_of_its_recurrent_candidate() {
+    let mut checkpoint = of_cell(Cell::Gru);
+    let numbers = checkpoint.params.data.iter_mut().enumerate();
+    numbers.for_each(|(i, x)| *x = i as f32);
+    let bytes = checkpoint.to_bytes().unwrap();
+    assert_eq!(
+        Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap(),
+        checkpoint
+    );
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let bias = read_tensor(&file, "rnn.bias_hh_l1", &[9]).unwrap();
+    assert_eq!(bias[..6], [0.0; 6]);
+    assert_eq!(bias[6..], *checkpoint.params.tensor(Role::RecurrentBias, 1));
+    // As PyTorch has them: numbers in both biases of r and z.
+    let unsealed = checkpoint.unsealed().unwrap();
+    let at = unsealed.windows(12).position(|w| w == bytes_of(&bias[6..]));
+    let mut changed = unsealed.clone();
+    let r = at.unwrap() - 24;
+    changed[r..r + 4].copy_from_slice(&0.5_f32.to_le_bytes());
+    let read = Checkpoint::from_bytes(&changed, Path::new("x")).unwrap();
+    checkpoint.params.tensor_mut(Role::Bias, 1)[0] += 0.5;
+    assert_eq!(read, checkpoint);
 }
 
 #[test]

@@ -193,6 +193,7 @@ fn chart(sweep: &Sweep<'_>, jobs: &[Job], points: &[(f64, f64)], on: &[bool]) ->
     let kinds = [
         (Cell::Lstm, "LSTM", 0, Form::Circle),
         (Cell::Rnn, "RNN", 1, Form::Square),
+        (Cell::Gru, "GRU", 4, Form::Triangle),
     ];
     for (cell, name, color, form) in kinds {
         let of_cell = |net: &(&Job, (f64, f64), bool)| {

@@ -1,6 +1,6 @@
 //! `gatelet random`.
 
-use gatelet::{Dims, DimsError, FourBits, Precision};
+use gatelet::{DimsError, FourBits, Precision};
 use serde_json::json;
 
 use super::export::Bits;
@@ -12,7 +12,7 @@ use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::export::random;
 use crate::files::IMAGE;
-use crate::params::{Cell, Shape};
+use crate::params::{Cell, Shape, ShapeError};
 use crate::random::image;
 use crate::row_range::WeightBits;
 
@@ -130,16 +130,19 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let image = if plain {
         random(shape, precision, args.seed, &command)?
     } else {
-        let dims = Dims::new(
-            args.cell.into(),
-            precision,
-            args.layers,
-            args.hidden,
-            args.vocab,
-        )
-        .and_then(|plain| plain.with_widths(args.embedding, args.projection, args.tied))
-        .and_then(|dims| dims.with_four_bits(four_bits))
-        .map_err(|error| shape_error(args, error))?;
+        let shape = Shape {
+            embedding: args.embedding,
+            projection: args.projection,
+            tied: args.tied,
+            ..shape
+        };
+        let dims = shape.dims(precision).map_err(|error| match error {
+            ShapeError::Dims(error) => shape_error(args, error),
+            other => Error::Export(other.to_string()),
+        })?;
+        let dims = dims
+            .with_four_bits(four_bits)
+            .map_err(|error| shape_error(args, error))?;
         let options = [
             ("embedding", args.embedding),
             ("projection", args.projection),

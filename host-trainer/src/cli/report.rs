@@ -26,7 +26,7 @@ const NUMBERS: &str = "report.json";
 /// Make a page about a run: how it learnt, what it writes, what it needs on a device.
 ///
 /// One HTML file that needs nothing else, with the pictures as PNG and the numbers as JSON beside it. Curves, samples by
-/// epoch, the gradient by time lag for RNN and LSTM, gates over a text, confusion, flash, RAM and instructions.
+/// epoch, the gradient by time lag for RNN, LSTM and GRU, gates over a text, confusion, flash, RAM and instructions.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gatelet report runs/novels\n  gatelet report runs/novels --against runs/rnn --text \"It was a truth\""

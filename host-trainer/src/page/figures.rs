@@ -58,13 +58,17 @@ impl Figures {
     }
 }
 
-/// LSTMs are blue and RNNs vermilion, untrained nets dashed; another run's net is green, this net's memory purple.
+/// LSTMs are blue, RNNs vermilion and GRUs orange, untrained nets dashed; another run's net is green, this net's memory purple.
 fn lag(reach: &[Reach]) -> Figure {
     let line = |label: &str, norms: &[f64], color, look| {
         let points = norms.iter().enumerate();
         Series::line(label, color, points.map(|(k, &norm)| (k as f64, norm))).look(look)
     };
-    let of_cell = |cell| if cell == Cell::Lstm { 0 } else { 1 };
+    let of_cell = |cell| match cell {
+        Cell::Lstm => 0,
+        Cell::Rnn => 1,
+        Cell::Gru => 4,
+    };
     let mut series = Vec::new();
     for (index, reach) in reach.iter().enumerate() {
         let color = if index > 0 && reach.trained {
@@ -114,7 +118,7 @@ fn lag(reach: &[Reach]) -> Figure {
 /// Colours of a panel: gates are open or closed, the others have a sign.
 fn palette(panel: &Panel) -> Palette {
     match panel.name {
-        "i" | "f" | "o" => Palette::Part,
+        "i" | "f" | "o" | "r" | "z" => Palette::Part,
         "c" => Palette::Signed(
             panel
                 .values

@@ -28,10 +28,11 @@ fn cell_name(cell: Cell) -> &'static str {
     match cell {
         Cell::Rnn => "RNN",
         Cell::Lstm => "LSTM",
+        Cell::Gru => "GRU",
     }
 }
 
-/// `LSTM with 2 layers of 128 units`.
+/// `An LSTM with 2 layers of 128 units`.
 fn net_name(findings: &Findings) -> String {
     let shape = findings.shape;
     let layers = if shape.layers == 1 {
@@ -39,8 +40,12 @@ fn net_name(findings: &Findings) -> String {
     } else {
         format!("{} layers", shape.layers)
     };
+    let article = match shape.cell {
+        Cell::Rnn | Cell::Lstm => "An",
+        Cell::Gru => "A",
+    };
     format!(
-        "{} with {layers} of {} units",
+        "{article} {} with {layers} of {} units",
         cell_name(shape.cell),
         shape.hidden
     )
@@ -130,7 +135,7 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
         section id="essential" {
             h1 { (findings.name) }
             p.lead {
-                "An " (net_name(findings)) ", trained on " (file_name(&findings.corpus)) " ("
+                (net_name(findings)) ", trained on " (file_name(&findings.corpus)) " ("
                 (grouped(findings.characters.0)) " characters, " (findings.shape.vocab) " different)"
                 @if let Some(last) = findings.metrics.last() {
                     " for " (epochs(last.epoch)) @if last.epoch == 1.0 { " epoch in " } @else { " epochs in " }
@@ -280,7 +285,7 @@ fn reach(findings: &Findings, figures: &Figures) -> Markup {
             h2 { "How far back the gradient reaches" }
             p { "To learn from a character k steps back, the gradient of the loss has to come back through k steps. In a plain RNN "
                 "each step multiplies it by the same matrix and by slopes below one, so it vanishes; an LSTM also carries it in its "
-                "cell state, which a step multiplies by the forget gate alone. Measured by backpropagation from "
+                "cell state, which a step multiplies by the forget gate alone, and a GRU in the part of its state that the update gate keeps. Measured by backpropagation from "
                 (own.lags.positions) " predictions of held-out text: the gradient of this net " (reach_of(own)) "." }
             div.pair {
                 (picture(&figures.lag, "scroll fit", html! {
@@ -314,11 +319,13 @@ fn gates(findings: &Findings, figures: &Figures) -> Markup {
     let activity = &findings.activity;
     html! {
         section id="gates" {
-            h2 { @if findings.shape.cell == Cell::Lstm { "Gates over a text" } @else { "States over a text" } }
+            h2 { @if findings.shape.cell == Cell::Rnn { "States over a text" } @else { "Gates over a text" } }
             p { "The " (activity.units.len()) " units of layer " (activity.layer + 1) " that change most, a row each; a column is a character. "
                 "Units that go alike stand together. "
-                @if findings.shape.cell == Cell::Lstm {
-                    "Dark in f means that the memory is kept, light that it is thrown away; c is that memory, and h what the rest of the net sees of it."
+                @match findings.shape.cell {
+                    Cell::Rnn => {}
+                    Cell::Lstm => "Dark in f means that the memory is kept, light that it is thrown away; c is that memory, and h what the rest of the net sees of it.",
+                    Cell::Gru => "Dark in z means that the state is kept, light that n replaces it; r says how much of the state n is made of.",
                 } }
             (picture(&figures.gates, "scroll", html! { "Blanks are ␣, ends of lines ↵. " }))
         }

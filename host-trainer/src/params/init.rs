@@ -56,7 +56,7 @@ impl<F: Real> Params<F> {
                     }
                 }
                 Role::Bias if shape.cell == Cell::Lstm => out[hidden..2 * hidden].fill(F::one()),
-                Role::Bias | Role::HeadBias | Role::ProjectionBias => {}
+                Role::Bias | Role::RecurrentBias | Role::HeadBias | Role::ProjectionBias => {}
             }
         }
         params
