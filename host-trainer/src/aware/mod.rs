@@ -8,7 +8,8 @@
 //!            (straight through, Bengio et al. 2013)
 //! ```
 //! So the loss that is trained is the image's, and an export of these parameters computes the states that this does.
-//! h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which change no bit of a product. Embedding and projection
+//! h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which change no bit of a product. A GRU carries H / 2^15, which
+//! products read as h / 128. Embedding and projection
 //! are there as the device has them too, x / 128 and p / 128, which stand for their ranges times as much: gradients of the
 //! matrices that read them are multiplied by the ranges.
 
@@ -17,14 +18,16 @@ use gatelet::kernel::integer::embedded;
 use serde::{Deserialize, Serialize};
 
 mod forward;
+mod gru;
 
 pub(crate) use self::forward::{Affine, Requantize, Scales, Step};
+pub(crate) use self::gru::read;
 
 use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
 use crate::float_net::{Block, FloatNet, by_input, padded};
 use crate::learned::Learned;
-use crate::params::{Cell, Params, Role, Shape};
+use crate::params::{Params, Role, Shape};
 use crate::quantize::{
     EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, IntNet, Plan, Ranges, by_ranges,
 };
@@ -93,10 +96,6 @@ impl Scheme {
     /// # Errors
     /// [`Error::Some`], which says what cannot.
     pub fn check(&self, shape: Shape) -> Result<()> {
-        if shape.cell == Cell::Gru {
-            let what = "--qat: a GRU cannot be trained for integers yet";
-            return Err(Error::Some(what.to_owned()));
-        }
         let columns = (0..shape.layers).map(|layer| match shape.is_dense(layer) {
             true => shape.inputs(layer) + shape.hidden,
             false => shape.hidden,
@@ -129,6 +128,7 @@ impl<F: Engine> Aware<F> {
                 step: Requantize {
                     addends: vec![0; rows * columns],
                     scales: Block::of(shape, index).map(Scales::of).collect(),
+                    recurrent_bias: vec![0; shape.range(Role::RecurrentBias, index).len()],
                     cell_bits: scheme.cell_bits[index].into(),
                     cell: shape.cell,
                     hidden,
@@ -258,6 +258,8 @@ impl<F: Engine> Aware<F> {
                 .enumerate()
                 .for_each(|(row, &a)| to[column(row)] = a);
         }
+        let bias = &mut layer.step.recurrent_bias;
+        bias.copy_from_slice(&int.recurrent_bias);
         let integers = |role| self.integers.tensor(role, index);
         layer.recurrent.pack(integers(Role::Recurrent), false);
         if let Some(input) = &mut layer.input {
