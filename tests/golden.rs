@@ -160,6 +160,11 @@ fn core_rnn_agrees_with_pytorch() {
 }
 
 #[test]
+fn trainer_gru_agrees_with_pytorch() {
+    trainer_agrees("gru");
+}
+
+#[test]
 fn trainer_lstm_agrees_with_pytorch() {
     trainer_agrees("lstm");
 }

@@ -152,6 +152,16 @@ fn lstm_of_two_layers_follows_pytorch() {
 }
 
 #[test]
+fn gru_of_one_layer_follows_pytorch() {
+    agrees("train_gru_1");
+}
+
+#[test]
+fn gru_of_two_layers_follows_pytorch() {
+    agrees("train_gru_2");
+}
+
+#[test]
 fn rnn_of_one_layer_follows_pytorch() {
     agrees("train_rnn_1");
 }

@@ -5,7 +5,7 @@
 //! participant serve --layers 1 --hidden 64 --precision f32   answers on stdout, a line for a line on stdin:
 //!     logits 5 90 0     the logits after these tokens, from the zero state
 //!     time 1000         nanoseconds a step, mean of 1000, after two untimed ones
-//! participant train --layers 1 --hidden 64 --batch 32 --window 64 --threads 2      the same for training:
+//! participant train --layers 1 --hidden 64 --batch 32 --window 64 --threads 2      the same for training, of an LSTM or a --cell:
 //!     loss              the loss of the next window, in nats
 //!     time 10           nanoseconds a window (forward, backward, clipping, optimizer), mean of 10
 //!     memory            the most memory this process has had, in bytes
@@ -25,7 +25,7 @@ use gatelet_trainer::checkpoint::{Checkpoint, Meta, Provenance};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, Text, Vocabulary};
 use gatelet_trainer::image::storage;
-use gatelet_trainer::params::{Params, Shape};
+use gatelet_trainer::params::{Cell, Params, Shape};
 use gatelet_trainer::train::Trainer;
 
 /// Anything that stops the program.
@@ -57,6 +57,9 @@ enum Task {
     Train {
         #[command(flatten)]
         size: Size,
+        /// Kind of cell
+        #[arg(long, default_value = "lstm")]
+        cell: Cell,
         /// Streams side by side
         #[arg(long)]
         batch: usize,
@@ -101,11 +104,13 @@ fn main() -> ExitCode {
         } => serve(size.shape(), precision, isa.as_deref()),
         Task::Train {
             size,
+            cell,
             batch,
             window,
             threads,
         } => train(
             Config {
+                cell,
                 layers: size.layers,
                 hidden: size.hidden,
                 batch,

@@ -84,6 +84,8 @@ pub struct Shard<F: Engine> {
     masks: Masks,
     /// The token before which the state is zero, in a text of lines.
     line_break: Option<u16>,
+    /// Whether products read fewer bits of h than are carried: of a GRU that is trained for integers.
+    narrow: bool,
     /// What the products need.
     scratch: Memory<F>,
     /// [T, rows], time-major: characters in, characters to predict.
@@ -138,6 +140,7 @@ impl<F: Engine> Shard<F> {
             dh: Vec::new(),
             masks: Masks::default(),
             line_break: None,
+            narrow: false,
             scratch: Memory::zeroed(scratch),
             inputs: vec![0; steps],
             targets: vec![0; steps],
@@ -175,8 +178,8 @@ impl<F: Engine> Shard<F> {
             |wanted: bool, steps: usize| vec![F::zero(); if wanted { steps * state } else { 0 }];
         let recurrent = self.masks.recurrent.is_some() || self.line_break.is_some();
         for tape in &mut self.tapes {
-            tape.dropped = room(self.masks.output.is_some(), window);
-            tape.seen = room(recurrent, window);
+            tape.dropped = room(self.masks.output.is_some() || self.narrow, window);
+            tape.seen = room(recurrent || self.narrow, window);
         }
         self.dh = room(recurrent, 1);
         let lines = self.line_break.is_some();
@@ -232,6 +235,11 @@ impl<F: Engine> Shard<F> {
     ///
     /// Returns the sum of the losses in nats.
     pub fn forward(&mut self, packs: &Packs<F>, scale: F) -> f64 {
+        let narrow = packs.aware.is_some() && self.shape.cell == Cell::Gru;
+        if narrow != self.narrow {
+            self.narrow = narrow;
+            self.make_room();
+        }
         let width = self.shape.embedding.max(1);
         for (to, &id) in self.embedded.chunks_exact_mut(width).zip(&self.inputs) {
             to.copy_from_slice(&packs.embedding[usize::from(id) * width..][..width]);

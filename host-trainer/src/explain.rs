@@ -142,7 +142,7 @@ pub fn mixed(
     let sample = taken(tokens, 0, SAMPLE.min(split.train))?;
     let float = Float::new(checkpoint, path, &sample);
     let (shape, whole) = (checkpoint.params.shape, float.loss(&float.net)?);
-    let count = |matrices: &[FloatMatrix]| matrices.iter().map(|m| m.weights.len()).sum();
+    let count = |all: &[FloatMatrix]| all.iter().map(|m| m.weights.len()).sum::<usize>();
     let weights = |part: &Part| match *part {
         Part::Weights(layer) => Some(count(&float.net.layers[layer].matrices)),
         Part::Head => (!shape.tied).then_some(float.net.head.matrix.weights.len()),

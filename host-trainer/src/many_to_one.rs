@@ -258,6 +258,7 @@ mod tests {
     use super::*;
     use crate::params::Cell;
     use crate::optim::Optimizer;
+    use crate::params::Cell;
     use crate::unroll::{Unrolled, in_f64};
 
     fn net(cell: Cell, batch: usize) -> ManyToOne<f32> {

@@ -92,7 +92,7 @@ fn a_step_allocates_nothing() {
 
 #[test]
 fn a_step_for_integers_allocates_nothing() {
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for cell in Cell::ALL {
         for (bits, tied) in [(8, false), (4, false), (4, true)] {
             let width = if tied { 12 } else { 0 };
             let config = Config {

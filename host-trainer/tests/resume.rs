@@ -66,6 +66,11 @@ fn table() -> Vec<(&'static str, Config, End)> {
         ("lstm, cosine", small(), finished),
         ("rnn", with(|c| c.cell = Cell::Rnn), finished),
         (
+            "gru, dropout of both kinds",
+            with(|c| (c.cell, c.dropout, c.recurrent_dropout) = (Cell::Gru, 0.2, 0.3)),
+            finished,
+        ),
+        (
             "constant rate",
             with(|c| c.schedule = Schedule::Constant),
             finished,

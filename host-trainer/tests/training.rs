@@ -96,7 +96,7 @@ fn timeless(folder: &RunFolder) -> Vec<String> {
 
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
-    for cell in [Cell::Lstm, Cell::Rnn] {
+    for cell in Cell::ALL {
         let text = text();
         let corpus = Corpus::new(&text, 0.1).unwrap();
         let temporary = tempfile::tempdir().unwrap();
@@ -192,7 +192,7 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn a_repeated_text_is_learnt_by_heart() {
-    for (cell, layers) in [(Cell::Lstm, 2), (Cell::Rnn, 1)] {
+    for (cell, layers) in [(Cell::Lstm, 2), (Cell::Rnn, 1), (Cell::Gru, 2)] {
         let text =
             Text::from_bytes("loop".to_owned(), "the cat sat. ".repeat(60).into_bytes()).unwrap();
         let corpus = Corpus::new(&text, 0.2).unwrap();

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the golden vectors of tests/golden.rs with PyTorch: forward passes of nn.LSTM and nn.RNN with a linear head.
+"""Makes the golden vectors of tests/golden.rs with PyTorch: forward passes of nn.LSTM, nn.RNN and nn.GRU with a linear
+head.
 
     pip install torch==2.* numpy safetensors && python3 tests/golden/make.py
 
@@ -19,7 +20,7 @@ HERE = pathlib.Path(__file__).parent
 
 def make(cell: str, seed: int) -> None:
     torch.manual_seed(seed)
-    net = {"lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[cell](VOCAB, HIDDEN, LAYERS)
+    net = {"lstm": torch.nn.LSTM, "rnn": torch.nn.RNN, "gru": torch.nn.GRU}[cell](VOCAB, HIDDEN, LAYERS)
     head = torch.nn.Linear(HIDDEN, VOCAB)
     for parameter in [*net.parameters(), *head.parameters()]:
         torch.nn.init.uniform_(parameter, -0.8, 0.8)
@@ -52,10 +53,11 @@ def make(cell: str, seed: int) -> None:
         "corpus": "golden", "corpus_sha256": "0" * 64, "command": "tests/golden/make.py",
         "trainer": f"PyTorch {torch.__version__.split('+')[0]}", "seed": seed, "nats": None, "epoch": 0, "characters": 0,
     }
-    meta = {"format": 1, "shape": shape, "vocabulary": "abcdefghijk", "config": config, "provenance": provenance}
+    meta = {"format": 5 if cell == "gru" else 1, "shape": shape, "vocabulary": "abcdefghijk", "config": config, "provenance": provenance}
     tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
     save_file(tensors, HERE / f"{cell}.safetensors", metadata={"gatelet": json.dumps(meta)})
 
 
 make("lstm", 1)
 make("rnn", 2)
+make("gru", 3)

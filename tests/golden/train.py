@@ -7,8 +7,9 @@ Each file holds the start weights as a checkpoint has them, the streams of token
 the gradient's global norm of each step. The state is carried from window to window; gradients are clipped, and the norms
 show that some steps were. The result is committed; PyTorch is needed only to make it again.
 
-One thing differs from what nn.LSTM and nn.RNN do by themselves: they add two biases to every gate. The trainer has one,
-so the second is zero here and stays so.
+One thing differs from what PyTorch's cells do by themselves: they add two biases to every gate. The trainer has one, so
+the second is zero here and stays so. Only the n of a GRU needs two, because the reset gate multiplies one of them: of its
+second bias r's and z's parts are kept at zero, and b_hn is trained.
 """
 
 import json
@@ -52,7 +53,8 @@ def updates(recipe: dict, parameters: list) -> torch.optim.Optimizer:
 
 
 def train(cell: str, net, head, tokens: torch.Tensor, vocab: int, recipe: dict) -> tuple[list, list]:
-    parameters = [p for name, p in net.named_parameters() if "bias_hh" not in name] + list(head.parameters())
+    parameters = [p for name, p in net.named_parameters() if cell == "gru" or "bias_hh" not in name]
+    parameters += head.parameters()
     optimizer = updates(recipe, parameters)
     state, losses, norms = None, [], []
     for step in range(STEPS):
@@ -64,6 +66,9 @@ def train(cell: str, net, head, tokens: torch.Tensor, vocab: int, recipe: dict) 
         loss = torch.nn.functional.cross_entropy(logits.reshape(-1, vocab), window[:, 1:].reshape(-1))
         optimizer.zero_grad()
         loss.backward()
+        for name, parameter in net.named_parameters():
+            if cell == "gru" and "bias_hh" in name:
+                parameter.grad[: -net.hidden_size] = 0
         norms.append(torch.nn.utils.clip_grad_norm_(parameters, recipe["clip"]).item())
         optimizer.step()
         losses.append(loss.item())
@@ -73,12 +78,12 @@ def train(cell: str, net, head, tokens: torch.Tensor, vocab: int, recipe: dict) 
 def make(cell: str, layers: int, hidden: int, vocab: int, seed: int, recipes: dict) -> None:
     recipes = {name: recipe | {"clip": clip} for name, (recipe, clip) in recipes.items()}
     torch.manual_seed(seed)
-    kind = {"lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[cell]
+    kind = {"lstm": torch.nn.LSTM, "rnn": torch.nn.RNN, "gru": torch.nn.GRU}[cell]
     net, head = kind(vocab, hidden, layers, batch_first=True), torch.nn.Linear(hidden, vocab)
     for name, parameter in net.named_parameters():
         if "bias_hh" in name:
             torch.nn.init.zeros_(parameter)
-            parameter.requires_grad_(False)
+            parameter.requires_grad_(cell == "gru")
         elif "bias" not in name:
             # Large enough that the state matters.
             torch.nn.init.uniform_(parameter, -0.5, 0.5)
@@ -105,7 +110,7 @@ def make(cell: str, layers: int, hidden: int, vocab: int, seed: int, recipes: di
         "trainer": f"PyTorch {torch.__version__.split('+')[0]}", "seed": seed, "nats": None, "epoch": 0, "characters": 0,
     }
     vocabulary = "".join(chr(ord("a") + i) for i in range(vocab))
-    meta = {"format": 1, "shape": shape, "vocabulary": vocabulary, "config": config, "provenance": provenance}
+    meta = {"format": 5 if cell == "gru" else 1, "shape": shape, "vocabulary": vocabulary, "config": config, "provenance": provenance}
     tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
     metadata = {"gatelet": json.dumps(meta), "recipes": json.dumps(recipes)}
     path = HERE / f"train_{cell}_{layers}.safetensors"
@@ -117,3 +122,5 @@ make("lstm", 1, 20, 15, 1, {"adamw": (ADAMW, 0.3), "sgd": (SGD, 0.2), "rmsprop":
 make("lstm", 2, 16, 12, 2, {"adamw": (ADAMW, 0.3), "rmsprop with momentum": (RMSPROP_MOMENTUM, 0.3)})
 make("rnn", 1, 24, 13, 3, {"adamw": (ADAMW, 0.5), "adam": (ADAM, 0.5), "plain sgd": (PLAIN_SGD, 0.5)})
 make("rnn", 2, 17, 14, 4, {"adamw": (ADAMW, 0.5), "sgd": (SGD, 0.5)})
+make("gru", 1, 20, 15, 5, {"adamw": (ADAMW, 0.3), "adam": (ADAM, 0.3), "sgd": (SGD, 0.28)})
+make("gru", 2, 16, 12, 6, {"adamw": (ADAMW, 0.3), "rmsprop": (RMSPROP, 0.3)})

@@ -3,6 +3,7 @@
 use gatelet::kernel::integer::{lstm_unit, preactivation, projected, requantize, rnn_int8};
 use pulp::{Arch, NullaryFnOnce};
 
+use super::gru;
 use crate::engine::{Engine, Packed};
 use crate::float_net::Block;
 use crate::params::Cell;
@@ -15,6 +16,8 @@ pub(crate) struct Requantize {
     pub(super) addends: Vec<i16>,
     /// A matrix each.
     pub(super) scales: Vec<Scales>,
+    /// [hidden], Q19.12: bias of the recurrent product of a GRU; else empty.
+    pub(super) recurrent_bias: Vec<i32>,
     pub(super) cell_bits: u32,
     pub(super) cell: Cell,
     pub(super) hidden: usize,
@@ -122,7 +125,7 @@ impl<F: Engine, M: Fn(i32) -> F> NullaryFnOnce for Results<'_, F, M> {
 
 /// A sum of products from what a product of real numbers gave.
 #[inline(always)]
-fn sum<F: Engine>(x: F) -> i32 {
+pub(super) fn sum<F: Engine>(x: F) -> i32 {
     (x.to_f64() * 128.0) as i32
 }
 
@@ -133,11 +136,15 @@ pub(crate) struct Step<'a, F> {
     pub(crate) ids: Option<&'a [u16]>,
     /// [rows, gates*hidden]
     pub(crate) gates: &'a mut [F],
+    /// [rows, gates*hidden]: sums over h, each by 1/128, where `gates` holds those over x alone: of a GRU.
+    pub(crate) product: &'a [F],
+    /// [rows, hidden]: H before the step, of a GRU.
+    pub(crate) carried: &'a [F],
     /// [rows, hidden], or empty
     pub(crate) c_before: &'a [F],
     /// [rows, hidden], or empty
     pub(crate) c: &'a mut [F],
-    /// [rows, hidden]: tanh(c), or empty
+    /// [rows, hidden]: tanh(c), or u of a GRU, or empty
     pub(crate) kept: &'a mut [F],
     /// [rows, hidden]
     pub(crate) h: &'a mut [F],
@@ -170,8 +177,17 @@ impl<F: Engine> NullaryFnOnce for Step<'_, F> {
                         *gate = *h;
                     }
                 }
-                // Refused by `Scheme::check`.
-                Cell::Gru => {}
+                Cell::Gru => {
+                    let stream = gru::Stream {
+                        addends,
+                        gates,
+                        product: &self.product[row * columns..][..columns],
+                        carried: &self.carried[row * n..][..n],
+                        u: &mut self.kept[row * n..][..n],
+                        h,
+                    };
+                    stream.step(self.by);
+                }
                 Cell::Lstm => {
                     for (gate, (&a, &m)) in gates.iter_mut().zip(scales) {
                         let z = preactivation(a, sum(*gate), m, shift);
@@ -205,7 +221,7 @@ impl<F: Engine> NullaryFnOnce for Step<'_, F> {
 
 /// `2^bits`
 #[inline(always)]
-fn power(bits: i32) -> f64 {
+pub(super) fn power(bits: i32) -> f64 {
     f64::from(1_u32 << bits)
 }
 

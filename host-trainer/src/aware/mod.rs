@@ -8,7 +8,8 @@
 //!            (straight through, Bengio et al. 2013)
 //! ```
 //! So the loss that is trained is the image's, and an export of these parameters computes the states that this does.
-//! h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which change no bit of a product. Embedding and projection
+//! h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which change no bit of a product. A GRU carries H / 2^15, which
+//! products read as h / 128. Embedding and projection
 //! are there as the device has them too, x / 128 and p / 128, which stand for their ranges times as much: gradients of the
 //! matrices that read them are multiplied by the ranges.
 
@@ -17,8 +18,10 @@ use gatelet::kernel::integer::embedded;
 use serde::{Deserialize, Serialize};
 
 mod forward;
+mod gru;
 
 pub(crate) use self::forward::{Affine, Requantize, Scales, Step};
+pub(crate) use self::gru::read;
 
 use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
@@ -129,6 +132,7 @@ impl<F: Engine> Aware<F> {
                 step: Requantize {
                     addends: vec![0; rows * columns],
                     scales: Block::of(shape, index).map(Scales::of).collect(),
+                    recurrent_bias: vec![0; shape.range(Role::RecurrentBias, index).len()],
                     cell_bits: scheme.cell_bits[index].into(),
                     cell: shape.cell,
                     hidden,
@@ -258,6 +262,8 @@ impl<F: Engine> Aware<F> {
                 .enumerate()
                 .for_each(|(row, &a)| to[column(row)] = a);
         }
+        let bias = &mut layer.step.recurrent_bias;
+        bias.copy_from_slice(&int.recurrent_bias);
         let integers = |role| self.integers.tensor(role, index);
         layer.recurrent.pack(integers(Role::Recurrent), false);
         if let Some(input) = &mut layer.input {

@@ -49,8 +49,8 @@ pub(super) struct Tape<F: Engine> {
     pub(super) kept: Memory<F>,
     /// [T, rows, hidden]: h as the layer above sees it; empty when that is h itself.
     pub(super) dropped: Vec<F>,
-    /// [T, rows, hidden]: h as the next step sees it, without what is dropped, and zero before a line; empty when that is h
-    /// itself.
+    /// [T, rows, hidden]: h as the next step's product sees it, without what is dropped, and zero before a line; empty when
+    /// that is h itself.
     pub(super) seen: Vec<F>,
 }
 
@@ -108,6 +108,9 @@ impl<F: Engine> Shard<F> {
             if !tape.seen.is_empty() {
                 let part = &mut tape.seen[t * state..][..state];
                 part.copy_from_slice(h_before);
+                if self.narrow {
+                    aware::read(arch, part);
+                }
                 if let Some(dropout) = masks.recurrent {
                     let place = masks.place(layer, Kind::Recurrent, 0);
                     dropout.apply(arch, place, masks.first_row, hidden, part);
@@ -118,12 +121,17 @@ impl<F: Engine> Shard<F> {
             let carried = around(h_before, ids, line_break, &mut self.carried);
             if let Some(layer) = aware {
                 let gates = &mut tape.gates[t * rows * columns..][..rows * columns];
-                let add = layer.input.is_some();
-                F::matmul(seen, &layer.recurrent, add, gates, &mut self.scratch);
+                let (add, sums) = match self.narrow {
+                    false => (layer.input.is_some(), &mut *gates),
+                    true => (false, &mut self.product[..]),
+                };
+                F::matmul(seen, &layer.recurrent, add, sums, &mut self.scratch);
                 arch.dispatch(aware::Step {
                     by: &layer.step,
                     ids: layer.input.is_none().then_some(ids),
                     gates,
+                    product: &self.product,
+                    carried,
                     c_before,
                     c,
                     kept: &mut tape.kept[t * kept..][..kept],
@@ -148,8 +156,13 @@ impl<F: Engine> Shard<F> {
             };
             F::step(&pack.recurrent, step);
         }
-        if let Some(dropout) = masks.output {
+        if !tape.dropped.is_empty() {
             tape.dropped.copy_from_slice(&tape.h[state..]);
+        }
+        if self.narrow {
+            aware::read(arch, &mut tape.dropped);
+        }
+        if let Some(dropout) = masks.output {
             for (t, h) in tape.dropped.chunks_exact_mut(state).enumerate() {
                 let place = masks.place(layer, Kind::Output, t);
                 dropout.apply(arch, place, masks.first_row, hidden, h);

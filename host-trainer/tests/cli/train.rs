@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use gatelet_trainer::params::Cell;
 use serde_json::Value;
 
 use crate::place::Place;
@@ -23,6 +24,28 @@ fn bad_texts_are_refused_before_anything_is_written() {
     );
     train("latin1.txt", &["not UTF-8", "offset 14", "line 2"]);
     train("missing.txt", &["cannot read missing.txt"]);
+}
+
+/// The same bits whether it was left alone or went on in between, and a checkpoint that says what it is.
+#[test]
+fn a_gru_is_trained_and_goes_on_like_any_other_net() {
+    let place = Place::new();
+    let line = |out, epochs| {
+        let words = ["train", "text.txt", "--out", out, "--epochs", epochs];
+        [&words[..], &["-q", "--lr", "0.01"]].concat()
+    };
+    let net = "--cell gru --hidden 8 --layers 2 --batch 4 --window 16 --schedule constant";
+    let net: Vec<&str> = net.split(' ').collect();
+    place.good(&[line("whole", "3"), net.clone()].concat());
+    place.good(&[line("parts", "2"), net].concat());
+    place.good(&[line("parts", "3"), vec!["--resume"]].concat());
+    let [whole, parts] = ["whole", "parts"].map(|run| {
+        let checkpoint = place.checkpoint(&format!("{run}/last.safetensors"));
+        assert_eq!(checkpoint.meta.shape.cell, Cell::Gru);
+        assert!(checkpoint.meta.provenance.command.contains(" --cell gru "));
+        (checkpoint.params, checkpoint.resume)
+    });
+    assert_eq!(whole, parts);
 }
 
 #[test]
@@ -65,7 +88,7 @@ fn options_out_of_range_are_wrong_usage() {
     }
     for line in [
         &["train", "text.txt"][..],
-        &["train", "text.txt", "--out", "run", "--cell", "gru"],
+        &["train", "text.txt", "--out", "run", "--cell", "mgu"],
         &[
             "train",
             "text.txt",
