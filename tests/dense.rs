@@ -3,7 +3,8 @@
 use gatelet::kernel::dense::{
     Addends, Columns, PackedShape, TapeF32, matmul_scratch, outer_scratch,
 };
-use gatelet::{Cell, Isa, Kernel, Scalar, WithKernel};
+use gatelet::layer::Fused as Cell;
+use gatelet::{Isa, Kernel, Scalar, WithKernel};
 
 /// Rows, k, n.
 const SHAPES: [(usize, usize, usize); 15] = [

@@ -134,8 +134,11 @@ fn a_layer_at_its_limit_does_not_overflow() {
     let columns = 4;
     let largest = (((1_i64 << 54) - 1 - (1 << 23)) / (127 * 128 * columns)).min(i32::MAX.into());
     for input in [i16::MIN, i16::MAX] {
-        let layer = OperationSpec::cell_int8(&[input; 8], MatrixSpec::int8(&[-127; 16], &[largest as i32; 4], 24), 3);
-        let head = OperationSpec::dense_int8(MatrixSpec::int8(&[1; 8], &[1 << 16; 2], 24), &[0; 2]);
+        let (input, multipliers) = ([input; 8], [largest as i32; 4]);
+        let weights = MatrixSpec::int8(&[-127; 16], &multipliers, 24);
+        let layer = OperationSpec::cell_int8(&input, weights, 3);
+        let head = MatrixSpec::int8(&[1; 8], &[1 << 16; 2], 24);
+        let head = OperationSpec::dense_int8(head, &[0; 2]);
         let found = everywhere(&image(rnn(Precision::Int8), &[layer, head]));
         assert_eq!(found.logits.len(), 3);
     }

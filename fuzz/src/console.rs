@@ -8,7 +8,9 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use gatelet::format::{HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len, write_image};
+use gatelet::format::{
+    FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec, image_len, write_image,
+};
 use gatelet::{
     Cell, Completer, Dims, History, KnownAnswer, Layout, Model, Native, Precision, Provenance,
     Session, StateBuf, TextRules, UNKNOWN, visible,
@@ -108,26 +110,18 @@ fn image(rules: TextRules, vocab: VocabSpec<'_>) -> Aligned {
     let input: Vec<i16> = (0..DIMS.vocab * rows)
         .map(|_| (entropy.random() % 8192) as i16 - 4096)
         .collect();
-    let layers = [LayerSpec::Int8 {
-        input: &input,
-        weights: &layer,
-        multipliers: &vec![1 << 21; rows],
-        shift: 24,
-        cell_bits: 4,
-    }];
+    let multipliers = vec![1 << 21; rows];
+    let weights = MatrixSpec::int8(&layer, &multipliers, 24);
+    let layer = OperationSpec::cell_int8(&input, weights, 4);
+    let weights = MatrixSpec::int8(&head, &[1 << 26; VOCAB.len()], 24);
+    let head = OperationSpec::dense_int8(weights, &[0; VOCAB.len()]);
     let spec = ImageSpec {
-        dims: DIMS,
+        net: DIMS.net(),
         layout: Layout::Rows,
         vocab,
-        embedding: None,
-        layers: &layers,
-        projection: None,
-        head: HeadSpec::Int8 {
-            weights: &head,
-            multipliers: &[1 << 26; VOCAB.len()],
-            shift: 24,
-            bias: &[0; VOCAB.len()],
-        },
+        features: FeatureSpec::default(),
+        operations: &[layer, head],
+        outputs: Default::default(),
         provenance: Provenance::default(),
         known_answer: KnownAnswer::default(),
         rules,

@@ -256,7 +256,6 @@ const PRIVATE: std::ops::Range<u32> = 0xE000..0xF900;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::Cell;
     use crate::optim::Optimizer;
     use crate::params::Cell;
     use crate::unroll::{Unrolled, in_f64};

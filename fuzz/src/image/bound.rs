@@ -9,8 +9,8 @@
 //! head  dz of its rows
 //! ```
 
-use gatelet_trainer::image::LanguageModel as _;
-use gatelet::{Cell, Embedding, Head, Layer, MatrixF32, Model};
+use gatelet::layer::Fused;
+use gatelet::{Cell, Dims, MatrixF32, Model, Weights};
 
 /// Bounds of a model's step.
 #[derive(Clone, Debug)]
@@ -73,45 +73,45 @@ fn largest(numbers: &[f32]) -> f64 {
 
 impl Bound {
     /// Of an f32 model, in its first `steps` from the zero state: c grows by at most 1 in each.
-    pub(super) fn new(model: &Model<'_>, steps: usize) -> Self {
-        let dims = model.dims();
+    ///
+    /// Nothing for nets that it is not written for: those that are no language models, and GRUs.
+    pub(super) fn new(model: &Model<'_>, steps: usize) -> Option<(Self, Dims)> {
+        let dims = model.net().dims().filter(|dims| dims.cell != Cell::Gru)?;
         let mut bound = Bound {
             hidden: Vec::new(),
             cell: Vec::new(),
             logits: 0.0,
         };
         let (mut below, mut off) = ((dims.embedding_stride(), 1.0), 0.0);
-        if let Some(Embedding::F32(table)) = model.embedding() {
-            below.1 = largest(table.weights.weights);
-        }
-        for layer in model.layers() {
-            let Layer::F32(layer) = layer else { continue };
-            let rows = Rows::new(&layer.weights, dims.rows(), largest(layer.input), below);
-            let z = rows.off(off);
-            let c = steps as f64 + 1.0;
-            let cell = z * (c / 4.0 + 1.25) + ACTIVATION * (1.0 + c);
-            // h is -1 to 1 in both.
-            let hidden = match layer.cell {
-                Cell::Rnn => z + ACTIVATION,
-                Cell::Lstm => z / 4.0 + cell + ACTIVATION,
-            };
-            off = hidden.min(2.0 + ACTIVATION);
-            bound.hidden.push(off);
-            bound.cell.push(cell);
-            below = (dims.stride(), 1.0);
-        }
         let mut operand = 1.0;
-        if let Some(Head::F32(projection)) = model.projection() {
-            let bias = largest(projection.bias);
-            let all = (dims.stride(), 1.0);
-            let rows = Rows::new(&projection.weights, dims.projection, bias, all);
-            (off, operand) = (rows.off(off), rows.sum);
+        for index in 0..=dims.head() {
+            match model.weights(index) {
+                Weights::EmbeddingF32(table) => below.1 = largest(table.weights.weights),
+                Weights::CellF32(layer) => {
+                    let rows = Rows::new(&layer.weights, dims.rows(), largest(layer.input), below);
+                    let z = rows.off(off);
+                    let c = steps as f64 + 1.0;
+                    let cell = z * (c / 4.0 + 1.25) + ACTIVATION * (1.0 + c);
+                    // h is -1 to 1 in both.
+                    let hidden = match layer.cell {
+                        Fused::Rnn => z + ACTIVATION,
+                        Fused::Lstm => z / 4.0 + cell + ACTIVATION,
+                    };
+                    off = hidden.min(2.0 + ACTIVATION);
+                    bound.hidden.push(off);
+                    bound.cell.push(cell);
+                    below = (dims.stride(), 1.0);
+                }
+                Weights::DenseF32(dense) => {
+                    let (columns, bias) = (dense.weights.columns, largest(dense.bias));
+                    let units = model.net().operation(index).map_or(0, |of| of.kind.units());
+                    let rows = Rows::new(&dense.weights, units, bias, (columns, operand));
+                    (off, operand) = (rows.off(off), rows.sum);
+                    bound.logits = off;
+                }
+                _ => {}
+            }
         }
-        if let Head::F32(head) = model.head() {
-            let all = (dims.head_columns(), operand);
-            let rows = Rows::new(&head.weights, dims.vocab, largest(head.bias), all);
-            bound.logits = rows.off(off);
-        }
-        bound
+        Some((bound, dims))
     }
 }

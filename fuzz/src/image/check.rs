@@ -1,9 +1,9 @@
 //! What must hold of every image that is accepted.
 
-use gatelet_trainer::image::LanguageModel as _;
 use gatelet::format::{repack, repacked_len};
+use gatelet::net::{Capabilities, Input};
 use gatelet::{
-    Batch, Isa, Kernel, Layout, Model, NativeNibbles, Precision, Sampler, Scalar, Session,
+    Batch, Dims, Isa, Kernel, Layout, Model, NativeNibbles, Precision, Sampler, Scalar, Session,
     StateHash, TokenId, WithKernel,
 };
 
@@ -14,19 +14,62 @@ use crate::entropy::Entropy;
 /// Tokens that a model takes.
 const STEPS: usize = 32;
 
-/// What a pass over tokens left behind.
+/// What a net is given in all steps: tokens, or `[steps, features]`.
+#[derive(Clone, Debug)]
+struct Given {
+    tokens: Vec<TokenId>,
+    features: Vec<f32>,
+}
+
+impl Given {
+    fn new(model: &Model<'_>, entropy: &mut Entropy<'_>) -> Self {
+        let (mut tokens, mut features) = (Vec::new(), Vec::new());
+        match model.net().input {
+            Input::Tokens { vocab } => {
+                tokens = (0..STEPS)
+                    .map(|_| TokenId(entropy.below(vocab) as u16))
+                    .collect();
+            }
+            Input::Features { width, .. } => {
+                let number = |_| {
+                    let bits = entropy.random();
+                    let x = (bits >> 40) as f32 / (1 << 22) as f32 - 2.0;
+                    if bits.is_multiple_of(31) { x * 32_768.0 } else { x }
+                };
+                features = (0..STEPS * width).map(number).collect();
+            }
+        }
+        Self { tokens, features }
+    }
+
+    /// Takes step `index`.
+    fn step<K: Kernel>(&self, session: &mut Session<'_, '_, K>, index: usize) {
+        match self.tokens.get(index) {
+            Some(&id) => {
+                session.step(id).expect("a token of the vocabulary");
+            }
+            None => {
+                let width = self.features.len() / STEPS;
+                let features = &self.features[index * width..][..width];
+                session.step(features).expect("numbers");
+            }
+        }
+    }
+}
+
+/// What a pass left behind.
 #[derive(Clone, Debug, PartialEq)]
 struct Trace {
     /// Hash of the state after every step.
     hash: u64,
-    /// `[steps, vocab]`: the bits of the scores.
-    scores: Vec<u32>,
+    /// The bits of all outputs after every step.
+    outputs: Vec<u32>,
 }
 
-/// Feeds tokens from the zero state, in so many words of storage.
+/// Feeds everything from the start state, in so many words of storage.
 struct Pass<'a> {
     model: Model<'a>,
-    tokens: &'a [TokenId],
+    given: &'a Given,
     words: usize,
 }
 
@@ -36,16 +79,17 @@ impl WithKernel for Pass<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Trace {
         let mut storage = vec![7; self.words];
         let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
-        let (mut hash, mut scores) = (StateHash::new(), Vec::new());
-        for &id in self.tokens {
-            let logits = session.step(id).expect("a token of the vocabulary");
-            let ids = (0..logits.len() as u16).map(TokenId);
-            scores.extend(ids.map(|id| logits.get(id).expect("a score").to_bits()));
+        let (mut hash, mut outputs) = (StateHash::new(), Vec::new());
+        for index in 0..STEPS {
+            self.given.step(&mut session, index);
+            for output in 0..self.model.net().output_len() {
+                outputs.extend(session.values(output).map(f32::to_bits));
+            }
             session.hash_into(&mut hash);
         }
         Trace {
             hash: hash.finish(),
-            scores,
+            outputs,
         }
     }
 }
@@ -63,8 +107,8 @@ impl WithKernel for Steps<'_> {
     type Output = Vec<(Vec<u32>, Vec<f32>)>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
-        let dims = self.model.dims();
-        let mut storage = vec![7; dims.state_words() + dims.pipeline_words()];
+        let net = *self.model.net();
+        let mut storage = vec![7; net.state_words() + net.pipeline_words()];
         let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
         let steps = self.tokens.iter().zip(self.states);
         let after = steps.map(|(&id, state)| {
@@ -72,7 +116,7 @@ impl WithKernel for Steps<'_> {
             let logits = session.step(id).expect("a token of the vocabulary");
             let ids = (0..logits.len() as u16).map(TokenId);
             let scores = ids.map(|id| logits.get(id).expect("a score")).collect();
-            let mut state = vec![0; dims.snapshot_words()];
+            let mut state = vec![0; net.snapshot_words()];
             session.snapshot(&mut state).expect("as many words");
             (state, scores)
         });
@@ -80,10 +124,10 @@ impl WithKernel for Steps<'_> {
     }
 }
 
-/// Three streams that take the same tokens, each from another one on.
+/// Three streams that take the same, each from another step on.
 struct Streams<'a> {
     model: Model<'a>,
-    tokens: &'a [TokenId],
+    given: &'a Given,
 }
 
 const STREAMS: usize = 3;
@@ -96,14 +140,20 @@ impl WithKernel for Streams<'_> {
         let mut storage = vec![7; STREAMS * self.model.net().state_words()];
         let mut batch = Batch::new(self.model, kernel, STREAMS, &mut storage).expect("room");
         let mut hashes = [StateHash::new(); STREAMS];
+        let (tokens, features) = (&self.given.tokens, &self.given.features);
+        let width = features.len() / STEPS;
         for step in 0..STEPS {
-            let ids: [TokenId; STREAMS] =
-                std::array::from_fn(|stream| self.tokens[(step + stream) % STEPS]);
-            batch.step(&ids).expect("tokens of the vocabulary");
+            let at: [usize; STREAMS] = std::array::from_fn(|stream| (step + stream) % STEPS);
+            if tokens.is_empty() {
+                let now = at.map(|at| &features[at * width..][..width]).concat();
+                batch.step_features(&now).expect("numbers");
+            } else {
+                let now = at.map(|at| tokens[at]);
+                batch.step(&now).expect("tokens of the vocabulary");
+            }
             for (stream, hash) in hashes.iter_mut().enumerate() {
                 batch.hash_into(stream, hash);
-                let logits = batch.logits(stream).expect("a stream");
-                assert!(logits.get(TokenId(0)).is_some_and(f32::is_finite));
+                assert!(batch.values(stream, 0).all(f32::is_finite));
             }
         }
         hashes.iter().map(StateHash::finish).collect()
@@ -112,16 +162,16 @@ impl WithKernel for Streams<'_> {
 
 /// Runs everything that an accepted image must pass.
 pub(super) fn accepted(model: &Model<'_>, bytes: &[u8], entropy: &mut Entropy<'_>) {
-    let dims = model.dims();
-    assert_eq!(gatelet::format::dims_of(bytes), Some(dims));
+    let net = *model.net();
+    assert_eq!(gatelet::format::net_of(bytes), Some(net));
     assert_eq!(model.image_bytes(), bytes.len());
     assert!(model.sections().all(|s| s.offset + s.bytes <= bytes.len()));
-    assert_eq!(model.vocab().words().count(), dims.vocab);
+    if !model.vocab().is_empty() {
+        assert_eq!(model.vocab().words().count(), net.vocab());
+    }
     let _ = (model.provenance(), model.rules().to_string());
 
-    let tokens: Vec<TokenId> = (0..STEPS)
-        .map(|_| TokenId(entropy.below(dims.vocab) as u16))
-        .collect();
+    let given = Given::new(model, entropy);
     let other = entropy.one(&Layout::ALL);
     let packed = layouts(model, bytes, other);
     let models: Vec<Model<'_>> = packed
@@ -134,60 +184,55 @@ pub(super) fn accepted(model: &Model<'_>, bytes: &[u8], entropy: &mut Entropy<'_
             .find(|model| model.layout() == layout)
             .copied()
     };
-    let words = dims.state_words();
+    let words = net.state_words();
     let pass = |model, words| Pass {
         model,
-        tokens: &tokens,
+        given: &given,
         words,
     };
     let expected = pass(*model, words).run(Scalar);
-    assert!(
-        expected
-            .scores
-            .iter()
-            .all(|&s| f32::from_bits(s).is_finite())
-    );
-    choices(*model, tokens[0], entropy);
+    let finite = |&bits: &u32| f32::from_bits(bits).is_finite();
+    assert!(expected.outputs.iter().all(finite));
+    if let Some(&id) = given.tokens.first() {
+        choices(*model, id, entropy);
+    }
     let _ = model.self_test(Scalar, &mut vec![0; words]);
 
-    let exact = dims.precision == Precision::Int8;
+    let exact = net.precision == Precision::Int8;
     let reference = match exact {
         true => None,
-        false => Some(Reference::new(*model, &tokens)),
+        false => Reference::new(*model, &given.tokens),
     };
     let mut seen = 0;
     for isa in Isa::available() {
-        let own = in_layout(isa.layout(&dims));
+        let own = in_layout(isa.layout(&net));
         // In the layout it is given in, a kernel that reads another leaves it to the specification.
-        let given = entropy.rarely(4).then_some(*model);
-        for model in own.iter().copied().chain(given) {
+        let as_given = entropy.rarely(4).then_some(*model);
+        for model in own.iter().copied().chain(as_given) {
             let found = isa.run(pass(model, words));
-            assert_eq!(
-                found,
-                isa.run(pass(model, words + dims.pipeline_words())),
-                "{}",
-                isa.name()
-            );
+            let pipelined = isa.run(pass(model, words + net.pipeline_words()));
+            assert_eq!(found, pipelined, "{}", isa.name());
+            assert!(found.outputs.iter().all(finite), "{}", isa.name());
             if exact {
                 assert_eq!(found, expected, "{}", isa.name());
             }
             if let Some(reference) = &reference {
-                reference.check(model, isa, &tokens);
+                reference.check(model, isa, &given.tokens);
             }
             seen += 1;
         }
     }
     assert!(seen >= 2);
-    if exact && !dims.four_bits.is_none() {
+    if exact && model.needs().has(Capabilities::FOUR_BITS) {
         let found = pass(*model, words).run(NativeNibbles::default());
         assert_eq!(found, expected, "4-bit kernel");
     }
     if let Some(isa) = pick(entropy)
-        && let Some(model) = in_layout(isa.layout(&dims))
+        && let Some(model) = in_layout(isa.layout(&net))
     {
         let hashes = isa.run(Streams {
             model,
-            tokens: &tokens,
+            given: &given,
         });
         if exact {
             assert_eq!(hashes[0], expected.hash, "a batch, {}", isa.name());
@@ -218,18 +263,18 @@ fn choices(model: Model<'_>, id: TokenId, entropy: &mut Entropy<'_>) {
     let sampler = sampler.and_then(|sampler| sampler.with_top_k(2));
     let sampler = sampler.and_then(|sampler| sampler.with_top_p(0.9));
     let drawn = sampler.expect("settings in range").sample(&logits);
-    assert!(drawn.index() < model.net().vocab() && Some(drawn) != unknown);
+    assert!(drawn.index() < model.net().output_width(0) && Some(drawn) != unknown);
 }
 
 /// The image in every layout that a kernel of this machine reads, and in one `other`. Written again
 /// in its own it is the same bytes: nothing that a writer would not write was accepted.
 fn layouts(model: &Model<'_>, bytes: &[u8], other: Layout) -> Vec<Aligned> {
-    let dims = model.dims();
+    let net = *model.net();
     let same = repacked(model, model.layout()).expect("its own layout");
     assert!(same.bytes() == bytes, "a writer writes other bytes");
     let mut all = Vec::new();
     for layout in Layout::ALL {
-        let read = Isa::available().any(|isa| isa.layout(&dims) == layout);
+        let read = Isa::available().any(|isa| isa.layout(&net) == layout);
         if !read && layout != other {
             continue;
         }
@@ -240,7 +285,7 @@ fn layouts(model: &Model<'_>, bytes: &[u8], other: Layout) -> Vec<Aligned> {
         };
         if layout == other {
             let there = Model::from_bytes(packed.bytes()).expect("another layout of a good image");
-            assert_eq!(there.dims(), dims);
+            assert_eq!(*there.net(), net);
             let back = repacked(&there, model.layout()).expect("the layout it came from");
             assert!(back.bytes() == bytes, "there and back it is other bytes");
         }
@@ -261,11 +306,13 @@ struct Reference {
     states: Vec<Vec<u32>>,
     after: Vec<(Vec<u32>, Vec<f32>)>,
     bound: Bound,
+    dims: Dims,
 }
 
 impl Reference {
-    fn new(model: Model<'_>, tokens: &[TokenId]) -> Self {
-        let dims = model.dims();
+    /// Nothing where there is no bound.
+    fn new(model: Model<'_>, tokens: &[TokenId]) -> Option<Self> {
+        let (bound, dims) = Bound::new(&model, STEPS)?;
         let mut storage = vec![0; dims.state_words()];
         let mut session = Session::new(model, Scalar, &mut storage).expect("room enough");
         let states = tokens.iter().map(|&id| {
@@ -281,11 +328,12 @@ impl Reference {
             states: &states,
         }
         .run(Scalar);
-        Self {
+        Some(Self {
             states,
             after,
-            bound: Bound::new(&model, STEPS),
-        }
+            bound,
+            dims,
+        })
     }
 
     /// Every step of a kernel from the same state as the specification's is within the bound.
@@ -295,7 +343,7 @@ impl Reference {
             tokens,
             states: &self.states,
         });
-        let dims = model.dims();
+        let dims = &self.dims;
         for ((state, scores), (expected, expected_scores)) in found.iter().zip(&self.after) {
             let hidden = dims.layers * dims.stride();
             for (index, (&a, &b)) in state.iter().zip(expected).enumerate() {

@@ -21,10 +21,10 @@ enum Field {
 #[derive(Clone, Debug)]
 struct Section {
     kind: u8,
-    layer: u8,
+    operation: u8,
     bytes: Vec<u8>,
-    /// What is added to the right entry: offset, length and checksum.
-    wrong: [u32; 3],
+    /// What is added to the right entry: length and checksum.
+    wrong: [u32; 2],
 }
 
 /// An image in parts.
@@ -34,8 +34,6 @@ struct Parts {
     /// Those before the section table.
     before: Vec<Field>,
     sections: Vec<Section>,
-    /// Those after it.
-    after: Vec<Field>,
     align: usize,
     /// A byte of padding that is not zero: which, and what.
     padding: Option<(usize, u8)>,
@@ -71,6 +69,13 @@ impl Reader<'_> {
         }
     }
 
+    /// How many follow; the number goes to `to` as well.
+    fn count(&mut self, to: &mut Vec<Field>) -> u64 {
+        let count = self.value();
+        to.push(Field::Number(count, 0));
+        count
+    }
+
     fn number(&mut self) -> Field {
         Field::Number(self.value(), 0)
     }
@@ -91,15 +96,27 @@ impl Parts {
     fn of(image: &[u8]) -> Self {
         let header_len = u32_at(image, 12) as usize;
         let mut reader = Reader(&image[PREAMBLE..PREAMBLE + header_len]);
-        // Cell, precision, layout and layers, one by one.
-        let mut before: Vec<Field> = (0..4).map(|_| reader.raw(1)).collect();
-        let align = match before[2] {
+        // Precision, layout and input, one by one.
+        let mut before: Vec<Field> = (0..3).map(|_| reader.raw(1)).collect();
+        let align = match before[1] {
             Field::Raw(ref layout) if layout[0] >= 2 => 64,
             _ => 16,
         };
+        // Width and doubled features; tokens and rules.
         before.extend([reader.number(), reader.number()]);
-        // Shifts and cell bits.
-        before.extend((0..9).map(|_| reader.raw(1)));
+        before.extend((0..2).map(|_| reader.raw(1)));
+        for _ in 0..reader.count(&mut before) {
+            // Kind and variant; units; bits, tied, three shifts, bits of the state, start.
+            before.extend((0..2).map(|_| reader.raw(1)));
+            before.push(reader.number());
+            before.extend((0..7).map(|_| reader.raw(1)));
+            for _ in 0..reader.count(&mut before) {
+                before.push(reader.raw(1));
+            }
+        }
+        for _ in 0..reader.count(&mut before) {
+            before.extend([reader.raw(1), reader.raw(1), reader.raw(4)]);
+        }
         before.push(reader.number());
         reader.text(&mut before);
         before.push(reader.raw(32));
@@ -109,35 +126,24 @@ impl Parts {
         before.push(reader.raw(8));
         before.push(reader.number());
         let data = (PREAMBLE + header_len).next_multiple_of(align);
+        let mut at = data;
         let sections = (0..reader.value()).map(|_| {
-            let (kind, layer) = (reader.byte(), reader.byte());
-            let (offset, len, _) = (reader.value(), reader.value(), reader.value());
-            let at = data + offset as usize;
+            let (kind, operation) = (reader.byte(), reader.byte());
+            let (len, _) = (reader.value() as usize, reader.value());
+            let bytes = image[at..at + len].to_vec();
+            at += len.next_multiple_of(align);
             Section {
                 kind,
-                layer,
-                bytes: image[at..at + len as usize].to_vec(),
-                wrong: [0; 3],
+                operation,
+                bytes,
+                wrong: [0; 2],
             }
         });
         let sections = sections.collect();
-        let mut after = Vec::new();
-        let version = image[8];
-        if version >= 2 {
-            after.push(reader.raw(1));
-        }
-        if version >= 3 {
-            after.extend([reader.number(), reader.number()]);
-            after.extend((0..4).map(|_| reader.raw(1)));
-        }
-        if version >= 4 {
-            after.push(reader.raw(1));
-        }
         Self {
             preamble: image[..PREAMBLE].try_into().expect("as many"),
             before,
             sections,
-            after,
             align,
             padding: None,
             end: 0,
@@ -154,12 +160,8 @@ impl Parts {
         let mut data = Vec::new();
         let mut gaps = Vec::new();
         for section in &self.sections {
-            let right = [
-                data.len() as u32,
-                section.bytes.len() as u32,
-                crc32(&section.bytes),
-            ];
-            header.extend([section.kind, section.layer]);
+            let right = [section.bytes.len() as u32, crc32(&section.bytes)];
+            header.extend([section.kind, section.operation]);
             for (right, wrong) in right.into_iter().zip(section.wrong) {
                 Field::Number(right.wrapping_add(wrong).into(), 0).put(&mut header);
             }
@@ -167,9 +169,6 @@ impl Parts {
             let end = data.len();
             data.resize(end.next_multiple_of(self.align), 0);
             gaps.extend(end..data.len());
-        }
-        for field in &self.after {
-            field.put(&mut header);
         }
         let mut image = self.preamble.to_vec();
         image[12..16].copy_from_slice(&(header.len() as u32).to_le_bytes());
@@ -191,6 +190,10 @@ impl Parts {
         image.resize(len, 0);
         let total = (image.len() as u32).to_le_bytes();
         image[16..20].copy_from_slice(&total);
+        // What another net needs, so that it is not refused for that alone.
+        if let Some(net) = gatelet::format::net_of(&image) {
+            image[24..28].copy_from_slice(&net.capabilities().bits().to_le_bytes());
+        }
         if let Some((at, value)) = preamble {
             image[at] = value;
         }
@@ -269,10 +272,10 @@ fn special(kind: u8, float: bool, entropy: &mut Entropy<'_>) -> Vec<u8> {
         1 => (entropy.word() as u32 % 0x11_0002).to_le_bytes().to_vec(),
         2 => (entropy.below(12) as u16).to_le_bytes().to_vec(),
         // What is never f32: multipliers.
-        5 | 7 | 10 | 12 => (integer as i32).to_le_bytes().to_vec(),
+        7 | 10 | 12 => (integer as i32).to_le_bytes().to_vec(),
         _ if float => entropy.one(&SPECIAL).to_le_bytes().to_vec(),
-        3 => (integer as i16).to_le_bytes().to_vec(),
-        8 | 13 => (integer as i32).to_le_bytes().to_vec(),
+        5 => (integer as i16).to_le_bytes().to_vec(),
+        8 => (integer as i32).to_le_bytes().to_vec(),
         _ => vec![integer as u8],
     }
 }
@@ -280,7 +283,7 @@ fn special(kind: u8, float: bool, entropy: &mut Entropy<'_>) -> Vec<u8> {
 /// An image with so many changes.
 pub(super) fn changed(image: &[u8], changes: usize, entropy: &mut Entropy<'_>) -> Vec<u8> {
     let mut parts = Parts::of(image);
-    let float = matches!(parts.before[1], Field::Raw(ref precision) if precision[0] == 0);
+    let float = matches!(parts.before[0], Field::Raw(ref precision) if precision[0] == 0);
     let mut preamble = None;
     for _ in 0..changes {
         let which = entropy.below(parts.sections.len());
@@ -315,12 +318,8 @@ pub(super) fn changed(image: &[u8], changes: usize, entropy: &mut Entropy<'_>) -
                 parts.sections[which].bytes.resize(len, 0);
             }
             13 | 14 => {
-                let fields = match entropy.rarely(3) {
-                    true if !parts.after.is_empty() => &mut parts.after,
-                    _ => &mut parts.before,
-                };
-                let field = entropy.below(fields.len());
-                change(&mut fields[field], entropy);
+                let field = entropy.below(parts.before.len());
+                change(&mut parts.before[field], entropy);
             }
             15 => match entropy.below(3) {
                 0 => {
@@ -340,9 +339,9 @@ pub(super) fn changed(image: &[u8], changes: usize, entropy: &mut Entropy<'_>) -
             },
             16 => {
                 let section = &mut parts.sections[which];
-                match entropy.below(5) {
+                match entropy.below(4) {
                     0 => section.kind = entropy.below(16) as u8,
-                    1 => section.layer = entropy.below(6) as u8,
+                    1 => section.operation = entropy.below(6) as u8,
                     field => {
                         let by = entropy.one(&[1, 4, 16, 64, u32::MAX, 0x8000_0000]);
                         section.wrong[field - 2] = by;

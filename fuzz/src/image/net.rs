@@ -1,7 +1,8 @@
 //! Small models of any kind.
 
 use gatelet::format::{
-    EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec, image_len, write_image,
+    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec, image_len,
+    write_image,
 };
 use gatelet::{
     Cell, Dims, FourBits, KnownAnswer, Layout, Normalisation, Precision, Provenance, TextRules,
@@ -166,7 +167,7 @@ fn largest_multiplier((columns, bits): (usize, u32), shift: u8) -> i64 {
 
 /// A shape.
 fn dims(entropy: &mut Entropy<'_>) -> Dims {
-    let cell = entropy.one(&[Cell::Rnn, Cell::Lstm, Cell::Lstm]);
+    let cell = entropy.one(&[Cell::Rnn, Cell::Lstm, Cell::Lstm, Cell::Gru]);
     let precision = entropy.one(&[Precision::F32, Precision::Int8, Precision::Int8]);
     let layers = entropy.one(&[1, 1, 1, 2, 2, 3]);
     let hidden = match entropy.below(16) {
@@ -266,7 +267,7 @@ const WORDS: [&str; 11] = [
 pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
     let dims = dims(entropy);
     let layout = entropy.one(&Layout::ALL);
-    let layout = match layout.check(&dims) {
+    let layout = match layout.check(&dims.net()) {
         Ok(()) => layout,
         Err(_) => Layout::Rows,
     };
@@ -279,6 +280,7 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
     let cell_bits = match dims.cell {
         Cell::Rnn => 3,
         Cell::Lstm => 3 + entropy.below(5) as u8,
+        Cell::Gru => 0,
     };
     let tokens: Vec<u16> = (0..entropy.one(&[0, 1, 6, 64]))
         .map(|_| entropy.below(dims.vocab) as u16)
@@ -290,7 +292,7 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
         layout,
         size,
     };
-    let spec = Numbers::new(&mut maker);
+    let spec = Made::new(&mut maker);
     let mut characters = CHARACTERS.to_vec();
     let (mut words, mut bytes) = (WORDS.to_vec(), BYTES.to_vec());
     while characters.len() > dims.vocab {
@@ -332,15 +334,61 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
     })
 }
 
+/// A recurrent layer.
+struct Layer {
+    /// One, or those of a GRU.
+    matrices: Vec<Affine>,
+    real: Vec<f32>,
+    integers: Vec<i16>,
+    /// Of a GRU's recurrent product.
+    bias: (Vec<f32>, Vec<i32>),
+}
+
+impl Affine {
+    fn spec(&self, float: bool) -> MatrixSpec<'_> {
+        match float {
+            true => MatrixSpec::f32(&self.real),
+            false => MatrixSpec::int8(&self.int8, &self.multipliers, self.shift),
+        }
+    }
+}
+
+impl Layer {
+    fn spec(&self, float: bool, state_bits: u8) -> OperationSpec<'_> {
+        let mut all = self.matrices.iter().map(|matrix| matrix.spec(float));
+        let count = all.len();
+        let mut next = || all.next().unwrap_or_default();
+        let weights = next();
+        let candidate = if count > 2 { next() } else { MatrixSpec::default() };
+        let hidden = if count > 1 { next() } else { MatrixSpec::default() };
+        OperationSpec {
+            input: match float {
+                true => Numbers::F32(&self.real),
+                false => Numbers::I16(&self.integers),
+            },
+            weights,
+            candidate,
+            hidden,
+            bias: match (count, float) {
+                (1, _) => Numbers::None,
+                (_, true) => Numbers::F32(&self.bias.0),
+                (_, false) => Numbers::I32(&self.bias.1),
+            },
+            state_bits: if float { 0 } else { state_bits },
+            ..OperationSpec::default()
+        }
+    }
+}
+
 /// All numbers of a model, in both precisions.
-struct Numbers {
+struct Made {
     embedding: Option<Affine>,
-    layers: Vec<(Affine, Vec<f32>, Vec<i16>)>,
+    layers: Vec<Layer>,
     projection: Option<(Affine, Vec<f32>, Vec<i32>)>,
     head: (Affine, Vec<f32>, Vec<i32>),
 }
 
-impl Numbers {
+impl Made {
     fn new(maker: &mut Maker<'_, '_>) -> Self {
         let dims = maker.dims;
         let (stride, table) = (dims.stride(), dims.embedding_stride());
@@ -358,7 +406,19 @@ impl Numbers {
             };
             let used = |k: usize| k < below || (k >= padded && k - padded < dims.hidden);
             let form = (dims.columns(layer), dims.four_bits.of_layer(layer));
-            let matrix = maker.affine(dims.rows(), form, used, 2.0);
+            let bits = form.1;
+            let matrices = match dims.cell {
+                Cell::Rnn | Cell::Lstm => vec![maker.affine(dims.rows(), form, used, 2.0)],
+                Cell::Gru => {
+                    let hidden = dims.hidden;
+                    let mut all = vec![maker.affine(2 * hidden, form, used, 2.0)];
+                    if padded > 0 {
+                        all.push(maker.affine(hidden, (padded, bits), |k| k < below, 2.0));
+                    }
+                    all.push(maker.affine(hidden, (stride, bits), |k| k < hidden, 1.0));
+                    all
+                }
+            };
             let inputs = if layer == 0 && table == 0 {
                 dims.vocab
             } else {
@@ -366,7 +426,13 @@ impl Numbers {
             };
             let (real, integers) = maker.addends(inputs * dims.rows(), (4096.0, 32_767));
             let integers = integers.into_iter().map(|a| a.min(32_767) as i16).collect();
-            layers.push((matrix, real, integers));
+            let bias = maker.addends(dims.hidden, (4096.0, 1 << 30));
+            layers.push(Layer {
+                matrices,
+                real,
+                integers,
+                bias: (bias.0, bias.1.into_iter().map(|b| b as i32).collect()),
+            });
         }
         let own = |k: usize| k < dims.hidden;
         let addends = |maker: &mut Maker<'_, '_>, count| {
@@ -408,61 +474,40 @@ impl Numbers {
         complete: impl FnOnce(ImageSpec<'s>) -> ImageSpec<'s>,
     ) -> Vec<u8> {
         let float = dims.precision == Precision::F32;
-        let layers: Vec<LayerSpec<'s>> = self
-            .layers
-            .iter()
-            .map(|(matrix, real, integers)| match float {
-                true => LayerSpec::F32 {
-                    input: real,
-                    weights: &matrix.real,
+        let dense = |(matrix, real, integers): &'s (Affine, Vec<f32>, Vec<i32>), tied: bool| {
+            let whole = matrix.spec(float);
+            OperationSpec {
+                weights: MatrixSpec {
+                    weights: if tied { Numbers::None } else { whole.weights },
+                    ..whole
                 },
-                false => LayerSpec::Int8 {
-                    input: integers,
-                    weights: &matrix.int8,
-                    multipliers: &matrix.multipliers,
-                    shift: matrix.shift,
-                    cell_bits,
+                bias: match float {
+                    true => Numbers::F32(real),
+                    false => Numbers::I32(integers),
                 },
-            })
-            .collect();
-        let head =
-            |(matrix, real, integers): &'s (Affine, Vec<f32>, Vec<i32>), tied: bool| match float {
-                true => HeadSpec::F32 {
-                    weights: if tied { &[] } else { &matrix.real },
-                    bias: real,
-                },
-                false => HeadSpec::Int8 {
-                    weights: if tied { &[] } else { &matrix.int8 },
-                    multipliers: &matrix.multipliers,
-                    shift: matrix.shift,
-                    bias: integers,
-                },
-            };
-        let embedding = self.embedding.as_ref().map(|table| match float {
-            true => EmbeddingSpec::F32 {
-                weights: &table.real,
-            },
-            false => EmbeddingSpec::Int8 {
-                weights: &table.int8,
-                multipliers: &table.multipliers,
-                shift: table.shift,
-            },
-        });
+                ..OperationSpec::default()
+            }
+        };
+        let table = self.embedding.iter();
+        let table = table.map(|table| OperationSpec::table(table.spec(float)));
+        let layers = self.layers.iter().map(|layer| layer.spec(float, cell_bits));
+        let projection = self.projection.iter().map(|all| dense(all, false));
+        let head = [dense(&self.head, dims.tied)];
+        let operations: Vec<_> = table.chain(layers).chain(projection).chain(head).collect();
         let spec = ImageSpec {
-            dims,
+            net: dims.net(),
             layout,
             vocab: VocabSpec::Characters(&[]),
-            embedding,
-            layers: &[],
-            projection: self.projection.as_ref().map(|all| head(all, false)),
-            head: head(&self.head, dims.tied),
+            features: FeatureSpec::default(),
+            operations: &[],
+            outputs: Default::default(),
             provenance: Provenance::default(),
             known_answer: KnownAnswer::default(),
             rules: TextRules::default(),
         };
         let spec = complete(spec);
         let spec = ImageSpec {
-            layers: &layers,
+            operations: &operations,
             ..spec
         };
         let mut image = Aligned::zeroed(image_len(&spec).expect("parts that fit together"));

@@ -255,7 +255,10 @@ impl<F: Engine> Aware<F> {
             scales.shift = matrix.shift.into();
         }
         // Row `unit * gates + gate` of an image is column `gate * hidden + unit` here.
-        let column = |row: usize| (row % gates) * hidden + row / gates;
+        let column = |row: usize| match shape.cell {
+            Cell::Gru => row,
+            Cell::Rnn | Cell::Lstm => (row % gates) * hidden + row / gates,
+        };
         let addends = layer.step.addends.chunks_exact_mut(columns);
         for (to, from) in addends.zip(int.input.chunks_exact(columns)) {
             from.iter()

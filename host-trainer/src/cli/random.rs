@@ -12,7 +12,7 @@ use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::export::random;
 use crate::files::IMAGE;
-use crate::params::{Cell, Shape, ShapeError};
+use crate::params::{Cell, Shape};
 use crate::random::image;
 use crate::row_range::WeightBits;
 
