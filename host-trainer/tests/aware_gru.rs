@@ -2,14 +2,15 @@
 
 use gatelet::activation::{SIGMOID, TANH, piecewise};
 use gatelet_trainer::aware::Scheme;
-use gatelet_trainer::bptt::Shard;
+use gatelet_trainer::bptt::{IGNORED, Shard};
+use gatelet_trainer::calibrate::largest_read;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::float_net::FloatNet;
 use gatelet_trainer::packs::Packs;
-use gatelet_trainer::params::{Cell, Params};
+use gatelet_trainer::params::{Cell, Params, Role};
 use gatelet_trainer::quantize::{IntHead, IntMatrix, IntNet, Ranges, quantize};
 use gatelet_trainer::row_range::WeightBits;
 use gatelet_trainer::train::Trainer;
@@ -71,11 +72,17 @@ fn float(corpus: &Corpus, config: Config) -> Checkpoint {
     trained(trainer, epochs).checkpoint(false)
 }
 
-/// A run for integers, with ranges that hold what such small nets come to.
+/// A run for integers, with ranges that hold what the net computes on some of its text.
 fn aware<'c>(corpus: &'c Corpus, from: &Checkpoint, bits: WeightBits) -> Trainer<'c> {
+    let (shape, mut tokens) = (from.params.shape, [0; 1000]);
+    corpus.fill(0, &mut tokens).unwrap();
+    let table = from.params.tensor(Role::Embedding, 0);
+    let most = table.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    let read = largest_read(&from.params, &tokens, None) as f32;
+    let range = |wanted: bool, most: f32| if wanted { 1.01 * most } else { 1.0 };
     let ranges = Ranges {
-        embedding: 2.0,
-        projection: 4.0,
+        embedding: range(shape.embedding > 0, most),
+        projection: range(shape.projection > 0, read),
     };
     let qat = Qat {
         from: "a net".to_owned(),
@@ -145,10 +152,10 @@ fn layer(net: &IntNet, index: usize, token: usize, x: &[i64], states: &[i64]) ->
 
 /// Results of a head, or a projection, Q15.16.
 fn affine(head: &IntHead, weights: Option<&IntMatrix>, x: &[i64]) -> Vec<i64> {
-    let matrix = IntMatrix {
-        weights: weights.unwrap_or(&head.matrix).weights.clone(),
-        ..head.matrix.clone()
-    };
+    let mut matrix = head.matrix.clone();
+    if let Some(tied) = weights {
+        matrix.weights.clone_from(&tied.weights);
+    }
     let rows = head.bias.iter().enumerate();
     rows.map(|(row, &bias)| i64::from(bias) + product(&matrix, row, &[x]))
         .collect()
@@ -205,7 +212,7 @@ fn found<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> (Vec<Vec<i64>>, 
     let (mut all, mut nats) = (Vec::new(), 0.0);
     for (t, &token) in tokens.iter().enumerate() {
         let next = tokens.get(t + 1).copied();
-        let target = next.unwrap_or(gatelet_trainer::bptt::IGNORED);
+        let target = next.unwrap_or(IGNORED);
         shard.load(|_, _| (token, target));
         nats += shard.forward(&packs, F::zero());
         shard.carry();
@@ -236,9 +243,7 @@ fn the_forward_pass_is_the_specification() {
             let mut checkpoint = trainer.checkpoint(false);
             // b_hn begins at zero, and three steps do not take it far.
             for layer in 0..net.0 {
-                let bias = checkpoint
-                    .params
-                    .tensor_mut(gatelet_trainer::params::Role::RecurrentBias, layer);
+                let bias = checkpoint.params.tensor_mut(Role::RecurrentBias, layer);
                 let numbers = bias.iter_mut().enumerate();
                 numbers.for_each(|(k, b)| *b = (k as f32 * 1.7).sin());
             }
@@ -267,7 +272,7 @@ fn the_gradient_points_where_the_float_nets_does() {
     let mut tokens = [0; 65];
     corpus.fill(900, &mut tokens).unwrap();
     for net in NETS {
-        let from = float(&corpus, config(net, 12));
+        let from = float(&corpus, config(net, 4));
         let checkpoint = aware(&corpus, &from, WeightBits::EIGHT).checkpoint(true);
         let shape = checkpoint.params.shape;
         let gradient = |packs: &Packs<f32>| {
