@@ -346,8 +346,8 @@ fn words_come_back() {
     }
 }
 
-/// Images of version 3: all kinds of sections and layouts.
-fn versions_3() -> Vec<Image> {
+/// Images of words: all kinds of sections and layouts.
+fn of_words() -> Vec<Image> {
     let all = |precision, layers, widths: (usize, usize, bool)| {
         let plain = Dims::new(Cell::Lstm, precision, layers, 4, 12).expect("in range");
         image(
@@ -373,19 +373,8 @@ fn versions_3() -> Vec<Image> {
 }
 
 #[test]
-fn version_3_is_written_only_where_it_is_needed() {
-    for image in versions_3() {
-        assert_eq!(image.bytes()[8..10], [3, 0]);
-        image.model().expect("a good image");
-    }
-    let plain = Dims::new(Cell::Lstm, Precision::Int8, 1, 4, 12).expect("in range");
-    assert_eq!(image(plain, false).bytes()[8..10], [1, 0]);
-    assert_eq!(image(plain, true).bytes()[8..10], [3, 0]);
-}
-
-#[test]
 fn every_truncation_and_every_flipped_bit_is_refused() {
-    for image in versions_3() {
+    for image in of_words() {
         for length in 0..image.bytes().len() {
             let cut = Image::from_bytes(&image.bytes()[..length]);
             assert!(Model::from_bytes(cut.bytes()).is_err(), "{length} bytes");
@@ -422,7 +411,7 @@ fn forged(image: &Image, at: usize, value: u8) -> Image {
 /// Somebody who changes a header byte and mends the checksum gets an error or a model that runs, and never a panic.
 #[test]
 fn forged_headers_never_panic() {
-    for image in versions_3() {
+    for image in of_words() {
         let header_len =
             u32::from_le_bytes(image.bytes()[12..16].try_into().expect("4 bytes")) as usize;
         for (at, value) in (32..32 + header_len).flat_map(|at| (0..=255).map(move |v| (at, v))) {
@@ -434,36 +423,44 @@ fn forged_headers_never_panic() {
     }
 }
 
-/// The fields of version 3 are the header's last bytes: what each may not be is refused by its name.
+/// The fields of the header: what each may not be is refused by its name.
 #[test]
-fn the_new_fields_have_ranges() {
+fn the_fields_have_ranges() {
     let plain = Dims::new(Cell::Lstm, Precision::Int8, 1, 4, 12).expect("in range");
     let image = image(plain.with_widths(4, 4, true).expect("in range"), true);
-    let header_len =
-        u32::from_le_bytes(image.bytes()[12..16].try_into().expect("4 bytes")) as usize;
-    // rules, embedding, projection, tied, tokens, two shifts: one byte each here.
-    let first = 32 + header_len - 7;
-    assert_eq!(
-        image.bytes()[first..32 + header_len],
-        [3, 4, 4, 1, 1, 24, 24]
-    );
-    for (field, value, said) in [
-        (0, 64, "text rules"),
-        (0, 2, "unknown token"),
-        (1, 3, "embedding is 3"),
-        (1, 5, "to be tied"),
-        (2, 1, "projection is 1"),
-        (3, 2, "tied"),
-        (4, 3, "tokens"),
-        (5, 7, "embedding shift"),
-        (5, 32, "embedding shift"),
-        (6, 7, "projection shift"),
+    // Precision, layout, input, vocabulary, doubled, tokens, rules, operations: one byte each here. Then twelve for every
+    // operation: embedding, LSTM, projection, head.
+    let (tokens, rules) = (5, 6);
+    let of = |operation: usize, field: usize| 8 + 12 * operation + field;
+    let (kind, variant, units, bits, tied, shift) = (0, 1, 2, 3, 4, 5);
+    assert_eq!(image.bytes()[32 + of(0, kind)..][..5], [1, 0, 4, 8, 0]);
+    assert_eq!(image.bytes()[32 + of(3, kind)..][..5], [5, 0, 12, 8, 1]);
+    for (at, value, said) in [
+        (rules, 64, "text rules"),
+        (rules, 2, "unknown token"),
+        (tokens, 4, "tokens"),
+        (of(0, kind), 0, "operation 0 is of kind 0"),
+        (of(1, kind), 7, "operation 1 is of kind 7"),
+        (of(1, variant), 1, "operation 1 is of kind 3, variant 1"),
+        (of(2, variant), 5, "operation 2 is of kind 5, variant 5"),
+        (of(0, units), 0, "operation 0 has 0 units"),
+        (of(0, units), 5, "as many"),
+        (of(0, bits), 4, "weights of 4 bits"),
+        (of(1, bits), 3, "weights of 3 bits"),
+        (of(3, tied), 2, "the embedding has 0"),
+        (of(0, shift), 7, "shift is 7"),
+        (of(0, shift), 32, "shift is 32"),
+        (of(2, shift), 7, "shift is 7"),
+        (of(1, 11), 0, "it is damaged"),
+        (of(1, 11), 2, "operation 1 reads what operation 1 makes"),
+        (of(2, 11), 0, "operation 2 reads the token"),
     ] {
-        let forged = forged(&image, first + field, value);
+        let forged = forged(&image, 32 + at, value);
         let error = Model::from_bytes(forged.bytes()).expect_err("out of range");
-        assert!(error.to_string().contains(said), "{field} {value}: {error}");
+        assert!(error.to_string().contains(said), "{at} {value}: {error}");
     }
     // Characters where words are: the section is not as long as it would have to be.
-    let error = Model::from_bytes(forged(&image, first + 4, 0).bytes()).expect_err("no characters");
+    let forged = forged(&image, 32 + tokens, 0);
+    let error = Model::from_bytes(forged.bytes()).expect_err("no characters");
     assert!(matches!(error, LoadError::SectionLength { .. }), "{error}");
 }
