@@ -8,7 +8,6 @@
 //!     otherwise:      make a session of the first, add "n steps of it" to the contestants, enter(the others)
 //! ```
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -71,7 +70,7 @@ impl WithKernel for Contest<'_> {
         };
         let vocab = model.net().vocab();
         let mut memory = storage(model.net());
-        let mut session = Session::new(model, kernel, &mut memory)?;
+        let mut session = Session::new(&model, kernel, &mut memory)?;
         let mut id = 0;
         let mut contestants: Vec<Repeat<'_>> = std::mem::take(&mut self.contestants);
         contestants.push(Box::new(|n| {

@@ -113,7 +113,7 @@ mod tests {
 
         fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
             let mut memory = storage(self.0.net());
-            let mut session = Session::new(self.0, kernel, &mut memory).unwrap();
+            let mut session = Session::new(&self.0, kernel, &mut memory).unwrap();
             for &id in self.1 {
                 session.step(TokenId(id)).unwrap();
             }

@@ -55,7 +55,7 @@ impl WithKernel for Wander<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let dims = self.model.dims();
         let mut storage = vec![7; self.words];
-        let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
+        let mut session = Session::new(&self.model, kernel, &mut storage).expect("room enough");
         let mut kept = vec![0; dims.snapshot_words()];
         let (mut hash, mut random) = (StateHash::new(), self.seed);
         let logits = (0..60).map(|_| {

@@ -59,7 +59,7 @@ fn core_agrees(name: &str) {
     let model = image.model().expect("a good image");
     let dims = model.dims();
     let mut memory = storage(&dims.net());
-    let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
+    let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
 
     // A snapshot is h of every layer, then c of every layer, each padded to the stride.
     let padded = |flat: Vec<f32>| -> Vec<u32> {

@@ -191,7 +191,7 @@ impl WithKernel for Streams<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let streams = self.tokens.len();
         let mut memory = vec![7; streams * self.model.net().state_words()];
-        let mut batch = Batch::new(self.model, kernel, streams, &mut memory).expect("room enough");
+        let mut batch = Batch::new(&self.model, kernel, streams, &mut memory).expect("room enough");
         let mut hashes = vec![StateHash::new(); streams];
         for step in 0..self.tokens[0].len() {
             let ids: Vec<TokenId> = self.tokens.iter().map(|of| TokenId(of[step])).collect();
@@ -256,7 +256,7 @@ fn snapshots_bring_a_state_back_and_reset_clears_it() {
         let image = random(Cell::Lstm, precision, 2, 13, 11);
         let model = image.model().expect("a good image");
         let mut memory = storage(model.net());
-        let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
+        let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
         let scores = |session: &Session<'_, '_, Scalar>| -> Vec<Option<f32>> {
             (0..11)
                 .map(|id| session.logits().get(TokenId(id)))
@@ -287,7 +287,7 @@ fn too_little_storage_is_refused_with_both_numbers() {
     let model = image.model().expect("a good image");
     let need = model.net().state_words();
     let mut memory = vec![0; need - 1];
-    let error = Session::new(model, Scalar, &mut memory).expect_err("one word short");
+    let error = Session::new(&model, Scalar, &mut memory).expect_err("one word short");
     assert_eq!(
         error.to_string(),
         format!(

@@ -68,7 +68,7 @@ impl WithKernel for Pass<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Trace {
         let mut storage = vec![7; self.words];
-        let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
+        let mut session = Session::new(&self.model, kernel, &mut storage).expect("room enough");
         let mut hash = StateHash::new();
         let logits = self.tokens.iter().map(|&id| {
             let scores = session

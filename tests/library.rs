@@ -28,9 +28,9 @@ fn an_included_model_is_aligned_and_has_storage_of_its_size() {
     let mut state = words.state();
     assert_eq!(state.as_mut().len(), model.net().state_words());
     let kernel = gatelet::Native::default();
-    assert!(gatelet::Session::new(model, kernel, state.as_mut()).is_ok());
+    assert!(gatelet::Session::new(&model, kernel, state.as_mut()).is_ok());
     let too_few = &mut state.as_mut()[1..];
-    assert!(gatelet::Session::new(model, kernel, too_few).is_err());
+    assert!(gatelet::Session::new(&model, kernel, too_few).is_err());
 }
 
 /// One error type takes those of reading, running, going back and sampling a model.
@@ -42,12 +42,12 @@ fn every_error_becomes_one() {
         let (mut state, kernel) = (image.state(), gatelet::Native::default());
         match which {
             0 => gatelet::Model::from_bytes(&image.image()[..16]).map(|_| ())?,
-            1 => gatelet::Session::new(model, kernel, &mut []).map(|_| ())?,
+            1 => gatelet::Session::new(&model, kernel, &mut []).map(|_| ())?,
             2 => {
-                let mut session = gatelet::Session::new(model, kernel, state.as_mut())?;
+                let mut session = gatelet::Session::new(&model, kernel, state.as_mut())?;
                 session.step(gatelet::TokenId(u16::MAX))?;
             }
-            3 => gatelet::Session::new(model, kernel, state.as_mut())?.restore(&[])?,
+            3 => gatelet::Session::new(&model, kernel, state.as_mut())?.restore(&[])?,
             4 => gatelet::Sampler::new(1).with_top_k(0).map(|_| ())?,
             5 => model.self_test(kernel, &mut [])?,
             _ => model.self_test(kernel, state.as_mut())?,

@@ -81,7 +81,7 @@ fn a_bad_input_leaves_everything_as_it_was() {
         let image = model_of(&net, KnownAnswer::default());
         let model = image.model().expect("a good image");
         let mut storage = vec![0; net.state_words()];
-        let mut session = Session::new(model, Scalar, &mut storage).expect("room enough");
+        let mut session = Session::new(&model, Scalar, &mut storage).expect("room enough");
         session.step(&[0.5, -1.0, 0.25]).expect("numbers");
         let mut before = vec![0; net.snapshot_words()];
         session.snapshot(&mut before).expect("as many");
@@ -125,7 +125,7 @@ fn quantized_features_are_the_same_features() {
     let model = image.model().expect("a good image");
     let run = |inputs: &mut dyn FnMut(&mut Session<'_, '_, Scalar>, usize)| {
         let mut storage = vec![0; net.state_words()];
-        let mut session = Session::new(model, Scalar, &mut storage).expect("room enough");
+        let mut session = Session::new(&model, Scalar, &mut storage).expect("room enough");
         for step in 0..20 {
             inputs(&mut session, step);
         }
@@ -158,8 +158,8 @@ fn states_can_be_read_set_and_restored() {
         let model = image.model().expect("a good image");
         let mut stores = [vec![0; net.state_words()], vec![0; net.state_words()]];
         let [first, second] = &mut stores;
-        let mut first = Session::new(model, Scalar, first).expect("room enough");
-        let mut second = Session::new(model, Scalar, second).expect("room enough");
+        let mut first = Session::new(&model, Scalar, first).expect("room enough");
+        let mut second = Session::new(&model, Scalar, second).expect("room enough");
         for index in 0..9 {
             step(&mut first, index);
         }
@@ -220,7 +220,7 @@ fn a_batch_is_as_many_sessions() {
                 return;
             };
             let mut storage = vec![7; STREAMS * net.state_words()];
-            let mut batch = Batch::new(self.0, kernel, STREAMS, &mut storage).expect("room");
+            let mut batch = Batch::new(&self.0, kernel, STREAMS, &mut storage).expect("room");
             let number = |stream: usize, k: usize| ((stream * 13 + k * 17) % 41) as f32 / 10.0 - 2.0;
             for _ in 0..5 {
                 let all: Vec<f32> = (0..STREAMS)
@@ -230,7 +230,7 @@ fn a_batch_is_as_many_sessions() {
             }
             for stream in 0..STREAMS {
                 let mut storage = vec![7; net.state_words()];
-                let mut session = Session::new(self.0, kernel, &mut storage).expect("room");
+                let mut session = Session::new(&self.0, kernel, &mut storage).expect("room");
                 let features: Vec<f32> = (0..width).map(|k| number(stream, k)).collect();
                 for _ in 0..5 {
                     session.step(&features[..]).expect("numbers");
@@ -317,7 +317,7 @@ fn a_net_starts_from_the_state_that_it_names() {
             let model = image.model().expect("a good image");
             let net = *model.net();
             let mut storage = vec![0; net.state_words()];
-            let mut session = Session::new(model, Scalar, &mut storage).expect("room enough");
+            let mut session = Session::new(&model, Scalar, &mut storage).expect("room enough");
             let at_start: Vec<f32> = session.values(0).collect();
             session.step(&[1.0]).expect("a number");
             let after: Vec<f32> = session.values(0).collect();

@@ -192,7 +192,7 @@ fn a_step_is_the_one_of_the_text() {
         .chain([0; 2])
         .collect();
     let mut memory = storage(&dims.net());
-    let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
+    let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
     let logits = session.step(TokenId(id as u16)).expect("in range");
     for row in 0..9 {
         let expected = affine(&head, row, &p);
@@ -212,7 +212,7 @@ impl WithKernel for Streams<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Streams(model, tokens) = self;
         let mut memory = vec![7; tokens.len() * model.net().state_words()];
-        let mut batch = Batch::new(model, kernel, tokens.len(), &mut memory).expect("room enough");
+        let mut batch = Batch::new(&model, kernel, tokens.len(), &mut memory).expect("room enough");
         for step in 0..tokens[0].len() {
             let ids: Vec<TokenId> = tokens.iter().map(|of| TokenId(of[step])).collect();
             batch.step(&ids).expect("tokens of the vocabulary");
@@ -262,7 +262,7 @@ fn snapshots_hold_the_state_and_nothing_else() {
             let image = image(dims, false);
             let model = image.model().expect("a good image");
             let mut memory = storage(&dims.net());
-            let mut session = Session::new(model, Scalar, &mut memory).expect("room enough");
+            let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
             let scores = |session: &Session<'_, '_, Scalar>| -> Vec<Option<f32>> {
                 let ids = (0..11).map(TokenId);
                 ids.map(|id| session.logits().get(id)).collect()
@@ -285,7 +285,7 @@ fn snapshots_hold_the_state_and_nothing_else() {
             assert_eq!(after(&mut session), expected, "{dims:?}");
             // The state in a session of its own goes on alike: nothing else is carried over.
             let mut other = vec![0x5555_5555; dims.state_words()];
-            let mut other = Session::new(model, Scalar, &mut other).expect("room enough");
+            let mut other = Session::new(&model, Scalar, &mut other).expect("room enough");
             assert_eq!(scores(&other), at_start);
             other.restore(&snapshot).expect("the right length");
             assert_eq!(after(&mut other), expected, "{dims:?}");
@@ -309,12 +309,12 @@ fn a_plain_kernel_refuses_what_it_has_left_out() {
         let model = image.model().expect("a good image");
         let mut memory = storage(&dims.net());
         let kernel = Only::<Scalar, PLAIN>::default();
-        let error = Session::new(model, kernel, &mut memory).expect_err("not plain");
+        let error = Session::new(&model, kernel, &mut memory).expect_err("not plain");
         let SessionError::Lacks { missing } = error else {
             panic!("{error}");
         };
         assert!(!missing.is_empty() && model.needs().has(missing), "{missing}");
-        assert!(Batch::new(model, kernel, 1, &mut memory).is_err());
+        assert!(Batch::new(&model, kernel, 1, &mut memory).is_err());
     }
     let plain = Dims::new(Cell::Lstm, Precision::Int8, 2, 8, 9).expect("in range");
     let image = image(plain, true);

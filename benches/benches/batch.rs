@@ -20,7 +20,7 @@ impl WithKernel for Step<'_, '_> {
     fn run<K: Kernel>(self, kernel: K) {
         let dims = self.model.dims();
         let mut memory = vec![0; self.streams * dims.state_words()];
-        let mut batch = Batch::new(self.model, kernel, self.streams, &mut memory)
+        let mut batch = Batch::new(&self.model, kernel, self.streams, &mut memory)
             .expect("the storage is as long as the shape says");
         let shape = shape_name(dims.layers, dims.hidden, dims.vocab);
         let name = format!("batch/{}/{shape}-b{}", dims.precision, self.streams);

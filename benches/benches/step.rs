@@ -26,7 +26,7 @@ impl WithKernel for Step<'_, '_> {
     fn run<K: Kernel>(self, kernel: K) {
         let dims = self.model.dims();
         let mut memory = storage(&dims.net());
-        let mut session = Session::new(self.model, kernel, &mut memory)
+        let mut session = Session::new(&self.model, kernel, &mut memory)
             .expect("the storage is as long as the shape says");
         let shape = shape_name(dims.layers, dims.hidden, dims.vocab);
         let mut group = self

@@ -236,7 +236,7 @@ impl WithKernel for Answers<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Result<()> {
         let vocab = self.0.net().vocab();
         let mut memory = storage(self.0.net());
-        let mut session = Session::new(self.0, kernel, &mut memory)?;
+        let mut session = Session::new(&self.0, kernel, &mut memory)?;
         let mut id = 0;
         for line in stdin().lock().lines() {
             let line = line?;

@@ -22,7 +22,7 @@ const TOGETHER: usize = 16;
 /// Several streams: a model, a kernel, and a state each.
 #[derive(Debug)]
 pub struct Batch<'m, 's, K: Kernel> {
-    model: Model<'m>,
+    model: &'m Model<'m>,
     kernel: K,
     /// `[streams, state_words]`.
     storage: &'s mut [u32],
@@ -35,12 +35,12 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
     /// # Errors
     /// As [`Session::new`](crate::Session::new).
     pub fn new(
-        model: Model<'m>,
+        model: &'m Model<'m>,
         kernel: K,
         streams: usize,
         storage: &'s mut [u32],
     ) -> Result<Self, SessionError> {
-        check_needs::<K>(&model)?;
+        check_needs::<K>(model)?;
         let words = model.plan.words();
         let (need, have) = (streams.saturating_mul(words), storage.len());
         let storage = storage
@@ -48,7 +48,7 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
             .ok_or(SessionError::StorageTooSmall { need, have })?;
         storage.fill(0);
         for storage in storage.chunks_exact_mut(words.max(1)) {
-            start::<K>(&model, storage);
+            start::<K>(model, storage);
         }
         Ok(Batch {
             model,
@@ -70,7 +70,7 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
     pub fn step(&mut self, ids: &[TokenId]) -> Result<(), StepError> {
         self.check_streams(ids.len())?;
         for &id in ids {
-            id.take(&self.model, &mut [])?;
+            id.take(self.model, &mut [])?;
         }
         self.go(Some(ids));
         Ok(())
@@ -93,7 +93,7 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
         let all = self.storage.chunks_exact_mut(words);
         for (stream, (storage, features)) in all.zip(features.chunks_exact(width)).enumerate() {
             // What a step takes in is no part of the state.
-            take_features(&self.model, storage, features).map_err(|error| match error {
+            take_features(self.model, storage, features).map_err(|error| match error {
                 StepError::Feature { index } => StepError::Feature {
                     index: stream * width + index,
                 },
@@ -130,31 +130,31 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
             };
             rest = behind;
             for index in 0..self.model.net.len() {
-                advance(&self.model, self.kernel, index, storage, tokens);
+                advance(self.model, self.kernel, index, storage, tokens);
             }
             for storage in storage.chunks_exact_mut(words) {
-                operations::finish::<K>(&self.model, storage);
+                operations::finish::<K>(self.model, storage);
             }
         }
     }
 
     /// The scores of a stream's first output; none if there is no such stream.
     pub fn logits(&self, stream: usize) -> Option<Logits<'_>> {
-        Some(logits_in(&self.model, self.stream(stream)?, 0))
+        Some(logits_in(self.model, self.stream(stream)?, 0))
     }
 
     /// Output `index` of a stream, as numbers; none if there is no such.
     pub fn values(&self, stream: usize, index: usize) -> impl Iterator<Item = f32> {
         let storage = self.stream(stream).unwrap_or_default();
         let scale = self.model.output_scale(index);
-        let numbers = logits_in(&self.model, storage, index).numbers();
+        let numbers = logits_in(self.model, storage, index).numbers();
         numbers.map(move |x| x * scale)
     }
 
     /// Takes a stream's state into `hash`, as [`Session::hash_into`](crate::Session::hash_into) does.
     pub fn hash_into(&self, stream: usize, hash: &mut StateHash) {
         let storage = self.stream(stream).unwrap_or_default();
-        hash_state(&self.model, storage, hash);
+        hash_state(self.model, storage, hash);
     }
 
     /// A stream's storage.

@@ -139,7 +139,7 @@ impl<'a> Case<'a> {
         storage: &mut [u32],
     ) -> Result<(), CaseError> {
         let none = |_| CaseError::Step { step: 0 };
-        let mut session = Session::new(model, kernel, storage).map_err(none)?;
+        let mut session = Session::new(&model, kernel, storage).map_err(none)?;
         let mut hash = StateHash::new();
         for (index, (&id, &expected)) in self.tokens.iter().zip(self.hashes).enumerate() {
             let step = index + 1;

@@ -12,19 +12,20 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::SectionName;
 pub use crate::header::net_of;
+use crate::kernel::{Kernel, Scalar};
 use crate::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::net::{
-    Activation, Input, Kind, Layout, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operation,
+    Activation, Capabilities, Input, Kind, Layout, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operation,
     Output, Precision, Reset, RnnActivation, Value,
 };
 use crate::nibbles;
 use crate::order::RowOrder;
 pub use crate::repack::{repack, repacked_len};
-use crate::rules::TextRules;
+use crate::session::can;
 pub use crate::spec::{
     FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, OutputSpec, VocabSpec,
 };
@@ -192,7 +193,7 @@ pub struct Section {
 }
 
 /// Where a model comes from. Borrowed from the image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Provenance<'a> {
     /// Name of the corpus it was trained on.
     pub corpus: &'a str,
@@ -225,7 +226,7 @@ pub struct KnownAnswer<'a> {
 }
 
 /// An operation, as the header has it. Zero where there is nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct OperationEntry {
     pub(crate) kind: u8,
     /// The activation, or what a GRU resets.
@@ -247,7 +248,7 @@ pub(crate) struct OperationEntry {
 }
 
 /// An output, as the header has it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct OutputEntry {
     pub(crate) value: u8,
     /// 0 scores, 1 values.
@@ -257,7 +258,7 @@ pub(crate) struct OutputEntry {
 }
 
 /// A line of the section table. A section starts where the one before it ends.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct SectionEntry {
     pub(crate) kind: u8,
     /// 0 for the net's, otherwise one more than the operation's number.
@@ -289,9 +290,8 @@ impl Tokens {
     pub(crate) const NUMBERS: u8 = 3;
 }
 
-/// The header as encoded by postcard. Ranges are checked after decoding, so that an error can name
-/// the field.
-#[derive(Serialize, Deserialize)]
+/// The header as it is written, encoded by postcard. `header.rs` reads it.
+#[derive(Serialize)]
 pub(crate) struct Header<'a> {
     pub(crate) precision: u8,
     pub(crate) layout: u8,
@@ -307,16 +307,8 @@ pub(crate) struct Header<'a> {
     pub(crate) operations: heapless::Vec<OperationEntry, MAX_OPERATIONS>,
     pub(crate) outputs: heapless::Vec<OutputEntry, MAX_OUTPUTS>,
     pub(crate) known_answer_hash: u64,
-    #[serde(borrow)]
     pub(crate) provenance: Provenance<'a>,
     pub(crate) sections: heapless::Vec<SectionEntry, MAX_SECTIONS>,
-}
-
-impl Header<'_> {
-    /// The rules of the text.
-    pub(crate) fn text_rules(&self) -> Option<TextRules> {
-        TextRules::from_code(self.rules)
-    }
 }
 
 /// The number that stands for a precision in the header.
@@ -466,8 +458,9 @@ pub(crate) fn layout_of(net: &Net, index: usize, layout: Layout) -> Layout {
     }
 }
 
-/// The sections of operation `index`, in the order of the image, with the bytes of each.
-fn sections_of_one(
+/// The sections of operation `index`, in the order of the image, with the bytes of each. A program
+/// with a kernel that leaves something out leaves out its sections as well.
+fn sections_of_one<K: Kernel>(
     net: &Net,
     index: usize,
     layout: Layout,
@@ -503,7 +496,7 @@ fn sections_of_one(
     let (columns, read) = (net.columns(index), net.input_columns(index));
     let input = |slots: usize| of(SectionKind::Input, inputs * slots * small);
     let all: &[Option<(SectionName, usize)>] = match operation.kind {
-        Kind::Embedding { .. } => {
+        Kind::Embedding { .. } if can::<K>(Capabilities::EMBEDDING) => {
             let vocab = net.vocab();
             &[
                 of(Weights, matrix(vocab, units.next_multiple_of(4), rows)),
@@ -514,7 +507,7 @@ fn sections_of_one(
         | Kind::Rnn {
             activation: RnnActivation::Tanh,
             ..
-        } => {
+        } if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let order = RowOrder::of_cell(layout, operation.kind);
             let all = operation.kind.gates() * units;
             &[
@@ -523,12 +516,12 @@ fn sections_of_one(
                 multipliers(Multipliers, order.slots(all)),
             ]
         }
-        Kind::Rnn { .. } => &[
+        Kind::Rnn { .. } if can::<K>(Capabilities::RELU) => &[
             input(units),
             of(Weights, matrix(units, columns, rows)),
             multipliers(Multipliers, rows.slots(units)),
         ],
-        Kind::Gru { reset, .. } => {
+        Kind::Gru { reset, .. } if can::<K>(Capabilities::GRU) => {
             let own = net.stride(Value::of(index));
             let reads = |section| if read > 0 { section } else { None };
             let after = matches!(reset, Reset::After);
@@ -543,7 +536,7 @@ fn sections_of_one(
                 after.then(|| of(Bias, units * number)).flatten(),
             ]
         }
-        Kind::Dense { .. } => &[
+        Kind::Dense { .. } if can::<K>(Capabilities::DENSE) => &[
             if operation.tied.is_none() {
                 of(Weights, matrix(units, columns, rows))
             } else {
@@ -552,7 +545,10 @@ fn sections_of_one(
             multipliers(Multipliers, rows.slots(units)),
             of(Bias, rows.slots(units) * number),
         ],
-        Kind::Add => &[multipliers(Multipliers, 2 * net.width(Value::of(index)))],
+        Kind::Add if can::<K>(Capabilities::ADD) => {
+            &[multipliers(Multipliers, 2 * net.width(Value::of(index)))]
+        }
+        _ => &[],
     };
     let hidden = if quantized { 1 } else { 4 };
     let carries = matches!(operation.kind, Kind::Lstm { .. })
@@ -573,6 +569,15 @@ pub(crate) fn sections_of(
     layout: Layout,
     lengths: Lengths,
 ) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<> {
+    sections_for::<Scalar>(net, layout, lengths)
+}
+
+/// The same in a program with a kernel that leaves something out.
+pub(crate) fn sections_for<K: Kernel>(
+    net: &Net,
+    layout: Layout,
+    lengths: Lengths,
+) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<K> {
     let whole = |kind, bytes| {
         let operation = None;
         Some((SectionName { kind, operation }, bytes))
@@ -593,7 +598,7 @@ pub(crate) fn sections_of(
     let net = *net;
     let of_operations = (0..net.len()).flat_map(move |index| {
         let start = lengths.starts >> (index & 15) & 1 == 1;
-        sections_of_one(&net, index, layout, start)
+        sections_of_one::<K>(&net, index, layout, start)
     });
     front.into_iter().chain(of_operations).flatten()
 }

@@ -4,10 +4,14 @@
 //!
 //! The fields are those of `format::Header`, in its order; docs/model-format.md lists them.
 
-use crate::format::{MAGIC, PREAMBLE, VERSION, at, kind_from};
-use crate::net::{
-    Input, Kind, MAX_PARTS, Net, Operand, Operation, Output, Precision, Value, at_mut,
+use crate::format::{
+    MAGIC, OperationEntry, OutputEntry, PREAMBLE, Provenance, SectionEntry, VERSION, at, kind_from,
 };
+use crate::net::{
+    Input, Kind, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operand, Operation, Output, Precision,
+    Value, at_mut,
+};
+use crate::rules::TextRules;
 
 /// Goes through the bytes of a header.
 struct Walk<'a> {
@@ -206,4 +210,171 @@ pub const fn net_of(image: &[u8]) -> Option<Net> {
         Ok(net) => Some(net),
         Err(_) => None,
     }
+}
+
+/// What a header says, with the section table where it lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoded<'a> {
+    pub(crate) precision: u8,
+    pub(crate) layout: u8,
+    pub(crate) input: u8,
+    pub(crate) tokens: u8,
+    pub(crate) rules: u8,
+    pub(crate) operations: heapless::Vec<OperationEntry, MAX_OPERATIONS>,
+    pub(crate) outputs: heapless::Vec<OutputEntry, MAX_OUTPUTS>,
+    pub(crate) known_answer_hash: u64,
+    pub(crate) provenance: Provenance<'a>,
+    pub(crate) sections: Sections<'a>,
+}
+
+impl Decoded<'_> {
+    /// The rules of the text.
+    pub(crate) fn text_rules(&self) -> Option<TextRules> {
+        TextRules::from_code(self.rules)
+    }
+}
+
+/// The section table: its lines one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Sections<'a> {
+    cursor: Cursor<'a>,
+    left: usize,
+}
+
+impl Sections<'_> {
+    /// Lines left.
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+}
+
+impl Iterator for Sections<'_> {
+    type Item = SectionEntry;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<SectionEntry> {
+        self.left = self.left.checked_sub(1)?;
+        Some(SectionEntry {
+            kind: self.cursor.byte()?,
+            operation: self.cursor.byte()?,
+            bytes: self.cursor.small()?,
+            crc32: self.cursor.small()?,
+        })
+    }
+}
+
+/// Reads a header from its start on.
+#[derive(Clone, Debug)]
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    #[inline(never)]
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    /// A number of at most 64 bits: see `Walk::number`.
+    #[inline(never)]
+    fn number(&mut self) -> Option<u64> {
+        let (mut number, mut bits) = (0_u64, 0);
+        loop {
+            let byte = self.byte()?;
+            let low = u64::from(byte & 0x7f);
+            if bits >= u64::BITS || low << bits >> bits != low {
+                return None;
+            }
+            number |= low << bits;
+            bits += 7;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+    }
+
+    /// A number of at most 32 bits.
+    fn small(&mut self) -> Option<u32> {
+        u32::try_from(self.number()?).ok()
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let len = self.small()? as usize;
+        core::str::from_utf8(self.take(len)?).ok()
+    }
+
+    fn real(&mut self) -> Option<f32> {
+        let bytes = self.take(4)?.first_chunk::<4>()?;
+        Some(f32::from_le_bytes(*bytes))
+    }
+
+    fn operation(&mut self) -> Option<OperationEntry> {
+        let mut entry = OperationEntry {
+            kind: self.byte()?,
+            variant: self.byte()?,
+            units: u16::try_from(self.small()?).ok()?,
+            bits: self.byte()?,
+            tied: self.byte()?,
+            ..OperationEntry::default()
+        };
+        entry.shifts = *self.take(3)?.first_chunk()?;
+        entry.state_bits = self.byte()?;
+        entry.start = self.byte()?;
+        for _ in 0..self.small()? {
+            entry.operand.push(self.byte()?).ok()?;
+        }
+        Some(entry)
+    }
+}
+
+/// What a header says; nothing where a number, a text or a list does not fit.
+#[inline(never)]
+pub(crate) fn decode(bytes: &[u8]) -> Option<Decoded<'_>> {
+    let mut cursor = Cursor(bytes);
+    let (precision, layout, input) = (cursor.byte()?, cursor.byte()?, cursor.byte()?);
+    for _ in 0..2 {
+        u16::try_from(cursor.small()?).ok()?;
+    }
+    let (tokens, rules) = (cursor.byte()?, cursor.byte()?);
+    let mut operations = heapless::Vec::new();
+    for _ in 0..cursor.small()? {
+        operations.push(cursor.operation()?).ok()?;
+    }
+    let mut outputs = heapless::Vec::new();
+    for _ in 0..cursor.small()? {
+        let output = OutputEntry {
+            value: cursor.byte()?,
+            kind: cursor.byte()?,
+            scale: cursor.real()?,
+        };
+        outputs.push(output).ok()?;
+    }
+    let known_answer_hash = cursor.number()?;
+    let provenance = Provenance {
+        corpus: cursor.text()?,
+        corpus_sha256: *cursor.take(32)?.first_chunk()?,
+        command: cursor.text()?,
+        trainer: cursor.text()?,
+        seed: cursor.number()?,
+        nats_f32: cursor.real()?,
+        nats: cursor.real()?,
+        heldout_tokens: cursor.small()?,
+    };
+    let left = cursor.small()? as usize;
+    Some(Decoded {
+        precision,
+        layout,
+        input,
+        tokens,
+        rules,
+        operations,
+        outputs,
+        known_answer_hash,
+        provenance,
+        sections: Sections { cursor, left },
+    })
 }

@@ -21,9 +21,9 @@ use crate::net::{Kind, Layout};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowOrder {
     /// Binary logarithm of the lanes of a vector.
-    lane_bits: u32,
+    lane_bits: u8,
     /// Binary logarithm of the vectors of a tile.
-    vector_bits: u32,
+    vector_bits: u8,
     /// Whether vector g holds gate g.
     gates: bool,
 }

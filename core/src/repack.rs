@@ -7,7 +7,7 @@ use crate::error::{SectionName, WriteError};
 use crate::format::{Header, SectionKind, layout_of, sections_of};
 use crate::layer::{DenseInt8, Matrix, Weights};
 use crate::model::Model;
-use crate::net::{Kind, Layout};
+use crate::net::{Input, Kind, Layout};
 use crate::order::RowOrder;
 use crate::tiles::emit_slots;
 use crate::write::{Source, capabilities, check_shift, len_with, table, write_with};
@@ -37,7 +37,7 @@ pub fn repack(model: &Model<'_>, layout: Layout, out: &mut [u8]) -> Result<usize
 fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteError> {
     let net = model.net();
     layout.check(net).map_err(WriteError::Layout)?;
-    let mut header = model.decoded().ok_or(WriteError::Header)?;
+    let from = model.decoded().ok_or(WriteError::Header)?;
     for (index, operation) in net.operations().enumerate() {
         for matrix in model.weights(index).matrices() {
             if let Matrix::Int8(matrix) = matrix {
@@ -45,9 +45,24 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
             }
         }
     }
-    header.layout = layout.code();
-    header.sections = table(net, layout, model.lengths())?;
-    Ok(header)
+    let (width, doubled) = match net.input {
+        Input::Tokens { vocab } => (vocab, 0),
+        Input::Features { width, doubled } => (width, doubled),
+    };
+    Ok(Header {
+        precision: from.precision,
+        layout: layout.code(),
+        input: from.input,
+        width: width as u16,
+        doubled: doubled as u16,
+        tokens: from.tokens,
+        rules: from.rules,
+        operations: from.operations,
+        outputs: from.outputs,
+        known_answer_hash: from.known_answer_hash,
+        provenance: from.provenance,
+        sections: table(net, layout, model.lengths())?,
+    })
 }
 
 /// A model whose matrices come out in another layout.

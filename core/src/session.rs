@@ -25,7 +25,7 @@ use crate::net::{Capabilities, Precision};
 /// zeros then.
 #[derive(Debug)]
 pub struct Session<'m, 's, K: Kernel> {
-    model: Model<'m>,
+    model: &'m Model<'m>,
     kernel: K,
     /// Exactly [`Net::state_words`](crate::net::Net::state_words) words, divided by [`state::split`].
     storage: &'s mut [u32],
@@ -45,13 +45,17 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// # Errors
     /// [`SessionError::StorageTooSmall`], with the words needed; [`SessionError::Lacks`] for a kernel
     /// that is an [`Only`](crate::kernel::Only) and a model that needs more.
-    pub fn new(model: Model<'m>, kernel: K, storage: &'s mut [u32]) -> Result<Self, SessionError> {
-        check_needs::<K>(&model)?;
+    pub fn new(
+        model: &'m Model<'m>,
+        kernel: K,
+        storage: &'s mut [u32],
+    ) -> Result<Self, SessionError> {
+        check_needs::<K>(model)?;
         let (need, have) = (model.plan.words(), storage.len());
         let (storage, rest) = storage
             .split_at_mut_checked(need)
             .ok_or(SessionError::StorageTooSmall { need, have })?;
-        let ahead = room_ahead(&model, kernel, rest);
+        let ahead = room_ahead(model, kernel, rest);
         let mut session = Session {
             model,
             kernel,
@@ -69,19 +73,19 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// # Errors
     /// What is wrong with the input; the state is then unchanged.
     pub fn step(&mut self, input: impl StepInput) -> Result<Logits<'_>, StepError> {
-        let token = input.take(&self.model, self.storage)?;
+        let token = input.take(self.model, self.storage)?;
         self.go(token);
         Ok(self.logits())
     }
 
     /// The scores of the first output, in the current state.
     pub fn logits(&self) -> Logits<'_> {
-        logits_in(&self.model, self.storage, 0)
+        logits_in(self.model, self.storage, 0)
     }
 
     /// Output `index`, as scores; empty if there is no such.
     pub fn scores(&self, index: usize) -> Logits<'_> {
-        logits_in(&self.model, self.storage, index)
+        logits_in(self.model, self.storage, index)
     }
 
     /// Output `index`, as numbers; none if there is no such.
@@ -93,7 +97,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Back to the start state, as if no input had been seen.
     pub fn reset(&mut self) {
         self.storage.fill(0);
-        start::<K>(&self.model, self.storage);
+        start::<K>(self.model, self.storage);
         self.forget_sums();
         self.compute_outputs();
     }
@@ -109,7 +113,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
             return Err(SnapshotError::Length { need, have });
         }
         let mut to = into;
-        copy_state(&self.model, self.storage, |state| {
+        copy_state(self.model, self.storage, |state| {
             let (first, rest) = core::mem::take(&mut to)
                 .split_at_mut_checked(state.len())
                 .unwrap_or_default();
@@ -135,15 +139,15 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         if need != have {
             return Err(SnapshotError::Length { need, have });
         }
-        states::put_state(&self.model, self.storage, from);
-        clear_padding(&self.model, self.storage);
+        states::put_state(self.model, self.storage, from);
+        clear_padding(self.model, self.storage);
         self.forget_sums();
         Ok(())
     }
 
     /// The state of operation `index`: h, and what else it carries. Nothing if it is not recurrent.
     pub fn state(&self, index: usize) -> Option<StateView<'_>> {
-        states::view(&self.model, self.storage, index)
+        states::view(self.model, self.storage, index)
     }
 
     /// Sets the state of operation `index`, and makes the outputs those of the new state.
@@ -152,7 +156,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// [`SnapshotError::State`] for a state of another type or length, or an operation that is not
     /// recurrent; the state is unchanged then.
     pub fn set_state(&mut self, index: usize, state: StateView<'_>) -> Result<(), SnapshotError> {
-        let done = states::set(&self.model, self.storage, index, state);
+        let done = states::set(self.model, self.storage, index, state);
         done.ok_or(SnapshotError::State { operation: index })?;
         self.forget_sums();
         self.compute_outputs();
@@ -162,17 +166,17 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Takes the canonical bytes of the current state into `hash`: for every recurrent operation h, then
     /// for every one what else it carries, without padding, little-endian.
     pub fn hash_into(&self, hash: &mut StateHash) {
-        hash_state(&self.model, self.storage, hash);
+        hash_state(self.model, self.storage, hash);
     }
 
     /// The model.
-    pub fn model(&self) -> &Model<'m> {
-        &self.model
+    pub fn model(&self) -> &'m Model<'m> {
+        self.model
     }
 
     /// The outputs of the current state.
     fn compute_outputs(&mut self) {
-        operations::outputs(&self.model, self.kernel, self.storage);
+        operations::outputs(self.model, self.kernel, self.storage);
     }
 }
 

@@ -50,7 +50,7 @@ pub fn check<'m, K: Kernel>(
     kernel: K,
     storage: &mut [u32],
 ) -> Result<Model<'m>, Refused> {
-    let model = Model::from_bytes(image).map_err(Refused::Image)?;
+    let model = Model::from_bytes_for(image, kernel).map_err(Refused::Image)?;
     model.self_test(kernel, storage).map_err(Refused::Answer)?;
     Ok(model)
 }

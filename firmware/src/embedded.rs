@@ -30,7 +30,7 @@ const FIELDS: [&str; PREAMBLE] = [
     "header length",
     "image length",
     "CRC-32",
-    "zero",
+    "capabilities",
     "zero",
 ];
 

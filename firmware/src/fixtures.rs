@@ -219,7 +219,7 @@ fn write(
 /// The state after reading these tokens from the start of a text: what every line must have.
 pub(crate) fn state_after(model: Model<'_>, tokens: &[TokenId]) -> Vec<u32> {
     let mut storage = vec![0; model.net().state_words()];
-    let mut session = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+    let mut session = gatelet::Session::new(&model, Native::default(), &mut storage).unwrap();
     session.begin();
     for &id in tokens {
         session.read(id).unwrap();

@@ -73,7 +73,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     /// # Errors
     /// The memory is not of this model's size.
     pub fn new(
-        model: Model<'m>,
+        model: &'m Model<'m>,
         kernel: K,
         storage: &'s mut [u32],
         history: &'s mut History<DEPTH, WORDS>,
@@ -118,7 +118,7 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
     }
 
     /// The model behind it.
-    pub fn model(&self) -> &Model<'m> {
+    pub fn model(&self) -> &'m Model<'m> {
         self.session.model()
     }
 

@@ -183,7 +183,7 @@ mod app {
         defmt::info!("model {} is sound", embedded::MODEL_NAME);
         boot::greet::<embedded::Settings, _, _>(&mut view, embedded::MODEL_NAME, &model, kernel)?;
         // build.rs made the memory for this very model.
-        let Ok(line) = Line::new(model, kernel, storage, history) else {
+        let Ok(line) = Line::new(&model, kernel, storage, history) else {
             defmt::panic!("the memory is not the model's");
         };
         let mut console = Console::new(line, completer, view, Writer::<embedded::Settings>::new());

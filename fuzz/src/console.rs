@@ -149,7 +149,7 @@ impl Bench {
         }
     }
 
-    fn console<'m>(&mut self, model: Model<'m>) -> Tested<'m, '_> {
+    fn console<'m>(&mut self, model: &'m Model<'m>) -> Tested<'m, '_> {
         let kernel = Native::default();
         let line = Line::new(model, kernel, self.state.as_mut(), &mut self.history);
         let writer = Writer::new();
@@ -233,7 +233,7 @@ pub fn run(input: &[u8]) {
     let image = &images[entropy.below(images.len())];
     let model = Model::from_bytes(image.bytes()).expect("a good image");
     let mut bench = Bench::new();
-    let mut console = bench.console(model);
+    let mut console = bench.console(&model);
     for byte in bytes(&mut entropy) {
         console
             .feed(byte)
@@ -253,7 +253,7 @@ pub fn run(input: &[u8]) {
 fn assert_state(console: &Tested<'_, '_>) {
     let (model, tokens) = (*console.line().model(), console.line().tokens());
     let mut storage = vec![0; STATE];
-    let mut fresh = Session::new(model, Native::default(), &mut storage).expect("room enough");
+    let mut fresh = Session::new(&model, Native::default(), &mut storage).expect("room enough");
     fresh.begin();
     for &id in tokens {
         fresh.read(id).expect("a token of the vocabulary");
@@ -297,7 +297,7 @@ pub fn serial(input: &[u8]) {
     let bytes = bytes(&mut entropy);
 
     let mut slow = Bench::new();
-    let mut one_by_one = slow.console(model);
+    let mut one_by_one = slow.console(&model);
     for &byte in &bytes {
         one_by_one
             .feed(byte)
@@ -308,7 +308,7 @@ pub fn serial(input: &[u8]) {
     }
 
     let mut fast = Bench::new();
-    let mut console = fast.console(model);
+    let mut console = fast.console(&model);
     let mut queue: Queue<u8, QUEUE> = Queue::new();
     let (mut received, mut typed) = queue.split();
     let mut line = bytes.iter();

@@ -62,7 +62,7 @@ impl WithKernel for Count<'_> {
             return Ok(counts);
         }
         let mut storage = storage(model.net());
-        let mut session = Session::new(model, kernel, &mut storage).map_err(Error::inference)?;
+        let mut session = Session::new(&model, kernel, &mut storage).map_err(Error::inference)?;
         let mut before = vec![0_u32; dims.snapshot_words()];
         let mut after = before.clone();
         let stride = dims.stride();

@@ -78,7 +78,7 @@ impl WithKernel for Count<'_> {
         let dims = self.model.dims();
         let mut storage = storage(self.model.net());
         let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+            Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         let mut pairs = vec![0_u64; dims.vocab * dims.vocab];
         let (mut loss, mut top1, mut top3) = (0.0, 0_usize, 0_usize);
         for pair in self.tokens.windows(2) {

@@ -57,7 +57,7 @@ impl WithKernel for Evaluate<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let mut storage = storage(self.model.net());
         let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+            Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         let (mut loss, mut top1, mut top3) = (0.0, 0_usize, 0_usize);
         let (mut last, mut tokens) = (None, 0_usize);
         self.tokens.read(self.part, &mut |piece| {
@@ -120,7 +120,7 @@ impl WithKernel for Trace<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let mut storage = storage(self.model.net());
         let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+            Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         session.begin();
         let (mut hash, mut steps) = (StateHash::new(), 0);
         self.tokens.read(self.part, &mut |piece| {

@@ -133,8 +133,8 @@ impl WithKernel for Run<'_> {
             session.begin();
             Ok::<_, Error>(session)
         };
-        let (mut writer, mut reader) = (start(int8, a)?, start(f32, b)?);
-        let mut other = start(f32, c)?;
+        let (mut writer, mut reader) = (start(&int8, a)?, start(&f32, b)?);
+        let mut other = start(&f32, c)?;
         let (mut sampler, mut others) = (Sampler::new(SEED), Sampler::new(SEED));
         let [mut at_int8, mut at_reader, mut at_other] =
             [&int8, &f32, &f32].map(|model| Watch::new(model, &int8));

@@ -66,7 +66,7 @@ impl WithKernel for Write1<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let mut storage = crate::image::storage(self.model.net());
         let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+            Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         let mut sampler = Sampler::new(SEED)
             .with_temperature(TEMPERATURE)
             .map_err(Error::inference)?;

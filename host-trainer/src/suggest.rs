@@ -77,7 +77,7 @@ impl WithKernel for Suggest<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let mut storage = storage(self.model.net());
         let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+            Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         session.begin();
         for &id in &self.typed.tokens {
             session.read(TokenId(id)).map_err(Error::inference)?;

@@ -18,7 +18,7 @@ pub fn append(suite: &mut Vec<u8>, image: &Image, steps: usize, seed: u64) -> Re
         .map_err(|why| Error::Export(why.to_string()))?;
     let vocab = model.net().vocab() as u64;
     let mut storage = storage(model.net());
-    let mut session = Session::new(model, Scalar, &mut storage).map_err(Error::inference)?;
+    let mut session = Session::new(&model, Scalar, &mut storage).map_err(Error::inference)?;
     let mut random = seed;
     let mut hash = StateHash::new();
     let (mut tokens, mut hashes) = (Vec::with_capacity(2 * steps), Vec::with_capacity(4 * steps));

@@ -63,7 +63,7 @@ impl WithKernel for Job<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let mut storage = storage(self.model.net());
-        let session = Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+        let session = Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         let mut typist = Typist {
             words: self.model.vocab().words().map(|w| w.to_string()).collect(),
             model: self.model,

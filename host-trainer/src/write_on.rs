@@ -25,7 +25,7 @@ impl WithKernel for WriteOn<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let mut storage = storage(self.model.net());
         let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+            Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         session.begin();
         let (mut all, mut read) = (self.start.to_vec(), 0);
         for _ in 0..self.count {

@@ -185,7 +185,7 @@ fn states_of_image(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
     let model = image.model().unwrap();
     let dims = model.dims();
     let mut storage = storage(&dims.net());
-    let mut session = Session::new(model, Scalar, &mut storage).unwrap();
+    let mut session = Session::new(&model, Scalar, &mut storage).unwrap();
     let mut snapshot = vec![0; dims.snapshot_words()];
     let step = |&token: &u16| {
         session.step(TokenId(token)).unwrap();

@@ -120,7 +120,7 @@ fn acted_out(image: &Image, content: &str, from: usize) -> Typing {
     let vocab = model.vocab();
     let words: Vec<String> = vocab.words().map(|w| w.to_string()).collect();
     let mut storage = vec![0; model.net().state_words()];
-    let mut session = Session::new(model, gatelet::Native::default(), &mut storage).unwrap();
+    let mut session = Session::new(&model, gatelet::Native::default(), &mut storage).unwrap();
     let shown = |session: &Session<'_, '_, gatelet::Native>, begun: &str| -> Vec<usize> {
         let logits = session.logits();
         let mut ids: Vec<usize> = (0..words.len())

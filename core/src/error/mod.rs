@@ -194,8 +194,7 @@ impl Display for StepError {
             }
             StepError::Feature { index } => write!(
                 f,
-                "feature {index} is not a number, or larger than {}",
-                crate::layer::FEATURE_LIMIT
+                "feature {index} is not a number, or larger than 65536"
             ),
             StepError::NotQuantized => f.write_str("an f32 net takes no quantized features"),
             StepError::Streams { streams, found } => {

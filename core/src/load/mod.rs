@@ -14,20 +14,23 @@ use self::sections::{
 };
 use crate::error::{LoadError, SectionName};
 use crate::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens};
+use crate::kernel::Kernel;
 use crate::layer::{FEATURE_LIMIT, Weights};
 use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
 use crate::net::{
-    Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision,
+    Capabilities, Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision,
 };
 use crate::nibbles;
 use crate::order::RowOrder;
 use crate::rules::TextRules;
+use crate::session::can;
 use crate::tiles::{Columns, check_int8, check_slots};
 use crate::vocab::Vocab;
 
-/// See [`Model::from_bytes`].
-pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
+/// See [`Model::from_bytes`]. What the kernel has no capability for is refused, and no part of the
+/// program.
+pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
     let misalignment = image.as_ptr().align_offset(ALIGN);
     if misalignment != 0 {
         return Err(LoadError::Misaligned {
@@ -35,6 +38,10 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
         });
     }
     let (needs, header_bytes) = checked_header(image)?;
+    let unknown = needs.without(K::CAPABILITIES);
+    if !unknown.is_empty() {
+        return Err(LoadError::Needs { unknown });
+    }
     let (header, net) = decoded(header_bytes)?;
     check_scales(&net, &header)?;
     let layout = layout_of(&header, &net)?;
@@ -48,25 +55,28 @@ pub(crate) fn load(image: &[u8]) -> Result<Model<'_>, LoadError> {
             found: needs,
         });
     }
-    check_section_table(&net, layout, lengths, &header)?;
+    check_section_table::<K>(&net, layout, lengths, &header)?;
 
     let mut reader = SectionReader {
         image,
         end: data_start,
         index: 0,
         align: layout.align(),
-        table: &header.sections,
+        table: header.sections.clone(),
     };
     let rules = header.text_rules().ok_or(LoadError::HeaderEncoding)?;
     let vocab = read_vocab(&net, header.tokens, rules, &mut reader)?;
-    let known_answer = read_known_answer(&net, header.known_answer_hash, &mut reader)?;
-    let features = read_features(&net, &mut reader)?;
+    let known_answer = read_known_answer::<K>(&net, header.known_answer_hash, &mut reader)?;
+    let features = match can::<K>(Capabilities::FEATURES) {
+        true => read_features(&net, &mut reader)?,
+        false => Default::default(),
+    };
 
     let mut weights = [Weights::None; MAX_OPERATIONS];
     let mut reading = Reading::new(&net, layout);
     let entries = weights.iter_mut().zip(&header.operations);
     for (index, (weights, entry)) in entries.enumerate().take(net.len()) {
-        *weights = read_operation(&mut reading, index, entry, &mut reader)?;
+        *weights = read_operation::<K>(&mut reading, index, entry, &mut reader)?;
     }
     if reader.end != image.len() {
         return Err(LoadError::Length {
@@ -126,7 +136,7 @@ fn read_vocab<'a>(
 }
 
 /// The known-answer test.
-fn read_known_answer<'a>(
+fn read_known_answer<'a, K: Kernel>(
     net: &Net,
     hash: u64,
     reader: &mut SectionReader<'a, '_>,
@@ -141,6 +151,7 @@ fn read_known_answer<'a>(
             tokens = reader.next()?;
             check(name, tokens, |&id| usize::from(id) < vocab)?;
         }
+        Input::Features { .. } if !can::<K>(Capabilities::FEATURES) => {}
         Input::Features { .. } => {
             features = reader.next()?;
             check(name, features, |x: &f32| x.abs() <= FEATURE_LIMIT)?;

@@ -5,6 +5,7 @@ use super::sections::SectionReader;
 use super::{check, check_shift, read_matrix, read_matrix_f32, read_slots};
 use crate::error::{LoadError, SectionName};
 use crate::format::{OperationEntry, SectionKind, layout_of};
+use crate::kernel::Kernel;
 use crate::layer::{
     AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, F32_FEATURE_LIMIT, F32_LIMIT,
     FEATURE_LIMIT, Fused, GruF32, GruInt8, LayerF32, LayerInt8, ProductInt8, RELU_LIMIT,
@@ -12,10 +13,11 @@ use crate::layer::{
 };
 use crate::matrix::MatrixF32;
 use crate::net::{
-    Activation, Kind, Layout, MAX_OPERATIONS, Net, Operation, Precision, Reset,
+    Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Operation, Precision, Reset,
     RnnActivation, Value,
 };
 use crate::order::RowOrder;
+use crate::session::can;
 use crate::tiles::Columns;
 
 /// What is known of an image while its operations are read.
@@ -86,7 +88,7 @@ fn is_bounded(net: &Net) -> bool {
 }
 
 /// Reads and checks operation `index`.
-pub(super) fn read_operation<'a>(
+pub(super) fn read_operation<'a, K: Kernel>(
     reading: &mut Reading<'_, 'a>,
     index: usize,
     entry: &OperationEntry,
@@ -112,43 +114,51 @@ pub(super) fn read_operation<'a>(
     if operation.kind.is_recurrent() {
         all.push(operation.kind.units());
     }
-    let (weights, bound) = match (operation.kind, net.precision) {
-        (Kind::Embedding { units }, precision) => reader.embedding(net, units, precision)?,
-        (Kind::Gru { units, reset }, Precision::F32) => {
-            (reader.gru_f32(units, reset, [&read, &all], &bounds)?, 1.0)
+    let (units, precision) = (operation.kind.units(), net.precision);
+    let precision = match (can::<K>(Capabilities::F32), can::<K>(Capabilities::INT8)) {
+        (true, false) => Precision::F32,
+        (false, true) => Precision::Int8,
+        _ => precision,
+    };
+    let (weights, bound) = match operation.kind {
+        Kind::Embedding { .. } if can::<K>(Capabilities::EMBEDDING) => {
+            reader.embedding(net, units, precision)?
         }
-        (Kind::Gru { units, reset }, Precision::Int8) => {
-            (reader.gru_int8(units, reset, [&read, &all])?, 1.0)
+        Kind::Gru { reset, .. } if can::<K>(Capabilities::GRU) => match precision {
+            Precision::F32 => {
+                (reader.gru_f32(units, reset, [&read, &all], &bounds)?, 1.0)
+            }
+            Precision::Int8 => (reader.gru_int8(units, reset, [&read, &all])?, 1.0),
+        },
+        Kind::Rnn {
+            activation: RnnActivation::Relu,
+            ..
+        } if can::<K>(Capabilities::RELU) => {
+            (reader.relu(units, precision, &all, &bounds)?, RELU_LIMIT)
         }
-        (
-            Kind::Rnn {
-                units,
-                activation: RnnActivation::Relu,
-            },
-            precision,
-        ) => (
-            reader.relu(units, precision, &all, &bounds)?,
-            RELU_LIMIT,
-        ),
-        (Kind::Rnn { units, .. }, precision) => {
-            let of = (Fused::Rnn, units);
-            (reader.cell(of, precision, &all, &bounds)?, 1.0)
+        Kind::Rnn {
+            activation: RnnActivation::Tanh,
+            ..
+        } if can::<K>(Capabilities::RNN) => {
+            (reader.cell((Fused::Rnn, units), precision, &all, &bounds)?, 1.0)
         }
-        (Kind::Lstm { units }, precision) => {
-            let of = (Fused::Lstm, units);
-            (reader.cell(of, precision, &all, &bounds)?, 1.0)
+        Kind::Lstm { .. } if can::<K>(Capabilities::LSTM) => {
+            (reader.cell((Fused::Lstm, units), precision, &all, &bounds)?, 1.0)
         }
-        (Kind::Dense { units, activation }, precision) => {
+        Kind::Dense { activation, .. } if can::<K>(Capabilities::DENSE) => {
             let table = operation.tied.map(usize::from);
             let table = table.and_then(|table| reading.tables.get(table)).copied();
-            let of = (units, activation, table);
-            reader.dense(of, precision, &read, &bounds)?
+            reader.dense((units, activation, table), precision, &read, &bounds)?
         }
-        (Kind::Add, Precision::F32) => {
-            let sum = bounds.iter().map(|(_, bound)| bound).sum();
-            (Weights::None, sum)
-        }
-        (Kind::Add, Precision::Int8) => (reader.add(net.width(Value::of(index)))?, 1.0),
+        Kind::Add if can::<K>(Capabilities::ADD) => match precision {
+            Precision::F32 => (
+                Weights::None,
+                bounds.iter().map(|(_, bound)| bound).sum(),
+            ),
+            Precision::Int8 => (reader.add(net.width(Value::of(index)))?, 1.0),
+        },
+        // The image says that it needs none of it.
+        _ => return Err(LoadError::HeaderEncoding),
     };
     if let Some(to) = reading.bounds.get_mut(index + 1) {
         *to = bound;
@@ -156,7 +166,7 @@ pub(super) fn read_operation<'a>(
     if let Some(to) = reading.tables.get_mut(index) {
         *to = weights;
     }
-    if entry.start != 0 {
+    if can::<K>(Capabilities::START) && entry.start != 0 {
         reader.start(operation.kind, net.precision)?;
     }
     Ok(weights)
@@ -228,6 +238,7 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     /// An LSTM or a tanh RNN.
+    #[inline(always)]
     fn cell(
         &mut self,
         (cell, hidden): (Fused, usize),
@@ -275,6 +286,7 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     /// A relu RNN.
+    #[inline(always)]
     fn relu(
         &mut self,
         units: usize,
@@ -396,6 +408,7 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     /// A table of rows for tokens, and in f32 the most that a number of it is.
+    #[inline(always)]
     fn embedding(
         &mut self,
         net: &Net,
@@ -434,6 +447,7 @@ impl<'a> Reader<'_, 'a, '_> {
 
     /// A dense operation, with the table that its weights are if it is tied; in f32 with the most
     /// that a result can be.
+    #[inline(always)]
     fn dense(
         &mut self,
         (units, activation, table): (usize, Activation, Option<Weights<'a>>),

@@ -2,11 +2,11 @@
 
 use crate::error::{LoadError, SectionName};
 use crate::format::{
-    Header, LARGEST_KIND, Lengths, MAGIC, MAX_KNOWN_ANSWER, MAX_KNOWN_FEATURES, PREAMBLE,
-    SectionEntry, SectionKind, Tokens, VERSION, at, checksum, kind_from, largest_variant,
-    sections_of,
+    LARGEST_KIND, Lengths, MAGIC, MAX_KNOWN_ANSWER, MAX_KNOWN_FEATURES, PREAMBLE,
+    SectionKind, Tokens, VERSION, at, checksum, kind_from, largest_variant, sections_for,
 };
-use crate::header;
+use crate::header::{self, Decoded, Sections};
+use crate::kernel::Kernel;
 use crate::layer::{MAX_CELL_BITS, MIN_CELL_BITS};
 use crate::net::{Capabilities, Input, Kind, Layout, Net, Precision, RnnActivation};
 use crate::rules::TextRules;
@@ -83,9 +83,8 @@ pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Resul
 }
 
 /// The header, once it is the encoding that a writer makes, with its operations in range.
-pub(super) fn decoded(bytes: &[u8]) -> Result<(Header<'_>, Net), LoadError> {
-    let bad = |_| LoadError::HeaderEncoding;
-    let header = postcard::from_bytes::<Header<'_>>(bytes).map_err(bad)?;
+pub(super) fn decoded(bytes: &[u8]) -> Result<(Decoded<'_>, Net), LoadError> {
+    let header = header::decode(bytes).ok_or(LoadError::HeaderEncoding)?;
     for (name, code, most) in [
         ("precision", header.precision, 1),
         ("input", header.input, 1),
@@ -118,7 +117,7 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<(Header<'_>, Net), LoadError> {
 }
 
 /// Checks the bits of states, and that what has no shift, no bits or no scale has zeros in its place.
-pub(super) fn check_scales(net: &Net, header: &Header<'_>) -> Result<(), LoadError> {
+pub(super) fn check_scales(net: &Net, header: &Decoded<'_>) -> Result<(), LoadError> {
     let quantized = matches!(net.precision, Precision::Int8);
     let mut absent = 0;
     for (index, (operation, entry)) in net.operations().zip(&header.operations).enumerate() {
@@ -165,7 +164,7 @@ pub(super) fn check_scales(net: &Net, header: &Header<'_>) -> Result<(), LoadErr
 }
 
 /// The layout in the header, once it is one this net can have.
-pub(super) fn layout_of(header: &Header<'_>, net: &Net) -> Result<Layout, LoadError> {
+pub(super) fn layout_of(header: &Decoded<'_>, net: &Net) -> Result<Layout, LoadError> {
     let most = Layout::ALL.len() as u64 - 1;
     field("layout", header.layout.into(), 0, most)?;
     let layout = Layout::ALL.get(usize::from(header.layout));
@@ -188,8 +187,11 @@ pub(super) fn zeros(image: &[u8], start: usize, end: usize) -> Result<(), LoadEr
 
 /// The lengths that do not follow from the net: a list of words is decoded to its end, which has to be
 /// the section's.
-pub(super) fn lengths_of(net: &Net, header: &Header<'_>) -> Result<Lengths, LoadError> {
-    let bytes = |index: usize| header.sections.get(index).map_or(0, |s| s.bytes as usize);
+pub(super) fn lengths_of(net: &Net, header: &Decoded<'_>) -> Result<Lengths, LoadError> {
+    let bytes = |index: usize| {
+        let line = header.sections.clone().nth(index);
+        line.map_or(0, |s| s.bytes as usize)
+    };
     let text = net.takes_tokens() && header.tokens != Tokens::NUMBERS;
     let known_answer = bytes(text.into());
     match net.input {
@@ -220,19 +222,19 @@ pub(super) fn lengths_of(net: &Net, header: &Header<'_>) -> Result<Lengths, Load
 }
 
 /// Checks that the table lists exactly the sections this net has, each as long as it must be.
-pub(super) fn check_section_table(
+pub(super) fn check_section_table<K: Kernel>(
     net: &Net,
     layout: Layout,
     lengths: Lengths,
-    header: &Header<'_>,
+    header: &Decoded<'_>,
 ) -> Result<(), LoadError> {
     let found = header.sections.len();
-    let expected = sections_of(net, layout, lengths).count();
+    let expected = sections_for::<K>(net, layout, lengths).count();
     if found != expected {
         return Err(LoadError::SectionCount { expected, found });
     }
-    let sections = sections_of(net, layout, lengths);
-    for (index, (entry, (section, bytes))) in header.sections.iter().zip(sections).enumerate() {
+    let sections = sections_for::<K>(net, layout, lengths);
+    for (index, (entry, (section, bytes))) in header.sections.clone().zip(sections).enumerate() {
         let operation = section.operation.map_or(0, |operation| operation + 1);
         if (entry.kind, usize::from(entry.operation)) != (section.kind.code(), operation) {
             return Err(LoadError::SectionOrder {
@@ -259,7 +261,7 @@ pub(super) struct SectionReader<'a, 't> {
     pub(super) index: usize,
     /// What sections start at a multiple of.
     pub(super) align: usize,
-    pub(super) table: &'t [SectionEntry],
+    pub(super) table: Sections<'t>,
 }
 
 impl<'a> SectionReader<'a, '_> {
@@ -276,7 +278,7 @@ impl<'a> SectionReader<'a, '_> {
     /// Its bytes.
     #[inline(never)]
     fn next_bytes(&mut self) -> Result<(SectionName, &'a [u8]), LoadError> {
-        let entry = self.table.get(self.index).ok_or(LoadError::SectionCount {
+        let entry = self.table.next().ok_or(LoadError::SectionCount {
             expected: self.index + 1,
             found: self.index,
         })?;

@@ -47,7 +47,7 @@ impl Layout {
     }
 
     /// Binary logarithm of the rows of a tile's vector; nothing for layouts without tiles.
-    pub(crate) const fn lane_bits(self) -> Option<u32> {
+    pub(crate) const fn lane_bits(self) -> Option<u8> {
         match self {
             Layout::Rows | Layout::Pairs => None,
             Layout::Tiles4 => Some(2),

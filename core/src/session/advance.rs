@@ -43,7 +43,7 @@ impl<K: Kernel> Session<'_, '_, K> {
         match token {
             Some(id) if ahead && one => self.go_apart(id),
             Some(id) if ahead => self.go_ahead(id),
-            _ => operations::step(&self.model, self.kernel, token, self.storage),
+            _ => operations::step(self.model, self.kernel, token, self.storage),
         }
     }
 
@@ -58,7 +58,7 @@ impl<K: Kernel> Session<'_, '_, K> {
     fn go_apart(&mut self, id: TokenId) {
         if self.sums == Sums::Restored {
             self.sums = Sums::Old;
-            return operations::step(&self.model, self.kernel, Some(id), self.storage);
+            return operations::step(self.model, self.kernel, Some(id), self.storage);
         }
         if self.sums == Sums::Old {
             self.multiply();
@@ -132,7 +132,7 @@ impl<K: Kernel> Session<'_, '_, K> {
                 let h = x.unwrap_or_default().get(layer.columns / 2..);
                 let h = h.unwrap_or_default();
                 self.kernel.begin_f32(layer, h, sums(self.ahead));
-                operations::run(&self.model, self.kernel, Some(id), self.storage, 0..last);
+                operations::run(self.model, self.kernel, Some(id), self.storage, 0..last);
                 let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
                 let x = parts.values.get(place.x..place.x + place.columns);
                 let end = place.cell.saturating_add(layer.hidden);
@@ -150,7 +150,7 @@ impl<K: Kernel> Session<'_, '_, K> {
                 let h = x.unwrap_or_default().get(layer.columns / 2..);
                 let h = h.unwrap_or_default();
                 self.kernel.begin_int8(layer, h, sums(self.ahead));
-                operations::run(&self.model, self.kernel, Some(id), self.storage, 0..last);
+                operations::run(self.model, self.kernel, Some(id), self.storage, 0..last);
                 let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
                 let x = parts.values.get(place.x..place.x + place.columns);
                 let end = place.cell.saturating_add(layer.hidden);

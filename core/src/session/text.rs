@@ -35,7 +35,7 @@ impl<K: Kernel> Session<'_, '_, K> {
     pub fn read(&mut self, id: TokenId) -> Result<Logits<'_>, StepError> {
         if self.model.vocab().line_break() == Some(id) {
             self.storage.fill(0);
-            super::start::<K>(&self.model, self.storage);
+            super::start::<K>(self.model, self.storage);
             self.forget_sums();
         }
         self.step(id)

@@ -59,7 +59,7 @@ mod image {
             hprintln!("error: a step of this model is too long for SysTick");
             return Err(());
         }
-        let mut session = Session::new(model, kernel, storage)
+        let mut session = Session::new(&model, kernel, storage)
             .map_err(|why| hprintln!("error: no session: {}", why))?;
 
         let mut total = 0u64;

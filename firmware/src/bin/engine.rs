@@ -62,7 +62,7 @@ mod image {
         if model.self_test(kernel, state).is_err() {
             return;
         }
-        let Ok(mut session) = Session::new(model, kernel, state) else {
+        let Ok(mut session) = Session::new(&model, kernel, state) else {
             return;
         };
         let mut id = TokenId(0);

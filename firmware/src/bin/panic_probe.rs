@@ -146,7 +146,7 @@ mod image {
 
         fn run<K: Kernel>(self, kernel: K) {
             black_box(self.model.self_test(kernel, self.storage).is_ok());
-            let Ok(mut session) = Session::new(self.model, kernel, self.storage) else {
+            let Ok(mut session) = Session::new(&self.model, kernel, self.storage) else {
                 return;
             };
             let mut hash = StateHash::new();

@@ -113,9 +113,9 @@ mod image {
                 what
             );
         };
-        let mut specified = Session::new(model, Scalar, specified)
+        let mut specified = Session::new(&model, Scalar, specified)
             .map_err(|_| complain("the state is too small", 0))?;
-        let mut native = Session::new(model, kernel, native)
+        let mut native = Session::new(&model, kernel, native)
             .map_err(|_| complain("the state is too small", 0))?;
         let mut hashes = [StateHash::new(); 2];
         let known = model.known_answer();

@@ -42,6 +42,8 @@ impl Bench {
     fn console(&mut self) -> Console<'_, '_, Native, Vec<u8>, Settings, DEPTH, WORDS> {
         let model = Model::from_bytes(fixtures::image_bytes(&self.image)).unwrap();
         let kernel = Native::default();
+        // As long as what it borrows.
+        let model = Box::leak(Box::new(model));
         let line = Line::new(model, kernel, self.state.as_mut(), &mut self.history).unwrap();
         let writer = Writer::new();
         Console::new(line, &mut self.completer, View::new(Vec::new()), writer)
@@ -87,7 +89,7 @@ fn assert_state_is_the_lines(console: &Tested<'_, '_>) {
     }
 
     let mut storage = vec![0; model.net().state_words()];
-    let mut fresh = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+    let mut fresh = gatelet::Session::new(&model, Native::default(), &mut storage).unwrap();
     fresh.restore(&state).unwrap();
     assert_eq!(
         console.line().logits().top::<12>(),
@@ -234,7 +236,7 @@ fn a_fresh_line_of_a_model_of_lines_shows_how_lines_begin() {
         let model = *console.line().model();
         let line_break = model.vocab().line_break().unwrap();
         let mut storage = vec![0; model.net().state_words()];
-        let mut plain = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+        let mut plain = gatelet::Session::new(&model, Native::default(), &mut storage).unwrap();
         let expected = plain.step(line_break).unwrap().top::<3>();
         console.refresh().unwrap();
         assert_eq!(console.line().likely::<3>(), expected);
@@ -398,9 +400,9 @@ fn memory_of_another_model_is_refused() {
     let model = Model::from_bytes(fixtures::image_bytes(&image)).unwrap();
     let mut history = History::<3, { WORDS + 1 }>::new();
     let mut storage = vec![0; DIMS.state_words()];
-    let error = Line::new(model, Native::default(), &mut storage, &mut history).unwrap_err();
+    let error = Line::new(&model, Native::default(), &mut storage, &mut history).unwrap_err();
     assert!(error.to_string().contains("snapshot"), "{error}");
-    let error = Line::new(model, Native::default(), &mut storage[1..], &mut history).unwrap_err();
+    let error = Line::new(&model, Native::default(), &mut storage[1..], &mut history).unwrap_err();
     assert!(error.to_string().contains("words"), "{error}");
 }
 

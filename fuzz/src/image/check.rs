@@ -78,7 +78,7 @@ impl WithKernel for Pass<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Trace {
         let mut storage = vec![7; self.words];
-        let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
+        let mut session = Session::new(&self.model, kernel, &mut storage).expect("room enough");
         let (mut hash, mut outputs) = (StateHash::new(), Vec::new());
         for index in 0..STEPS {
             self.given.step(&mut session, index);
@@ -109,7 +109,7 @@ impl WithKernel for Steps<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let net = *self.model.net();
         let mut storage = vec![7; net.state_words() + net.pipeline_words()];
-        let mut session = Session::new(self.model, kernel, &mut storage).expect("room enough");
+        let mut session = Session::new(&self.model, kernel, &mut storage).expect("room enough");
         let steps = self.tokens.iter().zip(self.states);
         let after = steps.map(|(&id, state)| {
             session.restore(state).expect("a snapshot's words");
@@ -138,7 +138,7 @@ impl WithKernel for Streams<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Vec<u64> {
         let mut storage = vec![7; STREAMS * self.model.net().state_words()];
-        let mut batch = Batch::new(self.model, kernel, STREAMS, &mut storage).expect("room");
+        let mut batch = Batch::new(&self.model, kernel, STREAMS, &mut storage).expect("room");
         let mut hashes = [StateHash::new(); STREAMS];
         let (tokens, features) = (&self.given.tokens, &self.given.features);
         let width = features.len() / STEPS;
@@ -249,7 +249,7 @@ fn pick(entropy: &mut Entropy<'_>) -> Option<Isa> {
 /// Scores are chosen from, whatever they are.
 fn choices(model: Model<'_>, id: TokenId, entropy: &mut Entropy<'_>) {
     let mut storage = vec![0; model.net().state_words()];
-    let mut session = Session::new(model, Scalar, &mut storage).expect("room enough");
+    let mut session = Session::new(&model, Scalar, &mut storage).expect("room enough");
     let logits = session.step(id).expect("a token of the vocabulary");
     let unknown = model.vocab().unknown();
     let top = logits.top::<3>();
@@ -314,7 +314,7 @@ impl Reference {
     fn new(model: Model<'_>, tokens: &[TokenId]) -> Option<Self> {
         let (bound, dims) = Bound::new(&model, STEPS)?;
         let mut storage = vec![0; dims.state_words()];
-        let mut session = Session::new(model, Scalar, &mut storage).expect("room enough");
+        let mut session = Session::new(&model, Scalar, &mut storage).expect("room enough");
         let states = tokens.iter().map(|&id| {
             let mut state = vec![0; dims.snapshot_words()];
             session.snapshot(&mut state).expect("as many words");

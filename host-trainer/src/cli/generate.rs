@@ -78,7 +78,7 @@ impl WithKernel for Generate<'_> {
     fn run<K: Kernel>(mut self, kernel: K) -> Self::Output {
         let mut storage = storage(self.model.net());
         let mut session =
-            Session::new(self.model, kernel, &mut storage).map_err(Error::inference)?;
+            Session::new(&self.model, kernel, &mut storage).map_err(Error::inference)?;
         let (mut joiner, mut piece) = (Joiner::new(self.model.vocab()), String::new());
         session.begin();
         for &id in self.prompt {

@@ -46,7 +46,7 @@ impl WithKernel for Trace<'_> {
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let net = *self.0.net();
         let mut memory = vec![0; net.state_words() + self.1];
-        let mut session = Session::new(self.0, kernel, &mut memory).expect("room enough");
+        let mut session = Session::new(&self.0, kernel, &mut memory).expect("room enough");
         let mut hash = StateHash::new();
         for step in 0..STEPS {
             match net.input {

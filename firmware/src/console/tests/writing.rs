@@ -15,7 +15,7 @@ fn drawn_after(model: Model<'_>, prompt: &[TokenId], seed: u64, count: usize) ->
         .and_then(|s| s.with_top_p(Settings::TOP_P))
         .unwrap();
     let mut storage = vec![0; model.net().state_words()];
-    let mut session = gatelet::Session::new(model, Native::default(), &mut storage).unwrap();
+    let mut session = gatelet::Session::new(&model, Native::default(), &mut storage).unwrap();
     session.begin();
     for &id in prompt {
         session.read(id).unwrap();
