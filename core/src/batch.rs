@@ -182,8 +182,8 @@ fn advance<K: Kernel>(
     let place = plan.at(index);
     let reads = model.net.reads_token(index);
     let token = |stream| if reads { token_of(tokens, stream) } else { None };
-    match model.weights.get(index) {
-        Some(Weights::CellF32(layer)) if place.x != NOWHERE => {
+    match &model.weights_for::<K>(index) {
+        Weights::CellF32(layer) if place.x != NOWHERE => {
             let mut streams = heapless::Vec::<_, TOGETHER>::new();
             for (stream, storage) in storage.chunks_exact_mut(words).enumerate() {
                 let parts: Parts<'_, f32, f32, f32> = state::split(plan, storage);
@@ -203,7 +203,7 @@ fn advance<K: Kernel>(
                 keep(place.value, layer.hidden, parts.next, parts.values);
             }
         }
-        Some(Weights::CellInt8(layer)) if place.x != NOWHERE => {
+        Weights::CellInt8(layer) if place.x != NOWHERE => {
             let mut streams = heapless::Vec::<_, TOGETHER>::new();
             for (stream, storage) in storage.chunks_exact_mut(words).enumerate() {
                 let parts: Parts<'_, i8, i16, i32> = state::split(plan, storage);

@@ -425,13 +425,13 @@ pub(crate) fn output_entry(output: Output, scale: f32) -> OutputEntry {
 }
 
 /// Bytes of a matrix of weights.
-fn matrix_bytes(
-    net: &Net,
+pub(crate) fn matrix_bytes(
+    precision: Precision,
     (rows, columns): (usize, usize),
     (layout, bits): (Layout, u8),
     order: RowOrder,
 ) -> usize {
-    let weight_bytes = match net.precision {
+    let weight_bytes = match precision {
         Precision::F32 => 4,
         Precision::Int8 => 1,
     };
@@ -448,13 +448,15 @@ fn matrix_bytes(
 /// The layout of an operation's weights: rows are what a look-up reads best, but a tied head reads
 /// the table as its own.
 pub(crate) fn layout_of(net: &Net, index: usize, layout: Layout) -> Layout {
-    let is_table = matches!(net.operation(index), Some(operation) if matches!(operation.kind, Kind::Embedding { .. }));
-    let tied = net
-        .operations()
-        .any(|other| other.tied.map(usize::from) == Some(index));
-    match is_table && !tied {
-        true => Layout::Rows,
-        false => layout,
+    match net.operation(index) {
+        Some(Operation {
+            kind: Kind::Embedding { .. },
+            ..
+        }) => match net.operations().any(|other| other.tied == Some(index as u8)) {
+            true => layout,
+            false => Layout::Rows,
+        },
+        _ => layout,
     }
 }
 
@@ -485,7 +487,7 @@ fn sections_of_one<K: Kernel>(
     let form = (layout, operation.bits);
     let rows = RowOrder::of_rows(layout);
     let matrix = |rows_of: usize, columns, order: RowOrder| {
-        matrix_bytes(net, (rows_of, columns), form, order)
+        matrix_bytes(net.precision, (rows_of, columns), form, order)
     };
     let multipliers = |kind, slots: usize| quantized.then(|| of(kind, slots * 4)).flatten();
     let inputs = if net.reads_token(index) {

@@ -78,6 +78,7 @@ mod spec;
 mod state;
 mod tiles;
 mod tokenizer;
+mod views;
 pub mod visible;
 mod vocab;
 pub mod words;

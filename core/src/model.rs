@@ -10,11 +10,10 @@ use crate::header::{self, Decoded};
 use crate::kernel::{Kernel, Scalar};
 use crate::layer::Weights;
 use crate::load::load;
-use crate::net::{
-    Capabilities, Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision,
-};
+use crate::net::{Capabilities, Input, Layout, MAX_OUTPUTS, Net, Plan, Precision};
 use crate::rules::TextRules;
 use crate::session::Session;
+use crate::views::Views;
 use crate::vocab::{TokenId, Vocab};
 
 /// A checked model, borrowed from its image. Cheap to copy: it holds slices and numbers only.
@@ -24,14 +23,13 @@ pub struct Model<'a> {
     pub(crate) plan: Plan,
     /// What it takes to run it.
     pub(crate) needs: Capabilities,
-    pub(crate) layout: Layout,
     pub(crate) vocab: Vocab<'a>,
     /// What features are multiplied by, and those that take a second column.
     pub(crate) features: (&'a [f32], &'a [u16]),
-    pub(crate) weights: [Weights<'a>; MAX_OPERATIONS],
+    /// The image, and where the weights of every operation lie.
+    pub(crate) views: Views<'a>,
     pub(crate) scales: [f32; MAX_OUTPUTS],
     pub(crate) known_answer: KnownAnswer<'a>,
-    pub(crate) image: &'a [u8],
     /// The encoded header inside the image, for what is not needed at every step.
     pub(crate) header: &'a [u8],
 }
@@ -70,7 +68,7 @@ impl<'a> Model<'a> {
 
     /// How the weights are arranged.
     pub fn layout(&self) -> Layout {
-        self.layout
+        self.views.layout
     }
 
     /// The characters, words or bytes the model knows; empty where tokens are numbers, and for
@@ -86,13 +84,19 @@ impl<'a> Model<'a> {
 
     /// Bytes of the image.
     pub fn image_bytes(&self) -> usize {
-        self.image.len()
+        self.views.image.len()
     }
 
     /// The weights of operation `index`.
     pub fn weights(&self, index: usize) -> Weights<'a> {
-        let weights = self.weights.get(index);
-        weights.copied().unwrap_or(Weights::None)
+        self.weights_for::<Scalar>(index)
+    }
+
+    /// The same for a program with a kernel that leaves something out.
+    #[inline(always)]
+    pub(crate) fn weights_for<K: Kernel>(&self, index: usize) -> Weights<'a> {
+        let columns = self.plan.at(index).columns;
+        self.views.weights::<K>(&self.net, index, columns)
     }
 
     /// What a result's one of output `index` stands for: 1 for scores, and in f32.
@@ -123,10 +127,10 @@ impl<'a> Model<'a> {
 
     /// The section table.
     pub fn sections(&self) -> impl Iterator<Item = Section> {
-        let align = self.layout.align();
+        let align = self.views.layout.align();
         let mut offset = (PREAMBLE + self.header.len()).next_multiple_of(align);
         let mut table = self.decoded().map(|header| header.sections);
-        sections_of(&self.net, self.layout, self.lengths())
+        sections_of(&self.net, self.views.layout, self.lengths())
             .map(move |(name, bytes)| {
                 let line = table.as_mut().and_then(Iterator::next);
                 let section = Section {
@@ -146,7 +150,7 @@ impl<'a> Model<'a> {
         let section = self.sections().find(|section| section.name == name);
         let range = section.map(|section| section.offset..section.offset + section.bytes);
         range
-            .and_then(|range| self.image.get(range))
+            .and_then(|range| self.views.image.get(range))
             .unwrap_or_default()
     }
 

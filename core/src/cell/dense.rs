@@ -12,6 +12,7 @@ use crate::kernel::Kernel;
 use crate::kernel::scalar::{rounding_shift, sat16};
 use crate::layer::{DenseF32, DenseInt8, LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 use crate::net::Activation;
+use crate::session::copy;
 
 /// One in Q15.16.
 const ONE: i32 = 1 << LOGIT_BITS;
@@ -48,14 +49,13 @@ pub(crate) fn activate_f32(activation: Activation, sum: f32) -> f32 {
 /// One step in int8, without the activation. `x: [columns]`, `y: [units]`.
 #[inline(always)]
 pub(crate) fn sums_int8<K: Kernel>(kernel: K, dense: &DenseInt8<'_>, x: &[i8], y: &mut [i32]) {
-    y.iter_mut().zip(dense.bias).for_each(|(to, &b)| *to = b);
-    kernel.add_products_int8(&dense.product, x, y);
+    kernel.dense_int8(&dense.product, dense.bias, x, y);
 }
 
 /// One step in f32, without the activation.
 #[inline(always)]
 pub(crate) fn sums_f32<K: Kernel>(kernel: K, dense: &DenseF32<'_>, x: &[f32], y: &mut [f32]) {
-    y.iter_mut().zip(dense.bias).for_each(|(to, &b)| *to = b);
+    copy(dense.bias.get(..y.len()).unwrap_or_default(), y);
     kernel.add_products_f32(&dense.weights, x, y);
 }
 

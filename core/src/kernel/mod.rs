@@ -221,6 +221,13 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
     /// or more, `sums: [rows]`.
     fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]);
 
+    /// A dense operation's results without its activation: `y = bias + products`. `bias: [rows]` or
+    /// more, `y: [rows]`.
+    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
+        crate::session::copy(bias.get(..y.len()).unwrap_or_default(), y);
+        self.add_products_int8(product, x, y);
+    }
+
     /// One step of a GRU in f32: `addend: [3 units]`, `x: [inputs + own]`, `sums: [4 units]`, `next:
     /// [own]`.
     fn gru_f32(

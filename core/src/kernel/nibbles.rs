@@ -13,7 +13,7 @@ use super::thumb::requantize_by_halves;
 use super::{Kernel, scalar, sealed};
 #[cfg(any(armv6m, armv7m))]
 use crate::arch::arm::PairsOfX;
-use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::layer::{Fused, GruF32, LayerF32, LayerInt8, ProductInt8};
 use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::net::{Capabilities, Layout, Net};
 use crate::nibbles::{OFFSET, WORD, bit, block};
@@ -75,6 +75,17 @@ impl<K: Kernel> Kernel for Nibbles<K> {
             Some(rows) => add_products(rows, product, sums),
             None => self.0.add_products_int8(product, x, sums),
         }
+    }
+
+    fn gru_f32(
+        self,
+        gru: &GruF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        sums: &mut [f32],
+        next: &mut [f32],
+    ) {
+        self.0.gru_f32(gru, addend, x, sums, next);
     }
 }
 

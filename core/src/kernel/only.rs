@@ -6,7 +6,7 @@
 //! arithmetic is the kernel's inside.
 
 use super::{Kernel, sealed};
-use crate::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
 use crate::matrix::MatrixF32;
 use crate::net::{Capabilities, Layout, Net};
 
@@ -58,5 +58,20 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
 
     fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
         self.0.add_products_int8(product, x, sums);
+    }
+
+    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
+        self.0.dense_int8(product, bias, x, y);
+    }
+
+    fn gru_f32(
+        self,
+        gru: &GruF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        sums: &mut [f32],
+        next: &mut [f32],
+    ) {
+        self.0.gru_f32(gru, addend, x, sums, next);
     }
 }

@@ -15,7 +15,7 @@ use self::sections::{
 use crate::error::{LoadError, SectionName};
 use crate::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens};
 use crate::kernel::Kernel;
-use crate::layer::{FEATURE_LIMIT, Weights};
+use crate::layer::FEATURE_LIMIT;
 use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
 use crate::net::{
@@ -26,6 +26,7 @@ use crate::order::RowOrder;
 use crate::rules::TextRules;
 use crate::session::can;
 use crate::tiles::{Columns, check_int8, check_slots};
+use crate::views::{Places, Views};
 use crate::vocab::Vocab;
 
 /// See [`Model::from_bytes`]. What the kernel has no capability for is refused, and no part of the
@@ -63,6 +64,7 @@ pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
         index: 0,
         align: layout.align(),
         table: header.sections.clone(),
+        places: Places::default(),
     };
     let rules = header.text_rules().ok_or(LoadError::HeaderEncoding)?;
     let vocab = read_vocab(&net, header.tokens, rules, &mut reader)?;
@@ -72,11 +74,14 @@ pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
         false => Default::default(),
     };
 
-    let mut weights = [Weights::None; MAX_OPERATIONS];
-    let mut reading = Reading::new(&net, layout);
-    let entries = weights.iter_mut().zip(&header.operations);
-    for (index, (weights, entry)) in entries.enumerate().take(net.len()) {
-        *weights = read_operation::<K>(&mut reading, index, entry, &mut reader)?;
+    let mut views = Views {
+        image,
+        layout,
+        places: [Places::default(); MAX_OPERATIONS],
+    };
+    let mut reading = Reading::new(&net);
+    for (index, entry) in header.operations.iter().enumerate().take(net.len()) {
+        read_operation::<K>(&mut reading, (index, entry), &mut views, &mut reader)?;
     }
     if reader.end != image.len() {
         return Err(LoadError::Length {
@@ -92,13 +97,11 @@ pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
         plan: Plan::of(&net),
         net,
         needs,
-        layout,
         vocab,
         features,
-        weights,
+        views,
         scales,
         known_answer,
-        image,
         header: header_bytes,
     })
 }

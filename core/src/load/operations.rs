@@ -19,15 +19,13 @@ use crate::net::{
 use crate::order::RowOrder;
 use crate::session::can;
 use crate::tiles::Columns;
+use crate::views::{Places, Views};
 
 /// What is known of an image while its operations are read.
-pub(super) struct Reading<'n, 'a> {
+pub(super) struct Reading<'n> {
     net: &'n Net,
-    layout: Layout,
     /// In f32, the most that a number of a value can be: of the input, then of each operation's.
     bounds: [f32; MAX_OPERATIONS + 1],
-    /// The embeddings that were read, for a head that is tied to one.
-    tables: [Weights<'a>; MAX_OPERATIONS],
 }
 
 /// One operation that is being read.
@@ -41,18 +39,16 @@ struct Reader<'r, 'a, 't> {
     limit: f32,
 }
 
-impl<'n> Reading<'n, '_> {
+impl<'n> Reading<'n> {
     /// Nothing was read yet.
-    pub(super) fn new(net: &'n Net, layout: Layout) -> Self {
+    pub(super) fn new(net: &'n Net) -> Self {
         let mut bounds = [1.0; MAX_OPERATIONS + 1];
         if let ([first, ..], false) = (&mut bounds, net.takes_tokens()) {
             *first = FEATURE_LIMIT;
         }
         Reading {
             net,
-            layout,
             bounds,
-            tables: [Weights::None; MAX_OPERATIONS],
         }
     }
 
@@ -87,20 +83,25 @@ fn is_bounded(net: &Net) -> bool {
     net.takes_tokens() && !net.operations().any(relu)
 }
 
-/// Reads and checks operation `index`.
+/// Reads and checks operation `index`, and takes note of where its sections lie.
 pub(super) fn read_operation<'a, K: Kernel>(
-    reading: &mut Reading<'_, 'a>,
-    index: usize,
-    entry: &OperationEntry,
+    reading: &mut Reading<'_>,
+    (index, entry): (usize, &OperationEntry),
+    views: &mut Views<'a>,
     sections: &mut SectionReader<'a, '_>,
-) -> Result<Weights<'a>, LoadError> {
+) -> Result<(), LoadError> {
     let Some(&operation) = reading.net.operation(index) else {
-        return Ok(Weights::None);
+        return Ok(());
+    };
+    sections.places = Places {
+        shifts: entry.shifts,
+        state_bits: entry.state_bits,
+        ..Places::default()
     };
     let mut reader = Reader {
         sections,
         index,
-        layout: layout_of(reading.net, index, reading.layout),
+        layout: layout_of(reading.net, index, views.layout),
         bits: operation.bits.into(),
         entry,
         limit: match is_bounded(reading.net) {
@@ -120,7 +121,7 @@ pub(super) fn read_operation<'a, K: Kernel>(
         (false, true) => Precision::Int8,
         _ => precision,
     };
-    let (weights, bound) = match operation.kind {
+    let (_, bound) = match operation.kind {
         Kind::Embedding { .. } if can::<K>(Capabilities::EMBEDDING) => {
             reader.embedding(net, units, precision)?
         }
@@ -147,7 +148,8 @@ pub(super) fn read_operation<'a, K: Kernel>(
         }
         Kind::Dense { activation, .. } if can::<K>(Capabilities::DENSE) => {
             let table = operation.tied.map(usize::from);
-            let table = table.and_then(|table| reading.tables.get(table)).copied();
+            let columns = read.padded();
+            let table = table.map(|table| views.weights::<K>(net, table, columns));
             reader.dense((units, activation, table), precision, &read, &bounds)?
         }
         Kind::Add if can::<K>(Capabilities::ADD) => match precision {
@@ -163,13 +165,13 @@ pub(super) fn read_operation<'a, K: Kernel>(
     if let Some(to) = reading.bounds.get_mut(index + 1) {
         *to = bound;
     }
-    if let Some(to) = reading.tables.get_mut(index) {
-        *to = weights;
-    }
     if can::<K>(Capabilities::START) && entry.start != 0 {
         reader.start(operation.kind, net.precision)?;
     }
-    Ok(weights)
+    if let Some(to) = views.places.get_mut(index) {
+        *to = sections.places;
+    }
+    Ok(())
 }
 
 impl<'a> Reader<'_, 'a, '_> {

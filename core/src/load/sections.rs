@@ -10,6 +10,7 @@ use crate::kernel::Kernel;
 use crate::layer::{MAX_CELL_BITS, MIN_CELL_BITS};
 use crate::net::{Capabilities, Input, Kind, Layout, Net, Precision, RnnActivation};
 use crate::rules::TextRules;
+use crate::views::Places;
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -262,6 +263,8 @@ pub(super) struct SectionReader<'a, 't> {
     /// What sections start at a multiple of.
     pub(super) align: usize,
     pub(super) table: Sections<'t>,
+    /// Where the sections lie that were taken since this was emptied.
+    pub(super) places: Places,
 }
 
 impl<'a> SectionReader<'a, '_> {
@@ -288,6 +291,7 @@ impl<'a> SectionReader<'a, '_> {
             operation: usize::from(entry.operation).checked_sub(1),
         };
         let start = self.end;
+        self.places.put(section.kind, start);
         let cut = LoadError::Length {
             declared: start.saturating_add(entry.bytes as usize),
             have: self.image.len(),

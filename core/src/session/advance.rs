@@ -35,8 +35,11 @@ pub(super) enum Sums {
 impl<K: Kernel> Session<'_, '_, K> {
     /// Takes an input in: the state after it, and its outputs. Features stand where they are read.
     pub(super) fn go(&mut self, token: Option<TokenId>) {
+        if !K::AHEAD {
+            return operations::step(self.model, self.kernel, token, self.storage);
+        }
         let one = self.model.net.recurrent_count() == 1;
-        let ahead = K::AHEAD && !self.ahead.is_empty();
+        let ahead = !self.ahead.is_empty();
         if one || ahead {
             self.kernel = self.kernel.turned();
         }
@@ -76,13 +79,13 @@ impl<K: Kernel> Session<'_, '_, K> {
 
     /// The product of h with the weights of a layer that stands alone.
     fn multiply(&mut self) {
-        match self.model.weights.first() {
-            Some(Weights::CellF32(layer)) => {
+        match &self.model.weights_for::<K>(0) {
+            Weights::CellF32(layer) => {
                 let parts: Parts<'_, f32, f32, f32> = state::split(&self.model.plan, self.storage);
                 let h = parts.values.get(..layer.columns).unwrap_or_default();
                 self.kernel.products_f32(layer, h, sums(self.ahead));
             }
-            Some(Weights::CellInt8(layer)) => {
+            Weights::CellInt8(layer) => {
                 let parts: Parts<'_, i8, i16, i32> = state::split(&self.model.plan, self.storage);
                 let h = parts.values.get(..layer.columns).unwrap_or_default();
                 self.kernel.products_int8(layer, h, sums(self.ahead));
@@ -94,8 +97,8 @@ impl<K: Kernel> Session<'_, '_, K> {
     /// The new state of a layer that stands alone, from its product.
     fn update(&mut self, id: TokenId) {
         let token = Some(id);
-        match self.model.weights.first() {
-            Some(Weights::CellF32(layer)) => {
+        match &self.model.weights_for::<K>(0) {
+            Weights::CellF32(layer) => {
                 let parts: Parts<'_, f32, f32, f32> = state::split(&self.model.plan, self.storage);
                 let (addend, x) = (layer.addend(token), &[][..]);
                 let (c, next) = (
@@ -105,7 +108,7 @@ impl<K: Kernel> Session<'_, '_, K> {
                 let stream = StreamF32 { addend, x, c, next };
                 self.kernel.cells_f32(layer, stream, sums(self.ahead));
             }
-            Some(Weights::CellInt8(layer)) => {
+            Weights::CellInt8(layer) => {
                 let parts: Parts<'_, i8, i16, i32> = state::split(&self.model.plan, self.storage);
                 let stream = StreamInt8 {
                     addend: layer.addend(token),
@@ -123,10 +126,10 @@ impl<K: Kernel> Session<'_, '_, K> {
     /// A step of several layers of one size.
     fn go_ahead(&mut self, id: TokenId) {
         let last = self.model.net.recurrent_count() - 1;
-        let (plan, weights) = (&self.model.plan, &self.model.weights);
+        let plan = &self.model.plan;
         let place = plan.at(last);
-        match weights.get(last) {
-            Some(Weights::CellF32(layer)) => {
+        match &self.model.weights_for::<K>(last) {
+            Weights::CellF32(layer) => {
                 let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
                 let x = parts.values.get(place.x..place.x + place.columns);
                 let h = x.unwrap_or_default().get(layer.columns / 2..);
@@ -144,7 +147,7 @@ impl<K: Kernel> Session<'_, '_, K> {
                 };
                 self.kernel.finish_f32(layer, stream, sums(self.ahead));
             }
-            Some(Weights::CellInt8(layer)) => {
+            Weights::CellInt8(layer) => {
                 let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
                 let x = parts.values.get(place.x..place.x + place.columns);
                 let h = x.unwrap_or_default().get(layer.columns / 2..);
@@ -204,7 +207,7 @@ pub(super) fn room_ahead<'s, K: Kernel>(
     let net = &model.net;
     let last = net.operation(net.recurrent_count().saturating_sub(1));
     let whole = last.is_some_and(|operation| operation.bits == 8);
-    match whole && net.is_pipelined() && kernel.goes_ahead(model.layout) {
+    match whole && net.is_pipelined() && kernel.goes_ahead(model.layout()) {
         true => rest.get_mut(..net.pipeline_words()).unwrap_or_default(),
         false => &mut [],
     }

@@ -142,10 +142,7 @@ fn int8<K: Kernel>(
 ) {
     let place = &model.plan.at(index);
     let at = (index, place);
-    let Some(weights) = model.weights.get(index) else {
-        return;
-    };
-    match weights {
+    match &model.weights_for::<K>(index) {
         Weights::CellInt8(layer)
             if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) =>
         {
@@ -212,10 +209,7 @@ fn f32<K: Kernel>(
 ) {
     let place = &model.plan.at(index);
     let at = (index, place);
-    let Some(weights) = model.weights.get(index) else {
-        return;
-    };
-    match weights {
+    match &model.weights_for::<K>(index) {
         Weights::CellF32(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(model, index, token));

@@ -89,8 +89,14 @@ impl Kernel for Armv7em {
     }
 
     fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
-        if !products_in_blocks::<Eight>(product, x, sums) {
+        if !products_in_blocks::<Eight>(product, None, x, sums) {
             Scalar.add_products_int8(product, x, sums);
+        }
+    }
+
+    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
+        if !products_in_blocks::<Eight>(product, Some(bias), x, y) {
+            Scalar.dense_int8(product, bias, x, y);
         }
     }
 }
@@ -124,8 +130,14 @@ impl Kernel for Armv7emNibbles {
     }
 
     fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
-        if !products_in_blocks::<Four>(product, x, sums) {
+        if !products_in_blocks::<Four>(product, None, x, sums) {
             Armv7em.add_products_int8(product, x, sums);
+        }
+    }
+
+    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
+        if !products_in_blocks::<Four>(product, Some(bias), x, y) {
+            Armv7em.dense_int8(product, bias, x, y);
         }
     }
 }
@@ -149,9 +161,14 @@ fn layer_in_blocks<F: Form>(
     true
 }
 
-/// Adds products, if the weights are of that form.
+/// Adds products to a bias or, without one, to the sums as they are; if the weights are of that form.
 #[inline(always)]
-fn products_in_blocks<F: Form>(product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) -> bool {
+fn products_in_blocks<F: Form>(
+    product: &ProductInt8<'_>,
+    bias: Option<&[i32]>,
+    x: &[i8],
+    sums: &mut [i32],
+) -> bool {
     let Some(blocks) = Blocks::<F>::new(&product.weights, product.multipliers, product.shift, x)
     else {
         return false;
@@ -160,13 +177,14 @@ fn products_in_blocks<F: Form>(product: &ProductInt8<'_>, x: &[i8], sums: &mut [
     let Some((sums, rest)) = sums.split_at_mut_checked(whole) else {
         return true;
     };
-    blocks.affine(sums);
+    blocks.affine(bias, sums);
     if !rest.is_empty() {
         let mut padded = [0; PAIRS_ROWS];
-        padded.iter_mut().zip(&*rest).for_each(|(to, &from)| *to = from);
+        let from = bias.map_or(&*rest, |bias| bias.get(whole..).unwrap_or_default());
+        padded.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
         let mut multipliers = [0; PAIRS_ROWS];
         let last = blocks.after_blocks(whole / PAIRS_ROWS).padded(&mut multipliers);
-        last.affine(&mut padded);
+        last.affine(None, &mut padded);
         rest.iter_mut().zip(padded).for_each(|(to, from)| *to = from);
     }
     true
@@ -392,17 +410,20 @@ impl<'a, F: Form> Blocks<'a, F> {
         unsafe { F::RNN(&call) }
     }
 
-    /// `sums: [4 blocks]`.
-    fn affine(self, sums: &mut [i32]) {
+    /// `bias: [4 blocks]`, or the sums as they are; `sums: [4 blocks]`.
+    fn affine(self, bias: Option<&[i32]>, sums: &mut [i32]) {
         let blocks = sums.len() / PAIRS_ROWS;
-        if blocks * PAIRS_ROWS != sums.len() || !self.has(blocks, sums.len()) {
+        let addends = bias.map_or(sums.len(), <[i32]>::len);
+        if blocks * PAIRS_ROWS != sums.len() || !self.has(blocks, addends) {
             return;
         }
-        // The function reads a block's addends before it writes the block.
         let mut call = self.call(core::ptr::null(), sums);
-        call.addend = call.next.cast_const();
-        // SAFETY: `has` found as many blocks of weights and multipliers as `sums` has, at least one; the addends are the
-        // sums.
+        call.addend = match bias {
+            Some(bias) => bias.as_ptr().cast(),
+            // The function reads a block's addends before it writes the block.
+            None => call.next.cast_const(),
+        };
+        // SAFETY: `has` found as many blocks of weights, multipliers and addends as `sums` has, at least one.
         unsafe { F::AFFINE(&call) }
     }
 }
