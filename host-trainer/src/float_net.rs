@@ -4,7 +4,7 @@
 //! row = unit * gates + gate        columns: [ W_x | W_h ], each half padded to a multiple of 4
 //! input rows of a token layer      W_x[id] + b
 //! ```
-//! A layer is one matrix with all of its gates, or several where not all of its products are summed ([`Block`]).
+//! A layer is one matrix with all of its gates, or several where not all of its products are summed (`Block`).
 
 use crate::params::{Cell, Params, Role, Shape};
 use crate::real::Real;

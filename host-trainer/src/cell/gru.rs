@@ -26,7 +26,7 @@ pub struct Step<'a, F> {
     pub rows: Option<(&'a [F], &'a [u16])>,
     /// [batch, 3*hidden]: p.
     pub product: &'a [F],
-    /// [hidden]: b_hn.
+    /// `[hidden]`: b_hn.
     pub bias: &'a [F],
     /// [batch, hidden]: h before the step, as it goes around the product.
     pub carried: &'a [F],
