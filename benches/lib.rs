@@ -56,10 +56,11 @@ pub fn model(shape: Shape, precision: Precision, isa: Isa) -> Result<Image> {
 /// # Errors
 /// What the exporter refuses.
 pub fn model_of_four_bits(shape: Shape, isa: Isa) -> Result<Image> {
-    let error = |why: gatelet::DimsError| Error::Export(why.to_string());
-    let dims = shape.dims(Precision::Int8).map_err(error)?;
+    let dims = shape.dims(Precision::Int8);
+    let dims = dims.map_err(|why| Error::Export(why.to_string()))?;
     let all = WeightBits::all(4).four_bits(shape.layers);
-    let dims = dims.with_four_bits(all).map_err(error)?;
+    let dims = dims.with_four_bits(all);
+    let dims = dims.map_err(|why| Error::Export(why.to_string()))?;
     prepared(&random::image(dims, false, SEED, "bench")?, isa)
 }
 

@@ -45,7 +45,7 @@ pub struct TapeStep<'a, F> {
     pub h_before: &'a [F],
     /// [streams, hidden]: h before the step as it goes around the product of a GRU.
     pub carried: &'a [F],
-    /// [hidden]: bias of the recurrent product; empty for other cells than a GRU.
+    /// `[hidden]`: bias of the recurrent product; empty for other cells than a GRU.
     pub bias: &'a [F],
     /// [streams, hidden], or empty
     pub c_before: &'a [F],

@@ -4,7 +4,8 @@
 //! row = unit * gates + gate        columns: [ W_x | W_h ], each half padded to a multiple of 4
 //! input rows of a token layer      W_x[id] + b
 //! ```
-//! A layer is one matrix with all of its gates, or several where not all of its products are summed ([`Block`]).
+//! A layer is one matrix with all of its gates, or several where not all of its products are summed
+//! (`Block`).
 
 use crate::params::{Cell, Params, Role, Shape};
 use crate::real::Real;
@@ -14,7 +15,8 @@ pub(crate) const fn padded(width: usize) -> usize {
     width.next_multiple_of(4)
 }
 
-/// One of a layer's matrices: its rows are some gates of every unit, its columns the layer's input, h, or both.
+/// One of a layer's matrices: its rows are some gates of every unit, its columns the layer's input,
+/// h, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     /// Units of the layer.

@@ -10,7 +10,7 @@
 //! Weights stand as [input, output]: then layer 0's `x_t W_x` for a token id is one row of W_x, a gather. That is the
 //! right form for some hundred characters; thousands of words share their numbers in an embedding instead.
 //! Gates are blocks of `hidden` columns in PyTorch's order: i, f, g, o of an LSTM, r, z, n of a GRU; the tanh cell has one
-//! block. A GRU has one bias more, of the recurrent product in its n alone: b_hn, [hidden].
+//! block. A GRU has one bias more, of the recurrent product in its n alone: b_hn, `[hidden]`.
 //! One flat buffer makes the optimizer, clipping and checkpoints loops over numbers, blind to shapes.
 
 mod init;

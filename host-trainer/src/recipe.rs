@@ -5,7 +5,7 @@
 //! window   32, or 64 from 250 thousand tokens on;  batch = sqrt(n / 1000), a power of two, 4..=32
 //!          both shrink until an epoch has eight steps
 //! epochs   20 to 40, and 100 million tokens at most; of a preset what its characters come to
-//! lr       2.56 / hidden, at most 0.03, over sqrt(layers), a quarter of it for an RNN; from 200 thousand tokens on it falls to that of
+//! lr       2.56 / hidden, at most 0.03, over sqrt(layers), half of it for a GRU, a quarter for an RNN; from 200 thousand tokens on it falls to that of
 //!          long texts, reached at a million
 //! warm-up  one step in 50, 100 at most
 //! dropout  p = 0.25 (1 + log10 r), 0..=0.6, of each layer 1 - (1 - p)^(1 / layers), half of it on the recurrence;
@@ -148,7 +148,8 @@ fn rate(config: &Config, preset: Option<Preset>, tokens: usize) -> f64 {
     }
     let units = config.hidden as f64 / 128.0;
     let bears = match config.cell {
-        Cell::Lstm | Cell::Gru => 1.0,
+        Cell::Lstm => 1.0,
+        Cell::Gru => 0.5,
         Cell::Rnn => 0.25,
     };
     let bears = bears / (config.layers as f64).sqrt();

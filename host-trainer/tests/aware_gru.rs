@@ -1,4 +1,5 @@
-//! Quantization-aware training of a GRU against docs/numerics.md, written here once more: plain loops over 64-bit integers.
+//! Quantization-aware training of a GRU against docs/numerics.md, written here once more: plain loops
+//! over 64-bit integers.
 
 use gatelet::activation::{SIGMOID, TANH, piecewise};
 use gatelet_trainer::aware::Scheme;

@@ -96,7 +96,7 @@ fn timeless(folder: &RunFolder) -> Vec<String> {
 
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
-    for cell in Cell::ALL {
+    for cell in [Cell::Lstm, Cell::Rnn] {
         let text = text();
         let corpus = Corpus::new(&text, 0.1).unwrap();
         let temporary = tempfile::tempdir().unwrap();

@@ -1,14 +1,15 @@
 //! A GRU's step in the device's integers.
 //!
 //! ```text
-//! r, z = sigmoid( sat16( a + round(acc m >> s) ) )                      acc over [x ; h]; z Q3.12, gates Q2.13
-//! u    = clamp( b_hn + round(acc_h m >> s), +-(2^18 - 1) )              Q.12 in int32: what W_h adds to n
-//! n    = tanh( sat16( a_n + round(acc_x m >> s) + round(r u >> 13) ) )  Q4.11; of a token's row a_n holds all of x
-//! H'   = sat16( round( z H + (2^13 - z) (n << 4) >> 13 ) )              carried from step to step: Q0.15
-//! h    = sat8( round(H' >> 8) )                                         what products read: scale 1/128
+//! r, z = sigmoid( sat16( a + round(acc m >> s) ) )                      gates Q2.13
+//! u    = clamp( b_hn + round(acc_h m >> s), +-(2^18 - 1) )              Q.12 in int32
+//! n    = tanh( sat16( a_n + round(acc_x m >> s) + round(r u >> 13) ) )  Q4.11
+//! H'   = sat16( round( z H + (2^13 - z) (n << 4) >> 13 ) )              Q0.15, carried
+//! h    = sat8( round(H' >> 8) )                                         1/128, for products
 //! ```
-//! An int8 state would stick where the update gate takes less than half a step of it: so H has 16 bits. u has more than a
-//! pre-activation, because r may make it small again.
+//! acc is over [x ; h], acc_x and acc_h over either; of a token's row a holds all of x. An int8 state
+//! would stick where the update gate takes less than half a step of it: so H has 16 bits. u has more
+//! than a pre-activation, because r may make it small again.
 
 use gatelet::activation::{SIGMOID, TANH, piecewise};
 use gatelet::kernel::integer::{preactivation, requantize};
@@ -39,8 +40,8 @@ fn recurrent_part(bias: i32, acc: i32, multiplier: i32, shift: u32) -> i32 {
     (bias + requantize(acc, multiplier, shift)).clamp(-MOST, MOST)
 }
 
-/// The gates of a unit, from the pre-activations of r and z (Q3.12), what W_x and the bias add to the candidate (Q.12), and
-/// u: updates H.
+/// The gates of a unit, from the pre-activations of r and z (Q3.12), what W_x and the bias add to
+/// the candidate (Q.12), and u: updates H.
 #[inline(always)]
 fn unit([r, z]: [i16; 2], x: i32, u: i32, state: &mut i16) -> Unit {
     let (r, z) = (piecewise(&SIGMOID, r), piecewise(&SIGMOID, z));
@@ -147,7 +148,8 @@ mod tests {
         1.0 / (1.0 + (-x).exp())
     }
 
-    /// Against the cell of real numbers, over gates from closed to open and parts of the candidate beyond a pre-activation.
+    /// Against the cell of real numbers, over gates from closed to open and parts of the candidate
+    /// beyond a pre-activation.
     #[test]
     fn a_unit_follows_the_real_cell() {
         let (mut state, mut h) = (0_i16, 0.0_f64);
@@ -165,7 +167,8 @@ mod tests {
             worst = worst.max(off);
             assert!((f64::from(unit.r) / 8192.0 - r).abs() < 2e-4);
             assert!((f64::from(unit.z) / 8192.0 - update).abs() < 2e-4);
-            assert!((f64::from(narrow(state)) / 128.0 - h).abs() < 0.5 / 128.0 + off + 1e-9);
+            let read = f64::from(narrow(state)) / 128.0 - h.min(127.0 / 128.0);
+            assert!(read.abs() < 0.5 / 128.0 + off + 1e-9, "{read}");
         }
         assert!(worst < 0.008, "H is off by {worst}");
     }

@@ -1,4 +1,5 @@
-//! One layer over a window, step by step: the way forward and the way back, and what is kept between them.
+//! One layer over a window, step by step: the way forward and the way back, and what is kept between
+//! them.
 
 use super::Shard;
 use crate::aware;

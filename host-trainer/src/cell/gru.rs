@@ -1,4 +1,5 @@
-//! Gated recurrent unit (Cho et al. 2014), with the reset after the product as in PyTorch, Keras 3 and cuDNN.
+//! Gated recurrent unit (Cho et al. 2014), with the reset after the product as in PyTorch, Keras and
+//! cuDNN.
 //!
 //! ```text
 //! sums       a = x W_x + b    p = h W_h                 each [r | z | n]
@@ -8,9 +9,10 @@
 //!            dr = da_n u          dz = dh' (h - n)      da_s = dp_s = ds s (1 - s)  for s = r, z
 //!            dh = dh' z + dp W_h^T
 //! ```
-//! Because the reset gate multiplies what W_h made, all of p is one product, and a step waits for h once; but p_n cannot be
-//! added to a_n. A row of `gates` is a on the way in and [r | z | n] after the step. On the way back it becomes dp, which is
-//! what W_h gets, and da_n goes where u was: for W_x the two change places ([`swap`]).
+//! Because the reset gate multiplies what W_h made, all of p is one product, and a step waits for h
+//! once; but p_n cannot be added to a_n. A row of `gates` is a on the way in and [r | z | n] after the
+//! step. On the way back it becomes dp, which is what W_h gets, and da_n goes where u was: for W_x the
+//! two change places ([`swap`]).
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -22,11 +24,12 @@ use crate::real::Real;
 pub struct Step<'a, F> {
     /// Units.
     pub hidden: usize,
-    /// For every stream a row of a table `[ids, 3*hidden]`, which is a; without one, a is in `gates`.
+    /// For every stream a row of a table `[ids, 3*hidden]`, which is a; without one, a is in
+    /// `gates`.
     pub rows: Option<(&'a [F], &'a [u16])>,
     /// [batch, 3*hidden]: p.
     pub product: &'a [F],
-    /// [hidden]: b_hn.
+    /// `[hidden]`: b_hn.
     pub bias: &'a [F],
     /// [batch, hidden]: h before the step, as it goes around the product.
     pub carried: &'a [F],
@@ -102,7 +105,7 @@ pub struct Back<'a, F> {
     pub carried: &'a [F],
     /// [batch, hidden]: what comes from the layer above and through the product of the step after.
     pub dh: &'a [F],
-    /// [batch, hidden]: what comes around the product of the step after; leaves for the step before.
+    /// [batch, hidden]: what comes around the product of the step after; leaves for the one before.
     pub around: &'a mut [F],
     /// [batch, 3*hidden]: activations in, dp out.
     pub gates: &'a mut [F],
@@ -158,7 +161,7 @@ impl<F: Real> NullaryFnOnce for Backward<'_, F> {
     }
 }
 
-/// The three gate blocks of one row, each exactly `n` long so that the loops above need no bounds checks.
+/// The three gate blocks of one row, each exactly `n` long: the loops above need no bounds checks.
 #[inline(always)]
 fn split<F>(gates: &mut [F], n: usize) -> (&mut [F], &mut [F], &mut [F]) {
     let (r, rest) = gates.split_at_mut(n);
@@ -176,7 +179,8 @@ pub fn backward<F: Real>(arch: Arch, back: Back<'_, F>) {
     vectorized(arch, Backward(back));
 }
 
-/// Exchanges what is in the place of n in `gates`, [rows, 3*hidden], and `u`, [rows, hidden]: dp for da, after the way back.
+/// Exchanges what is in the place of n in `gates`, [rows, 3*hidden], and `u`, [rows, hidden]: dp for
+/// da, after the way back.
 pub fn swap<F: Real>(gates: &mut [F], u: &mut [F], hidden: usize) {
     let rows = gates.chunks_exact_mut(3 * hidden);
     for (gates, u) in rows.zip(u.chunks_exact_mut(hidden)) {
@@ -188,7 +192,8 @@ pub fn swap<F: Real>(gates: &mut [F], u: &mut [F], hidden: usize) {
 mod tests {
     use super::*;
 
-    /// Numbers of a step of `streams` streams: a, p, b_hn, h before, and what the loss multiplies h' by.
+    /// Numbers of a step of `streams` streams: a, p, b_hn, h before, and what the loss multiplies
+    /// h' by.
     #[derive(Clone)]
     struct Numbers {
         hidden: usize,

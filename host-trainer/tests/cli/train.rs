@@ -34,7 +34,8 @@ fn a_gru_is_trained_and_goes_on_like_any_other_net() {
         let words = ["train", "text.txt", "--out", out, "--epochs", epochs];
         [&words[..], &["-q", "--lr", "0.01"]].concat()
     };
-    let net = "--cell gru --hidden 8 --layers 2 --batch 4 --window 16 --schedule constant";
+    let net =
+        "--cell gru --hidden 8 --layers 2 --batch 4 --window 16 --schedule constant --warmup 2";
     let net: Vec<&str> = net.split(' ').collect();
     place.good(&[line("whole", "3"), net.clone()].concat());
     place.good(&[line("parts", "2"), net].concat());
