@@ -82,7 +82,7 @@ struct Places {
 }
 
 fn places(browser: &Path, folder: &Path, page: &Path, width: u32) -> Places {
-    let copy = folder.join("probed.html");
+    let copy = folder.join(format!("probed-{width}.html"));
     let text = fs::read_to_string(page).unwrap();
     fs::write(&copy, text.replace("</body>", PROBE)).unwrap();
     let dom = browse(
@@ -120,7 +120,7 @@ fn screenshot(
     size: (u32, u32),
     dark: bool,
 ) -> (Vec<[u8; 3]>, usize) {
-    let path = folder.join("shot.png");
+    let path = folder.join(format!("shot-{}.png", size.0));
     let mut more = vec![format!("--screenshot={}", path.display())];
     if dark {
         more.push("--blink-settings=preferredColorScheme=0".to_owned());
@@ -189,69 +189,77 @@ fn the_page_looks_right_on_a_desk_and_on_a_phone() {
     let run = "a run with a rather long name, as people give them";
     gatelet(&folder, &["report", run, "--against", "other"]);
     let page = folder.join(run).join("report/index.html");
-    for width in [1280, 820, 390] {
-        let places = places(&browser, &folder, &page, width);
-        assert!(
-            places.needed <= places.width && places.sticking_out == 0,
-            "at {width} the page is {} wide, {} elements stick out",
-            places.needed,
-            places.sticking_out
-        );
-        let names: Vec<&str> = places.sections.iter().map(|s| s.0.as_str()).collect();
-        assert_eq!(names, SECTIONS);
-        for dark in [false, true] {
-            let size = (places.width, places.height);
-            let (pixels, across) = screenshot(&browser, &folder, &page, size, dark);
-            assert_eq!(
-                (across, pixels.len() / across),
-                (size.0 as usize, size.1 as usize)
-            );
-            assert_eq!(
-                pixels[0].iter().all(|&x| x < 64),
-                dark,
-                "background {:?}",
-                pixels[0]
-            );
-            for (name, top, height) in &places.sections {
-                let part = drawn(&pixels, across, *top, *height);
-                // Text alone covers 3 to 10 % of a section; a picture that was not drawn leaves less.
-                assert!(part > 0.02, "{name} at {width}, dark {dark}: {part}");
-            }
-            // Lines in the colours of both cells, of the other run and of the cell state.
-            let lines: [[u8; 3]; 4] = if dark {
-                [
-                    [86, 180, 233],
-                    [240, 137, 58],
-                    [47, 194, 147],
-                    [221, 143, 205],
-                ]
-            } else {
-                [[0, 114, 178], [213, 94, 0], [0, 158, 115], [170, 68, 153]]
-            };
-            let band = |name: &str| {
-                let (_, top, height) = places.sections.iter().find(|s| s.0 == name).unwrap();
-                &pixels
-                    [*top as usize * across..((top + height) as usize * across).min(pixels.len())]
-            };
-            for color in lines {
-                let count = band("lag").iter().filter(|pixel| **pixel == color).count();
-                assert!(count > 60, "{color:?} at {width}, dark {dark}: {count}");
-            }
-            // Heat maps: many colours.
-            for name in ["gates", "confusion"] {
-                let colors: std::collections::HashSet<_> = band(name).iter().collect();
-                assert!(
-                    colors.len() > 150,
-                    "{name} at {width}: {} colours",
-                    colors.len()
-                );
-            }
+    // A browser mostly waits for itself.
+    std::thread::scope(|scope| {
+        for width in [1280, 820, 390] {
+            let (browser, folder, page) = (&browser, &folder, &page);
+            scope.spawn(move || looks_right(browser, folder, page, width));
         }
-        // The essential is one screen of a desk.
-        let essential = &places.sections[0];
-        assert!(
-            width != 1280 || essential.1 + essential.2 <= 800,
-            "{essential:?}"
+    });
+}
+
+/// The page in a window of this width: nothing sticks out, and every section is drawn, in the light and in the dark.
+fn looks_right(browser: &Path, folder: &Path, page: &Path, width: u32) {
+    let places = places(browser, folder, page, width);
+    assert!(
+        places.needed <= places.width && places.sticking_out == 0,
+        "at {width} the page is {} wide, {} elements stick out",
+        places.needed,
+        places.sticking_out
+    );
+    let names: Vec<&str> = places.sections.iter().map(|s| s.0.as_str()).collect();
+    assert_eq!(names, SECTIONS);
+    for dark in [false, true] {
+        let size = (places.width, places.height);
+        let (pixels, across) = screenshot(browser, folder, page, size, dark);
+        assert_eq!(
+            (across, pixels.len() / across),
+            (size.0 as usize, size.1 as usize)
         );
+        assert_eq!(
+            pixels[0].iter().all(|&x| x < 64),
+            dark,
+            "background {:?}",
+            pixels[0]
+        );
+        for (name, top, height) in &places.sections {
+            let part = drawn(&pixels, across, *top, *height);
+            // Text alone covers 3 to 10 % of a section; a picture that was not drawn leaves less.
+            assert!(part > 0.02, "{name} at {width}, dark {dark}: {part}");
+        }
+        // Lines in the colours of both cells, of the other run and of the cell state.
+        let lines: [[u8; 3]; 4] = if dark {
+            [
+                [86, 180, 233],
+                [240, 137, 58],
+                [47, 194, 147],
+                [221, 143, 205],
+            ]
+        } else {
+            [[0, 114, 178], [213, 94, 0], [0, 158, 115], [170, 68, 153]]
+        };
+        let band = |name: &str| {
+            let (_, top, height) = places.sections.iter().find(|s| s.0 == name).unwrap();
+            &pixels[*top as usize * across..((top + height) as usize * across).min(pixels.len())]
+        };
+        for color in lines {
+            let count = band("lag").iter().filter(|pixel| **pixel == color).count();
+            assert!(count > 60, "{color:?} at {width}, dark {dark}: {count}");
+        }
+        // Heat maps: many colours.
+        for name in ["gates", "confusion"] {
+            let colors: std::collections::HashSet<_> = band(name).iter().collect();
+            assert!(
+                colors.len() > 150,
+                "{name} at {width}: {} colours",
+                colors.len()
+            );
+        }
     }
+    // The essential is one screen of a desk.
+    let essential = &places.sections[0];
+    assert!(
+        width != 1280 || essential.1 + essential.2 <= 800,
+        "{essential:?}"
+    );
 }

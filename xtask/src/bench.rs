@@ -149,7 +149,7 @@ pub(crate) fn arranged(export: &str, model: Option<PathBuf>) -> Result<PathBuf> 
     };
     let name = model.file_stem().unwrap_or_default().to_string_lossy();
     let path = work_folder()?.join(format!("{name}-for-{export}.gatelet"));
-    let mut command = gatelet();
+    let mut command = gatelet()?;
     command
         .arg("export")
         .arg(model)
@@ -169,7 +169,7 @@ pub(crate) fn random_model(bits: &str) -> Result<PathBuf> {
 /// A random model of any shape, in this program's folder.
 pub(crate) fn random(shape: &[&str], name: &str) -> Result<PathBuf> {
     let path = work_folder()?.join(name);
-    let mut command = gatelet();
+    let mut command = gatelet()?;
     command
         .arg("random")
         .args(shape)

@@ -44,6 +44,9 @@ enum Task {
         /// Only the steps whose name contains this
         #[arg(long, value_name = "TEXT", default_value = "")]
         only: String,
+        /// The one step of this name, with nothing around it
+        #[arg(long, hide = true)]
+        alone: bool,
     },
     /// Get what is missing on this machine: the thumb targets and QEMU
     Setup,
@@ -186,7 +189,8 @@ impl Options {
     pub(crate) fn run(self) -> Result<()> {
         match self.task {
             Task::Demo(args) => demo::run(&args.prompt),
-            Task::Test { only } => steps::run(&only),
+            Task::Test { only, alone: true } => steps::alone(&only),
+            Task::Test { only, alone: false } => steps::run(&only),
             Task::Setup => setup::everything(),
             Task::Deny => deny::run(),
             Task::Fuzz { target, runs, seed } => fuzz::run(target, runs, seed.as_deref()),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -21,18 +22,23 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// `gatelet`, the trainer's program, from this clone. It is built without `-p`, so that its dependencies have the features
-/// that they have in the tests: nothing is compiled twice.
-pub(crate) fn gatelet() -> Command {
-    // Its output is caught; the first build, which takes minutes, is to be seen.
-    static BUILD: std::sync::Once = std::sync::Once::new();
-    BUILD.call_once(|| {
-        // If it fails, so does what follows, and says so.
-        let _ = cargo().args(["build", "--bin", "gatelet"]).status();
-    });
-    let mut gatelet = cargo();
-    gatelet.args(["run", "-q", "--bin", "gatelet", "--"]);
-    gatelet
+/// `gatelet`, the trainer's program, from this clone. It is built once, and without `-p`, so that its dependencies have the
+/// features that they have in the tests: nothing is compiled twice. Cargo is not asked again: that takes longer than most
+/// of what the program is asked for.
+pub(crate) fn gatelet() -> Result<Command> {
+    static PROGRAM: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut program = PROGRAM.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = match program.take() {
+        Some(path) => path,
+        // The output of the program is caught; what cargo says is to be seen.
+        None => {
+            run(cargo().args(["build", "--bin", "gatelet"]))?;
+            target_folder()?.join("debug/gatelet")
+        }
+    };
+    let mut gatelet = Command::new(program.insert(path));
+    gatelet.current_dir(root()).stdin(Stdio::null());
+    Ok(gatelet)
 }
 
 /// Cargo's target folder.

@@ -155,7 +155,7 @@ fn models() -> Result<Vec<PathBuf>> {
 /// Writes a suite.
 fn suite(models: &[PathBuf], steps: usize, target: &str) -> Result<PathBuf> {
     let path = work_folder()?.join(format!("conformance-{target}.suite"));
-    let mut command = gatelet();
+    let mut command = gatelet()?;
     command.arg("suite").args(models).args(["--target", target]);
     command.args(["--steps", &steps.to_string(), "--force", "--out"]);
     output(command.arg(&path))?;

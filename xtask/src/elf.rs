@@ -108,6 +108,38 @@ fn object_error(what: &str) -> anyhow::Error {
     anyhow::anyhow!("{what}")
 }
 
+/// Bytes that a program holds, and that can be replaced after it has been linked.
+pub(crate) struct Embedded {
+    program: Vec<u8>,
+    place: std::ops::Range<usize>,
+}
+
+impl Embedded {
+    /// Finds these bytes in a program. They must be in it once.
+    pub(crate) fn find(program: Vec<u8>, bytes: &[u8]) -> Result<Self> {
+        let mut places = program.windows(bytes.len());
+        let first = places.position(|window| window == bytes);
+        let start = first.context("the program does not hold what was embedded")?;
+        if places.any(|window| window == bytes) {
+            bail!("the program holds what was embedded twice");
+        }
+        let place = start..start + bytes.len();
+        Ok(Embedded { program, place })
+    }
+
+    /// The program with other bytes in the same place, zeros behind them.
+    pub(crate) fn replaced(&self, bytes: &[u8]) -> Result<Vec<u8>> {
+        let mut program = self.program.clone();
+        let place = program.get_mut(self.place.clone()).unwrap_or_default();
+        if place.len() < bytes.len() {
+            bail!("{} bytes have no room in {}", bytes.len(), place.len());
+        }
+        place.fill(0);
+        place[..bytes.len()].copy_from_slice(bytes);
+        Ok(program)
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -175,5 +207,14 @@ pub(crate) mod tests {
             (0xf000_0000, 0xf000_0000, &[1; 4], 4),
         ];
         assert!(message(&far).contains("more than any"));
+    }
+
+    #[test]
+    fn embedded_bytes_are_replaced_where_they_are() {
+        let embedded = Embedded::find(b"..embedded..".to_vec(), b"embedded").unwrap();
+        assert_eq!(embedded.replaced(b"other").unwrap(), b"..other\0\0\0..");
+        assert!(embedded.replaced(b"too long for it").is_err());
+        assert!(Embedded::find(b"..".to_vec(), b"embedded").is_err());
+        assert!(Embedded::find(b"twice twice".to_vec(), b"twice").is_err());
     }
 }

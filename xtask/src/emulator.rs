@@ -31,6 +31,7 @@ pub(crate) fn kill_on_signals() {
         for child in lock(&RUNNING).iter() {
             let _ = lock(child).kill();
         }
+        crate::lanes::end_child();
         crate::handover::give_terminal_back();
         std::process::exit(130);
     };

@@ -30,6 +30,7 @@ mod fuzz;
 mod handover;
 mod host_bench;
 mod image;
+mod lanes;
 #[cfg(test)]
 mod manifests;
 mod miri;

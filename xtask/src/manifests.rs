@@ -1,8 +1,8 @@
 //! What the packages of the workspace have in common, as tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::command::root;
+use crate::command::{cargo, output, root};
 
 /// A table of a manifest: its heading, and its keys with their values as they are written.
 type Table = (String, BTreeMap<String, String>);
@@ -90,5 +90,28 @@ fn cargo_bench_runs_benchmarks_only() {
             programs > 0 || !here("src/main.rs"),
             "{folder}/Cargo.toml: [[bin]] with bench = false"
         );
+    }
+}
+
+/// Otherwise the trainer's program, and what the docs are made from, are compiled once more after the tests. The remedy is
+/// to name the feature among the trainer's dependencies.
+#[test]
+fn programs_have_their_dependencies_with_the_features_that_tests_have_them_with() {
+    let packages = |arguments: &[&str]| -> BTreeSet<String> {
+        let mut tree = cargo();
+        tree.args(["tree", "--locked", "--prefix", "none"])
+            .args(["-f", "{p} {f}", "-e"])
+            .args(arguments);
+        let text = output(&mut tree).unwrap();
+        text.lines()
+            .map(|line| line.trim_end_matches(" (*)").to_owned())
+            .collect()
+    };
+    let tests = packages(&["normal,build,dev", "--workspace"]);
+    assert!(tests.iter().any(|line| line.starts_with("proptest ")));
+    for programs in [&["normal,build"][..], &["normal,build", "--workspace"]] {
+        let programs = packages(programs);
+        let only: Vec<&String> = programs.difference(&tests).collect();
+        assert!(only.is_empty(), "{only:?}");
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn compare(
     let model = model
         .or_else(|| std::env::var_os("GATELET_MODEL").map(PathBuf::from))
         .unwrap_or_else(|| root().join("firmware/models/default.gatelet"));
-    let mut trace = gatelet();
+    let mut trace = gatelet()?;
     trace
         .arg("trace")
         .arg(std::path::absolute(model)?)

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every check there is. Stops at the first that fails, and names it.
+//! `cargo xtask test`: every check there is, in two lists that run side by side. Stops at the first that fails, and names
+//! it.
 
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -10,16 +10,16 @@ use crate::cli::Usage;
 use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
+use crate::lanes::Step;
 use crate::{
-    conformance, costs, emulator, examples, processors, qemu_tests, setup, shapes, written,
+    conformance, costs, emulator, examples, lanes, processors, qemu_tests, setup, shapes, written,
 };
 
-/// A heading and what stands behind it.
-type Step = (&'static str, fn() -> Result<()>);
+/// Before all others.
+const SET_UP: Step = ("setup", prepare);
 
-/// Cheap ones first.
-const STEPS: &[Step] = &[
-    ("setup", prepare),
+/// What runs on this machine, cheap steps first: compiled with cargo's profile `dev`.
+const HOST: &[Step] = &[
     ("format", || go(&["fmt", "--all", "--check"])),
     ("lints, host", || {
         go(&[
@@ -31,29 +31,36 @@ const STEPS: &[Step] = &[
             "warnings",
         ])
     }),
-    ("lints, firmware on the board", lint_board),
     ("docs", || {
         let mut doc = cargo();
         doc.args(["doc", "--no-deps", "--workspace", "--lib"])
             .env("RUSTDOCFLAGS", "-D warnings");
         shown_run(doc)
     }),
-    ("lints, the measuring programs", lint_measuring),
     ("tests on the host", || go(&["test", "--workspace"])),
     ("examples", examples::all),
+    ("NEON: the same bits", processors::neon),
+    ("WebAssembly: the same bits", processors::wasm),
+];
+
+/// What runs on the boards, at the same time: compiled with the profile `firmware`, the lints too.
+const BOARDS: &[Step] = &[
+    ("lints, firmware on the board", lint_board),
+    ("lints, the measuring programs", lint_measuring),
     ("firmware image", checked_images),
     ("no panics in core", qemu_tests::no_panic),
     ("QEMU: a session at the console", qemu_tests::session),
-    ("QEMU: a console of words", qemu_tests::words),
-    ("QEMU: the text the board writes", written::same_text),
     ("QEMU: the board's own image", qemu_tests::board_image_boots),
-    ("QEMU: the next letters of the example", examples::letters),
-    ("QEMU: the words of the example", examples::words),
     ("QEMU: a damaged model is refused", qemu_tests::bad_model),
     ("QEMU: damage after the build is refused", || {
         qemu_tests::preamble(11)
     }),
     ("QEMU: failures are told", qemu_tests::failures),
+    // From here on the trainer's program is needed, which the other list has compiled by then.
+    ("QEMU: a console of words", qemu_tests::words),
+    ("QEMU: the text the board writes", written::same_text),
+    ("QEMU: the next letters of the example", examples::letters),
+    ("QEMU: the words of the example", examples::words),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
     ("QEMU: every board, many shapes", shapes::run),
     (
@@ -61,51 +68,42 @@ const STEPS: &[Step] = &[
         qemu_tests::counting_is_exact,
     ),
     ("QEMU: what a step may take", costs::check),
-    ("NEON: the same bits", processors::neon),
-    ("WebAssembly: the same bits", processors::wasm),
     ("one suite everywhere", || conformance::run(500, false)),
     ("models that do not fit", qemu_tests::misfits),
 ];
 
-/// Steps that need neither a board's library nor an emulator.
-const HOST_ONLY: [&str; 4] = ["format", "lints, host", "docs", "tests on the host"];
-
-/// Runs those whose name contains `only`: all of them, when it is empty. What they need is set up first.
+/// Runs those whose name contains `only`: all of them, when it is empty. What the boards' need is set up first.
 pub(crate) fn run(only: &str) -> Result<()> {
-    let start = Instant::now();
-    let wanted = |(name, _): &&Step| name.contains(only);
-    if !STEPS.iter().any(|step| wanted(&step)) {
+    let chosen = |steps: &'static [Step]| -> Vec<&'static Step> {
+        steps
+            .iter()
+            .filter(|(name, _)| name.contains(only))
+            .collect()
+    };
+    let (host, boards) = (chosen(HOST), chosen(BOARDS));
+    let mut first = Vec::new();
+    if !boards.is_empty() || SET_UP.0.contains(only) {
+        first.push(&SET_UP);
+    }
+    if first.is_empty() && host.is_empty() {
         bail!(Usage(format!("no step's name contains {only:?}")));
     }
-    let on_host = |(name, _): &Step| HOST_ONLY.contains(name);
-    let set_up = !STEPS.iter().filter(wanted).all(on_host);
-    let chosen: Vec<_> = STEPS
-        .iter()
-        .enumerate()
-        .filter(|(index, step)| wanted(step) || (*index == 0 && set_up))
-        .map(|(_, step)| step)
-        .collect();
-    for (index, (name, step)) in chosen.iter().enumerate() {
-        println!("\n== {}/{} {name}", index + 1, chosen.len());
-        let begun = Instant::now();
-        if let Err(error) = step() {
-            println!("\n{index} passed, 1 failed");
-            return Err(error.context(format!("step {name:?}")));
-        }
-        println!("== ok, {:.1} s", begun.elapsed().as_secs_f32());
-    }
-    println!(
-        "\n{} steps in {:.0} s",
-        chosen.len(),
-        start.elapsed().as_secs_f32()
-    );
-    println!("{} passed, 0 failed", chosen.len());
-    Ok(())
+    lanes::run(&first, host, boards)
+}
+
+/// Runs the one step of this name, with nothing around it: for [`lanes`], which has set everything up.
+pub(crate) fn alone(name: &str) -> Result<()> {
+    let mut steps = HOST.iter().chain(BOARDS);
+    let step = steps.find(|step| step.0 == name);
+    step.with_context(|| Usage(format!("no step has the name {name:?}")))?
+        .1()
 }
 
 /// What the machine needs; which emulator it is belongs into the log.
 fn prepare() -> Result<()> {
     setup::everything()?;
+    // A person is asked now, not in the middle.
+    processors::emulated()?;
     println!("{}", emulator::version()?);
     Ok(())
 }
@@ -127,6 +125,8 @@ fn lint_board() -> Result<()> {
     for log in ["log-rtt", "log-semihosting"] {
         go(&[
             "clippy",
+            "--profile",
+            "firmware",
             "-p",
             PACKAGE,
             "--lib",
@@ -148,7 +148,7 @@ fn lint_board() -> Result<()> {
 fn lint_measuring() -> Result<()> {
     for board in board::kinds() {
         let mut clippy = cargo();
-        clippy.args(["clippy", "-p", PACKAGE, "--lib"]);
+        clippy.args(["clippy", "--profile", "firmware", "-p", PACKAGE, "--lib"]);
         for program in ["bench", "selftest", "shapes", "conformance", "panic_probe"] {
             clippy.args(["--bin", program]);
         }
@@ -170,4 +170,22 @@ fn checked_images() -> Result<()> {
         println!("{}", path.display());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A step in the background is asked for by its name.
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        let steps = || {
+            [SET_UP]
+                .into_iter()
+                .chain(HOST.iter().chain(BOARDS).copied())
+        };
+        let names: std::collections::BTreeSet<&str> = steps().map(|step| step.0).collect();
+        assert_eq!(names.len(), steps().count());
+        assert!(alone("no such step").is_err());
+    }
 }

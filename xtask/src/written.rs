@@ -85,11 +85,11 @@ fn list_model() -> Result<String> {
     );
     let words: Vec<&str> = words.into_iter().collect();
     fs::write(&list, words.join("\n"))?;
-    let mut train = gatelet();
+    let mut train = gatelet()?;
     train.arg("train").arg(&list).arg("--out").arg(&run);
     let small = "--force --quiet --hidden 24 --batch 16 --window 32 --epochs 1";
     output(train.args(small.split(' ')))?;
-    let mut export = gatelet();
+    let mut export = gatelet()?;
     export.arg("export").arg(run.join("best.safetensors"));
     let to = export.arg("--out").arg(&image);
     output(to.args(["--force", "--accept-loss", "--target", "cortex-m4"]))?;
@@ -153,7 +153,7 @@ fn compare(case: &Case<'_>) -> Result<()> {
 impl Case<'_> {
     /// What this machine's `gatelet` predicts first.
     fn first(&self) -> Result<Vec<char>> {
-        let mut predict = gatelet();
+        let mut predict = gatelet()?;
         predict.arg("predict").arg(root().join(self.model));
         let found: serde_json::Value = json_line(&output(predict.args(["", "--json"]))?)?;
         let list = found["suggestions"].as_array().context("no suggestions")?;
@@ -169,7 +169,7 @@ impl Case<'_> {
         struct Written {
             text: String,
         }
-        let mut generate = gatelet();
+        let mut generate = gatelet()?;
         generate
             .arg("generate")
             .arg(root().join(self.model))
