@@ -111,13 +111,16 @@ pub use format::{KnownAnswer, Provenance, Section, SectionKind};
 #[cfg(armv7em)]
 #[doc(hidden)]
 pub use kernel::Armv7em;
+#[cfg(fpu)]
+#[doc(hidden)]
+pub use kernel::Fpu;
 #[cfg(mve)]
 #[doc(hidden)]
 pub use kernel::Mve;
 #[doc(hidden)]
 pub use kernel::{
-    Isa, Kernel, Native, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Plain, Portable,
-    Scalar, Thumb, WithKernel,
+    Isa, Kernel, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Plain,
+    Portable, Scalar, Thumb, WithKernel,
 };
 #[doc(hidden)]
 pub use layer::{

@@ -23,6 +23,8 @@ pub(crate) mod tile;
 pub use crate::arch::aarch64::{Neon, NeonDot};
 #[cfg(armv7em)]
 pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
+#[cfg(fpu)]
+pub use crate::arch::arm::fpu::Fpu;
 #[cfg(mve)]
 pub use crate::arch::arm::mve::Mve;
 #[cfg(mve)]
@@ -40,7 +42,7 @@ pub mod integer {
     pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
     pub use crate::layer::{embedded, projected};
 }
-pub use select::{Isa, Native, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
+pub use select::{Isa, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
 use self::dense::{PackedF32, TapeF32};
