@@ -156,6 +156,7 @@ fn about(model: &Model<'_>, model_bytes: usize) -> (Demand, String, [bool; 2]) {
     let kernel = match (model.layout(), dims.precision) {
         (Layout::Rows, _) if !dims.four_bits.is_none() => "gatelet::NativeNibbleRows",
         _ if !dims.four_bits.is_none() => "gatelet::NativeNibbles",
+        (_, Precision::F32) => "gatelet::NativeF32",
         (Layout::Rows, Precision::Int8) => "gatelet::NativeRows",
         _ => "gatelet::Native",
     };

@@ -11,7 +11,7 @@ use crate::command::{cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
 use crate::{
-    conformance, costs, emulator, examples, processors, qemu_tests, setup, shapes, written,
+    conformance, costs, emulator, examples, floats, processors, qemu_tests, setup, shapes, written,
 };
 
 /// A heading and what stands behind it.
@@ -56,6 +56,7 @@ const STEPS: &[Step] = &[
     ("QEMU: failures are told", qemu_tests::failures),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
     ("QEMU: every board, many shapes", shapes::run),
+    ("QEMU: f32 on the FPU", floats::run),
     (
         "QEMU: instruction counts are exact",
         qemu_tests::counting_is_exact,

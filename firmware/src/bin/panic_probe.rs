@@ -19,7 +19,7 @@ mod image {
     use cortex_m_rt::entry;
     use gatelet::format::{self, EmbeddingSpec, HeadSpec, ImageSpec, LayerSpec, VocabSpec};
     use gatelet::{
-        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native,
+        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, NativeF32,
         NativeNibbleRows, NativeNibbles, Plain, Sampler, Session, StateBuf, StateHash, TokenId,
         Tokenizer, WithKernel, words_with,
     };
@@ -61,6 +61,7 @@ mod image {
                         0 => everything.run(Native::default()),
                         1 => everything.run(Plain::<Native>::default()),
                         2 => everything.run(NativeNibbles::default()),
+                        3 => everything.run(NativeF32::default()),
                         _ => everything.run(NativeNibbleRows::default()),
                     },
                 }
