@@ -58,6 +58,8 @@ struct Counted {
     name: String,
     macs: u64,
     instructions: u64,
+    /// Of the same by the specification.
+    scalar: u64,
     worst: f64,
 }
 
@@ -141,22 +143,24 @@ fn check(board: &Board, models: usize, said: &str) -> Result<()> {
 /// As in docs/benchmarks.md.
 fn table(board: &Board, counted: &[Counted]) -> String {
     let mut table = format!(
-        "{board}, {}\n| | multiply-accumulates | instructions | a multiply-accumulate | off by |\n|---|---|---|---|---|\n",
+        "{board}, {}\n| | multiply-accumulates | instructions | a multiply-accumulate | scalar | off by |\n|---|---|---|---|---|---|\n",
         board.core
     );
     for Counted {
         name,
         macs,
         instructions,
+        scalar,
         worst,
     } in counted
     {
         let each = *instructions as f64 / *macs as f64;
         let _ = writeln!(
             table,
-            "| {name} | {} | {} | {each:.2} | {worst:.1e} |",
+            "| {name} | {} | {} | {each:.2} | {} | {worst:.1e} |",
             grouped(*macs),
             grouped(*instructions),
+            grouped(*scalar),
         );
     }
     table
