@@ -18,11 +18,18 @@ const RELOAD: u32 = 0x00ff_ffff;
 #[derive(Debug)]
 pub struct Counter(());
 
+/// Instructions cannot be counted; why not has been printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Uncountable;
+
 impl Counter {
     /// Starts it, and counts loops of known length. Says what is wrong, if anything is.
-    pub fn start() -> Result<Self, ()> {
+    pub fn start() -> Result<Self, Uncountable> {
         let mut timer = Peripherals::take()
-            .ok_or_else(|| hprintln!("error: the peripherals are taken"))?
+            .ok_or_else(|| {
+                hprintln!("error: the peripherals are taken");
+                Uncountable
+            })?
             .SYST;
         timer.set_clock_source(SystClkSource::Core);
         timer.set_reload(RELOAD);
@@ -42,7 +49,7 @@ impl Counter {
                     PART.machine,
                     PART.icount_shift
                 );
-                return Err(());
+                return Err(Uncountable);
             }
             before = after;
         }

@@ -21,7 +21,7 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Kernel, Session, StateBuf, TokenId};
-    use gatelet_firmware::counter::Counter;
+    use gatelet_firmware::counter::{Counter, Uncountable};
     use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -47,7 +47,7 @@ mod image {
     }
 
     fn run(storage: &mut [u32]) -> Result<(), ()> {
-        let counter = Counter::start()?;
+        let counter = Counter::start().map_err(|Uncountable| ())?;
         let kernel = ModelKernel::default();
         let model = embedded::model(kernel, storage)
             .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
