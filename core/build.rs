@@ -27,6 +27,11 @@ fn main() {
     );
     // The DSP instructions of a Cortex-M4, M7, or an M33 that is said to have them.
     emit("armv7em", dsp && !mve);
+    // The FPU of a Cortex-M4F, M7 or M33: a hard-float ABI implies one, and on these architectures
+    // it has fused multiply-add.
+    let abi = env::var("CARGO_CFG_TARGET_ABI").unwrap_or_default();
+    let hard_float = abi == "eabihf" && (is("thumbv7em-") || is("thumbv8m.main-"));
+    emit("fpu", hard_float && !mve);
     // Helium, the vectors of a Cortex-M55 or M85.
     emit("mve", mve);
 }

@@ -162,6 +162,7 @@ fn about(model: &Model<'_>, model_bytes: usize) -> Result<(Demand, String, [bool
     let kernel = match (model.layout(), net.precision) {
         (Layout::Rows, _) if needs.has(four) => "gatelet::NativeNibbleRows",
         _ if needs.has(four) => "gatelet::NativeNibbles",
+        (_, Precision::F32) => "gatelet::NativeF32",
         (Layout::Rows, Precision::Int8) => "gatelet::NativeRows",
         _ => "gatelet::Native",
     };

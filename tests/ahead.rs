@@ -1,8 +1,8 @@
 //! Sessions with room for sums, which compute products ahead of their step: no result depends on it, also in f32.
 
-use gatelet_trainer::image::LanguageModel as _;
 use gatelet::{Isa, Kernel, Model, Precision, Session, StateHash, TokenId, WithKernel};
 use gatelet_tests::{random, tokens, trace_within};
+use gatelet_trainer::image::LanguageModel as _;
 use gatelet_trainer::params::Cell;
 
 /// On all sides of a pair of tiles, of every width of vectors.

@@ -1,7 +1,6 @@
 //! Models with 4-bit weights: the same bits as the int8 model of the same integers, on every kernel and in every layout;
 //! half the bytes; and damage.
 
-use gatelet_trainer::image::LanguageModel as _;
 use gatelet::WriteError;
 use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
 use gatelet::net::Capabilities;
@@ -10,6 +9,7 @@ use gatelet::{
     Portable, Precision, Provenance, Scalar, TextRules, Thumb, Weights,
 };
 use gatelet_tests::{crc32, tokens, trace, trace_with};
+use gatelet_trainer::image::LanguageModel as _;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::random;
 

@@ -36,11 +36,8 @@ fn rnn(precision: Precision) -> Dims {
 }
 
 /// A layer whose h is -128 after every token: the most negative pre-activation, and no weights.
-const SATURATED: OperationSpec<'_> = OperationSpec::cell_int8(
-    &[i16::MIN; 8],
-    MatrixSpec::int8(&[0; 16], &[0; 4], 24),
-    3,
-);
+const SATURATED: OperationSpec<'_> =
+    OperationSpec::cell_int8(&[i16::MIN; 8], MatrixSpec::int8(&[0; 16], &[0; 4], 24), 3);
 
 /// The image of a head, or a projection before one, with these rows of four weights of so many
 /// bits.
@@ -160,7 +157,10 @@ fn float(layer: f32, projection: Option<f32>, head: f32, bias: f32) -> Image {
     let (input, layer) = ([3.0, -2.0, 1.0, -0.5, -3.0, 2.0, 0.25, 1.0], [layer; 16]);
     let layer = OperationSpec::cell_f32(&input, &layer);
     let head = OperationSpec::dense_f32(&weights, &bias);
-    let all: Vec<_> = [Some(layer), projection, Some(head)].into_iter().flatten().collect();
+    let all: Vec<_> = [Some(layer), projection, Some(head)]
+        .into_iter()
+        .flatten()
+        .collect();
     image(dims, &all)
 }
 
@@ -176,14 +176,20 @@ fn huge_numbers_of_f32_are_refused_by_name() {
                 "{layer}"
             );
             let head = refused(float(1.0, None, weight, 0.0));
-            assert!(head.contains("row 0 of section operation 1 weights"), "{head}");
+            assert!(
+                head.contains("row 0 of section operation 1 weights"),
+                "{head}"
+            );
             let projection = refused(float(1.0, Some(weight), 1.0, 0.0));
             assert!(
                 projection.contains("row 0 of section operation 1"),
                 "{projection}"
             );
             let bias = refused(float(1.0, None, 1.0, 4.1 * weight));
-            assert_eq!(bias, "element 0 of section operation 1 bias is out of range");
+            assert_eq!(
+                bias,
+                "element 0 of section operation 1 bias is out of range"
+            );
         }
     }
     // A head after a projection reads more than 1: 4 * 4 * 1025.
@@ -218,7 +224,10 @@ fn an_embedding_counts_with_what_it_is_multiplied_by() {
     ] {
         let error = with(e, w).expect_err("a product beyond the limit");
         let text = error.to_string();
-        assert!(text.contains("row 0 of section operation 1 weights"), "{text}");
+        assert!(
+            text.contains("row 0 of section operation 1 weights"),
+            "{text}"
+        );
     }
 }
 

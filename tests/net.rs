@@ -49,19 +49,39 @@ fn nets_that_cannot_be_are_refused_by_name() {
         (features(4).scores(), "0 operations"),
         (features(4).then(gru(0)).values(), "operation 0 has 0 units"),
         (features(4).then(gru(1025)).values(), "1025 units"),
-        (features(4).with(gru(8), forward).values(), "which is not before it"),
+        (
+            features(4).with(gru(8), forward).values(),
+            "which is not before it",
+        ),
         (features(4).with(gru(8), five).values(), "reads 255 values"),
         (features(4).then(HEAD), "0 outputs"),
-        (features(4).with_output(Output::Values(Value::INPUT)).then(HEAD), "is the input"),
+        (
+            features(4)
+                .with_output(Output::Values(Value::INPUT))
+                .then(HEAD),
+            "is the input",
+        ),
         (features(4).then(gru(1)).scores(), "one score"),
         (tokens.then(HEAD).scores(), "reads the token"),
-        (features(4).then(Kind::Embedding { units: 4 }).values(), "must read the token"),
         (
-            features(4).then(gru(5)).with(Kind::Add, Operand::two(Value::INPUT, Value::of(0))).values(),
+            features(4).then(Kind::Embedding { units: 4 }).values(),
+            "must read the token",
+        ),
+        (
+            features(4)
+                .then(gru(5))
+                .with(Kind::Add, Operand::two(Value::INPUT, Value::of(0)))
+                .values(),
             "adds 4 numbers to 5",
         ),
-        (wide.with(gru(1024), Operand::of(&parts)).values(), "reads 5120 numbers"),
-        (features(4).then(HEAD).with_bits(0, 5).scores(), "weights of 5 bits"),
+        (
+            wide.with(gru(1024), Operand::of(&parts)).values(),
+            "reads 5120 numbers",
+        ),
+        (
+            features(4).then(HEAD).with_bits(0, 5).scores(),
+            "weights of 5 bits",
+        ),
         (
             (0..17).fold(features(4), |net, _| net.then(HEAD)).scores(),
             "17 operations",
@@ -70,7 +90,14 @@ fn nets_that_cannot_be_are_refused_by_name() {
         let error: NetError = net.checked().expect_err(said);
         assert!(error.to_string().contains(said), "{error}");
     }
-    assert!(features(4).then(gru(16)).then(HEAD).scores().checked().is_ok());
+    assert!(
+        features(4)
+            .then(gru(16))
+            .then(HEAD)
+            .scores()
+            .checked()
+            .is_ok()
+    );
 }
 
 /// What is wrong with an input is said, and costs nothing: the state and the outputs are as before.
@@ -96,7 +123,12 @@ fn a_bad_input_leaves_everything_as_it_was() {
             assert_eq!(error, Err(StepError::Feature { index: 1 }), "{bad}");
         }
         let error = session.step(gatelet::TokenId(0)).map(|_| ());
-        assert_eq!(error, Err(StepError::Input { takes_tokens: false }));
+        assert_eq!(
+            error,
+            Err(StepError::Input {
+                takes_tokens: false
+            })
+        );
         let quantized = session.step(&[1_i8, 2]).map(|_| ());
         assert_eq!(
             quantized,
@@ -109,7 +141,9 @@ fn a_bad_input_leaves_everything_as_it_was() {
         session.snapshot(&mut after).expect("as many");
         assert_eq!(before, after);
         assert_eq!(outputs, session.values(0).collect::<Vec<_>>());
-        session.step(&[65_536.0, 0.0, -65_536.0]).expect("the largest there are");
+        session
+            .step(&[65_536.0, 0.0, -65_536.0])
+            .expect("the largest there are");
     }
 }
 
@@ -120,7 +154,10 @@ fn quantized_features_are_the_same_features() {
         width: 4,
         doubled: 2,
     };
-    let net = Net::new(Precision::Int8, input).then(gru(7)).then(HEAD).scores();
+    let net = Net::new(Precision::Int8, input)
+        .then(gru(7))
+        .then(HEAD)
+        .scores();
     let image = model_of(&net, KnownAnswer::default());
     let model = image.model().expect("a good image");
     let run = |inputs: &mut dyn FnMut(&mut Session<'_, '_, Scalar>, usize)| {
@@ -137,7 +174,11 @@ fn quantized_features_are_the_same_features() {
     });
     let quantized = run(&mut |session, step| {
         let (scales, doubled) = (model.feature_scales(), model.doubled_features());
-        let y: Vec<f32> = features(step).iter().zip(scales).map(|(x, s)| x * s).collect();
+        let y: Vec<f32> = features(step)
+            .iter()
+            .zip(scales)
+            .map(|(x, s)| x * s)
+            .collect();
         let round = |y: f32| (y + 0.5).floor().clamp(-128.0, 127.0);
         let mut columns: Vec<i8> = y.iter().map(|&y| round(y) as i8).collect();
         for &feature in doubled {
@@ -183,7 +224,9 @@ fn states_can_be_read_set_and_restored() {
         step(&mut first, 9);
         step(&mut second, 9);
         let outputs = |session: &Session<'_, '_, Scalar>| {
-            (0..net.output_len()).flat_map(|k| session.values(k).collect::<Vec<_>>()).collect::<Vec<_>>()
+            (0..net.output_len())
+                .flat_map(|k| session.values(k).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
         };
         assert_eq!(outputs(&first), outputs(&second));
         second.reset();
@@ -221,7 +264,8 @@ fn a_batch_is_as_many_sessions() {
             };
             let mut storage = vec![7; STREAMS * net.state_words()];
             let mut batch = Batch::new(&self.0, kernel, STREAMS, &mut storage).expect("room");
-            let number = |stream: usize, k: usize| ((stream * 13 + k * 17) % 41) as f32 / 10.0 - 2.0;
+            let number =
+                |stream: usize, k: usize| ((stream * 13 + k * 17) % 41) as f32 / 10.0 - 2.0;
             for _ in 0..5 {
                 let all: Vec<f32> = (0..STREAMS)
                     .flat_map(|stream| (0..width).map(move |k| number(stream, k)))
@@ -236,10 +280,18 @@ fn a_batch_is_as_many_sessions() {
                     session.step(&features[..]).expect("numbers");
                 }
                 let alone: Vec<f32> = session.values(0).collect();
-                assert_eq!(batch.values(stream, 0).collect::<Vec<_>>(), alone, "{}", K::NAME);
+                assert_eq!(
+                    batch.values(stream, 0).collect::<Vec<_>>(),
+                    alone,
+                    "{}",
+                    K::NAME
+                );
             }
             let bad = vec![f32::NAN; STREAMS * width];
-            assert_eq!(batch.step_features(&bad), Err(StepError::Feature { index: 0 }));
+            assert_eq!(
+                batch.step_features(&bad),
+                Err(StepError::Feature { index: 0 })
+            );
         }
     }
     for seed in 0..20 {
@@ -289,7 +341,11 @@ fn starting(precision: Precision, start: bool) -> Image {
             Precision::Int8 => Numbers::I32(&int32[..2]),
         },
         start_hidden: h,
-        start_cell: if precision == Precision::Int8 { c } else { Numbers::None },
+        start_cell: if precision == Precision::Int8 {
+            c
+        } else {
+            Numbers::None
+        },
         ..OperationSpec::default()
     };
     let spec = ImageSpec {
@@ -297,7 +353,11 @@ fn starting(precision: Precision, start: bool) -> Image {
         layout: Layout::Rows,
         vocab: VocabSpec::None,
         features: FeatureSpec {
-            scales: if precision == Precision::Int8 { &[10.0] } else { &[] },
+            scales: if precision == Precision::Int8 {
+                &[10.0]
+            } else {
+                &[]
+            },
             doubled: &[],
         },
         operations: &[lstm, gru],
@@ -332,7 +392,12 @@ fn a_net_starts_from_the_state_that_it_names() {
         for (found, expected) in after.iter().zip([0.25, -0.125]) {
             assert!((found - expected).abs() < 0.01, "{after:?}");
         }
-        assert!(own.model().expect("good").needs().has(gatelet::net::Capabilities::START));
+        assert!(
+            own.model()
+                .expect("good")
+                .needs()
+                .has(gatelet::net::Capabilities::START)
+        );
         let packed = own.repacked(Layout::Tiles8).expect("every net can have it");
         assert!(packed.repacked(Layout::Rows).expect("back").bytes() == own.bytes());
     }
@@ -341,7 +406,10 @@ fn a_net_starts_from_the_state_that_it_names() {
 /// The known answer of a net of features is run, and sees a wrong weight.
 #[test]
 fn features_have_a_known_answer() {
-    let net = Net::features(Precision::Int8, 2).then(gru(5)).then(HEAD).scores();
+    let net = Net::features(Precision::Int8, 2)
+        .then(gru(5))
+        .then(HEAD)
+        .scores();
     let features = [0.5, -0.5, 1.0, 2.0, -3.0, 0.1];
     let mut answer = KnownAnswer {
         features: &features,
@@ -366,6 +434,9 @@ fn features_have_a_known_answer() {
         assert!(isa.run(Test(model)), "{}", isa.name());
     }
     let wrong = model_of(&net, KnownAnswer { hash: 1, ..answer });
-    let error = wrong.model().expect("a good image").self_test(Scalar, &mut storage);
+    let error = wrong
+        .model()
+        .expect("a good image")
+        .self_test(Scalar, &mut storage);
     assert!(error.is_err());
 }

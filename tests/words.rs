@@ -3,8 +3,8 @@
 
 use gatelet::net::Capabilities;
 use gatelet::{
-    Batch, Cell, Dims, Isa, Kernel, Layout, LoadError, Model, Only, Precision, Scalar, Weights,
-    Session, SessionError, TokenId, WithKernel,
+    Batch, Cell, Dims, Isa, Kernel, Layout, LoadError, Model, Only, Precision, Scalar, Session,
+    SessionError, TokenId, Weights, WithKernel,
 };
 use gatelet_tests::{tokens, trace};
 use gatelet_trainer::image::{Image, LanguageModel as _, storage};
@@ -313,7 +313,10 @@ fn a_plain_kernel_refuses_what_it_has_left_out() {
         let SessionError::Lacks { missing } = error else {
             panic!("{error}");
         };
-        assert!(!missing.is_empty() && model.needs().has(missing), "{missing}");
+        assert!(
+            !missing.is_empty() && model.needs().has(missing),
+            "{missing}"
+        );
         assert!(Batch::new(&model, kernel, 1, &mut memory).is_err());
     }
     let plain = Dims::new(Cell::Lstm, Precision::Int8, 2, 8, 9).expect("in range");

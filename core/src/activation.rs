@@ -23,6 +23,9 @@
 
 use crate::layer::{SIGMOID_BITS, TANH_BITS, Z_BITS};
 
+#[cfg(any(fpu, test))]
+pub(crate) mod exp2;
+
 /// Segments of a table.
 const SEGMENTS: usize = 256;
 /// Width of a segment in units of z.

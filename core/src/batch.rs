@@ -181,7 +181,13 @@ fn advance<K: Kernel>(
     let (plan, words) = (&model.plan, model.plan.words().max(1));
     let place = plan.at(index);
     let reads = model.net.reads_token(index);
-    let token = |stream| if reads { token_of(tokens, stream) } else { None };
+    let token = |stream| {
+        if reads {
+            token_of(tokens, stream)
+        } else {
+            None
+        }
+    };
     match &model.weights_for::<K>(index) {
         Weights::CellF32(layer) if place.x != NOWHERE => {
             let mut streams = heapless::Vec::<_, TOGETHER>::new();
@@ -236,5 +242,8 @@ fn advance<K: Kernel>(
 /// Puts a new h in the place of the old one.
 fn keep<H: Copy>(first: usize, units: usize, next: &[H], values: &mut [H]) {
     let new = next.get(..units).unwrap_or_default();
-    copy(new, values.get_mut(first..first + units).unwrap_or_default());
+    copy(
+        new,
+        values.get_mut(first..first + units).unwrap_or_default(),
+    );
 }

@@ -19,8 +19,8 @@ pub use crate::header::net_of;
 use crate::kernel::{Kernel, Scalar};
 use crate::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::net::{
-    Activation, Capabilities, Input, Kind, Layout, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operation,
-    Output, Precision, Reset, RnnActivation, Value,
+    Activation, Capabilities, Input, Kind, Layout, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net,
+    Operation, Output, Precision, Reset, RnnActivation, Value,
 };
 use crate::nibbles;
 use crate::order::RowOrder;
@@ -452,7 +452,10 @@ pub(crate) fn layout_of(net: &Net, index: usize, layout: Layout) -> Layout {
         Some(Operation {
             kind: Kind::Embedding { .. },
             ..
-        }) => match net.operations().any(|other| other.tied == Some(index as u8)) {
+        }) => match net
+            .operations()
+            .any(|other| other.tied == Some(index as u8))
+        {
             true => layout,
             false => Layout::Rows,
         },
@@ -557,7 +560,9 @@ fn sections_of_one<K: Kernel>(
         || quantized && matches!(operation.kind, Kind::Gru { .. });
     let starts = [
         start.then(|| of(StartHidden, units * hidden)).flatten(),
-        (start && carries).then(|| of(StartCell, units * small)).flatten(),
+        (start && carries)
+            .then(|| of(StartCell, units * small))
+            .flatten(),
     ];
     for (to, from) in sections.iter_mut().zip(all.iter().chain(&starts)) {
         *to = *from;

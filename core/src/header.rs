@@ -8,8 +8,8 @@ use crate::format::{
     MAGIC, OperationEntry, OutputEntry, PREAMBLE, Provenance, SectionEntry, VERSION, at, kind_from,
 };
 use crate::net::{
-    Input, Kind, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operand, Operation, Output, Precision,
-    Value, at_mut,
+    Input, Kind, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operand, Operation, Output,
+    Precision, Value, at_mut,
 };
 use crate::rules::TextRules;
 

@@ -50,7 +50,7 @@ pub const GRU_BITS: u32 = 15;
 pub const FEATURE_LIMIT: f32 = 65_536.0;
 /// What the magnitudes of a row's products stay below in sum in f32 nets of features or with a relu
 /// RNN, whose numbers are larger than an h within 1.
-pub const F32_FEATURE_LIMIT: f32 = 1.099_511_6e12; // 2^40
+pub const F32_FEATURE_LIMIT: f32 = 268_435_456.0; // 2^28
 /// The most that a unit of a relu RNN may be in f32.
 pub const RELU_LIMIT: f32 = F32_LIMIT;
 
@@ -330,11 +330,19 @@ impl<'a> Weights<'a> {
             Weights::CellInt8(of) => [Some(int8(of.weights, of.multipliers, of.shift)), None, None],
             Weights::GruF32(of) => {
                 let candidate = (of.inputs > 0).then_some(Matrix::F32(of.candidate));
-                [Some(Matrix::F32(of.gates)), candidate, Some(Matrix::F32(of.hidden))]
+                [
+                    Some(Matrix::F32(of.gates)),
+                    candidate,
+                    Some(Matrix::F32(of.hidden)),
+                ]
             }
             Weights::GruInt8(of) => {
                 let candidate = (of.inputs > 0).then_some(Matrix::Int8(of.candidate));
-                [Some(Matrix::Int8(of.gates)), candidate, Some(Matrix::Int8(of.hidden))]
+                [
+                    Some(Matrix::Int8(of.gates)),
+                    candidate,
+                    Some(Matrix::Int8(of.hidden)),
+                ]
             }
             Weights::ReluF32(of) => [Some(Matrix::F32(of.weights)), None, None],
             Weights::ReluInt8(of) => [Some(Matrix::Int8(of.product)), None, None],

@@ -107,21 +107,24 @@ pub use tokenizer::Tokenizer;
 // What has its page in a module.
 #[doc(hidden)]
 pub use error::{
-    DimsError, LayoutError, LoadError, NetError, SamplerError, SectionName, SelfTestError, SessionError,
-    SnapshotError, StepError, WriteError,
+    DimsError, LayoutError, LoadError, NetError, SamplerError, SectionName, SelfTestError,
+    SessionError, SnapshotError, StepError, WriteError,
 };
 #[doc(hidden)]
 pub use format::{KnownAnswer, Provenance, Section, SectionKind};
 #[cfg(armv7em)]
 #[doc(hidden)]
 pub use kernel::Armv7em;
+#[cfg(fpu)]
+#[doc(hidden)]
+pub use kernel::Fpu;
 #[cfg(mve)]
 #[doc(hidden)]
 pub use kernel::Mve;
 #[doc(hidden)]
 pub use kernel::{
-    Isa, Kernel, Native, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Only, Portable,
-    Scalar, Thumb, WithKernel,
+    Isa, Kernel, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Only,
+    Portable, Scalar, Thumb, WithKernel,
 };
 #[doc(hidden)]
 pub use layer::{

@@ -15,8 +15,8 @@
 //! in the order a01 b01 a23 b23, columns padded with zeros to a multiple of [`PAIRS_COLUMNS`]. Before them stand two
 //! words: `-sum W[1][k] W[1][k+1]` over even k, and the same of row 3. `arch/arm/armv7em.S` says what they are for.
 
-use crate::net::Layout;
 use crate::layer::{MAX_SHIFT, MIN_SHIFT};
+use crate::net::Layout;
 use crate::nibbles::{self, RowNibbleTiles, RowNibbles};
 use crate::order::RowOrder;
 pub use crate::tiles::MatrixF32;

@@ -2,8 +2,7 @@
 
 use crate::error::{LoadError, SectionName, SelfTestError};
 use crate::format::{
-    KnownAnswer, Lengths, OperationEntry, PREAMBLE, Provenance, Section, SectionKind,
-    sections_of,
+    KnownAnswer, Lengths, OperationEntry, PREAMBLE, Provenance, Section, SectionKind, sections_of,
 };
 use crate::hash::StateHash;
 use crate::header::{self, Decoded};
@@ -130,19 +129,18 @@ impl<'a> Model<'a> {
         let align = self.views.layout.align();
         let mut offset = (PREAMBLE + self.header.len()).next_multiple_of(align);
         let mut table = self.decoded().map(|header| header.sections);
-        sections_of(&self.net, self.views.layout, self.lengths())
-            .map(move |(name, bytes)| {
-                let line = table.as_mut().and_then(Iterator::next);
-                let section = Section {
-                    name,
-                    offset,
-                    bytes,
-                    // The table was found to match the net when the image was loaded.
-                    crc32: line.map_or(0, |line| line.crc32),
-                };
-                offset += bytes.next_multiple_of(align);
-                section
-            })
+        sections_of(&self.net, self.views.layout, self.lengths()).map(move |(name, bytes)| {
+            let line = table.as_mut().and_then(Iterator::next);
+            let section = Section {
+                name,
+                offset,
+                bytes,
+                // The table was found to match the net when the image was loaded.
+                crc32: line.map_or(0, |line| line.crc32),
+            };
+            offset += bytes.next_multiple_of(align);
+            section
+        })
     }
 
     /// The bytes of a section; none if there is no such.
@@ -165,7 +163,8 @@ impl<'a> Model<'a> {
         let header = self.decoded();
         let operations = header.as_ref().map(|header| &header.operations[..]);
         let mut starts = 0;
-        for (index, OperationEntry { start, .. }) in operations.unwrap_or_default().iter().enumerate()
+        for (index, OperationEntry { start, .. }) in
+            operations.unwrap_or_default().iter().enumerate()
         {
             starts |= u16::from(*start) << (index & 15);
         }

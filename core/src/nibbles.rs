@@ -15,8 +15,8 @@
 //! product where there is no SMLAD (`armv7m4.S`, `armv6m4.S`). The low halves of its bytes, and the high ones, are vectors of Helium
 //! (`mve4.S`). Everyone else shifts and masks. The offset costs one number for all rows: `sum w x = sum (w + 8) x - 8 sum x`.
 
-use crate::net::Layout;
 use crate::matrix::MatrixInt8;
+use crate::net::Layout;
 use crate::order::RowOrder;
 use crate::tiles::{Columns, GROUP};
 

@@ -75,7 +75,11 @@ impl Source for Repacked<'_, '_> {
     fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
         let model = self.model;
         let index = match (name.operation, name.kind) {
-            (Some(index), kind) if !matches!(kind, SectionKind::StartHidden | SectionKind::StartCell) => index,
+            (Some(index), kind)
+                if !matches!(kind, SectionKind::StartHidden | SectionKind::StartCell) =>
+            {
+                index
+            }
             _ => {
                 // Nothing that a layout changes.
                 sink(model.section_bytes(name));
@@ -107,7 +111,13 @@ impl Source for Repacked<'_, '_> {
             SectionKind::HiddenWeights => {
                 emit_matrix(weights.matrices().last(), units, form, rows[1], sink)
             }
-            _ => emit_numbers(&weights, name.kind, (units, operation.kind), [cell, rows], sink),
+            _ => emit_numbers(
+                &weights,
+                name.kind,
+                (units, operation.kind),
+                [cell, rows],
+                sink,
+            ),
         }
     }
 }

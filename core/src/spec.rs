@@ -11,7 +11,9 @@ use crate::format::{
     output_entry, precision_code,
 };
 use crate::matrix::{MatrixF32, MatrixInt8};
-use crate::net::{Input, Kind, Layout, MAX_OUTPUTS, Net, Operation, Precision, RnnActivation, Value};
+use crate::net::{
+    Input, Kind, Layout, MAX_OUTPUTS, Net, Operation, Precision, RnnActivation, Value,
+};
 use crate::nibbles::LARGEST;
 use crate::order::RowOrder;
 use crate::rules::TextRules;
@@ -280,7 +282,14 @@ impl<'a> ImageSpec<'a> {
         let quantized = matches!(self.net.precision, Precision::Int8);
         let shape = Shape::of(&self.net, index, operation);
         let matrix = |of: &MatrixSpec<'_>, (rows, columns), order, sink: &mut dyn FnMut(&[u8])| {
-            emit_matrix(name, of, (rows, columns), (layout, operation.bits), order, sink)
+            emit_matrix(
+                name,
+                of,
+                (rows, columns),
+                (layout, operation.bits),
+                order,
+                sink,
+            )
         };
         let inputs = if self.net.reads_token(index) {
             self.net.vocab()
@@ -289,7 +298,11 @@ impl<'a> ImageSpec<'a> {
         };
         match name.kind {
             SectionKind::Input => {
-                let order = if shape.in_slots { cell } else { RowOrder::PLAIN };
+                let order = if shape.in_slots {
+                    cell
+                } else {
+                    RowOrder::PLAIN
+                };
                 emit_numbers(name, of.input, (quantized, inputs, shape.rows), order, sink)
             }
             SectionKind::Weights => matrix(&of.weights, shape.weights, cell, sink),
@@ -325,7 +338,13 @@ impl<'a> ImageSpec<'a> {
                 emit_wide(name, of.bias, (quantized, units), order, sink)
             }
             SectionKind::StartHidden => emit_start(name, of.start_hidden, units, quantized, sink),
-            _ => emit_numbers(name, of.start_cell, (quantized, 1, units), RowOrder::PLAIN, sink),
+            _ => emit_numbers(
+                name,
+                of.start_cell,
+                (quantized, 1, units),
+                RowOrder::PLAIN,
+                sink,
+            ),
         }
     }
 
@@ -336,7 +355,9 @@ impl<'a> ImageSpec<'a> {
             return Err(WriteError::Operations { expected, found });
         }
         match self.vocab {
-            VocabSpec::Words(list) => words::check(list).map_err(|index| WriteError::Word { index }),
+            VocabSpec::Words(list) => {
+                words::check(list).map_err(|index| WriteError::Word { index })
+            }
             _ => Ok(()),
         }
     }

@@ -128,9 +128,7 @@ impl<'a> One<'_, 'a> {
                 self.relu(units, index, quantized)
             }
             (Kind::Gru { .. }, _) if can::<K>(Capabilities::GRU) => self.gru(of, index, quantized),
-            (Kind::Dense { .. }, _) if can::<K>(Capabilities::DENSE) => {
-                self.dense(of, quantized)
-            }
+            (Kind::Dense { .. }, _) if can::<K>(Capabilities::DENSE) => self.dense(of, quantized),
             (Kind::Embedding { units }, _) if can::<K>(Capabilities::EMBEDDING) => {
                 self.embedding(units, quantized)
             }
@@ -173,12 +171,7 @@ impl<'a> One<'_, 'a> {
     }
 
     #[inline(never)]
-    fn matrix_int8(
-        &self,
-        at: usize,
-        shape: (usize, usize),
-        order: RowOrder,
-    ) -> MatrixInt8<'a> {
+    fn matrix_int8(&self, at: usize, shape: (usize, usize), order: RowOrder) -> MatrixInt8<'a> {
         let (layout, bits, (_, columns)) = (self.layout, self.bits, shape);
         let bytes = matrix_bytes(Precision::Int8, shape, (layout, bits), order);
         match layout {

@@ -133,7 +133,9 @@ pub(crate) fn write_with(
         have,
     };
     let room = out.get_mut(PREAMBLE..).ok_or(()).map_err(too_small)?;
-    let encoded = postcard::to_slice(&header, room).map_err(|_| ()).map_err(too_small)?;
+    let encoded = postcard::to_slice(&header, room)
+        .map_err(|_| ())
+        .map_err(too_small)?;
     let (header_len, header_crc) = (encoded.len(), checksum(encoded));
     let data = (PREAMBLE + header_len).next_multiple_of(layout.align());
     let total = data + data_len(&header, layout)?;

@@ -199,7 +199,10 @@ fn write(
         operations.push(OperationSpec::dense_int8(weights, &zeros));
     }
     let own = if dims.tied { &[] } else { &head[..] };
-    operations.push(OperationSpec::dense_int8(MatrixSpec::int8(own, &steep, 24), &bias));
+    operations.push(OperationSpec::dense_int8(
+        MatrixSpec::int8(own, &steep, 24),
+        &bias,
+    ));
     let spec = ImageSpec {
         net: dims.net(),
         layout: Layout::Rows,

@@ -26,6 +26,8 @@
 pub mod boot;
 pub mod budget;
 pub mod console;
+#[cfg(target_os = "none")]
+pub mod counter;
 pub mod embedded;
 pub mod ending;
 #[cfg(test)]

@@ -213,9 +213,8 @@ mod tests {
             std::vec![0_i8; widest.max(table).max(head).max(dims.projection * dims.stride())];
         let wide = std::vec![0_i16; inputs * rows];
         let long = std::vec![0_i32; dims.vocab.max(rows)];
-        let matrix = |weights: usize, rows: usize| {
-            MatrixSpec::int8(&small[..weights], &long[..rows], SHIFT)
-        };
+        let matrix =
+            |weights: usize, rows: usize| MatrixSpec::int8(&small[..weights], &long[..rows], SHIFT);
         let affine = |outputs: usize, weights: usize| {
             OperationSpec::dense_int8(matrix(weights, outputs), &long[..outputs])
         };

@@ -7,8 +7,8 @@ use gatelet::{
 };
 use serde::Serialize;
 
-use crate::image::LanguageModel as _;
 use crate::error::{Error, Result};
+use crate::image::LanguageModel as _;
 use crate::image::{isa, storage};
 use crate::params::Params;
 use crate::unroll::{Unrolled, in_f64};

@@ -10,9 +10,9 @@
 use gatelet::{Kernel, Model, Session, TokenId, WithKernel};
 use serde::Serialize;
 
-use crate::image::LanguageModel as _;
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, log_probability};
+use crate::image::LanguageModel as _;
 use crate::image::{isa, storage};
 
 /// What was taken for what.

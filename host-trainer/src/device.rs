@@ -67,7 +67,9 @@ impl Processor {
     /// The layout of an int8 image that its kernel reads.
     pub fn layout(self, dims: &Dims) -> Layout {
         match self {
-            Self::CortexM4 | Self::CortexM33 if Layout::Pairs.check(&dims.net()).is_ok() => Layout::Pairs,
+            Self::CortexM4 | Self::CortexM33 if Layout::Pairs.check(&dims.net()).is_ok() => {
+                Layout::Pairs
+            }
             _ => Layout::Rows,
         }
     }

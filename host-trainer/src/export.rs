@@ -10,9 +10,7 @@
 
 use std::path::Path;
 
-use gatelet::format::{
-    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec,
-};
+use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec};
 use gatelet::{Dims, KnownAnswer, Layout, LoadError, Precision, Provenance, Scalar, TextRules};
 use serde::Serialize;
 

@@ -13,7 +13,6 @@ use std::path::Path;
 use gatelet::Precision;
 use serde::Serialize;
 
-use crate::image::LanguageModel as _;
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
 use crate::corpus::{Encoding, IN_MEMORY, Level, Reading, Rules, Split, Text, hex};
@@ -24,6 +23,7 @@ use crate::export::{self, export, taken};
 use crate::files;
 use crate::gates::{self, Activity};
 use crate::image::LARGEST;
+use crate::image::LanguageModel as _;
 use crate::image::{Image, isa};
 use crate::lag::{self, Lags};
 use crate::params::{Cell, Params, Shape};

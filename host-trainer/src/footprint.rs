@@ -8,9 +8,7 @@
 //! Of the layouts that a device may get, rows and the pairs of a Cortex-M4, the larger counts. The header holds checksums
 //! as numbers of 1 to 5 bytes, and core's bound counts them as 5: that image will have up to 64 bytes less.
 
-use gatelet::format::{
-    FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec, image_len,
-};
+use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec, image_len};
 use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 

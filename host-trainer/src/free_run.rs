@@ -12,14 +12,14 @@
 //! cut at the ends of int8's range in all three before its RMS is taken; the RMS of the whole c stands beside it.
 
 use gatelet::{
-    Cell, Dims, Kernel, Logits, Model, Precision, Sampler, Session, SnapshotError, TokenId, Weights,
-    WithKernel,
+    Cell, Dims, Kernel, Logits, Model, Precision, Sampler, Session, SnapshotError, TokenId,
+    Weights, WithKernel,
 };
 use serde::Serialize;
 
-use crate::image::LanguageModel as _;
 use crate::calibrate::{Saturation, saturation};
 use crate::error::{Error, Result};
+use crate::image::LanguageModel as _;
 use crate::image::{isa, storage};
 
 /// Seed of both writers; temperature 1, from the whole vocabulary.

@@ -8,9 +8,7 @@
 //! So the two images of a seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
 //! Nets of characters without embedding and projection are made by [`export::random`](crate::export::random).
 
-use gatelet::format::{
-    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec,
-};
+use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec};
 use gatelet::{Cell, Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules, UNKNOWN};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -153,7 +151,10 @@ impl Layer {
                 });
                 let form = (hidden, stride, bits);
                 let own = Matrix::new(rng, form, |k| k < hidden, bound(stride));
-                [Some(gates), candidate, Some(own)].into_iter().flatten().collect()
+                [Some(gates), candidate, Some(own)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
             }
         };
         let inputs = if layer == 0 && below == 0 {
@@ -181,12 +182,20 @@ impl Layer {
         match precision {
             Precision::F32 => OperationSpec {
                 input: Numbers::F32(&self.real_input),
-                bias: if none { Numbers::None } else { Numbers::F32(&self.real_bias) },
+                bias: if none {
+                    Numbers::None
+                } else {
+                    Numbers::F32(&self.real_bias)
+                },
                 ..all
             },
             Precision::Int8 => OperationSpec {
                 input: Numbers::I16(&self.input),
-                bias: if none { Numbers::None } else { Numbers::I32(&self.bias) },
+                bias: if none {
+                    Numbers::None
+                } else {
+                    Numbers::I32(&self.bias)
+                },
                 state_bits: match dims.cell {
                     Cell::Rnn => 3,
                     Cell::Lstm => 4,
@@ -305,9 +314,7 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
     let (real, multipliers) = (embedding.real(), embedding.multipliers(128.0, 1.0));
     let table = OperationSpec::table(match precision {
         Precision::F32 => MatrixSpec::f32(&real),
-        Precision::Int8 => {
-            MatrixSpec::int8(&embedding.integers, &multipliers.0, multipliers.1)
-        }
+        Precision::Int8 => MatrixSpec::int8(&embedding.integers, &multipliers.0, multipliers.1),
     });
     let operations: Vec<OperationSpec<'_>> = (dims.embedding > 0)
         .then_some(table)

@@ -1,13 +1,13 @@
 //! What a model is made of and what it needs on a device, as a table and as JSON.
 
-use gatelet::visible::line;
 use gatelet::layer::Matrix;
 use gatelet::net::{Kind, Operation};
+use gatelet::visible::line;
 use gatelet::{Layout, Model, Native, Weights};
 use serde::Serialize;
 
-use crate::image::LanguageModel as _;
 use crate::corpus::{Level, hex};
+use crate::image::LanguageModel as _;
 use crate::image::storage;
 use crate::units::{bytes, grouped};
 
@@ -192,7 +192,13 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
                 lines.push(line(" candidate weights", 1, shape, 4096.0, units * read));
             }
             let (shape, last) = ((units, units), all.len() - 1);
-            lines.push(line(" candidate's h weights", last, shape, 4096.0, units * units));
+            lines.push(line(
+                " candidate's h weights",
+                last,
+                shape,
+                4096.0,
+                units * units,
+            ));
         }
         _ => {
             let whole = line(" weights", 0, (rows, columns), 4096.0, rows * columns);

@@ -26,6 +26,7 @@ mod emulator;
 mod examples;
 mod firmware;
 mod flash;
+mod floats;
 mod fuzz;
 mod handover;
 mod host_bench;

@@ -189,7 +189,7 @@ fn usual(export: &str) -> Result<Vec<Vec<u8>>> {
 }
 
 /// A model of random weights, in the layout for a target.
-fn made(shape: &str, export: &str) -> Result<Vec<u8>> {
+pub(crate) fn made(shape: &str, export: &str) -> Result<Vec<u8>> {
     let options = shape.split(' ').chain(["--target", export]);
     let options: Vec<&str> = options.collect();
     with_length(&std::fs::read(random(&options, "shape.gatelet")?)?)

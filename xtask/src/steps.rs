@@ -12,7 +12,8 @@ use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
 use crate::lanes::Step;
 use crate::{
-    conformance, costs, emulator, examples, lanes, processors, qemu_tests, setup, shapes, written,
+    conformance, costs, emulator, examples, floats, lanes, processors, qemu_tests, setup, shapes,
+    written,
 };
 
 /// Before all others.
@@ -63,6 +64,7 @@ const BOARDS: &[Step] = &[
     ("QEMU: the words of the example", examples::words),
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
     ("QEMU: every board, many shapes", shapes::run),
+    ("QEMU: f32 on the FPU", floats::run),
     (
         "QEMU: instruction counts are exact",
         qemu_tests::counting_is_exact,

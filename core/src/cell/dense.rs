@@ -75,7 +75,10 @@ mod tests {
             for sum in (-700_000..700_000).step_by(997) {
                 let found = activate_int8(activation, sum) as f32 / ONE as f32;
                 let exact = activate_f32(activation, sum as f32 / ONE as f32);
-                assert!((found - exact).abs() < 2e-3, "{activation} {sum}: {found} {exact}");
+                assert!(
+                    (found - exact).abs() < 2e-3,
+                    "{activation} {sum}: {found} {exact}"
+                );
             }
             for extreme in [i32::MIN, i32::MAX] {
                 let _ = activate_int8(activation, extreme);

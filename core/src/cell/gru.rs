@@ -57,7 +57,12 @@ pub fn gru_unit([r, z, x, u]: [i32; 4], carried: &mut i16) -> GruUnit {
 #[inline(always)]
 pub fn gru_unit_before([r, z, x, u]: [i32; 4], carried: &mut i16) -> GruUnit {
     let r = piecewise(&SIGMOID, sat16(r));
-    update(r, piecewise(&SIGMOID, sat16(z)), x.saturating_add(u), carried)
+    update(
+        r,
+        piecewise(&SIGMOID, sat16(z)),
+        x.saturating_add(u),
+        carried,
+    )
 }
 
 /// h times the reset gate, whose sum is `r`: scale 1/128.
@@ -207,8 +212,7 @@ mod tests {
         for reset in [Reset::After, Reset::Before] {
             let (mut carried, mut h) = (0_i16, 0_f32);
             for step in 0..300_i32 {
-                let sums =
-                    [0, 1, 2, 3].map(|g| (step * 7919 + g * 104_729) % 24_000 - 11_000);
+                let sums = [0, 1, 2, 3].map(|g| (step * 7919 + g * 104_729) % 24_000 - 11_000);
                 let unit = match reset {
                     Reset::After => gru_unit(sums, &mut carried),
                     Reset::Before => gru_unit_before(sums, &mut carried),

@@ -14,7 +14,10 @@ use crate::layer::{H_BITS, RELU_LIMIT, ReluF32, ReluInt8, Z_BITS};
 /// The new h of a unit in int8, from its sum with 12 fraction bits.
 #[inline(always)]
 pub(crate) fn relu_int8(sum: i32, state_bits: u32) -> i8 {
-    sat8(rounding_shift(sum.max(0), (Z_BITS - H_BITS + state_bits) & 31))
+    sat8(rounding_shift(
+        sum.max(0),
+        (Z_BITS - H_BITS + state_bits) & 31,
+    ))
 }
 
 /// One step in int8. `addend: [units]` Q3.12, `x: [columns]`, `sums: [units]`, `next: [units]`.
@@ -28,7 +31,9 @@ pub(crate) fn step_int8<K: Kernel>(
     next: &mut [i8],
 ) {
     let sums = sums.get_mut(..rnn.units).unwrap_or_default();
-    sums.iter_mut().zip(addend).for_each(|(to, &a)| *to = a.into());
+    sums.iter_mut()
+        .zip(addend)
+        .for_each(|(to, &a)| *to = a.into());
     kernel.add_products_int8(&rnn.product, x, sums);
     for (h, &mut sum) in next.iter_mut().zip(sums) {
         *h = relu_int8(sum, rnn.state_bits);

@@ -3,8 +3,8 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::{
-    DimsError, LayoutError, LoadError, NetError, SelfTestError, SessionError, SnapshotError, StepError,
-    WriteError,
+    DimsError, LayoutError, LoadError, NetError, SelfTestError, SessionError, SnapshotError,
+    StepError, WriteError,
 };
 use crate::sample::SamplerError;
 

@@ -131,7 +131,10 @@ impl Display for SessionError {
                 "the state needs {need} words of 4 bytes, but the storage has {have}"
             ),
             SessionError::Lacks { missing } => {
-                write!(f, "the model needs what this program was built without: {missing}")
+                write!(
+                    f,
+                    "the model needs what this program was built without: {missing}"
+                )
             }
         }
     }
@@ -187,15 +190,18 @@ impl Display for StepError {
                     id.0
                 )
             }
-            StepError::Input { takes_tokens: true } => f.write_str("the net takes tokens, not features"),
-            StepError::Input { takes_tokens: false } => f.write_str("the net takes features, not tokens"),
+            StepError::Input { takes_tokens: true } => {
+                f.write_str("the net takes tokens, not features")
+            }
+            StepError::Input {
+                takes_tokens: false,
+            } => f.write_str("the net takes features, not tokens"),
             StepError::Features { expected, found } => {
                 write!(f, "{found} features, but the net takes {expected}")
             }
-            StepError::Feature { index } => write!(
-                f,
-                "feature {index} is not a number, or larger than 65536"
-            ),
+            StepError::Feature { index } => {
+                write!(f, "feature {index} is not a number, or larger than 65536")
+            }
             StepError::NotQuantized => f.write_str("an f32 net takes no quantized features"),
             StepError::Streams { streams, found } => {
                 write!(f, "{found} tokens for a batch of {streams} streams")

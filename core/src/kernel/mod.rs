@@ -23,6 +23,8 @@ pub(crate) mod tile;
 pub use crate::arch::aarch64::{Neon, NeonDot};
 #[cfg(armv7em)]
 pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
+#[cfg(fpu)]
+pub use crate::arch::arm::fpu::Fpu;
 #[cfg(mve)]
 pub use crate::arch::arm::mve::Mve;
 #[cfg(mve)]
@@ -41,7 +43,7 @@ pub mod integer {
     pub use crate::cell::gru::{GruUnit, gru_unit, gru_unit_before, reset_h};
     pub use crate::layer::{embedded, projected};
 }
-pub use select::{Isa, Native, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
+pub use select::{Isa, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
 use self::dense::{PackedF32, TapeF32};

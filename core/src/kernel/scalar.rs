@@ -28,7 +28,9 @@
 
 use super::{Kernel, sealed};
 use crate::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
-use crate::layer::{Fused, H_BITS, LayerF32, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS};
+use crate::layer::{
+    Fused, H_BITS, LayerF32, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS,
+};
 use crate::matrix::{MatrixF32, MatrixInt8, RowInt8};
 
 /// The specification as a kernel. Runs everywhere; f32 results are the same bits on every machine.

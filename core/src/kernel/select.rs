@@ -1,5 +1,7 @@
 //! The choice of a kernel: by name, or the best this machine has. Chosen once, then static: never per row.
 
+#[cfg(fpu)]
+use super::Fpu;
 #[cfg(not(mve))]
 use super::Nibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -27,6 +29,13 @@ pub type Native = Thumb;
 /// The kernel a firmware uses: the best one its target is known to have when it is compiled.
 #[cfg(not(target_arch = "arm"))]
 pub type Native = Portable;
+
+/// The kernel a firmware uses for an f32 model, on a processor with an FPU.
+#[cfg(fpu)]
+pub type NativeF32 = Fpu;
+/// The kernel a firmware uses for an f32 model: here [`Native`] has no better one beside it.
+#[cfg(not(fpu))]
+pub type NativeF32 = Native;
 
 /// The kernel a firmware uses for an int8 model in rows. On an Armv7E-M that is another one than [`Native`], which reads pairs
 /// and leaves rows to the specification; a program links the one that it names.
@@ -74,6 +83,9 @@ pub enum Isa {
     /// The DSP instructions of a Cortex-M4, M7 or M33.
     #[cfg(armv7em)]
     Armv7em(Armv7em),
+    /// The FPU of a Cortex-M4F, M7 or M33.
+    #[cfg(fpu)]
+    Fpu(Fpu),
     /// The vectors of a Cortex-M55 or M85.
     #[cfg(mve)]
     Mve(Mve),
@@ -106,6 +118,8 @@ macro_rules! with_kernel {
             Isa::Thumb($kernel) => $work,
             #[cfg(armv7em)]
             Isa::Armv7em($kernel) => $work,
+            #[cfg(fpu)]
+            Isa::Fpu($kernel) => $work,
             #[cfg(mve)]
             Isa::Mve($kernel) => $work,
             #[cfg(target_arch = "x86_64")]
@@ -147,6 +161,8 @@ impl Isa {
             Some(Isa::Thumb(Thumb)),
             #[cfg(armv7em)]
             Some(Isa::Armv7em(Armv7em)),
+            #[cfg(fpu)]
+            Some(Isa::Fpu(Fpu)),
             #[cfg(mve)]
             Some(Isa::Mve(Mve)),
             #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,7 @@
 //! ```text
 //! int8   (m * largest + 2^(s-1)) >> s  <  2^30                     largest: |acc| of that many columns, at most
 //! f32    sum_k |W[k]| X[k]  <  2^14    in every row                X: the most that the operand's numbers can be
-//!                               2^40    in a net of features, whose numbers are up to 2^16
+//!                               2^28    in a net of features, whose numbers are up to 2^16
 //! ```
 //! X is 1 for h, the largest number of the table for an embedding, and for a projection what its
 //! own rows can sum up to.
@@ -76,8 +76,8 @@ pub(super) fn largest(numbers: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::MAX_SIZE;
     use crate::kernel::scalar::requantize;
+    use crate::net::MAX_SIZE;
 
     /// The largest multiplier that loading accepts, for a right shift and a sum of products of that
     /// size at most.

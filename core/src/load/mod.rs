@@ -18,9 +18,7 @@ use crate::kernel::Kernel;
 use crate::layer::FEATURE_LIMIT;
 use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
-use crate::net::{
-    Capabilities, Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision,
-};
+use crate::net::{Capabilities, Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision};
 use crate::nibbles;
 use crate::order::RowOrder;
 use crate::rules::TextRules;

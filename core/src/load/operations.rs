@@ -46,10 +46,7 @@ impl<'n> Reading<'n> {
         if let ([first, ..], false) = (&mut bounds, net.takes_tokens()) {
             *first = FEATURE_LIMIT;
         }
-        Reading {
-            net,
-            bounds,
-        }
+        Reading { net, bounds }
     }
 
     /// The most that the numbers of operation `index`'s operand can be.
@@ -126,9 +123,7 @@ pub(super) fn read_operation<'a, K: Kernel>(
             reader.embedding(net, units, precision)?
         }
         Kind::Gru { reset, .. } if can::<K>(Capabilities::GRU) => match precision {
-            Precision::F32 => {
-                (reader.gru_f32(units, reset, [&read, &all], &bounds)?, 1.0)
-            }
+            Precision::F32 => (reader.gru_f32(units, reset, [&read, &all], &bounds)?, 1.0),
             Precision::Int8 => (reader.gru_int8(units, reset, [&read, &all])?, 1.0),
         },
         Kind::Rnn {
@@ -140,12 +135,14 @@ pub(super) fn read_operation<'a, K: Kernel>(
         Kind::Rnn {
             activation: RnnActivation::Tanh,
             ..
-        } if can::<K>(Capabilities::RNN) => {
-            (reader.cell((Fused::Rnn, units), precision, &all, &bounds)?, 1.0)
-        }
-        Kind::Lstm { .. } if can::<K>(Capabilities::LSTM) => {
-            (reader.cell((Fused::Lstm, units), precision, &all, &bounds)?, 1.0)
-        }
+        } if can::<K>(Capabilities::RNN) => (
+            reader.cell((Fused::Rnn, units), precision, &all, &bounds)?,
+            1.0,
+        ),
+        Kind::Lstm { .. } if can::<K>(Capabilities::LSTM) => (
+            reader.cell((Fused::Lstm, units), precision, &all, &bounds)?,
+            1.0,
+        ),
         Kind::Dense { activation, .. } if can::<K>(Capabilities::DENSE) => {
             let table = operation.tied.map(usize::from);
             let columns = read.padded();
@@ -153,10 +150,7 @@ pub(super) fn read_operation<'a, K: Kernel>(
             reader.dense((units, activation, table), precision, &read, &bounds)?
         }
         Kind::Add if can::<K>(Capabilities::ADD) => match precision {
-            Precision::F32 => (
-                Weights::None,
-                bounds.iter().map(|(_, bound)| bound).sum(),
-            ),
+            Precision::F32 => (Weights::None, bounds.iter().map(|(_, bound)| bound).sum()),
             Precision::Int8 => (reader.add(net.width(Value::of(index)))?, 1.0),
         },
         // The image says that it needs none of it.
@@ -307,8 +301,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 if own && let Some(bound) = bounds.last_mut() {
                     *bound = (last.0, last.1.max(bound.1));
                 }
-                let (weights, _) =
-                    self.matrix_f32(SectionKind::Weights, rows, used, &bounds)?;
+                let (weights, _) = self.matrix_f32(SectionKind::Weights, rows, used, &bounds)?;
                 Ok(Weights::ReluF32(ReluF32 {
                     units,
                     input,

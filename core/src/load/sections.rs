@@ -2,8 +2,8 @@
 
 use crate::error::{LoadError, SectionName};
 use crate::format::{
-    LARGEST_KIND, Lengths, MAGIC, MAX_KNOWN_ANSWER, MAX_KNOWN_FEATURES, PREAMBLE,
-    SectionKind, Tokens, VERSION, at, checksum, kind_from, largest_variant, sections_for,
+    LARGEST_KIND, Lengths, MAGIC, MAX_KNOWN_ANSWER, MAX_KNOWN_FEATURES, PREAMBLE, SectionKind,
+    Tokens, VERSION, at, checksum, kind_from, largest_variant, sections_for,
 };
 use crate::header::{self, Decoded, Sections};
 use crate::kernel::Kernel;
@@ -101,7 +101,7 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<(Decoded<'_>, Net), LoadError> {
     )?;
     for (index, operation) in header.operations.iter().enumerate() {
         let (kind, variant) = (operation.kind, operation.variant);
-        if kind < 1 || kind > LARGEST_KIND || variant > largest_variant(kind) {
+        if !(1..=LARGEST_KIND).contains(&kind) || variant > largest_variant(kind) {
             return Err(LoadError::Operation {
                 index,
                 kind,

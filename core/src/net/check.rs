@@ -31,11 +31,14 @@ impl Net {
                     Precision::Int8 => width,
                 };
                 if doubled > most {
-                    return Err(NetError::Doubled { found: doubled, most });
+                    return Err(NetError::Doubled {
+                        found: doubled,
+                        most,
+                    });
                 }
             }
         }
-        if self.len() < 1 || self.len() > MAX_OPERATIONS {
+        if self.is_empty() || self.len() > MAX_OPERATIONS {
             return Err(NetError::Operations { found: self.len() });
         }
         let mut index = 0;

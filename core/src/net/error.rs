@@ -2,9 +2,7 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use super::{
-    MAX_COLUMNS, MAX_OPERATIONS, MAX_OUTPUTS, MAX_SIZE, MAX_VOCAB, Value,
-};
+use super::{MAX_COLUMNS, MAX_OPERATIONS, MAX_OUTPUTS, MAX_SIZE, MAX_VOCAB, Value};
 
 /// A net that cannot be. Operations are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +151,10 @@ impl Display for NetError {
                 least,
                 most,
             } => {
-                write!(f, "operation {operation} reads {found} values, but must read {least}")?;
+                write!(
+                    f,
+                    "operation {operation} reads {found} values, but must read {least}"
+                )?;
                 if least < most {
                     write!(f, " to {most}")?;
                 }
@@ -164,7 +165,10 @@ impl Display for NetError {
                     f,
                     "operation {operation} reads what operation {made} makes, which is not before it"
                 ),
-                None => write!(f, "operation {operation} reads the input, which is not there"),
+                None => write!(
+                    f,
+                    "operation {operation} reads the input, which is not there"
+                ),
             },
             NetError::ReadsToken { operation } => write!(
                 f,
@@ -207,11 +211,17 @@ impl Display for NetError {
                 "the net has {found} outputs, but must have 1 to {MAX_OUTPUTS}"
             ),
             NetError::Output { output, value } => match value.operation() {
-                Some(made) => write!(f, "output {output} is of operation {made}, which is not there"),
+                Some(made) => write!(
+                    f,
+                    "output {output} is of operation {made}, which is not there"
+                ),
                 None => write!(f, "output {output} is the input"),
             },
             NetError::OneScore { output } => {
-                write!(f, "output {output} has one score; scores are of two or more")
+                write!(
+                    f,
+                    "output {output} has one score; scores are of two or more"
+                )
             }
         }
     }

@@ -169,7 +169,10 @@ impl Kind {
 
     /// Whether it reads its own h of the step before.
     pub const fn is_recurrent(self) -> bool {
-        matches!(self, Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. })
+        matches!(
+            self,
+            Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. }
+        )
     }
 
     /// Rows of weights for every unit: 1, 3 for a GRU, 4 for an LSTM; none where there are no

@@ -64,7 +64,7 @@ impl Net {
         match self.operation(index) {
             Some(Operation { operand, kind, .. }) => {
                 self.takes_tokens()
-                    && operand.len() > 0
+                    && !operand.is_empty()
                     && operand.part(0).code() == 0
                     && kind.is_recurrent()
             }
@@ -219,8 +219,8 @@ impl Net {
                     ..
                 }
             );
-            let reads = operation.operand.len() == 1
-                && operation.operand.part(0).code() as usize == layers;
+            let reads =
+                operation.operand.len() == 1 && operation.operand.part(0).code() as usize == layers;
             if !(alike && tanh && reads) {
                 return None;
             }

@@ -183,12 +183,24 @@ impl<K: Kernel> Session<'_, '_, K> {
             crate::net::Precision::F32 => {
                 let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
                 let new = parts.next.get(..units).unwrap_or_default();
-                copy(new, parts.values.get_mut(first..first + units).unwrap_or_default());
+                copy(
+                    new,
+                    parts
+                        .values
+                        .get_mut(first..first + units)
+                        .unwrap_or_default(),
+                );
             }
             crate::net::Precision::Int8 => {
                 let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
                 let new = parts.next.get(..units).unwrap_or_default();
-                copy(new, parts.values.get_mut(first..first + units).unwrap_or_default());
+                copy(
+                    new,
+                    parts
+                        .values
+                        .get_mut(first..first + units)
+                        .unwrap_or_default(),
+                );
             }
         }
     }

@@ -64,7 +64,11 @@ impl StepInput for &[i8] {
             return Err(StepError::Features { expected, found });
         }
         let parts = parts!(int8, model, storage);
-        parts.values.iter_mut().zip(self).for_each(|(to, &x)| *to = x);
+        parts
+            .values
+            .iter_mut()
+            .zip(self)
+            .for_each(|(to, &x)| *to = x);
         Ok(None)
     }
 }
@@ -95,15 +99,19 @@ pub(crate) fn take_features(
     if expected != found {
         return Err(StepError::Features { expected, found });
     }
-    // NaN is not at most anything.
-    let bad = |x: &f32| !(x.abs() <= FEATURE_LIMIT);
+    // NaN is not in any range.
+    let bad = |x: &f32| !(-FEATURE_LIMIT..=FEATURE_LIMIT).contains(x);
     if let Some(index) = features.iter().position(bad) {
         return Err(StepError::Feature { index });
     }
     match model.net.precision {
         Precision::F32 => {
             let parts = parts!(f32, model, storage);
-            parts.values.iter_mut().zip(features).for_each(|(to, &x)| *to = x);
+            parts
+                .values
+                .iter_mut()
+                .zip(features)
+                .for_each(|(to, &x)| *to = x);
         }
         Precision::Int8 => {
             let parts = parts!(int8, model, storage);

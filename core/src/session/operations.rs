@@ -143,9 +143,7 @@ fn int8<K: Kernel>(
     let place = &model.plan.at(index);
     let at = (index, place);
     match &model.weights_for::<K>(index) {
-        Weights::CellInt8(layer)
-            if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) =>
-        {
+        Weights::CellInt8(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(model, index, token));
             let c = part(parts.cells, place.cell, layer.hidden);
@@ -341,7 +339,8 @@ fn copy_all_outputs(model: &Model<'_>, storage: &mut [u32]) {
             continue;
         };
         let place = plan.at(index);
-        let dense = matches!(net.operation(index), Some(of) if matches!(of.kind, Kind::Dense { .. }));
+        let dense =
+            matches!(net.operation(index), Some(of) if matches!(of.kind, Kind::Dense { .. }));
         match (dense, net.precision) {
             (true, _) if place.output == to => {}
             (true, _) => {

@@ -124,12 +124,18 @@ pub(crate) fn hash_state(model: &Model<'_>, storage: &[u32], hash: &mut StateHas
         let all: &[u8] = cast_slice(words);
         hash.update(all.get(..bytes).unwrap_or_default());
     };
-    let all = || (0..net.len()).filter_map(|index| Some((net.recurrent(index)?, Words::of(model, index)?)));
+    let all = || {
+        (0..net.len()).filter_map(|index| Some((net.recurrent(index)?, Words::of(model, index)?)))
+    };
     for (of, at) in all() {
         take(at.h, at.h_words, of.units * h_bytes);
     }
     for (of, at) in all() {
-        let bytes = if at.c_words > 0 { of.units * c_bytes } else { 0 };
+        let bytes = if at.c_words > 0 {
+            of.units * c_bytes
+        } else {
+            0
+        };
         take(at.c, at.c_words, bytes);
     }
 }
@@ -149,7 +155,8 @@ pub(crate) fn start<K: Kernel>(model: &Model<'_>, storage: &mut [u32]) {
         ];
         for (kind, first) in kinds {
             let from = model.start(kind, index);
-            let to: &mut [u8] = bytemuck::cast_slice_mut(storage.get_mut(first..).unwrap_or_default());
+            let to: &mut [u8] =
+                bytemuck::cast_slice_mut(storage.get_mut(first..).unwrap_or_default());
             to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
         }
     }

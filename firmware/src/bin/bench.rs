@@ -1,11 +1,10 @@
-//! Counts the instructions of a step of the embedded model, in QEMU, exact to one; prints one line of JSON.
+//! Counts the instructions of a step of the embedded model, in QEMU, exact to one (`counter.rs`);
+//! prints one line of JSON.
 //!
-//! How an instruction is counted: with SysTick, from `-icount`'s virtual time (`parts.rs`). That is not taken on
-//! trust: delay loops of known length are counted first, and the program gives up when a count is not exact.
-//!
-//! A step is row gather, recurrent product, cell, head, and the argmax of the logits. [`STEPS`] steps from the zero
-//! state over a fixed sequence of tokens are counted one by one, less the cost of counting; the mean is reported,
-//! rounded. Ends QEMU with 0, or with 1 after one line that says what is wrong.
+//! A step is row gather, recurrent product, cell, head, and the argmax of the logits. [`STEPS`]
+//! steps from the zero state over a fixed sequence of tokens are counted one by one, less the cost
+//! of counting; the mean is reported, rounded. Ends QEMU with 0, or with 1 after one line that says
+//! what is wrong.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
@@ -19,10 +18,10 @@ fn main() {
 mod image {
     use core::hint::black_box;
 
-    use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Kernel, Session, StateBuf, TokenId};
+    use gatelet_firmware::counter::{Counter, Uncountable};
     use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -31,8 +30,6 @@ mod image {
     const STEPS: u32 = 256;
     /// More instructions a multiply-accumulate than any kernel takes.
     const AT_MOST: u32 = 10;
-    /// SysTick's reload value: all of its 24 bits.
-    const RELOAD: u32 = 0x00ff_ffff;
 
     #[panic_handler]
     fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
@@ -50,7 +47,7 @@ mod image {
     }
 
     fn run(storage: &mut [u32]) -> Result<(), ()> {
-        let counter = Counter::start()?;
+        let counter = Counter::start().map_err(|Uncountable| ())?;
         let kernel = ModelKernel::default();
         let model = embedded::model(kernel, storage)
             .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
@@ -99,54 +96,6 @@ mod image {
     fn nothing<K: Kernel>(session: &mut Session<'_, '_, K>, id: TokenId) -> TokenId {
         black_box(session);
         id
-    }
-
-    /// SysTick, whose ticks are instructions in QEMU.
-    struct Counter;
-
-    impl Counter {
-        fn start() -> Result<Self, ()> {
-            let mut timer = Peripherals::take()
-                .ok_or_else(|| hprintln!("error: the peripherals are taken"))?
-                .SYST;
-            timer.set_clock_source(SystClkSource::Core);
-            timer.set_reload(RELOAD);
-            timer.clear_current();
-            timer.enable_counter();
-            let counter = Counter;
-            // Lengths that have nothing in common with the period of the clock.
-            let [mut before, mut length] = [counter.loops(black_box(1_000)), 1_000];
-            for more in [1, 2, 3, 10, 77, 1_003, 20_011, 250_007] {
-                length += more;
-                let after = counter.loops(black_box(length));
-                if after.wrapping_sub(before) != 2 * more {
-                    hprintln!(
-                        "error: {} instructions count as {}: start QEMU's {} with -icount shift={}",
-                        2 * more,
-                        after.wrapping_sub(before),
-                        PART.machine,
-                        PART.icount_shift
-                    );
-                    return Err(());
-                }
-                before = after;
-            }
-            Ok(counter)
-        }
-
-        /// `asm::delay(n)` is a loop of two instructions, n + 1 times round. One copy of this code counts all lengths.
-        #[inline(never)]
-        fn loops(&self, rounds: u32) -> u32 {
-            self.instructions(|| cortex_m::asm::delay(rounds))
-        }
-
-        /// Instructions from one look at the timer, which counts down, to the next.
-        #[inline(always)]
-        fn instructions<T>(&self, work: impl FnOnce() -> T) -> u32 {
-            let before = SYST::get_current();
-            black_box(work());
-            PART.instructions(before.wrapping_sub(SYST::get_current()) & RELOAD)
-        }
     }
 
     fn exit(status: debug::ExitStatus) -> ! {

@@ -17,8 +17,8 @@ fn main() {
 mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprint, hprintln};
-    use gatelet::net::Capabilities;
     use gatelet::conformance::{Case, CaseError, cases};
+    use gatelet::net::Capabilities;
     use gatelet::{AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, StateBuf};
     use gatelet_firmware as _;
     #[cfg(stm32f4)]

@@ -22,9 +22,9 @@ mod image {
     };
     use gatelet::net::{Activation, Kind, Net, Operand, Reset, RnnActivation, Value};
     use gatelet::{
-        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native,
-        NativeNibbleRows, NativeNibbles, Only, Sampler, Session, StateBuf, StateHash, StateView, TokenId,
-        Tokenizer, WithKernel, words_with,
+        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, NativeF32,
+        NativeNibbleRows, NativeNibbles, Only, Sampler, Session, StateBuf, StateHash, StateView,
+        TokenId, Tokenizer, WithKernel, words_with,
     };
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -64,6 +64,7 @@ mod image {
                         0 => everything.run(Native::default()),
                         1 => everything.run(Only::<Native, 0x8091>::default()),
                         2 => everything.run(NativeNibbles::default()),
+                        3 => everything.run(NativeF32::default()),
                         _ => everything.run(NativeNibbleRows::default()),
                     },
                 }
@@ -213,7 +214,10 @@ mod image {
                 units,
                 activation: black_box(RnnActivation::Relu),
             })
-            .with(Kind::Add, Operand::two(Value::of(1), Value::of(black_box(2))))
+            .with(
+                Kind::Add,
+                Operand::two(Value::of(1), Value::of(black_box(2))),
+            )
             .then(Kind::Dense { units, activation })
             .scores()
     }
@@ -235,6 +239,7 @@ mod image {
             start_hidden: black_box(Numbers::None),
             start_cell: black_box(Numbers::None),
         };
+        let operations = [operation; 6];
         let spec = ImageSpec {
             net: net(),
             layout: black_box(gatelet::Layout::Pairs),
@@ -243,7 +248,7 @@ mod image {
                 false => VocabSpec::Words(black_box(&["a", "b", "\u{fffd}"])),
             },
             features: black_box(FeatureSpec::default()),
-            operations: black_box(&[operation; 6]),
+            operations: black_box(&operations),
             outputs: Default::default(),
             provenance: black_box(Default::default()),
             known_answer: black_box(KnownAnswer::default()),

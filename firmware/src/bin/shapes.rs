@@ -135,7 +135,7 @@ mod image {
                 return Err(());
             };
             let differs = |&id: &u16| found.q16(TokenId(id)) != expected.q16(TokenId(id));
-            if let Some(id) = (0..dims.vocab as u16).find(differs) {
+            if let Some(id) = (0..net.vocab() as u16).find(differs) {
                 hprintln!(
                     "token {}: {:?}, not {:?}",
                     id,

@@ -34,7 +34,11 @@ impl Given {
                 let number = |_| {
                     let bits = entropy.random();
                     let x = (bits >> 40) as f32 / (1 << 22) as f32 - 2.0;
-                    if bits.is_multiple_of(31) { x * 32_768.0 } else { x }
+                    if bits.is_multiple_of(31) {
+                        x * 32_768.0
+                    } else {
+                        x
+                    }
                 };
                 features = (0..STEPS * width).map(number).collect();
             }

@@ -1,8 +1,7 @@
 //! Small models of any kind.
 
 use gatelet::format::{
-    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec, image_len,
-    write_image,
+    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec, image_len, write_image,
 };
 use gatelet::{
     Cell, Dims, FourBits, KnownAnswer, Layout, Normalisation, Precision, Provenance, TextRules,
@@ -319,7 +318,9 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
     };
     let known_answer = KnownAnswer {
         tokens: &tokens,
-        hash: maker.entropy.random(), ..KnownAnswer::default() };
+        hash: maker.entropy.random(),
+        ..KnownAnswer::default()
+    };
     let provenance = Provenance {
         corpus: &corpus,
         seed: maker.entropy.random() >> maker.entropy.below(64),
@@ -359,8 +360,16 @@ impl Layer {
         let count = all.len();
         let mut next = || all.next().unwrap_or_default();
         let weights = next();
-        let candidate = if count > 2 { next() } else { MatrixSpec::default() };
-        let hidden = if count > 1 { next() } else { MatrixSpec::default() };
+        let candidate = if count > 2 {
+            next()
+        } else {
+            MatrixSpec::default()
+        };
+        let hidden = if count > 1 {
+            next()
+        } else {
+            MatrixSpec::default()
+        };
         OperationSpec {
             input: match float {
                 true => Numbers::F32(&self.real),

@@ -8,7 +8,6 @@ use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Destination, Input, Reads};
 use super::target::Target;
-use crate::image::LanguageModel as _;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens, hex};
 use crate::error::{Error, Result};
@@ -18,6 +17,7 @@ use crate::files::{IMAGE, Output};
 use crate::free_run::{Course, FreeRun};
 use crate::gate;
 use crate::image::Image;
+use crate::image::LanguageModel as _;
 use crate::row_range::WeightBits;
 
 /// Number format of an image.

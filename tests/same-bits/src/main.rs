@@ -60,7 +60,8 @@ impl WithKernel for Trace<'_> {
             }
             session.hash_into(&mut hash);
         }
-        let outputs = (0..net.output_len()).flat_map(|index| session.values(index).collect::<Vec<_>>());
+        let outputs =
+            (0..net.output_len()).flat_map(|index| session.values(index).collect::<Vec<_>>());
         (hash.finish(), outputs.collect())
     }
 }
@@ -69,7 +70,11 @@ impl WithKernel for Trace<'_> {
 pub(crate) fn features(step: usize, width: usize) -> Vec<f32> {
     let number = |k: usize| {
         let x = ((step * 31 + k * 17) % 401) as f32 / 100.0 - 2.0;
-        if (step + k).is_multiple_of(29) { 20.0 * x } else { x }
+        if (step + k).is_multiple_of(29) {
+            20.0 * x
+        } else {
+            x
+        }
     };
     (0..width).map(number).collect()
 }
@@ -87,7 +92,11 @@ fn compare(net: &Net, rows: &mut [u8], packed: &mut [u8]) -> Result<usize, Strin
         for (model, more) in [(model, 0), (own, 0), (own, net.pipeline_words())] {
             let found = isa.run(Trace(model, more));
             let relative = |(a, b): (&f32, &f32)| (a - b).abs() / a.abs().max(1.0);
-            let off = logits.iter().zip(&found.1).map(relative).fold(0.0, f32::max);
+            let off = logits
+                .iter()
+                .zip(&found.1)
+                .map(relative)
+                .fold(0.0, f32::max);
             let good = match net.precision {
                 Precision::Int8 => found.0 == hash && off == 0.0,
                 Precision::F32 => off <= F32_BOUND,

@@ -1,11 +1,11 @@
 //! Models with random weights, of any shape.
 
+use gatelet::TextRules;
 use gatelet::format::{
     FeatureSpec, ImageSpec, KnownAnswer, MatrixSpec, Numbers, OperationSpec, Provenance, VocabSpec,
     write_image,
 };
 use gatelet::net::{Input, Kind, Layout, Net, Operation, Precision, Reset, RnnActivation, Value};
-use gatelet::TextRules;
 
 /// Numbers in no simple order.
 struct Random(u64);
@@ -177,7 +177,8 @@ impl Numbered {
         };
         let weights = match kind {
             Kind::Embedding { .. } => {
-                let padding: Vec<bool> = (0..units.next_multiple_of(4)).map(|k| k >= units).collect();
+                let padding: Vec<bool> =
+                    (0..units.next_multiple_of(4)).map(|k| k >= units).collect();
                 matrix(random, net.vocab(), &padding, (1.0, shift, 1.0))
             }
             Kind::Gru { .. } => matrix(random, 2 * units, &all, (scale, shift, 0.25)),
@@ -187,11 +188,20 @@ impl Numbered {
             }
             Kind::Add => {
                 let padding = [false; 4];
-                matrix(random, 2 * net.width(Value::of(index)), &padding, (1.0, shift, 0.7))
+                matrix(
+                    random,
+                    2 * net.width(Value::of(index)),
+                    &padding,
+                    (1.0, shift, 0.7),
+                )
             }
             kind => matrix(random, kind.gates() * units, &all, (scale, shift, 0.25)),
         };
-        let inputs = if net.reads_token(index) { net.vocab() } else { 1 };
+        let inputs = if net.reads_token(index) {
+            net.vocab()
+        } else {
+            1
+        };
         let mut input = Addends::new(random, inputs * kind.gates() * units);
         // An RNN of one layer has h = -128 after token 0, and so the largest sum there is in row 0.
         if index == 0 && net.reads_token(0) {
@@ -275,7 +285,10 @@ pub(crate) fn random(
     known_answer: KnownAnswer<'_>,
     image: &mut [u8],
 ) -> Result<usize, String> {
-    let units: usize = net.operations().map(|of| of.kind.gates() * of.kind.units()).sum();
+    let units: usize = net
+        .operations()
+        .map(|of| of.kind.gates() * of.kind.units())
+        .sum();
     let random = &mut Random(units as u64 * 31 + net.len() as u64);
     let vocab = net.vocab();
     let characters: Vec<char> = (' '..).take(vocab).collect();

@@ -8,10 +8,10 @@ use core::arch::global_asm;
 use core::marker::PhantomData;
 
 use crate::activation::{SIGMOID, TANH};
-use crate::net::{Layout, Net};
 use crate::kernel::{Kernel, Scalar, sealed};
 use crate::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
 use crate::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
+use crate::net::{Layout, Net};
 use crate::nibbles;
 
 global_asm!(
@@ -181,11 +181,18 @@ fn products_in_blocks<F: Form>(
     if !rest.is_empty() {
         let mut padded = [0; PAIRS_ROWS];
         let from = bias.map_or(&*rest, |bias| bias.get(whole..).unwrap_or_default());
-        padded.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+        padded
+            .iter_mut()
+            .zip(from)
+            .for_each(|(to, &from)| *to = from);
         let mut multipliers = [0; PAIRS_ROWS];
-        let last = blocks.after_blocks(whole / PAIRS_ROWS).padded(&mut multipliers);
+        let last = blocks
+            .after_blocks(whole / PAIRS_ROWS)
+            .padded(&mut multipliers);
         last.affine(None, &mut padded);
-        rest.iter_mut().zip(padded).for_each(|(to, from)| *to = from);
+        rest.iter_mut()
+            .zip(padded)
+            .for_each(|(to, from)| *to = from);
     }
     true
 }

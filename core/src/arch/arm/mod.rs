@@ -4,6 +4,8 @@
 
 #[cfg(armv7em)]
 pub(crate) mod armv7em;
+#[cfg(fpu)]
+pub(crate) mod fpu;
 #[cfg(mve)]
 pub(crate) mod mve;
 #[cfg(mve)]

@@ -3,11 +3,11 @@
 use core::mem::MaybeUninit;
 
 use super::mve::{Lstm, MAX_COLUMNS, Product, Rows, rows, step};
-use crate::net::Layout;
 use crate::kernel::scalar::requantize;
 use crate::kernel::{Kernel, Mve, Nibbles, sealed};
 use crate::layer::{LayerInt8, ProductInt8};
 use crate::matrix::MatrixInt8;
+use crate::net::Layout;
 use crate::nibbles::{LARGEST, OFFSET, RowNibbles, WORD};
 
 /// Columns of a turn: 16 bytes of weights.

@@ -14,8 +14,8 @@ use super::dense::{load, panels, places, store};
 use super::gates::cells_f32;
 use super::lanes::Lanes;
 use super::tape::finish;
-use crate::layer::Fused as Cell;
 use crate::kernel::dense::{Addends, PANEL, PackedF32, Place, TALL, TapeF32};
+use crate::layer::Fused as Cell;
 
 /// One number of each row, for every column.
 type SideBySide = [[f32; TALL]];

@@ -11,8 +11,8 @@ use super::dense::{Sums, load, load_all, panels, places, product, rows, share, s
 use super::gates::{cells_f32, tanh_f32};
 use super::lanes::Lanes;
 use super::{take, tall};
-use crate::layer::Fused as Cell;
 use crate::kernel::dense::{Addends, PANEL, PackedF32, Place, TapeF32, row, row_mut};
+use crate::layer::Fused as Cell;
 
 /// One step of a layer for several streams.
 #[inline(always)]
