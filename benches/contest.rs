@@ -114,7 +114,12 @@ mod tests {
             rounds: 1,
             sample: Duration::ZERO,
         };
-        let found = run(&models, footprint(&models[0].1.net().dims().unwrap()), effort).unwrap();
+        let found = run(
+            &models,
+            footprint(&models[0].1.net().dims().unwrap()),
+            effort,
+        )
+        .unwrap();
         let names: Vec<&str> = found.kernels.iter().map(|&(name, _)| name).collect();
         let expected: Vec<&str> = isas.iter().map(|isa| isa.name()).collect();
         assert_eq!(names, expected);

@@ -68,6 +68,7 @@ mod image {
         })
     }
 
+    // What it calls is not inlined: the storage of all would lie on the stack at once, which has 8 KiB.
     fn run(storage: [&mut [u32]; 2], numbers: &mut [f32]) -> Result<(), ()> {
         let counter = Counter::start().map_err(|Uncountable| ())?;
         let activations = activations();
@@ -112,6 +113,7 @@ mod image {
     }
 
     /// The hash of sigmoid and tanh, in groups of all lengths from one to seven.
+    #[inline(never)]
     fn activations() -> u64 {
         let mut hash = StateHash::new();
         let mut sweep = (0..=u32::MAX)
@@ -141,6 +143,7 @@ mod image {
 
     /// The products of a matrix, against sums one after the other; and of lengths that do not fit
     /// none.
+    #[inline(never)]
     fn products(numbers: &[f32], rows: usize, columns: usize) -> Result<(), ()> {
         let (x, rest) = numbers.split_at(columns);
         let (start, weights) = rest.split_at(rows);
@@ -166,6 +169,7 @@ mod image {
     }
 
     /// Instructions of the products of an LSTM layer's h.
+    #[inline(never)]
     fn count_products(counter: &Counter, numbers: &[f32], hidden: usize) {
         let (rows, mut sums) = (4 * hidden, [0.0; 160]);
         let (sums, x) = (&mut sums[..rows], &numbers[..hidden]);
@@ -242,6 +246,7 @@ mod image {
     }
 
     /// A GRU of the kernel's operations: near its equations, and its instructions.
+    #[inline(never)]
     fn gru<const H: usize>(counter: &Counter, numbers: &[f32]) -> Result<(), ()> {
         let (gates, rest) = numbers.split_at(2 * H * (4 + H));
         let (below, rest) = rest.split_at(4 * H);
@@ -280,6 +285,7 @@ mod image {
     }
 
     /// Every model of the file; how many there are.
+    #[inline(never)]
     fn models(counter: &Counter, [specified, native]: [&mut [u32]; 2]) -> Result<usize, ()> {
         let (mut models, mut rest) = (0, &SHAPES.0[..]);
         while let Some(length) = rest.first_chunk::<4>() {
@@ -298,6 +304,7 @@ mod image {
     }
 
     /// Steps of a model with both kernels.
+    #[inline(never)]
     fn compare(
         counter: &Counter,
         model: &Model<'_>,

@@ -96,10 +96,6 @@ impl Scheme {
     /// # Errors
     /// [`Error::Some`], which says what cannot.
     pub fn check(&self, shape: Shape) -> Result<()> {
-        if shape.cell == Cell::Gru {
-            let what = "--qat: a GRU cannot be trained for integers yet";
-            return Err(Error::Some(what.to_owned()));
-        }
         let columns = (0..shape.layers).map(|layer| match shape.is_dense(layer) {
             true => shape.inputs(layer) + shape.hidden,
             false => shape.hidden,

@@ -19,6 +19,8 @@ const EMBEDDING_BOUND: f64 = 1.0;
 impl<F: Real> Params<F> {
     /// The start of training: uniform in ±1/sqrt(hidden) as PyTorch does (layer 0's rows in ±3), but W_h orthogonal gate by gate
     /// (Saxe et al. 2014), recurrent biases 0 and the LSTM's forget bias 1 (Jozefowicz et al. 2015).
+    /// A GRU's biases are 0: with 1 for z the losses of docs/training.md were 1.475 and 1.375 nats for 64 and 128 units,
+    /// with 0 they are 1.466 and 1.382.
     /// The same seed gives the same numbers.
     pub fn init(shape: Shape, seed: u64) -> Self {
         let mut params = Self::zeros(shape);

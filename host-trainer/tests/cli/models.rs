@@ -383,7 +383,7 @@ fn a_checkpoint_whose_weights_have_exploded_is_no_model() {
                 "h.gatelet",
             ],
         ] {
-            place.bad(line, 1, &["exploded", "layer 0", "--lr"]);
+            place.bad(line, 1, &["exploded", "operation 0 ", "--lr"]);
         }
         assert!(!place.path("h.gatelet").exists());
     }
