@@ -124,7 +124,7 @@ fn product(matrix: &IntMatrix, row: usize, parts: &[&[i64]]) -> i64 {
     )
 }
 
-/// A step of a layer: H of every unit.
+/// A step of a layer: H of every unit. Rows are gate by gate: all of r, then all of z, then n.
 fn layer(net: &IntNet, index: usize, token: usize, x: &[i64], states: &[i64]) -> Vec<i64> {
     let (n, layer) = (states.len(), &net.layers[index]);
     let h: Vec<i64> = states.iter().map(|&s| saturated(round(s, 8), 8)).collect();
@@ -133,9 +133,9 @@ fn layer(net: &IntNet, index: usize, token: usize, x: &[i64], states: &[i64]) ->
     let gates = &layer.matrices[0];
     let of_h = layer.matrices.last().unwrap();
     let unit = |k: usize| {
-        let addend = |gate: usize| i64::from(addends[3 * k + gate]);
+        let addend = |gate: usize| i64::from(addends[gate * n + k]);
         let [r, z] = [0, 1].map(|gate| {
-            let sum = addend(gate) + product(gates, 2 * k + gate, &[x, &h]);
+            let sum = addend(gate) + product(gates, gate * n + k, &[x, &h]);
             i64::from(piecewise(&SIGMOID, saturated(sum, 16) as i16))
         });
         let u = i64::from(layer.recurrent_bias[k]) + product(of_h, k, &[&h]);
