@@ -10,6 +10,7 @@
 //! | `GATELET_BOARD` | the board, by the name of its QEMU machine; default `netduinoplus2` |
 //! | `GATELET_FLASH_KIB`, `GATELET_RAM_KIB` | a part of the family with less memory, or memory kept for other code |
 //! | `GATELET_SEED`, `GATELET_TEMPERATURE`, `GATELET_TOP_K`, `GATELET_TOP_P`, `GATELET_WRITE` | how the console writes by itself, and how many tokens at a time |
+//! | `GATELET_LINKED_KIB` | tests only: flash of a program that is linked and never run |
 //! | `GATELET_SUITE` | tests only: the conformance suite that the program `conformance` runs; none without it |
 //! | `GATELET_SHAPES` | tests only: the models that the program `shapes` runs; none without it |
 
@@ -49,6 +50,7 @@ fn main() {
         "GATELET_SUITE",
         "GATELET_FLASH_KIB",
         "GATELET_RAM_KIB",
+        "GATELET_LINKED_KIB",
         "GATELET_SEED",
         "GATELET_TEMPERATURE",
         "GATELET_TOP_K",
@@ -120,7 +122,7 @@ fn embed() -> Result<(), String> {
         }
     }
     if on_board {
-        write("memory.x", memory_x(&part).as_bytes())?;
+        write("memory.x", memory_x(&part)?.as_bytes())?;
         link_arguments();
     }
     Ok(())
@@ -292,9 +294,13 @@ fn writing(words: bool) -> Result<(String, bool), String> {
 }
 
 /// The memory layout for cortex-m-rt's `link.x`: the stack at the bottom of RAM, everything static above it.
-fn memory_x(part: &Part) -> String {
+///
+/// A program that is linked and never run, the panic probe, may take more flash than there is.
+fn memory_x(part: &Part) -> Result<String, String> {
+    let linked: Option<usize> = number("GATELET_LINKED_KIB")?;
+    let flash_bytes = linked.map_or(part.flash_bytes, |kib| kib * 1024);
     let stack_bytes = budget::stack_bytes(part);
-    format!(
+    Ok(format!(
         "/* {}; written by build.rs */\n\
          MEMORY\n{{\n  \
            FLASH : ORIGIN = {:#010x}, LENGTH = {}\n  \
@@ -306,11 +312,11 @@ fn memory_x(part: &Part) -> String {
          _stack_end = ORIGIN(STACK);\n",
         part.name,
         part.flash_start,
-        part.flash_bytes,
+        flash_bytes,
         part.ram_start,
         part.ram_start + stack_bytes,
         part.ram_bytes - stack_bytes,
-    )
+    ))
 }
 
 /// Linker scripts, and which vector table: only for this crate's programs: the library and core stay free of them.

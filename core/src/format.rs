@@ -575,7 +575,7 @@ pub(crate) fn sections_of(
     net: &Net,
     layout: Layout,
     lengths: Lengths,
-) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<> {
+) -> impl Iterator<Item = (SectionName, usize)> + Clone {
     sections_for::<Scalar>(net, layout, lengths)
 }
 
@@ -584,7 +584,7 @@ pub(crate) fn sections_for<K: Kernel>(
     net: &Net,
     layout: Layout,
     lengths: Lengths,
-) -> impl Iterator<Item = (SectionName, usize)> + Clone + use<K> {
+) -> impl Iterator<Item = (SectionName, usize)> + Clone {
     let whole = |kind, bytes| {
         let operation = None;
         Some((SectionName { kind, operation }, bytes))
@@ -602,10 +602,9 @@ pub(crate) fn sections_for<K: Kernel>(
         when(SectionKind::FeatureScales, scales),
         when(SectionKind::DoubledFeatures, doubled),
     ];
-    let net = *net;
     let of_operations = (0..net.len()).flat_map(move |index| {
         let start = lengths.starts >> (index & 15) & 1 == 1;
-        sections_of_one::<K>(&net, index, layout, start)
+        sections_of_one::<K>(net, index, layout, start)
     });
     front.into_iter().chain(of_operations).flatten()
 }

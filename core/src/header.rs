@@ -159,7 +159,10 @@ impl Walk<'_> {
             // The loader names it.
             None => Kind::Add,
         };
-        let (operand, _) = parts.split_at(if self.good { count } else { 0 });
+        let operand = match parts.split_at_checked(count) {
+            Some((operand, _)) if self.good => operand,
+            _ => &[],
+        };
         net.with_operation(Operation {
             kind,
             operand: Operand::of(operand),

@@ -54,8 +54,14 @@ const FOUR_BITS: [&str; 17] = [
     "--cell rnn --hidden 24 --vocab 20 --bits 4 --embedding 8",
 ];
 
-/// Flash kept free for the board's program: the M55's, with three kernels built for speed, is the largest.
-const CODE: usize = 92 << 10;
+/// Flash kept free for the board's program. The M55's, with three kernels built for speed, is the largest.
+fn code(board: &Board) -> usize {
+    match board.core {
+        "Cortex-M55" => 192 << 10,
+        _ => 168 << 10,
+    }
+}
+
 /// What stands behind the models: a length of zero.
 const END: [u8; 16] = [0; 16];
 
@@ -81,7 +87,7 @@ pub(crate) fn run() -> Result<()> {
 
 fn run_on(board: &'static Board, models: &[Vec<u8>]) -> Result<()> {
     let part = PARTS.iter().find(|part| part.machine == board.machine);
-    let room = part.context("the part is unknown")?.flash_bytes - CODE - END.len();
+    let room = part.context("the part is unknown")?.flash_bytes - code(board) - END.len();
     let loads: Vec<Vec<u8>> = loads(models, room)
         .iter()
         .map(|load| load.concat())

@@ -29,6 +29,8 @@ use crate::vocab::Vocab;
 
 /// See [`Model::from_bytes`]. What the kernel has no capability for is refused, and no part of the
 /// program.
+// Not inlined: what it needs of the stack is free again when the model is run.
+#[inline(never)]
 pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
     let misalignment = image.as_ptr().align_offset(ALIGN);
     if misalignment != 0 {

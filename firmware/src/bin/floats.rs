@@ -294,8 +294,13 @@ mod image {
                 hprintln!("error: image {} is cut off", models);
                 return Err(());
             };
-            let model = Model::from_bytes(image)
-                .map_err(|why| hprintln!("error: image {}: {}", models, why))?;
+            let model = match Model::from_bytes(image) {
+                Ok(model) => model,
+                Err(why) => {
+                    hprintln!("error: image {}: {}", models, why);
+                    return Err(());
+                }
+            };
             compare(counter, &model, specified, native)?;
             models += 1;
             rest = next;

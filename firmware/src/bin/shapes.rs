@@ -66,16 +66,21 @@ mod image {
                 hprintln!("error: image {} is cut off", models);
                 return Err(());
             };
-            let model = Model::from_bytes(image)
-                .map_err(|why| hprintln!("error: image {}: {}", models, why))?;
-            steps += compare(model, Native::default(), specified, native)?;
+            let model = match Model::from_bytes(image) {
+                Ok(model) => model,
+                Err(why) => {
+                    hprintln!("error: image {}: {}", models, why);
+                    return Err(());
+                }
+            };
+            steps += compare(&model, Native::default(), specified, native)?;
             if two_kernels() {
-                steps += compare(model, NativeRows::default(), specified, native)?;
+                steps += compare(&model, NativeRows::default(), specified, native)?;
             }
             if model.needs().has(Capabilities::FOUR_BITS) {
-                steps += compare(model, NativeNibbles::default(), specified, native)?;
+                steps += compare(&model, NativeNibbles::default(), specified, native)?;
                 let nibbles = Nibbles::<NativeRows>::default();
-                steps += compare(model, nibbles, specified, native)?;
+                steps += compare(&model, nibbles, specified, native)?;
             }
             models += 1;
             rest = next;
@@ -102,7 +107,7 @@ mod image {
     // Not inlined: the sessions of all kernels would lie on the stack at once, and the Cortex-M0 has 8 KiB of it.
     #[inline(never)]
     fn compare<K: Kernel>(
-        model: Model<'_>,
+        model: &Model<'_>,
         kernel: K,
         specified: &mut [u32],
         native: &mut [u32],
@@ -119,9 +124,9 @@ mod image {
                 what
             );
         };
-        let mut specified = Session::new(&model, Scalar, specified)
+        let mut specified = Session::new(model, Scalar, specified)
             .map_err(|_| complain("the state is too small", 0))?;
-        let mut native = Session::new(&model, kernel, native)
+        let mut native = Session::new(model, kernel, native)
             .map_err(|_| complain("the state is too small", 0))?;
         let mut hashes = [StateHash::new(); 2];
         let known = model.known_answer();

@@ -263,7 +263,7 @@ fn a_run_on_a_disk_that_stays_full_is_saved_elsewhere() {
     command.env("TMPDIR", place.path("tmp"));
     let mut run = Run::start(command);
     until("the first checkpoint", || {
-        place.path("small/run/config.json").exists()
+        place.path("small/run/last.safetensors").exists()
     });
     let full = disk.fill();
     run.says("tries again");
