@@ -23,7 +23,7 @@ pub const CUTS_BYTES: usize = 4 * 1024;
 /// the stack at most.
 pub const STACK_BYTES: usize = 16 * 1024;
 /// The same on a board with less RAM than [`SMALL_RAM_BYTES`], which only runs the measuring programs.
-pub const SMALL_STACK_BYTES: usize = 8 * 1024;
+pub const SMALL_STACK_BYTES: usize = 9 * 1024;
 /// RAM of a board that has little of it.
 pub const SMALL_RAM_BYTES: usize = 64 * 1024;
 /// RAM kept for everything static that does not depend on the model: queues, the line, log buffers.

@@ -25,7 +25,7 @@ use crate::{emulator, setup};
 /// Units a layer: past two vectors of sixteen, and a row alone.
 const HIDDEN: usize = 33;
 /// Flash kept free for the board's program.
-const CODE: usize = 64 << 10;
+const CODE: usize = 168 << 10;
 
 /// What `same-bits` and the board's program print.
 #[derive(Debug, Deserialize)]

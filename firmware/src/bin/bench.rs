@@ -20,7 +20,7 @@ mod image {
 
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
-    use gatelet::{Kernel, Session, StateBuf, TokenId};
+    use gatelet::{Kernel, Model, Session, StateBuf, TokenId};
     use gatelet_firmware::counter::{Counter, Uncountable};
     use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
     #[cfg(stm32f4)]
@@ -49,14 +49,29 @@ mod image {
     fn run(storage: &mut [u32]) -> Result<(), ()> {
         let counter = Counter::start().map_err(|Uncountable| ())?;
         let kernel = ModelKernel::default();
-        let model = embedded::model(kernel, storage)
-            .map_err(|why| hprintln!("error: the model is refused: {}", why))?;
-        let net = *model.net();
+        match embedded::model(kernel, storage) {
+            Ok(model) => count(&counter, &model, kernel, storage),
+            Err(why) => {
+                hprintln!("error: the model is refused: {}", why);
+                Err(())
+            }
+        }
+    }
+
+    // Not inlined: what loading the model needs of the stack is free again, and the Cortex-M0 has 9 KiB of it.
+    #[inline(never)]
+    fn count(
+        counter: &Counter,
+        model: &Model<'_>,
+        kernel: ModelKernel,
+        storage: &mut [u32],
+    ) -> Result<(), ()> {
+        let net = model.net();
         if PART.countable() / AT_MOST < net.macs_per_step() as u32 {
             hprintln!("error: a step of this model is too long for SysTick");
             return Err(());
         }
-        let mut session = Session::new(&model, kernel, storage)
+        let mut session = Session::new(model, kernel, storage)
             .map_err(|why| hprintln!("error: no session: {}", why))?;
 
         let mut total = 0u64;

@@ -104,7 +104,7 @@ mod image {
     }
 
     /// Steps of the model's known-answer test, all with the right results.
-    // Not inlined: the sessions of all kernels would lie on the stack at once, and the Cortex-M0 has 8 KiB of it.
+    // Not inlined: the sessions of all kernels would lie on the stack at once, and the Cortex-M0 has 9 KiB of it.
     #[inline(never)]
     fn compare<K: Kernel>(
         model: &Model<'_>,
