@@ -305,6 +305,7 @@ pub(crate) fn preamble(step: usize) -> Result<()> {
             12..16 => "header length",
             16..20 => "image length",
             20..24 => "CRC-32",
+            24..28 => "capabilities",
             _ => "zero",
         };
         damage.boot(bit, &format!("header field {field} is "))?;
