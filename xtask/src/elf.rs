@@ -138,6 +138,17 @@ impl Embedded {
         place[..bytes.len()].copy_from_slice(bytes);
         Ok(program)
     }
+
+    /// The program with one of the bits the other way round, counted from the least significant of the first byte.
+    pub(crate) fn flipped(&self, bit: usize) -> Result<Vec<u8>> {
+        let mut program = self.program.clone();
+        let place = program.get_mut(self.place.clone()).unwrap_or_default();
+        let byte = place
+            .get_mut(bit / 8)
+            .with_context(|| format!("nothing embedded has a bit {bit}"))?;
+        *byte ^= 1 << (bit % 8);
+        Ok(program)
+    }
 }
 
 #[cfg(test)]
@@ -210,10 +221,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn embedded_bytes_are_replaced_where_they_are() {
+    fn embedded_bytes_are_changed_where_they_are() {
         let embedded = Embedded::find(b"..embedded..".to_vec(), b"embedded").unwrap();
         assert_eq!(embedded.replaced(b"other").unwrap(), b"..other\0\0\0..");
         assert!(embedded.replaced(b"too long for it").is_err());
+        assert_eq!(embedded.flipped(8 * 7 + 1).unwrap(), b"..embeddef..");
+        assert!(embedded.flipped(8 * 8).is_err());
         assert!(Embedded::find(b"..".to_vec(), b"embedded").is_err());
         assert!(Embedded::find(b"twice twice".to_vec(), b"twice").is_err());
     }

@@ -121,8 +121,9 @@ fn in_child(name: &str, output: &mut Vec<u8>) -> Result<()> {
     // The pipe ends when all writers are gone: also this one.
     drop(command);
     let read = reader.read_to_end(output);
-    let status = child.wait();
+    // First forgotten, then waited for: after that its number may be another process's.
     CHILD.store(0, Ordering::Relaxed);
+    let status = child.wait();
     read.context("its output cannot be read")?;
     if !status.context("it vanished")?.success() {
         bail!("it failed; its last lines say why");

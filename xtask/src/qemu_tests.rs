@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::bench::{measure, random};
 use crate::board;
 use crate::command::{root, work_folder};
+use crate::elf::Embedded;
 use crate::emulator::Emulator;
 use crate::firmware::{self, Log, console, program};
 use crate::screen::Line;
@@ -244,29 +245,19 @@ pub(crate) fn board_image_boots() -> Result<()> {
 
 /// The console as it was built, in which bits of its model are flipped: the compiler cannot know of it, as it would of
 /// damage before the build.
-struct Damage {
-    program: Vec<u8>,
-    /// Where the model is in it.
-    model: usize,
-}
+struct Damage(Embedded);
 
 impl Damage {
     fn of_console() -> Result<Self> {
         let elf = console(Log::Rtt).quiet().build()?.elf;
-        let program = std::fs::read(&elf)?;
         let model = std::fs::read(root().join("firmware/models/default.gatelet"))?;
-        let mut places = program.windows(model.len());
-        let model = places.position(|window| window == model);
-        let model = model.context("the program does not hold the model")?;
-        Ok(Damage { program, model })
+        Embedded::find(std::fs::read(&elf)?, &model).map(Damage)
     }
 
     /// Boots it with one bit of the model flipped, and waits for the refusal; it has to say this.
     fn boot(&self, bit: usize, said: &str) -> Result<Emulator> {
-        let mut program = self.program.clone();
-        program[self.model + bit / 8] ^= 1 << (bit % 8);
         let damaged = work_folder()?.join("damaged.elf");
-        std::fs::write(&damaged, &program)?;
+        std::fs::write(&damaged, self.0.flipped(bit)?)?;
         let board = Emulator::boot(&damaged, false)?;
         let text = board.wait_for(&format!("refusal of bit {bit}"), |screen| {
             let text = screen.text();

@@ -16,8 +16,16 @@ use crate::{
     written,
 };
 
-/// Before all others.
+/// Before the boards' steps.
 const SET_UP: Step = ("setup", prepare);
+/// Before the steps that need other processors: a person is asked now, not in the middle.
+const OTHERS_SET_UP: Step = ("setup of other processors", || {
+    processors::emulated().map(|_| ())
+});
+
+const NEON: &str = "NEON: the same bits";
+const WASM: &str = "WebAssembly: the same bits";
+const EVERYWHERE: &str = "one suite everywhere";
 
 /// What runs on this machine, cheap steps first: compiled with cargo's profile `dev`.
 const HOST: &[Step] = &[
@@ -40,8 +48,8 @@ const HOST: &[Step] = &[
     }),
     ("tests on the host", || go(&["test", "--workspace"])),
     ("examples", examples::all),
-    ("NEON: the same bits", processors::neon),
-    ("WebAssembly: the same bits", processors::wasm),
+    (NEON, processors::neon),
+    (WASM, processors::wasm),
 ];
 
 /// What runs on the boards, at the same time: compiled with the profile `firmware`, the lints too.
@@ -70,11 +78,11 @@ const BOARDS: &[Step] = &[
         qemu_tests::counting_is_exact,
     ),
     ("QEMU: what a step may take", costs::check),
-    ("one suite everywhere", || conformance::run(500, false)),
+    (EVERYWHERE, || conformance::run(500, false)),
     ("models that do not fit", qemu_tests::misfits),
 ];
 
-/// Runs those whose name contains `only`: all of them, when it is empty. What the boards' need is set up first.
+/// Runs those whose name contains `only`: all of them, when it is empty. What they need is set up first.
 pub(crate) fn run(only: &str) -> Result<()> {
     let chosen = |steps: &'static [Step]| -> Vec<&'static Step> {
         steps
@@ -86,6 +94,11 @@ pub(crate) fn run(only: &str) -> Result<()> {
     let mut first = Vec::new();
     if !boards.is_empty() || SET_UP.0.contains(only) {
         first.push(&SET_UP);
+    }
+    let all = || host.iter().chain(&boards);
+    let elsewhere = all().any(|(name, _)| [NEON, WASM, EVERYWHERE].contains(name));
+    if elsewhere || OTHERS_SET_UP.0.contains(only) {
+        first.push(&OTHERS_SET_UP);
     }
     if first.is_empty() && host.is_empty() {
         bail!(Usage(format!("no step's name contains {only:?}")));
@@ -104,8 +117,6 @@ pub(crate) fn alone(name: &str) -> Result<()> {
 /// What the machine needs; which emulator it is belongs into the log.
 fn prepare() -> Result<()> {
     setup::everything()?;
-    // A person is asked now, not in the middle.
-    processors::emulated()?;
     println!("{}", emulator::version()?);
     Ok(())
 }
@@ -182,7 +193,7 @@ mod tests {
     #[test]
     fn every_step_has_a_name_of_its_own() {
         let steps = || {
-            [SET_UP]
+            [SET_UP, OTHERS_SET_UP]
                 .into_iter()
                 .chain(HOST.iter().chain(BOARDS).copied())
         };

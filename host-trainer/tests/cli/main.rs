@@ -20,6 +20,7 @@ mod models;
 mod place;
 mod qat;
 mod report;
+mod streams;
 mod sweep;
 mod texts;
 mod train;
