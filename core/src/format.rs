@@ -225,6 +225,15 @@ pub struct KnownAnswer<'a> {
     pub hash: u64,
 }
 
+impl KnownAnswer<'_> {
+    /// No test.
+    pub(crate) const NONE: Self = KnownAnswer {
+        tokens: &[],
+        features: &[],
+        hash: 0,
+    };
+}
+
 /// An operation, as the header has it. Zero where there is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct OperationEntry {

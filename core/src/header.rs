@@ -78,9 +78,9 @@ const fn byte_at(bytes: &[u8], at: usize) -> u8 {
     if at < bytes.len() { bytes[at] } else { 0 }
 }
 
-/// Walks through a header. The net that it names, which nobody has checked; nothing if it is not
-/// encoded as a writer does it.
-pub(crate) const fn outline(bytes: &[u8]) -> Option<Net> {
+/// Walks through a header, and puts the net that it names, which nobody has checked, into `net`.
+/// Whether it is encoded as a writer does it.
+pub(crate) const fn outline(bytes: &[u8], net: &mut Net) -> bool {
     let mut walk = Walk {
         bytes,
         at: 0,
@@ -99,17 +99,17 @@ pub(crate) const fn outline(bytes: &[u8]) -> Option<Net> {
     };
     walk.good &= matches!(input, Input::Features { .. }) || doubled == 0;
     walk.skip(2);
-    let mut net = Net::new(precision, input);
+    *net = Net::new(precision, input);
     let mut operations = walk.number();
     while operations > 0 && walk.good {
         operations -= 1;
-        net = walk.operation(net);
+        net.push(walk.operation());
     }
     let mut outputs = walk.number();
     while outputs > 0 && walk.good {
         outputs -= 1;
         let value = Value::from_code(walk.byte());
-        net = net.with_output(match walk.code(1) {
+        net.push_output(match walk.code(1) {
             0 => Output::Scores(value),
             _ => Output::Values(value),
         });
@@ -130,16 +130,12 @@ pub(crate) const fn outline(bytes: &[u8]) -> Option<Net> {
         walk.number();
         walk.number();
     }
-    if walk.good && walk.at == bytes.len() {
-        Some(net)
-    } else {
-        None
-    }
+    walk.good && walk.at == bytes.len()
 }
 
 impl Walk<'_> {
-    /// An operation, behind those that the net has.
-    const fn operation(&mut self, net: Net) -> Net {
+    /// An operation.
+    const fn operation(&mut self) -> Operation {
         let (kind, variant, units) = (self.byte(), self.byte(), self.number());
         let (bits, tied) = (self.byte(), self.byte());
         // Shifts, bits of the state, whether there is a state to start from.
@@ -163,12 +159,12 @@ impl Walk<'_> {
             Some((operand, _)) if self.good => operand,
             _ => &[],
         };
-        net.with_operation(Operation {
+        Operation {
             kind,
             operand: Operand::of(operand),
             bits,
             tied: if tied == 0 { None } else { Some(tied - 1) },
-        })
+        }
     }
 }
 
@@ -206,9 +202,10 @@ pub const fn net_of(image: &[u8]) -> Option<Net> {
     let Some((header, _)) = rest.split_at_checked(header_len) else {
         return None;
     };
-    let Some(net) = outline(header) else {
+    let mut net = Net::none();
+    if !outline(header, &mut net) {
         return None;
-    };
+    }
     match net.checked() {
         Ok(net) => Some(net),
         Err(_) => None,

@@ -383,7 +383,7 @@ impl<'a> LayerF32<'a> {
 impl<'a> LayerInt8<'a> {
     /// The addend of the pre-activations: `[slots]`, Q3.12. `token` as in [`LayerF32::addend`].
     pub(crate) fn addend(&self, token: Option<TokenId>) -> &'a [i16] {
-        let rows = self.weights.order().slots(self.cell.gates() * self.hidden);
-        row(self.input, token.map_or(0, TokenId::index), rows)
+        let slots = self.multipliers.len();
+        row(self.input, token.map_or(0, TokenId::index), slots)
     }
 }

@@ -165,11 +165,13 @@ impl<'a> Logits<'a> {
                 let hidden = hidden.unwrap_or(scores.len());
                 let before = scores.get(..hidden).unwrap_or(scores);
                 let after = scores.get(hidden + 1..).unwrap_or_default();
-                let highest = highest(before).max(highest(after));
-                let place = |part: &[i32]| part.iter().position(|&score| score == highest);
-                let best = place(before).or_else(|| place(after).map(|at| hidden + 1 + at));
-                let first = self.first;
-                (TokenId(first + best.unwrap_or(0) as u16), highest)
+                let behind = highest(after).map(|(place, score)| (hidden + 1 + place, score));
+                let best = match (highest(before), behind) {
+                    (Some(first), Some(second)) if second.1 > first.1 => Some(second),
+                    (first, second) => first.or(second),
+                };
+                let (place, score) = best.unwrap_or((0, i32::MIN));
+                (TokenId(self.first + place as u16), score)
             }
         }
     }
@@ -215,17 +217,25 @@ pub(crate) fn better(a: (TokenId, i32), b: (TokenId, i32)) -> bool {
     }
 }
 
-/// The largest of all, by fours: on a microcontroller with a compiler told to save flash, one by one takes twice as long.
-fn highest(scores: &[i32]) -> i32 {
+/// The place of the largest of all, and what it is; of several, the first. By fours: on a
+/// microcontroller with a compiler told to save flash, one by one takes twice as long.
+fn highest(scores: &[i32]) -> Option<(usize, i32)> {
     let (fours, rest) = scores.as_chunks::<4>();
-    let mut highest = i32::MIN;
-    for &[a, b, c, d] in fours {
-        highest = highest.max(a).max(b).max(c).max(d);
+    let (mut highest, mut start) = (i32::MIN, 0);
+    for (index, &[a, b, c, d]) in fours.iter().enumerate() {
+        let of = a.max(b).max(c).max(d);
+        if of > highest {
+            (highest, start) = (of, 4 * index);
+        }
     }
-    for &score in rest {
-        highest = highest.max(score);
+    for (index, &score) in rest.iter().enumerate() {
+        if score > highest {
+            (highest, start) = (score, 4 * fours.len() + index);
+        }
     }
-    highest
+    let mut here = scores.get(start..).unwrap_or_default().iter();
+    let place = here.position(|&score| score == highest)?;
+    Some((start + place, highest))
 }
 
 /// Rounds to Q15.16. The cast saturates, and turns NaN to 0.

@@ -51,6 +51,14 @@ pub struct Vocab<'a> {
 }
 
 impl<'a> Vocab<'a> {
+    /// No tokens that are a text's.
+    pub(crate) const NONE: Self = Vocab {
+        tokens: Tokens::Characters(&[]),
+        bytes: false,
+        rules: 0,
+        unknown: None,
+    };
+
     /// Checks that the code points are characters in strictly ascending order.
     ///
     /// # Errors

@@ -41,16 +41,18 @@ impl From<Refused> for gatelet::Error {
     }
 }
 
-/// Checks an image with the kernel that will run it. `storage` holds at least the words of its session.
+/// Checks an image with the kernel that will run it, and puts its model into `place`. `storage` holds
+/// at least the words of its session.
 ///
 /// # Errors
 /// Says what is wrong with the image.
-pub fn check<'m, K: Kernel>(
+pub fn check<'p, 'm, K: Kernel>(
+    place: &'p mut Option<Model<'m>>,
     image: &'m [u8],
     kernel: K,
     storage: &mut [u32],
-) -> Result<Model<'m>, Refused> {
-    let model = Model::from_bytes_for(image, kernel).map_err(Refused::Image)?;
+) -> Result<&'p Model<'m>, Refused> {
+    let model = Model::load_in(place, image, kernel).map_err(Refused::Image)?;
     model.self_test(kernel, storage).map_err(Refused::Answer)?;
     Ok(model)
 }
@@ -149,7 +151,8 @@ mod tests {
     use gatelet::Native;
 
     fn checked(image: &[u8]) -> Result<Model<'_>, Refused> {
-        check(image, Native::default(), &mut [0; DIMS.state_words()])
+        let storage = &mut [0; DIMS.state_words()];
+        check(&mut None, image, Native::default(), storage).copied()
     }
 
     #[test]
@@ -174,7 +177,8 @@ mod tests {
         let image = fixtures::image_of_words();
         let storage = &mut [0; fixtures::WORD_DIMS.state_words()];
         let image = fixtures::image_bytes(&image);
-        let model = check(image, Native::default(), storage).unwrap();
+        let mut place = None;
+        let model = check(&mut place, image, Native::default(), storage).unwrap();
         let mut view = View::new(Vec::new());
         greet::<fixtures::Settings, _, _>(&mut view, "small", &model, Native::default()).unwrap();
         let said = String::from_utf8(view.out().clone()).unwrap();

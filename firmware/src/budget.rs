@@ -22,10 +22,8 @@ pub const CUTS_BYTES: usize = 4 * 1024;
 /// a session of every kind of key); the largest snapshots that flash leaves room for have 2 KiB, of which five lie on
 /// the stack at most.
 pub const STACK_BYTES: usize = 16 * 1024;
-/// The same on a board with less RAM than [`SMALL_RAM_BYTES`], which only runs the measuring programs.
-pub const SMALL_STACK_BYTES: usize = 9 * 1024;
-/// RAM of a board that has little of it.
-pub const SMALL_RAM_BYTES: usize = 64 * 1024;
+/// RAM kept for the stack on a board that only runs the measuring programs. They hold no snapshots.
+pub const MEASURING_STACK_BYTES: usize = 8 * 1024;
 /// RAM kept for everything static that does not depend on the model: queues, the line, log buffers.
 pub const APPLICATION_BYTES: usize = 8 * 1024;
 /// Snapshots kept at most; a longer way back is computed again from the start of the line.
@@ -120,8 +118,7 @@ impl Display for Shortage {
 pub const fn stack_bytes(part: &Part) -> usize {
     match part.runs {
         Use::Console => STACK_BYTES,
-        Use::Measuring if part.ram_bytes < SMALL_RAM_BYTES => SMALL_STACK_BYTES,
-        Use::Measuring => STACK_BYTES,
+        Use::Measuring => MEASURING_STACK_BYTES,
     }
 }
 

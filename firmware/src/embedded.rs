@@ -49,7 +49,7 @@ const fn preamble(image: &[u8; MODEL_BYTES]) -> [u32; PREAMBLE] {
 /// The preamble as it was built.
 const BUILT: [u32; PREAMBLE] = preamble(include_bytes!(concat!(env!("OUT_DIR"), "/model.gatelet")));
 
-/// The model, once it is found sound.
+/// The model, once it is found sound, in `place`.
 ///
 /// The image is a constant, and what a program does with a constant the compiler does: it reads the preamble, and only what
 /// is left of the checks is in the program (2 KB less of it). So the preamble is compared first, as it stands in flash, with
@@ -57,7 +57,11 @@ const BUILT: [u32; PREAMBLE] = preamble(include_bytes!(concat!(env!("OUT_DIR"), 
 ///
 /// # Errors
 /// Says what is wrong with the image.
-pub fn model<K: Kernel>(kernel: K, storage: &mut [u32]) -> Result<Model<'static>, Refused> {
+pub fn model<'p, K: Kernel>(
+    place: &'p mut Option<Model<'static>>,
+    kernel: K,
+    storage: &mut [u32],
+) -> Result<&'p Model<'static>, Refused> {
     let found = preamble(black_box(IMAGE).image());
     let fields = found.into_iter().zip(BUILT).zip(FIELDS);
     if let Some(((found, built), name)) = { fields }.find(|((found, built), _)| found != built) {
@@ -68,5 +72,5 @@ pub fn model<K: Kernel>(kernel: K, storage: &mut [u32]) -> Result<Model<'static>
             max: built.into(),
         }));
     }
-    boot::check(IMAGE.image(), kernel, storage)
+    boot::check(place, IMAGE.image(), kernel, storage)
 }

@@ -171,7 +171,8 @@ mod app {
             boot::tell(&mut view, ending)?;
         }
         let kernel = ModelKernel::default();
-        let model = match embedded::model(kernel, storage) {
+        let mut place = None;
+        let model = match embedded::model(&mut place, kernel, storage) {
             Ok(model) => model,
             Err(why) => loop {
                 defmt::error!("model refused: {}", defmt::Display2Format(&why));
@@ -181,9 +182,9 @@ mod app {
             },
         };
         defmt::info!("model {} is sound", embedded::MODEL_NAME);
-        boot::greet::<embedded::Settings, _, _>(&mut view, embedded::MODEL_NAME, &model, kernel)?;
+        boot::greet::<embedded::Settings, _, _>(&mut view, embedded::MODEL_NAME, model, kernel)?;
         // build.rs made the memory for this very model.
-        let Ok(line) = Line::new(&model, kernel, storage, history) else {
+        let Ok(line) = Line::new(model, kernel, storage, history) else {
             defmt::panic!("the memory is not the model's");
         };
         let mut console = Console::new(line, completer, view, Writer::<embedded::Settings>::new());

@@ -18,20 +18,21 @@ use crate::kernel::Kernel;
 use crate::layer::FEATURE_LIMIT;
 use crate::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
 use crate::model::Model;
-use crate::net::{Capabilities, Input, Layout, MAX_OPERATIONS, MAX_OUTPUTS, Net, Plan, Precision};
+use crate::net::{Capabilities, Input, Layout, Net, Precision};
 use crate::nibbles;
 use crate::order::RowOrder;
 use crate::rules::TextRules;
 use crate::session::can;
 use crate::tiles::{Columns, check_int8, check_slots};
-use crate::views::{Places, Views};
+use crate::views::Stored;
 use crate::vocab::Vocab;
 
-/// See [`Model::from_bytes`]. What the kernel has no capability for is refused, and no part of the
-/// program.
+/// Loads an image into a model that is none yet, and stays where it is: it is large, and a stack may
+/// be small. See [`Model::from_bytes`]. What the kernel has no capability for is refused, and no part
+/// of the program.
 // Not inlined: what it needs of the stack is free again when the model is run.
 #[inline(never)]
-pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
+pub(crate) fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), LoadError> {
     let misalignment = image.as_ptr().align_offset(ALIGN);
     if misalignment != 0 {
         return Err(LoadError::Misaligned {
@@ -43,20 +44,21 @@ pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
     if !unknown.is_empty() {
         return Err(LoadError::Needs { unknown });
     }
-    let (header, net) = decoded(header_bytes)?;
-    check_scales(&net, &header)?;
-    let layout = layout_of(&header, &net)?;
+    let header = decoded(header_bytes, &mut model.net)?;
+    let net = &model.net;
+    check_scales(net, &header)?;
+    let layout = layout_of(&header, net)?;
     let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(layout.align());
     zeros(image, PREAMBLE + header_bytes.len(), data_start)?;
-    let lengths = lengths_of(&net, &header)?;
-    let expected = crate::write::capabilities(&net, lengths);
+    let lengths = lengths_of(net, &header)?;
+    let expected = crate::write::capabilities(net, lengths);
     if needs != expected {
         return Err(LoadError::NeedsOthers {
             expected,
             found: needs,
         });
     }
-    check_section_table::<K>(&net, layout, lengths, &header)?;
+    check_section_table::<K>(net, layout, lengths, &header)?;
 
     let mut reader = SectionReader {
         image,
@@ -64,24 +66,20 @@ pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
         index: 0,
         align: layout.align(),
         table: header.sections.clone(),
-        places: Places::default(),
+        found: Stored::NONE,
     };
     let rules = header.text_rules().ok_or(LoadError::HeaderEncoding)?;
-    let vocab = read_vocab(&net, header.tokens, rules, &mut reader)?;
-    let known_answer = read_known_answer::<K>(&net, header.known_answer_hash, &mut reader)?;
-    let features = match can::<K>(Capabilities::FEATURES) {
-        true => read_features(&net, &mut reader)?,
-        false => Default::default(),
-    };
+    model.vocab = read_vocab(net, header.tokens, rules, &mut reader)?;
+    model.known_answer = read_known_answer::<K>(net, header.known_answer_hash, &mut reader)?;
+    if can::<K>(Capabilities::FEATURES) {
+        model.features = read_features(net, &mut reader)?;
+    }
 
-    let mut views = Views {
-        image,
-        layout,
-        places: [Places::default(); MAX_OPERATIONS],
-    };
-    let mut reading = Reading::new(&net);
+    model.views.image = image;
+    model.views.layout = layout;
+    let mut reading = Reading::new(net);
     for (index, entry) in header.operations.iter().enumerate().take(net.len()) {
-        read_operation::<K>(&mut reading, (index, entry), &mut views, &mut reader)?;
+        read_operation::<K>(&mut reading, (index, entry), &mut model.views, &mut reader)?;
     }
     if reader.end != image.len() {
         return Err(LoadError::Length {
@@ -89,21 +87,13 @@ pub(crate) fn load<K: Kernel>(image: &[u8]) -> Result<Model<'_>, LoadError> {
             have: image.len(),
         });
     }
-    let mut scales = [1.0; MAX_OUTPUTS];
-    for (scale, output) in scales.iter_mut().zip(&header.outputs) {
+    for (scale, output) in model.scales.iter_mut().zip(&header.outputs) {
         *scale = output.scale;
     }
-    Ok(Model {
-        plan: Plan::of(&net),
-        net,
-        needs,
-        vocab,
-        features,
-        views,
-        scales,
-        known_answer,
-        header: header_bytes,
-    })
+    model.plan.make(net);
+    model.needs = needs;
+    model.header = header_bytes;
+    Ok(())
 }
 
 /// The vocabulary; an empty one where there is none.

@@ -19,7 +19,7 @@ use crate::net::{
 use crate::order::RowOrder;
 use crate::session::can;
 use crate::tiles::Columns;
-use crate::views::{Places, Views};
+use crate::views::{Stored, Views};
 
 /// What is known of an image while its operations are read.
 pub(super) struct Reading<'n> {
@@ -90,15 +90,17 @@ pub(super) fn read_operation<'a, K: Kernel>(
     let Some(&operation) = reading.net.operation(index) else {
         return Ok(());
     };
-    sections.places = Places {
+    let layout = layout_of(reading.net, index, views.layout);
+    sections.found = Stored {
+        form: (layout, operation.bits),
         shifts: entry.shifts,
         state_bits: entry.state_bits,
-        ..Places::default()
+        ..Stored::NONE
     };
     let mut reader = Reader {
         sections,
         index,
-        layout: layout_of(reading.net, index, views.layout),
+        layout,
         bits: operation.bits.into(),
         entry,
         limit: match is_bounded(reading.net) {
@@ -145,8 +147,10 @@ pub(super) fn read_operation<'a, K: Kernel>(
         ),
         Kind::Dense { activation, .. } if can::<K>(Capabilities::DENSE) => {
             let table = operation.tied.map(usize::from);
-            let columns = read.padded();
-            let table = table.map(|table| views.weights::<K>(net, table, columns));
+            if let Some(table) = table.and_then(|table| views.stored.get(table)) {
+                reader.sections.found.share(table);
+            }
+            let table = table.map(|table| views.weights::<K>(net, table, read.padded()));
             reader.dense((units, activation, table), precision, &read, &bounds)?
         }
         Kind::Add if can::<K>(Capabilities::ADD) => match precision {
@@ -162,8 +166,8 @@ pub(super) fn read_operation<'a, K: Kernel>(
     if can::<K>(Capabilities::START) && entry.start != 0 {
         reader.start(operation.kind, net.precision)?;
     }
-    if let Some(to) = views.places.get_mut(index) {
-        *to = sections.places;
+    if let Some(to) = views.stored.get_mut(index) {
+        *to = sections.found;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::layer::{MAX_CELL_BITS, MIN_CELL_BITS};
 use crate::net::{Capabilities, Input, Kind, Layout, Net, Precision, RnnActivation};
 use crate::rules::TextRules;
-use crate::views::Places;
+use crate::views::Stored;
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -83,8 +83,9 @@ pub(super) fn field(name: &'static str, found: u64, min: u64, max: u64) -> Resul
     }
 }
 
-/// The header, once it is the encoding that a writer makes, with its operations in range.
-pub(super) fn decoded(bytes: &[u8]) -> Result<(Decoded<'_>, Net), LoadError> {
+/// The header, once it is the encoding that a writer makes, with its operations in range; the net
+/// that it names goes into `net`.
+pub(super) fn decoded<'a>(bytes: &'a [u8], net: &mut Net) -> Result<Decoded<'a>, LoadError> {
     let header = header::decode(bytes).ok_or(LoadError::HeaderEncoding)?;
     for (name, code, most) in [
         ("precision", header.precision, 1),
@@ -112,9 +113,11 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<(Decoded<'_>, Net), LoadError> {
             return Err(LoadError::HeaderEncoding);
         }
     }
-    let net = header::outline(bytes).ok_or(LoadError::HeaderEncoding)?;
-    let net = net.checked().map_err(LoadError::Net)?;
-    Ok((header, net))
+    if !header::outline(bytes, net) {
+        return Err(LoadError::HeaderEncoding);
+    }
+    net.check().map_err(LoadError::Net)?;
+    Ok(header)
 }
 
 /// Checks the bits of states, and that what has no shift, no bits or no scale has zeros in its place.
@@ -263,8 +266,8 @@ pub(super) struct SectionReader<'a, 't> {
     /// What sections start at a multiple of.
     pub(super) align: usize,
     pub(super) table: Sections<'t>,
-    /// Where the sections lie that were taken since this was emptied.
-    pub(super) places: Places,
+    /// The sections that were taken since this was emptied.
+    pub(super) found: Stored<'a>,
 }
 
 impl<'a> SectionReader<'a, '_> {
@@ -291,7 +294,6 @@ impl<'a> SectionReader<'a, '_> {
             operation: usize::from(entry.operation).checked_sub(1),
         };
         let start = self.end;
-        self.places.put(section.kind, start);
         let cut = LoadError::Length {
             declared: start.saturating_add(entry.bytes as usize),
             have: self.image.len(),
@@ -308,6 +310,7 @@ impl<'a> SectionReader<'a, '_> {
         }
         self.end = end.checked_next_multiple_of(self.align).ok_or(cut)?;
         zeros(self.image, end, self.end)?;
+        self.found.put(section.kind, bytes);
         Ok((section, bytes))
     }
 }

@@ -16,6 +16,14 @@ impl Net {
     /// # Errors
     /// Names the operation and the quantity that is wrong, with what was given.
     pub const fn checked(self) -> Result<Self, NetError> {
+        match self.check() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same of a net that stays where it is.
+    pub(crate) const fn check(&self) -> Result<(), NetError> {
         match self.input {
             Input::Tokens { vocab } => {
                 if vocab < 2 || vocab > MAX_VOCAB {
@@ -74,7 +82,7 @@ impl Net {
             }
             index += 1;
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Checks operation `index`.

@@ -239,6 +239,12 @@ const NO_OPERATION: Operation = Operation {
 };
 
 impl Net {
+    /// No net.
+    #[inline(always)]
+    pub(crate) const fn none() -> Self {
+        Self::tokens(Precision::F32, 0)
+    }
+
     /// A net of this input, without operations and outputs yet.
     pub const fn new(precision: Precision, input: Input) -> Self {
         Net {
@@ -287,11 +293,16 @@ impl Net {
     /// With an operation more, of which everything is given.
     #[must_use]
     pub const fn with_operation(mut self, operation: Operation) -> Self {
+        self.push(operation);
+        self
+    }
+
+    /// Takes an operation more, in place: a net is large, and a stack may be small.
+    pub(crate) const fn push(&mut self, operation: Operation) {
         if let Some(to) = at_mut(&mut self.operations, self.count as usize) {
             *to = operation;
         }
         self.count = self.count.saturating_add(1);
-        self
     }
 
     /// With weights of so many bits in operation `index`, 8 or 4.
@@ -320,11 +331,16 @@ impl Net {
     /// With an output more.
     #[must_use]
     pub const fn with_output(mut self, output: Output) -> Self {
+        self.push_output(output);
+        self
+    }
+
+    /// Takes an output more, in place.
+    pub(crate) const fn push_output(&mut self, output: Output) {
         if let Some(to) = at_mut(&mut self.outputs, self.output_count as usize) {
             *to = output;
         }
         self.output_count = self.output_count.saturating_add(1);
-        self
     }
 
     /// How many operations there are.

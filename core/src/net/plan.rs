@@ -25,6 +25,8 @@ pub(crate) struct Place {
     pub(crate) columns: usize,
     /// The first word of the output that it is, among the outputs; [`NOWHERE`] for none.
     pub(crate) output: usize,
+    /// Whether it reads the token.
+    pub(crate) reads_token: bool,
 }
 
 const NO_PLACE: Place = Place {
@@ -33,6 +35,7 @@ const NO_PLACE: Place = Place {
     x: NOWHERE,
     columns: 0,
     output: NOWHERE,
+    reads_token: false,
 };
 
 /// The places of all operations, and the sizes of the regions.
@@ -63,31 +66,43 @@ const fn larger(a: usize, b: usize) -> usize {
 impl Plan {
     /// The plan of a net.
     pub(crate) const fn of(net: &Net) -> Self {
-        let mut plan = Plan {
+        let mut plan = Plan::none();
+        plan.make(net);
+        plan
+    }
+
+    /// Nothing has a place yet.
+    #[inline(always)]
+    pub(crate) const fn none() -> Self {
+        Plan {
             places: [NO_PLACE; MAX_OPERATIONS],
-            values: match net.input {
-                Input::Tokens { .. } => 0,
-                Input::Features { .. } => net.stride(Value::INPUT),
-            },
+            values: 0,
             cells: 0,
             next: 0,
             gathered: 0,
             sums: 0,
             outputs: 0,
             hidden: 0,
-            precision: net.precision,
-        };
+            precision: Precision::F32,
+        }
+    }
+
+    /// Makes the plan of a net, of a plan that is none yet.
+    pub(crate) const fn make(&mut self, net: &Net) {
+        self.precision = net.precision;
+        if let Input::Features { .. } = net.input {
+            self.values = net.stride(Value::INPUT);
+        }
         let mut index = 0;
         while index < net.output_len() {
-            plan.place_output(net, index);
+            self.place_output(net, index);
             index += 1;
         }
         index = 0;
         while index < net.len() {
-            plan.place(net, index);
+            self.place(net, index);
             index += 1;
         }
-        plan
     }
 
     /// Gives output `index` its words. The operation that makes it leaves it in the first of them.
@@ -131,6 +146,7 @@ impl Plan {
         place.value = if is_read { value } else { NOWHERE };
         place.cell = if carried > 0 { cell } else { NOWHERE };
         place.columns = net.columns(index);
+        place.reads_token = net.reads_token(index);
         let (columns, is_output) = (place.columns, place.output != NOWHERE);
         let x = self.operand(net, index);
         if let Some(place) = at_mut(&mut self.places, index) {
@@ -191,10 +207,10 @@ impl Plan {
     }
 
     /// The places of operation `index`.
-    pub(crate) const fn at(&self, index: usize) -> Place {
+    pub(crate) const fn at(&self, index: usize) -> &Place {
         match at(&self.places, index) {
-            Some(place) => *place,
-            None => NO_PLACE,
+            Some(place) => place,
+            None => &NO_PLACE,
         }
     }
 

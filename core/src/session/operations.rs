@@ -108,8 +108,8 @@ fn gather<H: Copy + Default>(model: &Model<'_>, index: usize, values: &[H], to: 
 
 /// The token, for an operation that reads it.
 #[inline(always)]
-fn token_of(model: &Model<'_>, index: usize, token: Option<TokenId>) -> Option<TokenId> {
-    match model.net.reads_token(index) {
+fn token_of(place: &Place, token: Option<TokenId>) -> Option<TokenId> {
+    match place.reads_token {
         true => token,
         false => None,
     }
@@ -131,8 +131,9 @@ fn part<T>(all: &mut [T], first: usize, len: usize) -> &mut [T] {
     all.get_mut(first..end).unwrap_or_default()
 }
 
-/// Operation `index` in int8.
-#[inline(always)]
+/// Operation `index` in int8. On a microcontroller one copy is enough: flash is dearer than a call.
+#[cfg_attr(target_arch = "arm", inline(never))]
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 fn int8<K: Kernel>(
     model: &Model<'_>,
     kernel: K,
@@ -140,12 +141,12 @@ fn int8<K: Kernel>(
     parts: &mut PartsInt8<'_>,
     index: usize,
 ) {
-    let place = &model.plan.at(index);
+    let place = model.plan.at(index);
     let at = (index, place);
     match &model.weights_for::<K>(index) {
         Weights::CellInt8(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let addend = layer.addend(token_of(model, index, token));
+            let addend = layer.addend(token_of(place, token));
             let c = part(parts.cells, place.cell, layer.hidden);
             kernel.layer_int8(layer, addend, x, c, parts.next);
             keep(place, layer.hidden, parts.next, parts.values);
@@ -170,7 +171,7 @@ fn int8<K: Kernel>(
         }
         Weights::GruInt8(of) if can::<K>(Capabilities::GRU) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(model, index, token);
+            let token = token_of(place, token);
             let addend = addends(of.input, token, 3 * of.units);
             let carried = part(parts.cells, place.cell, of.units);
             let next = part(parts.next, 0, of.units.next_multiple_of(4));
@@ -179,7 +180,7 @@ fn int8<K: Kernel>(
         }
         Weights::ReluInt8(of) if can::<K>(Capabilities::RELU) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(model, index, token);
+            let token = token_of(place, token);
             let addend = addends(of.input, token, of.units);
             relu::step_int8(kernel, of, addend, x, parts.sums, parts.next);
             keep(place, of.units, parts.next, parts.values);
@@ -197,7 +198,8 @@ fn int8<K: Kernel>(
 }
 
 /// Operation `index` in f32.
-#[inline(always)]
+#[cfg_attr(target_arch = "arm", inline(never))]
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 fn f32<K: Kernel>(
     model: &Model<'_>,
     kernel: K,
@@ -205,12 +207,12 @@ fn f32<K: Kernel>(
     parts: &mut PartsF32<'_>,
     index: usize,
 ) {
-    let place = &model.plan.at(index);
+    let place = model.plan.at(index);
     let at = (index, place);
     match &model.weights_for::<K>(index) {
         Weights::CellF32(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let addend = layer.addend(token_of(model, index, token));
+            let addend = layer.addend(token_of(place, token));
             let c = part(parts.cells, place.cell, layer.hidden);
             kernel.layer_f32(layer, addend, x, c, parts.next);
             keep(place, layer.hidden, parts.next, parts.values);
@@ -247,7 +249,7 @@ fn f32<K: Kernel>(
         }
         Weights::GruF32(of) if can::<K>(Capabilities::GRU) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(model, index, token);
+            let token = token_of(place, token);
             let addend = addends(of.input, token, 3 * of.units);
             let next = part(parts.next, 0, of.units.next_multiple_of(4));
             kernel.gru_f32(of, addend, x, parts.sums, next);
@@ -255,7 +257,7 @@ fn f32<K: Kernel>(
         }
         Weights::ReluF32(of) if can::<K>(Capabilities::RELU) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(model, index, token);
+            let token = token_of(place, token);
             let addend = addends(of.input, token, of.units);
             relu::step_f32(kernel, of, addend, x, parts.next);
             keep(place, of.units, parts.next, parts.values);

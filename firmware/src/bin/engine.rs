@@ -21,10 +21,10 @@ mod image {
     use gatelet::Model;
     #[cfg(not(feature = "without-steps"))]
     use gatelet::{Session, StateBuf, TokenId};
-    #[cfg(not(feature = "without-engine"))]
-    use gatelet_firmware::embedded::IMAGE;
     #[cfg(not(feature = "without-steps"))]
-    use gatelet_firmware::embedded::{ModelKernel, STATE_WORDS};
+    use gatelet_firmware::embedded::STATE_WORDS;
+    #[cfg(not(feature = "without-engine"))]
+    use gatelet_firmware::embedded::{IMAGE, ModelKernel};
     use stm32f4xx_hal as _;
 
     #[panic_handler]
@@ -47,22 +47,24 @@ mod image {
     #[cfg(not(feature = "without-engine"))]
     #[inline(never)]
     fn engine() {
-        let Ok(model) = Model::from_bytes(black_box(IMAGE).image()) else {
+        let image = black_box(IMAGE).image();
+        let mut place = None;
+        let Ok(model) = Model::load_in(&mut place, image, ModelKernel::default()) else {
             return;
         };
-        black_box(&model);
+        black_box(model);
         #[cfg(not(feature = "without-steps"))]
         steps(model, StateBuf::<STATE_WORDS>::new().as_mut());
     }
 
     /// Runs the model.
     #[cfg(not(feature = "without-steps"))]
-    fn steps(model: Model<'_>, state: &mut [u32]) {
+    fn steps(model: &Model<'_>, state: &mut [u32]) {
         let kernel = ModelKernel::default();
         if model.self_test(kernel, state).is_err() {
             return;
         }
-        let Ok(mut session) = Session::new(&model, kernel, state) else {
+        let Ok(mut session) = Session::new(model, kernel, state) else {
             return;
         };
         let mut id = TokenId(0);

@@ -68,7 +68,7 @@ mod image {
         })
     }
 
-    // What it calls is not inlined: the storage of all would lie on the stack at once, which has 9 KiB.
+    // What it calls is not inlined: the storage of all would lie on the stack at once, which has 8 KiB.
     fn run(storage: [&mut [u32]; 2], numbers: &mut [f32]) -> Result<(), ()> {
         let counter = Counter::start().map_err(|Uncountable| ())?;
         let activations = activations();
@@ -287,21 +287,21 @@ mod image {
     /// Every model of the file; how many there are.
     #[inline(never)]
     fn models(counter: &Counter, [specified, native]: [&mut [u32]; 2]) -> Result<usize, ()> {
-        let (mut models, mut rest) = (0, &SHAPES.0[..]);
+        let (mut models, mut rest, mut place) = (0, &SHAPES.0[..], None);
         while let Some(length) = rest.first_chunk::<4>() {
             let end = PREFIX + u32::from_le_bytes(*length) as usize;
             let (Some(image), Some(next)) = (rest.get(PREFIX..end), rest.get(end..)) else {
                 hprintln!("error: image {} is cut off", models);
                 return Err(());
             };
-            let model = match Model::from_bytes(image) {
+            let model = match Model::load_in(&mut place, image, Scalar) {
                 Ok(model) => model,
                 Err(why) => {
                     hprintln!("error: image {}: {}", models, why);
                     return Err(());
                 }
             };
-            compare(counter, &model, specified, native)?;
+            compare(counter, model, specified, native)?;
             models += 1;
             rest = next;
         }

@@ -43,8 +43,9 @@ mod image {
 
     fn run(storage: &mut [u32]) -> Result<(), gatelet::Error> {
         let kernel = ModelKernel::default();
-        let model = embedded::model(kernel, storage)?;
-        let mut session = Session::new(&model, kernel, storage)?;
+        let mut place = None;
+        let model = embedded::model(&mut place, kernel, storage)?;
+        let mut session = Session::new(model, kernel, storage)?;
         let mut hash = StateHash::new();
         let mut steps = 0;
         for character in TEXT.chars() {

@@ -7,6 +7,7 @@ use crate::kernel::scalar::{requantize, rnn_int8, sat16};
 use crate::kernel::{Kernel, Thumb, sealed};
 use crate::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
 use crate::matrix::MatrixInt8;
+use crate::session::copy;
 
 global_asm!(include_str!("mve.S"), include_str!("mve4.S"), options(raw));
 
@@ -170,9 +171,18 @@ impl Kernel for Mve {
     fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
         let x = x.get(..product.weights.columns()).unwrap_or_default();
         let done = Eight::new(&product.weights, product.shift, x)
-            .and_then(|of| rows(of, 0, product.multipliers, sums));
+            .and_then(|of| rows(of, (0, None), product.multipliers, sums));
         if done.is_none() {
             Thumb.add_products_int8(product, x, sums);
+        }
+    }
+
+    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
+        let x = x.get(..product.weights.columns()).unwrap_or_default();
+        let done = Eight::new(&product.weights, product.shift, x)
+            .and_then(|of| rows(of, (0, Some(bias)), product.multipliers, y));
+        if done.is_none() {
+            Thumb.dense_int8(product, bias, x, y);
         }
     }
 }
@@ -241,7 +251,7 @@ fn rnn<P: Product>(
             *z = a.into();
         }
         let z = z.get_mut(..next.len())?;
-        rows(product, block * RNN_ROWS, multipliers, z)?;
+        rows(product, (block * RNN_ROWS, None), multipliers, z)?;
         for (h, z) in next.iter_mut().zip(z) {
             *h = rnn_int8(sat16(*z));
         }
@@ -249,10 +259,11 @@ fn rnn<P: Product>(
     Some(())
 }
 
-/// Adds the requantized products of `sums.len()` rows from row `first` on. Nothing is done if a length does not fit.
+/// Adds the requantized products of `sums.len()` rows from row `first` on to what `sums` hold, or to a
+/// bias instead. Nothing is done if a length does not fit.
 pub(super) fn rows<P: Product>(
     product: P,
-    first: usize,
+    (first, bias): (usize, Option<&[i32]>),
     multipliers: &[i32],
     sums: &mut [i32],
 ) -> Option<()> {
@@ -260,13 +271,20 @@ pub(super) fn rows<P: Product>(
     let weights = product.weights(first, sums.len())?;
     let (multipliers, multipliers_rest) = multipliers.split_at_checked(whole)?;
     let (sums, sums_rest) = sums.split_at_mut_checked(whole)?;
+    let bias = bias.map(|bias| bias.split_at_checked(whole));
+    let out = sums.as_mut_ptr();
+    let mut from = out.cast_const();
+    if let Some(bias) = bias {
+        let (bias, rest) = bias?;
+        copy(rest.get(..sums_rest.len())?, sums_rest);
+        from = bias.as_ptr();
+    }
     if whole > 0 {
-        let out = sums.as_mut_ptr();
         let arguments = Rows {
             operand: product.operand(),
             weights: weights.as_ptr().cast(),
-            // Read before they are written, block by block.
-            bias: out.cast_const(),
+            // Read before sums are written, block by block.
+            bias: from,
             multipliers: multipliers.as_ptr(),
             blocks: whole / ROWS,
             out,

@@ -58,9 +58,18 @@ impl Kernel for MveNibbles {
     fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
         let mut room = MaybeUninit::uninit();
         let done = Four::new(&product.weights, product.shift, x, &mut room)
-            .and_then(|of| rows(of, 0, product.multipliers, sums));
+            .and_then(|of| rows(of, (0, None), product.multipliers, sums));
         if done.is_none() {
             Nibbles::<Mve>::default().add_products_int8(product, x, sums);
+        }
+    }
+
+    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
+        let mut room = MaybeUninit::uninit();
+        let done = Four::new(&product.weights, product.shift, x, &mut room)
+            .and_then(|of| rows(of, (0, Some(bias)), product.multipliers, y));
+        if done.is_none() {
+            Nibbles::<Mve>::default().dense_int8(product, bias, x, y);
         }
     }
 }
