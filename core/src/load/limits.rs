@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! int8   (m * largest + 2^(s-1)) >> s  <  2^30                     largest: |acc| of that many columns, at most
-//! f32    sum_k |W[k]| X[k]  <  2^14    in every row                X: the most that the operand's numbers can be
-//!                               2^28    in a net of features, whose numbers are up to 2^16
+//! f32    sum_k |W[k]| X[k]  <  2^14 - 16   in every row            X: the most that the operand's numbers can be
+//!                               2^28        in a net of features, whose numbers are up to 2^16
 //! ```
 //! X is 1 for h, the largest number of the table for an embedding, and for a projection what its
 //! own rows can sum up to.
@@ -77,6 +77,7 @@ pub(super) fn largest(numbers: &[f32]) -> f32 {
 mod tests {
     use super::*;
     use crate::kernel::scalar::requantize;
+    use crate::layer::F32_SUM_LIMIT;
     use crate::net::MAX_SIZE;
 
     /// The largest multiplier that loading accepts, for a right shift and a sum of products of that
@@ -125,6 +126,27 @@ mod tests {
     #[test]
     fn what_is_negative_is_no_multiplier() {
         assert!(!fits(-1, (4, 8), 8) && fits(0, (4, 8), 8));
+    }
+
+    /// The roundings of sums that start at the largest bias do not reach what a logit must stay below,
+    /// though each of them may be up.
+    #[test]
+    fn no_accepted_sum_rounds_up_to_the_limit_of_logits() {
+        let mut accepted = 0;
+        for columns in [4, 64, 512, 1024, 4096] {
+            let (largest, ulp) = (F32_LIMIT / columns as f32, 1.0 / 512.0);
+            for quarters in 0..4096 {
+                let weight = largest - quarters as f32 * ulp / 4.0;
+                let weights = &[weight; 4096][..columns];
+                let row = MatrixF32::rows(columns, weights);
+                if largest_sum(1, &row, &Bounds::new(), F32_SUM_LIMIT).is_ok() {
+                    accepted += 1;
+                    let sum = weights.iter().fold(F32_LIMIT, |sum, weight| sum + weight);
+                    assert!(sum < 2.0 * F32_LIMIT, "{columns} times {weight}: {sum}");
+                }
+            }
+        }
+        assert!(accepted > 1000, "{accepted}");
     }
 
     #[test]

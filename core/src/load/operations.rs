@@ -7,7 +7,7 @@ use crate::error::{LoadError, SectionName};
 use crate::format::{OperationEntry, SectionKind, layout_of};
 use crate::kernel::Kernel;
 use crate::layer::{
-    AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, F32_FEATURE_LIMIT, F32_LIMIT,
+    AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, F32_FEATURE_LIMIT, F32_SUM_LIMIT,
     FEATURE_LIMIT, Fused, GruF32, GruInt8, LayerF32, LayerInt8, ProductInt8, RELU_LIMIT,
     REQUANTIZED_LIMIT, ReluF32, ReluInt8, Weights,
 };
@@ -104,7 +104,7 @@ pub(super) fn read_operation<'a, K: Kernel>(
         bits: operation.bits.into(),
         entry,
         limit: match is_bounded(reading.net) {
-            true => F32_LIMIT,
+            true => F32_SUM_LIMIT,
             false => F32_FEATURE_LIMIT,
         },
     };
