@@ -180,7 +180,7 @@ mod tests {
         let mut place = None;
         let model = check(&mut place, image, Native::default(), storage).unwrap();
         let mut view = View::new(Vec::new());
-        greet::<fixtures::Settings, _, _>(&mut view, "small", &model, Native::default()).unwrap();
+        greet::<fixtures::Settings, _, _>(&mut view, "small", model, Native::default()).unwrap();
         let said = String::from_utf8(view.out().clone()).unwrap();
         for part in ["14 words", "accumulates a word", "ok (6 words)"] {
             assert!(said.contains(part), "{said}");
