@@ -231,6 +231,25 @@ fn an_embedding_counts_with_what_it_is_multiplied_by() {
     }
 }
 
+/// No kernel multiplies a table's rows, so a layout for one shift asks nothing of the table's.
+#[test]
+fn an_embedding_has_any_shift_in_every_layout() {
+    let dims = rnn(Precision::Int8)
+        .with_widths(4, 0, false)
+        .expect("in range");
+    let table = OperationSpec::table(MatrixSpec::int8(&[100; 8], &[1 << 7; 2], 8));
+    let layer = OperationSpec::cell_int8(&[7; 4], MatrixSpec::int8(&[9; 32], &[1 << 24; 4], 24), 3);
+    let head = MatrixSpec::int8(&[5; 8], &[1 << 16; 2], 24);
+    let head = OperationSpec::dense_int8(head, &[0; 2]);
+    let rows = image(dims, &[table, layer, head]);
+    for layout in Layout::ALL {
+        let packed = rows.repacked(layout).expect("any layout");
+        let again = packed.repacked(layout).expect("its own layout");
+        assert!(packed.bytes() == again.bytes(), "{layout}");
+    }
+    everywhere(&rows);
+}
+
 /// What is accepted has the same best character on every kernel, unless two are as good within the
 /// bound.
 #[test]

@@ -7,7 +7,7 @@ use crate::error::{SectionName, WriteError};
 use crate::format::{Header, SectionKind, layout_of, sections_of};
 use crate::layer::{DenseInt8, Matrix, Weights};
 use crate::model::Model;
-use crate::net::{Input, Kind, Layout};
+use crate::net::{Input, Kind, Layout, Operation};
 use crate::order::RowOrder;
 use crate::tiles::emit_slots;
 use crate::write::{Source, capabilities, check_shift, len_with, table, write_with};
@@ -38,7 +38,9 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
     let net = model.net();
     layout.check(net).map_err(WriteError::Layout)?;
     let from = model.decoded().ok_or(WriteError::Header)?;
-    for (index, operation) in net.operations().enumerate() {
+    // A row of an embedding is looked up: no kernel multiplies it.
+    let multiplied = |of: &(usize, &Operation)| of.1.kind.gates() > 0;
+    for (index, operation) in net.operations().enumerate().filter(multiplied) {
         for matrix in model.weights(index).matrices() {
             if let Matrix::Int8(matrix) = matrix {
                 check_shift(layout, operation.bits, matrix.shift as u8)?;
