@@ -1,6 +1,6 @@
 //! Runs models of many shapes, layouts and scales with the board's kernels (the one for its own layout, the one for
-//! rows, and those for 4-bit weights) and with the specification, and compares: every logit with each other, and the hash of every state with the one
-//! that the host stored in the image.
+//! rows, and those for 4-bit weights) and with the specification, and compares: every output with each other, and the hash of
+//! every state with the one that the host stored in the image.
 //!
 //! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length (little-endian
 //! u32); a length of zero is the end. `cargo xtask test` makes it, and replaces it in the linked program by others of that
@@ -19,10 +19,10 @@ fn main() {
 mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
-    use gatelet::net::Capabilities;
+    use gatelet::net::{Capabilities, Input};
     use gatelet::{
         AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, Nibbles, Scalar, Session,
-        StateBuf, StateHash, TokenId,
+        StateBuf, StateHash, StepInput, TokenId,
     };
     use gatelet_firmware::embedded::PART;
     #[cfg(stm32f4)]
@@ -113,18 +113,7 @@ mod image {
         specified: &mut [u32],
         native: &mut [u32],
     ) -> Result<u32, ()> {
-        let net = *model.net();
-        let complain = |what: &str, step: u32| {
-            hprintln!(
-                "error: {}, {} operations, the first {}, {}, step {}: {}",
-                K::NAME,
-                net.len(),
-                net.operation(0).map_or("none", |of| of.kind.name()),
-                model.layout(),
-                step,
-                what
-            );
-        };
+        let complain = |what: &str, step: u32| complain(model, K::NAME, what, step);
         let mut specified = Session::new(model, Scalar, specified)
             .map_err(|_| complain("the state is too small", 0))?;
         let mut native = Session::new(model, kernel, native)
@@ -134,31 +123,66 @@ mod image {
         let mut step = 0;
         for &id in known.tokens {
             step += 1;
-            let expected = specified.step(TokenId(id));
-            let found = native.step(TokenId(id));
-            let (Ok(expected), Ok(found)) = (expected, found) else {
-                complain("the step is refused", step);
-                return Err(());
-            };
-            let differs = |&id: &u16| found.q16(TokenId(id)) != expected.q16(TokenId(id));
-            if let Some(id) = (0..net.vocab() as u16).find(differs) {
-                hprintln!(
-                    "token {}: {:?}, not {:?}",
-                    id,
-                    found.q16(TokenId(id)),
-                    expected.q16(TokenId(id))
-                );
-                complain("the kernel's logit is not the specified one", step);
-                return Err(());
+            one(&mut specified, &mut native, &mut hashes, TokenId(id))
+                .map_err(|what| complain(what, step))?;
+        }
+        if let Input::Features { width, .. } = model.net().input {
+            for features in known.features.chunks_exact(width.max(1)) {
+                step += 1;
+                one(&mut specified, &mut native, &mut hashes, features)
+                    .map_err(|what| complain(what, step))?;
             }
-            specified.hash_into(&mut hashes[0]);
-            native.hash_into(&mut hashes[1]);
         }
         if hashes.map(|hash| hash.finish()) != [known.hash; 2] || step == 0 {
             complain("the states are not the host's", step);
             return Err(());
         }
         Ok(step)
+    }
+
+    /// One step of both, and the states after it into their hashes.
+    fn one<K: Kernel>(
+        specified: &mut Session<'_, '_, Scalar>,
+        native: &mut Session<'_, '_, K>,
+        hashes: &mut [StateHash; 2],
+        input: impl StepInput + Copy,
+    ) -> Result<(), &'static str> {
+        specified.step(input).map_err(|_| "the step is refused")?;
+        native.step(input).map_err(|_| "the step is refused")?;
+        let net = specified.model().net();
+        for output in 0..net.output_len() {
+            let (expected, found) = (specified.scores(output), native.scores(output));
+            for id in (0..net.output_width(output) as u16).map(TokenId) {
+                let [expected, found] = [expected.q16(id), found.q16(id)];
+                if expected != found {
+                    hprintln!(
+                        "output {}, {}: {:?}, not {:?}",
+                        output,
+                        id.0,
+                        found,
+                        expected
+                    );
+                    return Err("the kernel's output is not the specified one");
+                }
+            }
+        }
+        specified.hash_into(&mut hashes[0]);
+        native.hash_into(&mut hashes[1]);
+        Ok(())
+    }
+
+    /// Says what is wrong with a model's step.
+    fn complain(model: &Model<'_>, kernel: &str, what: &str, step: u32) {
+        let net = model.net();
+        hprintln!(
+            "error: {}, {} operations, the first {}, {}, step {}: {}",
+            kernel,
+            net.len(),
+            net.operation(0).map_or("none", |of| of.kind.name()),
+            model.layout(),
+            step,
+            what
+        );
     }
 
     fn exit(status: debug::ExitStatus) -> ! {

@@ -1,6 +1,6 @@
-//! Models for `firmware/src/bin/shapes.rs` on which a kernel falls back to a slower one: requantizations by other shifts than
-//! 24, layouts that no board's kernel reads, and matrices of more than 512 columns; some of them with an embedding, a
-//! projection or a tied head, and some with 4-bit weights.
+//! Models for `firmware/src/bin/shapes.rs`: nets that mix the operations, and those on which a kernel falls back to a slower
+//! one. That is for requantizations by other shifts than 24, layouts that no board's kernel reads, and matrices of more than
+//! 512 columns; some of them with an embedding, a projection or a tied head, and some with 4-bit weights.
 //!
 //! ```text
 //! file = for each model: u32 length of the image, little-endian; 12 zeros; the image
@@ -9,8 +9,10 @@
 //! The hash in an image is the scalar kernel's, computed here.
 
 use gatelet::format::{KnownAnswer, repack};
+use gatelet::net::{Input, Net};
 use gatelet::{Cell, Dims, FourBits, Layout, Model, Precision, Scalar};
 
+use crate::mixed::mixed;
 use crate::random::{Shifts, random};
 
 /// The smallest and the largest that an image may have, and those beside 24; in the layers, in the head, in both.
@@ -44,6 +46,12 @@ const FOUR_BITS: [(Cell, usize, usize, Shifts); 12] = [
     (Cell::Rnn, 1, 516, [24, 20]),
     (Cell::Lstm, 1, 260, [24, 20]),
 ];
+/// Nets that mix the operations, each in rows and, if it can be, in the layout of the Armv7E-M.
+const MIXED: usize = 24;
+/// What a session of theirs may take: the board's program has so many words for each kernel.
+const MIXED_WORDS: usize = 544;
+/// Steps of their known answers.
+const MIXED_STEPS: usize = 5;
 /// Bytes of the largest image, and more.
 const ROOM: usize = 2 << 20;
 
@@ -138,48 +146,65 @@ pub(crate) fn write(path: &str) -> Result<usize, String> {
         steps: 6,
         ..Wanted::plain(cell, layers, hidden, 6)
     }));
-    let mut file = Vec::new();
+    let mut images = Vec::new();
     for wanted in &all {
-        let image = image(wanted)?;
+        let net = wanted.dims().map_err(|error| error.to_string())?.net();
+        images.push(image(&net, wanted.layout, wanted.shifts, wanted.steps)?);
+    }
+    let nets = (0..).map(|seed| mixed(seed, Precision::Int8));
+    for net in nets
+        .filter(|net| net.state_words() <= MIXED_WORDS)
+        .take(MIXED)
+    {
+        for layout in [Layout::Rows, Layout::Pairs] {
+            if layout.check(&net).is_ok() {
+                images.push(image(&net, layout, [24, 24], MIXED_STEPS)?);
+            }
+        }
+    }
+    let mut file = Vec::new();
+    for image in &images {
         file.extend((image.len() as u32).to_le_bytes());
         file.extend([0; 12]);
         file.extend(image);
     }
     std::fs::write(path, file).map_err(|error| error.to_string())?;
-    Ok(all.len())
+    Ok(images.len())
 }
 
 /// One model with its known answer.
-fn image(wanted: &Wanted) -> Result<Vec<u8>, String> {
-    let dims = wanted.dims().map_err(|error| error.to_string())?;
+fn image(net: &Net, layout: Layout, shifts: Shifts, steps: usize) -> Result<Vec<u8>, String> {
     let (mut rows, mut packed) = (vec![0; ROOM], vec![0; ROOM]);
     let (rows, packed) = (aligned(&mut rows), aligned(&mut packed));
-    let tokens: Vec<u16> = (0..wanted.steps)
-        .map(|i| (i * 7 % dims.vocab) as u16)
-        .collect();
+    let (mut tokens, mut features) = (Vec::new(), Vec::new());
+    for step in 0..steps {
+        match net.input {
+            Input::Tokens { vocab } => tokens.push((step * 7 % vocab) as u16),
+            Input::Features { width, .. } => features.extend(crate::features(step, width)),
+        }
+    }
     let mut hash = 0;
     // Once to compute the answer, once with it.
     for _ in 0..2 {
-        let tokens = &tokens;
         let len = {
             let known_answer = KnownAnswer {
-                tokens,
+                tokens: &tokens,
+                features: &features,
                 hash,
-                ..KnownAnswer::default()
             };
-            random(&dims.net(), wanted.shifts, known_answer, rows)?
+            random(net, shifts, known_answer, rows)?
         };
         let model = Model::from_bytes(&rows[..len]).map_err(|error| error.to_string())?;
-        let len = repack(&model, wanted.layout, packed).map_err(|error| error.to_string())?;
+        let len = repack(&model, layout, packed).map_err(|error| error.to_string())?;
         let model = Model::from_bytes(&packed[..len]).map_err(|error| error.to_string())?;
         if hash != 0 {
             return Ok(packed[..len].to_vec());
         }
         hash = model
-            .known_answer_hash(Scalar, &mut vec![0; dims.state_words()])
+            .known_answer_hash(Scalar, &mut vec![0; net.state_words()])
             .map_err(|error| error.to_string())?;
     }
-    Err(format!("the hash of {dims:?} is 0"))
+    Err(format!("the hash of {net:?} is 0"))
 }
 
 /// The part of a buffer that starts at a multiple of 16.
