@@ -61,7 +61,7 @@ pub fn model_of_four_bits(shape: Shape, isa: Isa) -> Result<Image> {
     let all = WeightBits::all(4).four_bits(shape.layers);
     let dims = dims.with_four_bits(all);
     let dims = dims.map_err(|why| Error::Export(why.to_string()))?;
-    prepared(&random::image(dims, false, SEED, "bench")?, isa)
+    prepared(&random::image(&dims.net(), false, SEED, "bench")?, isa)
 }
 
 /// What reports and ids call the numbers of a model: `f32`, `int8`, or `int4` for weights of 4 bits.

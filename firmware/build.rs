@@ -80,7 +80,7 @@ fn embed() -> Result<(), String> {
             path.display()
         )
     })?;
-    let (demand, kernel, [words, of_bytes]) =
+    let (demand, kernel, [words, of_bytes, writes]) =
         check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
     let (index, part) = part()?;
     let plan = budget::plan(&part, &demand).map_err(|short| {
@@ -108,7 +108,7 @@ fn embed() -> Result<(), String> {
     write("model.gatelet", &bytes)?;
     write(
         "model.rs",
-        (constants(&name, index, &kernel, &demand, &plan) + &writing).as_bytes(),
+        (constants(&name, index, (&kernel, writes), &demand, &plan) + &writing).as_bytes(),
     )?;
     let on_board = env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none");
     // `src/tokens.rs`: what the model does not have is no part of the program.
@@ -148,18 +148,16 @@ fn file_of(variable: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Loads the model as the board will, and says what memory it asks for, and the kernel of core that it is for: without
-/// what embeddings and projections need, if it has none. And whether its tokens are words, or bytes.
-fn check(bytes: &[u8]) -> Result<(Demand, String, [bool; 2]), String> {
+/// what embeddings and projections need, if it has none. And whether its tokens are words, or bytes, and whether it scores
+/// tokens at all.
+fn check(bytes: &[u8]) -> Result<(Demand, String, [bool; 3]), String> {
     with_model(bytes, |model| about(&model, bytes.len()))?
 }
 
 /// The same of a model that is loaded from so many bytes.
-fn about(model: &Model<'_>, model_bytes: usize) -> Result<(Demand, String, [bool; 2]), String> {
+fn about(model: &Model<'_>, model_bytes: usize) -> Result<(Demand, String, [bool; 3]), String> {
     let net = model.net();
     let vocab = model.vocab();
-    if vocab.is_empty() || net.output_width(0) != net.vocab() {
-        return Err("the console is for language models: this net has no vocabulary, or scores something else".into());
-    }
     let (needs, four) = (model.needs(), Capabilities::FOUR_BITS);
     let kernel = match (model.layout(), net.precision) {
         (Layout::Rows, _) if needs.has(four) => "gatelet::NativeNibbleRows",
@@ -175,7 +173,8 @@ fn about(model: &Model<'_>, model_bytes: usize) -> Result<(Demand, String, [bool
         state_words: net.state_words(),
         snapshot_words: net.snapshot_words(),
     };
-    Ok((demand, kernel, [vocab.is_words(), vocab.is_bytes()]))
+    let writes = !vocab.is_empty() && net.output_width(0) == net.vocab();
+    Ok((demand, kernel, [vocab.is_words(), vocab.is_bytes(), writes]))
 }
 
 /// Loads a model, as the board will.
@@ -237,7 +236,13 @@ fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>, String> {
 }
 
 /// `model.rs`, which `src/embedded.rs` includes.
-fn constants(name: &str, part: usize, kernel: &str, demand: &Demand, plan: &Plan) -> String {
+fn constants(
+    name: &str,
+    part: usize,
+    (kernel, writes): (&str, bool),
+    demand: &Demand,
+    plan: &Plan,
+) -> String {
     format!(
         "/// The model's name: its file's, without the extension.\n\
          pub const MODEL_NAME: &str = {name:?};\n\
@@ -245,6 +250,8 @@ fn constants(name: &str, part: usize, kernel: &str, demand: &Demand, plan: &Plan
          pub const PART: Part = PARTS[{part}];\n\
          /// The kernel for the model's layout: no program links the one it has no use for.\n\
          pub type ModelKernel = {kernel};\n\
+         /// Whether it scores the tokens of its vocabulary, which is what the console is for.\n\
+         pub const IS_LANGUAGE_MODEL: bool = {writes};\n\
          /// Bytes of the image.\n\
          pub const MODEL_BYTES: usize = {};\n\
          /// Words of a session's storage.\n\

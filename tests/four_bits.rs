@@ -52,7 +52,7 @@ fn shapes() -> Vec<Dims> {
 }
 
 fn image(dims: Dims) -> Image {
-    random::image(dims, false, 7, "test").expect("a shape in range")
+    random::image(&dims.net(), false, 7, "test").expect("a shape in range")
 }
 
 /// The same numbers with 8 bits a weight.

@@ -75,7 +75,8 @@ fn large_tiles_are_bit_identical() {
         let dims = dims.expect("in range");
         let four = FourBits::new(std::array::from_fn(|layer| layer < layers), true);
         for dims in [dims, dims.with_four_bits(four).expect("its own matrices")] {
-            let image = gatelet_trainer::random::image(dims, false, 3, "test").expect("in range");
+            let image =
+                gatelet_trainer::random::image(&dims.net(), false, 3, "test").expect("in range");
             let tokens = tokens(6, dims.vocab);
             let expected = trace(image.model().expect("good"), Isa::Scalar(Scalar), &tokens);
             for isa in Isa::available() {

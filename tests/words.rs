@@ -36,7 +36,7 @@ fn dims(cell: Cell, precision: Precision, layers: usize, hidden: usize, vocab: u
 }
 
 fn image(dims: Dims, words: bool) -> Image {
-    random::image(dims, words, 7, "test").expect("a shape in range")
+    random::image(&dims.net(), words, 7, "test").expect("a shape in range")
 }
 
 /// Every shape of these cells: 1 to 3 layers, units and vocabularies around the edges.

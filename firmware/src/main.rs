@@ -158,6 +158,11 @@ mod app {
         match error {}
     }
 
+    const _: () = assert!(
+        embedded::IS_LANGUAGE_MODEL,
+        "the console is for language models: the net of GATELET_MODEL has no vocabulary, or scores something else"
+    );
+
     /// Checks the model, then is the console for ever; or refuses the model for ever.
     fn run<S: Mutex<T = Serial>>(
         mut view: View<Port<S>>,

@@ -1,15 +1,19 @@
-//! Images of random weights with embedding, projection or a vocabulary of words: for tests and benches.
+//! Images of random weights, of any net: for tests and benches.
 //!
 //! ```text
 //! every row    factor, uniform in 0.5..1 of a bound that keeps sums about 1;  weight = integer * factor / 127 (or 7)
 //! f32 image    the weights                       int8 image    the integers, and the factors as multipliers
 //! ```
-//! The bound of a head of 4 bits is four times as large, as training makes it: the shift of its requantization is then below 24.
-//! So the two images of a seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
-//! Nets of characters without embedding and projection are made by [`export::random`](crate::export::random).
+//! The bound of a dense operation of 4 bits is four times as large, as training makes it: the shift of its requantization is then
+//! below 24. A column of values whose integers stand for more than 1/128 has smaller weights in f32. So the two images of a
+//! seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
+//! Nets of characters with layers of one size are made by [`export::random`](crate::export::random) too, as training starts.
 
-use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec};
-use gatelet::{Cell, Dims, KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules, UNKNOWN};
+use gatelet::format::{
+    FeatureSpec, ImageSpec, MAX_KNOWN_FEATURES, MatrixSpec, Numbers, OperationSpec, VocabSpec,
+};
+use gatelet::net::{Input, Kind, Net, Operation, Reset, RnnActivation, Value};
+use gatelet::{KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules, UNKNOWN};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -19,33 +23,73 @@ use crate::image::{Image, storage};
 use crate::quantize::SHIFT;
 
 /// Largest magnitude of an integer weight of so many bits.
-const fn largest(bits: u32) -> i8 {
+const fn largest(bits: u8) -> i8 {
     if bits == 4 { 7 } else { 127 }
 }
-/// Bits behind the point of gates, and of the results of head and projection.
+/// Bits behind the point of gates, and of the results of dense operations.
 const GATES: f64 = 4096.0;
 const LOGITS: f64 = 65_536.0;
+/// What a feature is multiplied by to be an integer: features within 2 are.
+const FEATURE: f32 = 63.5;
+/// Integer bits of a relu RNN's h.
+const RELU_BITS: u8 = 3;
+
+/// How many steps of 1/128 an integer of each value stands for: of the input, then of each operation's.
+fn steps(net: &Net) -> Vec<f32> {
+    let mut steps = vec![match net.input {
+        Input::Tokens { .. } => 1.0,
+        Input::Features { .. } => 128.0 / FEATURE,
+    }];
+    for operation in net.operations() {
+        let of = |part: usize| steps[usize::from(operation.operand.part(part).code())];
+        let next = match operation.kind {
+            Kind::Rnn {
+                activation: RnnActivation::Relu,
+                ..
+            } => f32::from(1_u8 << RELU_BITS),
+            Kind::Add => 2.0 * of(0).max(of(1)),
+            _ => 1.0,
+        };
+        steps.push(next);
+    }
+    steps
+}
+
+/// The columns of values side by side: the steps of each, and nothing for padding.
+fn columns(net: &Net, steps: &[f32], values: impl Iterator<Item = Value>) -> Vec<Option<f32>> {
+    let mut columns = Vec::new();
+    for value in values {
+        let (width, end) = (net.width(value), columns.len() + net.stride(value));
+        columns.extend(vec![Some(steps[usize::from(value.code())]); width]);
+        columns.resize(end, None);
+    }
+    columns
+}
 
 /// A matrix `[rows, columns]` with one factor a row.
 struct Matrix {
     integers: Vec<i8>,
     factors: Vec<f32>,
-    columns: usize,
+    columns: Vec<Option<f32>>,
 }
 
 impl Matrix {
-    /// `used` says which columns are not padding; the largest weight is about `bound`.
+    /// The largest weight is about `bound`, divided by the root of the columns that are used.
     fn new(
         rng: &mut Pcg64,
-        (rows, columns, bits): (usize, usize, u32),
-        used: impl Fn(usize) -> bool,
+        (rows, bits): (usize, u8),
+        columns: Vec<Option<f32>>,
         bound: f32,
     ) -> Self {
-        let mut integer = |column| match used(column) {
-            true => rng.random_range(-largest(bits)..=largest(bits)),
-            false => 0,
-        };
-        let integers = (0..rows * columns).map(|i| integer(i % columns)).collect();
+        let used = columns.iter().flatten().count().max(1);
+        let bound = bound / (used as f32).sqrt();
+        let mut integers = Vec::with_capacity(rows * columns.len());
+        for _ in 0..rows {
+            integers.extend(columns.iter().map(|column| match column {
+                Some(_) => rng.random_range(-largest(bits)..=largest(bits)),
+                None => 0,
+            }));
+        }
         let factor = |_| bound * (0.5 + 0.5 * rng.random::<f32>()) / f32::from(largest(bits));
         Self {
             integers,
@@ -55,11 +99,12 @@ impl Matrix {
     }
 
     fn real(&self) -> Vec<f32> {
-        let rows = self
-            .integers
-            .chunks_exact(self.columns.max(1))
-            .zip(&self.factors);
-        rows.flat_map(|(row, factor)| row.iter().map(move |&w| f32::from(w) * factor))
+        let rows = self.integers.chunks_exact(self.columns.len().max(1));
+        rows.zip(&self.factors)
+            .flat_map(|(row, factor)| {
+                let columns = row.iter().zip(&self.columns);
+                columns.map(move |(&w, steps)| f32::from(w) * factor / steps.unwrap_or(1.0))
+            })
             .collect()
     }
 
@@ -77,170 +122,202 @@ impl Matrix {
         let of = |factor: &f32| exact(factor, shift) as i32;
         (self.factors.iter().map(of).collect(), shift)
     }
+
+    /// In both precisions.
+    fn both(&self, unit: f64, per: f64) -> Both {
+        let (multipliers, shift) = self.multipliers(unit, per);
+        Both {
+            real: self.real(),
+            integers: self.integers.clone(),
+            multipliers,
+            shift,
+        }
+    }
 }
 
-/// The same numbers as reals and as integers with so many steps to 1.
-fn biases(rng: &mut Pcg64, count: usize, unit: f64) -> (Vec<f32>, Vec<i32>) {
-    let integer = |_| (rng.random_range(-0.5..0.5) * unit) as i32;
-    let integers: Vec<i32> = (0..count).map(integer).collect();
-    let real = integers.iter().map(|&b| (f64::from(b) / unit) as f32);
-    (real.collect(), integers)
-}
-
-/// A matrix in both precisions.
+/// A matrix in both precisions; of a tied dense operation the multipliers alone.
+#[derive(Default)]
 struct Both {
     real: Vec<f32>,
     integers: Vec<i8>,
-    multipliers: (Vec<i32>, u8),
+    multipliers: Vec<i32>,
+    shift: u8,
 }
 
 impl Both {
-    fn of(matrix: Matrix) -> Self {
-        Self {
-            real: matrix.real(),
-            multipliers: matrix.multipliers(GATES, 128.0),
-            integers: matrix.integers,
-        }
-    }
-
     fn spec(&self, precision: Precision) -> MatrixSpec<'_> {
         match precision {
+            _ if self.multipliers.is_empty() => MatrixSpec::default(),
             Precision::F32 => MatrixSpec::f32(&self.real),
-            Precision::Int8 => {
-                MatrixSpec::int8(&self.integers, &self.multipliers.0, self.multipliers.1)
-            }
+            Precision::Int8 => MatrixSpec::int8(&self.integers, &self.multipliers, self.shift),
         }
     }
 }
 
-/// A recurrent layer.
-struct Layer {
-    /// One, or those of a GRU.
-    matrices: Vec<Both>,
-    real_input: Vec<f32>,
-    input: Vec<i16>,
-    real_bias: Vec<f32>,
-    bias: Vec<i32>,
-}
-
-impl Layer {
-    fn new(rng: &mut Pcg64, dims: &Dims, layer: usize) -> Self {
-        let (below, width) = match layer {
-            0 => (dims.embedding_stride(), dims.embedding),
-            _ => (dims.stride(), dims.hidden),
-        };
-        let bits = dims.four_bits.of_layer(layer);
-        let bound = |width: usize| 2.0 / (width as f32).sqrt();
-        let columns = dims.columns(layer);
-        let used = |k: usize| match k.checked_sub(below) {
-            Some(own) => own < dims.hidden,
-            None => k < width,
-        };
-        let (hidden, stride) = (dims.hidden, dims.stride());
-        let matrices = match dims.cell {
-            Cell::Rnn | Cell::Lstm => {
-                let form = (dims.rows(), columns, bits);
-                vec![Matrix::new(rng, form, used, bound(columns))]
-            }
-            Cell::Gru => {
-                let form = (2 * hidden, columns, bits);
-                let gates = Matrix::new(rng, form, used, bound(columns));
-                let candidate = (below > 0).then(|| {
-                    let form = (hidden, below, bits);
-                    Matrix::new(rng, form, |k| k < width, bound(below))
-                });
-                let form = (hidden, stride, bits);
-                let own = Matrix::new(rng, form, |k| k < hidden, bound(stride));
-                [Some(gates), candidate, Some(own)]
-                    .into_iter()
-                    .flatten()
-                    .collect()
-            }
-        };
-        let inputs = if layer == 0 && below == 0 {
-            dims.vocab
-        } else {
-            1
-        };
-        let (real_input, input) = biases(rng, inputs * dims.rows(), GATES);
-        let biased = if dims.cell == Cell::Gru { hidden } else { 0 };
-        let (real_bias, bias) = biases(rng, biased, GATES);
-        Self {
-            matrices: matrices.into_iter().map(Both::of).collect(),
-            real_input,
-            input: input.into_iter().map(|b| b as i16).collect(),
-            real_bias,
-            bias,
-        }
-    }
-
-    fn spec(&self, dims: &Dims) -> OperationSpec<'_> {
-        let precision = dims.precision;
-        let all = self.matrices.iter().map(|matrix| matrix.spec(precision));
-        let all = crate::export::matrices(all);
-        let none = dims.cell != Cell::Gru;
-        match precision {
-            Precision::F32 => OperationSpec {
-                input: Numbers::F32(&self.real_input),
-                bias: if none {
-                    Numbers::None
-                } else {
-                    Numbers::F32(&self.real_bias)
-                },
-                ..all
-            },
-            Precision::Int8 => OperationSpec {
-                input: Numbers::I16(&self.input),
-                bias: if none {
-                    Numbers::None
-                } else {
-                    Numbers::I32(&self.bias)
-                },
-                state_bits: match dims.cell {
-                    Cell::Rnn => 3,
-                    Cell::Lstm => 4,
-                    Cell::Gru => 0,
-                },
-                ..all
-            },
-        }
-    }
-}
-
-/// Head or projection.
-struct Affine {
+/// The same numbers as reals and as integers with so many steps to 1.
+#[derive(Default)]
+struct Addends {
     real: Vec<f32>,
-    integers: Vec<i8>,
-    multipliers: (Vec<i32>, u8),
-    real_bias: Vec<f32>,
-    bias: Vec<i32>,
+    int16: Vec<i16>,
+    int32: Vec<i32>,
 }
 
-impl Affine {
-    /// `keep`: its weights are its own, and not the embedding's.
-    fn new(rng: &mut Pcg64, matrix: &Matrix, keep: bool) -> Self {
-        let (real_bias, bias) = biases(rng, matrix.factors.len(), LOGITS);
+impl Addends {
+    fn new(rng: &mut Pcg64, count: usize, unit: f64) -> Self {
+        let integer = |_| (rng.random_range(-0.5..0.5) * unit) as i32;
+        let int32: Vec<i32> = (0..count).map(integer).collect();
         Self {
-            real: if keep { matrix.real() } else { Vec::new() },
-            integers: if keep {
-                matrix.integers.clone()
-            } else {
-                Vec::new()
+            real: int32
+                .iter()
+                .map(|&b| (f64::from(b) / unit) as f32)
+                .collect(),
+            int16: int32.iter().map(|&b| b as i16).collect(),
+            int32,
+        }
+    }
+}
+
+/// The numbers of an operation.
+#[derive(Default)]
+struct Numbered {
+    weights: Both,
+    /// Of a GRU.
+    candidate: Both,
+    hidden: Both,
+    input: Addends,
+    bias: Addends,
+}
+
+impl Numbered {
+    /// `tables`: those of the embeddings before it, for a tied operation.
+    fn new(
+        rng: &mut Pcg64,
+        net: &Net,
+        (index, operation): (usize, &Operation),
+        (steps, tables): (&[f32], &mut Vec<Matrix>),
+    ) -> Self {
+        let (kind, units, bits) = (operation.kind, operation.kind.units(), operation.bits);
+        let own = kind.is_recurrent().then_some(Value::of(index));
+        let read = columns(net, steps, operation.operand.parts());
+        let all = columns(net, steps, operation.operand.parts().chain(own));
+        let none = Self::default();
+        let inputs = match net.reads_token(index) {
+            true => net.vocab(),
+            false => 1,
+        };
+        let rows = kind.gates() * units;
+        match kind {
+            Kind::Embedding { .. } => {
+                let width = columns(net, &vec![1.0; steps.len()], [Value::of(index)].into_iter());
+                let bound = 0.9 * (units as f32).sqrt();
+                let table = Matrix::new(rng, (net.vocab(), 8), width, bound);
+                let weights = table.both(128.0, 1.0);
+                tables.push(table);
+                Self { weights, ..none }
+            }
+            Kind::Dense { .. } => {
+                let weights = match operation.tied.and_then(|_| tables.first()) {
+                    Some(table) => {
+                        let (multipliers, shift) = table.multipliers(LOGITS, 128.0);
+                        Both {
+                            multipliers,
+                            shift,
+                            ..Both::default()
+                        }
+                    }
+                    None => {
+                        let given = net.outputs().any(|of| of.value() == Value::of(index));
+                        let bound = match (given, bits) {
+                            (false, _) => 1.0,
+                            (true, 4) => 16.0,
+                            (true, _) => 4.0,
+                        };
+                        Matrix::new(rng, (units, bits), all, bound).both(LOGITS, 128.0)
+                    }
+                };
+                let bias = Addends::new(rng, units, LOGITS);
+                Self {
+                    weights,
+                    bias,
+                    ..none
+                }
+            }
+            Kind::Add => {
+                let numbers = net.width(Value::of(index));
+                let sum = steps[usize::from(Value::of(index).code())];
+                let ratio = |value: Value| {
+                    let ratio = steps[usize::from(value.code())] / sum;
+                    (ratio * f32::from(SHIFT).exp2()) as i32
+                };
+                let parts = operation.operand.parts();
+                Self {
+                    weights: Both {
+                        multipliers: parts.flat_map(|v| vec![ratio(v); numbers]).collect(),
+                        shift: SHIFT,
+                        ..Both::default()
+                    },
+                    ..none
+                }
+            }
+            Kind::Gru { reset, .. } => {
+                let hidden = columns(net, steps, own.into_iter());
+                let gates = Matrix::new(rng, (2 * units, bits), all, 2.0).both(GATES, 128.0);
+                let candidate = match read.is_empty() {
+                    true => Both::default(),
+                    false => Matrix::new(rng, (units, bits), read, 2.0).both(GATES, 128.0),
+                };
+                let hidden = Matrix::new(rng, (units, bits), hidden, 2.0).both(GATES, 128.0);
+                let biased = if reset == Reset::After { units } else { 0 };
+                Self {
+                    weights: gates,
+                    candidate,
+                    hidden,
+                    input: Addends::new(rng, inputs * rows, GATES),
+                    bias: Addends::new(rng, biased, GATES),
+                }
+            }
+            Kind::Lstm { .. } | Kind::Rnn { .. } => Self {
+                weights: Matrix::new(rng, (rows, bits), all, 2.0).both(GATES, 128.0),
+                input: Addends::new(rng, inputs * rows, GATES),
+                ..none
             },
-            multipliers: matrix.multipliers(LOGITS, 128.0),
-            real_bias,
-            bias,
         }
     }
 
-    fn spec(&self, precision: Precision) -> OperationSpec<'_> {
-        match precision {
-            Precision::F32 => OperationSpec::dense_f32(&self.real, &self.real_bias),
-            Precision::Int8 => {
-                let (multipliers, shift) = &self.multipliers;
-                let weights = MatrixSpec::int8(&self.integers, multipliers, *shift);
-                OperationSpec::dense_int8(weights, &self.bias)
-            }
+    fn spec(&self, kind: Kind, precision: Precision) -> OperationSpec<'_> {
+        let quantized = precision == Precision::Int8;
+        if kind == Kind::Add && !quantized {
+            return OperationSpec::default();
+        }
+        let weights = match self.weights.integers.is_empty() && quantized {
+            // Multipliers alone.
+            true => MatrixSpec {
+                weights: Numbers::None,
+                multipliers: &self.weights.multipliers,
+                shift: self.weights.shift,
+            },
+            false => self.weights.spec(precision),
+        };
+        OperationSpec {
+            weights,
+            candidate: self.candidate.spec(precision),
+            hidden: self.hidden.spec(precision),
+            input: match (self.input.real.is_empty(), quantized) {
+                (true, _) => Numbers::None,
+                (_, true) => Numbers::I16(&self.input.int16),
+                (_, false) => Numbers::F32(&self.input.real),
+            },
+            bias: match (self.bias.real.is_empty(), quantized) {
+                (true, _) => Numbers::None,
+                (_, true) => Numbers::I32(&self.bias.int32),
+                (_, false) => Numbers::F32(&self.bias.real),
+            },
+            state_bits: match (kind, quantized) {
+                (Kind::Lstm { .. }, true) => 4,
+                (Kind::Rnn { .. }, true) => RELU_BITS, // a tanh RNN has 3 as well
+                _ => 0,
+            },
+            ..OperationSpec::default()
         }
     }
 }
@@ -274,66 +351,61 @@ pub(crate) fn characters(count: usize) -> Vec<char> {
     points.filter_map(char::from_u32).take(count).collect()
 }
 
+/// The known answer's features: within 2.
+fn features(width: usize) -> Vec<f32> {
+    let count = KNOWN_ANSWER.min(MAX_KNOWN_FEATURES / width.max(1)) * width;
+    (0..count)
+        .map(|i| ((i * 37) % 401) as f32 / 100.0 - 2.0)
+        .collect()
+}
+
 /// An image of random weights in rows, with its known answer; of words if `of_words` is set.
 ///
 /// # Errors
 /// [`Error::Export`] when it cannot be written.
-pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Image> {
+pub fn image(net: &Net, of_words: bool, seed: u64, command: &str) -> Result<Image> {
     let rng = &mut Pcg64::seed_from_u64(seed);
-    let stride = dims.stride();
-    let (vocab, table, precision) = (dims.vocab, dims.embedding_stride(), dims.precision);
-    let bound = |width: usize| 2.0 / (width as f32).sqrt();
-    let embedding = Matrix::new(rng, (vocab, table, 8), |k| k < dims.embedding, 0.9);
-    let layers: Vec<Layer> = (0..dims.layers)
-        .map(|layer| Layer::new(rng, &dims, layer))
+    let (steps, mut tables) = (steps(net), Vec::new());
+    let numbered: Vec<Numbered> = net
+        .operations()
+        .enumerate()
+        .map(|operation| Numbered::new(rng, net, operation, (&steps, &mut tables)))
         .collect();
-    let own = |k: usize| k < dims.hidden;
-    let projection = (dims.projection > 0).then(|| {
-        let shape = (dims.projection, stride, 8);
-        let matrix = Matrix::new(rng, shape, own, 0.5 * bound(dims.hidden));
-        Affine::new(rng, &matrix, true)
-    });
-    let head = if dims.tied {
-        Affine::new(rng, &embedding, false)
-    } else {
-        let (columns, width) = match dims.projection {
-            0 => (stride, dims.hidden),
-            width => (dims.head_columns(), width),
-        };
-        let bits = dims.four_bits.of_head();
-        let times = if bits == 4 { 8.0 } else { 2.0 };
-        let matrix = Matrix::new(
-            rng,
-            (vocab, columns, bits),
-            |k| k < width,
-            times * bound(width),
-        );
-        Affine::new(rng, &matrix, true)
-    };
+    let operations: Vec<OperationSpec<'_>> = numbered
+        .iter()
+        .zip(net.operations())
+        .map(|(numbers, operation)| numbers.spec(operation.kind, net.precision))
+        .collect();
 
-    let (real, multipliers) = (embedding.real(), embedding.multipliers(128.0, 1.0));
-    let table = OperationSpec::table(match precision {
-        Precision::F32 => MatrixSpec::f32(&real),
-        Precision::Int8 => MatrixSpec::int8(&embedding.integers, &multipliers.0, multipliers.1),
-    });
-    let operations: Vec<OperationSpec<'_>> = (dims.embedding > 0)
-        .then_some(table)
-        .into_iter()
-        .chain(layers.iter().map(|layer| layer.spec(&dims)))
-        .chain(projection.iter().map(|p| p.spec(precision)))
-        .chain([head.spec(precision)])
-        .collect();
+    let vocab = net.vocab();
     let (characters, list) = (characters(vocab), words(vocab));
     let list: Vec<&str> = list.iter().map(String::as_str).collect();
-    let tokens: Vec<u16> = (0..KNOWN_ANSWER).map(|i| (i * 7 % vocab) as u16).collect();
+    let (mut tokens, mut inputs) = (Vec::new(), Vec::new());
+    let (mut scales, mut doubled_features): (Vec<f32>, Vec<u16>) = (Vec::new(), Vec::new());
+    match net.input {
+        Input::Tokens { vocab } => {
+            tokens.extend((0..KNOWN_ANSWER).map(|i| (i * 7 % vocab) as u16));
+        }
+        Input::Features { width, doubled } => {
+            inputs = features(width);
+            if net.precision == Precision::Int8 {
+                scales = vec![FEATURE; width];
+                doubled_features.extend((0..width as u16).take(doubled));
+            }
+        }
+    }
     let mut spec = ImageSpec {
-        net: dims.net(),
+        net: *net,
         layout: Layout::Rows,
-        vocab: match of_words {
-            true => VocabSpec::Words(&list),
-            false => VocabSpec::Characters(&characters),
+        vocab: match (net.takes_tokens(), of_words) {
+            (false, _) => VocabSpec::None,
+            (true, true) => VocabSpec::Words(&list),
+            (true, false) => VocabSpec::Characters(&characters),
         },
-        features: FeatureSpec::default(),
+        features: FeatureSpec {
+            scales: &scales,
+            doubled: &doubled_features,
+        },
         operations: &operations,
         outputs: Default::default(),
         provenance: Provenance {
@@ -347,7 +419,8 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
         },
         known_answer: KnownAnswer {
             tokens: &tokens,
-            ..KnownAnswer::default()
+            features: &inputs,
+            hash: 0,
         },
         rules: TextRules {
             unknown: of_words,
@@ -361,7 +434,7 @@ pub fn image(dims: Dims, of_words: bool, seed: u64, command: &str) -> Result<Ima
     let model = first
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
-    let hash = model.known_answer_hash(Scalar, &mut storage(&dims.net()));
+    let hash = model.known_answer_hash(Scalar, &mut storage(net));
     spec.known_answer.hash = hash.map_err(|error| Error::Export(error.to_string()))?;
     write(&spec)
 }

@@ -1,13 +1,12 @@
 //! What a model is made of and what it needs on a device, as a table and as JSON.
 
 use gatelet::layer::Matrix;
-use gatelet::net::{Kind, Operation};
+use gatelet::net::{Input, Kind, Net, Operation, Value};
 use gatelet::visible::line;
-use gatelet::{Layout, Model, Native, Weights};
+use gatelet::{Layout, Model, Native, Precision, Weights};
 use serde::Serialize;
 
 use crate::corpus::{Level, hex};
-use crate::image::LanguageModel as _;
 use crate::image::storage;
 use crate::units::{bytes, grouped};
 
@@ -31,7 +30,7 @@ pub struct Part {
 /// A model's description.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Description {
-    /// `rnn`, `lstm` or `gru`.
+    /// `rnn`, `lstm` or `gru`; several with `and`; empty without a recurrent layer.
     pub cell: String,
     /// `f32` or `int8`.
     pub precision: String,
@@ -41,12 +40,14 @@ pub struct Description {
     pub layout_for: &'static str,
     /// Recurrent layers.
     pub layers: usize,
-    /// Hidden units.
-    pub hidden: usize,
-    /// Characters or words.
-    pub vocab: usize,
-    /// `characters`, `words` or `bytes`.
+    /// Units of each.
+    pub units: Vec<usize>,
+    /// Characters or words; or features.
+    pub inputs: usize,
+    /// What they are: `characters`, `words`, `bytes`, or `features`.
     pub tokens: &'static str,
+    /// Numbers of each output.
+    pub outputs: Vec<usize>,
     /// Numbers of an embedding; 0 without one.
     pub embedding: usize,
     /// Numbers of the projection; 0 without one.
@@ -71,8 +72,8 @@ pub struct Description {
     pub snapshot_bytes: usize,
     /// Origin.
     pub provenance: Origin,
-    /// Tokens of the known-answer test; 0 when there is none.
-    pub known_answer_tokens: usize,
+    /// Steps of the known-answer test; 0 when there is none.
+    pub known_answer_steps: usize,
     /// Hash of the known-answer test.
     pub known_answer_hash: String,
     /// Whether the test passes here; `None` when there is none.
@@ -163,10 +164,19 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
         }
         return vec![head];
     }
+    if let Weights::AddInt8(sum) = &weights {
+        let bytes = size_of_val(sum.multipliers);
+        return vec![part("", [2, sum.multipliers.len() / 2], (bytes, None), 0)];
+    }
+    if let Kind::Add = of.kind {
+        return Vec::new();
+    }
     let token = net.reads_token(index);
     let inputs = if token { net.vocab() } else { 1 };
     let (input_bytes, cell_bits) = match &weights {
         Weights::CellF32(of) => (size_of_val(of.input), None),
+        Weights::ReluF32(of) => (size_of_val(of.input), None),
+        Weights::ReluInt8(of) => (size_of_val(of.input), None),
         Weights::GruF32(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
         Weights::GruInt8(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
         Weights::CellInt8(layer) => {
@@ -208,52 +218,87 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
     lines
 }
 
+/// What operation `index` is called; `layers` are before it.
+fn name(net: &Net, index: usize, of: &Operation, layers: usize) -> String {
+    let value = Value::of(index);
+    let output = net.outputs().position(|output| output.value() == value);
+    match (of.kind, output) {
+        (Kind::Embedding { .. }, _) => "embedding".to_owned(),
+        (Kind::Dense { .. }, Some(_)) if of.tied.is_some() => "head (tied)".to_owned(),
+        (Kind::Dense { .. }, Some(_)) if net.output_len() == 1 => "head".to_owned(),
+        (Kind::Dense { .. }, Some(output)) => format!("head {output}"),
+        (Kind::Dense { .. }, None) if net.dims().is_some() => "projection".to_owned(),
+        (Kind::Dense { .. }, None) => format!("dense {index}"),
+        (Kind::Add, _) => format!("sum {index}"),
+        _ => format!("layer {layers}"),
+    }
+}
+
 /// Describes a model.
 pub fn describe(model: &Model<'_>) -> Description {
-    let dims = model.dims();
-    let mut parts = Vec::new();
-    let mut layers = 0;
-    for (index, of) in model.net().operations().enumerate() {
-        let name = match of.kind {
-            Kind::Embedding { .. } => "embedding".to_owned(),
-            Kind::Dense { .. } if index == dims.head() && dims.tied => "head (tied)".to_owned(),
-            Kind::Dense { .. } if index == dims.head() => "head".to_owned(),
-            Kind::Dense { .. } => "projection".to_owned(),
-            _ => {
-                layers += 1;
-                format!("layer {}", layers - 1)
-            }
-        };
+    let net = model.net();
+    let (mut parts, mut units, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, of) in net.operations().enumerate() {
+        let name = name(net, index, of, units.len());
+        if of.kind.is_recurrent() {
+            units.push(of.kind.units());
+            cells.push(of.kind.name());
+        }
         parts.extend(operation(model, index, of, &name));
     }
+    cells.sort_unstable();
+    cells.dedup();
+    let widest = |dense: bool| {
+        let other = |of: &&Operation| match of.kind {
+            Kind::Embedding { .. } => !dense,
+            Kind::Dense { .. } => dense,
+            _ => false,
+        };
+        net.operations().find(other).map_or(0, |of| of.kind.units())
+    };
+    let denses = net
+        .operations()
+        .filter(|of| matches!(of.kind, Kind::Dense { .. }));
 
     let (from, test) = (model.provenance(), model.known_answer());
+    let known_answer_steps = match net.input {
+        Input::Tokens { .. } => test.tokens.len(),
+        Input::Features { width, .. } => test.features.len() / width.max(1),
+    };
     let passes = || {
         model
             .self_test(Native::default(), &mut storage(model.net()))
             .is_ok()
     };
     Description {
-        cell: dims.cell.to_string(),
-        precision: dims.precision.to_string(),
+        cell: cells.join(" and "),
+        precision: net.precision.to_string(),
         layout: model.layout().to_string(),
         layout_for: match model.layout() {
             Layout::Pairs => "Cortex-M4, M7 and M33; others run it slower",
+            _ if net.precision == Precision::F32 => "every processor",
             _ => {
                 "every processor; a Cortex-M4, M7 or M33 runs an image made with --target cortex-m4 faster"
             }
         },
-        layers: dims.layers,
-        hidden: dims.hidden,
-        vocab: dims.vocab,
-        tokens: match Level::of(&model.vocab()) {
-            Level::Word => "words",
-            Level::Byte => "bytes",
-            Level::Char => "characters",
+        layers: units.len(),
+        units,
+        inputs: match net.input {
+            Input::Tokens { vocab } => vocab,
+            Input::Features { width, .. } => width,
         },
-        embedding: dims.embedding,
-        projection: dims.projection,
-        tied: dims.tied,
+        tokens: match (net.takes_tokens(), Level::of(&model.vocab())) {
+            (false, _) => "features",
+            (_, Level::Word) => "words",
+            (_, Level::Byte) => "bytes",
+            (_, Level::Char) => "characters",
+        },
+        outputs: (0..net.output_len())
+            .map(|index| net.output_width(index))
+            .collect(),
+        embedding: widest(false),
+        projection: if denses.count() > 1 { widest(true) } else { 0 },
+        tied: net.operations().any(|of| of.tied.is_some()),
         characters: match model.vocab().is_bytes() {
             true => String::new(),
             false => model.vocab().chars().collect(),
@@ -261,10 +306,10 @@ pub fn describe(model: &Model<'_>) -> Description {
         unknown_token: model.rules().unknown,
         text_rules: model.rules().to_string(),
         parts,
-        macs_per_step: dims.macs_per_step(),
+        macs_per_step: net.macs_per_step(),
         flash_bytes: model.image_bytes(),
-        ram_bytes: 4 * dims.state_words(),
-        snapshot_bytes: 4 * dims.snapshot_words(),
+        ram_bytes: 4 * net.state_words(),
+        snapshot_bytes: 4 * net.snapshot_words(),
         provenance: Origin {
             corpus: from.corpus.to_owned(),
             corpus_sha256: hex(&from.corpus_sha256),
@@ -275,31 +320,51 @@ pub fn describe(model: &Model<'_>) -> Description {
             nats: measured(from.nats),
             heldout_tokens: from.heldout_tokens,
         },
-        known_answer_tokens: test.tokens.len(),
+        known_answer_steps,
         known_answer_hash: format!("{:016x}", test.hash),
-        known_answer_passes: (!test.tokens.is_empty()).then(passes),
+        known_answer_passes: (known_answer_steps > 0).then(passes),
     }
 }
 
 impl std::fmt::Display for Description {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
+        let sizes = |all: &[usize]| {
+            let mut distinct = all.to_vec();
+            distinct.dedup();
+            let of: Vec<String> = match distinct.len() {
+                1 => distinct.iter().map(usize::to_string).collect(),
+                _ => all.iter().map(usize::to_string).collect(),
+            };
+            of.join(", ")
+        };
+        let layers = match self.layers {
+            0 => "no recurrent layer".to_owned(),
+            1 => format!("1 layer of {} units", sizes(&self.units)),
+            _ => format!("{} layers of {} units", self.layers, sizes(&self.units)),
+        };
+        let cell = match self.cell.as_str() {
+            "" => "dense",
+            cell => cell,
+        };
+        write!(
             f,
-            "{} {}, {} layer{} of {} units, {} {}",
-            self.cell,
-            self.precision,
-            self.layers,
-            if self.layers == 1 { "" } else { "s" },
-            self.hidden,
-            self.vocab,
-            self.tokens
+            "{cell} {}, {layers}, {} {}",
+            self.precision, self.inputs, self.tokens
         )?;
-        writeln!(f, "layout {}, for {}", self.layout, self.layout_for)?;
-        writeln!(f, "reads text {}", self.text_rules)?;
+        if self.tokens == "features" {
+            write!(f, " in, {} numbers out", sizes(&self.outputs))?;
+        }
         writeln!(f)?;
+        writeln!(f, "layout {}, for {}", self.layout, self.layout_for)?;
+        if self.tokens != "features" {
+            writeln!(f, "reads text {}", self.text_rules)?;
+        }
+        writeln!(f)?;
+        let names = self.parts.iter().map(|part| part.name.chars().count());
+        let wide = names.max().unwrap_or(0).max(20);
         writeln!(
             f,
-            "{:<20} {:>14} {:>10} {:>10}  {:<24} c",
+            "{:<wide$} {:>14} {:>10} {:>10}  {:<24} c",
             "part", "shape", "bytes", "MACs/step", "scale of a row"
         )?;
         for part in &self.parts {
@@ -314,17 +379,17 @@ impl std::fmt::Display for Description {
                 .map_or_else(String::new, |bits| format!("Q{bits}.{}", 15 - bits));
             let (bytes, macs) = (grouped(part.bytes), grouped(part.macs));
             let row = format!(
-                "{:<20} {shape:>14} {bytes:>10} {macs:>10}  {scale:<24} {c}",
+                "{:<wide$} {shape:>14} {bytes:>10} {macs:>10}  {scale:<24} {c}",
                 part.name
             );
             writeln!(f, "{}", row.trim_end())?;
         }
         let parts: usize = self.parts.iter().map(|p| p.bytes).sum();
         let rest = grouped(self.flash_bytes.saturating_sub(parts));
-        writeln!(f, "{:<20} {:>14} {rest:>10}", "header, vocabulary", "")?;
+        writeln!(f, "{:<wide$} {:>14} {rest:>10}", "header, vocabulary", "")?;
         writeln!(
             f,
-            "{:<20} {:>14} {:>10} {:>10}",
+            "{:<wide$} {:>14} {:>10} {:>10}",
             "all",
             "",
             grouped(self.flash_bytes),
@@ -348,8 +413,14 @@ impl std::fmt::Display for Description {
             Some(passes) => {
                 let verdict = if passes { "passes here" } else { "FAILS here" };
                 format!(
-                    "{} tokens, hash {}, {verdict}",
-                    self.known_answer_tokens, self.known_answer_hash
+                    "{} {}, hash {}, {verdict}",
+                    self.known_answer_steps,
+                    if self.tokens == "features" {
+                        "steps"
+                    } else {
+                        "tokens"
+                    },
+                    self.known_answer_hash
                 )
             }
         };

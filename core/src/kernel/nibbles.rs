@@ -77,6 +77,10 @@ impl<K: Kernel> Kernel for Nibbles<K> {
         }
     }
 
+    fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+        self.0.gru_cells_int8(sums, carried, next);
+    }
+
     fn gru_f32(
         self,
         gru: &GruF32<'_>,

@@ -64,6 +64,10 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
         self.0.dense_int8(product, bias, x, y);
     }
 
+    fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+        self.0.gru_cells_int8(sums, carried, next);
+    }
+
     fn gru_f32(
         self,
         gru: &GruF32<'_>,

@@ -20,6 +20,7 @@ mod image {
 
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
+    use gatelet::net::Input;
     use gatelet::{Kernel, Model, Session, StateBuf, TokenId};
     use gatelet_firmware::counter::{Counter, Uncountable};
     use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
@@ -80,9 +81,23 @@ mod image {
         for _ in 0..STEPS {
             // Knuth's MMIX multiplier is for 64 bits; this is the 32-bit one of Numerical Recipes.
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let id = TokenId(((random >> 16) % net.vocab().max(1) as u32) as u16);
-            let cost = counter.instructions(|| nothing(&mut session, id));
-            total += u64::from(counter.instructions(|| step(&mut session, id)) - cost);
+            let (cost, taken) = if net.takes_tokens() {
+                let id = TokenId(((random >> 16) % net.vocab().max(1) as u32) as u16);
+                let cost = counter.instructions(|| nothing(&mut session, id));
+                (cost, counter.instructions(|| step(&mut session, id)))
+            } else {
+                // Those of the model's own test, again and again.
+                let width = match net.input {
+                    Input::Features { width, .. } => width,
+                    Input::Tokens { .. } => 1,
+                };
+                let features = model.known_answer().features;
+                let at = random as usize % (features.len() / width).max(1) * width;
+                let x = features.get(at..at + width).unwrap_or_default();
+                let cost = counter.instructions(|| nothing(&mut session, x));
+                (cost, counter.instructions(|| step_real(&mut session, x)))
+            };
+            total += u64::from(taken - cost);
         }
         let first = net.operations().find(|of| of.kind.is_recurrent());
         hprintln!(
@@ -107,11 +122,17 @@ mod image {
         session.step(id).map_or(id, |logits| logits.argmax())
     }
 
+    /// The same of real numbers.
+    #[inline(never)]
+    fn step_real<K: Kernel>(session: &mut Session<'_, '_, K>, x: &[f32]) -> bool {
+        session.step(x).is_ok()
+    }
+
     /// The same call without the work.
     #[inline(never)]
-    fn nothing<K: Kernel>(session: &mut Session<'_, '_, K>, id: TokenId) -> TokenId {
+    fn nothing<K: Kernel, T>(session: &mut Session<'_, '_, K>, input: T) -> T {
         black_box(session);
-        id
+        input
     }
 
     fn exit(status: debug::ExitStatus) -> ! {

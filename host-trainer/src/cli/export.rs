@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
+use gatelet::net::Net;
 
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
@@ -17,7 +18,6 @@ use crate::files::{IMAGE, Output};
 use crate::free_run::{Course, FreeRun};
 use crate::gate;
 use crate::image::Image;
-use crate::image::LanguageModel as _;
 use crate::row_range::WeightBits;
 
 /// Number format of an image.
@@ -153,7 +153,7 @@ pub(super) fn split(
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let any = args.checkpoint.model()?;
+    let any = args.checkpoint.any_model()?;
     let own = any
         .checkpoint
         .as_ref()
@@ -238,13 +238,27 @@ fn weight_bits(
     })
 }
 
+/// What an image calls the bits of its weights.
+fn bits_of(net: &Net) -> &'static str {
+    if let Some(dims) = net.dims() {
+        return dims.weight_bits();
+    }
+    let of = |bits| {
+        net.operations()
+            .filter(move |of| of.kind.gates() > 0 && of.bits == bits)
+    };
+    match (of(4).count(), of(8).count()) {
+        (0, _) => "8",
+        (_, 0) => "4",
+        _ => "mixed",
+    }
+}
+
 /// An image for another target: the same numbers in other places.
 fn rearrange(args: &Args, image: Image, out: &Output) -> Result<()> {
     let differs = |model: gatelet::Model<'_>| {
-        let (dims, asked) = (model.dims(), args.bits);
-        asked.is_some_and(|bits| {
-            Precision::from(bits) != dims.precision || !bits.is(dims.weight_bits())
-        })
+        let (net, asked) = (model.net(), args.bits);
+        asked.is_some_and(|bits| Precision::from(bits) != net.precision || !bits.is(bits_of(net)))
     };
     if image.model().is_ok_and(differs) {
         return Err(Error::NeedsCheckpoint {

@@ -20,7 +20,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let any = args.model.model()?;
+    let any = args.model.any_model()?;
     let description = describe(&any.given());
     if args.json {
         let mut object = serde_json::to_value(&description).unwrap_or_default();

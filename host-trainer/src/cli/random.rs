@@ -1,5 +1,6 @@
 //! `gatelet random`.
 
+use gatelet::net::{Activation, Kind, MAX_SIZE, Net};
 use gatelet::{DimsError, FourBits, Precision};
 use serde_json::json;
 
@@ -31,6 +32,12 @@ pub(super) struct Args {
     /// Characters, 2 to 16384: printable ASCII first, then the code points after it; with --words, words
     #[arg(long, value_name = "N", default_value_t = 64)]
     vocab: usize,
+    /// Real numbers that are read at every step in place of a token, 1 to 1024; what comes out is then numbers too
+    #[arg(long, value_name = "N", conflicts_with_all = ["vocab", "embedding", "projection", "tied", "words"])]
+    features: Option<usize>,
+    /// Numbers that come out of a net of --features, 1 to 1024
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "features")]
+    outputs: usize,
     /// Recurrent layers, 1 to 4
     #[arg(long, value_name = "N", default_value_t = 1)]
     layers: usize,
@@ -85,6 +92,40 @@ fn shape_error(args: &Args, error: DimsError) -> Error {
     }
 }
 
+/// The net of real numbers: features, layers, a dense operation.
+fn real_net(args: &Args, width: usize) -> Result<Net> {
+    let mut net = Net::features(Precision::from(args.bits), width);
+    for _ in 0..args.layers {
+        net = net.then(gatelet::Cell::from(args.cell).kind(args.hidden));
+    }
+    let head = Kind::Dense {
+        units: args.outputs,
+        activation: Activation::None,
+    };
+    net = net.then(head).values();
+    let bits = |index: usize| match args.bits {
+        Bits::Four => 4,
+        Bits::W4 if index < args.layers => 4,
+        _ => 8,
+    };
+    for index in 0..net.len() {
+        net = net.with_bits(index, bits(index));
+    }
+    let sizes = [("features", width), ("outputs", args.outputs)];
+    if let Some((option, found)) = sizes
+        .into_iter()
+        .find(|(_, size)| !(1..=MAX_SIZE).contains(size))
+    {
+        return Err(Error::Option {
+            option,
+            found: found.to_string(),
+            rule: "it has to be from 1 to 1024",
+        });
+    }
+    net.checked()
+        .map_err(|error| Error::Export(error.to_string()))
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     Config {
@@ -123,11 +164,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let plain = four_bits.is_none()
         && !args.words
         && (args.embedding, args.projection, args.tied) == (0, 0, false);
+    let read = match args.features {
+        None => format!("--vocab {}", args.vocab),
+        Some(width) => format!("--features {width} --outputs {}", args.outputs),
+    };
     let mut command = format!(
-        "gatelet random --cell {} --hidden {} --vocab {} --layers {} --seed {} --bits {}",
-        args.cell, args.hidden, args.vocab, args.layers, args.seed, args.bits
+        "gatelet random --cell {} --hidden {} {read} --layers {} --seed {} --bits {}",
+        args.cell, args.hidden, args.layers, args.seed, args.bits
     );
-    let image = if plain {
+    let image = if let Some(width) = args.features {
+        image(&real_net(args, width)?, false, args.seed, &command)?
+    } else if plain {
         random(shape, precision, args.seed, &command)?
     } else {
         let shape = Shape {
@@ -155,7 +202,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         {
             command += &format!(" --{name}");
         }
-        image(dims, args.words, args.seed, &command)?
+        image(&dims.net(), args.words, args.seed, &command)?
     };
     let (image, note) = args.target.apply(image)?;
     out.write(image.bytes())?;

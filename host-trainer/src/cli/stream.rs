@@ -144,6 +144,11 @@ impl Input {
         }
     }
 
+    /// The same of any net, which need not be a language model.
+    pub(super) fn any_model(&self) -> Result<AnyModel> {
+        AnyModel::any_from_bytes(&self.model_bytes()?, self.path(), isa()?)
+    }
+
     /// The bytes of a model.
     pub(super) fn model_bytes(&self) -> Result<Vec<u8>> {
         match self {

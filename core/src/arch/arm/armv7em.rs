@@ -7,6 +7,7 @@
 use core::arch::global_asm;
 use core::marker::PhantomData;
 
+use super::gru;
 use crate::activation::{SIGMOID, TANH};
 use crate::kernel::{Kernel, Scalar, sealed};
 use crate::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
@@ -99,6 +100,12 @@ impl Kernel for Armv7em {
             Scalar.dense_int8(product, bias, x, y);
         }
     }
+
+    fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+        if gru::cells(sums, carried, next).is_none() {
+            Scalar.gru_cells_int8(sums, carried, next);
+        }
+    }
 }
 
 /// The same for models with 4-bit weights in `Layout::Pairs`; their int8 matrices go to [`Armv7em`]. It is a kernel of its own
@@ -139,6 +146,10 @@ impl Kernel for Armv7emNibbles {
         if !products_in_blocks::<Four>(product, Some(bias), x, y) {
             Armv7em.dense_int8(product, bias, x, y);
         }
+    }
+
+    fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+        Armv7em.gru_cells_int8(sums, carried, next);
     }
 }
 

@@ -6,6 +6,8 @@
 pub(crate) mod armv7em;
 #[cfg(fpu)]
 pub(crate) mod fpu;
+#[cfg(armv7em)]
+mod gru;
 #[cfg(mve)]
 pub(crate) mod mve;
 #[cfg(mve)]
