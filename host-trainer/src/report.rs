@@ -42,9 +42,11 @@ pub struct Description {
     pub layers: usize,
     /// Units of each.
     pub units: Vec<usize>,
-    /// Characters or words; or features.
-    pub inputs: usize,
-    /// What they are: `characters`, `words`, `bytes`, or `features`.
+    /// Characters or words; 0 for features.
+    pub vocab: usize,
+    /// Numbers that are read at every step; 0 for tokens.
+    pub features: usize,
+    /// What is read: `characters`, `words`, `bytes`, or `features`.
     pub tokens: &'static str,
     /// Numbers of each output.
     pub outputs: Vec<usize>,
@@ -283,8 +285,9 @@ pub fn describe(model: &Model<'_>) -> Description {
         },
         layers: units.len(),
         units,
-        inputs: match net.input {
-            Input::Tokens { vocab } => vocab,
+        vocab: net.vocab(),
+        features: match net.input {
+            Input::Tokens { .. } => 0,
             Input::Features { width, .. } => width,
         },
         tokens: match (net.takes_tokens(), Level::of(&model.vocab())) {
@@ -349,7 +352,9 @@ impl std::fmt::Display for Description {
         write!(
             f,
             "{cell} {}, {layers}, {} {}",
-            self.precision, self.inputs, self.tokens
+            self.precision,
+            self.vocab + self.features,
+            self.tokens
         )?;
         if self.tokens == "features" {
             write!(f, " in, {} numbers out", sizes(&self.outputs))?;

@@ -2,7 +2,7 @@
 //! machine, on those of other processors in an emulator, and on every board in QEMU.
 //!
 //! ```text
-//! suite     RNN and LSTM, 1 and 2 layers, weights of 8 and of 4 bits, random, by `gatelet suite`: its hashes are the scalar kernel's
+//! suite     RNN, LSTM and GRU, 1 and 2 layers, weights of 8 and of 4 bits, random, by `gatelet suite`: its hashes are the scalar kernel's
 //! hosts     tests/same-bits --suite, suite on stdin: natively, under qemu-aarch64 as two processors, under node
 //! boards    firmware/src/bin/conformance.rs, in as many loads as a board's flash needs
 //! ```
@@ -136,7 +136,10 @@ fn show(target: &str, found: Found, json: bool) -> Result<()> {
 /// Images of random weights.
 fn models() -> Result<Vec<PathBuf>> {
     let mut models = Vec::new();
-    for (bits, cell) in [("8", "rnn"), ("8", "lstm"), ("4", "rnn"), ("4", "lstm")] {
+    for (bits, cell) in ["8", "4"]
+        .into_iter()
+        .flat_map(|bits| ["rnn", "lstm", "gru"].map(|cell| (bits, cell)))
+    {
         for layers in [1, 2] {
             let (layers, hidden) = (layers.to_string(), HIDDEN.to_string());
             let shape = [
