@@ -12,7 +12,7 @@ use core::fmt::{self, Display, Formatter};
 
 use crate::error::LoadError;
 use crate::hash::StateHash;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Scalar};
 use crate::model::Model;
 use crate::session::Session;
 use crate::vocab::TokenId;
@@ -120,12 +120,12 @@ impl<'a> Case<'a> {
         self.tokens.len()
     }
 
-    /// The model.
+    /// The model, in `place`.
     ///
     /// # Errors
     /// [`CaseError::Image`].
-    pub fn model(&self) -> Result<Model<'a>, CaseError> {
-        Model::from_bytes(self.image).map_err(CaseError::Image)
+    pub fn model<'p>(&self, place: &'p mut Option<Model<'a>>) -> Result<&'p Model<'a>, CaseError> {
+        Model::load_in(place, self.image, Scalar).map_err(CaseError::Image)
     }
 
     /// Runs `model`, this case's or the same in another layout, with a kernel. `storage`: words of a session.
@@ -134,12 +134,12 @@ impl<'a> Case<'a> {
     /// [`CaseError::Differs`] at the first step whose states are others, or [`CaseError::Step`].
     pub fn run<K: Kernel>(
         &self,
-        model: Model<'_>,
+        model: &Model<'_>,
         kernel: K,
         storage: &mut [u32],
     ) -> Result<(), CaseError> {
         let none = |_| CaseError::Step { step: 0 };
-        let mut session = Session::new(&model, kernel, storage).map_err(none)?;
+        let mut session = Session::new(model, kernel, storage).map_err(none)?;
         let mut hash = StateHash::new();
         for (index, (&id, &expected)) in self.tokens.iter().zip(self.hashes).enumerate() {
             let step = index + 1;
@@ -175,7 +175,7 @@ mod tests {
         }
         let case = cases(&suite).next().unwrap().unwrap();
         assert_eq!((case.steps(), case.image.len()), (3, 0));
-        assert!(matches!(case.model(), Err(CaseError::Image(_))));
+        assert!(matches!(case.model(&mut None), Err(CaseError::Image(_))));
         suite[3] = 0xff;
         assert!(cases(&suite).next().unwrap().is_err());
     }

@@ -49,9 +49,10 @@ mod image {
     }
 
     fn run(storage: &mut [u32]) -> Result<(), CaseError> {
+        let mut place = None;
         for case in cases(&SUITE.0) {
             let case = case?;
-            let model = case.model()?;
+            let model = case.model(&mut place)?;
             if model.needs().has(Capabilities::FOUR_BITS) {
                 row(&case, model, NativeNibbles::default(), storage)?;
                 continue;
@@ -66,7 +67,7 @@ mod image {
 
     fn row<K: Kernel>(
         case: &Case<'_>,
-        model: Model<'_>,
+        model: &Model<'_>,
         kernel: K,
         storage: &mut [u32],
     ) -> Result<(), CaseError> {

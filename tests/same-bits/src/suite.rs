@@ -16,7 +16,7 @@ impl WithKernel for Run<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Self(case, model) = self;
-        case.run(model, kernel, &mut vec![0; model.net().state_words()])
+        case.run(&model, kernel, &mut vec![0; model.net().state_words()])
     }
 }
 
@@ -40,15 +40,16 @@ pub(crate) fn run() -> Result<(), String> {
     let text = |why: &dyn std::fmt::Display| why.to_string();
     for case in cases(suite) {
         let case = case.map_err(|why| text(&why))?;
-        let given = case.model().map_err(|why| text(&why))?;
+        let mut place = None;
+        let given = case.model(&mut place).map_err(|why| text(&why))?;
         let Some(dims) = given.net().dims() else {
             return Err("a case is no language model".to_owned());
         };
         for isa in Isa::available() {
             let layout = isa.layout(given.net());
-            let most = repacked_len(&given, layout).map_err(|why| text(&why))?;
+            let most = repacked_len(given, layout).map_err(|why| text(&why))?;
             let room = aligned(&mut packed, most);
-            let len = repack(&given, layout, room).map_err(|why| text(&why))?;
+            let len = repack(given, layout, room).map_err(|why| text(&why))?;
             let model = Model::from_bytes(&room[..len]).map_err(|why| text(&why))?;
             let difference = match isa.run(Run(case, model)) {
                 Ok(()) => "null".to_owned(),
