@@ -215,20 +215,22 @@ fn an_embedding_counts_with_what_it_is_multiplied_by() {
         load(&image(dims, &[table, layer, head]))
     };
     assert_eq!(with(1e3, 4.0), Ok(()));
-    for (e, w) in [
-        (1e3, 5.0),
-        (-1e3, 5.0),
-        (3e38, 1.0),
-        (1.0, 3e38),
-        (1e30, 1e30),
+    let product = "row 0 of section operation 1 weights";
+    // A sum may read the table as it is, so its numbers have a limit of their own.
+    let number = "element 0 of section operation 0 weights";
+    for (e, w, part) in [
+        (1e3, 5.0, product),
+        (-1e3, 5.0, product),
+        (1.0, 3e38, product),
+        (16_385.0, 0.0, number),
+        (3e38, 1.0, number),
+        (-1e30, 1e30, number),
     ] {
-        let error = with(e, w).expect_err("a product beyond the limit");
+        let error = with(e, w).expect_err("a number or product beyond the limit");
         let text = error.to_string();
-        assert!(
-            text.contains("row 0 of section operation 1 weights"),
-            "{text}"
-        );
+        assert!(text.contains(part), "{e} {w}: {text}");
     }
+    assert_eq!(with(16_384.0, 0.0), Ok(()));
 }
 
 /// No kernel multiplies a table's rows, so a layout for one shift asks nothing of the table's.

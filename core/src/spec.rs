@@ -3,21 +3,21 @@
 //!
 //! The parts are compared with each other here; `write.rs` puts them into bytes.
 
-use bytemuck::{NoUninit, cast_slice};
+mod emit;
 
+use bytemuck::cast_slice;
+
+use self::emit::{emit_matrix, emit_numbers, emit_slots_of, emit_start, emit_wide};
 use crate::error::{SectionName, WriteError};
 use crate::format::{
     Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, layout_of, operation_entry,
     output_entry, precision_code,
 };
-use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::net::{
     Input, Kind, Layout, MAX_OUTPUTS, Net, Operation, Precision, RnnActivation, Value,
 };
-use crate::nibbles::LARGEST;
 use crate::order::RowOrder;
 use crate::rules::TextRules;
-use crate::tiles::emit_slots;
 use crate::words;
 use crate::write::{Source, check_shift, table};
 
@@ -460,110 +460,5 @@ impl Shape {
             weights,
             in_slots,
         }
-    }
-}
-
-/// Checks how many numbers were given.
-fn check_len<T>(section: SectionName, numbers: &[T], expected: usize) -> Result<(), WriteError> {
-    if numbers.len() == expected {
-        return Ok(());
-    }
-    Err(WriteError::Length {
-        section,
-        expected: expected * size_of::<T>(),
-        found: size_of_val(numbers),
-    })
-}
-
-/// A matrix, in the image's layout.
-fn emit_matrix(
-    section: SectionName,
-    matrix: &MatrixSpec<'_>,
-    (rows, columns): (usize, usize),
-    (layout, bits): (Layout, u8),
-    order: RowOrder,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), WriteError> {
-    match matrix.weights {
-        Numbers::F32(weights) => {
-            check_len(section, weights, rows * columns)?;
-            MatrixF32::rows(columns, weights).emit(rows, order, sink);
-        }
-        Numbers::I8(weights) => {
-            check_len(section, weights, rows * columns)?;
-            check_small(section, weights, bits)?;
-            let form = (layout, bits.into());
-            MatrixInt8::rows(columns, weights).emit(rows, form, order, sink);
-        }
-        _ => return Err(WriteError::Numbers { section }),
-    }
-    Ok(())
-}
-
-/// `[n, rows]` numbers: f32, or int16.
-fn emit_numbers(
-    section: SectionName,
-    numbers: Numbers<'_>,
-    (quantized, n, rows): (bool, usize, usize),
-    order: RowOrder,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), WriteError> {
-    match (numbers, quantized) {
-        (Numbers::F32(numbers), false) => emit_slots_of(section, numbers, (n, rows), order, sink),
-        (Numbers::I16(numbers), true) => emit_slots_of(section, numbers, (n, rows), order, sink),
-        _ => Err(WriteError::Numbers { section }),
-    }
-}
-
-/// `[rows]` numbers: f32, or int32.
-fn emit_wide(
-    section: SectionName,
-    numbers: Numbers<'_>,
-    (quantized, rows): (bool, usize),
-    order: RowOrder,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), WriteError> {
-    match (numbers, quantized) {
-        (Numbers::F32(numbers), false) => emit_slots_of(section, numbers, (1, rows), order, sink),
-        (Numbers::I32(numbers), true) => emit_slots_of(section, numbers, (1, rows), order, sink),
-        _ => Err(WriteError::Numbers { section }),
-    }
-}
-
-/// `[units]` numbers of h: f32, or int8.
-fn emit_start(
-    section: SectionName,
-    numbers: Numbers<'_>,
-    units: usize,
-    quantized: bool,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), WriteError> {
-    let plain = RowOrder::PLAIN;
-    match (numbers, quantized) {
-        (Numbers::F32(numbers), false) => emit_slots_of(section, numbers, (1, units), plain, sink),
-        (Numbers::I8(numbers), true) => emit_slots_of(section, numbers, (1, units), plain, sink),
-        _ => Err(WriteError::Numbers { section }),
-    }
-}
-
-/// `[n, rows]` numbers in an order.
-fn emit_slots_of<T: NoUninit + Default>(
-    section: SectionName,
-    numbers: &[T],
-    (n, rows): (usize, usize),
-    order: RowOrder,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), WriteError> {
-    check_len(section, numbers, n * rows)?;
-    emit_slots(numbers, rows, RowOrder::PLAIN, order, sink);
-    Ok(())
-}
-
-/// Checks that weights fit so many bits.
-fn check_small(section: SectionName, weights: &[i8], bits: u8) -> Result<(), WriteError> {
-    let fits = |w: &i8| bits == 8 || (-LARGEST..=LARGEST).contains(w);
-    match weights.iter().position(|w| !fits(w)) {
-        Some(index) => Err(WriteError::FourBits { section, index }),
-        None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 //! Every field is checked once, with checked arithmetic, before a slice is taken. What the kernels rely
 //! on (lengths, finite numbers, accumulators that fit) is established here, and nowhere checked again.
 
+mod cells;
 mod limits;
 mod operations;
 mod sections;

@@ -8,12 +8,11 @@ use crate::format::{OperationEntry, SectionKind, layout_of};
 use crate::kernel::Kernel;
 use crate::layer::{
     AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, F32_FEATURE_LIMIT, F32_SUM_LIMIT,
-    FEATURE_LIMIT, Fused, GruF32, GruInt8, LayerF32, LayerInt8, ProductInt8, RELU_LIMIT,
-    REQUANTIZED_LIMIT, ReluF32, ReluInt8, Weights,
+    FEATURE_LIMIT, Fused, ProductInt8, RELU_LIMIT, REQUANTIZED_LIMIT, Weights,
 };
 use crate::matrix::MatrixF32;
 use crate::net::{
-    Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Operation, Precision, Reset,
+    Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Operation, Precision,
     RnnActivation, Value,
 };
 use crate::order::RowOrder;
@@ -29,12 +28,12 @@ pub(super) struct Reading<'n> {
 }
 
 /// One operation that is being read.
-struct Reader<'r, 'a, 't> {
-    sections: &'r mut SectionReader<'a, 't>,
+pub(super) struct Reader<'r, 'a, 't> {
+    pub(super) sections: &'r mut SectionReader<'a, 't>,
     index: usize,
-    layout: Layout,
+    pub(super) layout: Layout,
     bits: u32,
-    entry: &'r OperationEntry,
+    pub(super) entry: &'r OperationEntry,
     /// The most that a row's products may sum up to in f32.
     limit: f32,
 }
@@ -173,13 +172,13 @@ pub(super) fn read_operation<'a, K: Kernel>(
 }
 
 impl<'a> Reader<'_, 'a, '_> {
-    fn name(&self, kind: SectionKind) -> SectionName {
+    pub(super) fn name(&self, kind: SectionKind) -> SectionName {
         let operation = Some(self.index);
         SectionName { kind, operation }
     }
 
     /// An f32 matrix, and the most that its products sum up to.
-    fn matrix_f32(
+    pub(super) fn matrix_f32(
         &mut self,
         kind: SectionKind,
         (rows, order): (usize, RowOrder),
@@ -195,7 +194,7 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     /// An int8 matrix with its multipliers; `number` is the place of its shift.
-    fn matrix_int8(
+    pub(super) fn matrix_int8(
         &mut self,
         kinds: [SectionKind; 2],
         (rows, order): (usize, RowOrder),
@@ -218,192 +217,35 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     /// What is added to the products of `rows` rows in f32.
-    fn input_f32(&mut self, rows: usize, order: RowOrder) -> Result<&'a [f32], LoadError> {
+    pub(super) fn input_f32(
+        &mut self,
+        rows: usize,
+        order: RowOrder,
+    ) -> Result<&'a [f32], LoadError> {
         let section = self.name(SectionKind::Input);
         read_slots(section, rows, order, self.sections, small)
     }
 
     /// The same in int16.
-    fn input_int16(&mut self, rows: usize, order: RowOrder) -> Result<&'a [i16], LoadError> {
+    pub(super) fn input_int16(
+        &mut self,
+        rows: usize,
+        order: RowOrder,
+    ) -> Result<&'a [i16], LoadError> {
         let section = self.name(SectionKind::Input);
         read_slots(section, rows, order, self.sections, |_| true)
     }
 
     /// A bias with as many fraction bits as a requantized product.
-    fn bias_int32(&mut self, rows: usize, order: RowOrder) -> Result<&'a [i32], LoadError> {
+    pub(super) fn bias_int32(
+        &mut self,
+        rows: usize,
+        order: RowOrder,
+    ) -> Result<&'a [i32], LoadError> {
         let section = self.name(SectionKind::Bias);
         read_slots(section, rows, order, self.sections, |b: &i32| {
             u64::from(b.unsigned_abs()) <= REQUANTIZED_LIMIT
         })
-    }
-
-    /// An LSTM or a tanh RNN.
-    #[inline(always)]
-    fn cell(
-        &mut self,
-        (cell, hidden): (Fused, usize),
-        precision: Precision,
-        used: &Columns,
-        bounds: &Bounds,
-    ) -> Result<Weights<'a>, LoadError> {
-        let kind = match cell {
-            Fused::Lstm => Kind::Lstm { units: hidden },
-            Fused::Rnn => Kind::Rnn {
-                units: hidden,
-                activation: RnnActivation::Tanh,
-            },
-        };
-        let rows = (cell.gates() * hidden, RowOrder::of_cell(self.layout, kind));
-        let columns = used.padded();
-        match precision {
-            Precision::F32 => {
-                let input = self.input_f32(rows.0, rows.1)?;
-                let (weights, _) = self.matrix_f32(SectionKind::Weights, rows, used, bounds)?;
-                Ok(Weights::CellF32(LayerF32 {
-                    cell,
-                    hidden,
-                    columns,
-                    input,
-                    weights,
-                }))
-            }
-            Precision::Int8 => {
-                let input = self.input_int16(rows.0, rows.1)?;
-                let kinds = [SectionKind::Weights, SectionKind::Multipliers];
-                let product = self.matrix_int8(kinds, rows, used, 0)?;
-                Ok(Weights::CellInt8(LayerInt8 {
-                    cell,
-                    hidden,
-                    columns,
-                    input,
-                    weights: product.weights,
-                    multipliers: product.multipliers,
-                    shift: product.shift,
-                    cell_bits: self.entry.state_bits.into(),
-                }))
-            }
-        }
-    }
-
-    /// A relu RNN.
-    #[inline(always)]
-    fn relu(
-        &mut self,
-        units: usize,
-        precision: Precision,
-        used: &Columns,
-        bounds: &Bounds,
-    ) -> Result<Weights<'a>, LoadError> {
-        let rows = (units, RowOrder::of_rows(self.layout));
-        match precision {
-            Precision::F32 => {
-                let input = self.input_f32(units, RowOrder::PLAIN)?;
-                // Its own h is not within 1.
-                let mut bounds = bounds.clone();
-                let last = (used.padded(), RELU_LIMIT);
-                let own = bounds.push(last).is_err();
-                if own && let Some(bound) = bounds.last_mut() {
-                    *bound = (last.0, last.1.max(bound.1));
-                }
-                let (weights, _) = self.matrix_f32(SectionKind::Weights, rows, used, &bounds)?;
-                Ok(Weights::ReluF32(ReluF32 {
-                    units,
-                    input,
-                    weights,
-                }))
-            }
-            Precision::Int8 => {
-                let input = self.input_int16(units, RowOrder::PLAIN)?;
-                let kinds = [SectionKind::Weights, SectionKind::Multipliers];
-                Ok(Weights::ReluInt8(ReluInt8 {
-                    units,
-                    input,
-                    product: self.matrix_int8(kinds, rows, used, 0)?,
-                    state_bits: self.entry.state_bits.into(),
-                }))
-            }
-        }
-    }
-
-    /// A GRU in f32.
-    fn gru_f32(
-        &mut self,
-        units: usize,
-        reset: Reset,
-        [read, all]: [&Columns; 2],
-        bounds: &Bounds,
-    ) -> Result<Weights<'a>, LoadError> {
-        let order = RowOrder::of_rows(self.layout);
-        let (rows, own) = ((units, order), Columns::new(units));
-        let input = self.input_f32(3 * units, RowOrder::PLAIN)?;
-        let gates = (2 * units, order);
-        let (gates, _) = self.matrix_f32(SectionKind::Weights, gates, all, bounds)?;
-        let candidate = match read.padded() {
-            0 => MatrixF32::rows(0, &[]),
-            _ => {
-                let kind = SectionKind::CandidateWeights;
-                self.matrix_f32(kind, rows, read, bounds)?.0
-            }
-        };
-        let kind = SectionKind::HiddenWeights;
-        let (hidden, _) = self.matrix_f32(kind, rows, &own, &Bounds::new())?;
-        let bias = match reset {
-            Reset::Before => &[],
-            Reset::After => {
-                let section = self.name(SectionKind::Bias);
-                read_slots(section, units, RowOrder::PLAIN, self.sections, small)?
-            }
-        };
-        Ok(Weights::GruF32(GruF32 {
-            units,
-            reset,
-            inputs: read.padded(),
-            input,
-            gates,
-            candidate,
-            hidden,
-            bias,
-        }))
-    }
-
-    /// A GRU in int8.
-    fn gru_int8(
-        &mut self,
-        units: usize,
-        reset: Reset,
-        [read, all]: [&Columns; 2],
-    ) -> Result<Weights<'a>, LoadError> {
-        let order = RowOrder::of_rows(self.layout);
-        let (rows, own) = ((units, order), Columns::new(units));
-        let input = self.input_int16(3 * units, RowOrder::PLAIN)?;
-        let kinds = [SectionKind::Weights, SectionKind::Multipliers];
-        let gates = self.matrix_int8(kinds, (2 * units, order), all, 0)?;
-        let candidate = match read.padded() {
-            0 => ProductInt8::NONE,
-            _ => {
-                let kinds = [
-                    SectionKind::CandidateWeights,
-                    SectionKind::CandidateMultipliers,
-                ];
-                self.matrix_int8(kinds, rows, read, 1)?
-            }
-        };
-        let kinds = [SectionKind::HiddenWeights, SectionKind::HiddenMultipliers];
-        let hidden = self.matrix_int8(kinds, rows, &own, 2)?;
-        let bias = match reset {
-            Reset::Before => &[],
-            Reset::After => self.bias_int32(units, RowOrder::PLAIN)?,
-        };
-        Ok(Weights::GruInt8(GruInt8 {
-            units,
-            reset,
-            inputs: read.padded(),
-            input,
-            gates,
-            candidate,
-            hidden,
-            bias,
-        }))
     }
 
     /// A table of rows for tokens, and in f32 the most that a number of it is.
@@ -420,7 +262,10 @@ impl<'a> Reader<'_, 'a, '_> {
         let weights = self.name(SectionKind::Weights);
         match precision {
             Precision::F32 => {
-                let weights = read_matrix_f32(order, rows, columns, weights, self.sections)?;
+                let section = weights;
+                let weights = read_matrix_f32(order, rows, columns, section, self.sections)?;
+                // A sum reads them as they are.
+                check(section, weights.weights, small)?;
                 let bound = largest(weights.weights);
                 Ok((Weights::EmbeddingF32(EmbeddingF32 { weights }), bound))
             }

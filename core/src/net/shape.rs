@@ -234,10 +234,52 @@ impl Net {
             }
             None => false,
         };
-        if self.takes_tokens() && head && self.len() <= layers + 2 {
+        // What is behind the head is computed with it.
+        let rest = match self.operation(layers + 1) {
+            Some(operation) => matches!(operation.kind, Kind::Dense { .. } | Kind::Add),
+            None => true,
+        };
+        if self.takes_tokens() && head && rest && self.len() <= layers + 2 {
             Some((gates, units))
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Activation, Precision, Reset};
+    use super::*;
+
+    /// A recurrent operation behind the head reads what the step has made: nothing is ahead of it.
+    #[test]
+    fn only_dense_operations_behind_the_layers_leave_room_for_products_ahead() {
+        let head = Kind::Dense {
+            units: 9,
+            activation: Activation::None,
+        };
+        let layer = Kind::Lstm { units: 5 };
+        let gru = Kind::Gru {
+            units: 5,
+            reset: Reset::After,
+        };
+        let embedding = Kind::Embedding { units: 5 };
+        let plain = Net::tokens(Precision::Int8, 9).then(layer).then(head);
+        let ahead = |net: Net| net.is_pipelined();
+        assert!(ahead(plain) && ahead(plain.then(head)));
+        assert!(ahead(
+            Net::tokens(Precision::Int8, 9)
+                .then(layer)
+                .then(layer)
+                .then(head)
+        ));
+        for behind in [layer, gru, embedding] {
+            assert!(!ahead(plain.then(behind)), "{behind:?}");
+        }
+        assert!(!ahead(plain.then(head).then(head)));
+        assert!(!ahead(
+            Net::features(Precision::Int8, 3).then(layer).then(head)
+        ));
     }
 }

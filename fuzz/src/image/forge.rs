@@ -3,7 +3,7 @@
 //!
 //! The encoding here is written apart from core's: it can say what a writer would not.
 
-use super::net::SPECIAL;
+use super::numbers::SPECIAL;
 use crate::entropy::Entropy;
 
 const PREAMBLE: usize = 32;

@@ -2,7 +2,8 @@
 //! kernel.
 //!
 //! ```text
-//! net     a small model of any kind, whose numbers are typical, or as large as loading accepts, or just beyond
+//! net     a small language model, and mixed one of any operations; numbers are typical, or as large as loading accepts,
+//!         or just beyond
 //! forge   its image taken apart, changed in header, sections and padding, and put together again
 //! check   loaded: runs 32 tokens on every kernel, in every layout, in a batch, with products ahead; written again, it is
 //!         the same bytes
@@ -11,15 +12,18 @@
 mod bound;
 mod check;
 mod forge;
+mod mixed;
 mod net;
+mod numbers;
 
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use bytemuck::{Pod, Zeroable};
+use gatelet::format::{ImageSpec, image_len, write_image};
 use gatelet::{LoadError, Model};
 
-pub(crate) use self::net::SPECIAL;
+pub(crate) use self::numbers::SPECIAL;
 use crate::counts::Counts;
 use crate::entropy::Entropy;
 
@@ -82,11 +86,24 @@ pub fn run(input: &[u8]) {
 
 /// The bytes of an image, good or not.
 fn made(entropy: &mut Entropy<'_>) -> Vec<u8> {
-    let image = net::image(entropy);
+    let image = match entropy.rarely(2) {
+        true => mixed::image(entropy),
+        false => net::image(entropy),
+    };
     match entropy.below(8) {
         0..=2 => image,
         changes => forge::changed(&image, changes - 2, entropy),
     }
+}
+
+/// An image, as a writer writes it.
+///
+/// # Panics
+/// When the writer refuses it.
+fn written(spec: &ImageSpec<'_>) -> Vec<u8> {
+    let mut image = Aligned::zeroed(image_len(spec).expect("parts that fit together"));
+    let len = write_image(spec, image.bytes_mut()).expect("as long as it said");
+    image.bytes()[..len].to_vec()
 }
 
 /// Loads an image, and runs what was accepted.

@@ -17,6 +17,7 @@ mod lines;
 mod lost;
 mod marks;
 mod models;
+mod nets;
 mod place;
 mod qat;
 mod report;
