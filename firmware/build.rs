@@ -147,9 +147,9 @@ fn file_of(variable: &str) -> Result<Vec<u8>, String> {
     fs::read(&path).map_err(|e| format!("{variable}: cannot read {}: {e}", path.display()))
 }
 
-/// Loads the model as the board will, and says what memory it asks for, and the kernel of core that it is for: without
-/// what embeddings and projections need, if it has none. And whether its tokens are words, or bytes, and whether it scores
-/// tokens at all.
+/// Loads the model as the board will, and says what memory it asks for, and the kernel of core that
+/// it is for: without what embeddings and projections need, if it has none. And whether its tokens
+/// are words, or bytes, and whether it scores tokens at all.
 fn check(bytes: &[u8]) -> Result<(Demand, String, [bool; 3]), String> {
     with_model(bytes, |model| about(&model, bytes.len()))?
 }

@@ -40,12 +40,13 @@ pub const MAX_SHIFT: u32 = 31;
 /// What the rounded product of accumulator and multiplier stays below, and the most a bias may be: an int32 holds their
 /// sum.
 pub const REQUANTIZED_LIMIT: u64 = 1 << 30;
-/// The most that a single addend, bias or number of an embedding may be in f32. As a real, the limit of logits in Q15.16
-/// (docs/numerics.md).
+/// The most that a single addend, bias or number of an embedding may be in f32. As a real, the
+/// limit of logits in Q15.16 (docs/numerics.md).
 pub const F32_LIMIT: f32 = (REQUANTIZED_LIMIT >> LOGIT_BITS) as f32;
 
 /// What the magnitudes of a row's products stay below in sum in other f32 nets. It is less than
-/// [`F32_LIMIT`] by more than the roundings of [`MAX_COLUMNS`](crate::net::MAX_COLUMNS) additions to a bias.
+/// [`F32_LIMIT`] by more than the roundings of [`MAX_COLUMNS`](crate::net::MAX_COLUMNS) additions
+/// to a bias.
 pub const F32_SUM_LIMIT: f32 = F32_LIMIT - 16.0;
 /// Fraction bits of a GRU's h in int8 nets, as it is carried: int16, Q0.15.
 pub const GRU_BITS: u32 = 15;

@@ -55,8 +55,8 @@ impl<'a> Model<'a> {
         Self::load_in(&mut place, image, kernel).copied()
     }
 
-    /// The same in a place of the caller's, for a small stack: a model takes 2 KB of it, and one that
-    /// is returned is copied on its way.
+    /// The same in a place of the caller's, for a small stack: a model takes 2 KB of it, and one
+    /// that is returned is copied on its way.
     ///
     /// ```
     /// # use gatelet::{Model, kernel::Native};
@@ -82,8 +82,8 @@ impl<'a> Model<'a> {
         place.as_ref().ok_or(LoadError::Magic)
     }
 
-    /// A model of nothing yet. Not a constant, which would take as much flash as a model takes of the
-    /// stack.
+    /// A model of nothing yet. Not a constant, which would take as much flash as a model takes of
+    /// the stack.
     #[inline(never)]
     fn begin(place: &mut Option<Self>) -> &mut Self {
         place.insert(Model {

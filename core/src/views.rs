@@ -1,7 +1,7 @@
 //! The sections of an operation, and its weights as views of them.
 //!
-//! A model keeps the sections and not the views, which take twice as much: a microcontroller's stack
-//! has copies of a model. A step makes the views of the operation that it does.
+//! A model keeps the sections and not the views, which take twice as much: a microcontroller's
+//! stack has copies of a model. A step makes the views of the operation that it does.
 
 use bytemuck::AnyBitPattern;
 
@@ -196,7 +196,8 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// A matrix of rows one after the other with its multipliers; `number` is the place of its shift.
+    /// A matrix of rows one after the other with its multipliers; `number` is the place of its
+    /// shift.
     #[inline(always)]
     fn product(
         &self,

@@ -41,8 +41,8 @@ impl From<Refused> for gatelet::Error {
     }
 }
 
-/// Checks an image with the kernel that will run it, and puts its model into `place`. `storage` holds
-/// at least the words of its session.
+/// Checks an image with the kernel that will run it, and puts its model into `place`. `storage`
+/// holds at least the words of its session.
 ///
 /// # Errors
 /// Says what is wrong with the image.

@@ -4,10 +4,11 @@
 //! every row    factor, uniform in 0.5..1 of a bound that keeps sums about 1;  weight = integer * factor / 127 (or 7)
 //! f32 image    the weights                       int8 image    the integers, and the factors as multipliers
 //! ```
-//! The bound of a dense operation of 4 bits is four times as large, as training makes it: the shift of its requantization is then
-//! below 24. A column of values whose integers stand for more than 1/128 has smaller weights in f32. So the two images of a
-//! seed are one net, and the int8 one is off by the roundings of the state and by nothing else.
-//! Nets of characters with layers of one size are made by [`export::random`](crate::export::random) too, as training starts.
+//! The bound of a dense operation of 4 bits is four times as large, as training makes it: the shift
+//! of its requantization is then below 24. A column of values whose integers stand for more than
+//! 1/128 has smaller weights in f32. So the two images of a seed are one net, and the int8 one is
+//! off by the roundings of the state and by nothing else. Nets of characters with layers of one
+//! size are made by [`export::random`](crate::export::random) too, as training starts.
 
 use gatelet::format::{
     FeatureSpec, ImageSpec, MAX_KNOWN_FEATURES, MatrixSpec, Numbers, OperationSpec, VocabSpec,
@@ -34,7 +35,8 @@ const FEATURE: f32 = 63.5;
 /// Integer bits of a relu RNN's h.
 const RELU_BITS: u8 = 3;
 
-/// How many steps of 1/128 an integer of each value stands for: of the input, then of each operation's.
+/// How many steps of 1/128 an integer of each value stands for: of the input, then of each
+/// operation's.
 fn steps(net: &Net) -> Vec<f32> {
     let mut steps = vec![match net.input {
         Input::Tokens { .. } => 1.0,

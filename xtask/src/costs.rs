@@ -9,7 +9,8 @@ use crate::bench::{Measured, measure, random, random_model};
 use crate::board::{BOARDS, Board, default as default_board};
 use crate::size::engine_bytes;
 
-/// The LSTM of 128 units and 64 characters, whose products take 73,728 multiply-accumulates: board, weight bits, most instructions.
+/// The LSTM of 128 units and 64 characters, whose products take 73,728 multiply-accumulates: board,
+/// weight bits, most instructions.
 const STEPS: [(&str, &str, u64); 8] = [
     ("netduinoplus2", "8", 63_000),
     ("netduinoplus2", "4", 92_000),
@@ -20,8 +21,9 @@ const STEPS: [(&str, &str, u64); 8] = [
     ("microbit", "8", 442_368),   // 6
     ("microbit", "4", 294_912),   // 4
 ];
-/// Other nets with weights of 8 bits on the default board, and the most instructions of their steps: the GRU of that size,
-/// at 0.84 of the LSTM's, and cells of 64 units that read six numbers and give six.
+/// Other nets with weights of 8 bits on the default board, and the most instructions of their
+/// steps: the GRU of that size, at 0.84 of the LSTM's, and cells of 64 units that read six numbers
+/// and give six.
 const NETS: [(&str, u64); 3] = [
     ("--cell gru --hidden 128 --vocab 64", 52_800),
     ("--cell gru --hidden 64 --features 6 --outputs 6", 20_000),

@@ -139,7 +139,8 @@ impl Embedded {
         Ok(program)
     }
 
-    /// The program with one of the bits the other way round, counted from the least significant of the first byte.
+    /// The program with one of the bits the other way round, counted from the least significant of
+    /// the first byte.
     pub(crate) fn flipped(&self, bit: usize) -> Result<Vec<u8>> {
         let mut program = self.program.clone();
         let place = program.get_mut(self.place.clone()).unwrap_or_default();

@@ -82,7 +82,8 @@ const BOARDS: &[Step] = &[
     ("models that do not fit", qemu_tests::misfits),
 ];
 
-/// Runs those whose name contains `only`: all of them, when it is empty. What they need is set up first.
+/// Runs those whose name contains `only`: all of them, when it is empty. What they need is set up
+/// first.
 pub(crate) fn run(only: &str) -> Result<()> {
     let chosen = |steps: &'static [Step]| -> Vec<&'static Step> {
         steps

@@ -145,8 +145,8 @@ fn widen(from: &[i16], to: &mut [i32]) {
     }
 }
 
-/// The cells of all units with reset after: `sums: [4, units]` of r, z, what the candidate reads and its
-/// h, `carried: [units]`, `next: [units]` or more.
+/// The cells of all units with reset after: `sums: [4, units]` of r, z, what the candidate reads
+/// and its h, `carried: [units]`, `next: [units]` or more.
 #[inline(always)]
 pub(crate) fn cells(sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
     units_int8(gru_unit, sums, carried, next);

@@ -230,8 +230,8 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         self.add_products_int8(product, x, y);
     }
 
-    /// The cells of a GRU with reset after, in int8: `sums: [4, units]` of r, z, what the candidate reads
-    /// and its h, `carried: [units]`, `next: [units]` or more.
+    /// The cells of a GRU with reset after, in int8: `sums: [4, units]` of r, z, what the candidate
+    /// reads and its h, `carried: [units]`, `next: [units]` or more.
     fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
         crate::cell::gru::cells(sums, carried, next);
     }

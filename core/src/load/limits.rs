@@ -128,8 +128,8 @@ mod tests {
         assert!(!fits(-1, (4, 8), 8) && fits(0, (4, 8), 8));
     }
 
-    /// The roundings of sums that start at the largest bias do not reach what a logit must stay below,
-    /// though each of them may be up.
+    /// The roundings of sums that start at the largest bias do not reach what a logit must stay
+    /// below, though each of them may be up.
     #[test]
     fn no_accepted_sum_rounds_up_to_the_limit_of_logits() {
         let mut accepted = 0;

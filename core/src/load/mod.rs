@@ -28,9 +28,9 @@ use crate::tiles::{Columns, check_int8, check_slots};
 use crate::views::Stored;
 use crate::vocab::Vocab;
 
-/// Loads an image into a model that is none yet, and stays where it is: it is large, and a stack may
-/// be small. See [`Model::from_bytes`]. What the kernel has no capability for is refused, and no part
-/// of the program.
+/// Loads an image into a model that is none yet, and stays where it is: it is large, and a stack
+/// may be small. See [`Model::from_bytes`]. What the kernel has no capability for is refused, and
+/// no part of the program.
 // Not inlined: what it needs of the stack is free again when the model is run.
 #[inline(never)]
 pub(crate) fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), LoadError> {

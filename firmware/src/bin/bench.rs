@@ -60,7 +60,8 @@ mod image {
         }
     }
 
-    // Not inlined: what loading the model needs of the stack is free again, and the Cortex-M0 has 8 KiB of it.
+    // Not inlined: what loading the model needs of the stack is free again, and the Cortex-M0 has 8
+    // KiB of it.
     #[inline(never)]
     fn count(
         counter: &Counter,

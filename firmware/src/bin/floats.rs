@@ -68,7 +68,8 @@ mod image {
         })
     }
 
-    // What it calls is not inlined: the storage of all would lie on the stack at once, which has 8 KiB.
+    // What it calls is not inlined: the storage of all would lie on the stack at once, which has 8
+    // KiB.
     fn run(storage: [&mut [u32]; 2], numbers: &mut [f32]) -> Result<(), ()> {
         let counter = Counter::start().map_err(|Uncountable| ())?;
         let activations = activations();

@@ -1,6 +1,7 @@
-//! Runs models of many shapes, layouts and scales with the board's kernels (the one for its own layout, the one for
-//! rows, and those for 4-bit weights) and with the specification, and compares: every output with each other, and the hash of
-//! every state with the one that the host stored in the image.
+//! Runs models of many shapes, layouts and scales with the board's kernels (the one for its own
+//! layout, the one for rows, and those for 4-bit weights) and with the specification, and compares:
+//! every output with each other, and the hash of every state with the one that the host stored in
+//! the image.
 //!
 //! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length (little-endian
 //! u32); a length of zero is the end. `cargo xtask test` makes it, and replaces it in the linked program by others of that
@@ -105,7 +106,8 @@ mod image {
     }
 
     /// Steps of the model's known-answer test, all with the right results.
-    // Not inlined: the sessions of all kernels would lie on the stack at once, and the Cortex-M0 has 8 KiB of it.
+    // Not inlined: the sessions of all kernels would lie on the stack at once, and the Cortex-M0
+    // has 8 KiB of it.
     #[inline(never)]
     fn compare<K: Kernel>(
         model: &Model<'_>,

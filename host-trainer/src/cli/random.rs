@@ -32,7 +32,8 @@ pub(super) struct Args {
     /// Characters, 2 to 16384: printable ASCII first, then the code points after it; with --words, words
     #[arg(long, value_name = "N", default_value_t = 64)]
     vocab: usize,
-    /// Real numbers that are read at every step in place of a token, 1 to 1024; what comes out is then numbers too
+    /// Real numbers that are read at every step in place of a token, 1 to 1024; what comes out is
+    /// then numbers too
     #[arg(long, value_name = "N", conflicts_with_all = ["vocab", "embedding", "projection", "tied", "words"])]
     features: Option<usize>,
     /// Numbers that come out of a net of --features, 1 to 1024

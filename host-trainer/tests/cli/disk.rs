@@ -247,7 +247,8 @@ fn a_full_disk_stops_neither_the_training_nor_what_it_has_saved() {
     assert!(steps.eq(expected), "every line is there, once");
 }
 
-/// Full soon after the start, and full to the end: what was trained is saved elsewhere when the run is stopped.
+/// Full soon after the start, and full to the end: what was trained is saved elsewhere when the run
+/// is stopped.
 #[test]
 fn a_run_on_a_disk_that_stays_full_is_saved_elsewhere() {
     let place = Place::new();

@@ -2,7 +2,8 @@
 
 use crate::place::Place;
 
-/// Nets that read and give numbers can be made, looked at and arranged; what is for texts refuses them.
+/// Nets that read and give numbers can be made, looked at and arranged; what is for texts refuses
+/// them.
 #[test]
 fn a_net_of_real_numbers_is_made_and_described() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! Standard input and output: `-` in the place of every file, prompts that begin with a hyphen, and what a terminal does
-//! not get.
+//! Standard input and output: `-` in the place of every file, prompts that begin with a hyphen, and
+//! what a terminal does not get.
 
 use std::fs;
 use std::io::Write;

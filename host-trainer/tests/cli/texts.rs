@@ -1,4 +1,5 @@
-//! Texts as they come: byte order marks, line ends, encodings, bytes of any file, unknown characters.
+//! Texts as they come: byte order marks, line ends, encodings, bytes of any file, unknown
+//! characters.
 
 use std::fs;
 

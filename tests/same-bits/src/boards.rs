@@ -1,6 +1,7 @@
-//! Models for `firmware/src/bin/shapes.rs`: nets that mix the operations, and those on which a kernel falls back to a slower
-//! one. That is for requantizations by other shifts than 24, layouts that no board's kernel reads, and matrices of more than
-//! 512 columns; some of them with an embedding, a projection or a tied head, and some with 4-bit weights.
+//! Models for `firmware/src/bin/shapes.rs`: nets that mix the operations, and those on which a
+//! kernel falls back to a slower one. That is for requantizations by other shifts than 24, layouts
+//! that no board's kernel reads, and matrices of more than 512 columns; some of them with an
+//! embedding, a projection or a tied head, and some with 4-bit weights.
 //!
 //! ```text
 //! file = for each model: u32 length of the image, little-endian; 12 zeros; the image

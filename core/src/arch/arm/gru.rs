@@ -47,8 +47,8 @@ pub(super) fn cells(sums: &[i32], carried: &mut [i16], next: &mut [i8]) -> Optio
         tanh: TANH.as_ptr(),
         units,
     };
-    // SAFETY: every pointer is of a slice of the length that the function reads or writes; a byte is always an index of the
-    // tables' 256 words.
+    // SAFETY: every pointer is of a slice of the length that the function reads or writes; a byte
+    // is always an index of the tables' 256 words.
     unsafe { gatelet_gru_cells(&cells) };
     Some(())
 }

@@ -259,8 +259,8 @@ fn rnn<P: Product>(
     Some(())
 }
 
-/// Adds the requantized products of `sums.len()` rows from row `first` on to what `sums` hold, or to a
-/// bias instead. Nothing is done if a length does not fit.
+/// Adds the requantized products of `sums.len()` rows from row `first` on to what `sums` hold, or
+/// to a bias instead. Nothing is done if a length does not fit.
 pub(super) fn rows<P: Product>(
     product: P,
     (first, bias): (usize, Option<&[i32]>),
