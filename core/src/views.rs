@@ -72,21 +72,20 @@ impl<'a> Stored<'a> {
 
     /// Takes another operation's weights for its own.
     pub(crate) fn share(&mut self, other: &Self) {
-        let weights = slot(SectionKind::Weights);
-        self.put(
-            SectionKind::Weights,
-            weights
-                .and_then(|slot| other.bytes.get(slot))
-                .copied()
-                .unwrap_or_default(),
-        );
+        self.put(SectionKind::Weights, other.section(SectionKind::Weights));
+    }
+
+    /// The bytes of a section.
+    #[inline(always)]
+    fn section(&self, kind: SectionKind) -> &'a [u8] {
+        let bytes = slot(kind).and_then(|slot| self.bytes.get(slot));
+        bytes.copied().unwrap_or_default()
     }
 
     /// The numbers of a section.
     #[inline(always)]
     fn numbers<T: AnyBitPattern>(&self, kind: SectionKind) -> &'a [T] {
-        let bytes = slot(kind).and_then(|slot| self.bytes.get(slot));
-        bytemuck::try_cast_slice(bytes.copied().unwrap_or_default()).unwrap_or_default()
+        bytemuck::try_cast_slice(self.section(kind)).unwrap_or_default()
     }
 }
 

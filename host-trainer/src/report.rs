@@ -240,27 +240,26 @@ fn name(net: &Net, index: usize, of: &Operation, layers: usize) -> String {
 pub fn describe(model: &Model<'_>) -> Description {
     let net = model.net();
     let (mut parts, mut units, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut embedding, mut denses) = (0, Vec::new());
     for (index, of) in net.operations().enumerate() {
         let name = name(net, index, of, units.len());
-        if of.kind.is_recurrent() {
-            units.push(of.kind.units());
-            cells.push(of.kind.name());
+        match of.kind {
+            Kind::Embedding { units } => embedding = units,
+            Kind::Dense { units, .. } => denses.push(units),
+            Kind::Add => {}
+            cell => {
+                units.push(cell.units());
+                cells.push(cell.name());
+            }
         }
         parts.extend(operation(model, index, of, &name));
     }
     cells.sort_unstable();
     cells.dedup();
-    let widest = |dense: bool| {
-        let other = |of: &&Operation| match of.kind {
-            Kind::Embedding { .. } => !dense,
-            Kind::Dense { .. } => dense,
-            _ => false,
-        };
-        net.operations().find(other).map_or(0, |of| of.kind.units())
+    let projection = match denses[..] {
+        [first, _, ..] => first,
+        _ => 0,
     };
-    let denses = net
-        .operations()
-        .filter(|of| matches!(of.kind, Kind::Dense { .. }));
 
     let (from, test) = (model.provenance(), model.known_answer());
     let known_answer_steps = match net.input {
@@ -299,8 +298,8 @@ pub fn describe(model: &Model<'_>) -> Description {
         outputs: (0..net.output_len())
             .map(|index| net.output_width(index))
             .collect(),
-        embedding: widest(false),
-        projection: if denses.count() > 1 { widest(true) } else { 0 },
+        embedding,
+        projection,
         tied: net.operations().any(|of| of.tied.is_some()),
         characters: match model.vocab().is_bytes() {
             true => String::new(),

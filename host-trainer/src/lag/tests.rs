@@ -1,0 +1,270 @@
+//! The measured gradients against finite differences and training's own.
+
+use super::*;
+use crate::bptt::{IGNORED, Shard};
+use crate::packs::Packs;
+
+const TOKENS: [u16; 12] = [3, 1, 4, 1, 5, 0, 2, 5, 3, 5, 4, 1];
+
+fn shapes() -> [Shape; 6] {
+    let shape = |cell, layers| Shape {
+        cell,
+        layers,
+        hidden: 5,
+        vocab: 6,
+        ..Shape::PLAIN
+    };
+    [
+        shape(Cell::Rnn, 1),
+        shape(Cell::Lstm, 1),
+        shape(Cell::Rnn, 2),
+        shape(Cell::Lstm, 3),
+        shape(Cell::Gru, 1),
+        shape(Cell::Gru, 2),
+    ]
+}
+
+/// A start in which biases matter too.
+fn started(shape: Shape) -> Params<f64> {
+    let mut params = Params::<f64>::init(shape, 9);
+    let numbers = params.data.iter_mut().enumerate();
+    numbers.for_each(|(i, w)| *w += 0.2 * ((i * 7) as f64).sin());
+    params
+}
+
+/// What is added to a state on its way: at a layer and a step, to a unit of h (or of c).
+struct Nudge {
+    layer: usize,
+    t: usize,
+    unit: usize,
+    of_c: bool,
+    by: f64,
+}
+
+/// The loss of predicting the last token, step by step over all layers, with a nudge.
+fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
+    let shape = params.shape;
+    let (n, columns) = (shape.hidden, shape.gate_columns());
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let mut h = vec![vec![0.0; n]; shape.layers];
+    let mut c = vec![vec![0.0; n]; shape.layers];
+    for (t, &token) in tokens[..tokens.len() - 1].iter().enumerate() {
+        for layer in 0..shape.layers {
+            let x: Vec<f64> = if layer == 0 {
+                (0..shape.vocab)
+                    .map(|v| f64::from(u8::from(v == usize::from(token))))
+                    .collect()
+            } else {
+                h[layer - 1].clone()
+            };
+            let (w_x, w_h) = (
+                params.tensor(Role::Input, layer),
+                params.tensor(Role::Recurrent, layer),
+            );
+            let z: Vec<f64> = (0..columns)
+                .map(|j| {
+                    params.tensor(Role::Bias, layer)[j]
+                        + (0..x.len())
+                            .map(|i| x[i] * w_x[i * columns + j])
+                            .sum::<f64>()
+                })
+                .collect();
+            let p: Vec<f64> = (0..columns)
+                .map(|j| {
+                    (0..n)
+                        .map(|i| h[layer][i] * w_h[i * columns + j])
+                        .sum::<f64>()
+                })
+                .collect();
+            let sum = |j: usize| z[j] + p[j];
+            let here = nudge.layer == layer && nudge.t == t;
+            for k in 0..n {
+                if shape.cell == Cell::Rnn {
+                    h[layer][k] = sum(k).tanh();
+                    continue;
+                }
+                if shape.cell == Cell::Gru {
+                    let (r, update) = (sigmoid(sum(k)), sigmoid(sum(n + k)));
+                    let bias = params.tensor(Role::RecurrentBias, layer)[k];
+                    let new = (z[2 * n + k] + r * (p[2 * n + k] + bias)).tanh();
+                    h[layer][k] = update * h[layer][k] + (1.0 - update) * new;
+                    continue;
+                }
+                c[layer][k] =
+                    sigmoid(sum(n + k)) * c[layer][k] + sigmoid(sum(k)) * sum(2 * n + k).tanh();
+                if here && nudge.of_c && nudge.unit == k {
+                    c[layer][k] += nudge.by;
+                }
+                h[layer][k] = sigmoid(sum(3 * n + k)) * c[layer][k].tanh();
+            }
+            if here && !nudge.of_c {
+                h[layer][nudge.unit] += nudge.by;
+            }
+        }
+    }
+    let head = params.tensor(Role::HeadWeight, 0);
+    let logits: Vec<f64> = (0..shape.vocab)
+        .map(|v| {
+            params.tensor(Role::HeadBias, 0)[v]
+                + (0..n)
+                    .map(|i| h[shape.layers - 1][i] * head[v * n + i])
+                    .sum::<f64>()
+        })
+        .collect();
+    let sum: f64 = logits.iter().map(|x| x.exp()).sum();
+    sum.ln() - logits[usize::from(tokens[tokens.len() - 1])]
+}
+
+#[test]
+fn every_element_is_the_finite_difference() {
+    for shape in shapes() {
+        let params = started(shape);
+        let at = TOKENS.len() - 2;
+        let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
+        let mut checked = 0;
+        back(&net, at, TOKENS[at + 1], at, &mut |seen| {
+            let both = [(seen.dh, false), (seen.dc, true)];
+            for (gradient, of_c) in both {
+                for (unit, &found) in gradient.iter().enumerate() {
+                    let by = |by| Nudge {
+                        layer: seen.layer,
+                        t: at - seen.lag,
+                        unit,
+                        of_c,
+                        by,
+                    };
+                    let up = loss(&params, &TOKENS, &by(1e-5));
+                    let down = loss(&params, &TOKENS, &by(-1e-5));
+                    let expected = (up - down) / 2e-5;
+                    let error = (found - expected).abs();
+                    assert!(
+                        error < 1e-8 + 1e-6 * expected.abs(),
+                        "{shape:?} layer {} lag {} unit {unit} c {of_c}: {found} {expected}",
+                        seen.layer,
+                        seen.lag
+                    );
+                    checked += 1;
+                }
+            }
+        });
+        let states = if shape.cell.has_memory() { 2 } else { 1 };
+        assert_eq!(checked, states * 5 * shape.layers * (at + 1));
+    }
+}
+
+/// The sum of dz over a window is the training code's gradient of the bias.
+#[test]
+fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
+    for shape in shapes() {
+        let params = Params::<f64>::init(shape, 4);
+        let at = TOKENS.len() - 2;
+        let mut shard = Shard::new(shape, 1, at + 1);
+        shard.load(|_, t| (TOKENS[t], if t == at { TOKENS[at + 1] } else { IGNORED }));
+        let packs = Packs::of(&params);
+        shard.forward(&packs, 1.0);
+        shard.backward(&packs);
+        let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
+        let mut sums = vec![vec![0.0; shape.gate_columns()]; shape.layers];
+        back(&net, at, TOKENS[at + 1], at, &mut |seen| {
+            sums[seen.layer]
+                .iter_mut()
+                .zip(seen.dz)
+                .for_each(|(sum, x)| *sum += x);
+        });
+        for (layer, sums) in sums.iter().enumerate() {
+            let expected = shard.gradient.tensor(Role::Bias, layer);
+            for (found, expected) in sums.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-12, "{shape:?} {layer}");
+            }
+        }
+    }
+}
+
+/// Beyond the start of its line a prediction depends on nothing.
+#[test]
+fn the_gradient_ends_where_a_line_begins() {
+    for shape in shapes() {
+        let params = Params::<f64>::init(shape, 9);
+        let at = TOKENS.len() - 2;
+        // The line break is 2, at step 6.
+        let net = Unrolled::of_lines(params.clone(), &TOKENS[..=at], Some(2));
+        let alone = Unrolled::new(params, &TOKENS[6..=at]);
+        let (whole, line) = (norms(&net, at, 1, at), norms(&alone, at - 6, 1, at));
+        assert_eq!(whole, line);
+        assert!(whole[at - 6] > 0.0 && whole[at - 5] == 0.0);
+    }
+}
+
+#[test]
+fn an_identity_recurrence_neither_fades_nor_grows() {
+    // h = tanh(small + h) with W_h = 1 on the diagonal and inputs of nothing: the derivative is 1 - h^2 = 1.
+    let shape = Shape {
+        cell: Cell::Rnn,
+        layers: 1,
+        hidden: 4,
+        vocab: 3,
+        ..Shape::PLAIN
+    };
+    let mut params = Params::<f32>::zeros(shape);
+    for k in 0..4 {
+        params.tensor_mut(Role::Recurrent, 0)[k * 4 + k] = 1.0;
+    }
+    params
+        .tensor_mut(Role::HeadWeight, 0)
+        .copy_from_slice(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    let tokens: Vec<u16> = (0..200).map(|i| i % 3).collect();
+    let lags = measure(&params, &tokens, 20, None);
+    assert_eq!((lags.h.len(), lags.c.len()), (21, 0));
+    for k in 0..=20 {
+        assert!((lags.part(k) - 1.0).abs() < 1e-12, "{k}");
+    }
+    assert_eq!(lags.below(0.5), None);
+    // Half of it every step.
+    params
+        .tensor_mut(Role::Recurrent, 0)
+        .iter_mut()
+        .for_each(|w| *w *= 0.5);
+    let lags = measure(&params, &tokens, 20, None);
+    assert!((lags.part(10) - 0.5_f64.powi(10)).abs() < 1e-12);
+    assert_eq!(lags.below(0.01), Some(7));
+}
+
+#[test]
+fn sequences_are_texts_of_one_prediction() {
+    for shape in shapes() {
+        let params = Params::<f32>::init(shape, 1);
+        let texts = [TOKENS.to_vec(), TOKENS[1..].to_vec()];
+        let lags = of_last(&params, &texts);
+        // The shorter one has ten inputs, and lags from 0 to 9.
+        assert_eq!((lags.h.len(), lags.positions), (10, 2));
+        assert_eq!(lags.c.is_empty(), !shape.cell.has_memory());
+        let one = |text: &[u16], lag: usize| {
+            let at = text.len() - 2;
+            let net = Unrolled::new(in_f64(&params), &text[..=at]);
+            let mut sum = 0.0;
+            back(&net, at, text[at + 1], at, &mut |seen| {
+                if seen.lag == lag {
+                    sum += seen.dh.iter().map(|x| x * x).sum::<f64>();
+                }
+            });
+            sum.sqrt()
+        };
+        for lag in [0, 4, 9] {
+            let mean = (one(&texts[0], lag) + one(&texts[1], lag)) / 2.0;
+            assert!((lags.h[lag] - mean).abs() < 1e-12 * mean, "{shape:?} {lag}");
+        }
+    }
+    assert_eq!(of_last(&Params::init(shapes()[0], 1), &[]).positions, 0);
+}
+
+#[test]
+fn short_texts_have_fewer_lags() {
+    let params = Params::<f32>::init(shapes()[1], 1);
+    for length in 3..40 {
+        let tokens: Vec<u16> = (0..length).map(|i| i % 6).collect();
+        let lags = measure(&params, &tokens, 16, None);
+        assert!(lags.positions > 0 && lags.h.iter().all(|x| x.is_finite()));
+        assert_eq!(lags.h.len(), lags.c.len());
+        assert!(lags.h.len() <= 17);
+    }
+}
