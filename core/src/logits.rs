@@ -165,7 +165,10 @@ impl<'a> Logits<'a> {
                 let hidden = hidden.unwrap_or(scores.len());
                 let before = scores.get(..hidden).unwrap_or(scores);
                 let after = scores.get(hidden + 1..).unwrap_or_default();
-                let behind = highest(after).map(|(place, score)| (hidden + 1 + place, score));
+                let behind = match after.is_empty() {
+                    true => None,
+                    false => highest(after).map(|(place, score)| (hidden + 1 + place, score)),
+                };
                 let best = match (highest(before), behind) {
                     (Some(first), Some(second)) if second.1 > first.1 => Some(second),
                     (first, second) => first.or(second),

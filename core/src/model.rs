@@ -11,7 +11,7 @@ use crate::layer::Weights;
 use crate::load::load;
 use crate::net::{Capabilities, Input, Layout, MAX_OUTPUTS, Net, Plan, Precision};
 use crate::rules::TextRules;
-use crate::session::Session;
+use crate::session::{Session, can};
 use crate::views::Views;
 use crate::vocab::{TokenId, Vocab};
 
@@ -138,8 +138,20 @@ impl<'a> Model<'a> {
     /// The same for a program with a kernel that leaves something out.
     #[inline(always)]
     pub(crate) fn weights_for<K: Kernel>(&self, index: usize) -> Weights<'a> {
+        let precision = match (can::<K>(Capabilities::F32), can::<K>(Capabilities::INT8)) {
+            (true, false) => Precision::F32,
+            (false, true) => Precision::Int8,
+            _ => self.net.precision,
+        };
+        self.weights_in::<K>(index, precision)
+    }
+
+    /// The same in the net's precision, where the caller knows it: half of the ways are no code then.
+    #[inline(always)]
+    pub(crate) fn weights_in<K: Kernel>(&self, index: usize, precision: Precision) -> Weights<'a> {
         let columns = self.plan.at(index).columns;
-        self.views.weights::<K>(&self.net, index, columns)
+        self.views
+            .weights::<K>(&self.net, index, columns, precision)
     }
 
     /// What a result's one of output `index` stands for: 1 for scores, and in f32.

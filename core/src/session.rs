@@ -6,7 +6,7 @@ pub(crate) mod operations;
 mod states;
 mod text;
 
-use self::advance::{Sums, room_ahead};
+use self::advance::{Schedule, Sums, schedule};
 pub use self::input::StepInput;
 pub(crate) use self::input::take_features;
 pub use self::states::StateView;
@@ -29,6 +29,7 @@ pub struct Session<'m, 's, K: Kernel> {
     kernel: K,
     /// Exactly [`Net::state_words`](crate::net::Net::state_words) words, divided by [`state::split`].
     storage: &'s mut [u32],
+    schedule: Schedule,
     /// [`Net::pipeline_words`](crate::net::Net::pipeline_words) words for sums, where the kernel
     /// computes products ahead; otherwise none.
     ahead: &'s mut [u32],
@@ -55,11 +56,12 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         let (storage, rest) = storage
             .split_at_mut_checked(need)
             .ok_or(SessionError::StorageTooSmall { need, have })?;
-        let ahead = room_ahead(model, kernel, rest);
+        let (schedule, ahead) = schedule(model, kernel, rest);
         let mut session = Session {
             model,
             kernel,
             storage,
+            schedule,
             ahead,
             sums: Sums::Restored,
         };

@@ -116,14 +116,10 @@ impl<'a> Views<'a> {
         net: &Net,
         index: usize,
         columns: usize,
+        precision: Precision,
     ) -> Weights<'a> {
         let (Some(of), Some(stored)) = (net.operation(index), self.stored.get(index)) else {
             return Weights::None;
-        };
-        let precision = match (can::<K>(Capabilities::F32), can::<K>(Capabilities::INT8)) {
-            (true, false) => Precision::F32,
-            (false, true) => Precision::Int8,
-            _ => net.precision,
         };
         match of.kind {
             Kind::Lstm { units } if can::<K>(Capabilities::LSTM) => {

@@ -177,7 +177,7 @@ macro_rules! tile_kernel {
             fn add_products_f32(self, matrix: &$crate::MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
                 $(#[$feature])?
                 fn run(v: $token, matrix: &$crate::MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
-                    $crate::kernel::tile::add_products_f32::<_, $lanes>(v, v.backward, matrix, x, sums);
+                    $crate::kernel::tile::add_products_f32::<_, $lanes>(v, v.backward, matrix, None, x, sums);
                 }
                 if matrix.order.lanes() != $lanes {
                     return $crate::Portable.add_products_f32(matrix, x, sums);
@@ -190,7 +190,7 @@ macro_rules! tile_kernel {
             fn add_products_int8(self, product: &$crate::layer::ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
                 $(#[$feature])?
                 fn run(v: $token, product: &$crate::layer::ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
-                    $crate::kernel::tile::add_products_int8::<_, $lanes>(v, v.backward, product, x, sums);
+                    $crate::kernel::tile::add_products_int8::<_, $lanes>(v, v.backward, product, None, x, sums);
                 }
                 if product.weights.order().lanes() != $lanes {
                     return $crate::Portable.add_products_int8(product, x, sums);
@@ -198,6 +198,46 @@ macro_rules! tile_kernel {
                 // SAFETY: `self` exists, so `new` has found the instructions.
                 #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
                 unsafe { run(self, product, x, sums) }
+            }
+
+            fn dense_f32(self, matrix: &$crate::MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, matrix: &$crate::MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]) {
+                    $crate::kernel::tile::add_products_f32::<_, $lanes>(v, v.backward, matrix, Some(bias), x, y);
+                }
+                if matrix.order.lanes() != $lanes {
+                    return $crate::Portable.dense_f32(matrix, bias, x, y);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, matrix, bias, x, y) }
+            }
+
+            fn dense_int8(
+                self,
+                product: &$crate::layer::ProductInt8<'_>,
+                bias: &[i32],
+                x: &[i8],
+                y: &mut [i32],
+            ) {
+                $(#[$feature])?
+                fn run(
+                    v: $token,
+                    product: &$crate::layer::ProductInt8<'_>,
+                    bias: &[i32],
+                    x: &[i8],
+                    y: &mut [i32],
+                ) {
+                    $crate::kernel::tile::add_products_int8::<_, $lanes>(
+                        v, v.backward, product, Some(bias), x, y,
+                    );
+                }
+                if product.weights.order().lanes() != $lanes {
+                    return $crate::Portable.dense_int8(product, bias, x, y);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, product, bias, x, y) }
             }
 
             fn lanes(self) -> usize {

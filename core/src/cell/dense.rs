@@ -12,7 +12,6 @@ use crate::kernel::Kernel;
 use crate::kernel::scalar::{rounding_shift, sat16};
 use crate::layer::{DenseF32, DenseInt8, LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 use crate::net::Activation;
-use crate::session::copy;
 
 /// One in Q15.16.
 const ONE: i32 = 1 << LOGIT_BITS;
@@ -55,8 +54,7 @@ pub(crate) fn sums_int8<K: Kernel>(kernel: K, dense: &DenseInt8<'_>, x: &[i8], y
 /// One step in f32, without the activation.
 #[inline(always)]
 pub(crate) fn sums_f32<K: Kernel>(kernel: K, dense: &DenseF32<'_>, x: &[f32], y: &mut [f32]) {
-    copy(dense.bias.get(..y.len()).unwrap_or_default(), y);
-    kernel.add_products_f32(&dense.weights, x, y);
+    kernel.dense_f32(&dense.weights, dense.bias, x, y);
 }
 
 #[cfg(test)]

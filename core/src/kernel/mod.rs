@@ -225,6 +225,12 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
 
     /// A dense operation's results without its activation: `y = bias + products`. `bias: [rows]` or
     /// more, `y: [rows]`.
+    fn dense_f32(self, matrix: &MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]) {
+        crate::session::copy(bias.get(..y.len()).unwrap_or_default(), y);
+        self.add_products_f32(matrix, x, y);
+    }
+
+    /// As [`Kernel::dense_f32`].
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
         crate::session::copy(bias.get(..y.len()).unwrap_or_default(), y);
         self.add_products_int8(product, x, y);

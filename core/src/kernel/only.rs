@@ -60,6 +60,10 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
         self.0.add_products_int8(product, x, sums);
     }
 
+    fn dense_f32(self, matrix: &MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]) {
+        self.0.dense_f32(matrix, bias, x, y);
+    }
+
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
         self.0.dense_int8(product, bias, x, y);
     }

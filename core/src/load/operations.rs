@@ -149,7 +149,8 @@ pub(super) fn read_operation<'a, K: Kernel>(
             if let Some(table) = table.and_then(|table| views.stored.get(table)) {
                 reader.sections.found.share(table);
             }
-            let table = table.map(|table| views.weights::<K>(net, table, read.padded()));
+            let table =
+                table.map(|table| views.weights::<K>(net, table, read.padded(), net.precision));
             reader.dense((units, activation, table), precision, &read, &bounds)?
         }
         Kind::Add if can::<K>(Capabilities::ADD) => match precision {

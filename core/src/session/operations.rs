@@ -11,7 +11,7 @@ use crate::cell::{add, dense, gru, relu};
 use crate::kernel::Kernel;
 use crate::layer::{H_BITS, LOGIT_BITS, Weights, addends, projected};
 use crate::model::Model;
-use crate::net::{Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
+use crate::net::{Activation, Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
 use crate::state::{self, Parts};
 use crate::vocab::TokenId;
 
@@ -134,7 +134,7 @@ fn part<T>(all: &mut [T], first: usize, len: usize) -> &mut [T] {
 /// Operation `index` in int8. On a microcontroller one copy is enough: flash is dearer than a call.
 #[cfg_attr(target_arch = "arm", inline(never))]
 #[cfg_attr(not(target_arch = "arm"), inline(always))]
-fn int8<K: Kernel>(
+pub(super) fn int8<K: Kernel>(
     model: &Model<'_>,
     kernel: K,
     token: Option<TokenId>,
@@ -143,7 +143,7 @@ fn int8<K: Kernel>(
 ) {
     let place = model.plan.at(index);
     let at = (index, place);
-    match &model.weights_for::<K>(index) {
+    match &model.weights_in::<K>(index, Precision::Int8) {
         Weights::CellInt8(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
@@ -159,7 +159,8 @@ fn int8<K: Kernel>(
                 output => part(parts.outputs, output, units),
             };
             dense::sums_int8(kernel, of, x, y);
-            if can::<K>(Capabilities::INNER) {
+            let inner = of.activation != Activation::None || place.value != NOWHERE;
+            if can::<K>(Capabilities::INNER) && inner {
                 inner_int8(of, y, part(parts.values, place.value, units));
             }
         }
@@ -200,7 +201,7 @@ fn int8<K: Kernel>(
 /// Operation `index` in f32.
 #[cfg_attr(target_arch = "arm", inline(never))]
 #[cfg_attr(not(target_arch = "arm"), inline(always))]
-fn f32<K: Kernel>(
+pub(super) fn f32<K: Kernel>(
     model: &Model<'_>,
     kernel: K,
     token: Option<TokenId>,
@@ -209,7 +210,7 @@ fn f32<K: Kernel>(
 ) {
     let place = model.plan.at(index);
     let at = (index, place);
-    match &model.weights_for::<K>(index) {
+    match &model.weights_in::<K>(index, Precision::F32) {
         Weights::CellF32(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));

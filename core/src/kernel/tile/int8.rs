@@ -2,7 +2,7 @@
 
 use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
-use super::{GATES, ROWS, block, part, put, sweep, take, vectors};
+use super::{GATES, ROWS, addends, block, part, put, sweep, take, vectors};
 use crate::activation::Function;
 use crate::kernel::StreamInt8;
 use crate::layer::{Fused, H_BITS, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS};
@@ -297,18 +297,19 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const F
     }
 }
 
-/// Adds the requantized products of one operand.
+/// Adds the requantized products of one operand: to `bias`, or to what `sums` hold.
 #[inline(always)]
 pub(crate) fn add_products_int8<V: Lanes<U>, const U: usize>(
     v: V,
     backward: bool,
     product: &ProductInt8<'_>,
+    bias: Option<&[i32]>,
     x: &[i8],
     sums: &mut [i32],
 ) {
     match bytes(&product.weights).2 {
-        false => add_products_of::<V, U, false>(v, backward, product, x, sums),
-        true => add_products_of::<V, U, true>(v, backward, product, x, sums),
+        false => add_products_of::<V, U, false>(v, backward, product, bias, x, sums),
+        true => add_products_of::<V, U, true>(v, backward, product, bias, x, sums),
     }
 }
 
@@ -317,6 +318,7 @@ fn add_products_of<V: Lanes<U>, const U: usize, const FOUR: bool>(
     v: V,
     backward: bool,
     product: &ProductInt8<'_>,
+    bias: Option<&[i32]>,
     x: &[i8],
     sums: &mut [i32],
 ) {
@@ -329,12 +331,12 @@ fn add_products_of<V: Lanes<U>, const U: usize, const FOUR: bool>(
         let Some(m) = vectors::<i32, U, ROWS>(product.multipliers, tile) else {
             return;
         };
-        for ((index, found), m) in found.into_iter().flatten().enumerate().zip(m) {
+        let addends: [[i32; U]; ROWS] = addends(bias, sums, tile);
+        let found = found.into_iter().flatten().zip(m);
+        for (index, ((found, m), mut total)) in found.zip(addends).enumerate() {
             let scaled = v.requantize(found, v.load_i32(m), product.shift);
-            let at = (ROWS * tile + index) * U;
-            let mut total = take(sums, at);
             v.store_i32(v.add_i32(v.load_i32(&total), scaled), &mut total);
-            put(total, sums, at);
+            put(total, sums, (ROWS * tile + index) * U);
         }
     }
 }

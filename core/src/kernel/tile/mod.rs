@@ -74,6 +74,20 @@ fn take<T: Copy + Default, const U: usize>(from: &[T], at: usize) -> [T; U] {
     }
 }
 
+/// What products of a tile are added to: a bias, which has a number for every slot, or sums so far.
+#[inline(always)]
+fn addends<T: Copy + Default, const U: usize, const N: usize>(
+    bias: Option<&[T]>,
+    sums: &[T],
+    tile: usize,
+) -> [[T; U]; N] {
+    let from = bias.unwrap_or(sums);
+    match vectors(from, tile) {
+        Some(whole) => *whole,
+        None => core::array::from_fn(|index| take(from, (N * tile + index) * U)),
+    }
+}
+
 /// Puts elements where [`take`] takes them from.
 #[inline(always)]
 fn put<T: Copy, const U: usize>(elements: [T; U], to: &mut [T], at: usize) {
@@ -321,13 +335,14 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
 }
 
-/// Adds the products of one operand, three tiles at a time where registers hold their sums: 96
+/// Adds the products of one operand, to `bias` or to what `sums` hold; three tiles at a time where registers hold their sums: 96
 /// characters are three tiles of AVX-512.
 #[inline(always)]
 pub(crate) fn add_products_f32<V: Lanes<U>, const U: usize>(
     v: V,
     backward: bool,
     matrix: &MatrixF32<'_>,
+    bias: Option<&[f32]>,
     x: &[f32],
     sums: &mut [f32],
 ) {
@@ -336,10 +351,10 @@ pub(crate) fn add_products_f32<V: Lanes<U>, const U: usize>(
     for block in sweep(tiles.div_ceil(together), backward) {
         let first = block * together;
         if first + 3 <= tiles && together == 3 {
-            tiles_of::<V, U, 3>(v, first, matrix, x, sums);
+            tiles_of::<V, U, 3>(v, first, matrix, bias, x, sums);
         } else {
             for tile in first..tiles.min(first + together) {
-                tiles_of::<V, U, 1>(v, tile, matrix, x, sums);
+                tiles_of::<V, U, 1>(v, tile, matrix, bias, x, sums);
             }
         }
     }
@@ -351,6 +366,7 @@ fn tiles_of<V: Lanes<U>, const U: usize, const T: usize>(
     v: V,
     first: usize,
     matrix: &MatrixF32<'_>,
+    bias: Option<&[f32]>,
     x: &[f32],
     sums: &mut [f32],
 ) {
@@ -363,11 +379,10 @@ fn tiles_of<V: Lanes<U>, const U: usize, const T: usize>(
     let found = runs_f32::<V, U, ROWS, 4, T>(v, tiles, x);
     for (index, found) in found.into_iter().enumerate() {
         let tile = first + index;
-        for (index, sum) in found.into_iter().enumerate() {
-            let at = (ROWS * tile + index) * U;
-            let mut total = take(sums, at);
+        let addends: [[f32; U]; ROWS] = addends(bias, sums, tile);
+        for (index, (sum, mut total)) in found.into_iter().zip(addends).enumerate() {
             v.store_f32(v.add_f32(v.load_f32(&total), sum), &mut total);
-            put(total, sums, at);
+            put(total, sums, (ROWS * tile + index) * U);
         }
     }
 }
