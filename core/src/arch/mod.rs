@@ -240,6 +240,26 @@ macro_rules! tile_kernel {
                 unsafe { run(self, product, bias, x, y) }
             }
 
+            fn sigmoid_f32(self, numbers: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, numbers: &mut [f32]) {
+                    $crate::kernel::tile::activate::<_, $lanes, false>(v, numbers);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, numbers) }
+            }
+
+            fn tanh_f32(self, numbers: &mut [f32]) {
+                $(#[$feature])?
+                fn run(v: $token, numbers: &mut [f32]) {
+                    $crate::kernel::tile::activate::<_, $lanes, true>(v, numbers);
+                }
+                // SAFETY: `self` exists, so `new` has found the instructions.
+                #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
+                unsafe { run(self, numbers) }
+            }
+
             fn lanes(self) -> usize {
                 $lanes
             }

@@ -47,7 +47,7 @@ pub use select::{Isa, Native, NativeF32, NativeNibbleRows, NativeNibbles, Native
 pub use thumb::Thumb;
 
 use self::dense::{PackedF32, TapeF32};
-use crate::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
+use crate::layer::{LayerF32, LayerInt8, ProductInt8};
 use crate::matrix::MatrixF32;
 use crate::net::{Capabilities, Layout, Net};
 
@@ -242,17 +242,18 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         crate::cell::gru::cells(sums, carried, next);
     }
 
-    /// One step of a GRU in f32: `addend: [3 units]`, `x: [inputs + own]`, `sums: [4 units]`, `next:
-    /// [own]`.
-    fn gru_f32(
-        self,
-        gru: &GruF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        sums: &mut [f32],
-        next: &mut [f32],
-    ) {
-        crate::cell::gru::step_f32(self, gru, addend, x, sums, next);
+    /// The sigmoid of every number, in place.
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        for x in numbers {
+            *x = crate::activation::sigmoid_f32(*x);
+        }
+    }
+
+    /// tanh of every number, in place.
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        for x in numbers {
+            *x = crate::activation::tanh_f32(*x);
+        }
     }
 
     /// Lanes of the vectors that [`dense`] packs matrices for.

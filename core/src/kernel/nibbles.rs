@@ -13,7 +13,7 @@ use super::thumb::requantize_by_halves;
 use super::{Kernel, scalar, sealed};
 #[cfg(any(armv6m, armv7m))]
 use crate::arch::arm::PairsOfX;
-use crate::layer::{Fused, GruF32, LayerF32, LayerInt8, ProductInt8};
+use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
 use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::net::{Capabilities, Layout, Net};
 use crate::nibbles::{OFFSET, WORD, bit, block};
@@ -81,15 +81,12 @@ impl<K: Kernel> Kernel for Nibbles<K> {
         self.0.gru_cells_int8(sums, carried, next);
     }
 
-    fn gru_f32(
-        self,
-        gru: &GruF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        sums: &mut [f32],
-        next: &mut [f32],
-    ) {
-        self.0.gru_f32(gru, addend, x, sums, next);
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        self.0.sigmoid_f32(numbers);
+    }
+
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        self.0.tanh_f32(numbers);
     }
 }
 

@@ -6,7 +6,7 @@
 //! arithmetic is the kernel's inside.
 
 use super::{Kernel, sealed};
-use crate::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
+use crate::layer::{LayerF32, LayerInt8, ProductInt8};
 use crate::matrix::MatrixF32;
 use crate::net::{Capabilities, Layout, Net};
 
@@ -72,14 +72,11 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
         self.0.gru_cells_int8(sums, carried, next);
     }
 
-    fn gru_f32(
-        self,
-        gru: &GruF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        sums: &mut [f32],
-        next: &mut [f32],
-    ) {
-        self.0.gru_f32(gru, addend, x, sums, next);
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        self.0.sigmoid_f32(numbers);
+    }
+
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        self.0.tanh_f32(numbers);
     }
 }

@@ -229,14 +229,14 @@ pub(super) fn f32<K: Kernel>(
                 let x = operand::<_, K>(model, at, before, parts.gathered);
                 let y = part(behind, 0, units);
                 dense::sums_f32(kernel, of, x, y);
-                activate_f32(of.activation, y);
+                dense::activate_f32(kernel, of.activation, y);
                 return;
             }
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let y = part(parts.outputs, place.output, units);
             dense::sums_f32(kernel, of, x, y);
             if can::<K>(Capabilities::INNER) {
-                activate_f32(of.activation, y);
+                dense::activate_f32(kernel, of.activation, y);
                 if place.value != NOWHERE {
                     super::copy(y, part(parts.values, place.value, units));
                 }
@@ -253,7 +253,7 @@ pub(super) fn f32<K: Kernel>(
             let token = token_of(place, token);
             let addend = addends(of.input, token, 3 * of.units);
             let next = part(parts.next, 0, of.units.next_multiple_of(4));
-            kernel.gru_f32(of, addend, x, parts.sums, next);
+            gru::step_f32(kernel, of, addend, x, parts.sums, next);
             keep(place, of.units, parts.next, parts.values);
         }
         Weights::ReluF32(of) if can::<K>(Capabilities::RELU) => {
@@ -294,13 +294,6 @@ fn inner_int8(of: &crate::layer::DenseInt8<'_>, y: &mut [i32], value: &mut [i8])
     }
     for (to, &y) in value.iter_mut().zip(&*y) {
         *to = projected(y);
-    }
-}
-
-#[inline(never)]
-fn activate_f32(activation: crate::net::Activation, y: &mut [f32]) {
-    for y in y {
-        *y = dense::activate_f32(activation, *y);
     }
 }
 

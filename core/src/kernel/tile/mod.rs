@@ -25,7 +25,7 @@ mod products;
 pub(crate) mod tall;
 pub(crate) mod tape;
 
-use self::gates::tanh_f32;
+use self::gates::{sigmoid_f32, tanh_f32};
 pub(crate) use self::int8::{add_products_int8, layer_int8};
 use self::lanes::Lanes;
 use crate::kernel::StreamF32;
@@ -72,6 +72,30 @@ fn take<T: Copy + Default, const U: usize>(from: &[T], at: usize) -> [T; U] {
             some
         }
     }
+}
+
+/// tanh of every number, in place, or its sigmoid.
+#[inline(always)]
+pub(crate) fn activate<V: Lanes<U>, const U: usize, const TANH: bool>(v: V, numbers: &mut [f32]) {
+    let (vectors, rest) = numbers.as_chunks_mut::<U>();
+    for x in vectors {
+        activate_vector::<V, U, TANH>(v, x);
+    }
+    if !rest.is_empty() {
+        let mut last = take(rest, 0);
+        activate_vector::<V, U, TANH>(v, &mut last);
+        put(last, rest, 0);
+    }
+}
+
+#[inline(always)]
+fn activate_vector<V: Lanes<U>, const U: usize, const TANH: bool>(v: V, x: &mut [f32; U]) {
+    let z = v.load_f32(x);
+    let y = match TANH {
+        true => tanh_f32(v, z),
+        false => sigmoid_f32(v, z),
+    };
+    v.store_f32(y, x);
 }
 
 /// What products of a tile are added to: a bias, which has a number for every slot, or sums so far.
