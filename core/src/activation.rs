@@ -151,6 +151,7 @@ const fn min3(a: f64, b: f64, c: f64) -> f64 {
 }
 
 /// e^x in f32 for any x that is not NaN: at most 2 ULP where the result is a normal number, 0 below, infinity above.
+#[inline]
 pub fn exp_f32(x: f32) -> f32 {
     const LOG2_E: f32 = core::f32::consts::LOG2_E;
     // ln 2 in two parts: the high one has so few bits that n * LN2_HIGH is exact (Cephes expf).
@@ -182,11 +183,13 @@ pub fn exp_f32(x: f32) -> f32 {
 }
 
 /// 1 / (1 + e^-x) in f32; at most 4 ULP, and 0 below -87.3.
+#[inline]
 pub fn sigmoid_f32(x: f32) -> f32 {
     1.0 / (1.0 + exp_f32(-x))
 }
 
 /// tanh x in f32; at most 3 ULP. Odd: `tanh_f32(-x) == -tanh_f32(x)`, bit for bit.
+#[inline]
 pub fn tanh_f32(x: f32) -> f32 {
     let magnitude = x.abs();
     if magnitude < 0.625 {

@@ -31,7 +31,7 @@
 //! - int8 models give the same bits with every kernel on every machine (docs/numerics.md).
 //! - No input makes this crate panic, allocate, or read outside its slices; a bad image is refused with an error that
 //!   names the field or section. `firmware/src/bin/panic_probe.rs` proves the absence of panics at link time.
-//! - No `unsafe` outside `arch/`.
+//! - No `unsafe` outside `arch/` and the crate `gatelet-simd`.
 
 #![no_std]
 #![deny(missing_docs, unsafe_code)]

@@ -1,11 +1,9 @@
 //! Kernels: the arithmetic of one step of one layer.
 //!
 //! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
-//! works on rows, for the portable path; `tile/` on tiles whose every lane is a row. Both are written once over the
-//! small vector traits; an instruction set in `arch/` instantiates them. Microcontrollers have `thumb.rs`, and assembly in
-//! `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
+//! works on rows, for the portable path; `tile/` on tiles whose every lane is a row, over the vectors of `gatelet-simd`;
+//! `arch/tiles.rs` compiles it for each instruction set. Microcontrollers have `thumb.rs`, and assembly in `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
 
-pub mod dense;
 pub(crate) mod generic;
 mod nibbles;
 mod only;
@@ -19,8 +17,6 @@ pub(crate) mod thumb;
 ))]
 pub(crate) mod tile;
 
-#[cfg(target_arch = "aarch64")]
-pub use crate::arch::aarch64::{Neon, NeonDot};
 #[cfg(armv7em)]
 pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
 #[cfg(fpu)]
@@ -30,9 +26,11 @@ pub use crate::arch::arm::mve::Mve;
 #[cfg(mve)]
 pub use crate::arch::arm::mve4::MveNibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub use crate::arch::wasm32::Simd128;
+pub use crate::arch::tiles::Simd128;
 #[cfg(target_arch = "x86_64")]
-pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
+pub use crate::arch::tiles::{Avx2, Avx512, AvxVnni};
+#[cfg(target_arch = "aarch64")]
+pub use crate::arch::tiles::{Neon, NeonDot};
 pub use generic::Portable;
 pub use nibbles::Nibbles;
 pub use only::Only;
@@ -46,7 +44,6 @@ pub mod integer {
 pub use select::{Isa, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
-use self::dense::{PackedF32, TapeF32};
 use crate::layer::{LayerF32, LayerInt8, ProductInt8};
 use crate::matrix::MatrixF32;
 use crate::net::{Capabilities, Layout, Net};
@@ -254,77 +251,5 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         for x in numbers {
             *x = crate::activation::tanh_f32(*x);
         }
-    }
-
-    /// Lanes of the vectors that [`dense`] packs matrices for.
-    fn lanes(self) -> usize {
-        8
-    }
-
-    /// [`PackedShape::pack_panel`](dense::PackedShape::pack_panel), the same numbers.
-    fn pack_panel_f32(
-        self,
-        shape: &dense::PackedShape,
-        p: usize,
-        matrix: &[f32],
-        transposed: bool,
-        into: &mut [f32],
-    ) {
-        shape.pack_panel(p, matrix, transposed, into);
-    }
-
-    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `w: [k, n]` packed for [`Kernel::lanes`], `c: [rows, n]`;
-    /// `scratch`: [`matmul_scratch`](dense::matmul_scratch) numbers, with fewer the same, slower.
-    fn matmul_f32(
-        self,
-        a: &[f32],
-        w: &PackedF32<'_>,
-        add: bool,
-        c: &mut [f32],
-        scratch: &mut [f32],
-    ) {
-        let _ = scratch;
-        dense::matmul(a, w, add, c);
-    }
-
-    /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`;
-    /// `scratch`: at least [`outer_scratch`](dense::outer_scratch) numbers, or nothing is done.
-    fn outer_f32(
-        self,
-        a: (&[f32], usize),
-        b: (&[f32], usize),
-        add: bool,
-        c: &mut [f32],
-        scratch: &mut [f32],
-    ) {
-        dense::outer(self, a, b, add, c, scratch);
-    }
-
-    /// The columns of A as [`Kernel::outer_panel_f32`] reads them. `a: [rows, m]`, `to`: [`outer_columns`](dense::outer_columns)
-    /// numbers.
-    fn pack_columns_f32(self, a: (&[f32], usize), to: &mut [f32]) {
-        to.iter_mut().zip(a.0).for_each(|(to, &x)| *to = x);
-    }
-
-    /// Columns `4 p lanes ..` of `C = A^T B`, or of `C += A^T B`, as many as [`Kernel::lanes`] are in four vectors or as there are: the panels of a
-    /// product can be computed side by side. `a`: the columns that [`Kernel::pack_columns_f32`] left, and m; `b: [rows, n]`, `c: [m, columns]`;
-    /// `scratch`: at least [`PANEL_SCRATCH`](dense::PANEL_SCRATCH) numbers, or nothing is done.
-    fn outer_panel_f32(
-        self,
-        a: (&[f32], usize),
-        b: (&[f32], usize),
-        p: usize,
-        add: bool,
-        c: &mut [f32],
-        scratch: &mut [f32],
-    ) {
-        let _ = scratch;
-        dense::outer_panel(a, b, p * dense::PANEL * self.lanes(), add, c);
-    }
-
-    /// One step of a layer for several streams, which keeps its activations. `w: [hidden, gates*hidden]` packed for
-    /// [`Kernel::lanes`], by [`Columns::Gates`](dense::Columns::Gates) for an LSTM.
-    fn tape_step_f32(self, w: &PackedF32<'_>, step: &mut TapeF32<'_>) {
-        dense::tape_step(w, step);
     }
 }

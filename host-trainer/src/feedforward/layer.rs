@@ -8,7 +8,7 @@
 //! max pool   y_k = max_t x_tk                           dx goes to the place that was largest (the first of equals)
 //! ```
 //! A row holds a sequence step by step, so a window of `width` steps is one piece of it without a gap: the convolution
-//! copies the windows below each other and is then the dense layer's product. Both run on core's kernels
+//! copies the windows below each other and is then the dense layer's product. Both run on `gatelet-products`
 //! ([`Engine`]). Weights stand as Keras has them.
 
 use std::ops::Range;

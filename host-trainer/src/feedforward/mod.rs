@@ -7,7 +7,7 @@
 //! ```
 //! They stand beside the recurrent nets to be compared with them, and are what the course begins with. Parameters are
 //! one flat buffer (a layer's weights, then its biases), as in [`params`](crate::params), so the optimizers are the
-//! same; products run on core's kernels through [`Engine`]. Weights start uniform in ±sqrt(6 / (inputs + outputs))
+//! same; products run on `gatelet-products` through [`Engine`]. Weights start uniform in ±sqrt(6 / (inputs + outputs))
 //! (Glorot and Bengio 2010), biases at 0, as in Keras; for a convolution, inputs and outputs are width times channels and width
 //! times filters.
 //!

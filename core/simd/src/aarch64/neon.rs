@@ -5,54 +5,39 @@ extern crate std;
 
 use core::arch::aarch64::*;
 
-use crate::activation::Function;
-use crate::kernel::tile::lanes::Lanes;
+use crate::gates;
+use crate::simd::Simd;
 
 /// NEON, which is part of the architecture.
 #[derive(Clone, Copy, Debug)]
 pub struct Neon {
-    /// Whether weights are read from the end.
-    pub(crate) backward: bool,
     _found: (),
 }
 
 impl Neon {
-    /// The kernel: every aarch64 processor has it.
+    /// The proof: every aarch64 processor has it.
     pub fn new() -> Option<Self> {
-        Some(Neon {
-            backward: false,
-            _found: (),
-        })
+        Some(Neon { _found: () })
     }
 }
-
-tile_kernel!(Neon, "neon", lanes: 4, layout: Tiles4, batch: 4, target_feature(enable = "neon"));
 
 /// NEON with the dot product of bytes (SDOT), which Armv8.2 may have and Armv8.4 has.
 #[derive(Clone, Copy, Debug)]
 pub struct NeonDot {
-    /// Whether weights are read from the end.
-    pub(crate) backward: bool,
     _found: (),
 }
 
 impl NeonDot {
-    /// The kernel, where the processor has it. With the feature `std` the operating system is asked; without, only a build
-    /// with `-C target-feature=+dotprod` has it.
+    /// The proof, where the processor has it. With the feature `std` the operating system is asked;
+    /// without, only a build with `-C target-feature=+dotprod` has it.
     pub fn new() -> Option<Self> {
         #[cfg(feature = "std")]
         let found = std::arch::is_aarch64_feature_detected!("dotprod");
         #[cfg(not(feature = "std"))]
         let found = cfg!(target_feature = "dotprod");
-        found.then_some(NeonDot {
-            backward: false,
-            _found: (),
-        })
+        found.then_some(NeonDot { _found: () })
     }
 }
-
-tile_kernel!(NeonDot, "neondot", lanes: 4, layout: Tiles4, batch: 4,
-    target_feature(enable = "neon,dotprod"));
 
 /// Everything but the int8 product.
 macro_rules! shared_operations {
@@ -98,7 +83,8 @@ macro_rules! shared_operations {
             fn clamp_i32(self, x: int32x4_t, min: i32, max: i32) -> int32x4_t {
                 vmaxq_s32(vminq_s32(x, vdupq_n_s32(max)), vdupq_n_s32(min))
             }
-            // SRSHL by a negative count is the rounding shift right, and its rounding constant never overflows.
+            // SRSHL by a negative count is the rounding shift right, and its rounding constant
+            // never overflows.
             fn requantize(self, acc: int32x4_t, m: int32x4_t, shift: u32) -> int32x4_t {
                 let shift = vdupq_n_s64(-i64::from(shift));
                 let low = vrshlq_s64(vmull_s32(vget_low_s32(acc), vget_low_s32(m)), shift);
@@ -107,33 +93,36 @@ macro_rules! shared_operations {
             }
         }
 
-        // Four loads: NEON has no gather.
         #[inline(always)]
-        fn piecewise<const N: usize>(
+        fn lstm_f32<const T: usize>(
             self,
-            function: Function,
-            mut z: [int32x4_t; N],
-        ) -> [int32x4_t; N] {
-            for z in &mut z {
-                let mut lanes = [0; 4];
-                self.store_i32(*z, &mut lanes);
-                for lane in &mut lanes {
-                    let index = usize::from((*lane >> 8) as u8);
-                    let word = function.table().get(index);
-                    *lane = word.map_or(0, |&word| word as i32);
-                }
-                *z = self.line(*z, self.load_i32(&lanes));
+            gates: [[float32x4_t; 4]; T],
+            c: [float32x4_t; T],
+        ) -> [[float32x4_t; T]; 2] {
+            gates::lstm(self, gates, c)
+        }
+
+        // Four loads: there is no gather.
+        #[inline(always)]
+        fn look_up(self, table: &[u32; 256], index: int32x4_t) -> int32x4_t {
+            let mut lanes = [0; 4];
+            self.store_i32(index, &mut lanes);
+            for lane in &mut lanes {
+                let word = table.get(usize::from(*lane as u8));
+                *lane = word.map_or(0, |&word| word as i32);
             }
-            z
+            self.load_i32(&lanes)
         }
     };
 }
 
-impl Lanes<4> for Neon {
+impl Simd<4> for Neon {
     type F32 = float32x4_t;
     type I32 = int32x4_t;
     type Group = int8x8_t;
     const SIGNED: bool = true;
+
+    run!(Neon, 4, 4, target_feature(enable = "neon"));
 
     shared_operations!();
 
@@ -151,11 +140,13 @@ impl Lanes<4> for Neon {
     }
 }
 
-impl Lanes<4> for NeonDot {
+impl Simd<4> for NeonDot {
     type F32 = float32x4_t;
     type I32 = int32x4_t;
     type Group = int8x16_t;
     const SIGNED: bool = true;
+
+    run!(NeonDot, 4, 4, target_feature(enable = "neon,dotprod"));
 
     shared_operations!();
 
@@ -166,8 +157,8 @@ impl Lanes<4> for NeonDot {
         fn dot(self, sum: int32x4_t, w: &[[u8; 4]; 4], x: int8x16_t) -> int32x4_t {
             let w = veorq_u8(vld1q_u8(w.as_flattened().as_ptr()), vdupq_n_u8(0x80));
             let mut sum = sum;
-            // The function for this instruction is not in stable Rust yet. Being inlined into `run` of `tile_kernel`, it is
-            // assembled with dotprod there.
+            // The function for this instruction is not in stable Rust yet. Being inlined into a
+            // function with `dotprod`, it is assembled there.
             core::arch::asm!(
                 "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
                 inout(vreg) sum,

@@ -1,21 +1,43 @@
-//! The f32 cells of an LSTM with AVX-512: fewer operations than `kernel/tile/gates.rs`, whose errors are bounded for each activation by itself.
+//! The f32 cells of an LSTM with AVX-512: fewer operations than `gates::lstm`, whose errors are
+//! bounded for each activation by itself.
 //!
 //! ```text
-//! e^-x = 2^n 2^r      n: -x log2 e rounded to a sixteenth; 2^n is one of 16 numbers, looked up by one permutation, with an exponent
+//! e^-x = 2^n 2^r      n: -x log2 e rounded to a sixteenth; 2^n is one of 16 numbers, looked up by
+//!                     one permutation, with an exponent
 //!                     |r| <= 1/32: a polynomial of degree 3, in error by 1e-8
 //! ```
 //!
-//! What a cell needs of a gate is its absolute error: at most 1.2e-7 (asserted below; 1.19e-7 found, over all f32). That of `e^-x` itself grows
-//! with x, as log2 e is one f32, to 1.3e-6 of it.
+//! What a cell needs of a gate is its absolute error: at most 1.2e-7 (asserted below; 1.19e-7
+//! found, over all f32). That of `e^-x` itself grows with x, as log2 e is one f32, to 1.3e-6 of it.
 
 use core::arch::x86_64::*;
 
-use crate::kernel::tile::gates::{TANH_LIMIT, TANH_P, TANH_Q};
+use crate::gates::{TANH_LIMIT, TANH_P, TANH_Q};
 
 /// 1.5 * 2^19: a sum with it is rounded to a sixteenth; its low bits are the number of sixteenths.
 const SIXTEENTHS: f32 = 786_432.0;
 
-/// 2^(j/16), less the j that the shifted number of sixteenths has in the same place.
+/// 2^(j/16).
+const ROOTS: [f32; 16] = [
+    1.0,
+    1.044_273_7,
+    1.090_507_7,
+    1.138_788_6,
+    1.189_207_1,
+    1.241_857_8,
+    1.296_839_6,
+    1.354_255_6,
+    core::f32::consts::SQRT_2,
+    1.476_826_2,
+    1.542_210_8,
+    1.610_490_3,
+    1.681_792_9,
+    1.756_252_2,
+    1.834_008_1,
+    1.915_206_6,
+];
+
+/// [`ROOTS`], less the j that the shifted number of sixteenths has in the same place.
 #[repr(align(64))]
 struct Powers([u32; 16]);
 
@@ -27,8 +49,7 @@ impl Powers {
         let mut powers = [0; 16];
         let mut j = 0;
         while j < 16 {
-            let power = crate::activation::exp_f64(j as f64 / 16.0 * core::f64::consts::LN_2);
-            powers[j] = (power as f32).to_bits().wrapping_sub((j as u32) << 19);
+            powers[j] = ROOTS[j].to_bits().wrapping_sub((j as u32) << 19);
             j += 1;
         }
         Powers(powers)
@@ -80,7 +101,7 @@ fn one_and_exp<const T: usize>(mut x: [__m512; T]) -> [__m512; T] {
     p
 }
 
-/// p x and q, of tanh x = p x / q: the function of `tanh_parts` in `kernel/tile/gates.rs`.
+/// p x and q, of tanh x = p x / q: the function of `tanh_parts` in `gates.rs`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
 fn tanh_parts<const T: usize>(mut x: [__m512; T]) -> [[__m512; T]; 2] {
@@ -118,10 +139,11 @@ fn polynomial<const N: usize, const T: usize>(of: [f32; N], x: [__m512; T]) -> [
     p
 }
 
-/// The cells of `T` vectors, operation by operation, so that none waits for the one before: as `cell_f32` in `kernel/tile/gates.rs`.
+/// The cells of `T` vectors, operation by operation, so that none waits for the one before: as
+/// `gates::lstm`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-pub(super) fn cells<const T: usize>(
+pub(super) fn lstm<const T: usize>(
     gates: [[__m512; 4]; T],
     mut c: [__m512; T],
 ) -> [[__m512; T]; 2] {
@@ -151,8 +173,15 @@ mod tests {
     extern crate std;
     use super::*;
 
-    /// The largest errors of `1 + e^-x` over vectors `share`, `share + shares`, and so on, of every `step`-th f32: that of the sigmoid it is for, and
-    /// its own, relative.
+    #[test]
+    fn roots_are_the_nearest_numbers() {
+        for (j, root) in ROOTS.into_iter().enumerate() {
+            assert_eq!(root, (j as f64 / 16.0).exp2() as f32, "{j}");
+        }
+    }
+
+    /// The largest errors of `1 + e^-x` over vectors `share`, `share + shares`, and so on, of every
+    /// `step`-th f32: that of the sigmoid it is for, and its own, relative.
     #[target_feature(enable = "avx512f,avx512dq")]
     fn largest_errors(step: usize, share: usize, shares: usize) -> [f64; 2] {
         let mut worst = [0.0_f64; 2];
@@ -177,7 +206,7 @@ mod tests {
     }
 
     fn check(step: usize) {
-        if crate::kernel::Avx512::new().is_none() {
+        if crate::x86_64::Avx512::new().is_none() {
             std::println!("skipped: this machine lacks AVX-512");
             return;
         }
@@ -202,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "exhaustive: all 2^32 values of f32, minutes; run with `cargo test --release -- --ignored exhaustive`"]
+    #[ignore = "all 2^32 values of f32: `cargo test --release -- --ignored exhaustive`"]
     fn errors_exhaustive() {
         check(1);
     }

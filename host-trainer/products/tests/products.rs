@@ -1,10 +1,9 @@
-//! The products of `kernel/dense.rs`: every kernel against the plain form, around the edges of panels and blocks.
+//! Every instruction set of this machine against the plain form, around the edges of panels and
+//! blocks.
 
-use gatelet::kernel::dense::{
-    Addends, Columns, PackedShape, TapeF32, matmul_scratch, outer_scratch,
+use gatelet_products::{
+    Addends, Cell, Columns, PackedShape, Products, TapeF32, matmul_scratch, outer_scratch,
 };
-use gatelet::layer::Fused as Cell;
-use gatelet::{Isa, Kernel, Scalar, WithKernel};
 
 /// Rows, k, n.
 const SHAPES: [(usize, usize, usize); 15] = [
@@ -48,14 +47,14 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
     }
 }
 
-/// Packs a matrix for a kernel, from `[k, n]` or from `[n, k]`; the plain form's numbers.
-fn packed<K: Kernel>(kernel: K, shape: PackedShape, matrix: &[f32], transposed: bool) -> Vec<f32> {
+/// Packs a matrix, from `[k, n]` or from `[n, k]`; the plain form's numbers.
+fn packed(products: Products, shape: PackedShape, matrix: &[f32], transposed: bool) -> Vec<f32> {
     let (mut weights, mut plain) = (vec![f32::NAN; shape.len()], vec![f32::NAN; shape.len()]);
     let panels = weights.chunks_mut(shape.panel_len());
     for (p, (panel, plain)) in panels.zip(plain.chunks_mut(shape.panel_len())).enumerate() {
-        kernel.pack_panel_f32(&shape, p, matrix, transposed, panel);
+        products.pack_panel(&shape, p, matrix, transposed, panel);
         shape.pack_panel(p, matrix, transposed, plain);
-        assert_eq!(panel, plain, "{}: panel {p} of {shape:?}", K::NAME);
+        assert_eq!(panel, plain, "{}: panel {p} of {shape:?}", products.name());
     }
     weights
 }
@@ -69,34 +68,32 @@ fn transpose(matrix: &[f32], columns: usize) -> Vec<f32> {
 
 struct Matmul(usize, usize, usize, bool);
 
-impl WithKernel for Matmul {
-    type Output = Vec<f32>;
-    fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
+impl Matmul {
+    fn run(self, products: Products) -> Vec<f32> {
         let Self(rows, k, n, add) = self;
         let (a, w) = (numbers(rows * k, 1), numbers(k * n, 2));
         let shape = PackedShape {
             k,
             n,
             columns: Columns::Consecutive,
-            lanes: kernel.lanes(),
+            lanes: products.lanes(),
         };
-        let weights = packed(kernel, shape, &w, false);
-        assert_eq!(weights, packed(kernel, shape, &transpose(&w, n), true));
+        let weights = packed(products, shape, &w, false);
+        assert_eq!(weights, packed(products, shape, &transpose(&w, n), true));
         let mut c = numbers(rows * n, 3);
-        let mut turned = c.clone();
+        let mut reversed = c.clone();
         let packed = shape.of(&weights).unwrap();
         let mut small = c.clone();
         let mut scratch = vec![f32::NAN; matmul_scratch(rows, k)];
-        kernel.matmul_f32(&a, &packed, add, &mut c, &mut scratch);
-        let back = kernel.turned();
-        back.matmul_f32(&a, &packed, add, &mut turned, &mut scratch);
-        assert_eq!(c, turned, "{}: from the last panel", K::NAME);
+        products.matmul(&a, &packed, false, add, &mut c, &mut scratch);
+        products.matmul(&a, &packed, true, add, &mut reversed, &mut scratch);
+        assert_eq!(c, reversed, "{}: from the last panel", products.name());
         // With none, with too little for sixteen rows, and with enough for some of them.
         for room in [0, (16 * k).saturating_sub(1), 16 * k, 40 * k] {
             small.copy_from_slice(&numbers(rows * n, 3));
             let mut scratch = vec![f32::NAN; room];
-            kernel.matmul_f32(&a, &packed, add, &mut small, &mut scratch);
-            assert_eq!(c, small, "{}: scratch of {room}", K::NAME);
+            products.matmul(&a, &packed, false, add, &mut small, &mut scratch);
+            assert_eq!(c, small, "{}: scratch of {room}", products.name());
         }
         c
     }
@@ -106,7 +103,7 @@ impl WithKernel for Matmul {
 fn products_with_a_packed_matrix() {
     for (rows, k, n) in SHAPES {
         for add in [false, true] {
-            let expected = Isa::Scalar(Scalar).run(Matmul(rows, k, n, add));
+            let expected = Matmul(rows, k, n, add).run(Products::PLAIN);
             // And the plain form against three loops.
             let (a, w, c) = (
                 numbers(rows * k, 1),
@@ -120,9 +117,9 @@ fn products_with_a_packed_matrix() {
                 })
                 .collect();
             assert_close("the plain form", &expected, &loops);
-            for isa in Isa::available() {
-                let found = isa.run(Matmul(rows, k, n, add));
-                let what = format!("{} {rows} x {k} x {n}, add {add}", isa.name());
+            for products in Products::available() {
+                let found = Matmul(rows, k, n, add).run(products);
+                let what = format!("{} {rows} x {k} x {n}, add {add}", products.name());
                 assert_close(&what, &found, &expected);
             }
         }
@@ -131,14 +128,13 @@ fn products_with_a_packed_matrix() {
 
 struct Outer(usize, usize, usize, bool);
 
-impl WithKernel for Outer {
-    type Output = Vec<f32>;
-    fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
+impl Outer {
+    fn run(self, products: Products) -> Vec<f32> {
         let Self(rows, m, n, add) = self;
         let (a, b) = (numbers(rows * m, 1), numbers(rows * n, 2));
         let mut c = numbers(m * n, 3);
         let mut scratch = vec![f32::NAN; outer_scratch(rows, m)];
-        kernel.outer_f32((&a, m), (&b, n), add, &mut c, &mut scratch);
+        products.outer((&a, m), (&b, n), add, &mut c, &mut scratch);
         c
     }
 }
@@ -147,7 +143,7 @@ impl WithKernel for Outer {
 fn products_of_the_gradient() {
     for (rows, m, n) in SHAPES {
         for add in [false, true] {
-            let expected = Isa::Scalar(Scalar).run(Outer(rows, m, n, add));
+            let expected = Outer(rows, m, n, add).run(Products::PLAIN);
             let (a, b, c) = (
                 numbers(rows * m, 1),
                 numbers(rows * n, 2),
@@ -160,9 +156,9 @@ fn products_of_the_gradient() {
                 })
                 .collect();
             assert_close("the plain form", &expected, &loops);
-            for isa in Isa::available() {
-                let found = isa.run(Outer(rows, m, n, add));
-                let what = format!("{} {rows} x {m} x {n}, add {add}", isa.name());
+            for products in Products::available() {
+                let found = Outer(rows, m, n, add).run(products);
+                let what = format!("{} {rows} x {m} x {n}, add {add}", products.name());
                 assert_close(&what, &found, &expected);
             }
         }
@@ -173,10 +169,10 @@ fn products_of_the_gradient() {
 #[test]
 fn products_of_a_gradient_that_no_cache_holds() {
     let (rows, m, n) = (260, 513, 2049);
-    let expected = Isa::Scalar(Scalar).run(Outer(rows, m, n, true));
-    for isa in Isa::available() {
-        let found = isa.run(Outer(rows, m, n, true));
-        let what = format!("{} {rows} x {m} x {n}", isa.name());
+    let expected = Outer(rows, m, n, true).run(Products::PLAIN);
+    for products in Products::available() {
+        let found = Outer(rows, m, n, true).run(products);
+        let what = format!("{} {rows} x {m} x {n}", products.name());
         assert_close(&what, &found, &expected);
     }
 }
@@ -192,9 +188,8 @@ struct Tape {
     room: bool,
 }
 
-impl WithKernel for Tape {
-    type Output = [Vec<f32>; 4];
-    fn run<K: Kernel>(self, kernel: K) -> [Vec<f32>; 4] {
+impl Tape {
+    fn run(self, products: Products) -> [Vec<f32>; 4] {
         let Self {
             cell,
             streams,
@@ -212,11 +207,11 @@ impl WithKernel for Tape {
             k: hidden,
             n,
             columns,
-            lanes: kernel.lanes(),
+            lanes: products.lanes(),
         };
         let w = numbers(hidden * n, 1);
-        let weights = packed(kernel, shape, &w, false);
-        assert_eq!(weights, packed(kernel, shape, &transpose(&w, n), true));
+        let weights = packed(products, shape, &w, false);
+        assert_eq!(weights, packed(products, shape, &transpose(&w, n), true));
         let (rows, ids) = (numbers(5 * n, 2), [4, 0, 3, 3, 1, 2].repeat(streams));
         let (h_before, c_before) = (numbers(state, 3), numbers(memory, 4));
         let mut gates = numbers(streams * n, 5);
@@ -247,7 +242,7 @@ impl WithKernel for Tape {
             h: &mut h,
             scratch: &mut scratch,
         };
-        kernel.tape_step_f32(&shape.of(&weights).unwrap(), &mut step);
+        products.tape_step(&shape.of(&weights).unwrap(), &mut step);
         assert_eq!(
             step.scratch.len(),
             room,
@@ -276,17 +271,23 @@ fn steps_that_keep_their_activations() {
                     table,
                     room: true,
                 };
-                let expected = Isa::Scalar(Scalar).run(tape);
+                let expected = tape.run(Products::PLAIN);
                 assert!(expected.iter().flatten().all(|x| x.is_finite()));
-                for isa in Isa::available() {
-                    let found = isa.run(tape);
-                    let without = isa.run(Tape {
+                for products in Products::available() {
+                    let found = tape.run(products);
+                    let without = Tape {
                         room: false,
                         ..tape
-                    });
-                    assert_eq!(found, without, "{} {tape:?}: without scratch", isa.name());
+                    }
+                    .run(products);
+                    assert_eq!(
+                        found,
+                        without,
+                        "{} {tape:?}: without scratch",
+                        products.name()
+                    );
                     for (part, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                        let what = format!("{} {tape:?}, part {part}", isa.name());
+                        let what = format!("{} {tape:?}, part {part}", products.name());
                         assert_close(&what, found, expected);
                     }
                 }
@@ -299,31 +300,41 @@ fn steps_that_keep_their_activations() {
 #[test]
 fn streams_do_not_depend_on_their_neighbours() {
     struct Part(usize, usize);
-    impl WithKernel for Part {
-        type Output = Vec<f32>;
-        fn run<K: Kernel>(self, kernel: K) -> Vec<f32> {
+    impl Part {
+        fn run(self, products: Products) -> Vec<f32> {
             let (a, w) = (numbers(43 * 37, 1), numbers(37 * 70, 2));
             let shape = PackedShape {
                 k: 37,
                 n: 70,
                 columns: Columns::Consecutive,
-                lanes: kernel.lanes(),
+                lanes: products.lanes(),
             };
-            let weights = packed(kernel, shape, &w, false);
+            let weights = packed(products, shape, &w, false);
             let mut c = vec![0.0; (self.1 - self.0) * 70];
             let a = &a[self.0 * 37..self.1 * 37];
             let mut scratch = vec![f32::NAN; matmul_scratch(self.1 - self.0, 37)];
             let w = shape.of(&weights).unwrap();
-            kernel.matmul_f32(a, &w, false, &mut c, &mut scratch);
+            products.matmul(a, &w, false, false, &mut c, &mut scratch);
             c
         }
     }
-    for isa in Isa::available() {
-        let whole = isa.run(Part(0, 43));
-        let mut parts = isa.run(Part(0, 5));
-        parts.extend(isa.run(Part(5, 6)));
-        parts.extend(isa.run(Part(6, 11)));
-        parts.extend(isa.run(Part(11, 43)));
-        assert!(whole == parts, "{}", isa.name());
+    for products in Products::available() {
+        let whole = Part(0, 43).run(products);
+        let mut parts = Part(0, 5).run(products);
+        parts.extend(Part(5, 6).run(products));
+        parts.extend(Part(6, 11).run(products));
+        parts.extend(Part(11, 43).run(products));
+        assert!(whole == parts, "{}", products.name());
     }
+}
+
+#[test]
+fn every_name_leads_back() {
+    for products in Products::available() {
+        let found = Products::from_name(products.name()).map(Products::name);
+        assert_eq!(found, Some(products.name()));
+    }
+    let fastest = Products::available().last().map(Products::name);
+    assert_eq!(fastest, Some(Products::detect().name()));
+    assert!(Products::from_name("no such instructions").is_none());
 }

@@ -1,24 +1,26 @@
-//! Sixteen rows times one vector of sixteen columns, in AVX-512's registers: the loop of `kernel/tile/tall.rs`.
+//! Sixteen rows times one vector of sixteen columns, in AVX-512's registers.
 //!
 //! ```text
 //! for every column k:  w = panel[k][vector];  for r in 0..16:  sums[r] += w x[k][r]
 //! ```
 //!
-//! A column takes 17 reads, one of weights and one of each row's number, and 16 multiplications; two of either are done in a clock cycle.
-//! The compiler reads the numbers first and shuffles them apart, or keeps sixteen addresses; hence assembly.
+//! A column takes 17 reads, one of weights and one of each row's number, and 16 multiplications;
+//! two of either are done in a clock cycle. The compiler reads the numbers first and shuffles them
+//! apart, or keeps sixteen addresses; hence assembly.
 
 #[cfg(not(miri))]
 use core::arch::asm;
 use core::arch::x86_64::*;
 
 #[cfg(not(miri))]
-use crate::kernel::dense::PANEL;
-use crate::kernel::dense::TALL;
+use crate::simd::PANEL;
+use crate::simd::TALL;
 
 /// The loop over the columns, with what else it does at each of them.
 #[cfg(not(miri))]
 macro_rules! columns {
-    ($x:ident, $weights:ident, $count:ident, $sums:ident, $w:ident, $($each:literal,)* $($ahead:ident)?) => {
+    ($x:ident, $weights:ident, $count:ident, $sums:ident, $w:ident,
+     $($each:literal,)* $($next:ident)?) => {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = $sums;
         asm!(
             "2:",
@@ -45,20 +47,25 @@ macro_rules! columns {
             "dec {count}",
             "jnz 2b",
             w = out(zmm_reg) $w,
-            a = inout(zmm_reg) *a, b = inout(zmm_reg) *b, c = inout(zmm_reg) *c, d = inout(zmm_reg) *d,
-            e = inout(zmm_reg) *e, f = inout(zmm_reg) *f, g = inout(zmm_reg) *g, h = inout(zmm_reg) *h,
-            i = inout(zmm_reg) *i, j = inout(zmm_reg) *j, k = inout(zmm_reg) *k, l = inout(zmm_reg) *l,
-            m = inout(zmm_reg) *m, n = inout(zmm_reg) *n, o = inout(zmm_reg) *o, p = inout(zmm_reg) *p,
+            a = inout(zmm_reg) *a, b = inout(zmm_reg) *b,
+            c = inout(zmm_reg) *c, d = inout(zmm_reg) *d,
+            e = inout(zmm_reg) *e, f = inout(zmm_reg) *f,
+            g = inout(zmm_reg) *g, h = inout(zmm_reg) *h,
+            i = inout(zmm_reg) *i, j = inout(zmm_reg) *j,
+            k = inout(zmm_reg) *k, l = inout(zmm_reg) *l,
+            m = inout(zmm_reg) *m, n = inout(zmm_reg) *n,
+            o = inout(zmm_reg) *o, p = inout(zmm_reg) *p,
             weights = inout(reg) $weights => _,
             x = inout(reg) $x => _,
             count = inout(reg) $count => _,
-            $($ahead = inout(reg) $ahead => _,)?
+            $($next = inout(reg) $next => _,)?
             options(readonly, nostack),
         );
     };
 }
 
-/// The sums with those of all columns that both have. A line of `ahead`, if it has so many, is asked for at each.
+/// The sums with those of all columns that both have. A line of `next`, if it has so many, is
+/// prefetched at each.
 #[cfg(not(miri))]
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -66,7 +73,7 @@ pub(super) fn tall(
     x: &[[f32; TALL]],
     panel: &[[[f32; 16]; PANEL]],
     vector: usize,
-    ahead: &[f32],
+    next: &[f32],
     mut sums: [__m512; TALL],
 ) -> [__m512; TALL] {
     let count = x.len().min(panel.len());
@@ -80,9 +87,10 @@ pub(super) fn tall(
     let results = &mut sums;
     // The last column's weights, which nobody reads: an operand that is thrown away has no width.
     let w: __m512;
-    if ahead.len() >= count * TALL {
-        let next = ahead.as_ptr();
-        // SAFETY: `count` is at least 1; x has as many columns, and the panel as many with this vector in each. A prefetch reads nothing.
+    if next.len() >= count * TALL {
+        let next = next.as_ptr();
+        // SAFETY: `count` is at least 1; x has as many columns, and the panel as many with this
+        // vector in each. A prefetch reads nothing.
         unsafe {
             columns!(
                 x,
@@ -105,10 +113,10 @@ pub(super) fn tall(
     sums
 }
 
-/// The first columns of `a: [16, k]`, as many as `to` has: `[columns, 16]`.
+/// [`Simd::transpose`](crate::Simd::transpose).
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn side_by_side(a: &[f32], k: usize, to: &mut [[f32; TALL]]) {
+pub(super) fn transpose(a: &[f32], k: usize, to: &mut [[f32; TALL]]) {
     let (fours, rest) = to.as_chunks_mut::<4>();
     let columns = fours.len() * 4 + rest.len();
     if a.len() < (TALL - 1) * k + columns || k < columns {

@@ -2,49 +2,39 @@
 
 use core::arch::x86_64::*;
 
-use super::Features;
-use crate::activation::Function;
-use crate::kernel::tile::lanes::Lanes;
+use super::features::Features;
+use super::prefetch::prefetch;
+use crate::gates;
+use crate::simd::Simd;
 
 /// AVX2 and FMA: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2 {
-    /// Whether weights are read from the end.
-    pub(crate) backward: bool,
     _found: (),
 }
 
-/// AVX2, FMA and AVX-VNNI: a value exists only where the processor and the operating system have them.
+/// AVX2, FMA and AVX-VNNI: a value exists only where the processor and the operating system have
+/// them.
 #[derive(Clone, Copy, Debug)]
 pub struct AvxVnni {
-    /// Whether weights are read from the end.
-    pub(crate) backward: bool,
     _found: (),
 }
 
 impl Avx2 {
-    /// The kernel, if this machine has the instructions.
+    /// The proof, if this machine has the instructions.
     pub fn new() -> Option<Self> {
-        Features::read().avx2().then_some(Avx2 {
-            backward: false,
-            _found: (),
-        })
+        Features::read().avx2().then_some(Avx2 { _found: () })
     }
 }
 
 impl AvxVnni {
-    /// The kernel, if this machine has the instructions.
+    /// The proof, if this machine has the instructions.
     pub fn new() -> Option<Self> {
-        Features::read().avx_vnni().then_some(AvxVnni {
-            backward: false,
-            _found: (),
-        })
+        Features::read()
+            .avx_vnni()
+            .then_some(AvxVnni { _found: () })
     }
 }
-
-tile_kernel!(Avx2, "avx2", lanes: 8, layout: Tiles8, batch: 2, target_feature(enable = "avx2,fma"));
-tile_kernel!(AvxVnni, "avxvnni", lanes: 8, layout: Tiles8, batch: 2,
-    target_feature(enable = "avx2,fma,avxvnni"));
 
 /// Everything but the int8 product, which the two sets have of their own.
 macro_rules! shared_operations {
@@ -73,11 +63,13 @@ macro_rules! shared_operations {
             _mm256_storeu_si256(to.as_mut_ptr().cast(), x)
         }
         fn store_i16(self, x: __m256i, to: &mut [i16; 8]) {
-            let packed = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+            let high = _mm256_extracti128_si256::<1>(x);
+            let packed = _mm_packs_epi32(_mm256_castsi256_si128(x), high);
             _mm_storeu_si128(to.as_mut_ptr().cast(), packed)
         }
         fn store_i8(self, x: __m256i, to: &mut [i8; 8]) {
-            let packed = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+            let high = _mm256_extracti128_si256::<1>(x);
+            let packed = _mm_packs_epi32(_mm256_castsi256_si128(x), high);
             _mm_storel_epi64(to.as_mut_ptr().cast(), _mm_packs_epi16(packed, packed))
         }
         fn add_i32(self, a: __m256i, b: __m256i) -> __m256i { _mm256_add_epi32(a, b) }
@@ -92,6 +84,11 @@ macro_rules! shared_operations {
         fn clamp_i32(self, x: __m256i, min: i32, max: i32) -> __m256i {
             _mm256_max_epi32(_mm256_min_epi32(x, _mm256_set1_epi32(max)), _mm256_set1_epi32(min))
         }
+        // A masked index is below 256.
+        fn look_up(self, table: &[u32; 256], index: __m256i) -> __m256i {
+            let index = _mm256_and_si256(index, _mm256_set1_epi32(0xff));
+            _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index)
+        }
         // As in AVX-512.
         fn requantize(self, acc: __m256i, m: __m256i, shift: u32) -> __m256i {
             let half = _mm256_set1_epi64x(1 << ((shift - 1) & 63));
@@ -105,38 +102,32 @@ macro_rules! shared_operations {
         }
 
         #[inline(always)]
-        fn ask_for<T>(self, from: &[T]) {
-            super::ask_for::<T, { _MM_HINT_T0 }>(from);
+        fn prefetch<T>(self, from: &[T]) {
+            prefetch::<T, { _MM_HINT_T0 }>(from);
         }
         #[inline(always)]
-        fn ask_ahead<T>(self, from: &[T]) {
-            super::ask_for::<T, { _MM_HINT_T1 }>(from);
+        fn prefetch_far<T>(self, from: &[T]) {
+            prefetch::<T, { _MM_HINT_T1 }>(from);
         }
 
-        // Gathers: every masked index is below 256.
         #[inline(always)]
-        fn piecewise<const N: usize>(self, function: Function, mut z: [__m256i; N]) -> [__m256i; N] {
-            let table = function.table();
-            for z in &mut z {
-                // SAFETY: `self` exists, so `new` has found the instructions; the words gathered are the table's.
-                let segment = unsafe {
-                    let index = _mm256_and_si256(_mm256_srli_epi32::<8>(*z), _mm256_set1_epi32(0xff));
-                    _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index)
-                };
-                *z = self.line(*z, segment);
-            }
-            z
+        fn lstm_f32<const T: usize>(
+            self,
+            gates: [[__m256; 4]; T],
+            c: [__m256; T],
+        ) -> [[__m256; T]; 2] {
+            gates::lstm(self, gates, c)
         }
-
     };
 }
 
-impl Lanes<8> for Avx2 {
+impl Simd<8> for Avx2 {
     type F32 = __m256;
     type I32 = __m256i;
     /// Columns 0 and 2, and columns 1 and 3, as int16.
     type Group = [__m256i; 2];
 
+    run!(Avx2, 8, 2, target_feature(enable = "avx2,fma"));
     shared_operations!();
 
     operations! {
@@ -157,15 +148,18 @@ impl Lanes<8> for Avx2 {
     }
 }
 
-impl Lanes<8> for AvxVnni {
+impl Simd<8> for AvxVnni {
     type F32 = __m256;
     type I32 = __m256i;
     type Group = __m256i;
 
+    run!(AvxVnni, 8, 2, target_feature(enable = "avx2,fma,avxvnni"));
     shared_operations!();
 
     operations! {
-        fn group(self, x: [i8; 4]) -> __m256i { _mm256_set1_epi32(i32::from_le_bytes(x.map(|x| x as u8))) }
+        fn group(self, x: [i8; 4]) -> __m256i {
+            _mm256_set1_epi32(i32::from_le_bytes(x.map(|x| x as u8)))
+        }
         fn dot(self, sum: __m256i, w: &[[u8; 4]; 8], x: __m256i) -> __m256i {
             _mm256_dpbusd_avx_epi32(sum, _mm256_loadu_si256(w.as_ptr().cast()), x)
         }

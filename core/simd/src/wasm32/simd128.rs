@@ -2,34 +2,30 @@
 
 use core::arch::wasm32::*;
 
-use crate::activation::Function;
-use crate::kernel::tile::lanes::Lanes;
+use crate::gates;
+use crate::simd::Simd;
 
-/// simd128: an engine without it refuses the whole module, so a build that has this type needs no proof.
+/// simd128: an engine without it refuses the whole module, so a build that has this type needs no
+/// proof.
 #[derive(Clone, Copy, Debug)]
 pub struct Simd128 {
-    /// Whether weights are read from the end.
-    pub(crate) backward: bool,
     _found: (),
 }
 
 impl Simd128 {
-    /// The kernel: this build is for engines that have it.
+    /// The proof: this build is for engines that have it.
     pub fn new() -> Option<Self> {
-        Some(Simd128 {
-            backward: false,
-            _found: (),
-        })
+        Some(Simd128 { _found: () })
     }
 }
 
-tile_kernel!(Simd128, "simd128", lanes: 4, layout: Tiles4, batch: 2, target_feature(enable = "simd128"));
-
-impl Lanes<4> for Simd128 {
+impl Simd<4> for Simd128 {
     type F32 = v128;
     type I32 = v128;
     /// Columns 0 and 2, and columns 1 and 3, as int16.
     type Group = [v128; 2];
+
+    run!(Simd128, 4, 2, target_feature(enable = "simd128"));
 
     operations! {
         fn splat_f32(self, x: f32) -> v128 { f32x4_splat(x) }
@@ -81,19 +77,20 @@ impl Lanes<4> for Simd128 {
         }
     }
 
+    #[inline(always)]
+    fn lstm_f32<const T: usize>(self, gates: [[v128; 4]; T], c: [v128; T]) -> [[v128; T]; 2] {
+        gates::lstm(self, gates, c)
+    }
+
     // Four loads: there is no gather.
     #[inline(always)]
-    fn piecewise<const N: usize>(self, function: Function, mut z: [v128; N]) -> [v128; N] {
-        for z in &mut z {
-            let mut lanes = [0; 4];
-            self.store_i32(*z, &mut lanes);
-            for lane in &mut lanes {
-                let index = usize::from((*lane >> 8) as u8);
-                let word = function.table().get(index);
-                *lane = word.map_or(0, |&word| word as i32);
-            }
-            *z = self.line(*z, self.load_i32(&lanes));
+    fn look_up(self, table: &[u32; 256], index: v128) -> v128 {
+        let mut lanes = [0; 4];
+        self.store_i32(index, &mut lanes);
+        for lane in &mut lanes {
+            let word = table.get(usize::from(*lane as u8));
+            *lane = word.map_or(0, |&word| word as i32);
         }
-        z
+        self.load_i32(&lanes)
     }
 }

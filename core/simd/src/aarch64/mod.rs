@@ -1,4 +1,5 @@
-//! aarch64: NEON, which every processor has, and its dot product, which the operating system knows of.
+//! aarch64: NEON, which every processor has, and its dot product, which the operating system knows
+//! of.
 
 #![allow(unsafe_code, reason = "instructions of one architecture")]
 
