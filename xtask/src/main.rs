@@ -15,6 +15,7 @@
 mod ask;
 mod bench;
 mod board;
+mod circles;
 mod cli;
 mod command;
 mod conformance;
@@ -31,6 +32,7 @@ mod fuzz;
 mod handover;
 mod host_bench;
 mod image;
+mod imports;
 mod lanes;
 #[cfg(test)]
 mod manifests;
@@ -50,6 +52,7 @@ mod setup;
 mod shapes;
 mod size;
 mod steps;
+mod terminal;
 #[path = "../../host-trainer/src/units.rs"]
 #[allow(
     dead_code,
@@ -70,7 +73,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            if error.is::<cli::Usage>() {
+            if error.is::<command::Usage>() {
                 ExitCode::from(2)
             } else {
                 ExitCode::FAILURE
