@@ -8,30 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::command::{cargo, output, root};
+use crate::command::root;
 use crate::imports::{self, Arrows};
+use crate::workspace::packages;
 
 /// Packages that have circles still, with the number of files in them. It may only fall.
 const ALLOWED: &[(&str, usize)] = &[("gatelet", 53), ("gatelet-trainer", 36)];
-
-/// A program, library or test of a package: its first file.
-#[derive(Debug, serde::Deserialize)]
-struct Target {
-    src_path: PathBuf,
-}
-
-#[derive(Debug, serde::Deserialize)]
-struct Package {
-    name: String,
-    targets: Vec<Target>,
-}
-
-#[derive(Debug, serde::Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
 
 /// Files each of which leads to each of the others.
 type Circle = BTreeSet<PathBuf>;
@@ -76,14 +60,9 @@ fn files(circles: &BTreeSet<Circle>) -> usize {
 
 /// The circles of every package of the workspace, also as text.
 fn all() -> Result<BTreeMap<String, (BTreeSet<Circle>, String)>> {
-    let mut metadata = cargo();
-    metadata.args(["metadata", "--format-version", "1", "--no-deps"]);
-    let text = output(&mut metadata)?;
-    let Metadata { packages } =
-        serde_json::from_str(&text).context("cargo metadata gave no JSON")?;
     let base = root().canonicalize()?;
     let mut all = BTreeMap::new();
-    for package in packages {
+    for package in packages()? {
         let (mut found, mut text) = (BTreeSet::new(), String::new());
         for target in &package.targets {
             let arrows = imports::arrows(&target.src_path)?;

@@ -12,6 +12,7 @@
 
 #![deny(unsafe_code)]
 
+mod architecture;
 mod ask;
 mod bench;
 mod board;
@@ -34,6 +35,7 @@ mod host_bench;
 mod image;
 mod imports;
 mod lanes;
+mod layered;
 #[cfg(test)]
 mod manifests;
 mod miri;
@@ -44,6 +46,7 @@ mod miri;
     reason = "written for the firmware, which uses the rest"
 )]
 mod parts;
+mod picture;
 mod processors;
 mod qemu_tests;
 mod screen;
@@ -60,6 +63,7 @@ mod terminal;
     reason = "written for the trainer, which uses the rest"
 )]
 mod units;
+mod workspace;
 mod written;
 
 use std::process::ExitCode;

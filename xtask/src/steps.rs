@@ -11,8 +11,8 @@ use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
 use crate::lanes::Step;
 use crate::{
-    circles, conformance, costs, emulator, examples, floats, lanes, processors, qemu_tests, setup,
-    shapes, written,
+    architecture, circles, conformance, costs, emulator, examples, floats, lanes, processors,
+    qemu_tests, setup, shapes, written,
 };
 
 /// Before the boards' steps.
@@ -30,6 +30,7 @@ const EVERYWHERE: &str = "one suite everywhere";
 const HOST: &[Step] = &[
     ("format", || go(&["fmt", "--all", "--check"])),
     ("no import circles", circles::check),
+    ("pictures of the architecture", || architecture::run(true)),
     ("lints, host", || {
         go(&[
             "clippy",
