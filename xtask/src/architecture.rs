@@ -9,9 +9,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::command::root;
+use crate::generated::settle;
 use crate::imports;
 use crate::layered::{Graph, Node};
 use crate::picture;
@@ -33,28 +34,11 @@ const LOOSE: &str = "files of src";
 
 /// Writes the pictures; or, to check, fails when one is not what the code gives.
 pub(crate) fn run(check: bool) -> Result<()> {
-    let mut stale = Vec::new();
-    for (name, picture) in pictures()? {
-        let path = root().join(FOLDER).join(name);
-        if std::fs::read_to_string(&path).is_ok_and(|text| text == picture) {
-            continue;
-        }
-        if check {
-            stale.push(format!("{FOLDER}/{name}"));
-        } else {
-            std::fs::create_dir_all(root().join(FOLDER))?;
-            std::fs::write(&path, picture)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            println!("{}", path.display());
-        }
-    }
-    if !stale.is_empty() {
-        bail!(
-            "{}: not what the code gives now; run cargo xtask architecture",
-            stale.join(", ")
-        );
-    }
-    Ok(())
+    let pictures = pictures()?.into_iter();
+    let files: Vec<(PathBuf, String)> = pictures
+        .map(|(name, picture)| (Path::new(FOLDER).join(name), picture))
+        .collect();
+    settle(&files, check, "architecture")
 }
 
 /// Every picture, by the name of its file.

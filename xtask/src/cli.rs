@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::image::Format;
 use crate::{
     architecture, bench, board, circles, conformance, demo, deny, firmware, flash, fuzz, handover,
-    host_bench, image, miri, qemu_tests, selftest, setup, size, steps,
+    host_bench, image, miri, qemu_tests, selftest, setup, size, steps, tables,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -46,6 +46,12 @@ enum Task {
     /// Draw the pictures of docs/architecture.md from the code
     Architecture {
         /// Fail when one is not what the code gives, and write nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the tables and pictures of docs/ from benches/results
+    Tables {
+        /// Fail when one is not what the files give, and write nothing
         #[arg(long)]
         check: bool,
     },
@@ -189,6 +195,7 @@ impl Options {
             Task::Test { only, alone: false } => steps::run(&only),
             Task::Setup => setup::everything(),
             Task::Architecture { check } => architecture::run(check),
+            Task::Tables { check } => tables::run(check),
             Task::Circles => circles::run(),
             Task::Deny => deny::run(),
             Task::Fuzz { target, runs, seed } => fuzz::run(target, runs, seed.as_deref()),

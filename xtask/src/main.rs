@@ -23,6 +23,7 @@ mod conformance;
 mod costs;
 mod demo;
 mod deny;
+mod dots;
 mod elf;
 mod emulator;
 mod examples;
@@ -30,6 +31,7 @@ mod firmware;
 mod flash;
 mod floats;
 mod fuzz;
+mod generated;
 mod handover;
 mod host_bench;
 mod image;
@@ -55,6 +57,7 @@ mod setup;
 mod shapes;
 mod size;
 mod steps;
+mod tables;
 mod terminal;
 #[path = "../../host-trainer/src/units.rs"]
 #[allow(

@@ -12,7 +12,7 @@ use crate::image::{self, Format};
 use crate::lanes::Step;
 use crate::{
     architecture, circles, conformance, costs, emulator, examples, floats, lanes, processors,
-    qemu_tests, setup, shapes, written,
+    qemu_tests, setup, shapes, tables, written,
 };
 
 /// Before the boards' steps.
@@ -31,6 +31,7 @@ const HOST: &[Step] = &[
     ("format", || go(&["fmt", "--all", "--check"])),
     ("no import circles", circles::check),
     ("pictures of the architecture", || architecture::run(true)),
+    ("tables of measurements", || tables::run(true)),
     ("lints, host", || {
         go(&[
             "clippy",
