@@ -45,17 +45,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     cortex_m::interrupt::disable();
     defmt::error!("panic: {}", defmt::Display2Format(info));
     let (file, line) = info.location().map_or(("", 0), |at| (at.file(), at.line()));
-    end(&Ending::panic(file, line))
-}
-
-/// Leaves why it ends for the next start. Then: a board starts again, and so does QEMU in the test that wants to see it;
-/// otherwise QEMU ends with a failure.
-#[cfg(target_os = "none")]
-fn end(ending: &Ending) -> ! {
-    board::ending::leave(ending);
-    #[cfg(all(feature = "log-semihosting", not(feature = "provoke")))]
-    cortex_m_semihosting::debug::exit(cortex_m_semihosting::debug::EXIT_FAILURE);
-    cortex_m::peripheral::SCB::sys_reset()
+    board::ending::end(&Ending::panic(file, line))
 }
 
 /// Ends the program in the way that a key asks for.

@@ -6,10 +6,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::board::{Board, Choice};
-use crate::command::{gatelet, output, root, work_folder};
+use crate::command::{gatelet, json_line, output, root, work_folder};
 use crate::elf::FlashImage;
 use crate::firmware::program;
-use crate::selftest::json_line;
 use crate::units::grouped;
 use crate::{emulator, setup};
 

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
 use crate::{
-    bench, board, conformance, demo, deny, firmware, flash, fuzz, handover, host_bench, image,
-    miri, qemu_tests, selftest, setup, size, steps,
+    architecture, bench, board, circles, conformance, demo, deny, firmware, flash, fuzz, handover,
+    host_bench, image, miri, qemu_tests, selftest, setup, size, steps, tables,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -18,18 +18,6 @@ pub(crate) struct Options {
     #[command(subcommand)]
     task: Task,
 }
-
-/// A usage error that clap cannot see.
-#[derive(Debug)]
-pub(crate) struct Usage(pub(crate) String);
-
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
 
 #[derive(Debug, Subcommand)]
 enum Task {
@@ -55,6 +43,20 @@ enum Task {
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --isa portable --quick\n  cargo xtask bench --json | tail -n 1\n\nThe board's instruction counts: cargo xtask firmware bench"
     )]
     Bench(host_bench::Options),
+    /// Draw the pictures of docs/architecture.md from the code
+    Architecture {
+        /// Fail when one is not what the code gives, and write nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the tables and pictures of docs/ from benches/results
+    Tables {
+        /// Fail when one is not what the files give, and write nothing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print the files of each crate that import each other
+    Circles,
     /// Check licences, sources and duplicates of all dependencies with cargo-deny, by deny.toml; needs no network
     Deny,
     /// Give a fuzz target many new inputs; `cargo xtask test` gives each a few thousand
@@ -192,6 +194,9 @@ impl Options {
             Task::Test { only, alone: true } => steps::alone(&only),
             Task::Test { only, alone: false } => steps::run(&only),
             Task::Setup => setup::everything(),
+            Task::Architecture { check } => architecture::run(check),
+            Task::Tables { check } => tables::run(check),
+            Task::Circles => circles::run(),
             Task::Deny => deny::run(),
             Task::Fuzz { target, runs, seed } => fuzz::run(target, runs, seed.as_deref()),
             Task::Miri => miri::run(),

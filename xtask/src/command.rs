@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
 
 /// The clone's root folder.
 pub(crate) fn root() -> PathBuf {
@@ -113,11 +114,29 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("{} printed something other than text", shown(command)))
 }
 
+/// The last line of a program's output, which is its JSON.
+pub(crate) fn json_line<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let line = text.trim().lines().last().unwrap_or_default();
+    serde_json::from_str(line).with_context(|| format!("expected JSON, found {line:?}"))
+}
+
 /// Whether a program can be found.
 pub(crate) fn exists(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
+
+/// A usage error that clap cannot see.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::cli::Usage;
+use crate::command::Usage;
 use crate::emulator::Emulator;
 use crate::firmware::{self, Log};
 use crate::{ask, handover, setup};

@@ -32,7 +32,7 @@ pub(crate) fn kill_on_signals() {
             let _ = lock(child).kill();
         }
         crate::lanes::end_child();
-        crate::handover::give_terminal_back();
+        crate::terminal::give_terminal_back();
         std::process::exit(130);
     };
     if let Err(error) = ctrlc::set_handler(handler) {

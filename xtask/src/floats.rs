@@ -6,10 +6,9 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::board::{BOARDS, Board};
-use crate::command::work_folder;
+use crate::command::{json_line, work_folder};
 use crate::emulator;
 use crate::firmware::program;
-use crate::selftest::json_line;
 use crate::shapes::made;
 use crate::units::grouped;
 

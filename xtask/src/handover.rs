@@ -1,14 +1,15 @@
 //! Connecting this terminal to the emulated serial port, and giving it back on every path.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::emulator::Emulator;
 use crate::firmware::{self, Log};
+use crate::terminal::RawTerminal;
 use crate::{ask, setup};
 
 /// Ctrl-], as in telnet: the key that ends the connection.
@@ -93,35 +94,4 @@ fn keys() -> mpsc::Receiver<Vec<u8>> {
         }
     });
     receiver
-}
-
-/// Every key comes at once and unechoed, until this value goes.
-struct RawTerminal;
-
-impl RawTerminal {
-    fn enter(terminal: bool) -> Result<Option<Self>> {
-        if !terminal {
-            return Ok(None);
-        }
-        crossterm::terminal::enable_raw_mode().context("the terminal has no raw mode")?;
-        Ok(Some(RawTerminal))
-    }
-}
-
-impl Drop for RawTerminal {
-    fn drop(&mut self) {
-        give_terminal_back();
-    }
-}
-
-/// Lines, echo and cursor as before. Does nothing when nothing was changed.
-pub(crate) fn give_terminal_back() {
-    if crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
-        let _ = crossterm::terminal::disable_raw_mode();
-        let mut stdout = io::stdout();
-        // Plain colours, a visible cursor, a fresh line.
-        let _ = stdout
-            .write_all(b"\x1b[0m\x1b[?25h\r\n")
-            .and_then(|()| stdout.flush());
-    }
 }

@@ -12,15 +12,18 @@
 
 #![deny(unsafe_code)]
 
+mod architecture;
 mod ask;
 mod bench;
 mod board;
+mod circles;
 mod cli;
 mod command;
 mod conformance;
 mod costs;
 mod demo;
 mod deny;
+mod dots;
 mod elf;
 mod emulator;
 mod examples;
@@ -28,10 +31,13 @@ mod firmware;
 mod flash;
 mod floats;
 mod fuzz;
+mod generated;
 mod handover;
 mod host_bench;
 mod image;
+mod imports;
 mod lanes;
+mod layered;
 #[cfg(test)]
 mod manifests;
 mod miri;
@@ -42,6 +48,7 @@ mod miri;
     reason = "written for the firmware, which uses the rest"
 )]
 mod parts;
+mod picture;
 mod processors;
 mod qemu_tests;
 mod screen;
@@ -50,6 +57,8 @@ mod setup;
 mod shapes;
 mod size;
 mod steps;
+mod tables;
+mod terminal;
 #[path = "../../host-trainer/src/units.rs"]
 #[allow(
     dead_code,
@@ -57,6 +66,7 @@ mod steps;
     reason = "written for the trainer, which uses the rest"
 )]
 mod units;
+mod workspace;
 mod written;
 
 use std::process::ExitCode;
@@ -70,7 +80,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            if error.is::<cli::Usage>() {
+            if error.is::<command::Usage>() {
                 ExitCode::from(2)
             } else {
                 ExitCode::FAILURE

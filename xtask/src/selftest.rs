@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::arranged;
 use crate::board::{self, Board, Choice};
-use crate::command::{gatelet, output, root};
+use crate::command::{gatelet, json_line, output, root};
 use crate::firmware::program;
 use crate::{emulator, setup};
 
@@ -90,10 +90,4 @@ pub(crate) fn compare(
         state_hash: board.state_hash,
         host_hash: host.state_hash,
     })
-}
-
-/// The last line of a program's output, which is its JSON.
-pub(crate) fn json_line<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> {
-    let line = text.trim().lines().last().unwrap_or_default();
-    serde_json::from_str(line).with_context(|| format!("expected JSON, found {line:?}"))
 }

@@ -6,12 +6,11 @@ use serde::Deserialize;
 
 use crate::bench::random;
 use crate::board::{BOARDS, Board};
-use crate::command::{cargo, output, work_folder};
+use crate::command::{cargo, json_line, output, work_folder};
 use crate::elf::Embedded;
 use crate::emulator;
 use crate::firmware::program;
 use crate::parts::PARTS;
-use crate::selftest::json_line;
 
 /// Hidden sizes around the edges of every tile: rows by 4, units by 8, columns by 4, 16 and (two layers) 64.
 const HIDDEN: [usize; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33];

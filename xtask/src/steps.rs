@@ -6,14 +6,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::board;
-use crate::cli::Usage;
-use crate::command::{cargo, run as run_command, shown};
+use crate::command::{Usage, cargo, run as run_command, shown};
 use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
 use crate::lanes::Step;
 use crate::{
-    conformance, costs, emulator, examples, floats, lanes, processors, qemu_tests, setup, shapes,
-    written,
+    architecture, circles, conformance, costs, emulator, examples, floats, lanes, processors,
+    qemu_tests, setup, shapes, tables, written,
 };
 
 /// Before the boards' steps.
@@ -30,6 +29,9 @@ const EVERYWHERE: &str = "one suite everywhere";
 /// What runs on this machine, cheap steps first: compiled with cargo's profile `dev`.
 const HOST: &[Step] = &[
     ("format", || go(&["fmt", "--all", "--check"])),
+    ("no import circles", circles::check),
+    ("pictures of the architecture", || architecture::run(true)),
+    ("tables of measurements", || tables::run(true)),
     ("lints, host", || {
         go(&[
             "clippy",

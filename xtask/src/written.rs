@@ -13,10 +13,9 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::command::{gatelet, output, root, work_folder};
+use crate::command::{gatelet, json_line, output, root, work_folder};
 use crate::emulator::Emulator;
 use crate::firmware::{Log, console};
-use crate::selftest::json_line;
 
 const SEED: u64 = 5;
 /// Variable of `firmware/build.rs`, option of `gatelet generate`, value.

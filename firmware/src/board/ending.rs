@@ -20,10 +20,19 @@ use gatelet_firmware::ending::{Ending, WORDS};
 static RECORD: [AtomicU32; WORDS] = [const { AtomicU32::new(0) }; WORDS];
 
 /// Leaves a record.
-pub fn leave(ending: &Ending) {
+fn leave(ending: &Ending) {
     for (place, word) in black_box(&RECORD).iter().zip(ending.words()) {
         place.store(word, Ordering::Relaxed);
     }
+}
+
+/// Leaves why it ends for the next start. Then: a board starts again, and so does QEMU in the test that wants to see it;
+/// otherwise QEMU ends with a failure.
+pub fn end(ending: &Ending) -> ! {
+    leave(ending);
+    #[cfg(all(feature = "log-semihosting", not(feature = "provoke")))]
+    cortex_m_semihosting::debug::exit(cortex_m_semihosting::debug::EXIT_FAILURE);
+    cortex_m::peripheral::SCB::sys_reset()
 }
 
 /// Takes the record of the run before, which nobody finds again.
@@ -65,5 +74,5 @@ extern "C" fn fault(at: u32, caller: u32, saved: bool) -> ! {
         true => Ending::fault(at, caller, status),
         false => Ending::stack(),
     };
-    crate::end(&ending)
+    end(&ending)
 }

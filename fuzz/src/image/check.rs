@@ -7,7 +7,7 @@ use gatelet::{
     StateHash, TokenId, WithKernel,
 };
 
-use super::Aligned;
+use super::aligned::Aligned;
 use super::bound::Bound;
 use crate::entropy::Entropy;
 

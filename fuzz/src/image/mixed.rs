@@ -8,8 +8,8 @@ use gatelet::net::{
 };
 use gatelet::{KnownAnswer, Layout, Precision, Provenance, TextRules};
 
+use super::aligned::written;
 use super::numbers::{Affine, Maker, Size};
-use super::written;
 use crate::entropy::Entropy;
 
 /// The most that the numbers of a value may be in f32, where it is not about 1.

@@ -9,6 +9,7 @@
 //!         the same bytes
 //! ```
 
+mod aligned;
 mod bound;
 mod check;
 mod forge;
@@ -19,56 +20,15 @@ mod numbers;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use bytemuck::{Pod, Zeroable};
-use gatelet::format::{ImageSpec, image_len, write_image};
 use gatelet::{LoadError, Model};
 
+pub(crate) use self::aligned::Aligned;
 pub(crate) use self::numbers::SPECIAL;
 use crate::counts::Counts;
 use crate::entropy::Entropy;
 
 /// Inputs so far.
 pub static COUNTS: Counts = Counts::new("image");
-
-/// Bytes at a multiple of 64.
-#[derive(Clone, Debug)]
-pub(crate) struct Aligned {
-    blocks: Vec<Block>,
-    len: usize,
-}
-
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C, align(64))]
-struct Block([u8; 64]);
-
-impl Aligned {
-    /// Zeros.
-    fn zeroed(len: usize) -> Self {
-        Self {
-            blocks: vec![Block([0; 64]); len.div_ceil(64)],
-            len,
-        }
-    }
-
-    /// A copy.
-    pub(crate) fn new(bytes: &[u8]) -> Self {
-        let mut aligned = Self::zeroed(bytes.len());
-        for (block, bytes) in aligned.blocks.iter_mut().zip(bytes.chunks(64)) {
-            block.0[..bytes.len()].copy_from_slice(bytes);
-        }
-        aligned
-    }
-
-    /// The bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.blocks)[..self.len]
-    }
-
-    /// The bytes, to be written.
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.blocks)[..self.len]
-    }
-}
 
 /// One input.
 ///
@@ -94,16 +54,6 @@ fn made(entropy: &mut Entropy<'_>) -> Vec<u8> {
         0..=2 => image,
         changes => forge::changed(&image, changes - 2, entropy),
     }
-}
-
-/// An image, as a writer writes it.
-///
-/// # Panics
-/// When the writer refuses it.
-fn written(spec: &ImageSpec<'_>) -> Vec<u8> {
-    let mut image = Aligned::zeroed(image_len(spec).expect("parts that fit together"));
-    let len = write_image(spec, image.bytes_mut()).expect("as long as it said");
-    image.bytes()[..len].to_vec()
 }
 
 /// Loads an image, and runs what was accepted.

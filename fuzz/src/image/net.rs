@@ -6,8 +6,8 @@ use gatelet::{
     UNKNOWN,
 };
 
+use super::aligned::written;
 use super::numbers::{Affine, Maker, Size};
-use super::written;
 use crate::entropy::Entropy;
 
 /// A shape.

@@ -4,6 +4,7 @@ mod amounts;
 mod corpora;
 #[cfg(unix)]
 mod disk;
+mod fed;
 mod gate;
 #[cfg(unix)]
 mod hostile;

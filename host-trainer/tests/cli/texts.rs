@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::fed::{good, stdout};
 use crate::place::{Place, TEXT};
-use crate::streams::{good, stdout};
 
 pub(crate) const SMALL: &str = "--hidden 8 --batch 4 --window 16 --epochs 1";
 

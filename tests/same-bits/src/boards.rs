@@ -177,11 +177,11 @@ pub(crate) fn write(path: &str) -> Result<usize, String> {
 fn image(net: &Net, layout: Layout, shifts: Shifts, steps: usize) -> Result<Vec<u8>, String> {
     let (mut rows, mut packed) = (vec![0; ROOM], vec![0; ROOM]);
     let (rows, packed) = (aligned(&mut rows), aligned(&mut packed));
-    let (mut tokens, mut features) = (Vec::new(), Vec::new());
+    let (mut tokens, mut numbers) = (Vec::new(), Vec::new());
     for step in 0..steps {
         match net.input {
             Input::Tokens { vocab } => tokens.push((step * 7 % vocab) as u16),
-            Input::Features { width, .. } => features.extend(crate::features(step, width)),
+            Input::Features { width, .. } => numbers.extend(features(step, width)),
         }
     }
     let mut hash = 0;
@@ -190,7 +190,7 @@ fn image(net: &Net, layout: Layout, shifts: Shifts, steps: usize) -> Result<Vec<
         let len = {
             let known_answer = KnownAnswer {
                 tokens: &tokens,
-                features: &features,
+                features: &numbers,
                 hash,
             };
             random(net, shifts, known_answer, rows)?
@@ -212,4 +212,17 @@ fn image(net: &Net, layout: Layout, shifts: Shifts, steps: usize) -> Result<Vec<
 fn aligned(buffer: &mut [u8]) -> &mut [u8] {
     let start = buffer.as_ptr().align_offset(16);
     &mut buffer[start..]
+}
+
+/// The features of a step: within 2, and some of them far out.
+pub(crate) fn features(step: usize, width: usize) -> Vec<f32> {
+    let number = |k: usize| {
+        let x = ((step * 31 + k * 17) % 401) as f32 / 100.0 - 2.0;
+        if (step + k).is_multiple_of(29) {
+            20.0 * x
+        } else {
+            x
+        }
+    };
+    (0..width).map(number).collect()
 }

@@ -19,6 +19,7 @@ mod mixed;
 mod random;
 mod suite;
 
+use boards::features;
 use random::{USUAL_SHIFTS, random};
 
 /// Steps of a trace. Miri, which checks every access to memory, takes a thousand times as long.
@@ -64,19 +65,6 @@ impl WithKernel for Trace<'_> {
             (0..net.output_len()).flat_map(|index| session.values(index).collect::<Vec<_>>());
         (hash.finish(), outputs.collect())
     }
-}
-
-/// The features of a step: within 2, and some of them far out.
-pub(crate) fn features(step: usize, width: usize) -> Vec<f32> {
-    let number = |k: usize| {
-        let x = ((step * 31 + k * 17) % 401) as f32 / 100.0 - 2.0;
-        if (step + k).is_multiple_of(29) {
-            20.0 * x
-        } else {
-            x
-        }
-    };
-    (0..width).map(number).collect()
 }
 
 /// Compares one net on every kernel, each in rows and in its own layout; says what differs.
