@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! suite   cases, one after the other, from a multiple of 16
-//! case    image length u32, steps u32, 8 zeros;  image;  token ids u16 [steps];  hashes u32 [steps]
-//!         all little-endian; ids and hashes padded with zeros to a multiple of 16
-//! hash    the low half of the StateHash over the states after this step and all before it, with the scalar kernel
+//! case    u32: bytes of the image, steps, inputs, bytes of an input;  image;  inputs;  hashes u32 [steps]
+//!         all little-endian; inputs and hashes padded with zeros to a multiple of 16
+//! input   a token id u16, or features f32 [width]; the inputs are taken in turn
+//! hash    the low half of the StateHash over the states after this step and all before it, with the
+//!         scalar kernel
 //! ```
 //! `gatelet suite` writes one. A hash a step, and not one for all, says at which step a kernel went wrong.
 
@@ -20,13 +22,15 @@ use crate::vocab::TokenId;
 /// Bytes before an image.
 pub const CASE_HEADER: usize = 16;
 
-/// A model, the tokens it is given, and the hash of the states after each.
+/// A model, the inputs it is given, and the hash of the states after each step.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
     /// Bytes of the image.
     pub image: &'a [u8],
-    /// `[steps]`
-    tokens: &'a [[u8; 2]],
+    /// `[inputs, width]`: taken in turn.
+    inputs: &'a [u8],
+    /// Bytes of an input.
+    width: usize,
     /// `[steps]`
     hashes: &'a [[u8; 4]],
 }
@@ -38,7 +42,7 @@ pub enum CaseError {
     CutOff,
     /// The image is refused.
     Image(LoadError),
-    /// The session's storage is too small, or a token is out of range.
+    /// The session's storage is too small, or an input is not one of the net's.
     Step {
         /// Counted from 1; 0 before the first.
         step: usize,
@@ -86,18 +90,20 @@ pub fn cases(suite: &[u8]) -> impl Iterator<Item = Result<Case<'_>, CaseError>> 
 fn first_case(suite: &[u8]) -> Option<(Case<'_>, &[u8])> {
     let (header, rest) = suite.split_at_checked(CASE_HEADER)?;
     let (numbers, _) = header.as_chunks::<4>();
-    let &[image, steps, ..] = numbers else {
+    let &[image, steps, inputs, width] = numbers else {
         return None;
     };
     let (image, steps) = (length(image)?, length(steps)?);
+    let (inputs, width) = (length(inputs)?, length(width)?);
     let (image, rest) = rest.split_at_checked(image)?;
-    let (tokens, rest) = padded(rest, steps.checked_mul(2)?)?;
+    let (inputs, rest) = padded(rest, inputs.checked_mul(width)?)?;
     let (hashes, rest) = padded(rest, steps.checked_mul(4)?)?;
-    let (tokens, hashes) = (tokens.as_chunks().0, hashes.as_chunks().0);
+    let (hashes, _) = hashes.as_chunks();
     Some((
         Case {
             image,
-            tokens,
+            inputs,
+            width,
             hashes,
         },
         rest,
@@ -117,7 +123,7 @@ fn padded(bytes: &[u8], len: usize) -> Option<(&[u8], &[u8])> {
 impl<'a> Case<'a> {
     /// Steps.
     pub fn steps(&self) -> usize {
-        self.tokens.len()
+        self.hashes.len()
     }
 
     /// The model, in `place`.
@@ -141,10 +147,23 @@ impl<'a> Case<'a> {
         let none = |_| CaseError::Step { step: 0 };
         let mut session = Session::new(model, kernel, storage).map_err(none)?;
         let mut hash = StateHash::new();
-        for (index, (&id, &expected)) in self.tokens.iter().zip(self.hashes).enumerate() {
+        // Without inputs there is no step that can be done.
+        let mut inputs = self.inputs.chunks_exact(self.width.max(1)).cycle();
+        for (index, &expected) in self.hashes.iter().enumerate() {
             let step = index + 1;
-            let id = TokenId(u16::from_le_bytes(id));
-            session.step(id).map_err(|_| CaseError::Step { step })?;
+            let input = inputs.next().unwrap_or_default();
+            let taken = match (model.net().takes_tokens(), input) {
+                (true, &[low, high]) => {
+                    let id = TokenId(u16::from_le_bytes([low, high]));
+                    session.step(id).map(|_| ()).ok()
+                }
+                (true, _) => None,
+                (false, features) => match bytemuck::try_cast_slice::<u8, f32>(features) {
+                    Ok(features) => session.step(features).map(|_| ()).ok(),
+                    Err(_) => None,
+                },
+            };
+            taken.ok_or(CaseError::Step { step })?;
             session.hash_into(&mut hash);
             if hash.finish() as u32 != u32::from_le_bytes(expected) {
                 return Err(CaseError::Differs { step });
@@ -161,9 +180,9 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_no_case() {
         assert_eq!(cases(&[]).count(), 0);
-        // An empty image and three steps: 16 bytes of ids, 16 of hashes.
+        // An empty image and three steps of two inputs: 16 bytes of inputs, 16 of hashes.
         let mut suite = [0; 48];
-        suite[4] = 3;
+        (suite[4], suite[8], suite[12]) = (3, 2, 2);
         for len in 1..48 {
             let mut found = cases(&suite[..len]);
             assert_eq!(

@@ -2,7 +2,7 @@
 """Makes the golden vectors of tests/golden.rs with PyTorch: forward passes of nn.LSTM, nn.RNN and nn.GRU with a linear
 head.
 
-    pip install torch==2.* numpy safetensors && python3 tests/golden/make.py
+    pip install -r tests/golden/requirements.txt && python3 tests/golden/make.py
 
 Two layers, 7 hidden units, 11 tokens, 120 steps, both start states not zero. The result is committed; PyTorch is
 needed only to make it again.

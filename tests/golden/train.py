@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the golden runs of tests/training_golden.rs with PyTorch: 50 optimizer steps of small nets, and their losses.
 
-    pip install torch==2.* numpy safetensors && python3 tests/golden/train.py
+    pip install -r tests/golden/requirements.txt && python3 tests/golden/train.py
 
 Each file holds the start weights as a checkpoint has them, the streams of tokens, and for every optimizer the loss and
 the gradient's global norm of each step. The state is carried from window to window; gradients are clipped, and the norms

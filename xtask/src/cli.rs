@@ -116,9 +116,15 @@ enum Firmware {
         model: ModelArgs,
     },
     /// Count the instructions of a step in QEMU, for a fixed shape and for the default model
+    #[command(
+        after_help = "Examples:\n  cargo xtask firmware bench\n  cargo xtask firmware bench --model MODEL.gatelet --board microbit"
+    )]
     Bench {
         #[command(flatten)]
         board: BoardArgs,
+        /// These models instead
+        #[arg(long = "model", value_name = "FILE")]
+        models: Vec<PathBuf>,
         /// Models in rows, which every kernel runs, instead of the layout of the board's kernel
         #[arg(long)]
         rows: bool,
@@ -218,7 +224,12 @@ impl Firmware {
             }
             Firmware::Run { model } => handover::run(model.path),
             Firmware::Damage => qemu_tests::preamble(1),
-            Firmware::Bench { board, rows, json } => bench::run(board.boards, rows, json),
+            Firmware::Bench {
+                board,
+                models,
+                rows,
+                json,
+            } => bench::run(board.boards, models, rows, json),
             Firmware::Selftest { model, board, json } => {
                 selftest::run(model.path, board.boards, json)
             }

@@ -29,6 +29,7 @@
 
 mod capabilities;
 mod check;
+mod display;
 mod error;
 mod kind;
 mod layout;
