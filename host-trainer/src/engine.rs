@@ -13,16 +13,17 @@ use std::sync::OnceLock;
 use gatelet::kernel::dense::{
     Addends, Columns, PANEL, PANEL_SCRATCH, PackedShape, TapeF32, outer_columns,
 };
+use gatelet::net::RnnActivation;
 use gatelet::{Isa, Kernel, WithKernel};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::cell::{gru, lstm, rnn};
 use crate::image;
 use crate::memory::Memory;
-use crate::params::Cell;
+use crate::net::{gru, lstm, rnn};
 use crate::real::Real;
+use crate::shape::Cell;
 
 /// A product's right-hand side, `[k, n]`, in the form that is read fastest.
 pub trait Packed<F>: Clone + Debug + Send + Sync {
@@ -449,7 +450,7 @@ impl Engine for f64 {
         }
         Self::matmul(step.h_before, w, true, step.gates, &mut []);
         if step.cell == Cell::Rnn {
-            return rnn::forward(Arch::new(), step.gates, step.h);
+            return rnn::forward(Arch::new(), RnnActivation::Tanh, step.gates, step.h);
         }
         let before = lstm::Step {
             hidden: step.hidden,
