@@ -23,9 +23,10 @@ use gatelet_trainer::figure::axis::Scale;
 use gatelet_trainer::figure::chart::{Chart, Series};
 use gatelet_trainer::figure::save;
 use gatelet_trainer::lag;
+use gatelet_trainer::net::{Params, Role};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::{Cell, Params, Role};
 use gatelet_trainer::sequences::{Learner, Step};
+use gatelet_trainer::shape::Cell;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
@@ -51,13 +52,13 @@ fn start(gain: f32, seed: u64) -> Params<f32> {
         hidden: 32,
         ..Config::default()
     };
-    let mut params = Params::init(config.shape(WORDS.len()), seed);
+    let mut params = Params::init(config.shape(WORDS.len()).net(), seed);
     params
-        .tensor_mut(Role::Input, 0)
+        .tensor_mut(0, Role::Rows)
         .iter_mut()
         .for_each(|w| *w *= 0.1);
     params
-        .tensor_mut(Role::Recurrent, 0)
+        .tensor_mut(0, Role::Recurrent)
         .iter_mut()
         .for_each(|w| *w *= gain);
     params

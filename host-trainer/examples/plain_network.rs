@@ -23,7 +23,7 @@ use gatelet_trainer::feedforward::{Activation, Layer, Loss, Net, top1};
 use gatelet_trainer::grams::Grams;
 use gatelet_trainer::many_to_one::{Examples, ManyToOne};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::shape::Cell;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;

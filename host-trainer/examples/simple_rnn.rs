@@ -21,7 +21,7 @@ use gatelet_trainer::files;
 use gatelet_trainer::grams::Grams;
 use gatelet_trainer::many_to_one::{Examples, ManyToOne};
 use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::shape::Cell;
 
 const EPOCHS: usize = 20;
 const MORE_EPOCHS: usize = 10;

@@ -22,9 +22,10 @@ use gatelet_trainer::figure::axis::Scale;
 use gatelet_trainer::figure::chart::{Chart, Look, Series};
 use gatelet_trainer::figure::{Form, save};
 use gatelet_trainer::lag;
+use gatelet_trainer::net::{Params, Role};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::{Cell, Params, Role};
 use gatelet_trainer::sequences::Learner;
+use gatelet_trainer::shape::Cell;
 use indicatif::ProgressBar;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -65,9 +66,9 @@ fn start((_, cell, forget_bias, _): Kind, seed: u64) -> Params<f32> {
         hidden,
         ..Config::default()
     };
-    let mut params = Params::init(config.shape(WORDS.len()), seed);
+    let mut params = Params::init(config.shape(WORDS.len()).net(), seed);
     if cell == Cell::Lstm {
-        params.tensor_mut(Role::Bias, 0)[HIDDEN..2 * HIDDEN].fill(forget_bias);
+        params.tensor_mut(0, Role::Bias)[HIDDEN..2 * HIDDEN].fill(forget_bias);
     }
     params
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! f32   gatelet-products, on weights that are packed once an optimizer step
-//! f64   matrixmultiply through ndarray, and the cells of `cell`, line by line: what the f32 path is tested against
+//! f64   matrixmultiply through ndarray, and the cells of `net`, line by line: what the f32 path is tested against
 //! ```
 //! Nothing here allocates once the buffers exist, except the products in f64.
 
@@ -11,6 +11,7 @@ use std::fmt::Debug;
 use std::sync::OnceLock;
 
 use gatelet::Isa;
+use gatelet::net::RnnActivation;
 use gatelet_products::{
     Addends, Columns, PANEL, PANEL_SCRATCH, PackedShape, Products, TapeF32, outer_columns,
 };
@@ -18,11 +19,11 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::cell::{gru, lstm, rnn};
 use crate::image;
 use crate::memory::Memory;
-use crate::params::Cell;
+use crate::net::{gru, lstm, rnn};
 use crate::real::Real;
+use crate::shape::Cell;
 
 /// A product's right-hand side, `[k, n]`, in the form that is read fastest.
 pub trait Packed<F>: Clone + Debug + Send + Sync {
@@ -357,7 +358,7 @@ impl Engine for f64 {
         }
         Self::matmul(step.h_before, w, true, step.gates, &mut []);
         if step.cell == Cell::Rnn {
-            return rnn::forward(Arch::new(), step.gates, step.h);
+            return rnn::forward(Arch::new(), RnnActivation::Tanh, step.gates, step.h);
         }
         let before = lstm::Step {
             hidden: step.hidden,

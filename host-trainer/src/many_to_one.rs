@@ -14,16 +14,14 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
-use crate::bptt::{IGNORED, Shard};
-use crate::checkpoint::{Checkpoint, Meta, Provenance, Resume};
+use crate::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
 use crate::config::Config;
 use crate::corpus::Vocabulary;
 use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
 use crate::feedforward::{softmax, top1};
+use crate::net::{IGNORED, Packs, Params, Role, Shard};
 use crate::optim::{OptimizerConfig, Updater};
-use crate::packs::Packs;
-use crate::params::{Params, Role};
 use crate::train::Position;
 
 /// Sequences and what each asks for.
@@ -67,8 +65,8 @@ impl<F: Engine> ManyToOne<F> {
     pub fn new(params: Params<F>, optimizer: OptimizerConfig, steps: usize, batch: usize) -> Self {
         Self {
             packs: Packs::of(&params),
-            updater: Updater::new(optimizer, params.shape),
-            shard: Shard::new(params.shape, batch, steps),
+            updater: Updater::new(optimizer, params.net()),
+            shard: Shard::new(params.net(), batch, steps),
             params,
             steps,
         }
@@ -110,11 +108,11 @@ impl<F: Engine> ManyToOne<F> {
 
     /// Probabilities of all tokens as answers to sequences `tokens`, [sequences, steps]: [sequences, vocab].
     pub fn probabilities(&mut self, tokens: &[u16]) -> Vec<F> {
-        let shape = self.params.shape;
+        let shape = self.params.shape();
         let steps = self.steps;
         let mut head = F::Packed::new(shape.hidden, shape.vocab, false);
-        head.pack(self.params.tensor(Role::HeadWeight, 0), true);
-        let bias = self.params.tensor(Role::HeadBias, 0);
+        head.pack(self.params.tensor(shape.head(), Role::Weight), true);
+        let bias = self.params.tensor(shape.head(), Role::Bias);
         let mut all = Vec::with_capacity(tokens.len() / steps * shape.vocab);
         for batch in tokens.chunks(self.shard.rows() * steps) {
             let rows = batch.len() / steps;
@@ -140,7 +138,7 @@ impl<F: Engine> ManyToOne<F> {
 
     /// Loss and accuracy.
     pub fn score(&mut self, examples: &Examples) -> Score {
-        let vocab = self.params.shape.vocab;
+        let vocab = self.params.shape().vocab;
         let probabilities = self.probabilities(&examples.tokens);
         let rows = probabilities.chunks_exact(vocab).zip(&examples.answers);
         let nats = rows.map(|(row, &answer)| -row[usize::from(answer)].to_f64().ln());
@@ -156,8 +154,9 @@ impl ManyToOne<f32> {
     /// [`Params::init`], but with the rows of the tokens uniform in ±`rows`. The rows of a run on a text (±3) keep tanh at its
     /// ends, where a net of few examples learns little; Keras' are ±sqrt(6 / (vocab + hidden)) ([`glorot`](crate::feedforward::glorot)).
     pub fn start(config: &Config, vocab: usize, rows: f64) -> Self {
-        let mut params = Params::<f32>::init(config.shape(vocab), config.seed);
-        let weights = params.tensor_mut(Role::Input, 0);
+        let shape = config.shape(vocab);
+        let mut params = Params::<f32>::init(shape.net(), config.seed);
+        let weights = params.tensor_mut(shape.layer(0), shape.input_role(0));
         let largest = weights.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
         let factor = rows as f32 / largest;
         weights.iter_mut().for_each(|w| *w *= factor);
@@ -169,7 +168,7 @@ impl ManyToOne<f32> {
     /// # Errors
     /// [`Error::VocabularyTooLarge`](crate::error::Error) for more tokens than private characters, 6,400.
     pub fn checkpoint(&self, config: &Config, provenance: Provenance) -> Result<Checkpoint> {
-        let shape = self.params.shape;
+        let shape = self.params.shape();
         let too_many = || Error::VocabularyTooLarge {
             name: provenance.corpus.clone(),
             found: shape.vocab,
@@ -198,8 +197,8 @@ impl ManyToOne<f32> {
         };
         Ok(Checkpoint {
             meta: Meta {
-                format: 1,
-                shape,
+                format: FORMAT,
+                net: *self.params.net(),
                 vocabulary,
                 words: Vec::new(),
                 config: config.clone(),
@@ -257,8 +256,8 @@ const PRIVATE: std::ops::Range<u32> = 0xE000..0xF900;
 mod tests {
     use super::*;
     use crate::optim::Optimizer;
-    use crate::params::Cell;
-    use crate::unroll::{Unrolled, in_f64};
+    use crate::shape::Cell;
+    use crate::unroll::Unrolled;
 
     fn net(cell: Cell, batch: usize) -> ManyToOne<f32> {
         net_with(cell, batch, Optimizer::Adam)
@@ -271,7 +270,7 @@ mod tests {
             layers: 2,
             ..Config::default()
         };
-        let params = Params::init(config.shape(6), 3);
+        let params = Params::init(config.shape(6).net(), 3);
         ManyToOne::new(params, OptimizerConfig::of(optimizer), 3, batch)
     }
 
@@ -297,7 +296,7 @@ mod tests {
             let mut nats = 0.0;
             let rows = all.chunks_exact(6).zip(examples.tokens.chunks_exact(3));
             for ((row, tokens), &answer) in rows.zip(&examples.answers) {
-                let exact = Unrolled::new(in_f64(net.params()), tokens).probabilities(2);
+                let exact = Unrolled::new(net.params().cast(), tokens).probabilities(2);
                 nats -= exact[usize::from(answer)].ln();
                 for (found, exact) in row.iter().zip(exact) {
                     assert!((f64::from(*found) - exact).abs() < 1e-5, "{tokens:?}");

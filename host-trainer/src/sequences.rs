@@ -11,11 +11,9 @@
 
 use rayon::prelude::*;
 
-use crate::bptt::{IGNORED, Shard};
 use crate::error::{Error, Result};
+use crate::net::{IGNORED, Packs, Params, Shard};
 use crate::optim::{OptimizerConfig, Updater};
-use crate::packs::Packs;
-use crate::params::Params;
 
 /// Rows of a shard: enough to keep a matrix kernel busy, few enough to share among cores.
 const ROWS: usize = 16;
@@ -122,7 +120,7 @@ impl Learner {
     pub fn new(params: Params<f32>, updates: OptimizerConfig) -> Self {
         Self {
             packs: Packs::of(&params),
-            updater: Updater::new(updates, params.shape),
+            updater: Updater::new(updates, params.net()),
             shards: Vec::new(),
             steps: 0,
             gradient: vec![0.0; params.data.len()],
@@ -142,7 +140,7 @@ impl Learner {
             (self.steps, self.shards) = (steps, Vec::new());
         }
         while self.shards.len() < count {
-            let shard = Shard::new(self.params.shape, ROWS, steps);
+            let shard = Shard::new(self.params.net(), ROWS, steps);
             self.shards.push(shard);
         }
     }
@@ -190,7 +188,7 @@ impl Learner {
 
     /// Scores the net on a batch.
     pub fn score(&mut self, batch: &Batch) -> Score {
-        let vocab = self.params.shape.vocab;
+        let vocab = self.params.net().vocab();
         self.prepare(batch.steps, batch.rows().div_ceil(ROWS).min(SCORED));
         let packs = &self.packs;
         let (mut nats, mut right) = (0.0, 0);
@@ -203,14 +201,16 @@ impl Learner {
                     let from = first + index * ROWS;
                     shard.reset();
                     shard.load(|row, t| batch.at(from + row, t));
-                    let loss = shard.forward(packs, 1.0);
-                    // p - 1 at the target and p elsewhere; a step that does not count is all zero.
-                    let rows = shard.logit_gradients().chunks_exact(vocab).enumerate();
-                    let hits = rows.filter(|(at, d)| {
-                        let (_, target) = batch.at(from + at % ROWS, at / ROWS);
-                        is_likeliest(d, target)
+                    let mut hits = 0;
+                    let loss = shard.forward_seen(packs, 0.0, &mut |seen| {
+                        let rows = seen.numbers.chunks_exact(vocab).zip(seen.first..);
+                        let right = rows.filter(|(scores, at)| {
+                            let (_, target) = batch.at(from + at % ROWS, at / ROWS);
+                            is_likeliest(scores, target)
+                        });
+                        hits += right.count();
                     });
-                    (loss, hits.count())
+                    (loss, hits)
                 })
                 .collect();
             nats += sums.iter().map(|sum| sum.0).sum::<f64>();
@@ -224,12 +224,12 @@ impl Learner {
     }
 }
 
-/// Whether `target` has the highest probability, by `d = p - onehot(target)`.
-fn is_likeliest(d: &[f32], target: u16) -> bool {
-    let Some(own) = d.get(usize::from(target)).map(|d| d + 1.0) else {
+/// Whether `target` has the highest of the scores.
+fn is_likeliest(scores: &[f32], target: u16) -> bool {
+    let Some(&own) = scores.get(usize::from(target)) else {
         return false;
     };
-    let others = d
+    let others = scores
         .iter()
         .enumerate()
         .filter(|&(v, _)| v != usize::from(target));
@@ -240,9 +240,10 @@ fn is_likeliest(d: &[f32], target: u16) -> bool {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::net::Role;
     use crate::optim::Optimizer;
-    use crate::params::{Cell, Role};
-    use crate::unroll::{Unrolled, in_f64};
+    use crate::shape::Cell;
+    use crate::unroll::Unrolled;
 
     fn params(cell: Cell) -> Params<f32> {
         let config = Config {
@@ -250,7 +251,7 @@ mod tests {
             hidden: 9,
             ..Config::default()
         };
-        Params::init(config.shape(6), 3)
+        Params::init(config.shape(6).net(), 3)
     }
 
     /// Rows whose target is the token at a place of the row that its first token names.
@@ -272,7 +273,7 @@ mod tests {
             let (batch, steps) = (rows(150, 5), 5);
             let (mut nats, mut right) = (0.0, 0);
             for row in 0..150 {
-                let net = Unrolled::new(in_f64(&params), &batch.inputs[row * steps..][..steps]);
+                let net = Unrolled::new(params.cast(), &batch.inputs[row * steps..][..steps]);
                 let p = net.probabilities(steps - 1);
                 let target = usize::from(batch.targets[row * steps + steps - 1]);
                 nats -= p[target].ln() / 150.0;
@@ -335,7 +336,7 @@ mod tests {
     fn a_net_that_is_not_finite_stays_and_says_so() {
         let mut broken = params(Cell::Rnn);
         *broken
-            .tensor_mut(Role::HeadBias, 0)
+            .tensor_mut(1, Role::Bias)
             .last_mut()
             .expect("it has one") = f32::NAN;
         let mut learner = Learner::new(broken, OptimizerConfig::of(Optimizer::Adam));

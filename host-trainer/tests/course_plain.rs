@@ -5,7 +5,7 @@ use gatelet_trainer::config::Config;
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::feedforward::{Activation, Layer, Loss, Net};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::shape::Cell;
 
 const ROWS: usize = 5;
 

@@ -14,9 +14,9 @@ use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::export::random;
 use crate::files::IMAGE;
-use crate::params::{Cell, Shape};
 use crate::random::image;
 use crate::row_range::WeightBits;
+use crate::shape::{Cell, Shape};
 
 /// Write a model of random weights, for benches: a fixed shape that needs no training.
 #[derive(Debug, clap::Args)]

@@ -136,7 +136,7 @@ impl Trainer<'_> {
             saver.save(&self.checkpoint(true))?;
         }
         let (begin, before) = (Instant::now(), self.position.seconds);
-        let limit = EXPLODED_TIMES * (self.params.shape.vocab as f64).ln();
+        let limit = EXPLODED_TIMES * (self.corpus.vocab.len() as f64).ln();
         let mut above = 0;
         let mut picture = Picture::default();
         loop {
@@ -226,10 +226,10 @@ impl Trainer<'_> {
         let Some((at, &value)) = numbers.into_iter().find(|(_, x)| !x.is_finite()) else {
             return Ok(());
         };
-        let mut tensors = self.params.shape.tensors().into_iter();
+        let mut tensors = self.params.tensors().iter();
         let tensor = tensors.find(|tensor| tensor.range.contains(&at));
         Err(Error::NotANumber {
-            tensor: tensor.map_or_else(String::new, |tensor| torch_name(&tensor)),
+            tensor: tensor.map_or_else(String::new, |tensor| torch_name(self.params.net(), tensor)),
             value,
             step: self.position.step,
             epoch: self.position.epoch + 1,
@@ -323,7 +323,7 @@ impl Trainer<'_> {
         let last = folder.last();
         *kept = format!("{} is still good, of step {}", last.display(), saver.step());
         // A run that explodes from the start has an exploded best: that is nothing to go back to.
-        let limit = EXPLODED_TIMES * (self.params.shape.vocab as f64).ln();
+        let limit = EXPLODED_TIMES * (self.corpus.vocab.len() as f64).ln();
         if let Some(nats) = folder.best_nats().filter(|&nats| nats < limit) {
             *kept += &format!(", and {} has {nats:.3} nats", folder.best().display());
         }

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::{EVAL_WINDOW, Part, Trainer, total};
-use crate::bptt::IGNORED;
 use crate::error::{Error, Result};
+use crate::net::IGNORED;
 
 /// Held-out tokens that an evaluation reads, at most: of a text of a gigabyte more would take longer than training.
 pub(super) const EVAL_MOST: usize = 1 << 20;

@@ -19,16 +19,14 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bptt::Shard;
-use crate::checkpoint::{Checkpoint, Meta, Provenance, Resume};
+use crate::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
 use crate::config::Config;
 use crate::corpus::{Corpus, Vocabulary, hex};
 use crate::dropout::Dropout;
 use crate::error::{Error, Result};
 use crate::learned::Learned;
+use crate::net::{Loss, Net, Packs, Params, Shard};
 use crate::optim::{Cooldown, Plateau, Updater};
-use crate::packs::Packs;
-use crate::params::{Params, Shape};
 
 pub use drive::Observer;
 
@@ -133,11 +131,11 @@ fn shard_rows(batch: usize) -> Vec<usize> {
         .collect()
 }
 
-fn parts(shape: Shape, batch: usize, window: usize) -> Vec<Part> {
+fn parts(net: &Net, batch: usize, window: usize) -> Vec<Part> {
     let mut first_row = 0;
     let part = |rows| {
         let part = Part {
-            shard: Shard::new(shape, rows, window),
+            shard: Shard::new(net, rows, window),
             first_row,
             tokens: vec![0; rows * (window + 1)],
             loss: 0.0,
@@ -162,7 +160,7 @@ impl<'c> Trainer<'c> {
         config.validate()?;
         crate::image::isa()?;
         corpus.check_length(config.batch, config.window)?;
-        let shape = config.shape(corpus.vocab.len());
+        let net = config.shape(corpus.vocab.len()).net();
         let provenance = Provenance {
             corpus: corpus.name.clone(),
             corpus_sha256: hex(&corpus.sha256),
@@ -177,28 +175,31 @@ impl<'c> Trainer<'c> {
         };
         let predictions = corpus.validation_len() - 1;
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
-        let mut training = parts(shape, config.batch, config.window);
+        let mut training = parts(&net, config.batch, config.window);
         let masks = |rate| Dropout::new(config.seed, rate);
         let (output, recurrent) = (masks(config.dropout), masks(config.recurrent_dropout));
         let line_break = config.lines.then(|| corpus.vocab.line_break()).flatten();
         for part in &mut training {
-            part.shard.label_smoothing = config.label_smoothing as f32;
+            let smoothing = config.label_smoothing;
+            part.shard.set_loss(0, Loss::CrossEntropy { smoothing })?;
             part.shard.drop_out(output, recurrent, part.first_row);
         }
-        let mut evaluation = parts(shape, streams, EVAL_WINDOW);
+        let mut evaluation = parts(&net, streams, EVAL_WINDOW);
         for part in training.iter_mut().chain(&mut evaluation) {
             part.shard.break_lines(line_break);
         }
+        let params = Params::init(net, config.seed);
+        let count = params.data.len();
         Ok(Self {
-            params: Params::init(shape, config.seed),
+            params,
             packs: match &config.qat {
-                None => Packs::new(shape),
-                Some(qat) => Packs::aware(shape, qat.scheme)?,
+                None => Packs::new(&net),
+                Some(qat) => Packs::aware(&net, qat.scheme)?,
             },
             packed: false,
             learned: None,
-            gradient: vec![0.0; shape.parameters()],
-            optimizer: Updater::new(config.updates(), shape),
+            gradient: vec![0.0; count],
+            optimizer: Updater::new(config.updates(), &net),
             parts: training,
             evaluation,
             position: Position::default(),
@@ -274,18 +275,18 @@ impl<'c> Trainer<'c> {
             });
         };
         trainer.check_position(&position)?;
-        let hidden = trainer.config.hidden;
-        let mut start = 0;
-        for shard in trainer.parts.iter_mut().map(|part| &mut part.shard) {
-            for layer in 0..trainer.config.layers {
-                let from = (layer * trainer.config.batch + start) * hidden;
-                let (h, c) = shard.state_mut(layer);
-                h.copy_from_slice(&resume.h[from..from + h.len()]);
-                if !c.is_empty() {
-                    c.copy_from_slice(&resume.c[from..from + c.len()]);
+        let layers = trainer.layers();
+        let (mut h_from, mut c_from) = (&resume.h[..], &resume.c[..]);
+        for layer in 0..layers {
+            for shard in trainer.parts.iter_mut().map(|part| &mut part.shard) {
+                for (to, from) in [&mut h_from, &mut c_from].into_iter().enumerate() {
+                    let (h, c) = shard.state_mut(layer);
+                    let state = if to == 0 { h } else { c };
+                    let (own, rest) = from.split_at(state.len());
+                    state.copy_from_slice(own);
+                    *from = rest;
                 }
             }
-            start += shard.rows();
         }
         (trainer.params, trainer.packed) = (checkpoint.params, false);
         trainer.learned = checkpoint.learned;
@@ -297,6 +298,11 @@ impl<'c> Trainer<'c> {
         };
         trainer.provenance = checkpoint.meta.provenance;
         Ok(trainer)
+    }
+
+    /// How many recurrent operations the net has.
+    fn layers(&self) -> usize {
+        self.params.net().recurrent_count()
     }
 
     /// Where the run stands.
@@ -329,8 +335,8 @@ impl<'c> Trainer<'c> {
         let mut provenance = self.provenance.clone();
         provenance.characters = self.position.characters;
         let meta = Meta {
-            format: self.config.format(),
-            shape: self.params.shape,
+            format: FORMAT,
+            net: *self.params.net(),
             vocabulary: self.corpus.vocab.chars().iter().collect(),
             words: self.corpus.vocab.words().to_vec(),
             config: self.config.clone(),
@@ -339,7 +345,7 @@ impl<'c> Trainer<'c> {
         };
         let resume = whole.then(|| {
             let (mut h, mut c) = (Vec::new(), Vec::new());
-            for layer in 0..self.config.layers {
+            for layer in 0..self.layers() {
                 for shard in self.parts.iter().map(|part| &part.shard) {
                     let (shard_h, shard_c) = shard.state(layer);
                     h.extend_from_slice(shard_h);

@@ -1,8 +1,4 @@
-//! The elementwise part of each cell, forward next to its backward; the matrix products are in `bptt`.
-
-pub mod gru;
-pub mod lstm;
-pub mod rnn;
+//! Elementwise loops for the widest vectors of a processor, and tiles of numbers held in registers.
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -17,11 +13,11 @@ pub(crate) fn vectorized<W: NullaryFnOnce>(arch: Arch, work: W) -> W::Output {
 }
 
 /// Units worked on at a time, held in registers: the loops over a tile become vector code without checks for overlap.
-const TILE: usize = 16;
+pub(crate) const TILE: usize = 16;
 
 /// Up to `TILE` numbers; zeros after the last.
 #[inline(always)]
-fn load<F: Real>(from: &[F]) -> [F; TILE] {
+pub(crate) fn load<F: Real>(from: &[F]) -> [F; TILE] {
     if let Ok(full) = from.try_into() {
         return full;
     }
@@ -32,7 +28,7 @@ fn load<F: Real>(from: &[F]) -> [F; TILE] {
 
 /// As many numbers as `to` holds, at most `TILE`.
 #[inline(always)]
-fn store<F: Real>(to: &mut [F], lanes: &[F; TILE]) {
+pub(crate) fn store<F: Real>(to: &mut [F], lanes: &[F; TILE]) {
     match <&mut [F; TILE]>::try_from(&mut *to) {
         Ok(full) => *full = *lanes,
         Err(_) => to.copy_from_slice(&lanes[..to.len()]),

@@ -16,8 +16,8 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-use super::{TILE, load, store, vectorized};
 use crate::real::Real;
+use crate::vector::{TILE, load, store, vectorized};
 
 /// The buffers of one step forward; rows of the batch one after the other.
 #[derive(Debug)]

@@ -8,8 +8,8 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-use crate::cell::vectorized;
 use crate::real::Real;
+use crate::vector::vectorized;
 
 /// `sums[j] (+)= sum_n rows[n, j]` for the rows of each id; without ids, of all.
 struct Sums<'a, F> {

@@ -10,14 +10,12 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-use crate::cell::vectorized;
+use super::IGNORED;
 use crate::real::Real;
+use crate::vector::vectorized;
 
 /// Partial results a row is folded into; a fixed number, so that the sum has one order on every machine.
 const LANES: usize = 16;
-
-/// A target that does not count: no loss, no gradient. Beyond every token id.
-pub const IGNORED: u16 = u16::MAX;
 
 struct Softmax<'a, F> {
     logits: &'a mut [F],
@@ -74,7 +72,7 @@ fn fold<F: Real>(row: &[F], start: F, join: impl Fn(F, F) -> F) -> F {
 ///
 /// Targets must be smaller than `vocab`, or [`IGNORED`]. `smoothing` (0 = none, below 1) is the part of the asked-for
 /// distribution that is spread over all characters; it changes the gradient and not the loss returned.
-pub fn softmax_cross_entropy<F: Real>(
+pub(super) fn softmax_cross_entropy<F: Real>(
     arch: Arch,
     logits: &mut [F],
     targets: &[u16],
@@ -90,6 +88,53 @@ pub fn softmax_cross_entropy<F: Real>(
             smoothing,
         },
     )
+}
+
+/// A row of scores becomes probabilities. The largest is subtracted first: nothing overflows.
+pub fn softmax<F: Real>(row: &mut [F]) {
+    let Some(&first) = row.first() else { return };
+    let largest = row.iter().fold(first, |a, &b| if b > a { b } else { a });
+    row.iter_mut().for_each(|x| *x = (*x - largest).exp());
+    let sum = row.iter().fold(F::zero(), |sum, &x| sum + x);
+    row.iter_mut().for_each(|x| *x = *x / sum);
+}
+
+/// Distance of a probability from 0 and 1 that a logarithm keeps, as in Keras.
+const MARGIN: f64 = 1e-7;
+
+/// The binary cross entropy of the probabilities of scores; `logits` as in [`softmax_cross_entropy`].
+///
+/// A probability is kept away from 0 and 1 by 1e-7, and where that happens it has no gradient.
+pub(super) fn scored_binary<F: Real>(logits: &mut [F], targets: &[u16], scale: F) -> f64 {
+    let width = logits.len() / targets.len().max(1);
+    let scale = scale.to_f64() / width as f64;
+    let mut loss = 0.0;
+    for (row, &target) in logits.chunks_exact_mut(width).zip(targets) {
+        if target == IGNORED {
+            row.fill(F::zero());
+            continue;
+        }
+        softmax(row);
+        let asked = |k: usize| if k == usize::from(target) { 1.0 } else { 0.0 };
+        let slope = |(k, p): (usize, &F)| {
+            let (p, t) = (p.to_f64(), asked(k));
+            let inside = p.clamp(MARGIN, 1.0 - MARGIN);
+            let slope = (inside - t) / (inside * (1.0 - inside));
+            let slope = if inside == p { slope } else { 0.0 };
+            (t * inside.ln() + (1.0 - t) * (1.0 - inside).ln(), slope)
+        };
+        let mean: f64 = row
+            .iter()
+            .enumerate()
+            .map(|of| slope(of).1 * of.1.to_f64())
+            .sum();
+        for (k, p) in row.iter_mut().enumerate() {
+            let (log, slope) = slope((k, p));
+            loss -= log / width as f64;
+            *p = F::from_f64(scale * p.to_f64() * (slope - mean));
+        }
+    }
+    loss
 }
 
 #[cfg(test)]
@@ -144,6 +189,29 @@ mod tests {
                     "smoothing {smoothing}, logit {k}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn scored_binary_is_its_definition_and_its_gradient_the_difference() {
+        let start = [0.3_f64, -1.2, 0.9, 2.0, 0.1, 1.0];
+        let of = |z: &[f64]| {
+            let mut d = z.to_vec();
+            (scored_binary(&mut d, &[2, IGNORED], 0.5), d)
+        };
+        let mut p = start[..3].to_vec();
+        softmax(&mut p);
+        let log = (1.0 - p[0]).ln() + (1.0 - p[1]).ln() + p[2].ln();
+        let (loss, d) = of(&start);
+        assert!((loss + log / 3.0).abs() < 1e-12);
+        for k in 0..6 {
+            let at = |by: f64| {
+                let mut z = start;
+                z[k] += by;
+                0.5 * of(&z).0
+            };
+            let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
+            assert!((numeric - d[k]).abs() < 1e-9, "{k}: {numeric} {}", d[k]);
         }
     }
 
