@@ -20,10 +20,11 @@ use gatelet_trainer::engine::Engine;
 use gatelet_trainer::error::{Result, Shown};
 use gatelet_trainer::figure::save;
 use gatelet_trainer::gates;
+use gatelet_trainer::learner::Learner;
 use gatelet_trainer::net::{IGNORED, Packs, Params, Role, Shard};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
 use gatelet_trainer::page::figures;
-use gatelet_trainer::sequences::{Batch, Learner};
+use gatelet_trainer::sequences::Batch;
 use gatelet_trainer::unroll::Unrolled;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -202,7 +203,7 @@ fn main() -> Result<(), Shown> {
         learner.step(&batch(&rows, &|_| true), 0.01)?;
     }
     let test = batch(&held_out, &|id| id == she || id == he);
-    let accuracy = 100.0 * learner.score(&test).accuracy;
+    let accuracy = 100.0 * learner.score(&test)?.accuracy;
     println!(
         "\n2  {} texts of two people, {} words, 12 units, {steps} steps",
         train.len(),

@@ -24,9 +24,10 @@ use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::export::{export, f32_image};
 use gatelet_trainer::files;
 use gatelet_trainer::image::{Image, isa};
+use gatelet_trainer::learner::Learner;
 use gatelet_trainer::net::Params;
 use gatelet_trainer::optim::{Plateau, Schedule};
-use gatelet_trainer::sequences::{Batch, Learner};
+use gatelet_trainer::sequences::Batch;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::write_on::write_on;
 use rand::{RngExt, SeedableRng};
@@ -143,7 +144,7 @@ fn main() -> Result<(), Shown> {
         Precision::Int8,
     )?;
     let held_out = corpus.train_len..corpus.len() - WINDOW;
-    let windows = learner.score(&rows(&corpus, held_out)?);
+    let windows = learner.score(&rows(&corpus, held_out)?)?;
     let mut counts = vec![0; corpus.vocab.len()];
     corpus.read(corpus.train_len..corpus.len(), &mut |piece| {
         piece.iter().for_each(|&id| counts[usize::from(id)] += 1);

@@ -108,6 +108,35 @@ impl<F: Real> Params<F> {
     }
 }
 
+/// Bound of the uniform start of weights between so many inputs and outputs (Glorot and Bengio 2010).
+pub fn glorot(inputs: usize, outputs: usize) -> f64 {
+    (6.0 / (inputs + outputs).max(1) as f64).sqrt()
+}
+
+impl<F: Real> Params<F> {
+    /// The start of a plain net as in Keras: weights of dense operations uniform within
+    /// [`glorot`]'s bound, everything else as in [`Params::init`]. The same seed gives the same
+    /// numbers.
+    pub fn glorot(net: Net, seed: u64) -> Self {
+        let mut params = Self::init(net, seed);
+        let mut rng = Pcg64::seed_from_u64(seed);
+        for tensor in params.tensors().to_vec() {
+            if tensor.role != Role::Weight {
+                continue;
+            }
+            let (units, inputs) = (tensor.rows, tensor.columns);
+            let bound = glorot(inputs, units);
+            let weights = &mut params.data[tensor.range.clone()];
+            // In Keras' order: an input's weights after each other.
+            for (input, unit) in (0..inputs).flat_map(|i| (0..units).map(move |u| (i, u))) {
+                let number = (2.0 * rng.random::<f64>() - 1.0) * bound;
+                weights[unit * inputs + input] = F::from_f64(number);
+            }
+        }
+        params
+    }
+}
+
 /// Fills `[units, gates*units]` with an orthogonal matrix for each gate.
 fn orthogonal_gates<F: Real>(tensor: &Tensor, rng: &mut Pcg64, out: &mut [F]) {
     let units = tensor.rows;

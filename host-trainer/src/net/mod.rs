@@ -32,6 +32,7 @@ mod sums;
 
 pub use gatelet::net::Net;
 
+pub use self::init::glorot;
 pub use self::loss::{IGNORED, Loss, Targets, softmax};
 pub use self::packs::Packs;
 pub use self::params::{Params, Role, Tensor, inputs, tensors};

@@ -21,7 +21,7 @@
 use gatelet::net::{Activation, Kind, Net, Value};
 use pulp::Arch;
 
-use super::loss::{Asked, Loss, Targets, activation};
+use super::loss::{Asked, IGNORED, Loss, Targets, activation};
 use super::operand::Operand;
 use super::packs::{Linear, Pack, Packs};
 use super::params::{Params, Role, inputs};
@@ -155,12 +155,26 @@ type See<'a, F> = &'a mut dyn FnMut(Seen<'_, F>);
 /// A window's inputs and targets, to be written; all time-major.
 #[derive(Debug)]
 pub struct Window<'a, F> {
+    /// Streams: step t of stream `row` is at `t * rows + row`.
+    pub rows: usize,
     /// [T, rows]: tokens; empty where the net is given features.
     pub tokens: &'a mut [u16],
     /// [T, rows, numbers]: features; empty where it is given tokens.
     pub features: &'a mut [F],
     /// What is asked of each output.
     pub targets: &'a mut [Targets<F>],
+}
+
+impl<F: Engine> Window<'_, F> {
+    /// Nothing is asked of a stream.
+    pub fn ignore(&mut self, row: usize) {
+        for targets in self.targets.iter_mut() {
+            let tokens = targets.tokens.iter_mut().skip(row).step_by(self.rows);
+            tokens.for_each(|target| *target = IGNORED);
+            let counts = targets.counts.iter_mut().skip(row).step_by(self.rows);
+            counts.for_each(|counts| *counts = false);
+        }
+    }
 }
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
@@ -401,6 +415,7 @@ impl<F: Engine> Shard<F> {
     /// The window's inputs and targets, to be written.
     pub fn window(&mut self) -> Window<'_, F> {
         Window {
+            rows: self.common.rows,
             tokens: &mut self.common.tokens,
             features: &mut self.features,
             targets: &mut self.targets,
