@@ -14,7 +14,6 @@
 //! - [`ending`]: why the run before ended;
 //! - [`budget`]: does a model fit a board? Used by `build.rs`;
 //! - `remedy`: what to do if it does not; only `build.rs` has it;
-//! - [`parts`]: the microcontrollers, and how QEMU counts instructions on them;
 //! - [`embedded`]: the model this crate was built with.
 //!
 //! Everything is `no_std`, does not allocate, and runs in the host's tests as it does on the board: the terminal is
@@ -34,7 +33,6 @@ pub mod ending;
 mod fixtures;
 pub mod keys;
 pub mod line;
-pub mod parts;
 #[cfg(test)]
 mod remedy;
 mod tokens;

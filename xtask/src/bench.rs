@@ -1,4 +1,5 @@
-//! Instructions of a step, counted in QEMU: for a fixed shape with random weights, and for the default model.
+//! Instructions of a step, counted in QEMU: for a fixed shape with random weights, and for the
+//! default model.
 
 use std::path::PathBuf;
 
@@ -12,8 +13,8 @@ use crate::firmware::program;
 use crate::units::grouped;
 use crate::{emulator, setup};
 
-/// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the code changes it. With
-/// weights of 8 bits, and of 4.
+/// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the
+/// code changes it. With weights of 8 bits, and of 4.
 const SHAPE: [&str; 10] = [
     "--cell", "lstm", "--hidden", "128", "--vocab", "64", "--layers", "1", "--seed", "1",
 ];
@@ -36,7 +37,8 @@ struct Counted {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Measured {
     board: String,
-    /// For the table, like all that is skipped; the lines of JSON hold what their readers were promised.
+    /// For the table, like all that is skipped; the lines of JSON hold what their readers were
+    /// promised.
     #[serde(skip)]
     core: &'static str,
     #[serde(skip)]
@@ -86,7 +88,11 @@ pub(crate) fn run(boards: Choice, rows: bool, json: bool) -> Result<()> {
         .iter()
         .flat_map(|board| models.iter().map(move |model| (board, model)))
     {
-        let export = if rows { "any" } else { board.export };
+        let export = if rows {
+            "any"
+        } else {
+            board.processor.export()
+        };
         let m = measure(board, name, model.clone(), export)?;
         if json {
             println!("{}", serde_json::to_string(&m)?);
@@ -126,7 +132,7 @@ pub(crate) fn measure(
     let flash = FlashImage::read(&elf)?.bytes.len() as u64;
     Ok(Measured {
         board: counted.board,
-        core: board.core,
+        core: board.processor.name(),
         kernel: counted.kernel,
         cell: counted.cell,
         hidden: counted.hidden,

@@ -1,12 +1,14 @@
-//! `cargo xtask conformance`: one suite (models, tokens, the hash of the states after every step) on every kernel of this
-//! machine, on those of other processors in an emulator, and on every board in QEMU.
+//! `cargo xtask conformance`: one suite (models, tokens, the hash of the states after every step)
+//! on every kernel of this machine, on those of other processors in an emulator, and on every board
+//! in QEMU.
 //!
 //! ```text
 //! suite     RNN, LSTM and GRU, 1 and 2 layers, weights of 8 and of 4 bits, random, by `gatelet suite`: its hashes are the scalar kernel's
 //! hosts     tests/same-bits --suite, suite on stdin: natively, under qemu-aarch64 as two processors, under node
 //! boards    firmware/src/bin/conformance.rs, in as many loads as a board's flash needs
 //! ```
-//! A row says at which step a kernel computed other states for the first time; there should be none.
+//! A row says at which step a kernel computed other states for the first time; there should be
+//! none.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -15,10 +17,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::random;
-use crate::board::{BOARDS, Board};
+use crate::board::{Board, in_qemu};
 use crate::command::{cargo, gatelet, output, work_folder};
 use crate::firmware::program;
-use crate::parts::PARTS;
 use crate::processors::{self, Emulated};
 use crate::{emulator, setup};
 
@@ -54,7 +55,8 @@ struct Row {
     first_difference: Option<u64>,
 }
 
-/// Runs the suite everywhere and prints a row for each target, kernel and model; an error when one differs.
+/// Runs the suite everywhere and prints a row for each target, kernel and model; an error when one
+/// differs.
 pub(crate) fn run(steps: usize, json: bool) -> Result<()> {
     setup::qemu()?;
     setup::targets()?;
@@ -79,10 +81,10 @@ pub(crate) fn run(steps: usize, json: bool) -> Result<()> {
     for emulated in processors::emulated()? {
         take(&emulated.name, &elsewhere(&emulated, &suite)?)?;
     }
-    for board in &BOARDS {
+    for board in in_qemu() {
         for load in loads(board, &models, steps)? {
             take(
-                &format!("{board} ({})", board.core),
+                &format!("{board} ({})", board.processor.name()),
                 &on_board(board, &load)?,
             )?;
         }
@@ -180,11 +182,14 @@ fn elsewhere(emulated: &Emulated, suite: &PathBuf) -> Result<String> {
 
 /// Suites of as many models as fit a board's flash.
 fn loads(board: &'static Board, models: &[PathBuf], steps: usize) -> Result<Vec<Vec<u8>>> {
-    let part = PARTS.iter().find(|part| part.machine == board.machine);
-    let room = part.context("the part is unknown")?.flash_bytes - CODE;
+    let room = board.flash_bytes - CODE;
     let mut loads: Vec<Vec<u8>> = Vec::new();
     for model in models {
-        let case = fs::read(suite(std::slice::from_ref(model), steps, board.export)?)?;
+        let case = fs::read(suite(
+            std::slice::from_ref(model),
+            steps,
+            board.processor.export(),
+        )?)?;
         ensure!(
             case.len() <= room,
             "{steps} steps are too many for the flash of the {board}: a case has {} bytes, its room {room}",

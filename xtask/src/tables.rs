@@ -8,11 +8,13 @@
 //!
 //! `where` chooses rows, `columns` columns in their order, and after the column of `times` every
 //! number is followed by how many times that column it is. All three are optional, `where` may come
-//! more than once. A file has a name for each column, and tabs between them.
+//! more than once. A file has a name for each column, and tabs between them; `the boards` in its
+//! place is the table of `firmware/boards`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use gatelet_boards::Use;
 
 use crate::command::root;
 use crate::dots::{self, Dot};
@@ -20,6 +22,8 @@ use crate::generated::settle;
 
 /// Where the files of numbers are.
 const DATA: &str = "benches/results";
+/// In place of a file: the table of boards.
+const BOARDS: &str = "the boards";
 const BEGIN: &str = "<!-- table ";
 const END: &str = "<!-- end of table -->";
 
@@ -97,8 +101,38 @@ fn engines() -> Result<(PathBuf, String)> {
 }
 
 fn read(name: &str) -> Result<String> {
+    if name == BOARDS {
+        return Ok(table_of_boards());
+    }
     let path = root().join(DATA).join(name);
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {DATA}/{name}"))
+}
+
+/// The boards of `firmware/boards`, as a file.
+fn table_of_boards() -> String {
+    let names = "board\tQEMU\tprocessor\ttarget\tkernel\tflash, KiB\tRAM, KiB\tconsole\n";
+    let mut text = names.to_owned();
+    for board in &gatelet_boards::BOARDS {
+        let processor = board.processor;
+        let cells = [
+            board.name.to_owned(),
+            board.qemu.map_or("", |qemu| qemu.machine).to_owned(),
+            processor.name().to_owned(),
+            processor.target().to_owned(),
+            processor.kernel().to_owned(),
+            (board.flash_bytes >> 10).to_string(),
+            (board.ram_bytes >> 10).to_string(),
+            if board.runs == Use::Console {
+                "yes"
+            } else {
+                ""
+            }
+            .to_owned(),
+        ];
+        text.push_str(&cells.join("\t"));
+        text.push('\n');
+    }
+    text
 }
 
 /// A file of numbers.

@@ -16,7 +16,7 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Session, StateBuf, StateHash};
-    use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{self, BOARD, ModelKernel, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -62,7 +62,7 @@ mod image {
         }
         hprintln!(
             "{{\"board\":\"{}\",\"steps\":{},\"state_hash\":\"{:016x}\"}}",
-            PART.name,
+            BOARD.name,
             steps,
             hash.finish()
         );

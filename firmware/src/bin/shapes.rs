@@ -25,7 +25,7 @@ mod image {
         AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, Nibbles, Scalar, Session,
         StateBuf, StateHash, StepInput, TokenId,
     };
-    use gatelet_firmware::embedded::PART;
+    use gatelet_firmware::embedded::BOARD;
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -89,7 +89,7 @@ mod image {
         }
         hprintln!(
             "{{\"board\":\"{}\",\"kernels\":[\"{}\"{}{}{}],\"models\":{},\"steps\":{}}}",
-            PART.name,
+            BOARD.name,
             Native::NAME,
             if two_kernels() { ",\"" } else { "" },
             if two_kernels() { NativeRows::NAME } else { "" },
