@@ -6,7 +6,8 @@
 //! ```
 //!
 //! - [`keys`]: UTF-8, control characters and escape sequences, one byte at a time;
-//! - [`line`](mod@line): the typed tokens and the state that belongs to them; Backspace restores it;
+//! - [`line`](mod@line): the typed tokens and the state that belongs to them; Backspace restores
+//!   it;
 //! - [`write`](mod@write): the board writes by itself, from a seed;
 //! - [`view`]: one line of the terminal, redrawn without flicker;
 //! - [`console`]: what each key does;
@@ -16,8 +17,8 @@
 //! - `remedy`: what to do if it does not; only `build.rs` has it;
 //! - [`embedded`]: the model this crate was built with.
 //!
-//! Everything is `no_std`, does not allocate, and runs in the host's tests as it does on the board: the terminal is
-//! any [`embedded_io::Write`], the kernel any [`gatelet::Kernel`].
+//! Everything is `no_std`, does not allocate, and runs in the host's tests as it does on the board:
+//! the terminal is any [`embedded_io::Write`], the kernel any [`gatelet::Kernel`].
 
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs, unsafe_code)]

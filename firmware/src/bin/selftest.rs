@@ -1,7 +1,9 @@
-//! Runs `selftest/text.txt` through the embedded model and prints the hash of every state, as one line of JSON by
-//! semihosting: `{"board","steps","state_hash"}`. `cargo xtask firmware selftest` compares it with the host's.
+//! Runs `selftest/text.txt` through the embedded model and prints the hash of every state, as one
+//! line of JSON by semihosting: `{"board","steps","state_hash"}`. `cargo xtask firmware selftest`
+//! compares it with the host's.
 //!
-//! Ends QEMU with 0, or with 1 after one line that says what is wrong. Not for a board without a debugger.
+//! Ends QEMU with 0, or with 1 after one line that says what is wrong. Not for a board without a
+//! debugger.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]

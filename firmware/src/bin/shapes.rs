@@ -3,10 +3,11 @@
 //! every output with each other, and the hash of every state with the one that the host stored in
 //! the image.
 //!
-//! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length (little-endian
-//! u32); a length of zero is the end. `cargo xtask test` makes it, and replaces it in the linked program by others of that
-//! size at most. Prints `{"board","kernels","models","steps"}`; ends QEMU with 0, or with 1 after
-//! one line that says what is wrong.
+//! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length
+//! (little-endian u32); a length of zero is the end. `cargo xtask test` makes it, and replaces it
+//! in the linked program by others of that size at most. Prints
+//! `{"board","kernels","models","steps"}`; ends QEMU with 0, or with 1 after one line that says
+//! what is wrong.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
