@@ -129,6 +129,9 @@ enum Firmware {
         /// One JSON object a line: first the fixed shape, then the default model
         #[arg(long)]
         json: bool,
+        /// Write the counts of the fixed shape into benches/results/boards.tsv
+        #[arg(long, conflicts_with = "rows")]
+        record: bool,
     },
     /// Flip every bit of the model's preamble in the built console, and see QEMU refuse each: 256
     /// starts
@@ -224,7 +227,12 @@ impl Firmware {
             }
             Firmware::Run { model } => handover::run(model.path),
             Firmware::Damage => qemu_tests::preamble(1),
-            Firmware::Bench { board, rows, json } => bench::run(board.boards, rows, json),
+            Firmware::Bench {
+                board,
+                rows,
+                json,
+                record,
+            } => bench::run(board.boards, rows, json, record),
             Firmware::Selftest { model, board, json } => {
                 selftest::run(model.path, board.boards, json)
             }

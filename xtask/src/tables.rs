@@ -29,7 +29,7 @@ const END: &str = "<!-- end of table -->";
 
 /// Writes tables and pictures; or, to check, fails when one is not what the files give.
 pub(crate) fn run(check: bool) -> Result<()> {
-    let mut files = vec![boards()?, engines()?];
+    let mut files = vec![boards()?, engines()?, host()?];
     for entry in std::fs::read_dir(root().join("docs"))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "md") {
@@ -65,6 +65,28 @@ fn boards() -> Result<(PathBuf, String)> {
         false,
     );
     Ok((PathBuf::from("docs/benchmarks/boards.svg"), picture))
+}
+
+/// Times of steps on hosts, as multiples of the limit.
+fn host() -> Result<(PathBuf, String)> {
+    let data = Data::of(&read("host_steps.tsv")?)?;
+    let [machine, kind] = [data.column("machine")?, data.column("type")?];
+    let [shape, times] = [data.column("shape")?, data.column("times the limit")?];
+    let mut dots = Vec::new();
+    for row in &data.rows {
+        dots.push(Dot {
+            row: format!("{} {}", row[kind], row[shape]),
+            series: row[machine].clone(),
+            value: row[times].parse()?,
+        });
+    }
+    let picture = dots::svg(
+        "A step, as multiples of the time to read its weights once",
+        "One stream, one core, AVX-512. Below 1: part of the weights is still in a nearer cache.",
+        &dots,
+        true,
+    );
+    Ok((PathBuf::from("docs/benchmarks/host.svg"), picture))
 }
 
 /// Times of other engines, as multiples of Gatelet's: the last run that has all of them.
