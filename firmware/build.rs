@@ -19,6 +19,7 @@ use std::{env, fs};
 
 use gatelet::net::Capabilities;
 use gatelet::{Layout, Model, Precision, Sampler};
+use gatelet_boards::{Board, in_qemu};
 
 #[path = "src/budget.rs"]
 #[allow(
@@ -27,20 +28,11 @@ use gatelet::{Layout, Model, Precision, Sampler};
     reason = "written for the library, which uses the rest"
 )]
 mod budget;
-#[path = "src/parts.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "written for the library, which uses the rest"
-)]
-mod parts;
-
 #[path = "src/remedy.rs"]
 #[allow(unreachable_pub, reason = "as the others")]
 mod remedy;
 
 use budget::{Demand, Plan};
-use parts::{PARTS, Part};
 
 fn main() {
     for name in [
@@ -61,7 +53,6 @@ fn main() {
     }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/budget.rs");
-    println!("cargo:rerun-if-changed=src/parts.rs");
     println!("cargo:rerun-if-changed=src/remedy.rs");
     println!("cargo::rustc-check-cfg=cfg(stm32f4, token_words, token_no_words, token_bytes)");
     // Cargo shows this line to the person; the build ends here.
@@ -82,21 +73,21 @@ fn embed() -> Result<(), String> {
     })?;
     let (demand, kernel, [words, of_bytes, writes]) =
         check(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
-    let (index, part) = part()?;
-    let plan = budget::plan(&part, &demand).map_err(|short| {
-        let remedy = with_model(&bytes, |model| remedy::remedy(&model, &part, &short));
+    let (index, board) = board()?;
+    let plan = budget::plan(&board, &demand).map_err(|short| {
+        let remedy = with_model(&bytes, |model| remedy::remedy(&model, &board, &short));
         let (path, remedy) = (path.display(), remedy.unwrap_or_default());
         format!("{path}: {short}; {remedy}")
     })?;
     let (writing, cuts) = writing(words)?;
     let need = demand.model_bytes + budget::CODE_BYTES + budget::CUTS_BYTES;
-    if cuts && need > part.flash_bytes {
+    if cuts && need > board.flash_bytes {
         return Err(format!(
             "{}: with GATELET_TOP_K or GATELET_TOP_P the model does not fit the flash of the {}: need {need} bytes, have {}; \
              leave them out",
             path.display(),
-            part.name,
-            part.flash_bytes
+            board.name,
+            board.flash_bytes
         ));
     }
     let name = path
@@ -122,13 +113,14 @@ fn embed() -> Result<(), String> {
         }
     }
     if on_board {
-        write("memory.x", memory_x(&part)?.as_bytes())?;
+        write("memory.x", memory_x(&board)?.as_bytes())?;
         link_arguments();
     }
     Ok(())
 }
 
-/// Where the model is. A relative path is meant from where cargo was called; a build script runs elsewhere.
+/// Where the model is. A relative path is meant from where cargo was called; a build script runs
+/// elsewhere.
 fn model_path() -> Result<PathBuf, String> {
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(|e| e.to_string())?);
     let Some(chosen) = env::var_os("GATELET_MODEL") else {
@@ -191,37 +183,38 @@ fn with_model<T>(bytes: &[u8], each: impl FnOnce(Model<'_>) -> T) -> Result<T, S
         .map_err(|e| e.to_string())
 }
 
-/// The part the image is for, and its place in the table.
-fn part() -> Result<(usize, Part), String> {
-    let board = env::var("GATELET_BOARD").unwrap_or(PARTS[0].machine.into());
-    let index = PARTS.iter().position(|part| part.machine == board);
+/// The board the image is for, and its place in the table.
+fn board() -> Result<(usize, Board), String> {
+    let boards = in_qemu();
+    let chosen = env::var("GATELET_BOARD").unwrap_or(boards[0].id().into());
+    let index = boards.iter().position(|board| board.id() == chosen);
     let index = index.ok_or_else(|| {
-        let known: Vec<_> = PARTS.iter().map(|part| part.machine).collect();
+        let known: Vec<_> = boards.iter().map(Board::id).collect();
         format!(
-            "GATELET_BOARD is {board:?}, but must be one of: {}",
+            "GATELET_BOARD is {chosen:?}, but must be one of: {}",
             known.join(", ")
         )
     })?;
-    let part = PARTS[index];
+    let board = boards[index];
     let kib = |name, default: usize| {
         Ok::<_, String>(number::<usize>(name)?.map_or(default, |k| k * 1024))
     };
-    let flash_bytes = kib("GATELET_FLASH_KIB", part.flash_bytes)?;
-    let ram_bytes = kib("GATELET_RAM_KIB", part.ram_bytes)?;
-    if flash_bytes > part.flash_bytes || ram_bytes > part.ram_bytes {
+    let flash_bytes = kib("GATELET_FLASH_KIB", board.flash_bytes)?;
+    let ram_bytes = kib("GATELET_RAM_KIB", board.ram_bytes)?;
+    if flash_bytes > board.flash_bytes || ram_bytes > board.ram_bytes {
         return Err(format!(
             "GATELET_FLASH_KIB and GATELET_RAM_KIB are at most what the {} has: {} and {}",
-            part.name,
-            part.flash_bytes / 1024,
-            part.ram_bytes / 1024
+            board.name,
+            board.flash_bytes / 1024,
+            board.ram_bytes / 1024
         ));
     }
-    let part = Part {
+    let board = Board {
         flash_bytes,
         ram_bytes,
-        ..part
+        ..board
     };
-    Ok((index, part))
+    Ok((index, board))
 }
 
 /// A number in a variable, if it is set.
@@ -238,7 +231,7 @@ fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>, String> {
 /// `model.rs`, which `src/embedded.rs` includes.
 fn constants(
     name: &str,
-    part: usize,
+    board: usize,
     (kernel, writes): (&str, bool),
     demand: &Demand,
     plan: &Plan,
@@ -246,8 +239,8 @@ fn constants(
     format!(
         "/// The model's name: its file's, without the extension.\n\
          pub const MODEL_NAME: &str = {name:?};\n\
-         /// The part it was made for.\n\
-         pub const PART: Part = PARTS[{part}];\n\
+         /// The board it was made for.\n\
+         pub const BOARD: Board = BOARDS[{board}];\n\
          /// The kernel for the model's layout: no program links the one it has no use for.\n\
          pub type ModelKernel = {kernel};\n\
          /// Whether it scores the tokens of its vocabulary, which is what the console is for.\n\
@@ -264,8 +257,8 @@ fn constants(
     )
 }
 
-/// The constant of `model.rs` that says how the board writes, with the defaults of `gatelet generate`; and whether
-/// it cuts.
+/// The constant of `model.rs` that says how the board writes, with the defaults of
+/// `gatelet generate`; and whether it cuts.
 fn writing(words: bool) -> Result<(String, bool), String> {
     let seed: u64 = number("GATELET_SEED")?.unwrap_or(1);
     // By way of f64, as `gatelet generate` reads them: the same bits.
@@ -300,13 +293,14 @@ fn writing(words: bool) -> Result<(String, bool), String> {
     Ok((text, cuts))
 }
 
-/// The memory layout for cortex-m-rt's `link.x`: the stack at the bottom of RAM, everything static above it.
+/// The memory layout for cortex-m-rt's `link.x`: the stack at the bottom of RAM, everything static
+/// above it.
 ///
 /// A program that is linked and never run, the panic probe, may take more flash than there is.
-fn memory_x(part: &Part) -> Result<String, String> {
+fn memory_x(board: &Board) -> Result<String, String> {
     let linked: Option<usize> = number("GATELET_LINKED_KIB")?;
-    let flash_bytes = linked.map_or(part.flash_bytes, |kib| kib * 1024);
-    let stack_bytes = budget::stack_bytes(part);
+    let flash_bytes = linked.map_or(board.flash_bytes, |kib| kib * 1024);
+    let stack_bytes = budget::stack_bytes(board);
     Ok(format!(
         "/* {}; written by build.rs */\n\
          MEMORY\n{{\n  \
@@ -317,16 +311,17 @@ fn memory_x(part: &Part) -> Result<String, String> {
          /* Below the stack is no memory: running over it faults at once. */\n\
          _stack_start = ORIGIN(STACK) + LENGTH(STACK);\n\
          _stack_end = ORIGIN(STACK);\n",
-        part.name,
-        part.flash_start,
+        board.name,
+        board.flash_start,
         flash_bytes,
-        part.ram_start,
-        part.ram_start + stack_bytes,
-        part.ram_bytes - stack_bytes,
+        board.ram_start,
+        board.ram_start + stack_bytes,
+        board.ram_bytes - stack_bytes,
     ))
 }
 
-/// Linker scripts, and which vector table: only for this crate's programs: the library and core stay free of them.
+/// Linker scripts, and which vector table: only for this crate's programs: the library and core
+/// stay free of them.
 fn link_arguments() {
     let out = env::var("OUT_DIR").unwrap_or_default();
     let manifest = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Is the embedded model sound, and what is it? Checked at every start, before the first key.
 //!
-//! Two checks, in this order: the image's structure and checksums ([`Model::from_bytes`]), then its known-answer
-//! test: a few tokens through the very kernel that will run, against the states the exporter saw. The first finds
-//! damaged flash, the second a kernel that computes something else.
+//! Two checks, in this order: the image's structure and checksums ([`Model::from_bytes`]), then its
+//! known-answer test: a few tokens through the very kernel that will run, against the states the
+//! exporter saw. The first finds damaged flash, the second a kernel that computes something else.
 
 use core::fmt::{self, Display, Formatter};
 

@@ -5,22 +5,24 @@
 //! RAM:    stack (STACK_BYTES)  |  application (APPLICATION_BYTES)  |  state  |  completion's snapshots  |  history
 //! ```
 //!
-//! The stack lies at the bottom of RAM, so that running over it is a bus fault and never a silently changed state.
-//! The history (the snapshots that Backspace goes back through) takes what is left, up to [`MAX_HISTORY`] of them.
-//! `build.rs` compiles this file too and stops the build with the [`Shortage`]'s text.
+//! The stack lies at the bottom of RAM, so that running over it is a bus fault and never a silently
+//! changed state. The history (the snapshots that Backspace goes back through) takes what is left,
+//! up to [`MAX_HISTORY`] of them. `build.rs` compiles this file too and stops the build with the
+//! [`Shortage`]'s text.
 
 use core::fmt::{self, Display, Formatter};
 
-use crate::parts::{Part, Use};
+use gatelet_boards::{Board, Use};
 
-/// Flash kept for code and constants; the console of words needs 86.5 KiB, 12 of them for the small letters of capitals. The
-/// linker has the last word.
+/// Flash kept for code and constants; the console of words needs 86.5 KiB, 12 of them for the small
+/// letters of capitals. The linker has the last word.
 pub const CODE_BYTES: usize = 87 * 1024;
-/// Flash kept besides for top-k and top-p, in a console that writes with one of them; 3,712 bytes are needed.
+/// Flash kept besides for top-k and top-p, in a console that writes with one of them; 3,712 bytes
+/// are needed.
 pub const CUTS_BYTES: usize = 4 * 1024;
-/// RAM kept for the stack. The console was seen to use 3448 bytes with snapshots of 384 (QEMU, the stack dumped after
-/// a session of every kind of key); the largest snapshots that flash leaves room for have 2 KiB, of which five lie on
-/// the stack at most.
+/// RAM kept for the stack. The console was seen to use 3448 bytes with snapshots of 384 (QEMU, the
+/// stack dumped after a session of every kind of key); the largest snapshots that flash leaves room
+/// for have 2 KiB, of which five lie on the stack at most.
 pub const STACK_BYTES: usize = 16 * 1024;
 /// RAM kept for the stack on a board that only runs the measuring programs. They hold no snapshots.
 pub const MEASURING_STACK_BYTES: usize = 8 * 1024;
@@ -115,18 +117,19 @@ impl Display for Shortage {
 }
 
 /// RAM kept for the stack of a part.
-pub const fn stack_bytes(part: &Part) -> usize {
+pub const fn stack_bytes(part: &Board) -> usize {
     match part.runs {
         Use::Console => STACK_BYTES,
-        Use::Measuring => MEASURING_STACK_BYTES,
+        Use::Engine => MEASURING_STACK_BYTES,
     }
 }
 
-/// Divides a part's memory for a model. A part for measuring gets no history; the linker sees that its state fits.
+/// Divides a part's memory for a model. A part for measuring gets no history; the linker sees that
+/// its state fits.
 ///
 /// # Errors
 /// Says which memory is short, with what is needed and what there is.
-pub const fn plan(part: &Part, demand: &Demand) -> Result<Plan, Shortage> {
+pub const fn plan(part: &Board, demand: &Demand) -> Result<Plan, Shortage> {
     let need = demand.model_bytes.saturating_add(CODE_BYTES);
     if need > part.flash_bytes {
         return Err(Shortage::Flash {
@@ -137,7 +140,7 @@ pub const fn plan(part: &Part, demand: &Demand) -> Result<Plan, Shortage> {
         });
     }
     let state_bytes = demand.state_words.saturating_mul(4);
-    if let Use::Measuring = part.runs {
+    if let Use::Engine = part.runs {
         return Ok(Plan {
             history_depth: 0,
             state_bytes,
@@ -177,7 +180,7 @@ pub const fn plan(part: &Part, demand: &Demand) -> Result<Plan, Shortage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parts::{MICROBIT, STM32F405};
+    use gatelet_boards::{MICROBIT, STM32F405};
 
     /// LSTM, hidden 128, int8, 64 tokens: state 96 + 32 + 64 words, a snapshot 96.
     const DEFAULT: Demand = Demand {
@@ -215,12 +218,12 @@ mod tests {
 
     #[test]
     fn history_shrinks_before_the_build_stops() {
-        let part = Part {
+        let part = Board {
             ram_bytes: STACK_BYTES + APPLICATION_BYTES + 192 * 4 + (BEAM_SNAPSHOTS + 9) * 384 + 383,
             ..STM32F405
         };
         assert_eq!(plan(&part, &DEFAULT).unwrap().history_depth, 9);
-        let part = Part {
+        let part = Board {
             ram_bytes: part.ram_bytes - 2 * 384,
             ..part
         };

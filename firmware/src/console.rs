@@ -8,8 +8,9 @@
 //! Ctrl-C/L    draw again                       others      refused, with a bell and the reason
 //! ```
 //!
-//! A key only changes the [`Line`]. Suggestions, completion and the redraw come in [`Console::refresh`], which the
-//! caller runs when no more input waits: pasted text is not slowed down by completions nobody sees.
+//! A key only changes the [`Line`]. Suggestions, completion and the redraw come in
+//! [`Console::refresh`], which the caller runs when no more input waits: pasted text is not slowed
+//! down by completions nobody sees.
 
 use embedded_io::Write;
 use gatelet::{Completer, Kernel, Word};
@@ -211,8 +212,8 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
         }
     }
 
-    /// Lets the board write. Every token is echoed as it comes, and the flush tells the terminal's other end that somebody
-    /// is at work.
+    /// Lets the board write. Every token is echoed as it comes, and the flush tells the terminal's
+    /// other end that somebody is at work.
     fn go_on(&mut self) -> Result<(), W::Error> {
         self.completion = None;
         for _ in 0..S::TOKENS {
@@ -248,7 +249,8 @@ impl<'m, 's, K: Kernel, W: Write, S: Writing, const DEPTH: usize, const WORDS: u
 /// Tokens of a line of bytes that are shown: more than it has columns.
 const SHOWN: usize = 64;
 
-/// The last bytes of a line, which come as characters, as a person reads them: what is no printable ASCII as `\xNN`.
+/// The last bytes of a line, which come as characters, as a person reads them: what is no printable
+/// ASCII as `\xNN`.
 fn hex(bytes: &[char]) -> Vec<char, { 4 * SHOWN }> {
     let mut text = Vec::new();
     for &byte in bytes.iter().skip(bytes.len().saturating_sub(SHOWN)) {

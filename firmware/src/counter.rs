@@ -1,5 +1,5 @@
 //! Counts instructions in QEMU, exact to one: with SysTick, from `-icount`'s virtual time
-//! (`parts.rs`).
+//! (`firmware/boards`).
 //!
 //! That is not taken on trust: delay loops of known length are counted first, and the program gives
 //! up when a count is not exact.
@@ -9,7 +9,7 @@ use core::hint::black_box;
 use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
 use cortex_m_semihosting::hprintln;
 
-use crate::embedded::PART;
+use crate::embedded::QEMU;
 
 /// SysTick's reload value: all of its 24 bits.
 const RELOAD: u32 = 0x00ff_ffff;
@@ -46,8 +46,8 @@ impl Counter {
                     "error: {} instructions count as {}: start QEMU's {} with -icount shift={}",
                     2 * more,
                     after.wrapping_sub(before),
-                    PART.machine,
-                    PART.icount_shift
+                    QEMU.machine,
+                    QEMU.icount_shift
                 );
                 return Err(Uncountable);
             }
@@ -68,6 +68,6 @@ impl Counter {
     pub fn instructions<T>(&self, work: impl FnOnce() -> T) -> u32 {
         let before = SYST::get_current();
         black_box(work());
-        PART.instructions(before.wrapping_sub(SYST::get_current()) & RELOAD)
+        QEMU.instructions(before.wrapping_sub(SYST::get_current()) & RELOAD)
     }
 }

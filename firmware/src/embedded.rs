@@ -1,21 +1,27 @@
-//! The model this crate was built with, and the sizes that follow from it. `build.rs` writes the numbers, and
-//! names the kernel for its layout.
+//! The model this crate was built with, and the sizes that follow from it. `build.rs` writes the
+//! numbers, and names the kernel for its layout.
 //!
-//! `GATELET_MODEL` chooses the file; without it `firmware/models/default.gatelet`. `GATELET_SEED` and others choose how the
-//! board writes.
+//! `GATELET_MODEL` chooses the file; without it `firmware/models/default.gatelet`. `GATELET_SEED`
+//! and others choose how the board writes.
 
 use core::hint::black_box;
 
 use gatelet::{Included, Kernel, LoadError, Model};
+use gatelet_boards::{BOARDS, Board, Qemu};
 
 use crate::boot::{self, Refused};
-use crate::parts::{PARTS, Part};
 use crate::write::Writing;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-/// The image, where a session borrows its weights from: in flash, at a multiple of 16. Programs that
-/// run it take [`model`].
+/// The machine of QEMU that counts its instructions.
+pub const QEMU: Qemu = match BOARD.qemu {
+    Some(qemu) => qemu,
+    None => panic!("GATELET_BOARD is a machine of QEMU"),
+};
+
+/// The image, where a session borrows its weights from: in flash, at a multiple of 16. Programs
+/// that run it take [`model`].
 pub static IMAGE: &Included<MODEL_BYTES, STATE_WORDS> =
     gatelet::include_model!(concat!(env!("OUT_DIR"), "/model.gatelet"));
 
@@ -51,9 +57,10 @@ const BUILT: [u32; PREAMBLE] = preamble(include_bytes!(concat!(env!("OUT_DIR"), 
 
 /// The model, once it is found sound, in `place`.
 ///
-/// The image is a constant, and what a program does with a constant the compiler does: it reads the preamble, and only what
-/// is left of the checks is in the program (2 KB less of it). So the preamble is compared first, as it stands in flash, with
-/// what the compiler saw. All else is in a checksum, which is computed when the board starts.
+/// The image is a constant, and what a program does with a constant the compiler does: it reads the
+/// preamble, and only what is left of the checks is in the program (2 KB less of it). So the
+/// preamble is compared first, as it stands in flash, with what the compiler saw. All else is in a
+/// checksum, which is computed when the board starts.
 ///
 /// # Errors
 /// Says what is wrong with the image.

@@ -5,8 +5,8 @@
 //! words: kind | line, four letters of the file, 0   of a panic    | sum of the others
 //!             | pc, lr, CFSR                        of a fault    |
 //! ```
-//! After power-up that RAM holds anything: only a record whose sum is right is one. Its words are written as they stand:
-//! a program that has just failed does little.
+//! After power-up that RAM holds anything: only a record whose sum is right is one. Its words are
+//! written as they stand: a program that has just failed does little.
 
 use core::fmt::{self, Display, Formatter, Write as _};
 
@@ -41,8 +41,8 @@ impl Ending {
         Self::new(PANIC, [line, name, 0])
     }
 
-    /// A fault of the processor: the instruction, where its function returns to if it has called no other, and the
-    /// register CFSR.
+    /// A fault of the processor: the instruction, where its function returns to if it has called no
+    /// other, and the register CFSR.
     pub fn fault(at: u32, caller: u32, status: u32) -> Self {
         Self::new(FAULT, [at, caller, status])
     }

@@ -8,7 +8,8 @@ use gatelet::{
 
 use crate::write::Writing;
 
-/// Characters of the small models: ends of words, a control character, multi-byte and double-width ones.
+/// Characters of the small models: ends of words, a control character, multi-byte and double-width
+/// ones.
 pub(crate) const VOCAB: [char; 12] = [
     '\n', ' ', '\'', 'a', 'b', 'c', 'd', 'e', 'n', 't', 'é', '漢',
 ];
@@ -67,7 +68,8 @@ pub(crate) fn image() -> AlignedBytes<4096> {
     with_known_answer(None, VocabSpec::Characters(&VOCAB), TextRules::default())
 }
 
-/// As [`image`], of a text prepared by `rules`; if they have an unknown token, it is the last of the vocabulary.
+/// As [`image`], of a text prepared by `rules`; if they have an unknown token, it is the last of
+/// the vocabulary.
 pub(crate) fn image_with(rules: TextRules) -> AlignedBytes<4096> {
     let mut vocab = VOCAB;
     if rules.unknown {

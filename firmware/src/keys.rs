@@ -1,4 +1,5 @@
-//! Bytes from the serial line to keys: UTF-8 first, then control characters and the sequences of ECMA-48.
+//! Bytes from the serial line to keys: UTF-8 first, then control characters and the sequences of
+//! ECMA-48.
 //!
 //! ```text
 //! 0x20..=0x7e, UTF-8      Char        08 7f   Backspace      CSI ESC O ESC SP     ignored to the final byte:
@@ -10,11 +11,12 @@
 //! CSI 200 ~ text CSI 201 ~   pasted: line breaks and tabs are characters of it, controls do nothing but 03, which ends it
 //! ```
 //!
-//! A byte that cannot continue a UTF-8 sequence ends it as [`Key::Malformed`] and is then looked at on its own, so one
-//! damaged byte costs one character. A single byte 80..=9f is no C1 control: UTF-8 has them in two.
+//! A byte that cannot continue a UTF-8 sequence ends it as [`Key::Malformed`] and is then looked at
+//! on its own, so one damaged byte costs one character. A single byte 80..=9f is no C1 control:
+//! UTF-8 has them in two.
 //!
-//! Whatever was cut off, a control character ends it and is its own key: Enter and Ctrl-C always work. ADR 9 says why
-//! this is not a crate, and `keys/reference.rs` compares it with one.
+//! Whatever was cut off, a control character ends it and is its own key: Enter and Ctrl-C always
+//! work. ADR 9 says why this is not a crate, and `keys/reference.rs` compares it with one.
 
 /// What a person did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,8 @@ impl Decoder {
         }
     }
 
-    /// Takes one byte. Up to two keys come out: a damaged character that this byte ends, and the byte's own.
+    /// Takes one byte. Up to two keys come out: a damaged character that this byte ends, and the
+    /// byte's own.
     pub fn feed(&mut self, byte: u8) -> impl Iterator<Item = Key> + use<> {
         let mut keys = [None, None];
         if self.have > 0 {

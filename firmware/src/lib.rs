@@ -6,7 +6,8 @@
 //! ```
 //!
 //! - [`keys`]: UTF-8, control characters and escape sequences, one byte at a time;
-//! - [`line`](mod@line): the typed tokens and the state that belongs to them; Backspace restores it;
+//! - [`line`](mod@line): the typed tokens and the state that belongs to them; Backspace restores
+//!   it;
 //! - [`write`](mod@write): the board writes by itself, from a seed;
 //! - [`view`]: one line of the terminal, redrawn without flicker;
 //! - [`console`]: what each key does;
@@ -14,11 +15,10 @@
 //! - [`ending`]: why the run before ended;
 //! - [`budget`]: does a model fit a board? Used by `build.rs`;
 //! - `remedy`: what to do if it does not; only `build.rs` has it;
-//! - [`parts`]: the microcontrollers, and how QEMU counts instructions on them;
 //! - [`embedded`]: the model this crate was built with.
 //!
-//! Everything is `no_std`, does not allocate, and runs in the host's tests as it does on the board: the terminal is
-//! any [`embedded_io::Write`], the kernel any [`gatelet::Kernel`].
+//! Everything is `no_std`, does not allocate, and runs in the host's tests as it does on the board:
+//! the terminal is any [`embedded_io::Write`], the kernel any [`gatelet::Kernel`].
 
 #![cfg_attr(not(test), no_std)]
 #![deny(missing_docs, unsafe_code)]
@@ -34,7 +34,6 @@ pub mod ending;
 mod fixtures;
 pub mod keys;
 pub mod line;
-pub mod parts;
 #[cfg(test)]
 mod remedy;
 mod tokens;

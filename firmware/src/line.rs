@@ -7,13 +7,15 @@
 //! clear():   text = "";  state = that of the start of a text
 //! ```
 //!
-//! A text starts from the zero state, in a model of lines after a line break ([`Session::begin`]). In a model of characters
-//! each is a token. In one of words a token ends with the character after it: the letters of a
-//! word under way are in the line and not in the state, and only narrow down what is suggested.
+//! A text starts from the zero state, in a model of lines after a line break ([`Session::begin`]).
+//! In a model of characters each is a token. In one of words a token ends with the character after
+//! it: the letters of a word under way are in the line and not in the state, and only narrow down
+//! what is suggested.
 //!
-//! One invariant holds after every call, and the tests look at nothing else: **the state is what feeding the tokens
-//! of the text to a fresh session would give**. Restoring a snapshot costs a copy and one head product; the ring holds
-//! the last `DEPTH` states, and past it the line is computed again from its start, which refills the ring.
+//! One invariant holds after every call, and the tests look at nothing else: **the state is what
+//! feeding the tokens of the text to a fresh session would give**. Restoring a snapshot costs a
+//! copy and one head product; the ring holds the last `DEPTH` states, and past it the line is
+//! computed again from its start, which refills the ring.
 
 use gatelet::{
     Completer, History, Kernel, Logits, Model, Session, SessionError, SnapshotError, TokenId,
@@ -67,8 +69,8 @@ pub struct Line<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> {
 }
 
 impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, DEPTH, WORDS> {
-    /// An empty line in caller-owned memory: `storage` holds `Net::state_words()` words or more, `WORDS` is
-    /// `Net::snapshot_words()`.
+    /// An empty line in caller-owned memory: `storage` holds `Net::state_words()` words or more,
+    /// `WORDS` is `Net::snapshot_words()`.
     ///
     /// # Errors
     /// The memory is not of this model's size.
@@ -137,8 +139,8 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         self.text.is_full()
     }
 
-    /// What the line shows of a character: its small letter, or the mark of an unknown one, where the model takes it for
-    /// that; `None` if the model has no such character.
+    /// What the line shows of a character: its small letter, or the mark of an unknown one, where
+    /// the model takes it for that; `None` if the model has no such character.
     pub fn shown(&self, character: char) -> Option<char> {
         let vocab = self.model().vocab();
         match are_words(&vocab) {
@@ -147,7 +149,8 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         }
     }
 
-    /// Types one character; false when the line is full or the model has no such character, and nothing changes then.
+    /// Types one character; false when the line is full or the model has no such character, and
+    /// nothing changes then.
     #[inline(never)] // called in six places: 400 bytes
     pub fn type_char(&mut self, character: char) -> bool {
         let Some(shown) = self.shown(character) else {
@@ -198,12 +201,14 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         self.session.begin();
     }
 
-    /// The letters of the word under way, in a model of words; `None` if it is longer than all the model knows.
+    /// The letters of the word under way, in a model of words; `None` if it is longer than all the
+    /// model knows.
     pub fn unfinished(&self) -> Option<&str> {
         self.tokenizer.unfinished()
     }
 
-    /// The `N` likeliest tokens: in a model of words, of those that begin as the word under way does.
+    /// The `N` likeliest tokens: in a model of words, of those that begin as the word under way
+    /// does.
     pub fn likely<const N: usize>(&self) -> Vec<gatelet::Suggestion, N> {
         let (logits, vocab) = (self.session.logits(), self.model().vocab());
         match self.unfinished() {
@@ -263,7 +268,8 @@ impl<'m, 's, K: Kernel, const DEPTH: usize, const WORDS: usize> Line<'m, 's, K, 
         }
     }
 
-    /// Steps the net. `new` has checked the snapshot's length, and the token is the vocabulary's: neither refuses.
+    /// Steps the net. `new` has checked the snapshot's length, and the token is the vocabulary's:
+    /// neither refuses.
     fn push(&mut self, id: TokenId) {
         let _ = self.history.push(&self.session);
         let _ = self.session.read(id);

@@ -1,12 +1,14 @@
-//! The program of the board: wires the console of the library to serial line, LED, watchdog and log.
+//! The program of the board: wires the console of the library to serial line, LED, watchdog and
+//! log.
 //!
 //! ```text
 //! USART1 interrupt --(queue)--> idle: console.feed(byte) ... console.refresh() --> USART1
 //! SysTick: LED, and a wake-up for the watchdog
 //! ```
 //!
-//! Received bytes wait in a queue while the net computes. The byte that fills it switches the interrupt off, and the
-//! next ones stay in the receiver: on the board all but one are lost and the log says so, in QEMU the sender waits.
+//! Received bytes wait in a queue while the net computes. The byte that fills it switches the
+//! interrupt off, and the next ones stay in the receiver: on the board all but one are lost and the
+//! log says so, in QEMU the sender waits.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
@@ -216,7 +218,8 @@ mod app {
         fn wait(&mut self) {
             while !self.typed.ready() {
                 self.watchdog.feed();
-                // With interrupts held back none can slip in between the look and the sleep; a pending one wakes.
+                // With interrupts held back none can slip in between the look and the sleep; a
+                // pending one wakes.
                 cortex_m::interrupt::free(|_| {
                     if !self.typed.ready() {
                         cortex_m::asm::wfi();
@@ -249,7 +252,8 @@ mod app {
     fn receive(mut cx: receive::Context) {
         let received = cx.local.received;
         cx.shared.serial.lock(|serial| {
-            // Before the read, not at the next byte: QEMU 7.2 takes an interrupt back only when the byte is read.
+            // Before the read, not at the next byte: QEMU 7.2 takes an interrupt back only when the
+            // byte is read.
             if received.len() + 1 >= received.capacity() {
                 serial.listen(false);
             }

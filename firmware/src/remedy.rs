@@ -1,12 +1,13 @@
-//! What to do about a model that does not fit its board: the part of it that takes most, and options of `gatelet train`
-//! with which a net like it fits.
+//! What to do about a model that does not fit its board: the part of it that takes most, and
+//! options of `gatelet train` with which a net like it fits.
 //!
 //! ```text
 //! vocabulary   rows of a token: in the first layer's input or the embedding, in the head; and the logits in RAM
 //! layers       all else of the image; and the states in RAM
 //! ```
-//! Each remedy was tried: its image was measured by core's writer and planned for the board as the model's own was. Of a
-//! vocabulary of words the average of its words stands for those that would be left.
+//! Each remedy was tried: its image was measured by core's writer and planned for the board as the
+//! model's own was. Of a vocabulary of words the average of its words stands for those that would
+//! be left.
 
 use std::format;
 use std::string::String;
@@ -19,7 +20,7 @@ use gatelet::net::Kind;
 use gatelet::{Dims, Layout, Model, Precision};
 
 use crate::budget::{Demand, Shortage, plan};
-use crate::parts::Part;
+use gatelet_boards::Board;
 
 /// A shift that every layout takes.
 const SHIFT: u8 = 24;
@@ -27,7 +28,7 @@ const SHIFT: u8 = 24;
 const LEAST: (usize, usize) = (20, 8);
 
 /// Says what takes most of a model's memory, and what to train instead.
-pub(crate) fn remedy(model: &Model<'_>, part: &Part, short: &Shortage) -> String {
+pub(crate) fn remedy(model: &Model<'_>, part: &Board, short: &Shortage) -> String {
     let Some(dims) = model.net().dims() else {
         return String::from("train a smaller net");
     };
@@ -135,7 +136,8 @@ fn int8(dims: &Dims) -> Option<Dims> {
     wide.ok()?.with_four_bits(dims.four_bits).ok()
 }
 
-/// The largest of `least..most` that is good, in two digits; what is smaller than a good one is good.
+/// The largest of `least..most` that is good, in two digits; what is smaller than a good one is
+/// good.
 fn largest(least: usize, most: usize, good: &dyn Fn(usize) -> bool) -> Option<usize> {
     let (mut below, mut above) = (least, most);
     if !good(least) {
@@ -192,9 +194,9 @@ fn demand(model: &Model<'_>, dims: &Dims) -> Option<Demand> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parts::STM32F405;
     use gatelet::format::write_image;
     use gatelet::{Cell, KnownAnswer, Provenance, TextRules};
+    use gatelet_boards::STM32F405;
 
     /// Shows a model of zeros.
     fn with_zeros<T>(dims: Dims, each: impl FnOnce(&Model<'_>, usize) -> T) -> T {
@@ -251,7 +253,7 @@ mod tests {
     }
 
     /// What is planned for a model that is there, and what is said of one that does not fit.
-    fn planned(dims: Dims, part: &Part) -> Result<(), String> {
+    fn planned(dims: Dims, part: &Board) -> Result<(), String> {
         with_zeros(dims, |model, model_bytes| {
             let need = Demand {
                 model_bytes,
@@ -308,7 +310,7 @@ mod tests {
 
     #[test]
     fn memory_for_scores_is_the_vocabulary_s_too() {
-        let part = Part {
+        let part = Board {
             ram_bytes: 48 << 10,
             ..STM32F405
         };

@@ -1,4 +1,5 @@
-//! One line of the terminal: the typed text, the completion in grey behind the cursor, a panel on the right.
+//! One line of the terminal: the typed text, the completion in grey behind the cursor, a panel on
+//! the right.
 //!
 //! ```text
 //! column 1                                            53                        79
@@ -6,8 +7,9 @@
 //!        > <the typed text, when it is longer th|an   not in vocabulary: 'é'
 //! ```
 //!
-//! Every redraw writes all columns once, from left to right, and erases nothing before it is overwritten: at
-//! 115200 baud a redraw takes 9 ms, and erasing first would be seen as flicker. Long lines show their end.
+//! Every redraw writes all columns once, from left to right, and erases nothing before it is
+//! overwritten: at 115200 baud a redraw takes 9 ms, and erasing first would be seen as flicker.
+//! Long lines show their end.
 
 use core::fmt::{self, Display, Formatter, Write as _};
 
@@ -124,8 +126,8 @@ impl<W: Write> View<W> {
         &mut self.out
     }
 
-    /// Shows one typed character at once, before the time-consuming part. Cheap, and only an approximation:
-    /// [`View::draw`] comes after.
+    /// Shows one typed character at once, before the time-consuming part. Cheap, and only an
+    /// approximation: [`View::draw`] comes after.
     ///
     /// # Errors
     /// Passes on what the terminal says.
@@ -227,13 +229,14 @@ impl<W: Write> View<W> {
 pub fn put<W: Write>(out: &mut W, text: fmt::Arguments<'_>) -> Result<(), W::Error> {
     match out.write_fmt(text) {
         Err(embedded_io::WriteFmtError::Other(error)) => Err(error),
-        // A `Display` that gives up leaves a short text; there is nothing better to do with it here.
+        // A `Display` that gives up leaves a short text; there is nothing better to do with it
+        // here.
         Ok(()) | Err(embedded_io::WriteFmtError::FmtError) => Ok(()),
     }
 }
 
-/// How many characters at the start do not fit into `width` columns, and the columns of the rest, with the mark
-/// that stands for the hidden part.
+/// How many characters at the start do not fit into `width` columns, and the columns of the rest,
+/// with the mark that stands for the hidden part.
 fn fitting(text: impl DoubleEndedIterator<Item = char> + Clone, width: usize) -> (usize, usize) {
     let count = text.clone().count();
     let all = text.clone().map(columns).sum::<usize>();
@@ -284,7 +287,8 @@ fn panel_text(panel: Panel<'_>) -> (&'static str, String<PANEL_BYTES>) {
     (style, words)
 }
 
-/// Words with two blanks between them. Of one that does not fit the beginning stands, and none after it.
+/// Words with two blanks between them. Of one that does not fit the beginning stands, and none
+/// after it.
 fn push_words(text: &mut String<PANEL_BYTES>, list: &[Word]) -> fmt::Result {
     let mut left = PANEL_WIDTH;
     for (index, word) in list.iter().enumerate() {

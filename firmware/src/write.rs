@@ -7,8 +7,9 @@
 //!              a mark:  . , ; : ! ? ) take the place of the space before them;  type it
 //! ```
 //!
-//! `gatelet generate --seed S --prompt LINE --length N` draws the same tokens from the same image: the sampler is core's,
-//! integers only, and starts from the seed where a person has last typed. Going on without a key between is one text.
+//! `gatelet generate --seed S --prompt LINE --length N` draws the same tokens from the same image:
+//! the sampler is core's, integers only, and starts from the seed where a person has last typed.
+//! Going on without a key between is one text.
 
 use core::marker::PhantomData;
 
@@ -17,7 +18,8 @@ use gatelet::{Kernel, Sampler, TokenId, Tokenizer};
 use crate::line::{AHEAD, CLOSING, LINE_CAPACITY, Line};
 use crate::tokens::are_words;
 
-/// How it is sampled: constants, so that a firmware without top-k and top-p does not hold the code that cuts (3 KiB).
+/// How it is sampled: constants, so that a firmware without top-k and top-p does not hold the code
+/// that cuts (3 KiB).
 pub trait Writing {
     /// The first seed.
     const SEED: u64;
@@ -33,7 +35,8 @@ pub trait Writing {
     const SAID: &'static str;
 }
 
-/// The sampler with the settings of `S`. Numbers out of range, which `build.rs` refuses, are left out.
+/// The sampler with the settings of `S`. Numbers out of range, which `build.rs` refuses, are left
+/// out.
 fn set<S: Writing>(sampler: Sampler) -> Sampler {
     sampler
         .with_temperature(S::TEMPERATURE)
@@ -97,7 +100,8 @@ impl<S: Writing> Writer<S> {
         if words && line.unfinished() != Some("") {
             line.type_char(' ');
         }
-        // The settings again at every draw: constants that the compiler sees, where those in memory are numbers like others.
+        // The settings again at every draw: constants that the compiler sees, where those in memory
+        // are numbers like others.
         let mut sampler = set::<S>(self.sampler.unwrap_or(Sampler::new(self.seed)));
         let id = sampler.sample(&line.logits());
         self.sampler = Some(sampler);

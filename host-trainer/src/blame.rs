@@ -8,7 +8,7 @@
 
 use gatelet::{Layout, Provenance};
 
-use crate::device::{BOARDS, fit, int8_dims};
+use crate::device::{Board, fit, int8_dims};
 use crate::footprint;
 use crate::shape::Shape;
 use crate::units::{bytes, grouped};
@@ -40,7 +40,7 @@ impl Planned<'_> {
     /// Whether the board's console has room for it.
     fn fits(&self) -> bool {
         let dims = int8_dims(self.shape);
-        dims.is_ok_and(|dims| fit(BOARDS[0], &dims, |layout| self.bytes(layout)).fits)
+        dims.is_ok_and(|dims| fit(Board::HOME, &dims, |layout| self.bytes(layout)).fits)
     }
 
     fn with(&self, shape: Shape) -> Self {
@@ -107,7 +107,7 @@ impl Planned<'_> {
         };
         let what = format!(
             "too large for the console on the {}: {what}",
-            BOARDS[0].name
+            Board::HOME.name
         );
         Some(match remedies.is_empty() {
             true => what,

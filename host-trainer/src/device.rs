@@ -53,6 +53,19 @@ impl Processor {
         Self::CortexM55,
     ];
 
+    /// That of a board; a Cortex-M7 runs the kernel of a Cortex-M4.
+    const fn of(processor: gatelet_boards::Processor) -> Self {
+        match processor {
+            gatelet_boards::Processor::CortexM0 => Self::CortexM0,
+            gatelet_boards::Processor::CortexM3 => Self::CortexM3,
+            gatelet_boards::Processor::CortexM4 | gatelet_boards::Processor::CortexM7 => {
+                Self::CortexM4
+            }
+            gatelet_boards::Processor::CortexM33 => Self::CortexM33,
+            gatelet_boards::Processor::CortexM55 => Self::CortexM55,
+        }
+    }
+
     /// `Cortex-M4`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -141,65 +154,31 @@ pub struct Board {
     pub program: Program,
 }
 
-const KIB: usize = 1024;
+impl Board {
+    /// The project's own.
+    pub const HOME: Self = Self::of(&gatelet_boards::STM32F405);
 
-const fn board(
-    name: &'static str,
-    processor: Processor,
-    flash_kib: usize,
-    ram_kib: usize,
-    program: Program,
-) -> Board {
-    Board {
-        name,
-        processor,
-        flash: flash_kib * KIB,
-        ram: ram_kib * KIB,
-        program,
+    /// Those that reports are about, the project's own first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let boards = gatelet_boards::BOARDS.into_iter();
+        boards.filter(|b| b.in_reports).map(|b| Self::of(&b))
+    }
+
+    const fn of(board: &gatelet_boards::Board) -> Self {
+        Board {
+            name: board.name,
+            processor: Processor::of(board.processor),
+            flash: board.flash_bytes,
+            ram: board.ram_bytes,
+            program: match board.runs {
+                gatelet_boards::Use::Console => Program::Console,
+                gatelet_boards::Use::Engine => Program::Engine,
+            },
+        }
     }
 }
 
-/// Boards, the project's own first. Origin of the sizes: ST RM0090, RM0390 and DS5319 (F405, F446RE, F103C8), Nordic's
-/// product specifications of the nRF52840 and nRF51822, the data sheets of RP2350 and Pico 2, Arm AN547.
-pub const BOARDS: [Board; 7] = [
-    board(
-        "STM32F405",
-        Processor::CortexM4,
-        1024,
-        128,
-        Program::Console,
-    ),
-    board(
-        "STM32F446RE",
-        Processor::CortexM4,
-        512,
-        128,
-        Program::Engine,
-    ),
-    board("nRF52840", Processor::CortexM4, 1024, 256, Program::Engine),
-    board("STM32F103C8", Processor::CortexM3, 64, 20, Program::Engine),
-    board(
-        "micro:bit (nRF51822)",
-        Processor::CortexM0,
-        256,
-        16,
-        Program::Engine,
-    ),
-    board(
-        "Raspberry Pi Pico 2",
-        Processor::CortexM33,
-        4096,
-        520,
-        Program::Engine,
-    ),
-    board(
-        "Arm MPS3-AN547",
-        Processor::CortexM55,
-        512,
-        2048,
-        Program::Engine,
-    ),
-];
+const KIB: usize = 1024;
 
 /// Flash kept for the console's code, and RAM for its stack and its static data: the plan of `firmware/src/budget.rs`.
 const CONSOLE: (usize, usize) = (87 * KIB, (16 + 8) * KIB);
@@ -356,11 +335,11 @@ mod tests {
             let board = Board {
                 flash,
                 ram,
-                ..BOARDS[0]
+                ..Board::HOME
             };
             fit(board, &dims, |_| 100_000).fits
         };
-        let need = fit(BOARDS[0], &dims, |_| 100_000);
+        let need = fit(Board::HOME, &dims, |_| 100_000);
         assert_eq!(need.flash, 100_000 + 87 * 1024);
         assert!(with(need.flash, need.ram));
         assert!(!with(need.flash - 1, need.ram) && !with(need.flash, need.ram - 1));

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
 use crate::corpus::{Encoding, IN_MEMORY, Level, Reading, Rules, Split, Text, hex};
-use crate::device::{BOARDS, Fit, Processor, fit};
+use crate::device::{Board, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
 use crate::export::{self, export, taken};
@@ -429,9 +429,6 @@ fn on_device(
         instructions: Processor::ALL
             .map(|processor| (processor, processor.instructions(&dims)))
             .to_vec(),
-        boards: BOARDS
-            .iter()
-            .map(|&board| fit(board, &dims, bytes))
-            .collect(),
+        boards: Board::all().map(|board| fit(board, &dims, bytes)).collect(),
     })
 }

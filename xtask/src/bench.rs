@@ -1,6 +1,8 @@
-//! Instructions of a step, counted in QEMU: for a fixed shape with random weights, and for the default model.
+//! Instructions of a step, counted in QEMU: for a fixed shape with random weights, and for the
+//! default model.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -12,11 +14,14 @@ use crate::firmware::program;
 use crate::units::grouped;
 use crate::{emulator, setup};
 
-/// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the code changes it. With
-/// weights of 8 bits, and of 4.
+/// The shape whose cost is followed over time: weights from a fixed seed, so that nothing but the
+/// code changes it. With weights of 8 bits, and of 4.
 const SHAPE: [&str; 10] = [
     "--cell", "lstm", "--hidden", "128", "--vocab", "64", "--layers", "1", "--seed", "1",
 ];
+
+/// Where counts are recorded.
+const RESULTS: &str = "benches/results/boards.tsv";
 
 /// What the board's program prints.
 #[derive(Debug, Deserialize)]
@@ -36,7 +41,8 @@ struct Counted {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Measured {
     board: String,
-    /// For the table, like all that is skipped; the lines of JSON hold what their readers were promised.
+    /// For the table, like all that is skipped; the lines of JSON hold what their readers were
+    /// promised.
     #[serde(skip)]
     core: &'static str,
     #[serde(skip)]
@@ -55,9 +61,55 @@ pub(crate) struct Measured {
     model: String,
 }
 
-/// Measures these models, or else the three that are followed over time, on every board and prints a line
-/// for each.
-pub(crate) fn run(boards: Choice, given: Vec<PathBuf>, rows: bool, json: bool) -> Result<()> {
+impl Measured {
+    /// A line of [`RESULTS`].
+    fn line(&self, board: &Board) -> Result<String> {
+        let weights = if self.model == "random" {
+            "int8"
+        } else {
+            &self.model
+        };
+        let steps = self.instructions_per_step as f64;
+        let cells = [
+            output(Command::new("date").arg("+%F"))?.trim().to_owned(),
+            board.id().to_owned(),
+            self.core.to_owned(),
+            weights.to_owned(),
+            self.kernel.clone(),
+            self.instructions_per_step.to_string(),
+            format!("{:.3}", steps / self.macs_per_step as f64),
+            self.text_bytes.to_string(),
+            self.model_bytes.to_string(),
+        ];
+        Ok(cells.join("\t") + "\n")
+    }
+}
+
+/// The text of [`RESULTS`] with new lines in place of those of the same boards and weights.
+fn replaced(text: &str, lines: &str) -> String {
+    let of = |line: &str| -> Vec<String> {
+        let cells = line.split('\t').map(str::to_owned);
+        cells.skip(1).take(3).collect()
+    };
+    let mut new: Vec<&str> = lines.lines().collect();
+    let mut all = Vec::new();
+    for old in text.lines() {
+        let place = new.iter().position(|new| of(new) == of(old));
+        all.push(place.map_or(old, |place| new.remove(place)));
+    }
+    all.extend(new);
+    all.join("\n") + "\n"
+}
+
+/// Measures these models, or else the three that are followed over time, on every board and prints
+/// a line for each. `record` writes those of random weights into [`RESULTS`].
+pub(crate) fn run(
+    boards: Choice,
+    given: Vec<PathBuf>,
+    rows: bool,
+    json: bool,
+    record: bool,
+) -> Result<()> {
     setup::qemu()?;
     let name = |path: &PathBuf| {
         let stem = path.file_stem().unwrap_or_default();
@@ -92,12 +144,20 @@ pub(crate) fn run(boards: Choice, given: Vec<PathBuf>, rows: bool, json: bool) -
             "RAM"
         );
     }
+    let mut recorded = String::new();
     for (board, (name, model)) in boards
         .iter()
         .flat_map(|board| models.iter().map(move |model| (board, model)))
     {
-        let export = if rows { "any" } else { board.export };
+        let export = if rows {
+            "any"
+        } else {
+            board.processor.export()
+        };
         let m = measure(board, name, model.clone(), export)?;
+        if model.is_some() {
+            recorded.push_str(&m.line(board)?);
+        }
         if json {
             println!("{}", serde_json::to_string(&m)?);
         } else {
@@ -119,6 +179,12 @@ pub(crate) fn run(boards: Choice, given: Vec<PathBuf>, rows: bool, json: bool) -
             );
         }
     }
+    if record {
+        let path = root().join(RESULTS);
+        let text = std::fs::read_to_string(&path)?;
+        std::fs::write(path, replaced(&text, &recorded))?;
+        println!("{RESULTS}; cargo xtask tables makes its table and picture");
+    }
     Ok(())
 }
 
@@ -136,7 +202,7 @@ pub(crate) fn measure(
     let flash = FlashImage::read(&elf)?.bytes.len() as u64;
     Ok(Measured {
         board: counted.board,
-        core: board.core,
+        core: board.processor.name(),
         kernel: counted.kernel,
         cell: counted.cell,
         hidden: counted.hidden,
@@ -187,4 +253,18 @@ pub(crate) fn random(shape: &[&str], name: &str) -> Result<PathBuf> {
         .arg(&path);
     output(&mut command)?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_takes_the_place_of_that_of_its_board_and_weights() {
+        let text = "date\tboard\tprocessor\tweights\tn\n1\ta\tp\tint8\t7\n1\t\tp\tint8\t8\n";
+        let lines = "2\ta\tp\tint8\t6\n2\ta\tp\t4 bits\t5\n";
+        let expected = "date\tboard\tprocessor\tweights\tn\n2\ta\tp\tint8\t6\n\
+                        1\t\tp\tint8\t8\n2\ta\tp\t4 bits\t5\n";
+        assert_eq!(replaced(text, lines), expected);
+    }
 }

@@ -1,75 +1,10 @@
-//! The boards that QEMU can be. Their memory is in `firmware/src/parts.rs`; here is how to build and run for them.
+//! How to build for the boards that QEMU can be. The boards are those of `firmware/boards`.
 
-use std::fmt::{self, Display, Formatter};
-
-/// A board in QEMU.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Board {
-    /// QEMU's machine, by which `firmware/src/parts.rs` finds the memory map.
-    pub(crate) machine: &'static str,
-    /// Its processor.
-    pub(crate) core: &'static str,
-    /// Rust's target.
-    pub(crate) target: &'static str,
-    /// rustc's name for the processor, where the target does not say it all.
-    pub(crate) target_cpu: Option<&'static str>,
-    /// `gatelet export --target`: the layout that its kernel reads.
-    pub(crate) export: &'static str,
-    /// What is optimised: the DSP kernel is all assembly, so its programs are built for size; the others' hot loops are
-    /// partly the compiler's.
-    pub(crate) opt_level: &'static str,
-    /// `-icount shift=` of the measuring programs; they check it.
-    pub(crate) icount_shift: u32,
-}
-
-/// Every board; the first is the default, the only one that has the console.
-pub(crate) static BOARDS: [Board; 7] = [
-    board("netduinoplus2", "Cortex-M4", "thumbv7em-none-eabihf", 4),
-    without_dsp(board("microbit", "Cortex-M0", "thumbv6m-none-eabi", 7)),
-    without_dsp(board("mps2-an385", "Cortex-M3", "thumbv7m-none-eabi", 7)),
-    board("mps2-an386", "Cortex-M4", "thumbv7em-none-eabihf", 7),
-    board("mps2-an500", "Cortex-M7", "thumbv7em-none-eabihf", 7),
-    Board {
-        target_cpu: Some("cortex-m33"), // with DSP: core/build.rs turns it into cfg(armv7em)
-        ..board("mps2-an505", "Cortex-M33", "thumbv8m.main-none-eabihf", 7)
-    },
-    Board {
-        export: "any",
-        opt_level: "3",
-        target_cpu: Some("cortex-m55"), // Helium: core/build.rs turns it into cfg(mve)
-        ..board("mps3-an547", "Cortex-M55", "thumbv8m.main-none-eabihf", 6)
-    },
-];
-
-const fn board(
-    machine: &'static str,
-    core: &'static str,
-    target: &'static str,
-    icount_shift: u32,
-) -> Board {
-    Board {
-        machine,
-        core,
-        target,
-        target_cpu: None,
-        export: "cortex-m4",
-        opt_level: "s",
-        icount_shift,
-    }
-}
-
-const fn without_dsp(board: Board) -> Board {
-    Board {
-        export: "any",
-        opt_level: "3",
-        ..board
-    }
-}
+pub(crate) use gatelet_boards::{Board, in_qemu};
 
 /// The default board.
 pub(crate) fn default() -> &'static Board {
-    let [first, ..] = &BOARDS;
-    first
+    &in_qemu()[0]
 }
 
 /// Which boards a command is for.
@@ -78,12 +13,12 @@ pub(crate) type Choice = &'static [Board];
 /// The board of a name, or `all` of them.
 pub(crate) fn parse(name: &str) -> Result<Choice, String> {
     if name == "all" {
-        return Ok(&BOARDS);
+        return Ok(in_qemu());
     }
-    let known = || BOARDS.iter().map(|b| b.machine).collect::<Vec<_>>();
-    BOARDS
+    let known = || in_qemu().iter().map(Board::id).collect::<Vec<_>>();
+    in_qemu()
         .iter()
-        .find(|board| board.machine == name)
+        .find(|board| board.id() == name)
         .map(std::slice::from_ref)
         .ok_or_else(|| format!("the boards are: {}, or all", known().join(", ")))
 }
@@ -91,9 +26,9 @@ pub(crate) fn parse(name: &str) -> Result<Choice, String> {
 /// One board for every way to compile.
 pub(crate) fn kinds() -> Vec<&'static Board> {
     let mut kinds: Vec<&Board> = Vec::new();
-    for board in &BOARDS {
-        let same =
-            |kind: &&Board| (kind.target, kind.target_cpu) == (board.target, board.target_cpu);
+    for board in in_qemu() {
+        let built = |board: &Board| (board.processor.target(), board.processor.target_cpu());
+        let same = |kind: &&Board| built(kind) == built(board);
         if !kinds.iter().any(same) {
             kinds.push(board);
         }
@@ -103,38 +38,32 @@ pub(crate) fn kinds() -> Vec<&'static Board> {
 
 /// The targets of all boards, each once.
 pub(crate) fn targets() -> Vec<&'static str> {
-    let mut targets: Vec<_> = BOARDS.iter().map(|b| b.target).collect();
+    let mut targets: Vec<_> = in_qemu().iter().map(|b| b.processor.target()).collect();
     targets.sort_unstable();
     targets.dedup();
     targets
 }
 
-impl Board {
-    /// Arguments for cargo: the target, and the processor.
-    pub(crate) fn cargo_arguments(&self) -> Vec<String> {
-        let mut arguments = vec!["--target".to_owned(), self.target.to_owned()];
-        let level = match self.opt_level {
-            number if number.parse::<u8>().is_ok() => number.to_owned(),
-            letter => format!("{letter:?}"),
-        };
-        arguments.extend([
-            "--config".to_owned(),
-            format!("profile.firmware.opt-level={level}"),
-        ]);
-        if let Some(cpu) = self.target_cpu {
-            // By `cfg`: cargo does not find the flags of a target whose name has a dot under that name in quotes.
-            let flags =
-                format!("target.'cfg(target_os = \"none\")'.rustflags=[\"-Ctarget-cpu={cpu}\"]");
-            arguments.extend(["--config".to_owned(), flags]);
-        }
-        arguments
+/// Arguments for cargo: the target, and the processor.
+pub(crate) fn cargo_arguments(board: &Board) -> Vec<String> {
+    let processor = board.processor;
+    let mut arguments = vec!["--target".to_owned(), processor.target().to_owned()];
+    let level = match processor.opt_level() {
+        number if number.parse::<u8>().is_ok() => number.to_owned(),
+        letter => format!("{letter:?}"),
+    };
+    arguments.extend([
+        "--config".to_owned(),
+        format!("profile.firmware.opt-level={level}"),
+    ]);
+    if let Some(cpu) = processor.target_cpu() {
+        // By `cfg`: cargo does not find the flags of a target whose name has a dot under that name
+        // in quotes.
+        let flags =
+            format!("target.'cfg(target_os = \"none\")'.rustflags=[\"-Ctarget-cpu={cpu}\"]");
+        arguments.extend(["--config".to_owned(), flags]);
     }
-}
-
-impl Display for Board {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.machine)
-    }
+    arguments
 }
 
 #[cfg(test)]
@@ -143,10 +72,10 @@ mod tests {
 
     #[test]
     fn names_are_found() {
-        assert_eq!(parse("microbit"), Ok(&BOARDS[1..2]));
-        assert_eq!(parse("all").map(<[_]>::len), Ok(BOARDS.len()));
+        assert_eq!(parse("microbit"), Ok(&in_qemu()[1..2]));
+        assert_eq!(parse("all").map(<[_]>::len), Ok(in_qemu().len()));
         assert!(parse("arduino").unwrap_err().contains("mps3-an547"));
-        assert_eq!(default().target, crate::firmware::TARGET);
+        assert_eq!(default().processor.target(), crate::firmware::TARGET);
         assert_eq!((targets().len(), kinds().len()), (4, 5));
     }
 }

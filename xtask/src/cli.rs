@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
@@ -21,7 +22,8 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Build the firmware, boot it in QEMU, type a prefix and show what it predicts; then the console is yours
+    /// Build the firmware, boot it in QEMU, type a prefix and show what it predicts; then the
+    /// console is yours
     #[command(
         after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --prompt \"Mr. Knight\""
     )]
@@ -57,7 +59,8 @@ enum Task {
     },
     /// Print the files of each crate that import each other
     Circles,
-    /// Check licences, sources and duplicates of all dependencies with cargo-deny, by deny.toml; needs no network
+    /// Check licences, sources and duplicates of all dependencies with cargo-deny, by deny.toml;
+    /// needs no network
     Deny,
     /// Give a fuzz target many new inputs; `cargo xtask test` gives each a few thousand
     #[command(
@@ -76,7 +79,8 @@ enum Task {
     },
     /// Run the kernels under Miri, which checks every access to memory; needs a nightly toolchain
     Miri,
-    /// Run one suite on every kernel here, in NEON's and WebAssembly's emulators and on every board in QEMU: the same states?
+    /// Run one suite on every kernel here, in NEON's and WebAssembly's emulators and on every board
+    /// in QEMU: the same states?
     #[command(
         after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --steps 500 --json"
     )]
@@ -131,8 +135,12 @@ enum Firmware {
         /// One JSON object a line: first the fixed shape, then the default model
         #[arg(long)]
         json: bool,
+        /// Write the counts of the fixed shape into benches/results/boards.tsv
+        #[arg(long, conflicts_with_all = ["rows", "models"])]
+        record: bool,
     },
-    /// Flip every bit of the model's preamble in the built console, and see QEMU refuse each: 256 starts
+    /// Flip every bit of the model's preamble in the built console, and see QEMU refuse each: 256
+    /// starts
     Damage,
     /// Run held-out text in QEMU and on this machine, and compare a hash of every state
     Selftest {
@@ -171,9 +179,10 @@ enum Firmware {
         #[command(flatten)]
         model: ModelArgs,
         /// The part on the board
-        #[arg(long, value_parser = ["STM32F405RGTx", "STM32F407VGTx"], default_value = "STM32F405RGTx")]
+        #[arg(long, value_parser = PossibleValuesParser::new(board::default().chips), default_value = board::default().chips[0])]
         chip: String,
-        /// Which probe, when there are several: VID:PID or VID:PID:Serial, as `probe-rs list` shows them
+        /// Which probe, when there are several: VID:PID or VID:PID:Serial, as `probe-rs list` shows
+        /// them
         #[arg(long, value_name = "VID:PID[:SERIAL]")]
         probe: Option<String>,
     },
@@ -189,7 +198,7 @@ struct ModelArgs {
 #[derive(Debug, Args)]
 struct BoardArgs {
     /// QEMU's machine, or `all` of them
-    #[arg(long = "board", value_name = "NAME", value_parser = board::parse, default_value = board::default().machine)]
+    #[arg(long = "board", value_name = "NAME", value_parser = board::parse, default_value = board::default().id())]
     boards: board::Choice,
 }
 
@@ -229,7 +238,8 @@ impl Firmware {
                 models,
                 rows,
                 json,
-            } => bench::run(board.boards, models, rows, json),
+                record,
+            } => bench::run(board.boards, models, rows, json, record),
             Firmware::Selftest { model, board, json } => {
                 selftest::run(model.path, board.boards, json)
             }

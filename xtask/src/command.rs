@@ -23,9 +23,9 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// `gatelet`, the trainer's program, from this clone. It is built once, and without `-p`, so that its dependencies have the
-/// features that they have in the tests: nothing is compiled twice. Cargo is not asked again: that takes longer than most
-/// of what the program is asked for.
+/// `gatelet`, the trainer's program, from this clone. It is built once, and without `-p`, so that
+/// its dependencies have the features that they have in the tests: nothing is compiled twice. Cargo
+/// is not asked again: that takes longer than most of what the program is asked for.
 pub(crate) fn gatelet() -> Result<Command> {
     static PROGRAM: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut program = PROGRAM.lock().unwrap_or_else(PoisonError::into_inner);

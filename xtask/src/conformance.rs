@@ -1,5 +1,6 @@
-//! `cargo xtask conformance`: one suite (models, tokens, the hash of the states after every step) on every kernel of this
-//! machine, on those of other processors in an emulator, and on every board in QEMU.
+//! `cargo xtask conformance`: one suite (models, tokens, the hash of the states after every step)
+//! on every kernel of this machine, on those of other processors in an emulator, and on every board
+//! in QEMU.
 //!
 //! ```text
 //! suite     RNN, LSTM and GRU, 1 and 2 layers, weights of 8 and of 4 bits; and nets of features and tokens
@@ -9,7 +10,8 @@
 //! boards    firmware/src/bin/conformance.rs, in as many loads as a board's flash needs; without the mixed nets
 //!           that are too large for one
 //! ```
-//! A row says at which step a kernel computed other states for the first time; there should be none.
+//! A row says at which step a kernel computed other states for the first time; there should be
+//! none.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -19,10 +21,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bench::random;
-use crate::board::{BOARDS, Board};
+use crate::board::{Board, in_qemu};
 use crate::command::{cargo, gatelet, output, work_folder};
 use crate::firmware::program;
-use crate::parts::PARTS;
 use crate::processors::{self, Emulated};
 use crate::{emulator, setup};
 
@@ -65,7 +66,8 @@ struct Case {
     session: usize,
 }
 
-/// Runs the suite everywhere and prints a row for each target, kernel and model; an error when one differs.
+/// Runs the suite everywhere and prints a row for each target, kernel and model; an error when one
+/// differs.
 pub(crate) fn run(steps: usize, json: bool) -> Result<()> {
     setup::qemu()?;
     setup::targets()?;
@@ -95,10 +97,10 @@ pub(crate) fn run(steps: usize, json: bool) -> Result<()> {
     for emulated in processors::emulated()? {
         take(&emulated.name, &elsewhere(&emulated, &path)?)?;
     }
-    for board in &BOARDS {
+    for board in in_qemu() {
         for load in loads(board, &cases, steps)? {
             take(
-                &format!("{board} ({})", board.core),
+                &format!("{board} ({})", board.processor.name()),
                 &on_board(board, &load)?,
             )?;
         }
@@ -206,14 +208,13 @@ fn elsewhere(emulated: &Emulated, suite: &PathBuf) -> Result<String> {
     output(same_bits.args(["--", "--suite"]).stdin(File::open(suite)?))
 }
 
-/// Suites of as many models as fit a board's flash. A mixed net that is too large for the board is left
-/// out.
+/// Suites of as many models as fit a board's flash. A mixed net that is too large for the board is
+/// left out.
 fn loads(board: &'static Board, cases: &[Case], steps: usize) -> Result<Vec<Vec<u8>>> {
-    let part = PARTS.iter().find(|part| part.machine == board.machine);
-    let room = part.context("the part is unknown")?.flash_bytes - CODE;
+    let room = board.flash_bytes - CODE;
     let mut loads: Vec<Vec<u8>> = Vec::new();
     for case in cases {
-        let bytes = suite(case, steps, board.export)?;
+        let bytes = suite(case, steps, board.processor.export())?;
         if bytes.len() > room || case.session > SESSION {
             ensure!(
                 case.share > 1,

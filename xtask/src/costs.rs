@@ -1,12 +1,12 @@
-//! What a step may take at most on each kind of processor, and the engine of flash. Instructions in QEMU and bytes are exact, so
-//! whatever passes a limit was changed by someone.
+//! What a step may take at most on each kind of processor, and the engine of flash. Instructions in
+//! QEMU and bytes are exact, so whatever passes a limit was changed by someone.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::bench::{Measured, measure, random, random_model};
-use crate::board::{BOARDS, Board, default as default_board};
+use crate::board::{Board, default as default_board, in_qemu};
 use crate::size::engine_bytes;
 
 /// The LSTM of 128 units and 64 characters, whose products take 73,728 multiply-accumulates: board,
@@ -36,7 +36,7 @@ const SESSION: u64 = 1536;
 
 /// Measures a model on a board: a step takes so many instructions at most.
 fn step(board: &'static Board, model: PathBuf, what: &str, most: u64) -> Result<Measured> {
-    let found = measure(board, what, Some(model), board.export)?;
+    let found = measure(board, what, Some(model), board.processor.export())?;
     let steps = found.instructions_per_step;
     println!("{what}: {steps} instructions a step, at most {most}");
     ensure!(
@@ -49,8 +49,8 @@ fn step(board: &'static Board, model: PathBuf, what: &str, most: u64) -> Result<
 /// Measures them.
 pub(crate) fn check() -> Result<()> {
     for (machine, bits, most) in STEPS {
-        let mut boards = BOARDS.iter();
-        let board = boards.find(|board| board.machine == machine);
+        let mut boards = in_qemu().iter();
+        let board = boards.find(|board| board.id() == machine);
         let board = board.context("no such board")?;
         let what = format!("{board}, {bits} bits");
         let found = step(board, random_model(bits)?, &what, most)?;

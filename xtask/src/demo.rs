@@ -1,10 +1,12 @@
-//! The demo: the default model's console boots in QEMU, gets a prefix typed into its serial port, and predicts.
+//! The demo: the default model's console boots in QEMU, gets a prefix typed into its serial port,
+//! and predicts.
 
 use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 
+use crate::board;
 use crate::command::Usage;
 use crate::emulator::Emulator;
 use crate::firmware::{self, Log};
@@ -24,14 +26,16 @@ pub(crate) fn run(prompt: &str) -> Result<()> {
     setup::qemu()?;
     let chosen = std::env::var("GATELET_MODEL").ok();
     println!(
-        "building the firmware of an STM32F405 with {}",
+        "building the firmware of an {} with {}",
+        board::default().name,
         chosen.as_deref().unwrap_or("the default model")
     );
     let started = Instant::now();
     let elf = firmware::console(Log::Semihosting).build()?.elf;
     println!(
-        "built in {:.1} s; booting it in QEMU (netduinoplus2)",
-        started.elapsed().as_secs_f32()
+        "built in {:.1} s; booting it in QEMU ({})",
+        started.elapsed().as_secs_f32(),
+        board::default()
     );
 
     let person = ask::person() && io::stdout().is_terminal();

@@ -1,7 +1,8 @@
-//! `cargo xtask deny`: licences, sources and duplicates of all dependencies, by cargo-deny and `deny.toml`.
+//! `cargo xtask deny`: licences, sources and duplicates of all dependencies, by cargo-deny and
+//! `deny.toml`.
 //!
-//! No part of `cargo xtask test`: the tool takes minutes to build, and what it looks at changes with
-//! Cargo.lock alone. Its advisories need a database from the network, and are not asked for.
+//! No part of `cargo xtask test`: the tool takes minutes to build, and what it looks at changes
+//! with Cargo.lock alone. Its advisories need a database from the network, and are not asked for.
 
 use std::process::Command;
 

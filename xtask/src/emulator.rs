@@ -1,4 +1,5 @@
-//! QEMU with the board's program in it: started, talked to over the emulated serial port, and ended on every path.
+//! QEMU with the board's program in it: started, talked to over the emulated serial port, and ended
+//! on every path.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -25,7 +26,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// On Ctrl-C, a hang-up or a request to end: ends every QEMU, gives the terminal back, and ends this program.
+/// On Ctrl-C, a hang-up or a request to end: ends every QEMU, gives the terminal back, and ends
+/// this program.
 pub(crate) fn kill_on_signals() {
     let handler = || {
         for child in lock(&RUNNING).iter() {
@@ -40,11 +42,12 @@ pub(crate) fn kill_on_signals() {
     }
 }
 
-/// QEMU's board, with the virtual clock counting instructions: 2^shift ns each, the same in every run. What the program
-/// says by semihosting comes out of QEMU's stdout: some versions send it there by themselves, the others by the chardev.
+/// QEMU's board, with the virtual clock counting instructions: 2^shift ns each, the same in every
+/// run. What the program says by semihosting comes out of QEMU's stdout: some versions send it
+/// there by themselves, the others by the chardev.
 fn qemu(elf: &Path, board: &Board, shift: u32) -> Command {
     let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", board.machine, "-nographic", "-monitor", "none"])
+    qemu.args(["-M", board.id(), "-nographic", "-monitor", "none"])
         .args(["-icount", &format!("shift={shift}")])
         .args(["-chardev", "stdio,id=log,signal=off"])
         .args(["-semihosting-config", "enable=on,target=native,chardev=log"])
@@ -56,7 +59,11 @@ fn qemu(elf: &Path, board: &Board, shift: u32) -> Command {
 
 /// Runs a program that prints by semihosting and ends by itself; gives what it printed.
 pub(crate) fn run_to_end(elf: &Path, board: &Board) -> Result<String> {
-    let mut qemu = qemu(elf, board, board.icount_shift);
+    let shift = board
+        .qemu
+        .context("the board is none of QEMU's")?
+        .icount_shift;
+    let mut qemu = qemu(elf, board, shift);
     qemu.args(["-serial", "null"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -138,8 +145,8 @@ struct Shared {
     ended: AtomicBool,
 }
 
-/// The socket that the emulated serial port is connected to. QEMU's stdin and stdout are not used for it: by some
-/// versions the log comes out there too.
+/// The socket that the emulated serial port is connected to. QEMU's stdin and stdout are not used
+/// for it: by some versions the log comes out there too.
 struct Port {
     listener: UnixListener,
     path: PathBuf,

@@ -1,4 +1,5 @@
-//! The course's examples, in their short form: each asserts its own result. And the letters of the last, on the board.
+//! The course's examples, in their short form: each asserts its own result. And the letters of the
+//! last, on the board.
 //!
 //! ```text
 //! for each example:   cargo run --example NAME -- --quick
@@ -92,7 +93,8 @@ pub(crate) fn letters() -> Result<()> {
     Ok(())
 }
 
-/// The example `next_word` on this machine and in QEMU, with the model that is committed: the same suggestions.
+/// The example `next_word` on this machine and in QEMU, with the model that is committed: the same
+/// suggestions.
 pub(crate) fn words() -> Result<()> {
     example("next_word", &["--out", OUT])?;
     let lines: Vec<Suggestions> = list("next_word.json")?;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, anyhow, bail};
+use gatelet_boards::STM32F405;
 
 use crate::board::{self, Board};
 use crate::command::cargo;
 
 /// The board's target.
-pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
+pub(crate) const TARGET: &str = STM32F405.processor.target();
 /// The package.
 pub(crate) const PACKAGE: &str = "gatelet-firmware";
 
@@ -97,20 +98,21 @@ impl Build {
         self
     }
 
-    /// Builds it. Where cargo stops with a message of `firmware/build.rs`, that message is the error.
+    /// Builds it. Where cargo stops with a message of `firmware/build.rs`, that message is the
+    /// error.
     pub(crate) fn build(&self) -> Result<Program> {
         let mut cargo = cargo();
         cargo
             .args(["build", "--package", PACKAGE, "--bin", self.program])
             .args(["--profile", "firmware"])
-            .args(self.board.cargo_arguments())
+            .args(board::cargo_arguments(self.board))
             .args([
                 "--no-default-features",
                 "--features",
                 &self.features.join(","),
             ])
             .arg("--message-format=json-render-diagnostics")
-            .env("GATELET_BOARD", self.board.machine)
+            .env("GATELET_BOARD", self.board.id())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if std::env::var_os("DEFMT_LOG").is_none() {

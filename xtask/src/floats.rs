@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use crate::board::{BOARDS, Board};
+use crate::board::{Board, in_qemu};
 use crate::command::{json_line, work_folder};
 use crate::emulator;
 use crate::firmware::program;
@@ -78,7 +78,7 @@ pub(crate) fn run() -> Result<()> {
     let path = work_folder()?.join("floats.bin");
     gatelet_files::replace(&path, &models.concat())?;
     for machine in MACHINES {
-        let board = BOARDS.iter().find(|board| board.machine == machine);
+        let board = in_qemu().iter().find(|board| board.id() == machine);
         let board = board.context("no such board")?;
         let elf = program("floats", &["log-rtt"])
             .board(board)
@@ -143,7 +143,7 @@ fn check(board: &Board, models: usize, said: &str) -> Result<()> {
 fn table(board: &Board, counted: &[Counted]) -> String {
     let mut table = format!(
         "{board}, {}\n| | multiply-accumulates | instructions | a multiply-accumulate | scalar | off by |\n|---|---|---|---|---|---|\n",
-        board.core
+        board.processor.name()
     );
     for Counted {
         name,

@@ -56,7 +56,8 @@ pub(crate) fn connect(emulator: &mut Emulator) -> Result<()> {
             Ok(bytes) => {
                 let end = bytes.iter().position(|&b| terminal && b == END);
                 if terminal && end.is_none() && bytes == [CTRL_C] {
-                    // Somebody wants to leave. The board answers the key by drawing its line again, below this.
+                    // Somebody wants to leave. The board answers the key by drawing its line again,
+                    // below this.
                     print!("\r\n\x1b[KCtrl-] ends.\r\n");
                 }
                 emulator.send(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default())?;

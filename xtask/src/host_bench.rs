@@ -1,6 +1,6 @@
-//! A step on this machine against what it could do at best: builds and runs the benchmarks' summary program, which prints
-//! tables and writes a picture into cargo's target folder.
-//! The firmware's instruction counts are `bench.rs`.
+//! A step on this machine against what it could do at best: builds and runs the benchmarks' summary
+//! program, which prints tables and writes a picture into cargo's target folder. The firmware's
+//! instruction counts are `bench.rs`.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! A checked image of the console: what a boot would trip over is found before anything is programmed.
+//! A checked image of the console: what a boot would trip over is found before anything is
+//! programmed.
 //!
 //! ```text
 //! word 0   initial stack pointer: inside RAM or at its end, a multiple of 8
@@ -11,6 +12,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use gatelet_boards::STM32F405;
 use gatelet_files::{Kind, Output};
 
 use crate::command::{root, work_folder};
@@ -18,18 +20,22 @@ use crate::elf::FlashImage;
 use crate::firmware::{self, Log};
 use crate::units::grouped;
 
-/// The memory of a microcontroller: ST RM0090, chapter 2; the same for STM32F405xG and STM32F407xG.
+/// The memory of a microcontroller, as addresses from start to end.
 pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) flash: (u32, u32),
     pub(crate) ram: (u32, u32),
 }
 
-/// The board's.
-pub(crate) const PART: Part = Part {
-    name: "STM32F405",
-    flash: (0x0800_0000, 0x0810_0000),
-    ram: (0x2000_0000, 0x2002_0000),
+/// The console's; the same for STM32F405xG and STM32F407xG.
+pub(crate) const PART: Part = {
+    let board = STM32F405;
+    let (flash, ram) = (board.flash_start as u32, board.ram_start as u32);
+    Part {
+        name: board.name,
+        flash: (flash, flash + board.flash_bytes as u32),
+        ram: (ram, ram + board.ram_bytes as u32),
+    }
 };
 
 /// Words of the core's own exceptions, before the device's interrupts.

@@ -5,8 +5,9 @@
 //! a process a step boards:  lints -> images -> QEMU ...                kept until the step has ended
 //! between two steps of the first list, those of the second that have ended are shown
 //! ```
-//! Either list alone leaves half of a small machine idle: it waits for one large crate, for the link of a whole program,
-//! for an emulator. A list compiles in a profile of its own, so that cargo's locks do not make it wait for the other.
+//! Either list alone leaves half of a small machine idle: it waits for one large crate, for the
+//! link of a whole program, for an emulator. A list compiles in a profile of its own, so that
+//! cargo's locks do not make it wait for the other.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -31,8 +32,8 @@ pub(crate) fn end_child() {
     }
 }
 
-/// Runs the first steps, then those of both lists, the second in the background unless it is the only one. After one has
-/// failed, none is begun.
+/// Runs the first steps, then those of both lists, the second in the background unless it is the
+/// only one. After one has failed, none is begun.
 pub(crate) fn run(
     first: &[&Step],
     front: Vec<&'static Step>,
@@ -66,7 +67,8 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Runs steps, and shows those that have ended in the background; after a failure nobody listens to them any more.
+/// Runs steps, and shows those that have ended in the background; after a failure nobody listens to
+/// them any more.
 fn show_all(front: &[&'static Step], ended: Receiver<Ended>, log: &mut Log) -> Result<()> {
     for step in front {
         log.run(step)?;

@@ -7,8 +7,9 @@
 //! firmware ... -> build | run | bench | selftest | size | image | flash
 //! ```
 //!
-//! It only starts processes (cargo, QEMU, probe-rs) and looks at what they make: it links none of the project's
-//! crates. Exit codes: 0 done, 1 failed, 2 wrong usage. An error is one line on stderr.
+//! It only starts processes (cargo, QEMU, probe-rs) and looks at what they make: of the project it
+//! links the table of boards and the writing of files. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! An error is one line on stderr.
 
 #![deny(unsafe_code)]
 
@@ -41,13 +42,6 @@ mod layered;
 #[cfg(test)]
 mod manifests;
 mod miri;
-#[path = "../../firmware/src/parts.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "written for the firmware, which uses the rest"
-)]
-mod parts;
 mod picture;
 mod processors;
 mod qemu_tests;

@@ -93,8 +93,8 @@ fn cargo_bench_runs_benchmarks_only() {
     }
 }
 
-/// Otherwise the trainer's program, and what the docs are made from, are compiled once more after the tests. The remedy is
-/// to name the feature among the trainer's dependencies.
+/// Otherwise the trainer's program, and what the docs are made from, are compiled once more after
+/// the tests. The remedy is to name the feature among the trainer's dependencies.
 #[test]
 fn programs_have_their_dependencies_with_the_features_that_tests_have_them_with() {
     let packages = |arguments: &[&str]| -> BTreeSet<String> {

@@ -1,7 +1,9 @@
-//! `cargo xtask miri`: the kernels under Miri, which checks every access to memory and every alignment.
+//! `cargo xtask miri`: the kernels under Miri, which checks every access to memory and every
+//! alignment.
 //!
-//! Miri is a component of nightly toolchains, and this project pins a stable one, so this is no part of `cargo xtask test`.
-//! `tests/same-bits` takes few shapes and steps there. Assembly and QEMU are out of Miri's reach.
+//! Miri is a component of nightly toolchains, and this project pins a stable one, so this is no
+//! part of `cargo xtask test`. `tests/same-bits` takes few shapes and steps there. Assembly and
+//! QEMU are out of Miri's reach.
 
 use std::process::Command;
 

@@ -9,7 +9,7 @@ const LINE: f32 = 15.0;
 const LAYER: f32 = 52.0;
 const MARGIN: f32 = 20.0;
 /// Characters of the small text in a line of a box.
-const LETTERS: usize = 31;
+const LETTERS: usize = 30;
 /// Lines of it in a box.
 const LINES: usize = 4;
 

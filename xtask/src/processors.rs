@@ -9,7 +9,8 @@ use crate::setup::{self, AARCH64_EMULATOR, NODE, Program, add_targets};
 
 /// musl: linked with Rust's own linker, so there is no need of a compiler for the processor.
 const AARCH64: &str = "aarch64-unknown-linux-musl";
-/// Processors that qemu-user can be, and the kernels that one build finds on them: a Cortex-A53 has no SDOT.
+/// Processors that qemu-user can be, and the kernels that one build finds on them: a Cortex-A53 has
+/// no SDOT.
 const AARCH64_CPUS: [(&str, &str); 2] = [
     ("qemu-aarch64 -cpu max", "neon, neondot"),
     ("qemu-aarch64 -cpu cortex-a53", "neon"),
@@ -46,7 +47,8 @@ impl Emulated {
     }
 }
 
-/// AArch64 with and without the dot product of bytes, unless this machine is one; none where there is no emulator.
+/// AArch64 with and without the dot product of bytes, unless this machine is one; none where there
+/// is no emulator.
 fn aarch64() -> Result<Vec<Emulated>> {
     if cfg!(target_arch = "aarch64") || !have(&AARCH64_EMULATOR, "neon")? {
         return Ok(Vec::new());
@@ -103,8 +105,8 @@ pub(crate) fn wasm() -> Result<()> {
     same_bits(&wasm32()?)
 }
 
-/// Whether a program is here, or could be got. Where it cannot, the kernel `isa` is skipped, aloud; unless
-/// `GATELET_REQUIRE_ISA` names it.
+/// Whether a program is here, or could be got. Where it cannot, the kernel `isa` is skipped, aloud;
+/// unless `GATELET_REQUIRE_ISA` names it.
 fn have(program: &Program, isa: &str) -> Result<bool> {
     if setup::program(program)? {
         return Ok(true);
@@ -118,7 +120,8 @@ fn have(program: &Program, isa: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// Runs the program on all of these at once. Each must find those kernels that every processor has, and its own.
+/// Runs the program on all of these at once. Each must find those kernels that every processor has,
+/// and its own.
 fn same_bits(all: &[Emulated]) -> Result<()> {
     let mut programs = Vec::with_capacity(all.len());
     for emulated in all {

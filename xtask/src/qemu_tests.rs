@@ -1,4 +1,5 @@
-//! What the firmware must do, seen from outside: through the emulated serial port and through cargo's messages.
+//! What the firmware must do, seen from outside: through the emulated serial port and through
+//! cargo's messages.
 
 use std::path::PathBuf;
 
@@ -13,7 +14,8 @@ use crate::firmware::{self, Log, console, program};
 use crate::screen::Line;
 use crate::selftest;
 
-/// A person's session: typing, suggestions, Tab, Backspace, Enter, keys that are refused, a long line.
+/// A person's session: typing, suggestions, Tab, Backspace, Enter, keys that are refused, a long
+/// line.
 pub(crate) fn session() -> Result<()> {
     let elf = console(Log::Semihosting).quiet().build()?.elf;
     let mut board = Emulator::boot(&elf, false)?;
@@ -105,8 +107,8 @@ pub(crate) fn session() -> Result<()> {
     paste(&mut board)
 }
 
-/// A model of words: the letters of a word narrow down what is suggested, Tab takes the first, a finished word steps the
-/// net, Backspace restores.
+/// A model of words: the letters of a word narrow down what is suggested, Tab takes the first, a
+/// finished word steps the net, Backspace restores.
 pub(crate) fn words() -> Result<()> {
     let shape = [
         "--hidden",
@@ -189,7 +191,8 @@ pub(crate) fn words() -> Result<()> {
     Ok(())
 }
 
-/// More than the terminal is wide, and more than the history holds: taken back to the empty line, nothing is left.
+/// More than the terminal is wide, and more than the history holds: taken back to the empty line,
+/// nothing is left.
 fn long_line(board: &mut Emulator, empty: &Line) -> Result<()> {
     board.press("\r")?;
     let text = "It is a truth universally acknowledged, that a single man in possession of a good fortune, ";
@@ -211,7 +214,8 @@ fn long_line(board: &mut Emulator, empty: &Line) -> Result<()> {
     Ok(())
 }
 
-/// Several times what the receive queue holds, in one go: QEMU holds the rest back, and no byte is lost.
+/// Several times what the receive queue holds, in one go: QEMU holds the rest back, and no byte is
+/// lost.
 fn paste(board: &mut Emulator) -> Result<()> {
     let words = ["Emma", "Harriet", "Alice", "the Rabbit", "Mr. Knightley"];
     let lines: Vec<String> = (0..66)
@@ -243,8 +247,8 @@ pub(crate) fn board_image_boots() -> Result<()> {
     Ok(())
 }
 
-/// The console as it was built, in which bits of its model are flipped: the compiler cannot know of it, as it would of
-/// damage before the build.
+/// The console as it was built, in which bits of its model are flipped: the compiler cannot know of
+/// it, as it would of damage before the build.
 struct Damage(Embedded);
 
 impl Damage {
@@ -272,7 +276,8 @@ fn refusals(text: &str) -> usize {
     text.matches("model default refused:").count()
 }
 
-/// One flipped bit in the header or in a section: refused with a message, and the board stays alive.
+/// One flipped bit in the header or in a section: refused with a message, and the board stays
+/// alive.
 pub(crate) fn bad_model() -> Result<()> {
     let damage = Damage::of_console()?;
     for (offset, said) in [(40, "header's checksum"), (100_000, "checksum of section")] {
@@ -350,7 +355,14 @@ pub(crate) fn same_bits() -> Result<()> {
 
 /// Two counts of the same program are the same number.
 pub(crate) fn counting_is_exact() -> Result<()> {
-    let count = || measure(board::default(), "default", None, board::default().export);
+    let count = || {
+        measure(
+            board::default(),
+            "default",
+            None,
+            board::default().processor.export(),
+        )
+    };
     let [first, second] = [count()?, count()?];
     ensure!(first == second, "{first:?} and then {second:?}");
     Ok(())

@@ -1,4 +1,5 @@
-//! What a person at the serial console sees: the emulated board's output through a terminal emulator.
+//! What a person at the serial console sees: the emulated board's output through a terminal
+//! emulator.
 
 /// A 80 x 24 terminal, and how often the console has redrawn its line.
 pub(crate) struct Screen {

@@ -1,4 +1,5 @@
-//! Does the emulated board compute what this machine computes? Compared by a hash of the state after every step.
+//! Does the emulated board compute what this machine computes? Compared by a hash of the state
+//! after every step.
 
 use std::path::PathBuf;
 
@@ -60,11 +61,12 @@ pub(crate) fn compare(
     model: Option<PathBuf>,
     isa: &str,
 ) -> Result<Comparison> {
-    // The default board runs the model as it is; another one's kernel may want the weights in another layout.
-    let embedded = if board.machine == board::default().machine {
+    // The default board runs the model as it is; another one's kernel may want the weights in
+    // another layout.
+    let embedded = if board.id() == board::default().id() {
         model.clone()
     } else {
-        Some(arranged(board.export, model.clone())?)
+        Some(arranged(board.processor.export(), model.clone())?)
     };
     let elf = program("selftest", &["log-rtt"])
         .board(board)

@@ -1,7 +1,7 @@
 //! What the other tasks need on this machine: the thumb targets and QEMU.
 //!
-//! Every command is shown before it runs. In a terminal it is asked for; without one, or in CI, it just runs. After a
-//! no, or where no package manager is known, there is one line to run by hand.
+//! Every command is shown before it runs. In a terminal it is asked for; without one, or in CI, it
+//! just runs. After a no, or where no package manager is known, there is one line to run by hand.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,24 +1,27 @@
-//! The kernels of every board on models of many shapes, scales and layouts, compared with the specification there and with this
-//! machine: those that a kernel is made for, and those on which it falls back to another.
+//! The kernels of every board on models of many shapes, scales and layouts, compared with the
+//! specification there and with this machine: those that a kernel is made for, and those on which
+//! it falls back to another.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::bench::random;
-use crate::board::{BOARDS, Board};
+use gatelet_boards::Processor;
+
+use crate::board::{Board, in_qemu};
 use crate::command::{cargo, json_line, output, work_folder};
 use crate::elf::Embedded;
 use crate::emulator;
 use crate::firmware::program;
-use crate::parts::PARTS;
 
-/// Hidden sizes around the edges of every tile: rows by 4, units by 8, columns by 4, 16 and (two layers) 64.
+/// Hidden sizes around the edges of every tile: rows by 4, units by 8, columns by 4, 16 and (two
+/// layers) 64.
 const HIDDEN: [usize; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33];
 /// Wide ones, as RNN only, for the smallest board's flash: 128 and 144 columns.
 const WIDE: [usize; 2] = [64, 70];
 
-/// Models of words: tied and not, with one of embedding and projection and with both, widths around groups of columns
-/// and blocks of rows.
+/// Models of words: tied and not, with one of embedding and projection and with both, widths around
+/// groups of columns and blocks of rows.
 const WORDS: [&str; 10] = [
     "--cell rnn --hidden 5 --vocab 9 --embedding 4 --projection 4 --tied",
     "--cell lstm --hidden 8 --vocab 33 --embedding 7 --projection 7 --tied",
@@ -32,7 +35,8 @@ const WORDS: [&str; 10] = [
     "--cell rnn --hidden 4 --vocab 50",
 ];
 
-/// Models with 4-bit weights: around words of eight columns and blocks of four rows, and past the turns that are unrolled.
+/// Models with 4-bit weights: around words of eight columns and blocks of four rows, and past the
+/// turns that are unrolled.
 const FOUR_BITS: [&str; 17] = [
     "--cell rnn --hidden 1 --vocab 2 --bits 4",
     "--cell lstm --hidden 3 --vocab 5 --bits 4",
@@ -53,10 +57,11 @@ const FOUR_BITS: [&str; 17] = [
     "--cell rnn --hidden 24 --vocab 20 --bits 4 --embedding 8",
 ];
 
-/// Flash kept free for the board's program. The M55's, with three kernels built for speed, is the largest.
+/// Flash kept free for the board's program. The M55's, with three kernels built for speed, is the
+/// largest.
 fn code(board: &Board) -> usize {
-    match board.core {
-        "Cortex-M55" => 192 << 10,
+    match board.processor {
+        Processor::CortexM55 => 192 << 10,
         _ => 168 << 10,
     }
 }
@@ -78,15 +83,14 @@ pub(crate) fn run() -> Result<()> {
     for export in ["any", "cortex-m4"] {
         models.extend(usual(export)?);
     }
-    for board in &BOARDS {
+    for board in in_qemu() {
         run_on(board, &models)?;
     }
     Ok(())
 }
 
 fn run_on(board: &'static Board, models: &[Vec<u8>]) -> Result<()> {
-    let part = PARTS.iter().find(|part| part.machine == board.machine);
-    let room = part.context("the part is unknown")?.flash_bytes - code(board) - END.len();
+    let room = board.flash_bytes - code(board) - END.len();
     let loads: Vec<Vec<u8>> = loads(models, room)
         .iter()
         .map(|load| load.concat())
@@ -123,7 +127,8 @@ fn run_on(board: &'static Board, models: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
-/// Divides models into loads of at most `room` bytes: each goes into the first that has room. What is larger is left out.
+/// Divides models into loads of at most `room` bytes: each goes into the first that has room. What
+/// is larger is left out.
 fn loads(models: &[Vec<u8>], room: usize) -> Vec<Vec<&[u8]>> {
     let mut loads: Vec<(usize, Vec<&[u8]>)> = Vec::new();
     for model in models.iter().filter(|model| model.len() <= room) {

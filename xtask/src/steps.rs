@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every check there is, in two lists that run side by side. Stops at the first that fails, and names
-//! it.
+//! `cargo xtask test`: every check there is, in two lists that run side by side. Stops at the first
+//! that fails, and names it.
 
 use std::process::Command;
 
@@ -109,7 +109,8 @@ pub(crate) fn run(only: &str) -> Result<()> {
     lanes::run(&first, host, boards)
 }
 
-/// Runs the one step of this name, with nothing around it: for [`lanes`], which has set everything up.
+/// Runs the one step of this name, with nothing around it: for [`lanes`], which has set everything
+/// up.
 pub(crate) fn alone(name: &str) -> Result<()> {
     let mut steps = HOST.iter().chain(BOARDS);
     let step = steps.find(|step| step.0 == name);
@@ -170,9 +171,9 @@ fn lint_measuring() -> Result<()> {
         }
         clippy
             .args(["--no-default-features", "--features", "log-rtt"])
-            .args(board.cargo_arguments())
+            .args(board::cargo_arguments(board))
             .args(["--", "-D", "warnings"])
-            .env("GATELET_BOARD", board.machine);
+            .env("GATELET_BOARD", board.id());
         shown_run(clippy)?;
     }
     Ok(())

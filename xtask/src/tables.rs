@@ -8,11 +8,13 @@
 //!
 //! `where` chooses rows, `columns` columns in their order, and after the column of `times` every
 //! number is followed by how many times that column it is. All three are optional, `where` may come
-//! more than once. A file has a name for each column, and tabs between them.
+//! more than once. A file has a name for each column, and tabs between them; `the boards` in its
+//! place is the table of `firmware/boards`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use gatelet_boards::Use;
 
 use crate::command::root;
 use crate::dots::{self, Dot};
@@ -20,12 +22,14 @@ use crate::generated::settle;
 
 /// Where the files of numbers are.
 const DATA: &str = "benches/results";
+/// In place of a file: the table of boards.
+const BOARDS: &str = "the boards";
 const BEGIN: &str = "<!-- table ";
 const END: &str = "<!-- end of table -->";
 
 /// Writes tables and pictures; or, to check, fails when one is not what the files give.
 pub(crate) fn run(check: bool) -> Result<()> {
-    let mut files = vec![boards()?, engines()?];
+    let mut files = vec![boards()?, engines()?, host()?];
     for entry in std::fs::read_dir(root().join("docs"))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "md") {
@@ -63,6 +67,28 @@ fn boards() -> Result<(PathBuf, String)> {
     Ok((PathBuf::from("docs/benchmarks/boards.svg"), picture))
 }
 
+/// Times of steps on hosts, as multiples of the limit.
+fn host() -> Result<(PathBuf, String)> {
+    let data = Data::of(&read("host_steps.tsv")?)?;
+    let [machine, kind] = [data.column("machine")?, data.column("type")?];
+    let [shape, times] = [data.column("shape")?, data.column("times the limit")?];
+    let mut dots = Vec::new();
+    for row in &data.rows {
+        dots.push(Dot {
+            row: format!("{} {}", row[kind], row[shape]),
+            series: row[machine].clone(),
+            value: row[times].parse()?,
+        });
+    }
+    let picture = dots::svg(
+        "A step, as multiples of the time to read its weights once",
+        "One stream, one core, AVX-512. Below 1: part of the weights is still in a nearer cache.",
+        &dots,
+        true,
+    );
+    Ok((PathBuf::from("docs/benchmarks/host.svg"), picture))
+}
+
 /// Times of other engines, as multiples of Gatelet's: the last run that has all of them.
 fn engines() -> Result<(PathBuf, String)> {
     let data = Data::of(&read("engines.tsv")?)?;
@@ -97,8 +123,38 @@ fn engines() -> Result<(PathBuf, String)> {
 }
 
 fn read(name: &str) -> Result<String> {
+    if name == BOARDS {
+        return Ok(table_of_boards());
+    }
     let path = root().join(DATA).join(name);
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {DATA}/{name}"))
+}
+
+/// The boards of `firmware/boards`, as a file.
+fn table_of_boards() -> String {
+    let names = "board\tQEMU\tprocessor\ttarget\tkernel\tflash, KiB\tRAM, KiB\tconsole\n";
+    let mut text = names.to_owned();
+    for board in &gatelet_boards::BOARDS {
+        let processor = board.processor;
+        let cells = [
+            board.name.to_owned(),
+            board.qemu.map_or("", |qemu| qemu.machine).to_owned(),
+            processor.name().to_owned(),
+            processor.target().to_owned(),
+            processor.kernel().to_owned(),
+            (board.flash_bytes >> 10).to_string(),
+            (board.ram_bytes >> 10).to_string(),
+            if board.runs == Use::Console {
+                "yes"
+            } else {
+                ""
+            }
+            .to_owned(),
+        ];
+        text.push_str(&cells.join("\t"));
+        text.push('\n');
+    }
+    text
 }
 
 /// A file of numbers.

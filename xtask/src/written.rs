@@ -1,4 +1,5 @@
-//! The board writes by itself: the same text as `gatelet generate`, from the same image, seed and settings.
+//! The board writes by itself: the same text as `gatelet generate`, from the same image, seed and
+//! settings.
 //!
 //! ```text
 //! the console boots in QEMU; a start is typed;  Ctrl-G, several times: what the line shows is the end of
@@ -6,7 +7,8 @@
 //! Ctrl-N, and once more with seed S + 1
 //! of lines: the fresh line shows the likeliest of `gatelet predict IMAGE ""`
 //! ```
-//! A line wider than the terminal shows its end, which is longer than what one Ctrl-G writes: so every token is seen.
+//! A line wider than the terminal shows its end, which is longer than what one Ctrl-G writes: so
+//! every token is seen.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -182,7 +184,8 @@ impl Case<'_> {
         Ok(format!("{}{text}", self.start))
     }
 
-    /// A text as it is compared: without the mark of a cut line, line feeds as the console shows them.
+    /// A text as it is compared: without the mark of a cut line, line feeds as the console shows
+    /// them.
     fn comparable(&self, text: &str) -> String {
         text.trim_start_matches('<')
             .chars()

@@ -23,7 +23,7 @@ mod image {
     use gatelet::net::{Capabilities, Input};
     use gatelet::{Kernel, Model, Session, StateBuf, TokenId};
     use gatelet_firmware::counter::{Counter, Uncountable};
-    use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{self, BOARD, ModelKernel, QEMU, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -70,7 +70,7 @@ mod image {
         storage: &mut [u32],
     ) -> Result<(), ()> {
         let net = model.net();
-        if PART.countable() / AT_MOST < net.macs_per_step() as u32 {
+        if QEMU.countable() / AT_MOST < net.macs_per_step() as u32 {
             hprintln!("error: a step of this model is too long for SysTick");
             return Err(());
         }
@@ -105,7 +105,7 @@ mod image {
         hprintln!(
             "{{\"board\":\"{}\",\"kernel\":\"{}\",\"cell\":\"{}\",\"hidden\":{},\"vocab\":{},\"macs_per_step\":{},\
              \"instructions_per_step\":{},\"model_bytes\":{},\"ram_bytes\":{}}}",
-            PART.name,
+            BOARD.name,
             ModelKernel::NAME,
             first.map_or("dense", |of| of.kind.name()),
             first.map_or(0, |of| of.kind.units()),

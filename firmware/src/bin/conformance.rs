@@ -1,9 +1,10 @@
-//! Runs a conformance suite (`gatelet suite`) with the board's kernels: the one for its own layout, and where rows have
-//! another, that one as well.
+//! Runs a conformance suite (`gatelet suite`) with the board's kernels: the one for its own layout,
+//! and where rows have another, that one as well.
 //!
-//! `GATELET_SUITE` names the file. Prints a line of JSON by semihosting for each case and kernel, as `tests/same-bits --suite`
-//! does: `{"kernel","net","steps","first_difference"}`. Ends QEMU with 0 when it has run them
-//! all, whatever it found, or with 1 after one line that says what is wrong. `cargo xtask conformance` makes the table.
+//! `GATELET_SUITE` names the file. Prints a line of JSON by semihosting for each case and kernel,
+//! as `tests/same-bits --suite` does: `{"kernel","net","steps","first_difference"}`. Ends QEMU with
+//! 0 when it has run them all, whatever it found, or with 1 after one line that says what is wrong.
+//! `cargo xtask conformance` makes the table.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]

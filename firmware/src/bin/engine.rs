@@ -1,8 +1,10 @@
-//! What the engine takes of the flash: loads the embedded model, tests it and steps it for ever; no console, no log, no text.
+//! What the engine takes of the flash: loads the embedded model, tests it and steps it for ever; no
+//! console, no log, no text.
 //!
-//! Never run. `cargo xtask firmware size` links it three times: whole, without its steps, and without its engine. The
-//! differences, less the model, are what a program pays for inference: the steps (session, kernels, tables, argmax,
-//! known-answer test) and the loader (every check of an image).
+//! Never run. `cargo xtask firmware size` links it three times: whole, without its steps, and
+//! without its engine. The differences, less the model, are what a program pays for inference: the
+//! steps (session, kernels, tables, argmax, known-answer test) and the loader (every check of an
+//! image).
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]

@@ -28,7 +28,7 @@ mod image {
         AlignedBytes, Fpu, Kernel, Model, NativeF32, Scalar, Session, StateBuf, StateHash, TokenId,
     };
     use gatelet_firmware::counter::{Counter, Uncountable};
-    use gatelet_firmware::embedded::PART;
+    use gatelet_firmware::embedded::BOARD;
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -84,7 +84,7 @@ mod image {
         let models = models(&counter, storage)?;
         hprintln!(
             "{{\"board\":\"{}\",\"kernel\":\"{}\",\"models\":{},\"activations\":\"{:016x}\"}}",
-            PART.name,
+            BOARD.name,
             NativeF32::NAME,
             models,
             activations

@@ -1,8 +1,9 @@
-//! Links only if nothing in core can panic: the panic handler must not be reachable (`no_panic.x` in this crate).
+//! Links only if nothing in core can panic: the panic handler must not be reachable (`no_panic.x`
+//! in this crate).
 //!
-//! The probe calls all of core's public operations for every kernel on inputs the compiler knows nothing of. It is
-//! never run. `--features panic-probe-negative` adds one indexing operation; linking must then fail, which shows that
-//! the proof can.
+//! The probe calls all of core's public operations for every kernel on inputs the compiler knows
+//! nothing of. It is never run. `--features panic-probe-negative` adds one indexing operation;
+//! linking must then fail, which shows that the proof can.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]

@@ -1,7 +1,9 @@
-//! Runs `selftest/text.txt` through the embedded model and prints the hash of every state, as one line of JSON by
-//! semihosting: `{"board","steps","state_hash"}`. `cargo xtask firmware selftest` compares it with the host's.
+//! Runs `selftest/text.txt` through the embedded model and prints the hash of every state, as one
+//! line of JSON by semihosting: `{"board","steps","state_hash"}`. `cargo xtask firmware selftest`
+//! compares it with the host's.
 //!
-//! Ends QEMU with 0, or with 1 after one line that says what is wrong. Not for a board without a debugger.
+//! Ends QEMU with 0, or with 1 after one line that says what is wrong. Not for a board without a
+//! debugger.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
@@ -16,7 +18,7 @@ mod image {
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::{Session, StateBuf, StateHash};
-    use gatelet_firmware::embedded::{self, ModelKernel, PART, STATE_WORDS};
+    use gatelet_firmware::embedded::{self, BOARD, ModelKernel, STATE_WORDS};
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -62,7 +64,7 @@ mod image {
         }
         hprintln!(
             "{{\"board\":\"{}\",\"steps\":{},\"state_hash\":\"{:016x}\"}}",
-            PART.name,
+            BOARD.name,
             steps,
             hash.finish()
         );

@@ -3,10 +3,11 @@
 //! every output with each other, and the hash of every state with the one that the host stored in
 //! the image.
 //!
-//! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length (little-endian
-//! u32); a length of zero is the end. `cargo xtask test` makes it, and replaces it in the linked program by others of that
-//! size at most. Prints `{"board","kernels","models","steps"}`; ends QEMU with 0, or with 1 after
-//! one line that says what is wrong.
+//! `GATELET_SHAPES` names the file with the images, each behind 16 bytes that begin with its length
+//! (little-endian u32); a length of zero is the end. `cargo xtask test` makes it, and replaces it
+//! in the linked program by others of that size at most. Prints
+//! `{"board","kernels","models","steps"}`; ends QEMU with 0, or with 1 after one line that says
+//! what is wrong.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![deny(unsafe_code)]
@@ -25,7 +26,7 @@ mod image {
         AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, Nibbles, Scalar, Session,
         StateBuf, StateHash, StepInput, TokenId,
     };
-    use gatelet_firmware::embedded::PART;
+    use gatelet_firmware::embedded::BOARD;
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
 
@@ -89,7 +90,7 @@ mod image {
         }
         hprintln!(
             "{{\"board\":\"{}\",\"kernels\":[\"{}\"{}{}{}],\"models\":{},\"steps\":{}}}",
-            PART.name,
+            BOARD.name,
             Native::NAME,
             if two_kernels() { ",\"" } else { "" },
             if two_kernels() { NativeRows::NAME } else { "" },

@@ -1,7 +1,8 @@
 //! What a program that ends leaves for the next start, and the handler of faults.
 //!
-//! The stack has no memory below it. A fault of a full stack finds the stack pointer there, where the processor could not
-//! save its registers and the handler could not either: it takes the whole stack for itself first.
+//! The stack has no memory below it. A fault of a full stack finds the stack pointer there, where
+//! the processor could not save its registers and the handler could not either: it takes the whole
+//! stack for itself first.
 
 #![expect(
     unsafe_code,
@@ -15,7 +16,8 @@ use cortex_m::peripheral::SCB;
 use gatelet_firmware::ending::{Ending, WORDS};
 
 /// Neither cleared nor loaded at a start.
-// SAFETY: the section `.uninit` of cortex-m-rt's linker script is RAM, and every value of the words is one.
+// SAFETY: the section `.uninit` of cortex-m-rt's linker script is RAM, and every value of the words
+// is one.
 #[unsafe(link_section = ".uninit.ending")]
 static RECORD: [AtomicU32; WORDS] = [const { AtomicU32::new(0) }; WORDS];
 
@@ -26,8 +28,8 @@ fn leave(ending: &Ending) {
     }
 }
 
-/// Leaves why it ends for the next start. Then: a board starts again, and so does QEMU in the test that wants to see it;
-/// otherwise QEMU ends with a failure.
+/// Leaves why it ends for the next start. Then: a board starts again, and so does QEMU in the test
+/// that wants to see it; otherwise QEMU ends with a failure.
 pub fn end(ending: &Ending) -> ! {
     leave(ending);
     #[cfg(all(feature = "log-semihosting", not(feature = "provoke")))]
@@ -45,8 +47,9 @@ pub fn take() -> Option<Ending> {
 }
 
 /// Hands over the saved pc and lr, and whether there are any, with the whole stack to itself.
-// SAFETY: the name is that of the vector in cortex-m-rt's table, which has no other handler. The words read are those that
-// the processor has put on the stack; they are read only where the stack has them.
+// SAFETY: the name is that of the vector in cortex-m-rt's table, which has no other handler. The
+// words read are those that the processor has put on the stack; they are read only where the stack
+// has them.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 extern "C" fn HardFault() -> ! {

@@ -7,12 +7,13 @@
 //! watchdog IWDG, 0.5 s during start-up, then 26 s: longer than the longest recomputation of a line
 //! ```
 //!
-//! No wait is endless. The crystal gets a bounded number of polls. Should the PLL not lock after that (in the HAL, which
-//! waits for it), the watchdog resets the part, and a start after a watchdog's reset leaves crystal and PLL alone.
+//! No wait is endless. The crystal gets a bounded number of polls. Should the PLL not lock after
+//! that (in the HAL, which waits for it), the watchdog resets the part, and a start after a
+//! watchdog's reset leaves crystal and PLL alone.
 //!
-//! QEMU has no RCC, flash interface, GPIO or IWDG: writes do nothing, reads give 0. So the crystal "does not start"
-//! there, and the way round a dead crystal is the one that every emulated boot takes.
-//! Register names and sequences: ST RM0090, chapters 7 (RCC), 21 (IWDG), 30 (USART).
+//! QEMU has no RCC, flash interface, GPIO or IWDG: writes do nothing, reads give 0. So the crystal
+//! "does not start" there, and the way round a dead crystal is the one that every emulated boot
+//! takes. Register names and sequences: ST RM0090, chapters 7 (RCC), 21 (IWDG), 30 (USART).
 
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use stm32f4xx_hal::pac::{GPIOD, IWDG, Peripherals, RCC, USART1};
@@ -21,15 +22,15 @@ use stm32f4xx_hal::rcc::Config;
 
 /// Bits a second of the serial line.
 const BAUD: u32 = 115_200;
-/// The crystal: 8 MHz on the STM32F4DISCOVERY and most STM32F405 boards. Change it for a board with another one
-/// (Netduino Plus 2: 25 MHz; Adafruit Feather STM32F405: 12 MHz).
+/// The crystal: 8 MHz on the STM32F4DISCOVERY and most STM32F405 boards. Change it for a board with
+/// another one (Netduino Plus 2: 25 MHz; Adafruit Feather STM32F405: 12 MHz).
 const HSE_MHZ: u32 = 8;
 /// The core clock behind the PLL; the part's maximum.
 const PLL_MHZ: u32 = 168;
 /// The internal oscillator, 1 % accurate: good enough for a serial line.
 const HSI_HZ: u32 = 16_000_000;
-/// Polls of the crystal's ready flag before giving up. A poll takes 8 cycles or more of the 16 MHz start-up clock: at
-/// least 50 ms. A crystal takes 2 ms.
+/// Polls of the crystal's ready flag before giving up. A poll takes 8 cycles or more of the 16 MHz
+/// start-up clock: at least 50 ms. A crystal takes 2 ms.
 const READY_POLLS: u32 = 100_000;
 /// Ticks a second; the LED changes at each.
 const TICK_HZ: u32 = 4;
@@ -116,7 +117,8 @@ fn start_clocks(rcc: RCC) -> Clocks {
             after_watchdog,
         };
     }
-    // The HAL finds the PLL's dividers, and sets wait states, prefetch and caches of the flash before it switches.
+    // The HAL finds the PLL's dividers, and sets wait states, prefetch and caches of the flash
+    // before it switches.
     let config = Config::hse(HSE_MHZ.MHz()).sysclk(PLL_MHZ.MHz());
     let clocks = rcc.freeze(config).clocks;
     Clocks {
@@ -139,8 +141,8 @@ pub struct Received {
 
 impl Serial {
     fn start(usart: USART1, clock_hz: u32) -> Self {
-        // The divider counts in sixteenths of a bit, so it is clock / baud: 729 at 84 MHz, 139 at 16 MHz; both are
-        // within 0.1 % of the rate.
+        // The divider counts in sixteenths of a bit, so it is clock / baud: 729 at 84 MHz, 139 at
+        // 16 MHz; both are within 0.1 % of the rate.
         let divider = (clock_hz + BAUD / 2) / BAUD;
         usart.brr().write(|w| {
             w.div_mantissa().set((divider >> 4) as u16);
@@ -167,8 +169,8 @@ impl Serial {
     /// Takes a received byte, if there is one.
     pub fn read(&mut self) -> Option<Received> {
         let status = self.0.sr().read();
-        // Reading the data register also ends the overrun condition, which would interrupt for ever otherwise, and the
-        // framing error.
+        // Reading the data register also ends the overrun condition, which would interrupt for ever
+        // otherwise, and the framing error.
         (status.rxne().bit_is_set() || status.ore().bit_is_set()).then(|| {
             let byte = self.0.dr().read().bits() as u8;
             Received {

@@ -1,8 +1,9 @@
 //! The decoder against `vte`, the parser of a terminal, on any bytes.
 //!
-//! A terminal and this console differ on purpose in six things, which stand around `vte` here: a control character ends a
-//! sequence instead of being run inside it, BEL ends every string, `ESC O` takes parameters, the bytes of a mouse follow
-//! `CSI M`, `CSI [` has a final byte of its own, and so has a number before `$`.
+//! A terminal and this console differ on purpose in six things, which stand around `vte` here: a
+//! control character ends a sequence instead of being run inside it, BEL ends every string, `ESC O`
+//! takes parameters, the bytes of a mouse follow `CSI M`, `CSI [` has a final byte of its own, and
+//! so has a number before `$`.
 
 use proptest::prelude::*;
 use vte::{Params, Parser, Perform};

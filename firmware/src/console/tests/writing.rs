@@ -7,7 +7,8 @@ use crate::fixtures::{self, Settings};
 use crate::line::{AHEAD, LINE_CAPACITY};
 use crate::write::Writing;
 
-/// Tokens that a session and a sampler alone draw after `prompt`, from a seed, at the settings of the fixtures.
+/// Tokens that a session and a sampler alone draw after `prompt`, from a seed, at the settings of
+/// the fixtures.
 fn drawn_after(model: Model<'_>, prompt: &[TokenId], seed: u64, count: usize) -> Vec<TokenId> {
     let mut sampler = Sampler::new(seed)
         .with_temperature(Settings::TEMPERATURE)
