@@ -5,7 +5,7 @@
 //! ```
 
 use crate::kernel::scalar::{requantize, sat8};
-use crate::layer::AddInt8;
+use crate::weights::layer::AddInt8;
 
 /// One step in int8. `a, b, y: [numbers]`.
 #[inline(never)]

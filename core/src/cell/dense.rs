@@ -7,11 +7,11 @@
 //!        read by others: sat8( round(y >> 9) )                            scale 1/128
 //! ```
 
-use crate::activation::{SIGMOID, TANH, piecewise};
+use crate::fixed::activation::{SIGMOID, TANH, piecewise};
 use crate::kernel::Kernel;
 use crate::kernel::scalar::{rounding_shift, sat16};
-use crate::layer::{DenseF32, DenseInt8, LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 use crate::net::Activation;
+use crate::weights::layer::{DenseF32, DenseInt8, LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 
 /// One in Q15.16.
 const ONE: i32 = 1 << LOGIT_BITS;

@@ -21,11 +21,11 @@
 //! With z = 0.99 a carried h of 8 bits sticks at a fifth of what it is drawn to; 16 bits get there. u
 //! has room for 64: |U h| of trained nets passes 8, where an int16 would saturate.
 
-use crate::activation::{SIGMOID, TANH, piecewise};
+use crate::fixed::activation::{SIGMOID, TANH, piecewise};
 use crate::kernel::Kernel;
 use crate::kernel::scalar::{rounding_shift, sat8, sat16};
-use crate::layer::{GRU_BITS, GruF32, GruInt8, H_BITS, SIGMOID_BITS, TANH_BITS};
 use crate::net::Reset;
+use crate::weights::layer::{GRU_BITS, GruF32, GruInt8, H_BITS, SIGMOID_BITS, TANH_BITS};
 
 /// The most that a candidate's part of h may be in int8, in magnitude.
 const LARGEST_U: i32 = (1 << 18) - 1;
@@ -217,7 +217,7 @@ pub(crate) fn step_f32<K: Kernel>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::{sigmoid_f32, tanh_f32};
+    use crate::fixed::activation::{sigmoid_f32, tanh_f32};
 
     /// The integer cells follow those of f32, in both forms, and h is the carried one in 8 bits.
     #[test]

@@ -9,7 +9,7 @@
 
 use crate::kernel::Kernel;
 use crate::kernel::scalar::{rounding_shift, sat8};
-use crate::layer::{H_BITS, RELU_LIMIT, ReluF32, ReluInt8, Z_BITS};
+use crate::weights::layer::{H_BITS, RELU_LIMIT, ReluF32, ReluInt8, Z_BITS};
 
 /// The new h of a unit in int8, from its sum with 12 fraction bits.
 #[inline(always)]

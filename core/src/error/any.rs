@@ -6,7 +6,7 @@ use super::{
     DimsError, LayoutError, LoadError, NetError, SelfTestError, SessionError, SnapshotError,
     StepError, WriteError,
 };
-use crate::sample::SamplerError;
+use crate::text::sample::SamplerError;
 
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident($error:ident),)*) => {

@@ -3,7 +3,7 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::LayoutError;
-use crate::format::SectionKind;
+use crate::image::format::SectionKind;
 use crate::net::{Capabilities, NetError};
 
 /// Names one section of an image in an error: what it holds, and of which operation.

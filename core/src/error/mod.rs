@@ -7,16 +7,16 @@ mod write;
 
 use core::fmt::{self, Display, Formatter};
 
-pub use crate::sample::SamplerError;
+pub use crate::text::sample::SamplerError;
 pub use any::Error;
 pub use load::{LoadError, SectionName};
 pub use write::{LayoutError, WriteError};
 
 pub use crate::net::NetError;
 
-use crate::dims::Dims;
 use crate::net::Capabilities;
-use crate::vocab::TokenId;
+use crate::net::dims::Dims;
+use crate::text::vocab::TokenId;
 
 /// A model shape outside the supported ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ pub enum StepError {
         found: usize,
     },
     /// A feature is not a number, or larger in magnitude than
-    /// [`FEATURE_LIMIT`](crate::layer::FEATURE_LIMIT).
+    /// [`FEATURE_LIMIT`](crate::weights::layer::FEATURE_LIMIT).
     Feature {
         /// Its place.
         index: usize,
@@ -286,5 +286,5 @@ errors!(
     SnapshotError,
     SelfTestError,
     WriteError,
-    crate::sample::SamplerError
+    crate::text::sample::SamplerError
 );

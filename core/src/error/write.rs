@@ -86,7 +86,7 @@ pub enum WriteError {
         /// The weight, row-major.
         index: usize,
     },
-    /// The output buffer is smaller than [`image_len`](crate::format::image_len).
+    /// The output buffer is smaller than [`image_len`](crate::image::format::image_len).
     BufferTooSmall {
         /// Bytes needed.
         need: usize,
@@ -114,7 +114,7 @@ pub enum WriteError {
         /// Operations given.
         found: usize,
     },
-    /// A word of the vocabulary is empty, longer than [`MAX_WORD`](crate::format::MAX_WORD) bytes, or does not come after
+    /// A word of the vocabulary is empty, longer than [`MAX_WORD`](crate::image::format::MAX_WORD) bytes, or does not come after
     /// the one before it.
     Word {
         /// Its place in the list.

@@ -11,11 +11,11 @@
 
 use super::scalar::{Scalar, lstm_f32, lstm_int8, preactivation, requantize, rnn_int8};
 use super::{Kernel, sealed};
-use crate::activation::tanh_f32;
-use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::{MatrixF32, MatrixInt8};
-use crate::order::RowOrder;
-use crate::simd::{Vector, Wide};
+use crate::fixed::activation::tanh_f32;
+use crate::kernel::wide::{Vector, Wide};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::{MatrixF32, MatrixInt8};
+use crate::weights::order::RowOrder;
 
 /// The kernel on rows, on `wide` vectors: the portable path, for every target. It reads rows; an image in another layout
 /// goes to the scalar kernel.

@@ -16,6 +16,7 @@ pub(crate) mod thumb;
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
 pub(crate) mod tile;
+mod wide;
 
 #[cfg(armv7em)]
 pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
@@ -39,14 +40,14 @@ pub use scalar::Scalar;
 pub mod integer {
     pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
     pub use crate::cell::gru::{GruUnit, gru_unit, gru_unit_before, reset_h};
-    pub use crate::layer::{embedded, projected};
+    pub use crate::weights::layer::{embedded, projected};
 }
 pub use select::{Isa, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
-use crate::layer::{LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::MatrixF32;
 use crate::net::{Capabilities, Layout, Net};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixF32;
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
 /// [`Model::from_bytes`](crate::Model::from_bytes).
@@ -242,14 +243,14 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
     /// The sigmoid of every number, in place.
     fn sigmoid_f32(self, numbers: &mut [f32]) {
         for x in numbers {
-            *x = crate::activation::sigmoid_f32(*x);
+            *x = crate::fixed::activation::sigmoid_f32(*x);
         }
     }
 
     /// tanh of every number, in place.
     fn tanh_f32(self, numbers: &mut [f32]) {
         for x in numbers {
-            *x = crate::activation::tanh_f32(*x);
+            *x = crate::fixed::activation::tanh_f32(*x);
         }
     }
 }

@@ -13,10 +13,10 @@ use super::thumb::requantize_by_halves;
 use super::{Kernel, scalar, sealed};
 #[cfg(any(armv6m, armv7m))]
 use crate::arch::arm::PairsOfX;
-use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::{MatrixF32, MatrixInt8};
 use crate::net::{Capabilities, Layout, Net};
-use crate::nibbles::{OFFSET, WORD, bit, block};
+use crate::weights::int4::{OFFSET, WORD, bit, block};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::{MatrixF32, MatrixInt8};
 
 /// Rows worked on at a time: the gates of a unit.
 const ROWS: usize = 4;

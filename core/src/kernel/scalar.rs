@@ -27,11 +27,11 @@
 //! This file is not optimised, on purpose. It computes in the order written, one operation after the other.
 
 use super::{Kernel, sealed};
-use crate::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
-use crate::layer::{
+use crate::fixed::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
+use crate::weights::layer::{
     Fused, H_BITS, LayerF32, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS,
 };
-use crate::matrix::{MatrixF32, MatrixInt8, RowInt8};
+use crate::weights::matrix::{MatrixF32, MatrixInt8, RowInt8};
 
 /// The specification as a kernel. Runs everywhere; f32 results are the same bits on every machine.
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,8 +13,8 @@
 
 use super::scalar::{Scalar, lstm_int8, requantize, rnn_int8, sat16};
 use super::{Kernel, sealed};
-use crate::layer::{Fused, LayerInt8, ProductInt8};
-use crate::matrix::MatrixInt8;
+use crate::weights::layer::{Fused, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixInt8;
 
 /// The kernel for an Armv6-M or an Armv7-M without DSP. It reads rows; f32, other layouts and
 /// other shifts than 24 go to the scalar kernel.

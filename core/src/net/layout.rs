@@ -4,7 +4,7 @@ use core::fmt::{self, Display, Formatter};
 
 use super::{Net, Precision};
 use crate::error::LayoutError;
-use crate::matrix::PAIRS_MAX_COLUMNS;
+use crate::weights::matrix::PAIRS_MAX_COLUMNS;
 
 /// How the weight matrices of an image are arranged. It changes where a weight lies, never a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Layout {
     /// across a tile.
     pub(crate) const fn align(self) -> usize {
         match self {
-            Layout::Rows | Layout::Pairs => crate::format::ALIGN,
+            Layout::Rows | Layout::Pairs => crate::image::format::ALIGN,
             Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => 64,
         }
     }

@@ -29,8 +29,10 @@
 
 mod capabilities;
 mod check;
+pub(crate) mod dims;
 mod display;
 mod error;
+pub(crate) mod four_bits;
 mod kind;
 mod layout;
 mod plan;

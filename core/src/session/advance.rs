@@ -15,12 +15,12 @@
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::{Session, copy, operations};
+use crate::image::model::Model;
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::layer::{LayerF32, LayerInt8, Weights};
-use crate::model::Model;
 use crate::net::Precision;
-use crate::state::{self, Parts};
-use crate::vocab::TokenId;
+use crate::session::state::{self, Parts};
+use crate::text::vocab::TokenId;
+use crate::weights::layer::{LayerF32, LayerInt8, Weights};
 
 /// How a session runs its net: found once, when it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use super::parts;
 use crate::error::StepError;
+use crate::image::model::Model;
 use crate::kernel::scalar::sat8;
-use crate::layer::FEATURE_LIMIT;
-use crate::model::Model;
 use crate::net::{Input, Precision, Value};
-use crate::state;
-use crate::vocab::TokenId;
+use crate::session::state;
+use crate::text::vocab::TokenId;
+use crate::weights::layer::FEATURE_LIMIT;
 
 mod sealed {
     pub trait Sealed {}

@@ -8,12 +8,12 @@ use core::ops::Range;
 
 use super::can;
 use crate::cell::{add, dense, gru, relu};
+use crate::image::model::Model;
 use crate::kernel::Kernel;
-use crate::layer::{H_BITS, LOGIT_BITS, Weights, addends, projected};
-use crate::model::Model;
 use crate::net::{Activation, Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
-use crate::state::{self, Parts};
-use crate::vocab::TokenId;
+use crate::session::state::{self, Parts};
+use crate::text::vocab::TokenId;
+use crate::weights::layer::{H_BITS, LOGIT_BITS, Weights, addends, projected};
 
 type PartsF32<'a> = Parts<'a, f32, f32, f32>;
 type PartsInt8<'a> = Parts<'a, i8, i16, i32>;
@@ -288,7 +288,7 @@ fn units(model: &Model<'_>, index: usize) -> usize {
 
 /// The activations of a dense operation in place, and as others read them, if they do.
 #[inline(never)]
-fn inner_int8(of: &crate::layer::DenseInt8<'_>, y: &mut [i32], value: &mut [i8]) {
+fn inner_int8(of: &crate::weights::layer::DenseInt8<'_>, y: &mut [i32], value: &mut [i8]) {
     for y in &mut *y {
         *y = dense::activate_int8(of.activation, *y);
     }

@@ -11,8 +11,8 @@
 use super::Session;
 use crate::error::StepError;
 use crate::kernel::Kernel;
-use crate::logits::Logits;
-use crate::vocab::TokenId;
+use crate::text::logits::Logits;
+use crate::text::vocab::TokenId;
 
 impl<K: Kernel> Session<'_, '_, K> {
     /// To where a text begins: the zero state, or in a model of lines that of an empty line.

@@ -15,7 +15,7 @@ use super::fixed::{FixedSimd, LstmTiles};
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{Fused, LayerF32, LayerInt8, MIN_CELL_BITS};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8, MIN_CELL_BITS};
 
 /// Tiles of `N` vectors.
 fn tiles<const U: usize, const N: usize>(cell: Fused, hidden: usize) -> usize {

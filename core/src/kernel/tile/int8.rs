@@ -5,9 +5,11 @@ use gatelet_simd::slices::{put, take};
 use super::fixed::FixedSimd;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, addends, block, part, sweep, vectors};
-use crate::activation::Function;
+use crate::fixed::activation::Function;
 use crate::kernel::StreamInt8;
-use crate::layer::{Fused, H_BITS, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS};
+use crate::weights::layer::{
+    Fused, H_BITS, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS,
+};
 
 /// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
 const NEAR: usize = 24 << 10;

@@ -1,0 +1,3 @@
+//! Fixed-point numbers: activation tables.
+
+pub mod activation;
