@@ -82,11 +82,12 @@ pub use weights::{int4, layer, matrix, order};
 // What a program names first.
 pub use error::Error;
 pub use image::model::Model;
+pub use net::TokenId;
 pub use session::include::Included;
 pub use session::state::{AlignedBytes, StateBuf};
 pub use session::{Session, StateView, StepInput};
 pub use text::logits::{Logits, Suggestion};
-pub use text::vocab::{TokenId, Vocab};
+pub use text::vocab::Vocab;
 
 // What else is at home here.
 pub use net::dims::{Cell, Dims, Layout, Precision};

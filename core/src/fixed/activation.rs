@@ -21,7 +21,7 @@
 //! near zero and by `exp` elsewhere. Only additions, multiplications and divisions of binary32 in a fixed order, so
 //! the result is the same on every machine. Errors are stated at the functions.
 
-use crate::weights::layer::{SIGMOID_BITS, TANH_BITS, Z_BITS};
+use crate::fixed::{SIGMOID_BITS, TANH_BITS, Z_BITS};
 
 #[cfg(any(fpu, test))]
 pub(crate) mod exp2;

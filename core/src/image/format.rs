@@ -21,13 +21,13 @@ pub(crate) use self::codes::{
     LARGEST_KIND, kind_from, largest_variant, operation_entry, output_entry, precision_code,
 };
 pub(crate) use self::list::{layout_of, sections_for, sections_of};
-use crate::error::SectionName;
 pub use crate::image::header::net_of;
 pub use crate::image::repack::{repack, repacked_len};
 pub use crate::image::spec::{
     FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, OutputSpec, VocabSpec,
 };
 pub use crate::image::write::{image_len, write_image};
+pub use crate::net::ALIGN;
 use crate::net::{MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS};
 pub use crate::text::words::MAX_WORD;
 
@@ -42,8 +42,6 @@ pub const MAGIC: [u8; 8] = *b"GATELET\0";
 pub const VERSION: u16 = 5;
 /// Bytes of the preamble.
 pub const PREAMBLE: usize = 32;
-/// Alignment of the image; of the data area and of every section too, but in tile layouts.
-pub const ALIGN: usize = 16;
 /// The most tokens of a known-answer test.
 pub const MAX_KNOWN_ANSWER: usize = 64;
 /// The most values of a known-answer test of features, all steps together.
@@ -175,6 +173,25 @@ impl Display for SectionKind {
             SectionKind::StartHidden => "start h",
             SectionKind::StartCell => "start c",
         })
+    }
+}
+
+/// Names one section of an image in an error: what it holds, and of which operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SectionName {
+    /// What the section holds.
+    pub kind: SectionKind,
+    /// The operation it belongs to; none for the net's own.
+    pub operation: Option<usize>,
+}
+
+impl Display for SectionName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.operation {
+            Some(index) => write!(f, "operation {index} {}", self.kind),
+            None => write!(f, "{}", self.kind),
+        }
     }
 }
 

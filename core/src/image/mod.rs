@@ -1,5 +1,6 @@
 //! Model images: what they consist of, reading (the only place that checks), writing, and other layouts.
 
+pub(crate) mod error;
 pub mod format;
 mod header;
 mod load;

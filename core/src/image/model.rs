@@ -1,18 +1,17 @@
 //! A checked model: its net, its weights, and its self-test.
 
-use crate::error::{LoadError, SectionName, SelfTestError};
+use crate::image::error::LoadError;
 use crate::image::format::{
-    KnownAnswer, Lengths, OperationEntry, PREAMBLE, Provenance, Section, SectionKind, sections_of,
+    KnownAnswer, Lengths, OperationEntry, PREAMBLE, Provenance, Section, SectionKind, SectionName,
+    sections_of,
 };
 use crate::image::header::{self, Decoded};
 use crate::image::load::load;
 use crate::image::views::Views;
-use crate::kernel::{Kernel, Scalar};
+use crate::kernel::{Kernel, Scalar, can};
 use crate::net::{Capabilities, Input, Layout, MAX_OUTPUTS, Net, Plan, Precision};
-use crate::session::hash::StateHash;
-use crate::session::{Session, can};
 use crate::text::rules::TextRules;
-use crate::text::vocab::{TokenId, Vocab};
+use crate::text::vocab::Vocab;
 use crate::weights::layer::Weights;
 
 /// A checked model, borrowed from its image. Cheap to copy: it holds slices and numbers only.
@@ -239,60 +238,5 @@ impl<'a> Model<'a> {
     /// The header again; it was decoded once already, so this succeeds.
     pub(crate) fn decoded(&self) -> Option<Decoded<'a>> {
         header::decode(self.header)
-    }
-
-    /// Runs the known-answer test: feeds its tokens or features from the start state and compares the
-    /// hash of every state with the one the exporter stored.
-    ///
-    /// int8 models run it with `kernel`, whose integers must be the exporter's bit for bit. f32 models
-    /// run it with [`Scalar`], whose order of operations is fixed: other f32 kernels agree only within
-    /// a bound. `storage` needs [`Net::state_words`] words and is overwritten.
-    ///
-    /// # Errors
-    /// [`SelfTestError::Mismatch`] when weights or kernel are not the exporter's.
-    pub fn self_test<K: Kernel>(
-        &self,
-        kernel: K,
-        storage: &mut [u32],
-    ) -> Result<(), SelfTestError> {
-        let found = match self.net.precision {
-            Precision::F32 if K::CAPABILITIES.has(Capabilities::F32) && !K::F32_IS_SCALAR => {
-                self.known_answer_hash(Scalar, storage)
-            }
-            _ => self.known_answer_hash(kernel, storage),
-        }?;
-        let expected = self.known_answer.hash;
-        if found == expected {
-            Ok(())
-        } else {
-            Err(SelfTestError::Mismatch { expected, found })
-        }
-    }
-
-    /// The hash of every state while the known answer's tokens or features are fed from the start
-    /// state.
-    ///
-    /// # Errors
-    /// When the storage is too small.
-    pub fn known_answer_hash<K: Kernel>(
-        &self,
-        kernel: K,
-        storage: &mut [u32],
-    ) -> Result<u64, SelfTestError> {
-        let mut session = Session::new(self, kernel, storage).map_err(SelfTestError::Session)?;
-        let mut hash = StateHash::new();
-        for &id in self.known_answer.tokens {
-            session.step(TokenId(id)).map_err(SelfTestError::Step)?;
-            session.hash_into(&mut hash);
-        }
-        if K::CAPABILITIES.has(Capabilities::FEATURES)
-            && let Input::Features { width, .. } = self.net.input
-        {
-            for features in self.known_answer.features.chunks_exact(width.max(1)) {
-                session.step(features).map_err(SelfTestError::Step)?;
-                session.hash_into(&mut hash);
-            }
-        }
-        Ok(hash.finish())
     }
 }

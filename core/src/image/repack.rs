@@ -3,7 +3,8 @@
 
 use bytemuck::NoUninit;
 
-use crate::error::{SectionName, WriteError};
+use crate::image::error::WriteError;
+use crate::image::format::SectionName;
 use crate::image::format::{Header, SectionKind, layout_of, sections_of};
 use crate::image::model::Model;
 use crate::image::write::{Source, capabilities, check_shift, len_with, table, write_with};

@@ -8,7 +8,8 @@ mod emit;
 use bytemuck::cast_slice;
 
 use self::emit::{emit_matrix, emit_numbers, emit_slots_of, emit_start, emit_wide};
-use crate::error::{SectionName, WriteError};
+use crate::image::error::WriteError;
+use crate::image::format::SectionName;
 use crate::image::format::{
     Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, layout_of, operation_entry,
     output_entry, precision_code,

@@ -7,10 +7,10 @@ use bytemuck::AnyBitPattern;
 
 use crate::image::format::SectionKind;
 use crate::kernel::Kernel;
+use crate::kernel::can;
 use crate::net::{
     Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Precision, Reset, RnnActivation,
 };
-use crate::session::can;
 use crate::weights::layer::{
     AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, Fused, GruF32, GruInt8, LayerF32,
     LayerInt8, ProductInt8, ReluF32, ReluInt8, Weights,

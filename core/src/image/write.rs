@@ -1,11 +1,13 @@
 //! Writing an image into a caller's buffer: sections first, then the header that describes them.
 
-use crate::error::{LayoutError, SectionName, WriteError};
+use crate::image::error::WriteError;
+use crate::image::format::SectionName;
 use crate::image::format::{
     CRC, Header, Lengths, MAGIC, MAX_SECTIONS, PREAMBLE, SectionEntry, VERSION, at, checksum,
     sections_of,
 };
 use crate::image::spec::ImageSpec;
+use crate::net::LayoutError;
 use crate::net::{Capabilities, Layout, Net};
 use crate::weights::matrix::shifts;
 

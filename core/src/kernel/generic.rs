@@ -9,9 +9,12 @@
 //!
 //! R rows share each load of x, and give R independent chains of additions.
 
-use super::scalar::{Scalar, lstm_f32, lstm_int8, preactivation, requantize, rnn_int8};
-use super::{Kernel, sealed};
+use super::{Kernel, Scalar, sealed};
+use crate::cell::lstm::{lstm_f32, lstm_int8};
+use crate::cell::rnn::rnn_int8;
 use crate::fixed::activation::tanh_f32;
+use crate::fixed::preactivation;
+use crate::fixed::requantize;
 use crate::kernel::wide::{Vector, Wide};
 use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
 use crate::weights::matrix::{MatrixF32, MatrixInt8};

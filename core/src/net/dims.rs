@@ -3,8 +3,9 @@
 //! [`Dims::net`] is the net, a list of operations like any other. [`Net::dims`] finds the shorthand of
 //! a net that has this shape.
 
-use crate::error::DimsError;
-use crate::net::four_bits::FourBits;
+use core::fmt::{self, Display, Formatter};
+
+use crate::net::four_bits::{FourBits, LAYERS};
 use crate::net::{self, Activation, Kind, Net, Operand, Operation, Reset, RnnActivation, Value};
 pub use crate::net::{Layout, Precision};
 
@@ -91,7 +92,7 @@ pub struct Dims {
 
 impl Dims {
     /// The most layers a model may have.
-    pub const MAX_LAYERS: usize = 4;
+    pub const MAX_LAYERS: usize = LAYERS;
     /// The most hidden units a layer may have.
     pub const MAX_HIDDEN: usize = net::MAX_SIZE;
     /// The most tokens a vocabulary may have.
@@ -349,92 +350,94 @@ const _: () = {
     assert!(dims.net().reads_token(0) && Value::INPUT.is_input());
 };
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A model shape outside the supported ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum DimsError {
+    /// Layer count outside 1..=[`Dims::MAX_LAYERS`].
+    Layers {
+        /// What was given.
+        found: usize,
+    },
+    /// Hidden size outside 1..=[`Dims::MAX_HIDDEN`].
+    Hidden {
+        /// What was given.
+        found: usize,
+    },
+    /// Vocabulary outside 2..=[`Dims::MAX_VOCAB`].
+    Vocab {
+        /// What was given.
+        found: usize,
+    },
+    /// Embedding that is neither 0 nor in [`Dims::MIN_WIDTH`]..=[`Dims::MAX_WIDTH`].
+    Embedding {
+        /// What was given.
+        found: usize,
+    },
+    /// Projection that is neither 0 nor in [`Dims::MIN_WIDTH`]..=[`Dims::MAX_WIDTH`].
+    Projection {
+        /// What was given.
+        found: usize,
+    },
+    /// Embedding and head cannot share weights: they are not of one width.
+    Tied {
+        /// Numbers of an embedding; 0 without one.
+        embedding: usize,
+        /// Numbers that the head reads: the projection's, or the hidden units.
+        head: usize,
+    },
+    /// 4-bit weights in an f32 model, in a layer that is not there, or in a tied head.
+    FourBits {
+        /// A bit for each layer, and 128 for the head.
+        found: u8,
+    },
+}
 
-    #[test]
-    fn sizes_of_the_default_model_shape() {
-        let dims = Dims::new(Cell::Lstm, Precision::Int8, 1, 128, 64).unwrap();
-        assert_eq!(dims.macs_per_step(), 512 * 128 + 64 * 128);
-        assert_eq!(dims.snapshot_words(), 128 / 4 + 128 / 2);
-        assert_eq!(dims.state_words(), 96 + 32 + 64);
-        assert_eq!(dims.pipeline_words(), 4 * 128);
-        let two = Dims::new(Cell::Lstm, Precision::Int8, 2, 65, 64).unwrap();
-        assert_eq!(two.pipeline_words(), 4 * 128);
-        let gru = Dims::new(Cell::Gru, Precision::Int8, 1, 128, 64).unwrap();
-        assert_eq!(gru.macs_per_step(), 384 * 128 + 64 * 128);
-        // h of 8 and of 16 bits, h being computed, four sums a unit, the scores.
-        assert_eq!(gru.state_words(), 32 + 64 + 32 + 512 + 64);
-        assert_eq!(gru.pipeline_words(), 0);
-    }
-
-    #[test]
-    fn every_bound_is_enforced() {
-        let new = |l, h, v| Dims::new(Cell::Rnn, Precision::F32, l, h, v);
-        assert_eq!(new(0, 8, 8), Err(DimsError::Layers { found: 0 }));
-        assert_eq!(new(5, 8, 8), Err(DimsError::Layers { found: 5 }));
-        assert_eq!(new(1, 0, 8), Err(DimsError::Hidden { found: 0 }));
-        assert_eq!(new(1, 1025, 8), Err(DimsError::Hidden { found: 1025 }));
-        assert_eq!(new(1, 8, 1), Err(DimsError::Vocab { found: 1 }));
-        assert_eq!(new(1, 8, 16_385), Err(DimsError::Vocab { found: 16_385 }));
-        assert!(new(4, 1024, 16_384).unwrap().net().checked().is_ok());
-    }
-
-    #[test]
-    fn sizes_of_a_word_model() {
-        let plain = Dims::new(Cell::Lstm, Precision::Int8, 1, 256, 5000).unwrap();
-        let dims = plain.with_widths(94, 94, true).unwrap();
-        assert_eq!((dims.columns(0), dims.head_columns()), (96 + 256, 96));
-        let macs = 1024 * (256 + 94) + 94 * 256 + 5000 * 94;
-        assert_eq!(dims.macs_per_step(), macs);
-        assert_eq!(dims.snapshot_words(), plain.snapshot_words());
-        // The embedding, the projection as a kernel gives it, and as the head reads it.
-        let scratch = 96 / 4 + 94 + 96 / 4;
-        assert_eq!(dims.state_words(), plain.state_words() + scratch);
-        assert_eq!(plain.with_widths(0, 0, false), Ok(plain));
-        assert!(plain.is_plain() && !dims.is_plain());
-    }
-
-    #[test]
-    fn widths_have_bounds_and_only_equal_ones_are_tied() {
-        let plain = Dims::new(Cell::Rnn, Precision::F32, 1, 32, 50).unwrap();
-        for found in [1, 3, 1025] {
-            let embedding = plain.with_widths(found, 0, false);
-            assert_eq!(embedding, Err(DimsError::Embedding { found }));
-            let projection = plain.with_widths(0, found, false);
-            assert_eq!(projection, Err(DimsError::Projection { found }));
-        }
-        for (embedding, projection, head) in [(0, 0, 32), (0, 16, 16), (16, 0, 32), (16, 20, 20)] {
-            let tied = plain.with_widths(embedding, projection, true);
-            assert_eq!(tied, Err(DimsError::Tied { embedding, head }));
-            assert!(plain.with_widths(embedding, projection, false).is_ok());
-        }
-        assert!(plain.with_widths(32, 0, true).is_ok());
-        assert!(plain.with_widths(4, 4, true).is_ok());
-    }
-
-    #[test]
-    fn the_shorthand_of_a_net_is_that_it_was_made_of() {
-        for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
-            for (layers, widths) in [(1, (0, 0)), (3, (8, 0)), (2, (0, 12)), (4, (12, 12))] {
-                let plain = Dims::new(cell, Precision::Int8, layers, 12, 50).unwrap();
-                for tied in [false, true] {
-                    let Ok(dims) = plain.with_widths(widths.0, widths.1, tied) else {
-                        continue;
-                    };
-                    assert_eq!(dims.net().checked(), Ok(dims.net()));
-                    assert_eq!(dims.net().dims(), Some(dims));
-                    let four = FourBits::new([true, false, false, false], !tied);
-                    let dims = dims.with_four_bits(four).unwrap();
-                    assert_eq!(dims.net().dims(), Some(dims));
-                }
+impl Display for DimsError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let width = |f: &mut Formatter<'_>, name, found| {
+            let (min, max) = (Dims::MIN_WIDTH, Dims::MAX_WIDTH);
+            write!(
+                f,
+                "{name} is {found}, but must be 0 (none) or {min} to {max}"
+            )
+        };
+        match self {
+            DimsError::Layers { found } => {
+                write!(
+                    f,
+                    "layers is {found}, but must be 1 to {}",
+                    Dims::MAX_LAYERS
+                )
             }
+            DimsError::Hidden { found } => {
+                write!(
+                    f,
+                    "hidden is {found}, but must be 1 to {}",
+                    Dims::MAX_HIDDEN
+                )
+            }
+            DimsError::Vocab { found } => write!(
+                f,
+                "the vocabulary has {found} tokens, but must have 2 to {}",
+                Dims::MAX_VOCAB
+            ),
+            DimsError::Embedding { found } => width(f, "embedding", found),
+            DimsError::Projection { found } => width(f, "projection", found),
+            DimsError::FourBits { found } => write!(
+                f,
+                "4-bit weights are {found} (a bit for each layer, 128 for the head), but only an int8 model's own layers, and \
+                 a head that is not tied, can have them"
+            ),
+            DimsError::Tied { embedding, head } => write!(
+                f,
+                "the head reads {head} numbers and an embedding has {embedding}: to be tied, they must be as many"
+            ),
         }
-        let other = Net::features(Precision::Int8, 4).then(Kind::Lstm { units: 8 });
-        assert_eq!(other.values().dims(), None);
-        let two_sizes = Net::tokens(Precision::Int8, 9).then(Kind::Lstm { units: 8 });
-        let two_sizes = two_sizes.then(Kind::Lstm { units: 4 });
-        assert_eq!(two_sizes.then(Cell::Rnn.kind(9)).scores().dims(), None);
     }
 }
+
+impl core::error::Error for DimsError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Which matrices of a model have 4-bit weights.
 
-use crate::net::dims::Dims;
+/// Layers that a bit is kept for: [`Dims::MAX_LAYERS`](crate::Dims::MAX_LAYERS).
+pub(super) const LAYERS: usize = 4;
 
 /// Which matrices have 4-bit weights; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +15,7 @@ impl FourBits {
     pub(crate) const HEAD: u8 = 0x80;
 
     /// These, by the numbers of the layers.
-    pub const fn new(layers: [bool; Dims::MAX_LAYERS], head: bool) -> Self {
+    pub const fn new(layers: [bool; LAYERS], head: bool) -> Self {
         let [a, b, c, d] = layers;
         let head = if head { Self::HEAD } else { 0 };
         FourBits(a as u8 | (b as u8) << 1 | (c as u8) << 2 | (d as u8) << 3 | head)
@@ -27,7 +28,7 @@ impl FourBits {
 
     /// Bits of a layer's weights, 4 or 8.
     pub const fn of_layer(self, layer: usize) -> u32 {
-        if layer < Dims::MAX_LAYERS && self.0 & 1 << layer != 0 {
+        if layer < LAYERS && self.0 & 1 << layer != 0 {
             4
         } else {
             8

@@ -3,17 +3,16 @@
 //! For evaluation and training, on hosts. Each stream has the state of a [`Session`](crate::Session), and in int8 the same
 //! bits. In f32 a kernel may add in another order than for one stream.
 
-use crate::error::{SessionError, StepError};
 use crate::image::model::Model;
-use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::net::{Input, NOWHERE};
+use crate::kernel::{Kernel, StreamF32, StreamInt8, copy};
+use crate::net::{Input, NOWHERE, TokenId};
+use crate::session::error::{SessionError, StepError};
 use crate::session::hash::StateHash;
 use crate::session::state::{self, Parts};
 use crate::session::{
-    StepInput, check_needs, copy, hash_state, logits_in, operations, start, take_features,
+    StepInput, check_needs, hash_state, logits_in, operations, start, take_features,
 };
 use crate::text::logits::Logits;
-use crate::text::vocab::TokenId;
 use crate::weights::layer::Weights;
 
 /// Streams that go through an operation together. More take turns.

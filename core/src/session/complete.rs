@@ -14,11 +14,12 @@
 //! A model of words needs no search: the letters of a word under way leave a range of ids, and the likeliest in it are its
 //! completions ([`words_with`]).
 
-use crate::error::SnapshotError;
 use crate::kernel::Kernel;
+use crate::net::TokenId;
 use crate::session::Session;
+use crate::session::error::SnapshotError;
 use crate::text::logits::{Logits, Softmax, Suggestion};
-use crate::text::vocab::{TokenId, Vocab};
+use crate::text::vocab::Vocab;
 
 /// The `N` likeliest tokens of a model of words whose text begins with `prefix`, the likeliest first. The probabilities
 /// are those among the words that begin so: what is known already is not guessed again.

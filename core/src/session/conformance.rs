@@ -12,12 +12,12 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use crate::error::LoadError;
+use crate::image::error::LoadError;
 use crate::image::model::Model;
 use crate::kernel::{Kernel, Scalar};
+use crate::net::TokenId;
 use crate::session::Session;
 use crate::session::hash::StateHash;
-use crate::text::vocab::TokenId;
 
 /// Bytes before an image.
 pub const CASE_HEADER: usize = 16;

@@ -1,8 +1,8 @@
 //! The states before the last few tokens: backspace is a restore.
 
-use crate::error::SnapshotError;
 use crate::kernel::Kernel;
 use crate::session::Session;
+use crate::session::error::SnapshotError;
 
 /// A ring of the `DEPTH` newest snapshots, each of `WORDS` words ([`Dims::snapshot_words`](crate::Dims::snapshot_words)).
 ///

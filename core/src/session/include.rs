@@ -1,6 +1,6 @@
 //! A model inside a program: aligned, and with storage of its size.
 
-use crate::error::LoadError;
+use crate::image::error::LoadError;
 use crate::image::model::Model;
 use crate::session::state::{AlignedBytes, StateBuf};
 

@@ -1,12 +1,12 @@
 //! What a step takes: a token, or features.
 
 use super::parts;
-use crate::error::StepError;
+use crate::fixed::sat8;
 use crate::image::model::Model;
-use crate::kernel::scalar::sat8;
+use crate::net::TokenId;
 use crate::net::{Input, Precision, Value};
+use crate::session::error::StepError;
 use crate::session::state;
-use crate::text::vocab::TokenId;
 use crate::weights::layer::FEATURE_LIMIT;
 
 mod sealed {

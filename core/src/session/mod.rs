@@ -4,11 +4,13 @@ mod advance;
 pub(crate) mod batch;
 pub(crate) mod complete;
 pub mod conformance;
+pub(crate) mod error;
 pub(crate) mod hash;
 pub(crate) mod history;
 pub(crate) mod include;
 mod input;
 pub(crate) mod operations;
+pub(crate) mod self_test;
 pub(crate) mod state;
 mod states;
 mod text;
@@ -18,10 +20,10 @@ pub use self::input::StepInput;
 pub(crate) use self::input::take_features;
 pub use self::states::StateView;
 pub(crate) use self::states::{clear_padding, copy_state, hash_state, start};
-use crate::error::{SessionError, SnapshotError, StepError};
 use crate::image::model::Model;
-use crate::kernel::Kernel;
-use crate::net::{Capabilities, Precision};
+use crate::kernel::{Kernel, copy};
+use crate::net::Precision;
+use crate::session::error::{SessionError, SnapshotError, StepError};
 use crate::session::hash::StateHash;
 use crate::text::logits::Logits;
 
@@ -212,12 +214,6 @@ pub(crate) fn logits_in<'a>(model: &Model<'_>, storage: &'a [u32], index: usize)
     logits.hiding(model.vocab().unknown())
 }
 
-/// Whether a kernel has what it takes for `what`, decided while compiling.
-#[inline(always)]
-pub(crate) fn can<K: Kernel>(what: Capabilities) -> bool {
-    K::CAPABILITIES.has(what)
-}
-
 /// Storage of a session in parts, as int8 or f32: for what is done on both.
 macro_rules! parts {
     (f32, $model:expr, $storage:expr) => {
@@ -228,10 +224,3 @@ macro_rules! parts {
     };
 }
 pub(crate) use parts;
-
-/// `copy_from_slice` for lengths that were compared before, without its panic.
-pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
-    if from.len() == to.len() {
-        to.copy_from_slice(from);
-    }
-}

@@ -6,14 +6,14 @@
 
 use core::ops::Range;
 
-use super::can;
 use crate::cell::{add, dense, gru, relu};
+use crate::fixed::{H_BITS, LOGIT_BITS};
 use crate::image::model::Model;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, can, copy};
+use crate::net::TokenId;
 use crate::net::{Activation, Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
 use crate::session::state::{self, Parts};
-use crate::text::vocab::TokenId;
-use crate::weights::layer::{H_BITS, LOGIT_BITS, Weights, addends, projected};
+use crate::weights::layer::{Weights, addends, projected};
 
 type PartsF32<'a> = Parts<'a, f32, f32, f32>;
 type PartsInt8<'a> = Parts<'a, i8, i16, i32>;
@@ -120,7 +120,7 @@ fn token_of(place: &Place, token: Option<TokenId>) -> Option<TokenId> {
 fn keep<H: Copy>(place: &Place, units: usize, next: &[H], values: &mut [H]) {
     let old = values.get_mut(place.value..place.value + units);
     if let (Some(old), Some(new)) = (old, next.get(..units)) {
-        super::copy(new, old);
+        copy(new, old);
     }
 }
 
@@ -238,7 +238,7 @@ pub(super) fn f32<K: Kernel>(
             if can::<K>(Capabilities::INNER) {
                 dense::activate_f32(kernel, of.activation, y);
                 if place.value != NOWHERE {
-                    super::copy(y, part(parts.values, place.value, units));
+                    copy(y, part(parts.values, place.value, units));
                 }
             }
         }
@@ -353,7 +353,7 @@ fn copy_all_outputs(model: &Model<'_>, storage: &mut [u32]) {
             (false, Precision::F32) => {
                 let parts: PartsF32<'_> = state::split(plan, storage);
                 let from = part(parts.values, place.value, numbers);
-                super::copy(from, part(parts.outputs, to, numbers));
+                copy(from, part(parts.outputs, to, numbers));
             }
             (false, Precision::Int8) => {
                 let parts: PartsInt8<'_> = state::split(plan, storage);

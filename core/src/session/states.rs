@@ -7,10 +7,10 @@
 
 use bytemuck::cast_slice;
 
-use super::{can, copy};
 use crate::image::format::SectionKind;
 use crate::image::model::Model;
 use crate::kernel::Kernel;
+use crate::kernel::{can, copy};
 use crate::net::{Capabilities, NOWHERE, Precision, Value};
 use crate::session::hash::StateHash;
 use crate::session::state;

@@ -11,7 +11,7 @@
 use core::cmp::Ordering;
 use core::ops::Range;
 
-use crate::text::vocab::TokenId;
+use crate::net::TokenId;
 
 /// The scores of the next token, one per token of the vocabulary.
 ///

@@ -9,8 +9,8 @@
 
 use core::fmt::{self, Display, Formatter};
 
+use crate::net::TokenId;
 use crate::text::logits::{Logits, Softmax, better};
-use crate::text::vocab::TokenId;
 
 /// A setting of a [`Sampler`] that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +45,8 @@ impl Display for SamplerError {
         }
     }
 }
+
+impl core::error::Error for SamplerError {}
 
 /// Draws tokens from logits: greedy, with a temperature, from the k likeliest, from the nucleus; reproducible from a seed.
 ///

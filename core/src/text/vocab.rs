@@ -13,21 +13,17 @@
 
 use core::ops::Range;
 
-use crate::error::LoadError;
+use crate::net::TokenId;
 use crate::text::rules::{TextRules, UNKNOWN};
 use crate::text::words::{Word, Words};
 
-/// A token: the row of the input table and the index of a logit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[repr(transparent)]
-pub struct TokenId(pub u16);
-
-impl TokenId {
-    /// The id as an index.
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
+/// What rules ask for and a vocabulary has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RulesError {
+    /// The unknown token; or one is there that they do not ask for.
+    UnknownToken,
+    /// A line feed.
+    LineBreak,
 }
 
 /// What the tokens are.
@@ -108,17 +104,17 @@ impl<'a> Vocab<'a> {
     /// The same with rules for what is looked up.
     ///
     /// # Errors
-    /// [`LoadError::UnknownToken`] when they ask for an unknown token and there is none, or for none and there are words;
-    /// [`LoadError::LineBreak`] when they ask for lines and there is no line feed.
-    pub(crate) fn with_rules(mut self, rules: TextRules) -> Result<Self, LoadError> {
+    /// [`RulesError::UnknownToken`] when they ask for an unknown token and there is none, or for none and there are words;
+    /// [`RulesError::LineBreak`] when they ask for lines and there is no line feed.
+    pub(crate) fn with_rules(mut self, rules: TextRules) -> Result<Self, RulesError> {
         if rules.unknown {
-            self.unknown = Some(self.rank(UNKNOWN).ok_or(LoadError::UnknownToken)?);
+            self.unknown = Some(self.rank(UNKNOWN).ok_or(RulesError::UnknownToken)?);
         } else if self.is_words() {
-            return Err(LoadError::UnknownToken);
+            return Err(RulesError::UnknownToken);
         }
         self.rules = rules.code();
         match rules.lines && self.line_break().is_none() {
-            true => Err(LoadError::LineBreak),
+            true => Err(RulesError::LineBreak),
             false => Ok(self),
         }
     }
@@ -347,7 +343,7 @@ mod tests {
             unknown: true,
             ..plain
         };
-        assert_eq!(none.with_rules(asked).err(), Some(LoadError::UnknownToken));
+        assert_eq!(none.with_rules(asked).err(), Some(RulesError::UnknownToken));
     }
 
     #[test]
@@ -362,7 +358,7 @@ mod tests {
         assert_eq!(found.line_break(), Some(TokenId(0)));
         assert_eq!(vocab.line_break(), None);
         let error = of(&[0x20, 0x61]).with_rules(lines).err();
-        assert_eq!(error, Some(LoadError::LineBreak));
+        assert_eq!(error, Some(RulesError::LineBreak));
     }
 
     #[test]

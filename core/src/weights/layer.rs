@@ -14,29 +14,14 @@
 //! in slots, in the matrix's [`RowOrder`](crate::weights::order::RowOrder): as many slots as rows, each in its
 //! place, unless the layout has tiles.
 
-use crate::kernel::scalar::{requantize, sat8};
-use crate::net::{Activation, Reset};
-use crate::text::vocab::TokenId;
+pub use crate::fixed::{
+    GRU_BITS, H_BITS, LOGIT_BITS, MAX_CELL_BITS, MAX_SHIFT, MIN_CELL_BITS, MIN_SHIFT, SIGMOID_BITS,
+    TANH_BITS, Z_BITS,
+};
+use crate::fixed::{requantize, sat8};
+use crate::net::{Activation, Reset, TokenId};
 use crate::weights::matrix::{MatrixF32, MatrixInt8};
 
-/// Fraction bits of a gate pre-activation z: int16, Q3.12, so plus or minus 8.
-pub const Z_BITS: u32 = 12;
-/// Fraction bits of the hidden state: int8, scale 1/128.
-pub const H_BITS: u32 = 7;
-/// Fraction bits of a logit: int32, scale 1/65,536, the same for every token.
-pub const LOGIT_BITS: u32 = 16;
-/// Fraction bits of a sigmoid's result: int16, Q2.13.
-pub const SIGMOID_BITS: u32 = 13;
-/// Fraction bits of a tanh's result: int16, Q4.11.
-pub const TANH_BITS: u32 = 11;
-/// Fewest integer bits of the cell state (plus or minus 8).
-pub const MIN_CELL_BITS: u32 = 3;
-/// Most integer bits of the cell state (plus or minus 128).
-pub const MAX_CELL_BITS: u32 = 7;
-/// Smallest right shift of a requantization.
-pub const MIN_SHIFT: u32 = 8;
-/// Largest right shift of a requantization.
-pub const MAX_SHIFT: u32 = 31;
 /// What the rounded product of accumulator and multiplier stays below, and the most a bias may be: an int32 holds their
 /// sum.
 pub const REQUANTIZED_LIMIT: u64 = 1 << 30;
@@ -48,8 +33,6 @@ pub const F32_LIMIT: f32 = (REQUANTIZED_LIMIT >> LOGIT_BITS) as f32;
 /// [`F32_LIMIT`] by more than the roundings of [`MAX_COLUMNS`](crate::net::MAX_COLUMNS) additions
 /// to a bias.
 pub const F32_SUM_LIMIT: f32 = F32_LIMIT - 16.0;
-/// Fraction bits of a GRU's h in int8 nets, as it is carried: int16, Q0.15.
-pub const GRU_BITS: u32 = 15;
 /// The most that a number of a feature may be, in magnitude.
 pub const FEATURE_LIMIT: f32 = 65_536.0;
 /// What the magnitudes of a row's products stay below in sum in f32 nets of features or with a relu

@@ -15,9 +15,10 @@
 //! in the order a01 b01 a23 b23, columns padded with zeros to a multiple of [`PAIRS_COLUMNS`]. Before them stand two
 //! words: `-sum W[1][k] W[1][k+1]` over even k, and the same of row 3. `arch/arm/armv7em.S` says what they are for.
 
+use crate::fixed::{MAX_SHIFT, MIN_SHIFT};
 use crate::net::Layout;
+pub use crate::net::PAIRS_MAX_COLUMNS;
 use crate::weights::int4::{self, RowNibbleTiles, RowNibbles};
-use crate::weights::layer::{MAX_SHIFT, MIN_SHIFT};
 use crate::weights::order::RowOrder;
 pub use crate::weights::tiles::MatrixF32;
 use crate::weights::tiles::{Columns, RowTiles, emit_int8};
@@ -26,9 +27,6 @@ use crate::weights::tiles::{Columns, RowTiles, emit_int8};
 pub const PAIRS_ROWS: usize = 4;
 /// Columns are padded to a multiple of this in [`Layout::Pairs`]: what one turn of the kernel's loop takes.
 pub const PAIRS_COLUMNS: usize = 8;
-/// The most columns of [`Layout::Pairs`]: the sum of a row must stay below 2^23 in magnitude, and
-/// 127 * 128 * 512 does.
-pub const PAIRS_MAX_COLUMNS: usize = 512;
 /// The right shift of every requantization in [`Layout::Pairs`]: `round((acc << 8) * multiplier >> 32)` is one SMMULR.
 pub const PAIRS_SHIFT: u8 = 24;
 /// The smallest one of a matrix of 4-bit weights there: its sums stay below 7 * 128 * 512 < 2^19, so up to 12 bits are free.

@@ -8,11 +8,12 @@ use core::arch::global_asm;
 use core::marker::PhantomData;
 
 use super::gru;
+use crate::fixed::MIN_CELL_BITS;
 use crate::fixed::activation::{SIGMOID, TANH};
 use crate::kernel::{Kernel, Scalar, sealed};
 use crate::net::{Layout, Net};
 use crate::weights::int4;
-use crate::weights::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
+use crate::weights::layer::{Fused, LayerInt8, ProductInt8};
 use crate::weights::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
 
 global_asm!(

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use super::mve::{Lstm, MAX_COLUMNS, Product, Rows, rows, step};
-use crate::kernel::scalar::requantize;
+use crate::fixed::requantize;
 use crate::kernel::{Kernel, Mve, Nibbles, sealed};
 use crate::net::Layout;
 use crate::weights::int4::{LARGEST, OFFSET, RowNibbles, WORD};

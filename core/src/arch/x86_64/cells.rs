@@ -18,8 +18,8 @@ use gatelet_simd::Simd;
 use gatelet_simd::x86_64::Avx512;
 
 use crate::fixed::activation;
+use crate::fixed::{H_BITS, SIGMOID_BITS, TANH_BITS};
 use crate::kernel::tile::fixed::LstmTiles;
-use crate::weights::layer::{H_BITS, SIGMOID_BITS, TANH_BITS};
 
 /// Odd bytes.
 const ODD: __mmask64 = 0xaaaa_aaaa_aaaa_aaaa;

@@ -1,12 +1,12 @@
 //! The sections of an image: which a net has, in what order, and of how many bytes.
 
 use super::{Lengths, MAX_SECTIONS_OF_ONE, SectionKind};
-use crate::error::SectionName;
+use crate::image::format::SectionName;
+use crate::kernel::can;
 use crate::kernel::{Kernel, Scalar};
 use crate::net::{
     Capabilities, Input, Kind, Layout, Net, Operation, Precision, Reset, RnnActivation, Value,
 };
-use crate::session::can;
 use crate::weights::int4;
 use crate::weights::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::weights::order::RowOrder;

@@ -3,7 +3,7 @@
 use super::limits::{Bounds, small};
 use super::operations::Reader;
 use super::read_slots;
-use crate::error::LoadError;
+use crate::image::error::LoadError;
 use crate::image::format::SectionKind;
 use crate::net::{Kind, Precision, Reset, RnnActivation};
 use crate::weights::layer::{

@@ -76,7 +76,7 @@ pub(super) fn largest(numbers: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::scalar::requantize;
+    use crate::fixed::requantize;
     use crate::net::MAX_SIZE;
     use crate::weights::layer::F32_SUM_LIMIT;
 

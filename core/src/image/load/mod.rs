@@ -13,13 +13,14 @@ use self::sections::{
     SectionReader, check_scales, check_section_table, checked_header, decoded, field, layout_of,
     lengths_of, zeros,
 };
-use crate::error::{LoadError, SectionName};
+use crate::image::error::LoadError;
+use crate::image::format::SectionName;
 use crate::image::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens};
 use crate::image::model::Model;
 use crate::image::views::Stored;
 use crate::kernel::Kernel;
+use crate::kernel::can;
 use crate::net::{Capabilities, Input, Layout, Net, Precision};
-use crate::session::can;
 use crate::text::rules::TextRules;
 use crate::text::vocab::Vocab;
 use crate::weights::int4;
@@ -125,7 +126,7 @@ fn read_vocab<'a>(
     }
     match vocab.is_empty() {
         true => Ok(vocab),
-        false => vocab.with_rules(rules),
+        false => Ok(vocab.with_rules(rules)?),
     }
 }
 

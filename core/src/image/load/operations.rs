@@ -3,15 +3,16 @@
 use super::limits::{Bounds, fits, largest, largest_sum, small};
 use super::sections::SectionReader;
 use super::{check, check_shift, read_matrix, read_matrix_f32, read_slots};
-use crate::error::{LoadError, SectionName};
+use crate::image::error::LoadError;
+use crate::image::format::SectionName;
 use crate::image::format::{OperationEntry, SectionKind, layout_of};
 use crate::image::views::{Stored, Views};
 use crate::kernel::Kernel;
+use crate::kernel::can;
 use crate::net::{
     Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Operation, Precision,
     RnnActivation, Value,
 };
-use crate::session::can;
 use crate::weights::layer::{
     AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, F32_FEATURE_LIMIT, F32_SUM_LIMIT,
     FEATURE_LIMIT, Fused, ProductInt8, RELU_LIMIT, REQUANTIZED_LIMIT, Weights,

@@ -1,6 +1,8 @@
 //! Preamble, header and section table of an image, and the sections one after the other.
 
-use crate::error::{LoadError, SectionName};
+use crate::fixed::{MAX_CELL_BITS, MIN_CELL_BITS};
+use crate::image::error::LoadError;
+use crate::image::format::SectionName;
 use crate::image::format::{
     LARGEST_KIND, Lengths, MAGIC, MAX_KNOWN_ANSWER, MAX_KNOWN_FEATURES, PREAMBLE, SectionKind,
     Tokens, VERSION, at, checksum, kind_from, largest_variant, sections_for,
@@ -10,7 +12,6 @@ use crate::image::views::Stored;
 use crate::kernel::Kernel;
 use crate::net::{Capabilities, Input, Kind, Layout, Net, Precision, RnnActivation};
 use crate::text::rules::TextRules;
-use crate::weights::layer::{MAX_CELL_BITS, MIN_CELL_BITS};
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

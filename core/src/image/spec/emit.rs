@@ -3,7 +3,8 @@
 use bytemuck::NoUninit;
 
 use super::{MatrixSpec, Numbers};
-use crate::error::{SectionName, WriteError};
+use crate::image::error::WriteError;
+use crate::image::format::SectionName;
 use crate::net::Layout;
 use crate::weights::int4::LARGEST;
 use crate::weights::matrix::{MatrixF32, MatrixInt8};

@@ -1,12 +1,16 @@
-//! One error for programs that only pass errors on.
+//! One error for programs that only pass errors on; and all errors, each of which stands beside the
+//! operation that fails. Variants carry the numbers; the sentence is made only when somebody prints
+//! it, so a program that never prints pays no flash for formatting.
 
 use core::fmt::{self, Display, Formatter};
 
-use super::{
-    DimsError, LayoutError, LoadError, NetError, SelfTestError, SessionError, SnapshotError,
-    StepError, WriteError,
-};
-use crate::text::sample::SamplerError;
+pub use crate::image::error::{LoadError, WriteError};
+pub use crate::image::format::SectionName;
+pub use crate::net::dims::DimsError;
+pub use crate::net::{LayoutError, NetError};
+pub use crate::session::error::{SessionError, SnapshotError, StepError};
+pub use crate::session::self_test::SelfTestError;
+pub use crate::text::sample::SamplerError;
 
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident($error:ident),)*) => {

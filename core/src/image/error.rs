@@ -1,29 +1,10 @@
-//! What may be wrong with an image.
+//! What may be wrong with an image, and why one cannot be written.
 
 use core::fmt::{self, Display, Formatter};
 
-use super::LayoutError;
-use crate::image::format::SectionKind;
-use crate::net::{Capabilities, NetError};
-
-/// Names one section of an image in an error: what it holds, and of which operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct SectionName {
-    /// What the section holds.
-    pub kind: SectionKind,
-    /// The operation it belongs to; none for the net's own.
-    pub operation: Option<usize>,
-}
-
-impl Display for SectionName {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.operation {
-            Some(index) => write!(f, "operation {index} {}", self.kind),
-            None => write!(f, "{}", self.kind),
-        }
-    }
-}
+use crate::image::format::SectionName;
+use crate::net::{Capabilities, LayoutError, NetError};
+use crate::text::vocab::RulesError;
 
 /// Why an image was refused by [`Model::from_bytes`](crate::Model::from_bytes).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -277,3 +258,109 @@ impl Display for LoadError {
         }
     }
 }
+
+impl core::error::Error for LoadError {}
+
+impl From<RulesError> for LoadError {
+    fn from(error: RulesError) -> Self {
+        match error {
+            RulesError::UnknownToken => LoadError::UnknownToken,
+            RulesError::LineBreak => LoadError::LineBreak,
+        }
+    }
+}
+
+/// Why an image could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum WriteError {
+    /// The net is none that can be.
+    Net(NetError),
+    /// A weight of a 4-bit matrix is not in -7..=7.
+    FourBits {
+        /// The section.
+        section: SectionName,
+        /// The weight, row-major.
+        index: usize,
+    },
+    /// The output buffer is smaller than [`image_len`](crate::image::format::image_len).
+    BufferTooSmall {
+        /// Bytes needed.
+        need: usize,
+        /// Bytes given.
+        have: usize,
+    },
+    /// A slice of the specification does not have the length its shape asks for.
+    Length {
+        /// The section.
+        section: SectionName,
+        /// Bytes it must have.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// The numbers of a section are of another type than the net's precision asks for, or missing.
+    Numbers {
+        /// The section.
+        section: SectionName,
+    },
+    /// Numbers are given for more or fewer operations than the net has.
+    Operations {
+        /// Operations of the net.
+        expected: usize,
+        /// Operations given.
+        found: usize,
+    },
+    /// A word of the vocabulary is empty, longer than [`MAX_WORD`](crate::image::format::MAX_WORD) bytes, or does not come after
+    /// the one before it.
+    Word {
+        /// Its place in the list.
+        index: usize,
+    },
+    /// The model cannot have the layout asked for.
+    Layout(LayoutError),
+    /// The header could not be encoded.
+    Header,
+    /// The image would pass the 4 GiB its offsets can express.
+    TooLarge,
+}
+
+impl Display for WriteError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            WriteError::Net(error) => error.fmt(f),
+            WriteError::FourBits { section, index } => write!(
+                f,
+                "section {section}: weight {index} is not in -7..=7, which 4 bits can hold"
+            ),
+            WriteError::BufferTooSmall { need, have } => {
+                write!(f, "the image needs {need} bytes, but the buffer has {have}")
+            }
+            WriteError::Length {
+                section,
+                expected,
+                found,
+            } => write!(
+                f,
+                "section {section} was given {found} bytes, expected {expected}"
+            ),
+            WriteError::Numbers { section } => write!(
+                f,
+                "the numbers of section {section} are missing, or not of the net's precision"
+            ),
+            WriteError::Operations { expected, found } => write!(
+                f,
+                "the net has {expected} operations, but numbers were given for {found}"
+            ),
+            WriteError::Word { index } => write!(
+                f,
+                "word {index} of the vocabulary is empty, longer than 32 bytes, or not above the word before it"
+            ),
+            WriteError::Layout(error) => Display::fmt(error, f),
+            WriteError::Header => f.write_str("the header cannot be encoded"),
+            WriteError::TooLarge => f.write_str("the image would be larger than 4 GiB"),
+        }
+    }
+}
+
+impl core::error::Error for WriteError {}
