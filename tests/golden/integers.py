@@ -88,7 +88,7 @@ NETS = {
 
 
 def table(function, bits: int, expected: int) -> np.ndarray:
-    """The words of 256 segments, as core/src/activation.rs has them; the text has their hash."""
+    """The words of 256 segments, as core/src/fixed/activation.rs has them; the text has their hash."""
     words = np.zeros(256, dtype=np.int64)
     nearest = lambda x: int(x - 0.5) if x < 0 else int(x + 0.5)
     for segment in range(-128, 128):

@@ -4,9 +4,9 @@
 
 use crate::kernel::tile::{self, ahead, apart};
 use crate::kernel::{Kernel, Portable, StreamF32, StreamInt8, sealed};
-use crate::layer::{LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::MatrixF32;
 use crate::net::{Layout, Net};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixF32;
 
 /// Methods of a kernel, each compiled for the instructions.
 macro_rules! compiled {

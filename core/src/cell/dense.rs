@@ -7,11 +7,12 @@
 //!        read by others: sat8( round(y >> 9) )                            scale 1/128
 //! ```
 
-use crate::activation::{SIGMOID, TANH, piecewise};
-use crate::kernel::Kernel;
-use crate::kernel::scalar::{rounding_shift, sat16};
-use crate::layer::{DenseF32, DenseInt8, LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
+use crate::cell::Products;
+use crate::fixed::activation::{SIGMOID, TANH, piecewise};
+use crate::fixed::{LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
+use crate::fixed::{rounding_shift, sat16};
 use crate::net::Activation;
+use crate::weights::layer::{DenseF32, DenseInt8};
 
 /// One in Q15.16.
 const ONE: i32 = 1 << LOGIT_BITS;
@@ -35,7 +36,7 @@ pub(crate) fn activate_int8(activation: Activation, sum: i32) -> i32 {
 
 /// The activation of sums in f32, in place.
 #[inline(never)]
-pub(crate) fn activate_f32<K: Kernel>(kernel: K, activation: Activation, sums: &mut [f32]) {
+pub(crate) fn activate_f32<K: Products>(kernel: K, activation: Activation, sums: &mut [f32]) {
     match activation {
         Activation::None => {}
         Activation::Relu => sums.iter_mut().for_each(|y| *y = y.max(0.0)),
@@ -50,13 +51,13 @@ pub(crate) fn activate_f32<K: Kernel>(kernel: K, activation: Activation, sums: &
 
 /// One step in int8, without the activation. `x: [columns]`, `y: [units]`.
 #[inline(always)]
-pub(crate) fn sums_int8<K: Kernel>(kernel: K, dense: &DenseInt8<'_>, x: &[i8], y: &mut [i32]) {
+pub(crate) fn sums_int8<K: Products>(kernel: K, dense: &DenseInt8<'_>, x: &[i8], y: &mut [i32]) {
     kernel.dense_int8(&dense.product, dense.bias, x, y);
 }
 
 /// One step in f32, without the activation.
 #[inline(always)]
-pub(crate) fn sums_f32<K: Kernel>(kernel: K, dense: &DenseF32<'_>, x: &[f32], y: &mut [f32]) {
+pub(crate) fn sums_f32<K: Products>(kernel: K, dense: &DenseF32<'_>, x: &[f32], y: &mut [f32]) {
     kernel.dense_f32(&dense.weights, dense.bias, x, y);
 }
 

@@ -21,11 +21,12 @@
 //! With z = 0.99 a carried h of 8 bits sticks at a fifth of what it is drawn to; 16 bits get there. u
 //! has room for 64: |U h| of trained nets passes 8, where an int16 would saturate.
 
-use crate::activation::{SIGMOID, TANH, piecewise};
-use crate::kernel::Kernel;
-use crate::kernel::scalar::{rounding_shift, sat8, sat16};
-use crate::layer::{GRU_BITS, GruF32, GruInt8, H_BITS, SIGMOID_BITS, TANH_BITS};
+use crate::cell::Products;
+use crate::fixed::activation::{SIGMOID, TANH, piecewise};
+use crate::fixed::{GRU_BITS, H_BITS, SIGMOID_BITS, TANH_BITS};
+use crate::fixed::{rounding_shift, sat8, sat16};
 use crate::net::Reset;
+use crate::weights::layer::{GruF32, GruInt8};
 
 /// The most that a candidate's part of h may be in int8, in magnitude.
 const LARGEST_U: i32 = (1 << 18) - 1;
@@ -95,7 +96,7 @@ fn parts<T>(sums: &mut [T], units: usize) -> Option<(&mut [T], &mut [T], &mut [T
 /// One step in int8. `addend: [3 units]` Q3.12, `x: [inputs + own]`, `carried: [units]`, `sums: [4
 /// units]`, `next: [own]`, which keeps `r h` for reset before until the new h is there.
 #[inline(never)]
-pub(crate) fn step_int8<K: Kernel>(
+pub(crate) fn step_int8<K: Products>(
     kernel: K,
     gru: &GruInt8<'_>,
     addend: &[i16],
@@ -171,7 +172,7 @@ fn units_int8(
 
 /// One step in f32; shapes as in [`step_int8`], without a carried h besides x's.
 #[inline(never)]
-pub(crate) fn step_f32<K: Kernel>(
+pub(crate) fn step_f32<K: Products>(
     kernel: K,
     gru: &GruF32<'_>,
     addend: &[f32],
@@ -217,7 +218,7 @@ pub(crate) fn step_f32<K: Kernel>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::{sigmoid_f32, tanh_f32};
+    use crate::fixed::activation::{sigmoid_f32, tanh_f32};
 
     /// The integer cells follow those of f32, in both forms, and h is the carried one in 8 bits.
     #[test]

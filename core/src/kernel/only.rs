@@ -6,9 +6,9 @@
 //! arithmetic is the kernel's inside.
 
 use super::{Kernel, sealed};
-use crate::layer::{LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::MatrixF32;
 use crate::net::{Capabilities, Layout, Net};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixF32;
 
 /// The kernel `K` with the capabilities of these bits: a [`Session`](crate::Session) refuses models that
 /// need others.

@@ -14,13 +14,14 @@
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::{Session, copy, operations};
+use super::{Session, operations};
+use crate::image::model::Model;
+use crate::kernel::copy;
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::layer::{LayerF32, LayerInt8, Weights};
-use crate::model::Model;
 use crate::net::Precision;
-use crate::state::{self, Parts};
-use crate::vocab::TokenId;
+use crate::net::TokenId;
+use crate::session::state::{self, Parts};
+use crate::weights::layer::{LayerF32, LayerInt8, Weights};
 
 /// How a session runs its net: found once, when it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

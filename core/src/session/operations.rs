@@ -6,14 +6,14 @@
 
 use core::ops::Range;
 
-use super::can;
 use crate::cell::{add, dense, gru, relu};
-use crate::kernel::Kernel;
-use crate::layer::{H_BITS, LOGIT_BITS, Weights, addends, projected};
-use crate::model::Model;
+use crate::fixed::{H_BITS, LOGIT_BITS};
+use crate::image::model::Model;
+use crate::kernel::{Kernel, can, copy};
+use crate::net::TokenId;
 use crate::net::{Activation, Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
-use crate::state::{self, Parts};
-use crate::vocab::TokenId;
+use crate::session::state::{self, Parts};
+use crate::weights::layer::{Weights, addends, projected};
 
 type PartsF32<'a> = Parts<'a, f32, f32, f32>;
 type PartsInt8<'a> = Parts<'a, i8, i16, i32>;
@@ -120,7 +120,7 @@ fn token_of(place: &Place, token: Option<TokenId>) -> Option<TokenId> {
 fn keep<H: Copy>(place: &Place, units: usize, next: &[H], values: &mut [H]) {
     let old = values.get_mut(place.value..place.value + units);
     if let (Some(old), Some(new)) = (old, next.get(..units)) {
-        super::copy(new, old);
+        copy(new, old);
     }
 }
 
@@ -238,7 +238,7 @@ pub(super) fn f32<K: Kernel>(
             if can::<K>(Capabilities::INNER) {
                 dense::activate_f32(kernel, of.activation, y);
                 if place.value != NOWHERE {
-                    super::copy(y, part(parts.values, place.value, units));
+                    copy(y, part(parts.values, place.value, units));
                 }
             }
         }
@@ -288,7 +288,7 @@ fn units(model: &Model<'_>, index: usize) -> usize {
 
 /// The activations of a dense operation in place, and as others read them, if they do.
 #[inline(never)]
-fn inner_int8(of: &crate::layer::DenseInt8<'_>, y: &mut [i32], value: &mut [i8]) {
+fn inner_int8(of: &crate::weights::layer::DenseInt8<'_>, y: &mut [i32], value: &mut [i8]) {
     for y in &mut *y {
         *y = dense::activate_int8(of.activation, *y);
     }
@@ -353,7 +353,7 @@ fn copy_all_outputs(model: &Model<'_>, storage: &mut [u32]) {
             (false, Precision::F32) => {
                 let parts: PartsF32<'_> = state::split(plan, storage);
                 let from = part(parts.values, place.value, numbers);
-                super::copy(from, part(parts.outputs, to, numbers));
+                copy(from, part(parts.outputs, to, numbers));
             }
             (false, Precision::Int8) => {
                 let parts: PartsInt8<'_> = state::split(plan, storage);

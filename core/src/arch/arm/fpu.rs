@@ -11,12 +11,12 @@
 
 use core::arch::global_asm;
 
-use crate::activation::exp2::{Curve, EXP2, SIGMOID, TANH};
+use crate::fixed::activation::exp2::{Curve, EXP2, SIGMOID, TANH};
 use crate::kernel::{Kernel, Native, Scalar, sealed};
-use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::MatrixF32;
 use crate::net::{Layout, Net};
-use crate::order::RowOrder;
+use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixF32;
+use crate::weights::order::RowOrder;
 
 global_asm!(include_str!("fpu.S"), options(raw));
 

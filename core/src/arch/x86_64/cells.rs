@@ -17,9 +17,9 @@ use core::arch::x86_64::*;
 use gatelet_simd::Simd;
 use gatelet_simd::x86_64::Avx512;
 
-use crate::activation;
+use crate::fixed::activation;
+use crate::fixed::{H_BITS, SIGMOID_BITS, TANH_BITS};
 use crate::kernel::tile::fixed::LstmTiles;
-use crate::layer::{H_BITS, SIGMOID_BITS, TANH_BITS};
 
 /// Odd bytes.
 const ODD: __mmask64 = 0xaaaa_aaaa_aaaa_aaaa;
@@ -210,7 +210,7 @@ fn rounded<const BITS: u32>(x: __m512i) -> __m512i {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::piecewise;
+    use crate::fixed::activation::piecewise;
 
     /// Whether this machine has what is tested here.
     fn here() -> bool {

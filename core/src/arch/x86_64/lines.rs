@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use crate::activation;
+use crate::fixed::activation;
 
 /// The lines of a table's segments, taken apart: with T = intercept 2^16 + slope,
 ///

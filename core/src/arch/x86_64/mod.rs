@@ -10,7 +10,7 @@ use core::arch::x86_64::__m512i;
 use gatelet_simd::x86_64::Avx512;
 
 use self::lines::{SIGMOID, TANH};
-use crate::activation::Function;
+use crate::fixed::activation::Function;
 use crate::kernel::tile::fixed::{FixedSimd, LstmTiles};
 
 impl FixedSimd<16> for Avx512 {

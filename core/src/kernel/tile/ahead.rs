@@ -20,7 +20,7 @@ use super::int8::done_int8;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, runs_f32, sweep, vectors};
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{Fused, LayerF32, LayerInt8};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8};
 
 /// A half of the columns.
 #[derive(Clone, Copy)]

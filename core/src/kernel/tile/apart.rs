@@ -14,8 +14,9 @@ use super::ahead::{finish_pair_int8, keep_tile_f32, keep_tile_int8, kept, pairs}
 use super::fixed::{FixedSimd, LstmTiles};
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
+use crate::fixed::MIN_CELL_BITS;
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{Fused, LayerF32, LayerInt8, MIN_CELL_BITS};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8};
 
 /// Tiles of `N` vectors.
 fn tiles<const U: usize, const N: usize>(cell: Fused, hidden: usize) -> usize {

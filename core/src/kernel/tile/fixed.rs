@@ -3,7 +3,7 @@
 
 use gatelet_simd::Simd;
 
-use crate::activation::Function;
+use crate::fixed::activation::Function;
 
 /// The integer cells of four tiles of an LSTM, `4 U` units: what [`FixedSimd::lstm_int8`] takes.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct LstmTiles<'a, const U: usize> {
 
 /// Vectors with the activations of the integer specification: the same bits on all of them.
 pub(crate) trait FixedSimd<const U: usize>: Simd<U> {
-    /// [`piecewise`](crate::activation::piecewise) of the lanes of several vectors, which are in
+    /// [`piecewise`](crate::fixed::activation::piecewise) of the lanes of several vectors, which are in
     /// the range of int16.
     #[inline(always)]
     fn piecewise<const N: usize>(

@@ -5,9 +5,10 @@ use gatelet_simd::slices::{put, take};
 use super::fixed::FixedSimd;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, addends, block, part, sweep, vectors};
-use crate::activation::Function;
+use crate::fixed::activation::Function;
+use crate::fixed::{H_BITS, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS};
 use crate::kernel::StreamInt8;
-use crate::layer::{Fused, H_BITS, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS};
+use crate::weights::layer::{Fused, LayerInt8, ProductInt8};
 
 /// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
 const NEAR: usize = 24 << 10;
@@ -118,7 +119,7 @@ fn operands_int8<'a, const B: usize>(streams: &[StreamInt8<'a>; B]) -> ([&'a [i8
     (operands, corrections)
 }
 
-/// The cells of `T` tiles, as [`scalar::lstm_int8`](crate::kernel::Scalar), line by line. `gates`: the pre-activations i, f, g
+/// The cells of `T` tiles, as `cell::lstm::lstm_int8`, line by line. `gates`: the pre-activations i, f, g
 /// and o of each; `c`: the cell state before, which becomes the one after. The new h.
 #[inline(always)]
 fn cells<V: FixedSimd<U>, const U: usize, const T: usize>(
@@ -269,7 +270,7 @@ fn lstm_streams<
     }
 }
 
-/// As [`scalar::rnn_int8`](crate::kernel::Scalar).
+/// As `cell::rnn::rnn_int8`.
 #[inline(always)]
 fn rnn_int8<V: FixedSimd<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
     v: V,

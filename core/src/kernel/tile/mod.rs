@@ -28,8 +28,8 @@ use gatelet_simd::slices::{put, take};
 
 pub(crate) use self::int8::{add_products_int8, layer_int8};
 use crate::kernel::StreamF32;
-use crate::layer::{Fused, LayerF32};
-use crate::matrix::MatrixF32;
+use crate::weights::layer::{Fused, LayerF32};
+use crate::weights::matrix::MatrixF32;
 
 /// Vectors of an LSTM's tile.
 const GATES: usize = 4;

@@ -2,8 +2,8 @@
 
 use gatelet_simd::Simd;
 
-use crate::matrix::MatrixInt8;
-use crate::nibbles;
+use crate::weights::int4;
+use crate::weights::matrix::MatrixInt8;
 
 /// A tile's groups of columns: `[groups, N, U, 4]`.
 #[inline(always)]
@@ -166,7 +166,7 @@ pub(super) fn bytes<'a>(matrix: &MatrixInt8<'a>) -> (&'a [u8], usize, bool) {
         } => (weights, columns, false),
         MatrixInt8::NibbleTiles {
             weights, columns, ..
-        } => (weights, nibbles::tile_bytes(columns), true),
+        } => (weights, int4::tile_bytes(columns), true),
         _ => (&[], 0, false),
     }
 }

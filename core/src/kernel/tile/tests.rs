@@ -3,9 +3,10 @@
 extern crate std;
 
 use super::fixed::{FixedSimd, LstmTiles};
-use crate::activation::{Function, piecewise};
-use crate::kernel::scalar::{lstm_unit, preactivation};
-use crate::layer::MIN_CELL_BITS;
+use crate::cell::lstm::lstm_unit;
+use crate::fixed::MIN_CELL_BITS;
+use crate::fixed::activation::{Function, piecewise};
+use crate::fixed::preactivation;
 
 /// Runs a check with the vectors of every instruction set that is there.
 macro_rules! on_every_isa {
