@@ -14,7 +14,7 @@ use gatelet_trainer::params::{Cell, Params, Shape};
 use gatelet_trainer::seal::seal;
 
 use crate::counts::Counts;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 use crate::image;
 
 /// Inputs so far.
