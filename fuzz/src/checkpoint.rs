@@ -15,7 +15,7 @@ use gatelet_trainer::seal::seal;
 use gatelet_trainer::shape::{Cell, Shape};
 
 use crate::counts::Counts;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 use crate::image;
 
 /// Inputs so far.

@@ -22,7 +22,7 @@ use gatelet_firmware::{Console, Line};
 use heapless::spsc::Queue;
 
 use crate::counts::Counts;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 use crate::image::Aligned;
 
 /// Inputs so far.

@@ -1,5 +1,7 @@
 //! Choices, made of the bytes of an input.
 
+pub(crate) use gatelet_random::Source;
+
 /// Reads choices from bytes; when they are used up, from a generator (SplitMix64) that all of the
 /// bytes have seeded. So a short input decides the shape of things, and large things are filled at
 /// little cost.
@@ -45,21 +47,18 @@ impl<'a> Entropy<'a> {
         (0..8).fold(0, |word, _| word << 8 | u64::from(self.byte()))
     }
 
-    /// A number below `n`, which is at most 2^16 and not 0.
-    pub fn below(&mut self, n: usize) -> usize {
+    /// True in one of `n` cases.
+    pub fn rarely(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}
+
+impl Source for Entropy<'_> {
+    /// `n` is at most 2^16.
+    fn below(&mut self, n: usize) -> usize {
         if n <= 256 {
             return usize::from(self.byte()) * n / 256;
         }
         (usize::from(self.byte()) << 8 | usize::from(self.byte())) * n / 65_536
-    }
-
-    /// One of them.
-    pub fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
-
-    /// True in one of `n` cases.
-    pub fn rarely(&mut self, n: usize) -> bool {
-        self.below(n) == 0
     }
 }

@@ -7,7 +7,7 @@ use gatelet::{Normalisation, TextRules, Tokenizer, UNKNOWN};
 use gatelet_trainer::corpus::prepare::{Preparation, prepare};
 
 use crate::counts::Counts;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 
 /// Inputs so far.
 pub static COUNTS: Counts = Counts::new("text");

@@ -10,11 +10,10 @@
 //! off by the roundings of the state and by nothing else. Nets of characters with layers of one
 //! size are made by [`export::random`](crate::export::random) too, as training starts.
 
-use gatelet::format::{
-    FeatureSpec, ImageSpec, MAX_KNOWN_FEATURES, MatrixSpec, Numbers, OperationSpec, VocabSpec,
-};
-use gatelet::net::{Input, Kind, Net, Operation, Reset, RnnActivation, Value};
+use gatelet::format::{FeatureSpec, ImageSpec, MAX_KNOWN_FEATURES, VocabSpec};
+use gatelet::net::{Input, Kind, Net, RnnActivation, Value};
 use gatelet::{KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules, UNKNOWN};
+use gatelet_random::{Added, Addends, Matrix, Numbers, Operations, Wanted};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -57,25 +56,15 @@ fn steps(net: &Net) -> Vec<f32> {
     steps
 }
 
-/// The columns of values side by side: the steps of each, and nothing for padding.
-fn columns(net: &Net, steps: &[f32], values: impl Iterator<Item = Value>) -> Vec<Option<f32>> {
-    let mut columns = Vec::new();
-    for value in values {
-        let (width, end) = (net.width(value), columns.len() + net.stride(value));
-        columns.extend(vec![Some(steps[usize::from(value.code())]); width]);
-        columns.resize(end, None);
-    }
-    columns
-}
-
 /// A matrix `[rows, columns]` with one factor a row.
-struct Matrix {
+struct Factored {
     integers: Vec<i8>,
     factors: Vec<f32>,
+    /// The steps of each, and nothing for padding.
     columns: Vec<Option<f32>>,
 }
 
-impl Matrix {
+impl Factored {
     /// The largest weight is about `bound`, divided by the root of the columns that are used.
     fn new(
         rng: &mut Pcg64,
@@ -126,200 +115,94 @@ impl Matrix {
     }
 
     /// In both precisions.
-    fn both(&self, unit: f64, per: f64) -> Both {
+    fn both(&self, unit: f64, per: f64) -> Matrix {
         let (multipliers, shift) = self.multipliers(unit, per);
-        Both {
+        Matrix {
             real: self.real(),
-            integers: self.integers.clone(),
+            int8: self.integers.clone(),
             multipliers,
             shift,
         }
     }
 }
 
-/// A matrix in both precisions; of a tied dense operation the multipliers alone.
-#[derive(Default)]
-struct Both {
-    real: Vec<f32>,
-    integers: Vec<i8>,
-    multipliers: Vec<i32>,
-    shift: u8,
+/// Numbers of the size that training makes.
+struct Typical {
+    rng: Pcg64,
+    /// How many steps of 1/128 an integer of each value stands for.
+    steps: Vec<f32>,
+    /// The table that a tied operation's weights are.
+    table: Option<Factored>,
 }
 
-impl Both {
-    fn spec(&self, precision: Precision) -> MatrixSpec<'_> {
-        match precision {
-            _ if self.multipliers.is_empty() => MatrixSpec::default(),
-            Precision::F32 => MatrixSpec::f32(&self.real),
-            Precision::Int8 => MatrixSpec::int8(&self.integers, &self.multipliers, self.shift),
-        }
-    }
-}
-
-/// The same numbers as reals and as integers with so many steps to 1.
-#[derive(Default)]
-struct Addends {
-    real: Vec<f32>,
-    int16: Vec<i16>,
-    int32: Vec<i32>,
-}
-
-impl Addends {
-    fn new(rng: &mut Pcg64, count: usize, unit: f64) -> Self {
-        let integer = |_| (rng.random_range(-0.5..0.5) * unit) as i32;
-        let int32: Vec<i32> = (0..count).map(integer).collect();
-        Self {
-            real: int32
-                .iter()
-                .map(|&b| (f64::from(b) / unit) as f32)
-                .collect(),
-            int16: int32.iter().map(|&b| b as i16).collect(),
-            int32,
-        }
-    }
-}
-
-/// The numbers of an operation.
-#[derive(Default)]
-struct Numbered {
-    weights: Both,
-    /// Of a GRU.
-    candidate: Both,
-    hidden: Both,
-    input: Addends,
-    bias: Addends,
-}
-
-impl Numbered {
-    /// `tables`: those of the embeddings before it, for a tied operation.
-    fn new(
-        rng: &mut Pcg64,
-        net: &Net,
-        (index, operation): (usize, &Operation),
-        (steps, tables): (&[f32], &mut Vec<Matrix>),
-    ) -> Self {
-        let (kind, units, bits) = (operation.kind, operation.kind.units(), operation.bits);
-        let own = kind.is_recurrent().then_some(Value::of(index));
-        let read = columns(net, steps, operation.operand.parts());
-        let all = columns(net, steps, operation.operand.parts().chain(own));
-        let none = Self::default();
-        let inputs = match net.reads_token(index) {
-            true => net.vocab(),
-            false => 1,
-        };
-        let rows = kind.gates() * units;
-        match kind {
-            Kind::Embedding { .. } => {
-                let width = columns(net, &vec![1.0; steps.len()], [Value::of(index)].into_iter());
+impl Numbers for Typical {
+    fn matrix(&mut self, wanted: &Wanted<'_>) -> Matrix {
+        let of = wanted.operation();
+        let steps = |value: Value| self.steps[usize::from(value.code())];
+        let columns = wanted
+            .columns
+            .iter()
+            .map(|value| value.map(steps))
+            .collect();
+        let form = (wanted.rows, of.bits);
+        match of.kind {
+            Kind::Embedding { units } => {
                 let bound = 0.9 * (units as f32).sqrt();
-                let table = Matrix::new(rng, (net.vocab(), 8), width, bound);
-                let weights = table.both(128.0, 1.0);
-                tables.push(table);
-                Self { weights, ..none }
+                let table = Factored::new(&mut self.rng, form, columns, bound);
+                self.table.insert(table).both(128.0, 1.0)
             }
-            Kind::Dense { .. } => {
-                let weights = match operation.tied.and_then(|_| tables.first()) {
-                    Some(table) => {
-                        let (multipliers, shift) = table.multipliers(LOGITS, 128.0);
-                        Both {
-                            multipliers,
-                            shift,
-                            ..Both::default()
-                        }
+            Kind::Dense { .. } => match self.table.as_ref().filter(|_| of.tied.is_some()) {
+                Some(table) => {
+                    let (multipliers, shift) = table.multipliers(LOGITS, 128.0);
+                    Matrix {
+                        multipliers,
+                        shift,
+                        ..Matrix::default()
                     }
-                    None => {
-                        let given = net.outputs().any(|of| of.value() == Value::of(index));
-                        let bound = match (given, bits) {
-                            (false, _) => 1.0,
-                            (true, 4) => 16.0,
-                            (true, _) => 4.0,
-                        };
-                        Matrix::new(rng, (units, bits), all, bound).both(LOGITS, 128.0)
-                    }
-                };
-                let bias = Addends::new(rng, units, LOGITS);
-                Self {
-                    weights,
-                    bias,
-                    ..none
                 }
-            }
-            Kind::Add => {
-                let numbers = net.width(Value::of(index));
-                let sum = steps[usize::from(Value::of(index).code())];
-                let ratio = |value: Value| {
-                    let ratio = steps[usize::from(value.code())] / sum;
-                    (ratio * f32::from(SHIFT).exp2()) as i32
-                };
-                let parts = operation.operand.parts();
-                Self {
-                    weights: Both {
-                        multipliers: parts.flat_map(|v| vec![ratio(v); numbers]).collect(),
-                        shift: SHIFT,
-                        ..Both::default()
-                    },
-                    ..none
+                None => {
+                    let mut outputs = wanted.net.outputs();
+                    let given = outputs.any(|output| output.value() == Value::of(wanted.index));
+                    let bound = match (given, of.bits) {
+                        (false, _) => 1.0,
+                        (true, 4) => 16.0,
+                        (true, _) => 4.0,
+                    };
+                    Factored::new(&mut self.rng, form, columns, bound).both(LOGITS, 128.0)
                 }
-            }
-            Kind::Gru { reset, .. } => {
-                let hidden = columns(net, steps, own.into_iter());
-                let gates = Matrix::new(rng, (2 * units, bits), all, 2.0).both(GATES, 128.0);
-                let candidate = match read.is_empty() {
-                    true => Both::default(),
-                    false => Matrix::new(rng, (units, bits), read, 2.0).both(GATES, 128.0),
-                };
-                let hidden = Matrix::new(rng, (units, bits), hidden, 2.0).both(GATES, 128.0);
-                let biased = if reset == Reset::After { units } else { 0 };
-                Self {
-                    weights: gates,
-                    candidate,
-                    hidden,
-                    input: Addends::new(rng, inputs * rows, GATES),
-                    bias: Addends::new(rng, biased, GATES),
-                }
-            }
-            Kind::Lstm { .. } | Kind::Rnn { .. } => Self {
-                weights: Matrix::new(rng, (rows, bits), all, 2.0).both(GATES, 128.0),
-                input: Addends::new(rng, inputs * rows, GATES),
-                ..none
             },
+            _ => Factored::new(&mut self.rng, form, columns, 2.0).both(GATES, 128.0),
         }
     }
 
-    fn spec(&self, kind: Kind, precision: Precision) -> OperationSpec<'_> {
-        let quantized = precision == Precision::Int8;
-        if kind == Kind::Add && !quantized {
-            return OperationSpec::default();
+    fn addends(&mut self, added: &Added<'_>) -> Addends {
+        let unit = f64::from(added.unit);
+        let integer = |_| (self.rng.random_range(-0.5..0.5) * unit) as i32;
+        let integers: Vec<i32> = (0..added.count).map(integer).collect();
+        let real = |&b: &i32| (f64::from(b) / unit) as f32;
+        Addends {
+            real: integers.iter().map(real).collect(),
+            integers,
         }
-        let weights = match self.weights.integers.is_empty() && quantized {
-            // Multipliers alone.
-            true => MatrixSpec {
-                weights: Numbers::None,
-                multipliers: &self.weights.multipliers,
-                shift: self.weights.shift,
-            },
-            false => self.weights.spec(precision),
-        };
-        OperationSpec {
-            weights,
-            candidate: self.candidate.spec(precision),
-            hidden: self.hidden.spec(precision),
-            input: match (self.input.real.is_empty(), quantized) {
-                (true, _) => Numbers::None,
-                (_, true) => Numbers::I16(&self.input.int16),
-                (_, false) => Numbers::F32(&self.input.real),
-            },
-            bias: match (self.bias.real.is_empty(), quantized) {
-                (true, _) => Numbers::None,
-                (_, true) => Numbers::I32(&self.bias.int32),
-                (_, false) => Numbers::F32(&self.bias.real),
-            },
-            state_bits: match (kind, quantized) {
-                (Kind::Lstm { .. }, true) => 4,
-                (Kind::Rnn { .. }, true) => RELU_BITS, // a tanh RNN has 3 as well
-                _ => 0,
-            },
-            ..OperationSpec::default()
+    }
+
+    fn ratios(&mut self, net: &Net, index: usize) -> (Vec<i32>, u8) {
+        let steps = |value: Value| self.steps[usize::from(value.code())];
+        let own = Value::of(index);
+        let ratio = |value| (steps(value) / steps(own) * f32::from(SHIFT).exp2()) as i32;
+        let parts = net.operation(index).map(|of| of.operand.parts());
+        let numbers = net.width(own);
+        let ratios = parts
+            .into_iter()
+            .flatten()
+            .flat_map(|value| vec![ratio(value); numbers]);
+        (ratios.collect(), SHIFT)
+    }
+
+    fn state_bits(&mut self, kind: Kind) -> u8 {
+        match kind {
+            Kind::Lstm { .. } => 4,
+            _ => RELU_BITS,
         }
     }
 }
@@ -366,18 +249,13 @@ fn features(width: usize) -> Vec<f32> {
 /// # Errors
 /// [`Error::Export`] when it cannot be written.
 pub fn image(net: &Net, of_words: bool, seed: u64, command: &str) -> Result<Image> {
-    let rng = &mut Pcg64::seed_from_u64(seed);
-    let (steps, mut tables) = (steps(net), Vec::new());
-    let numbered: Vec<Numbered> = net
-        .operations()
-        .enumerate()
-        .map(|operation| Numbered::new(rng, net, operation, (&steps, &mut tables)))
-        .collect();
-    let operations: Vec<OperationSpec<'_>> = numbered
-        .iter()
-        .zip(net.operations())
-        .map(|(numbers, operation)| numbers.spec(operation.kind, net.precision))
-        .collect();
+    let mut typical = Typical {
+        rng: Pcg64::seed_from_u64(seed),
+        steps: steps(net),
+        table: None,
+    };
+    let numbers = Operations::new(net, &mut typical);
+    let operations = numbers.specs();
 
     let vocab = net.vocab();
     let (characters, list) = (characters(vocab), words(vocab));

@@ -9,7 +9,7 @@ use gatelet::{
 
 use super::aligned::Aligned;
 use super::bound::Bound;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 
 /// Tokens that a model takes.
 const STEPS: usize = 32;

@@ -4,7 +4,7 @@
 //! The encoding here is written apart from core's: it can say what a writer would not.
 
 use super::numbers::SPECIAL;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 
 const PREAMBLE: usize = 32;
 

@@ -25,7 +25,7 @@ use gatelet::{LoadError, Model};
 pub(crate) use self::aligned::Aligned;
 pub(crate) use self::numbers::SPECIAL;
 use crate::counts::Counts;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 
 /// Inputs so far.
 pub static COUNTS: Counts = Counts::new("image");

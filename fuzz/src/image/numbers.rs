@@ -1,9 +1,10 @@
 //! Numbers of models: typical, as large as loading accepts, or just beyond.
 
 use gatelet::Layout;
-use gatelet::format::MatrixSpec;
+use gatelet::net::{Kind, Net, Precision, RnnActivation, Value};
+use gatelet_random::{Added, Addends, Matrix, Numbers, Wanted};
 
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Source};
 
 /// How large the numbers of a model are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,14 +52,6 @@ pub(crate) const SPECIAL: [f32; 20] = [
     f32::NAN,
 ];
 
-/// A matrix of weights, with what belongs to its rows.
-pub(super) struct Affine {
-    pub(super) real: Vec<f32>,
-    pub(super) int8: Vec<i8>,
-    pub(super) multipliers: Vec<i32>,
-    pub(super) shift: u8,
-}
-
 /// Makes the numbers of a model.
 pub(super) struct Maker<'e, 'a> {
     pub(super) entropy: &'e mut Entropy<'a>,
@@ -76,18 +69,12 @@ impl Maker<'_, '_> {
         self.size == Size::Beyond && self.entropy.random().is_multiple_of(64)
     }
 
-    /// A matrix. `used`: which columns are; `bound`: the most that the operand can be in f32.
-    pub(super) fn affine(
-        &mut self,
-        rows: usize,
-        (columns, bits): (usize, u32),
-        used: impl Fn(usize) -> bool,
-        bound: f32,
-    ) -> Affine {
+    /// A matrix. `bound`: the most that the operand can be in f32.
+    fn affine(&mut self, rows: usize, columns: &[Option<Value>], bits: u32, bound: f32) -> Matrix {
         let most = if bits == 4 { 7 } else { 127 };
         let scale = match self.size {
             // The sum of a row stays below 2^14.
-            Size::Most | Size::Beyond => 16_000.0 / (columns.max(1) as f32 * bound.max(1.0)),
+            Size::Most | Size::Beyond => 16_000.0 / (columns.len() as f32 * bound.max(1.0)),
             Size::Usual => 2.0,
         };
         let pairs = self.layout == Layout::Pairs;
@@ -97,11 +84,11 @@ impl Maker<'_, '_> {
             0 => 8 + self.entropy.below(24) as u8,
             _ => 24,
         };
-        let largest = largest_multiplier((columns, bits), shift);
-        let count = rows * columns;
+        let largest = largest_multiplier((columns.len(), bits), shift);
+        let count = rows * columns.len();
         let (mut real, mut int8) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for index in 0..count {
-            let there = used(index % columns.max(1));
+            let there = columns[index % columns.len()].is_some();
             let random = self.entropy.random();
             let weight = match (random % (2 * most as u64 + 1)) as i32 - most {
                 _ if !there => 0,
@@ -128,7 +115,7 @@ impl Maker<'_, '_> {
             }
         });
         let multipliers = multipliers.collect::<Vec<i64>>();
-        Affine {
+        Matrix {
             real,
             int8,
             multipliers: multipliers
@@ -138,30 +125,84 @@ impl Maker<'_, '_> {
             shift,
         }
     }
+}
 
-    /// Numbers that are added, in f32 and in integers of at most `most`, of which `one` is 1.
-    pub(super) fn addends(
-        &mut self,
-        count: usize,
-        (one, most): (f32, i64),
-    ) -> (Vec<f32>, Vec<i64>) {
-        let (mut real, mut integers) = (Vec::new(), Vec::new());
-        for _ in 0..count {
+impl Numbers for Maker<'_, '_> {
+    fn matrix(&mut self, wanted: &Wanted<'_>) -> Matrix {
+        let (of, net) = (wanted.operation(), wanted.net);
+        let values = wanted.columns.iter().flatten();
+        let bound = match net.precision {
+            Precision::F32 => values.map(|value| bound(net, *value)).fold(1.0, f32::max),
+            Precision::Int8 => 1.0,
+        };
+        let size = self.size;
+        if matches!(of.kind, Kind::Embedding { .. }) {
+            // A large table would leave nothing for the weights that it is multiplied with.
+            self.size = Size::Usual;
+        }
+        let matrix = self.affine(wanted.rows, wanted.columns, of.bits.into(), bound);
+        self.size = size;
+        matrix
+    }
+
+    fn addends(&mut self, added: &Added<'_>) -> Addends {
+        let mut made = Addends::default();
+        for _ in 0..added.count {
             let x = self.real();
             let extreme = self.size != Size::Usual && self.entropy.random().is_multiple_of(2);
-            real.push(match extreme {
+            made.real.push(match extreme {
                 _ if self.special() => SPECIAL[self.entropy.random() as usize % SPECIAL.len()],
                 true => 16_384_f32.copysign(x),
                 false => 2.0 * x,
             });
-            integers.push(match extreme {
-                _ if self.special() => most + 1,
-                true if x < 0.0 => -most,
-                true => most,
-                false => (2.0 * x * one) as i64,
+            made.integers.push(match extreme {
+                _ if self.special() => added.most + 1,
+                true if x < 0.0 => -added.most,
+                true => added.most,
+                false => (2.0 * x * added.unit) as i32,
             });
         }
-        (real, integers)
+        made
+    }
+
+    fn ratios(&mut self, net: &Net, index: usize) -> (Vec<i32>, u8) {
+        let shift = 8 + self.entropy.below(24) as u8;
+        let ratio = |_| ((self.entropy.random() % 3) << shift >> 1).min(i32::MAX as u64) as i32;
+        let count = 2 * net.width(Value::of(index));
+        ((0..count).map(ratio).collect(), shift)
+    }
+
+    fn state_bits(&mut self, kind: Kind) -> u8 {
+        match kind {
+            Kind::Lstm { .. } => 3 + self.entropy.below(5) as u8,
+            _ => self.entropy.below(8) as u8,
+        }
+    }
+
+    fn start(&mut self, units: usize) -> Option<[Vec<i16>; 2]> {
+        let mut state = || (0..units).map(|_| self.entropy.random() as i16).collect();
+        let both = [state(), state()];
+        self.entropy.rarely(3).then_some(both)
+    }
+}
+
+/// The most that a number of a value may be in f32, where it is not about 1.
+const FEATURE: f32 = 65_536.0;
+const LARGE: f32 = 32_768.0;
+
+/// The most that a number of a value may be in f32.
+fn bound(net: &Net, value: Value) -> f32 {
+    let operation = value.operation().and_then(|index| net.operation(index));
+    match operation.map(|of| of.kind) {
+        None => FEATURE,
+        Some(Kind::Lstm { .. } | Kind::Gru { .. }) => 1.0,
+        Some(Kind::Rnn {
+            activation: RnnActivation::Tanh,
+            ..
+        }) => 1.0,
+        // As `affine` makes them of the usual size.
+        Some(Kind::Embedding { .. }) => 2.0,
+        _ => LARGE,
     }
 }
 
@@ -170,13 +211,4 @@ fn largest_multiplier((columns, bits): (usize, u32), shift: u8) -> i64 {
     let largest = if bits == 4 { 7 } else { 127 } * 128 * columns.max(1) as i64;
     let limit = (1_i64 << (30 + shift)) - 1 - (1 << (shift - 1));
     (limit / largest).min(i32::MAX.into())
-}
-
-impl Affine {
-    pub(super) fn spec(&self, float: bool) -> MatrixSpec<'_> {
-        match float {
-            true => MatrixSpec::f32(&self.real),
-            false => MatrixSpec::int8(&self.int8, &self.multipliers, self.shift),
-        }
-    }
 }

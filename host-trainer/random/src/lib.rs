@@ -1,12 +1,19 @@
 //! Random nets of operations, for tests, benches and conformance suites.
 //!
-//! [`mixed`] draws a net: which operations, of which sizes, and what reads what. All choices come from a
-//! [`Source`], so that a seed or the input of a fuzz target decides them. It depends on core alone, so
-//! it is quickly built for any target.
+//! - [`mixed`] draws a net: which operations, of which sizes, and what reads what. All choices come from
+//!   a [`Source`], so that a seed or the input of a fuzz target decides them.
+//! - [`Operations`] draws its numbers, in both precisions: which matrices, multipliers and addends there
+//!   are, and in which shapes, is decided here, and how large they are by a [`Numbers`]: as training
+//!   makes them (`gatelet random`), with the largest sums there may be (`tests/same-bits`), or beyond
+//!   what loading accepts (`fuzz`).
+//!
+//! It depends on core alone, so it is quickly built for any target.
 
 mod mixed;
+mod numbers;
 
-pub use mixed::{SIZES, mixed};
+pub use mixed::{SIZES, layers, mixed};
+pub use numbers::{Added, Addends, Matrix, Numbers, Operations, Wanted};
 
 /// Where choices come from.
 pub trait Source {

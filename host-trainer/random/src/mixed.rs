@@ -9,11 +9,8 @@ use crate::Source;
 /// Sizes on both sides of the edges of tiles.
 pub const SIZES: [usize; 9] = [1, 2, 3, 5, 16, 17, 64, 100, 129];
 
-/// A net that can be: one to four operations of these sizes, and a dense one behind them.
-///
-/// # Panics
-/// Never, for sizes from 1 to 1024.
-pub fn mixed<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -> Net {
+/// An input and one to four operations of these sizes, after an embedding perhaps; no outputs yet.
+pub fn layers<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -> Net {
     let input = match choice.below(3) {
         0 => Input::Tokens {
             vocab: choice.one(&[2, 9, 33]),
@@ -39,6 +36,15 @@ pub fn mixed<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -
         net = layer(net, choice, sizes, least == 1);
         least = 0;
     }
+    net
+}
+
+/// A net that can be: [`layers`], and a dense operation behind them.
+///
+/// # Panics
+/// Never, for sizes from 1 to 1024.
+pub fn mixed<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -> Net {
+    let mut net = layers(choice, precision, sizes);
     let units = 2 + choice.below(30);
     net = net.then(Kind::Dense {
         units,
@@ -107,5 +113,37 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
     match (net.precision, kind.gates() > 0 && choice.below(4) == 0) {
         (Precision::Int8, true) => net.with_bits(index, 4),
         _ => net,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Seeded;
+
+    /// Among few nets there is every kind, each with every size, and every kind of operand.
+    #[test]
+    fn everything_is_drawn() {
+        for precision in [Precision::F32, Precision::Int8] {
+            let nets: Vec<Net> = (0..400)
+                .map(|seed| mixed(&mut Seeded::new(seed), precision, &SIZES))
+                .collect();
+            let any = |wanted: &dyn Fn(&Net) -> bool| nets.iter().any(wanted);
+            let kinds = ["embedding", "rnn", "lstm", "gru", "dense"];
+            for (kind, size) in kinds
+                .iter()
+                .flat_map(|kind| SIZES.map(|size| (*kind, size)))
+            {
+                let drawn = |net: &Net| {
+                    let mut all = net.operations().map(|of| of.kind);
+                    all.any(|found| found.name() == kind && found.units() == size)
+                };
+                assert!(any(&drawn), "{kind} {size}");
+            }
+            assert!(any(&|net| net.operations().any(|of| of.kind == Kind::Add)));
+            assert!(any(&|net| net.operations().any(|of| of.operand.len() > 1)));
+            assert!(any(&|net| net.takes_tokens()) && any(&|net| !net.takes_tokens()));
+            assert!(any(&|net| net.output_len() > 1));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Runs random models with every kernel of this processor and compares: int8 states bit for bit, f32 logits within the
-//! bound of docs/numerics.md. Depends on core alone, so it is quickly built for any target; `run.mjs` starts it in node.
+//! bound of docs/numerics.md. Depends on core and `gatelet-random`, so it is quickly built for any target; `run.mjs`
+//! starts it in node.
 //! With `--write FILE` it writes models for the boards' programs instead (`boards.rs`), and with `--suite` it runs the conformance
 //! suite on stdin (`suite.rs`).
 //!

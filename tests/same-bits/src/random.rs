@@ -1,11 +1,9 @@
-//! Models with random weights, of any shape.
+//! Models with random weights, of any shape: as large as what an image may have.
 
 use gatelet::TextRules;
-use gatelet::format::{
-    FeatureSpec, ImageSpec, KnownAnswer, MatrixSpec, Numbers, OperationSpec, Provenance, VocabSpec,
-    write_image,
-};
-use gatelet::net::{Input, Kind, Layout, Net, Operation, Precision, Reset, RnnActivation, Value};
+use gatelet::format::{FeatureSpec, ImageSpec, KnownAnswer, Provenance, VocabSpec, write_image};
+use gatelet::net::{Input, Kind, Layout, Net, Precision, Value};
+use gatelet_random::{Added, Addends, Matrix, Numbers, Operations, Wanted};
 
 /// Numbers in no simple order.
 struct Random(u64);
@@ -64,21 +62,22 @@ fn least_row(weights: &mut [i8], columns: usize, padded: &impl Fn(usize) -> bool
     }
 }
 
-/// Numbers of a matrix `[rows, columns]` in both precisions, with zeros where `padded` says so.
-struct Matrix {
-    real: Vec<f32>,
-    int8: Vec<i8>,
-    multipliers: Vec<i32>,
+/// Numbers with the largest sums and products there may be in the first row of every matrix.
+struct Extreme {
+    random: Random,
+    /// Of recurrent operations, and of dense ones.
+    shifts: Shifts,
 }
 
-impl Matrix {
+impl Extreme {
     /// `scale` is the largest of the real numbers; `below` as in [`multipliers`].
-    fn new(
-        random: &mut Random,
+    fn matrix_of(
+        &mut self,
         (rows, columns, bits): (usize, usize, u32),
         padded: impl Fn(usize) -> bool,
         (scale, shift, below): (f32, u8, f64),
-    ) -> Self {
+    ) -> Matrix {
+        let random = &mut self.random;
         let places = (0..rows * columns).map(|i| padded(i % columns.max(1)));
         let mut real = |padded| if padded { 0.0 } else { random.real() * scale };
         let real = places.clone().map(&mut real).collect();
@@ -95,185 +94,53 @@ impl Matrix {
             real,
             int8,
             multipliers: multipliers(random, rows, (columns, bits), shift, below),
-        }
-    }
-
-    fn spec(&self, precision: Precision, shift: u8) -> MatrixSpec<'_> {
-        match precision {
-            Precision::F32 => MatrixSpec::f32(&self.real),
-            Precision::Int8 => MatrixSpec::int8(&self.int8, &self.multipliers, shift),
+            shift,
         }
     }
 }
 
-/// Numbers that are added, in both precisions.
-struct Addends {
-    real: Vec<f32>,
-    int16: Vec<i16>,
-    int32: Vec<i32>,
-}
-
-impl Addends {
-    fn new(random: &mut Random, count: usize) -> Self {
-        Addends {
-            real: (0..count).map(|_| random.real()).collect(),
-            int16: (0..count)
-                .map(|_| (random.below(65_536) - 32_768) as i16)
-                .collect(),
-            int32: (0..count)
-                .map(|_| random.below(100_000) as i32 - 50_000)
-                .collect(),
-        }
-    }
-
-    fn narrow(&self, precision: Precision) -> Numbers<'_> {
-        match precision {
-            Precision::F32 => Numbers::F32(&self.real),
-            Precision::Int8 => Numbers::I16(&self.int16),
-        }
-    }
-
-    fn wide(&self, precision: Precision) -> Numbers<'_> {
-        match precision {
-            Precision::F32 => Numbers::F32(&self.real),
-            Precision::Int8 => Numbers::I32(&self.int32),
-        }
-    }
-}
-
-/// The numbers of an operation.
-struct Numbered {
-    weights: Matrix,
-    candidate: Matrix,
-    hidden: Matrix,
-    input: Addends,
-    bias: Addends,
-}
-
-/// Whether a padded column of operation `index`'s operand holds nothing.
-fn padding(net: &Net, index: usize, operation: &Operation, own: bool) -> Vec<bool> {
-    let values = operation.operand.parts();
-    let own = own.then_some(Value::of(index));
-    values
-        .chain(own)
-        .flat_map(|value| {
-            let (width, stride) = (net.width(value), net.stride(value));
-            (0..stride).map(move |k| k >= width)
-        })
-        .collect()
-}
-
-impl Numbered {
-    fn new(random: &mut Random, net: &Net, index: usize, [shift, dense_shift]: Shifts) -> Self {
-        let operation = net.operation(index).expect("it is one of the net's");
-        let (kind, units) = (operation.kind, operation.kind.units());
-        let bits = operation.bits.into();
-        let read = padding(net, index, operation, false);
-        let all = padding(net, index, operation, kind.is_recurrent());
-        let scale = 1.0 / (units.max(1) as f32).sqrt();
-        let matrix = |random: &mut Random, rows: usize, padding: &[bool], range| {
-            let form = (rows, padding.len(), bits);
-            Matrix::new(random, form, |k| padding[k], range)
+impl Numbers for Extreme {
+    fn matrix(&mut self, wanted: &Wanted<'_>) -> Matrix {
+        let of = wanted.operation();
+        let [shift, dense_shift] = self.shifts;
+        let scale = 1.0 / (of.kind.units().max(1) as f32).sqrt();
+        let range = match of.kind {
+            Kind::Embedding { .. } => (1.0, shift, 1.0),
+            Kind::Dense { .. } if wanted.index + 1 == wanted.net.len() => (1.0, dense_shift, 40.0),
+            Kind::Dense { .. } => (1.0, dense_shift, 2.0),
+            _ => (scale, shift, 0.25),
         };
-        let weights = match kind {
-            Kind::Embedding { .. } => {
-                let padding: Vec<bool> =
-                    (0..units.next_multiple_of(4)).map(|k| k >= units).collect();
-                matrix(random, net.vocab(), &padding, (1.0, shift, 1.0))
-            }
-            Kind::Gru { .. } => matrix(random, 2 * units, &all, (scale, shift, 0.25)),
-            Kind::Dense { .. } => {
-                let below = if index + 1 == net.len() { 40.0 } else { 2.0 };
-                matrix(random, units, &all, (1.0, dense_shift, below))
-            }
-            Kind::Add => {
-                let padding = [false; 4];
-                matrix(
-                    random,
-                    2 * net.width(Value::of(index)),
-                    &padding,
-                    (1.0, shift, 0.7),
-                )
-            }
-            kind => matrix(random, kind.gates() * units, &all, (scale, shift, 0.25)),
-        };
-        let inputs = if net.reads_token(index) {
-            net.vocab()
-        } else {
-            1
-        };
-        let mut input = Addends::new(random, inputs * kind.gates() * units);
+        let form = (wanted.rows, wanted.columns.len(), of.bits.into());
+        self.matrix_of(form, |k| wanted.columns[k].is_none(), range)
+    }
+
+    fn addends(&mut self, added: &Added<'_>) -> Addends {
+        let random = &mut self.random;
+        let within = added.most.min(50_000);
+        let integer = |_| (random.below(2 * within as u64 + 2) - i64::from(within) - 1) as i32;
+        let mut integers: Vec<i32> = (0..added.count).map(integer).collect();
         // An RNN of one layer has h = -128 after token 0, and so the largest sum there is in row 0.
-        if index == 0 && net.reads_token(0) {
-            input.int16[..kind.gates() * units].fill(i16::MIN);
+        if added.index == 0 && added.net.reads_token(0) && within < 50_000 {
+            let rows = added.count / added.net.vocab();
+            integers[..rows].fill(i16::MIN.into());
         }
-        let own: Vec<bool> = (0..units.next_multiple_of(4)).map(|k| k >= units).collect();
-        let gru = matches!(kind, Kind::Gru { .. });
-        let rows = if gru { units } else { 0 };
-        Numbered {
-            weights,
-            candidate: matrix(random, rows, &read, (scale, shift, 0.25)),
-            hidden: matrix(random, rows, &own, (scale, shift, 0.25)),
-            input,
-            bias: Addends::new(random, units),
+        Addends {
+            real: (0..added.count).map(|_| random.real()).collect(),
+            integers,
         }
     }
 
-    fn spec(&self, net: &Net, index: usize, [shift, dense_shift]: Shifts) -> OperationSpec<'_> {
-        let operation = net.operation(index).expect("it is one of the net's");
-        let precision = net.precision;
-        let none = OperationSpec::default();
-        let cell = OperationSpec {
-            input: self.input.narrow(precision),
-            weights: self.weights.spec(precision, shift),
-            state_bits: match (operation.kind, precision) {
-                (_, Precision::F32) => 0,
-                (Kind::Lstm { .. }, _) => 4,
-                (
-                    Kind::Rnn {
-                        activation: RnnActivation::Relu,
-                        ..
-                    },
-                    _,
-                ) => 2,
-                (Kind::Rnn { .. }, _) => 3,
-                _ => 0,
-            },
-            ..none
-        };
-        match operation.kind {
-            Kind::Embedding { .. } => OperationSpec::table(self.weights.spec(precision, shift)),
-            Kind::Add if precision == Precision::F32 => none,
-            Kind::Add => OperationSpec::table(MatrixSpec {
-                weights: Numbers::None,
-                multipliers: &self.weights.multipliers,
-                shift,
-            }),
-            Kind::Dense { .. } => {
-                let whole = self.weights.spec(precision, dense_shift);
-                let weights = match (operation.tied, whole.weights) {
-                    (None, all) => all,
-                    (Some(_), _) => Numbers::None,
-                };
-                OperationSpec {
-                    weights: MatrixSpec { weights, ..whole },
-                    bias: self.bias.wide(precision),
-                    ..none
-                }
-            }
-            Kind::Gru { reset, .. } => OperationSpec {
-                candidate: match net.input_columns(index) {
-                    0 => MatrixSpec::default(),
-                    _ => self.candidate.spec(precision, shift),
-                },
-                hidden: self.hidden.spec(precision, shift),
-                bias: match reset {
-                    Reset::After => self.bias.wide(precision),
-                    Reset::Before => Numbers::None,
-                },
-                ..cell
-            },
-            _ => cell,
+    fn ratios(&mut self, net: &Net, index: usize) -> (Vec<i32>, u8) {
+        let form = (2 * net.width(Value::of(index)), 4, 8);
+        let [shift, _] = self.shifts;
+        let ratios = self.matrix_of(form, |_| false, (1.0, shift, 0.7));
+        (ratios.multipliers, shift)
+    }
+
+    fn state_bits(&mut self, kind: Kind) -> u8 {
+        match kind {
+            Kind::Lstm { .. } => 4,
+            _ => 2,
         }
     }
 }
@@ -289,7 +156,10 @@ pub(crate) fn random(
         .operations()
         .map(|of| of.kind.gates() * of.kind.units())
         .sum();
-    let random = &mut Random(units as u64 * 31 + net.len() as u64);
+    let mut extreme = Extreme {
+        random: Random(units as u64 * 31 + net.len() as u64),
+        shifts,
+    };
     let vocab = net.vocab();
     let characters: Vec<char> = (' '..).take(vocab).collect();
     let list: Vec<String> = (1..vocab)
@@ -300,14 +170,8 @@ pub(crate) fn random(
     let words = net
         .operations()
         .any(|operation| matches!(operation.kind, Kind::Embedding { .. }));
-    let numbers: Vec<Numbered> = (0..net.len())
-        .map(|index| Numbered::new(random, net, index, shifts))
-        .collect();
-    let operations: Vec<OperationSpec<'_>> = numbers
-        .iter()
-        .enumerate()
-        .map(|(index, numbers)| numbers.spec(net, index, shifts))
-        .collect();
+    let numbers = Operations::new(net, &mut extreme);
+    let operations = numbers.specs();
     let (scales, doubled) = match (net.input, net.precision) {
         (Input::Features { width, doubled }, Precision::Int8) => (
             (0..width).map(|k| 20.0 + (k % 7) as f32 * 9.5).collect(),
