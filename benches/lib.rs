@@ -16,8 +16,8 @@ pub mod show;
 use gatelet::{Dims, Isa, Precision};
 use gatelet_trainer::error::{Error, Result};
 use gatelet_trainer::image::Image;
-use gatelet_trainer::params::{Cell, Shape};
 use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::{export, random};
 
 /// Seed of every random model here.

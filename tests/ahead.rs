@@ -3,7 +3,7 @@
 use gatelet::{Isa, Kernel, Model, Precision, Session, StateHash, TokenId, WithKernel};
 use gatelet_tests::{random, tokens, trace_within};
 use gatelet_trainer::image::LanguageModel as _;
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::shape::Cell;
 
 /// On all sides of a pair of tiles, of every width of vectors.
 const HIDDEN: [usize; 21] = [

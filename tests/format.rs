@@ -4,7 +4,7 @@ use gatelet::{Layout, LoadError, Model, Precision, Scalar};
 use gatelet_tests::crc32;
 use gatelet_tests::random;
 use gatelet_trainer::image::{Image, storage};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::shape::Cell;
 
 fn small(precision: Precision) -> Image {
     random(Cell::Lstm, precision, 2, 3, 4)

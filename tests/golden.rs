@@ -5,11 +5,10 @@ use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Scalar, Session, TokenId};
-use gatelet_trainer::bptt::Shard;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::export::f32_image;
 use gatelet_trainer::image::storage;
-use gatelet_trainer::packs::Packs;
+use gatelet_trainer::net::{Packs, Shard};
 use safetensors::SafeTensors;
 
 /// PyTorch sums in another order and has another exp: 120 steps of f32 differ by less than this.
@@ -98,10 +97,10 @@ fn core_agrees(name: &str) {
 /// The trainer's forward pass: the carried state after the window, and the loss PyTorch's logits give.
 fn trainer_agrees(name: &str) {
     let golden = Golden::read(name);
-    let shape = golden.checkpoint.meta.shape;
+    let shape = golden.checkpoint.params.shape();
     let tokens = golden.tokens();
     let steps = tokens.len();
-    let mut shard = Shard::<f32>::new(shape, 1, steps);
+    let mut shard = Shard::<f32>::new(&shape.net(), 1, steps);
     let (h0, c0) = (golden.tensor("h0"), golden.tensor("c0"));
     for layer in 0..shape.layers {
         let part = layer * shape.hidden..(layer + 1) * shape.hidden;

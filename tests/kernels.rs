@@ -7,7 +7,7 @@ use gatelet::{
 };
 use gatelet_tests::{random, tokens, trace};
 use gatelet_trainer::image::{Image, storage};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::shape::Cell;
 
 const HIDDEN: [usize; 21] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129,

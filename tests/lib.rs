@@ -3,7 +3,7 @@
 use gatelet::{Isa, Kernel, Model, Precision, Session, StateHash, TokenId, WithKernel};
 use gatelet_trainer::export;
 use gatelet_trainer::image::{Image, storage};
-use gatelet_trainer::params::{Cell, Shape};
+use gatelet_trainer::shape::{Cell, Shape};
 
 /// A model with random weights.
 pub fn random(

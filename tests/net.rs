@@ -1,8 +1,6 @@
 //! Nets of operations: what cannot be is refused by name, what features may not be is refused and
 //! changes nothing, and states can be read, set, kept and started from.
 
-#[path = "same-bits/src/mixed.rs"]
-mod mixed;
 #[path = "same-bits/src/random.rs"]
 mod random;
 
@@ -14,7 +12,13 @@ use gatelet::{
     Batch, Isa, Kernel, Layout, Model, NetError, Scalar, Session, SnapshotError, StateView,
     StepError, TextRules, WithKernel,
 };
+use gatelet_random::{SIZES, Seeded};
 use gatelet_trainer::image::Image;
+
+/// Net `seed` of the random ones.
+fn mixed(seed: u64, precision: Precision) -> Net {
+    gatelet_random::mixed(&mut Seeded::new(seed), precision, &SIZES)
+}
 
 /// A model of a net with random weights.
 fn model_of(net: &Net, known_answer: KnownAnswer<'_>) -> Image {
@@ -194,7 +198,7 @@ fn quantized_features_are_the_same_features() {
 #[test]
 fn states_can_be_read_set_and_restored() {
     for (seed, precision) in (0..30).flat_map(|s| [(s, Precision::F32), (s, Precision::Int8)]) {
-        let net = mixed::mixed(seed, precision);
+        let net = mixed(seed, precision);
         let image = model_of(&net, KnownAnswer::default());
         let model = image.model().expect("a good image");
         let mut stores = [vec![0; net.state_words()], vec![0; net.state_words()]];
@@ -295,7 +299,7 @@ fn a_batch_is_as_many_sessions() {
         }
     }
     for seed in 0..20 {
-        let image = model_of(&mixed::mixed(seed, Precision::Int8), KnownAnswer::default());
+        let image = model_of(&mixed(seed, Precision::Int8), KnownAnswer::default());
         for isa in Isa::available() {
             let own = image.for_isa(isa).expect("a layout it can have");
             isa.run(Streams(own.model().expect("a good image")));

@@ -13,7 +13,7 @@ use gatelet_benches::{
     footprint, lstm, model, model_of_four_bits, next_token, numbers, shape_name,
 };
 use gatelet_trainer::image::{Image, storage};
-use gatelet_trainer::params::Shape;
+use gatelet_trainer::shape::Shape;
 
 struct Step<'a, 'c> {
     criterion: &'c mut Criterion,

@@ -21,11 +21,12 @@ use std::time::Instant;
 use clap::{Args, Parser, ValueEnum};
 use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
 use gatelet_benches::{SEED, VOCAB, lstm, model, next_token};
-use gatelet_trainer::checkpoint::{Checkpoint, Meta, Provenance};
+use gatelet_trainer::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, Text, Vocabulary};
 use gatelet_trainer::image::storage;
-use gatelet_trainer::params::{Cell, Params, Shape};
+use gatelet_trainer::net::Params;
+use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
 
 /// Anything that stops the program.
@@ -134,12 +135,12 @@ fn write_weights(shape: Shape, out: &Path) -> Result<()> {
     let vocabulary: String = (' '..).take(shape.vocab).collect();
     let checkpoint = Checkpoint {
         vocab: Vocabulary::of(&vocabulary),
-        params: Params::init(shape, SEED),
+        params: Params::init(shape.net(), SEED),
         learned: None,
         resume: None,
         meta: Meta {
-            format: 1,
-            shape,
+            format: FORMAT,
+            net: shape.net(),
             vocabulary,
             words: Vec::new(),
             config: Config {

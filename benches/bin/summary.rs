@@ -19,7 +19,7 @@ use gatelet_benches::rounds::{Effort, median, medians};
 use gatelet_benches::{SHAPES, VOCAB, contest, footprint, lstm, model, model_of_four_bits, show};
 use gatelet_trainer::figure::save;
 use gatelet_trainer::image::Image;
-use gatelet_trainer::params::Shape;
+use gatelet_trainer::shape::Shape;
 
 /// Anything that stops the program.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

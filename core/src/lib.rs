@@ -26,12 +26,27 @@
 //! - [`format`](mod@format): the model image, for readers and writers; [`Vocab`], [`words`], [`Dims`]: what it is made of.
 //!   [`Tokenizer`]: a text to the tokens of a model of words.
 //!
+//! # Folders
+//!
+//! ```text
+//! fixed, net  <-  weights  <-  cell  <-  kernel  <-  session        arch: assembly and intrinsics
+//!        net  <-  text     <-  image                <-  session
+//! ```
+//!
+//! - `fixed/`: fixed-point numbers. `net/`: the list of operations, without weights.
+//! - `weights/`: what matrices look like in memory, and views of them.
+//! - `cell/`: the operations, equation first. `kernel/`: products, and what processors have of
+//!   their own; `arch/` has the instructions.
+//! - `text/`: vocabularies, rules of a text, scores and what is drawn from them.
+//! - `image/`: reading, the only place that checks, and writing.
+//! - `session/`: streams, batches, snapshots, completion.
+//!
 //! # Guarantees
 //!
 //! - int8 models give the same bits with every kernel on every machine (docs/numerics.md).
 //! - No input makes this crate panic, allocate, or read outside its slices; a bad image is refused with an error that
 //!   names the field or section. `firmware/src/bin/panic_probe.rs` proves the absence of panics at link time.
-//! - No `unsafe` outside `arch/`.
+//! - No `unsafe` outside `arch/` and the crate `gatelet-simd`.
 
 #![no_std]
 #![deny(missing_docs, unsafe_code)]
@@ -46,63 +61,44 @@
     )
 )]
 
-pub mod activation;
 mod arch;
-mod batch;
 mod cell;
-mod complete;
-pub mod conformance;
-mod dims;
 pub mod error;
-pub mod format;
-mod four_bits;
-mod hash;
-mod header;
-mod history;
-mod include;
+mod fixed;
+mod image;
 pub mod kernel;
-pub mod layer;
-mod load;
-mod logits;
-pub mod matrix;
-mod model;
 pub mod net;
-pub mod nibbles;
-pub mod order;
-mod repack;
-mod rules;
-mod sample;
 mod session;
-mod simd;
-mod spec;
-mod state;
-mod tiles;
-mod tokenizer;
-mod views;
-pub mod visible;
-mod vocab;
-pub mod words;
-mod write;
+mod text;
+mod weights;
+
+// Modules with a page.
+pub use fixed::activation;
+pub use image::format;
+pub use session::conformance;
+pub use text::{visible, words};
+pub use weights::{int4, layer, matrix, order};
 
 // What a program names first.
 pub use error::Error;
-pub use include::Included;
-pub use logits::{Logits, Suggestion};
-pub use model::Model;
+pub use image::model::Model;
+pub use net::TokenId;
+pub use session::include::Included;
+pub use session::state::{AlignedBytes, StateBuf};
 pub use session::{Session, StateView, StepInput};
-pub use state::{AlignedBytes, StateBuf};
-pub use vocab::{TokenId, Vocab};
+pub use text::logits::{Logits, Suggestion};
+pub use text::vocab::Vocab;
 
 // What else is at home here.
-pub use batch::Batch;
-pub use complete::{Completer, Completion, words_with};
-pub use dims::{Cell, Dims, Layout, Precision};
-pub use four_bits::FourBits;
-pub use hash::StateHash;
-pub use history::History;
-pub use rules::{Normalisation, TextRules, UNKNOWN};
-pub use sample::Sampler;
-pub use tokenizer::Tokenizer;
+pub use net::dims::{Cell, Dims, Layout, Precision};
+pub use net::four_bits::FourBits;
+pub use session::batch::Batch;
+pub use session::complete::{Completer, Completion, words_with};
+pub use session::hash::StateHash;
+pub use session::history::History;
+pub use text::rules::{Normalisation, TextRules, UNKNOWN};
+pub use text::sample::Sampler;
+pub use text::tokenizer::Tokenizer;
 
 // What has its page in a module.
 #[doc(hidden)]

@@ -6,12 +6,13 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use gatelet::Isa;
-use gatelet_trainer::checkpoint::{Checkpoint, Meta, Provenance};
+use gatelet_trainer::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::Vocabulary;
 use gatelet_trainer::image::AnyModel;
-use gatelet_trainer::params::{Cell, Params, Shape};
+use gatelet_trainer::net::Params;
 use gatelet_trainer::seal::seal;
+use gatelet_trainer::shape::{Cell, Shape};
 
 use crate::counts::Counts;
 use crate::entropy::Entropy;
@@ -48,8 +49,8 @@ fn files() -> &'static [Vec<u8>] {
                 ..Config::default()
             };
             let meta = Meta {
-                format: if embedding > 0 { 3 } else { 1 },
-                shape,
+                format: FORMAT,
+                net: shape.net(),
                 vocabulary: "abcd".to_owned(),
                 words: Vec::new(),
                 config,
@@ -70,7 +71,7 @@ fn files() -> &'static [Vec<u8>] {
             let checkpoint = Checkpoint {
                 meta,
                 vocab: Vocabulary::of("abcd"),
-                params: Params::init(shape, 1),
+                params: Params::init(shape.net(), 1),
                 learned: None,
                 resume: None,
             };

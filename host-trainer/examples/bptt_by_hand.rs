@@ -15,41 +15,41 @@
 
 use std::array::from_fn;
 
-use gatelet_trainer::bptt::Shard;
 use gatelet_trainer::config::Config;
 use gatelet_trainer::lag;
-use gatelet_trainer::packs::Packs;
-use gatelet_trainer::params::{Cell, Params, Role, Shape};
+use gatelet_trainer::net::{Packs, Params, Role, Shard};
+use gatelet_trainer::shape::{Cell, Shape};
 
 /// Two tokens, and the text "abab": after a comes b, and after b comes a.
 const NAMES: [&str; 2] = ["a", "b"];
 const INPUTS: [usize; 3] = [0, 1, 0];
 const TARGETS: [usize; 3] = [1, 0, 1];
 
-/// Name, value and place of every parameter: round numbers.
-const PARAMETERS: [(&str, f64, Role, usize); 8] = [
-    ("u[a]", 0.5, Role::Input, 0),
-    ("u[b]", -1.0, Role::Input, 1),
-    ("w", 2.0, Role::Recurrent, 0),
-    ("b", 0.0, Role::Bias, 0),
-    ("v[a]", -1.0, Role::HeadWeight, 0),
-    ("v[b]", 1.0, Role::HeadWeight, 1),
-    ("k[a]", 0.0, Role::HeadBias, 0),
-    ("k[b]", 0.5, Role::HeadBias, 1),
+/// Name, value and place (operation and role, and which number) of every parameter: round numbers.
+const PARAMETERS: [(&str, f64, (usize, Role), usize); 8] = [
+    ("u[a]", 0.5, (0, Role::Rows), 0),
+    ("u[b]", -1.0, (0, Role::Rows), 1),
+    ("w", 2.0, (0, Role::Recurrent), 0),
+    ("b", 0.0, (0, Role::Bias), 0),
+    ("v[a]", -1.0, (1, Role::Weight), 0),
+    ("v[b]", 1.0, (1, Role::Weight), 1),
+    ("k[a]", 0.0, (1, Role::Bias), 0),
+    ("k[b]", 0.5, (1, Role::Bias), 1),
 ];
 
 /// The loss of a window in the library, and the gradient it computes.
 fn library(shape: Shape, values: &[f64; 8]) -> (f64, [f64; 8]) {
-    let mut params = Params::<f64>::zeros(shape);
-    for ((_, _, role, at), value) in PARAMETERS.iter().zip(values) {
-        params.tensor_mut(*role, 0)[*at] = *value;
+    let mut params = Params::<f64>::zeros(shape.net());
+    for (&(_, _, (operation, role), at), &value) in PARAMETERS.iter().zip(values) {
+        params.tensor_mut(operation, role)[at] = value;
     }
-    let mut shard = Shard::new(shape, 1, INPUTS.len());
+    let mut shard = Shard::new(&shape.net(), 1, INPUTS.len());
     shard.load(|_, t| (INPUTS[t] as u16, TARGETS[t] as u16));
     let packs = Packs::of(&params);
     let loss = shard.forward(&packs, 1.0);
     shard.backward(&packs);
-    let gradient = PARAMETERS.map(|(_, _, role, at)| shard.gradient.tensor(role, 0)[at]);
+    let gradient =
+        PARAMETERS.map(|(_, _, (operation, role), at)| shard.gradient.tensor(operation, role)[at]);
     (loss, gradient)
 }
 
@@ -168,9 +168,9 @@ fn main() {
          dL_3/dh_3 * {product:.4}",
         factors[0], factors[1]
     );
-    let mut single = Params::<f32>::zeros(shape);
-    for (_, value, role, at) in PARAMETERS {
-        single.tensor_mut(role, 0)[at] = value as f32;
+    let mut single = Params::<f32>::zeros(shape.net());
+    for (_, value, (operation, role), at) in PARAMETERS {
+        single.tensor_mut(operation, role)[at] = value as f32;
     }
     let part = lag::of_last(&single, &[vec![0, 1, 0, 1]]).part(2);
     assert!((part - product.abs()).abs() < 1e-12, "{part} {product}");

@@ -23,9 +23,10 @@ use gatelet_trainer::figure::axis::Scale;
 use gatelet_trainer::figure::chart::{Chart, Series};
 use gatelet_trainer::figure::save;
 use gatelet_trainer::lag;
+use gatelet_trainer::learner::{Learner, Step};
+use gatelet_trainer::net::{Params, Role};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::{Cell, Params, Role};
-use gatelet_trainer::sequences::{Learner, Step};
+use gatelet_trainer::shape::Cell;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
@@ -51,13 +52,13 @@ fn start(gain: f32, seed: u64) -> Params<f32> {
         hidden: 32,
         ..Config::default()
     };
-    let mut params = Params::init(config.shape(WORDS.len()), seed);
+    let mut params = Params::init(config.shape(WORDS.len()).net(), seed);
     params
-        .tensor_mut(Role::Input, 0)
+        .tensor_mut(0, Role::Rows)
         .iter_mut()
         .for_each(|w| *w *= 0.1);
     params
-        .tensor_mut(Role::Recurrent, 0)
+        .tensor_mut(0, Role::Recurrent)
         .iter_mut()
         .for_each(|w| *w *= gain);
     params
@@ -79,7 +80,7 @@ fn descend(clip: f64, steps: usize, seed: u64) -> Result<(Vec<Step>, f64)> {
             Err(error) => return Err(error),
         }
     }
-    let score = learner.score(&batch(&mut Pcg64::seed_from_u64(1000), LAG, 512));
+    let score = learner.score(&batch(&mut Pcg64::seed_from_u64(1000), LAG, 512))?;
     Ok((curve, 100.0 * score.accuracy))
 }
 

@@ -15,18 +15,17 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use gatelet_trainer::bptt::{IGNORED, Shard};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::error::{Result, Shown};
 use gatelet_trainer::figure::save;
 use gatelet_trainer::gates;
+use gatelet_trainer::learner::Learner;
+use gatelet_trainer::net::{IGNORED, Packs, Params, Role, Shard};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::packs::Packs;
 use gatelet_trainer::page::figures;
-use gatelet_trainer::params::{Params, Role};
-use gatelet_trainer::sequences::{Batch, Learner};
-use gatelet_trainer::unroll::{Unrolled, in_f64};
+use gatelet_trainer::sequences::Batch;
+use gatelet_trainer::unroll::Unrolled;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -55,20 +54,20 @@ fn library<F: Engine>(tokens: &[u16]) -> Vec<(f64, f64)> {
         ..Config::default()
     }
     .shape(U.len());
-    let mut params = Params::<F>::zeros(shape);
+    let mut params = Params::<F>::zeros(shape.net());
     let weights = U.concat().into_iter().map(F::from_f64);
     params
-        .tensor_mut(Role::Input, 0)
+        .tensor_mut(0, Role::Rows)
         .iter_mut()
         .zip(weights)
         .for_each(|(to, w)| *to = w);
     let weights = W.into_iter().map(F::from_f64);
     params
-        .tensor_mut(Role::Recurrent, 0)
+        .tensor_mut(0, Role::Recurrent)
         .iter_mut()
         .zip(weights)
         .for_each(|(to, w)| *to = w);
-    let (packs, mut shard) = (Packs::of(&params), Shard::new(shape, 1, 1));
+    let (packs, mut shard) = (Packs::of(&params), Shard::new(&shape.net(), 1, 1));
     let states = tokens.iter().map(|&token| {
         shard.load(|_, _| (token, IGNORED));
         shard.forward(&packs, F::one());
@@ -191,9 +190,9 @@ fn main() -> Result<(), Shown> {
     }
     .shape(vocabulary.len());
     // Small rows at the start: gates that begin half open show what training makes of them.
-    let mut params = Params::init(shape, 1);
+    let mut params = Params::init(shape.net(), 1);
     params
-        .tensor_mut(Role::Input, 0)
+        .tensor_mut(0, Role::Rows)
         .iter_mut()
         .for_each(|w| *w *= 0.1);
     let mut learner = Learner::new(params, OptimizerConfig::of(Optimizer::Adam));
@@ -204,7 +203,7 @@ fn main() -> Result<(), Shown> {
         learner.step(&batch(&rows, &|_| true), 0.01)?;
     }
     let test = batch(&held_out, &|id| id == she || id == he);
-    let accuracy = 100.0 * learner.score(&test).accuracy;
+    let accuracy = 100.0 * learner.score(&test)?.accuracy;
     println!(
         "\n2  {} texts of two people, {} words, 12 units, {steps} steps",
         train.len(),
@@ -218,7 +217,7 @@ fn main() -> Result<(), Shown> {
 
     let [lynda, mark] = [person(0, 1, 0), person(1, 2, 1)];
     let (shown, other) = (format!("{lynda} {mark}"), lynda.replace("Lynda", "Mark"));
-    let run = |text| Unrolled::new(in_f64(learner.params()), &tokens(text));
+    let run = |text| Unrolled::new(learner.params().cast(), &tokens(text));
     let (net, contrary) = (run(&shown), run(&other));
     // The unit that knows it: whatever stands between name and pronoun, its memory differs.
     let decision = lynda.split(' ').position(|word| word == ".").unwrap_or(0);

@@ -14,10 +14,13 @@
 use std::path::Path;
 
 use clap::Parser;
+use gatelet::net::{Activation, Kind, Net, Output, Precision, Value};
 use gatelet_trainer::error::{Result, Shown};
-use gatelet_trainer::feedforward::{Activation, Layer, Loss, Net, binary_accuracy, top1};
 use gatelet_trainer::grams::Grams;
+use gatelet_trainer::learner::{Learner, binary_accuracy, top1};
+use gatelet_trainer::net::{Loss, Params, softmax};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
+use gatelet_trainer::rows::Rows;
 
 /// Adam's learning rate and small number, as Keras has them by itself.
 const RATE: f64 = 1e-3;
@@ -41,8 +44,9 @@ struct Options {
 
 /// The two models.
 struct Models {
-    first: Net<f32>,
-    second: Net<f32>,
+    words: usize,
+    first: Learner<f32>,
+    second: Learner<f32>,
 }
 
 /// How a model does on the rows: per-output binary accuracy, and whether the likeliest word is the one that came.
@@ -52,73 +56,86 @@ struct Score {
     top1: f64,
 }
 
-/// Dense(10, sigmoid) and Dense(139, softmax).
-fn model(inputs: usize, words: usize, seed: u64) -> Net<f32> {
+/// Dense(10, sigmoid) and Dense(139) with a softmax in its loss; it gives what the first layer makes as well.
+fn model(inputs: usize, words: usize, seed: u64) -> Result<Learner<f32>> {
     let adam = OptimizerConfig {
         epsilon: EPSILON,
         clip: f64::INFINITY,
         ..OptimizerConfig::of(Optimizer::Adam)
     };
-    let hidden = Layer::dense(inputs, HIDDEN, Activation::Sigmoid);
-    let output = Layer::dense(HIDDEN, words, Activation::Softmax);
-    Net::new(&[hidden, output], Loss::Binary, adam, seed)
+    let dense = |units, activation| Kind::Dense { units, activation };
+    let net = Net::features(Precision::F32, inputs)
+        .then(dense(HIDDEN, Activation::Sigmoid))
+        .then(dense(words, Activation::None))
+        .scores()
+        .with_output(Output::Values(Value::of(0)));
+    let mut learner = Learner::new(Params::glorot(net, seed), adam);
+    learner.set_loss(0, Loss::ScoredBinary)?;
+    Ok(learner)
 }
 
 impl Models {
-    fn new(words: usize, seed: u64) -> Self {
-        let second = model(words + HIDDEN, words, seed + 1000);
-        Self {
-            first: model(words, words, seed),
-            second,
-        }
+    fn new(words: usize, seed: u64) -> Result<Self> {
+        Ok(Self {
+            words,
+            first: model(words, words, seed)?,
+            second: model(words + HIDDEN, words, seed + 1000)?,
+        })
     }
 
-    /// What model 2 sees of words 1 and 2: word 2 as one of 139, then h1.
-    fn input2(&mut self, one: u16, two: u16) -> Vec<f32> {
-        let words = self.first.inputs();
-        let mut input = one_hot(two, words);
-        input.extend_from_slice(self.first.activations(&one_hot(one, words), 0));
-        input
+    /// Word 1 as one of 139, and word 2 to be predicted.
+    fn rows1<'g>(&self, grams: impl Iterator<Item = &'g [u16]>) -> Rows<f32> {
+        let mut rows = Rows::new(self.words, 0);
+        grams.for_each(|row| rows.push_hot([row[0].into()], row[1]));
+        rows
+    }
+
+    /// What model 2 sees of words 1 and 2: word 2 as one of 139, then h1; and word 3 to be predicted.
+    fn rows2<'g>(&mut self, grams: impl Iterator<Item = &'g [u16]> + Clone) -> Result<Rows<f32>> {
+        let first = self.rows1(grams.clone());
+        let h1 = self.first.outputs(&first, 1)?;
+        let mut rows = Rows::new(self.words + HIDDEN, 0);
+        for (index, (row, h1)) in grams.zip(h1.chunks_exact(HIDDEN)).enumerate() {
+            rows.push_hot([row[1].into()], row.get(2).copied().unwrap_or(0));
+            rows.inputs_mut(index)[self.words..].copy_from_slice(h1);
+        }
+        Ok(rows)
     }
 
     /// Model 1, and then model 2 on what the trained model 1 hands over.
-    fn train(&mut self, grams: &Grams, epochs: u64, rate: f64, seed: u64) {
-        let rows: Vec<&[u16]> = grams.rows().collect();
+    fn train(&mut self, grams: &Grams, epochs: u64, rate: f64, seed: u64) -> Result<()> {
+        let rows = self.rows1(grams.rows());
         for epoch in 0..epochs {
-            self.first
-                .epoch(rows.len(), BATCH, rate, seed * 1000 + epoch, |row, x, y| {
-                    x[usize::from(rows[row][0])] = 1.0;
-                    y[usize::from(rows[row][1])] = 1.0;
-                });
+            self.first.epoch(&rows, BATCH, rate, seed * 1000 + epoch)?;
         }
-        let inputs: Vec<_> = rows.iter().map(|row| self.input2(row[0], row[1])).collect();
+        let rows = self.rows2(grams.rows())?;
         for epoch in 0..epochs {
-            self.second
-                .epoch(rows.len(), BATCH, rate, seed * 1000 + epoch, |row, x, y| {
-                    x.copy_from_slice(&inputs[row]);
-                    y[usize::from(rows[row][2])] = 1.0;
-                });
+            self.second.epoch(&rows, BATCH, rate, seed * 1000 + epoch)?;
         }
+        Ok(())
+    }
+
+    /// Probabilities of word 3 after two words.
+    fn third(&mut self, words: &[u16]) -> Result<Vec<f32>> {
+        let rows = self.rows2(std::iter::once(words))?;
+        probabilities(&mut self.second, &rows, self.words)
     }
 
     /// Scores of both on all rows.
-    fn scores(&mut self, grams: &Grams) -> [Score; 2] {
-        let words = grams.words().len();
-        let mut first = Vec::new();
-        let mut second = Vec::new();
-        for row in grams.rows() {
-            first.extend_from_slice(self.first.outputs(&one_hot(row[0], words)));
-            let input = self.input2(row[0], row[1]);
-            second.extend_from_slice(self.second.outputs(&input));
-        }
-        [score(&first, grams, 1), score(&second, grams, 2)]
+    fn scores(&mut self, grams: &Grams) -> Result<[Score; 2]> {
+        let first = self.rows1(grams.rows());
+        let second = self.rows2(grams.rows())?;
+        let first = probabilities(&mut self.first, &first, self.words)?;
+        let second = probabilities(&mut self.second, &second, self.words)?;
+        Ok([score(&first, grams, 1), score(&second, grams, 2)])
     }
 }
 
-fn one_hot(id: u16, words: usize) -> Vec<f32> {
-    (0..words)
-        .map(|k| f32::from(k == usize::from(id)))
-        .collect()
+/// [rows, words]
+fn probabilities(model: &mut Learner<f32>, rows: &Rows<f32>, words: usize) -> Result<Vec<f32>> {
+    let mut outputs = model.outputs(rows, 0)?;
+    outputs.chunks_exact_mut(words).for_each(softmax);
+    Ok(outputs)
 }
 
 /// `outputs`: [rows, words], against word `answer` of the rows.
@@ -142,8 +159,8 @@ fn main() -> Result<(), Shown> {
     let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/love_grams.tsv");
     let grams = Grams::read(&table, 3)?;
     let words = grams.words().len();
-    let mut models = Models::new(words, options.seed);
-    let counts = [&models.first, &models.second].map(|model| model.parameters().len());
+    let mut models = Models::new(words, options.seed)?;
+    let counts = [&models.first, &models.second].map(|model| model.params().data.len());
     println!(
         "{} rows of three words, {words} different ones",
         grams.rows().len()
@@ -160,12 +177,12 @@ fn main() -> Result<(), Shown> {
         "", "binary", "top-1", "binary", "top-1"
     );
     for seed in 1..=options.seeds {
-        let mut models = Models::new(words, seed);
-        models.train(&grams, EPOCHS, RATE, seed);
-        show(&format!("seed {seed}, 20 epochs"), models.scores(&grams));
+        let mut models = Models::new(words, seed)?;
+        models.train(&grams, EPOCHS, RATE, seed)?;
+        show(&format!("seed {seed}, 20 epochs"), models.scores(&grams)?);
     }
-    models.train(&grams, EPOCHS, RATE, options.seed);
-    let trained = models.scores(&grams);
+    models.train(&grams, EPOCHS, RATE, options.seed)?;
+    let trained = models.scores(&grams)?;
     show("after 20 epochs", trained);
 
     // What the numbers are to be held against.
@@ -205,8 +222,8 @@ fn main() -> Result<(), Shown> {
 
     if !options.quick {
         println!("\nThe same models, 300 epochs at ten times the learning rate:\n");
-        models.train(&grams, 300, 10.0 * RATE, options.seed + 1);
-        let longer = models.scores(&grams);
+        models.train(&grams, 300, 10.0 * RATE, options.seed + 1)?;
+        let longer = models.scores(&grams)?;
         show("after 300 epochs more", longer);
         assert!(
             longer[1].top1 > trained[1].top1 + 0.1,
@@ -221,12 +238,8 @@ fn main() -> Result<(), Shown> {
 fn predict(models: &mut Models, grams: &Grams) -> Result<()> {
     println!();
     for phrase in ["love it", "love to"] {
-        let ids = grams.ids(phrase)?;
-        let input = models.input2(ids[0], ids[1]);
-        println!(
-            "{phrase} ...   {}",
-            grams.likeliest(models.second.outputs(&input), 3)
-        );
+        let probabilities = models.third(&grams.ids(phrase)?)?;
+        println!("{phrase} ...   {}", grams.likeliest(&probabilities, 3));
     }
     Ok(())
 }

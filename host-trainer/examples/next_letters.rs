@@ -24,9 +24,10 @@ use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::export::{export, f32_image};
 use gatelet_trainer::files;
 use gatelet_trainer::image::{Image, isa};
+use gatelet_trainer::learner::Learner;
+use gatelet_trainer::net::Params;
 use gatelet_trainer::optim::{Plateau, Schedule};
-use gatelet_trainer::params::Params;
-use gatelet_trainer::sequences::{Batch, Learner};
+use gatelet_trainer::sequences::Batch;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::write_on::write_on;
 use rand::{RngExt, SeedableRng};
@@ -102,7 +103,7 @@ fn main() -> Result<(), Shown> {
     );
 
     let shape = config.shape(corpus.vocab.len());
-    let mut learner = Learner::new(Params::init(shape, config.seed), config.updates());
+    let mut learner = Learner::new(Params::init(shape.net(), config.seed), config.updates());
     let mut rng = Pcg64::seed_from_u64(config.seed);
     let (mut nats, last) = (0.0, corpus.train_len - WINDOW - 1);
     println!("\n1  {steps} steps of {ROWS} windows of {WINDOW} characters");
@@ -143,7 +144,7 @@ fn main() -> Result<(), Shown> {
         Precision::Int8,
     )?;
     let held_out = corpus.train_len..corpus.len() - WINDOW;
-    let windows = learner.score(&rows(&corpus, held_out)?);
+    let windows = learner.score(&rows(&corpus, held_out)?)?;
     let mut counts = vec![0; corpus.vocab.len()];
     corpus.read(corpus.train_len..corpus.len(), &mut |piece| {
         piece.iter().for_each(|&id| counts[usize::from(id)] += 1);

@@ -14,16 +14,24 @@
 //!
 //! `cargo run --release --example plain_network [-- --seed 2] [--quick]`
 
+#[path = "../tests/course/convolution.rs"]
+mod convolution;
+
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use convolution::Convolution;
+use gatelet::net::{Activation, Kind, Net, Precision};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::error::{Error, Result, Shown};
-use gatelet_trainer::feedforward::{Activation, Layer, Loss, Net, top1};
 use gatelet_trainer::grams::Grams;
-use gatelet_trainer::many_to_one::{Examples, ManyToOne};
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::learner::{Data, Learner, top1};
+use gatelet_trainer::many_to_one;
+use gatelet_trainer::net::Params;
+use gatelet_trainer::optim::{Optimizer, OptimizerConfig, Updater};
+use gatelet_trainer::rows::Rows;
+use gatelet_trainer::sequences::Batch;
+use gatelet_trainer::shape::Cell;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
@@ -51,6 +59,10 @@ fn adam() -> OptimizerConfig {
     }
 }
 
+fn dense(units: usize, activation: Activation) -> Kind {
+    Kind::Dense { units, activation }
+}
+
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../corpora")
@@ -61,20 +73,20 @@ fn corpus(name: &str) -> PathBuf {
 fn next_word(seed: u64) -> Result<()> {
     let grams = Grams::read(&corpus("love_grams.tsv"), 3)?;
     let (words, rows) = (grams.words().len(), grams.rows().collect::<Vec<_>>());
-    let hidden = Layer::dense(words, 10, Activation::Sigmoid);
-    let output = Layer::dense(10, words, Activation::Softmax);
-    let mut net = Net::<f32>::new(&[hidden, output], Loss::Categorical, adam(), seed);
+    let net = Net::features(Precision::F32, words)
+        .then(dense(10, Activation::Sigmoid))
+        .then(dense(words, Activation::None))
+        .scores();
+    let mut learner = Learner::new(Params::<f32>::glorot(net, seed), adam());
+    let mut data = Rows::new(words, 0);
+    for row in &rows {
+        data.push_hot([row[0].into()], row[1]);
+    }
     for epoch in 0..60 {
-        net.epoch(rows.len(), BATCH, 0.01, seed * 1000 + epoch, |row, x, y| {
-            x[usize::from(rows[row][0])] = 1.0;
-            y[usize::from(rows[row][1])] = 1.0;
-        });
+        learner.epoch(&data, BATCH, 0.01, seed * 1000 + epoch)?;
     }
-    let mut x = vec![0.0; rows.len() * words];
-    for (x, row) in x.chunks_exact_mut(words).zip(&rows) {
-        x[usize::from(row[0])] = 1.0;
-    }
-    let found = top1(net.outputs(&x), words, rows.iter().map(|row| row[1]));
+    let outputs = learner.outputs(&data, 0)?;
+    let found = top1(&outputs, words, rows.iter().map(|row| row[1]));
     let best = grams.best_possible(0..1, 1);
     let percent = [found, best].map(|x| 100.0 * x);
     println!(
@@ -91,9 +103,8 @@ fn next_word(seed: u64) -> Result<()> {
 /// Sequences, and whether each is as it was written. The dot, no and yes are tokens after the words.
 struct Task {
     grams: Grams,
-    steps: usize,
-    train: Examples,
-    test: Examples,
+    train: Batch,
+    test: Batch,
 }
 
 impl Task {
@@ -108,21 +119,15 @@ impl Task {
         let mut parts = grams.split_by_words(5, seed);
         parts.iter_mut().for_each(|part| part.truncate(most));
         let [train, test] = parts.map(|phrases| {
-            let mut examples = Examples::default();
-            for [yes, no] in phrases.iter().map(|phrase| pair(phrase, dot)) {
-                if yes != no {
-                    examples.push(&yes, dot + 2);
-                    examples.push(&no, dot + 1);
-                }
+            let pairs: Vec<_> = phrases.iter().map(|phrase| pair(phrase, dot)).collect();
+            let mut examples = Batch::new(pairs.first().map_or(1, |[yes, _]| yes.len()));
+            for [yes, no] in pairs.iter().filter(|[yes, no]| yes != no) {
+                examples.push_answer(yes, dot + 2);
+                examples.push_answer(no, dot + 1);
             }
             examples
         });
-        Self {
-            steps: train.tokens.len() / train.answers.len(),
-            train,
-            test,
-            grams,
-        }
+        Self { train, test, grams }
     }
 
     /// Words and the dot.
@@ -134,88 +139,79 @@ impl Task {
         usize::from(answer) == self.tokens() + 1
     }
 
-    /// Held-out accuracy of a plain net. `encode` writes a sequence into zeros.
-    fn plain(
-        &self,
-        layers: &[Layer],
-        epochs: u64,
-        seed: u64,
-        encode: impl Fn(&[u16], &mut [f32]),
-    ) -> f64 {
-        let mut net = Net::<f32>::new(layers, Loss::Binary, adam(), seed);
-        let Examples { tokens, answers } = &self.train;
-        for epoch in 0..epochs {
-            net.epoch(
-                answers.len(),
-                BATCH,
-                RATE,
-                seed * 1000 + epoch,
-                |row, x, y| {
-                    encode(&tokens[row * self.steps..][..self.steps], x);
-                    y[0] = f32::from(self.is_yes(answers[row]));
-                },
-            );
-        }
-        let (mut right, inputs) = (0, net.inputs());
-        let batches = self.test.tokens.chunks(BATCH * self.steps);
-        for (sequences, answers) in batches.zip(self.test.answers.chunks(BATCH)) {
-            let mut x = vec![0.0; answers.len() * inputs];
-            for (x, sequence) in x
-                .chunks_exact_mut(inputs)
-                .zip(sequences.chunks_exact(self.steps))
-            {
-                encode(sequence, x);
-            }
-            let pairs = net.outputs(&x).iter().zip(answers);
-            right += pairs
-                .filter(|&(&y, &answer)| (y > 0.5) == self.is_yes(answer))
-                .count();
-        }
-        right as f64 / self.test.answers.len() as f64
+    /// Whether an example is as it was written.
+    fn yes(&self, examples: &Batch, row: usize) -> bool {
+        self.is_yes(examples.answer(row))
+    }
+
+    /// Part of the held-out examples that are rightly told by these probabilities of yes.
+    fn accuracy(&self, probability: impl Fn(usize) -> f32) -> f64 {
+        let rows = 0..self.test.rows();
+        let right = rows.filter(|&row| (probability(row) > 0.5) == self.yes(&self.test, row));
+        right.count() as f64 / self.test.rows() as f64
     }
 
     /// How often each word occurs.
-    fn bag(&self, epochs: u64, seed: u64) -> f64 {
-        let hidden = Layer::dense(self.tokens(), 32, Activation::Relu);
-        let output = Layer::dense(32, 1, Activation::Sigmoid);
-        self.plain(&[hidden, output], epochs, seed, |ids, x| {
-            ids.iter().for_each(|&id| x[usize::from(id)] += 1.0);
-        })
+    fn bag(&self, epochs: u64, seed: u64) -> Result<f64> {
+        let bags = |examples: &Batch| {
+            let mut rows = Rows::new(self.tokens(), 1);
+            for row in 0..examples.rows() {
+                let mut counts = vec![0.0; self.tokens()];
+                let ids = examples.inputs(row).iter();
+                ids.for_each(|&id| counts[usize::from(id)] += 1.0);
+                rows.push(&counts, &[f32::from(self.yes(examples, row))]);
+            }
+            rows
+        };
+        let net = Net::features(Precision::F32, self.tokens())
+            .then(dense(32, Activation::Relu))
+            .then(dense(1, Activation::Sigmoid))
+            .values();
+        let mut learner = Learner::new(Params::<f32>::glorot(net, seed), adam());
+        let train = bags(&self.train);
+        for epoch in 0..epochs {
+            learner.epoch(&train, BATCH, RATE, seed * 1000 + epoch)?;
+        }
+        let outputs = learner.outputs(&bags(&self.test), 0)?;
+        Ok(self.accuracy(|row| outputs[row]))
     }
 
     /// 32 filters over `width` words, and of each the largest value.
     fn convolution(&self, width: usize, epochs: u64, seed: u64) -> f64 {
-        let (steps, channels, filters, activation) =
-            (self.steps, self.tokens(), 32, Activation::Relu);
-        let layers = [
-            Layer::Conv1d {
-                steps,
-                channels,
-                filters,
-                width,
-                activation,
-            },
-            Layer::GlobalMaxPool {
-                steps: steps + 1 - width,
-                channels: filters,
-            },
-            Layer::dense(filters, 1, Activation::Sigmoid),
-        ];
-        self.plain(&layers, epochs, seed, |ids, x| {
-            ids.iter()
-                .enumerate()
-                .for_each(|(t, &id)| x[t * channels + usize::from(id)] = 1.0);
-        })
+        let net = Convolution {
+            width,
+            tokens: self.tokens(),
+            filters: 32,
+        };
+        let mut parameters = net.start::<f32>(seed);
+        let mut updater = Updater::of_count(adam(), parameters.len());
+        let mut gradient = vec![0.0; parameters.len()];
+        let mut order: Vec<usize> = (0..self.train.rows()).collect();
+        for epoch in 0..epochs {
+            order.sort_unstable();
+            order.shuffle(&mut Pcg64::seed_from_u64(seed * 1000 + epoch));
+            for batch in order.chunks(BATCH) {
+                gradient.fill(0.0);
+                for &row in batch {
+                    let example = (self.train.inputs(row), self.yes(&self.train, row));
+                    let scale = 1.0 / batch.len() as f32;
+                    net.add_gradient(&parameters, example, scale, &mut gradient);
+                }
+                let norm = updater.norm(&gradient);
+                updater.update(&mut parameters, &gradient, norm, RATE);
+            }
+        }
+        self.accuracy(|row| net.probability(&parameters, self.test.inputs(row)))
     }
 
     /// The library's RNN of 64 units: its answer is one more word, yes or no. Rows start in ±2: from small ones, in some
     /// seeds, no gradient comes back over the 14 steps for many epochs, and it stays at one half.
-    fn recurrent(&self, epochs: u64, seed: u64) -> f64 {
+    fn recurrent(&self, epochs: u64, seed: u64) -> Result<f64> {
         let sizes = Config {
             cell: Cell::Rnn,
             hidden: 64,
             batch: BATCH,
-            window: self.steps,
+            window: Data::<f32>::steps(&self.train),
             ..Config::default()
         };
         let config = Config {
@@ -223,11 +219,11 @@ impl Task {
             clip: f64::INFINITY,
             ..sizes.with_optimizer(Optimizer::Adam)
         };
-        let mut net = ManyToOne::start(&config, self.tokens() + 2, 2.0);
+        let mut net = many_to_one::start(&config, self.tokens() + 2, 2.0);
         for epoch in 0..epochs {
-            net.epoch(&self.train, RATE, seed * 1000 + epoch);
+            net.epoch(&self.train, BATCH, RATE, seed * 1000 + epoch)?;
         }
-        net.score(&self.test).top1
+        Ok(net.score(&self.test)?.accuracy)
     }
 }
 
@@ -259,12 +255,9 @@ fn main() -> Result<(), Shown> {
     });
     let tasks = [("shuffled", &shuffled), ("halves swapped", &swapped)];
     for (name, task) in tasks {
-        let (train, test) = (task.train.answers.len(), task.test.answers.len());
+        let (train, test) = (task.train.rows(), task.test.rows());
         println!("\n{name}: {train} examples to train on, {test} held out");
-        let shown = |row: usize| {
-            task.grams
-                .shown(&task.test.tokens[row * task.steps..][..task.steps], ".")
-        };
+        let shown = |row: usize| task.grams.shown(task.test.inputs(row), ".");
         println!("  yes  {}\n  no   {}", shown(0), shown(1));
     }
 
@@ -275,25 +268,25 @@ fn main() -> Result<(), Shown> {
         "\n{:<34} {:>9}  {:>14}",
         "right about what was held out", tasks[0].0, tasks[1].0
     );
-    let show = |what: &str, of: &dyn Fn(&Task) -> f64| {
-        let found = tasks.map(|(_, task)| of(task));
+    let show = |what: &str, of: &dyn Fn(&Task) -> Result<f64>| {
+        let found = [of(tasks[0].1)?, of(tasks[1].1)?];
         println!(
             "{what:<34} {:>7.1} %  {:>12.1} %",
             100.0 * found[0],
             100.0 * found[1]
         );
-        found
+        Ok::<_, Error>(found)
     };
-    let bag = show("bag of words, dense", &|task| task.bag(epochs, seed));
+    let bag = show("bag of words, dense", &|task| task.bag(epochs, seed))?;
     let convolution = |width| {
         let what = format!("convolution of width {width}, max pool");
-        show(&what, &|task| task.convolution(width, epochs, seed))
+        show(&what, &|task| Ok(task.convolution(width, epochs, seed)))
     };
-    let [pairs, triples] = [2, 3].map(convolution);
+    let (pairs, triples) = (convolution(2)?, convolution(3)?);
     if !quick {
-        convolution(4);
+        convolution(4)?;
     }
-    let rnn = show("RNN", &|task| task.recurrent(epochs, seed));
+    let rnn = show("RNN", &|task| task.recurrent(epochs, seed))?;
 
     assert_eq!(bag, [0.5, 0.5], "yes and no have the same words");
     assert_eq!(

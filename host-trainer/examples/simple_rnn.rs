@@ -16,12 +16,14 @@ use clap::Parser;
 use gatelet_trainer::checkpoint::{Checkpoint, Provenance};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::error::{Error, Result, Shown};
-use gatelet_trainer::feedforward::glorot;
 use gatelet_trainer::files;
 use gatelet_trainer::grams::Grams;
-use gatelet_trainer::many_to_one::{Examples, ManyToOne};
+use gatelet_trainer::learner::Learner;
+use gatelet_trainer::many_to_one;
+use gatelet_trainer::net::{glorot, softmax};
 use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::sequences::Batch;
+use gatelet_trainer::shape::Cell;
 
 const EPOCHS: usize = 20;
 const MORE_EPOCHS: usize = 10;
@@ -67,24 +69,24 @@ fn config(seed: u64) -> Config {
 /// The rows, split into those to train on and those held out.
 struct Data {
     grams: Grams,
-    train: Examples,
-    held_out: Examples,
-    all: Examples,
+    train: Batch,
+    held_out: Batch,
+    all: Batch,
 }
 
 impl Data {
     fn read() -> Result<Self> {
         let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/love_grams.tsv");
         let grams = Grams::read(&table, 3)?;
-        let [mut train, mut held_out, mut all] = <[Examples; 3]>::default();
+        let [mut train, mut held_out, mut all] = [(); 3].map(|()| Batch::new(2));
         for (index, row) in grams.rows().enumerate() {
             let part = if index % 10 == 9 {
                 &mut held_out
             } else {
                 &mut train
             };
-            part.push(&row[..2], row[2]);
-            all.push(&row[..2], row[2]);
+            part.push_answer(&row[..2], row[2]);
+            all.push_answer(&row[..2], row[2]);
         }
         Ok(Self {
             grams,
@@ -104,7 +106,7 @@ struct Best<'a> {
 
 /// Trains for `epochs`; whenever the held-out accuracy is better than ever, the checkpoint is written anew.
 fn train(
-    net: &mut ManyToOne<f32>,
+    net: &mut Learner<f32>,
     data: &Data,
     config: &Config,
     epochs: usize,
@@ -113,11 +115,12 @@ fn train(
 ) -> Result<()> {
     let first = best.epoch;
     for epoch in first + 1..=first + epochs {
-        let nats = net.epoch(&data.train, config.lr, config.seed * 1000 + epoch as u64);
-        let score = net.score(&data.held_out);
-        let better = score.top1 > best.held_out;
+        let seed = config.seed * 1000 + epoch as u64;
+        let nats = net.epoch(&data.train, config.batch, config.lr, seed)?;
+        let score = net.score(&data.held_out)?;
+        let better = score.accuracy > best.held_out;
         if better {
-            (best.epoch, best.held_out) = (epoch, score.top1);
+            (best.epoch, best.held_out) = (epoch, score.accuracy);
             let provenance = Provenance {
                 corpus: "corpora/love_grams.tsv".to_owned(),
                 corpus_sha256: data.grams.sha256().to_owned(),
@@ -129,18 +132,21 @@ fn train(
                 seed: config.seed,
                 nats: Some(score.nats),
                 epoch,
-                characters: (2 * epoch * data.train.answers.len()) as u64,
+                characters: (2 * epoch * data.train.rows()) as u64,
                 unigram_nats: None,
                 changes: Vec::new(),
             };
-            files::write(best.path, &net.checkpoint(config, provenance)?.to_bytes()?)?;
+            files::write(
+                best.path,
+                &many_to_one::checkpoint(net, config, provenance)?.to_bytes()?,
+            )?;
         }
         if show {
             let kept = if better { "   best so far: kept" } else { "" };
             println!(
                 "{epoch:>5} {nats:>10.3} {:>10.3} {:>8.1} %{kept}",
                 score.nats,
-                100.0 * score.top1
+                100.0 * score.accuracy
             );
         }
     }
@@ -148,25 +154,20 @@ fn train(
 }
 
 /// The best net of a run, as it was written.
-fn load(path: &Path) -> Result<ManyToOne<f32>> {
+fn load(path: &Path) -> Result<Learner<f32>> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })?;
-    ManyToOne::load(Checkpoint::from_bytes(&bytes, path)?)
+    many_to_one::load(Checkpoint::from_bytes(&bytes, path)?)
 }
 
 /// The course's system from start to end: held-out accuracy of the best checkpoint, top-1 on all rows of that one and
 /// after 10 epochs more; and the net.
-fn run(
-    data: &Data,
-    seed: u64,
-    path: &Path,
-    show: bool,
-) -> Result<([f64; 4], usize, ManyToOne<f32>)> {
+fn run(data: &Data, seed: u64, path: &Path, show: bool) -> Result<([f64; 4], usize, Learner<f32>)> {
     let config = config(seed);
     let words = data.grams.words().len();
-    let mut net = ManyToOne::start(&config, words, glorot(words, config.hidden));
+    let mut net = many_to_one::start(&config, words, glorot(words, config.hidden));
     let mut best = Best {
         path,
         epoch: 0,
@@ -176,20 +177,29 @@ fn run(
     let (epoch, held_out) = (best.epoch, best.held_out);
     let mut net = load(path)?;
     assert_eq!(
-        net.score(&data.held_out).top1,
+        net.score(&data.held_out)?.accuracy,
         held_out,
         "the checkpoint is the net that was measured"
     );
-    let all = net.score(&data.all).top1;
+    let all = net.score(&data.all)?.accuracy;
     if show {
         println!("\nloaded the checkpoint of epoch {epoch}, {MORE_EPOCHS} epochs more:\n");
     }
     train(&mut net, data, &config, MORE_EPOCHS, &mut best, show)?;
     Ok((
-        [held_out, all, best.held_out, net.score(&data.all).top1],
+        [held_out, all, best.held_out, net.score(&data.all)?.accuracy],
         epoch,
         net,
     ))
+}
+
+/// Probabilities of all words after two.
+fn probabilities(net: &mut Learner<f32>, words: &[u16]) -> Result<Vec<f32>> {
+    let mut batch = Batch::new(2);
+    batch.push_answer(words, 0);
+    let mut scores = net.outputs(&batch, 0)?;
+    softmax(&mut scores);
+    Ok(scores)
 }
 
 fn main() -> Result<(), Shown> {
@@ -212,8 +222,8 @@ fn main() -> Result<(), Shown> {
     let shape = config(1).shape(grams.words().len());
     println!(
         "{} rows to train on, {} held out, {} words",
-        data.train.answers.len(),
-        data.held_out.answers.len(),
+        data.train.rows(),
+        data.held_out.rows(),
         shape.vocab
     );
     println!("parameters: {}", shape.parameters());
@@ -241,7 +251,7 @@ fn main() -> Result<(), Shown> {
         100.0 * best_possible
     );
     for phrase in ["love the", "love it", "love to"] {
-        let probabilities = net.probabilities(&grams.ids(phrase)?);
+        let probabilities = probabilities(&mut net, &grams.ids(phrase)?)?;
         println!("{phrase} ...   {}", grams.likeliest(&probabilities, 3));
     }
     assert!(
@@ -249,7 +259,7 @@ fn main() -> Result<(), Shown> {
         "far above the commonest word's {:.3}",
         grams.best_possible(0..0, 2)
     );
-    let first = grams.likeliest(&net.probabilities(&grams.ids("love the")?), 1);
+    let first = grams.likeliest(&probabilities(&mut net, &grams.ids("love the")?)?, 1);
     assert!(
         first.starts_with("smell "),
         "what follows \"love the\" most often, not {first}"

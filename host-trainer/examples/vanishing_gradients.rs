@@ -22,9 +22,10 @@ use gatelet_trainer::figure::axis::Scale;
 use gatelet_trainer::figure::chart::{Chart, Look, Series};
 use gatelet_trainer::figure::{Form, save};
 use gatelet_trainer::lag;
+use gatelet_trainer::learner::Learner;
+use gatelet_trainer::net::{Params, Role};
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::{Cell, Params, Role};
-use gatelet_trainer::sequences::Learner;
+use gatelet_trainer::shape::Cell;
 use indicatif::ProgressBar;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -65,21 +66,21 @@ fn start((_, cell, forget_bias, _): Kind, seed: u64) -> Params<f32> {
         hidden,
         ..Config::default()
     };
-    let mut params = Params::init(config.shape(WORDS.len()), seed);
+    let mut params = Params::init(config.shape(WORDS.len()).net(), seed);
     if cell == Cell::Lstm {
-        params.tensor_mut(Role::Bias, 0)[HIDDEN..2 * HIDDEN].fill(forget_bias);
+        params.tensor_mut(0, Role::Bias)[HIDDEN..2 * HIDDEN].fill(forget_bias);
     }
     params
 }
 
-fn learner(kind: Kind, seed: u64) -> Learner {
+fn learner(kind: Kind, seed: u64) -> Learner<f32> {
     Learner::new(start(kind, seed), OptimizerConfig::of(Optimizer::Adam))
 }
 
 /// The accuracy, in percent, on sentences of a lag that were not trained on.
-fn test(learner: &mut Learner, lag: usize) -> f64 {
+fn test(learner: &mut Learner<f32>, lag: usize) -> Result<f64> {
     let mut rng = Pcg64::seed_from_u64(1000);
-    100.0 * learner.score(&batch(&mut rng, lag, 512)).accuracy
+    Ok(100.0 * learner.score(&batch(&mut rng, lag, 512))?.accuracy)
 }
 
 /// Trains on one lag until the loss is gone.
@@ -93,7 +94,7 @@ fn learn(kind: Kind, lag: usize, seed: u64) -> Result<f64> {
             break;
         }
     }
-    Ok(test(&mut learner, lag))
+    test(&mut learner, lag)
 }
 
 /// Trains on lags up to one that grows by a quarter whenever the loss is small. Gives the steps it took, too.
@@ -110,7 +111,7 @@ fn grow(kind: Kind, goal: usize, seed: u64) -> Result<(f64, usize)> {
         }
         steps += 1;
     }
-    Ok((test(&mut learner, goal), steps))
+    Ok((test(&mut learner, goal)?, steps))
 }
 
 fn main() -> Result<(), Shown> {

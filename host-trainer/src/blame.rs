@@ -10,7 +10,7 @@ use gatelet::{Layout, Provenance};
 
 use crate::device::{Board, fit, int8_dims};
 use crate::footprint;
-use crate::params::Shape;
+use crate::shape::Shape;
 use crate::units::{bytes, grouped};
 
 /// The fewest tokens and units that are offered.
@@ -137,7 +137,7 @@ fn largest(least: usize, most: usize, good: &dyn Fn(usize) -> bool) -> Option<us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::Cell;
+    use crate::shape::Cell;
 
     fn planned(hidden: usize, vocab: usize) -> Planned<'static> {
         Planned {

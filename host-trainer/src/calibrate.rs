@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::image::LanguageModel as _;
 use crate::image::{isa, storage};
-use crate::params::Params;
-use crate::unroll::{Unrolled, in_f64};
+use crate::net::Params;
+use crate::unroll::Unrolled;
 
 /// Numbers that hit the end of their range while a text was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -156,7 +156,7 @@ pub fn cell_magnitudes(
     tokens: &[u16],
     line_break: Option<u16>,
 ) -> Vec<CellMagnitude> {
-    let net = Unrolled::of_lines(in_f64(params), tokens, line_break);
+    let net = Unrolled::of_lines(params.cast(), tokens, line_break);
     let magnitude = |c: Vec<f64>| {
         let mut c: Vec<f64> = c.into_iter().map(f64::abs).collect();
         c.sort_unstable_by(f64::total_cmp);
@@ -175,7 +175,7 @@ pub fn cell_magnitudes(
 /// The largest magnitude of what the head reads while a net reads `tokens`, in f64. `line_break` is that of a text of
 /// lines.
 pub fn largest_read(params: &Params<f32>, tokens: &[u16], line_break: Option<u16>) -> f64 {
-    let net = Unrolled::of_lines(in_f64(params), tokens, line_break);
+    let net = Unrolled::of_lines(params.cast(), tokens, line_break);
     let numbers = (0..net.steps).flat_map(|t| net.read(t));
     numbers.fold(0.0, |largest, x| x.abs().max(largest))
 }
@@ -183,7 +183,8 @@ pub fn largest_read(params: &Params<f32>, tokens: &[u16], line_break: Option<u16
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{Cell, Role, Shape};
+    use crate::net::Role;
+    use crate::shape::{Cell, Shape};
 
     #[test]
     fn the_largest_c_and_the_one_that_a_thousandth_is_above() {
@@ -196,9 +197,9 @@ mod tests {
             projection: 0,
             tied: false,
         };
-        let mut params = Params::<f32>::zeros(shape);
+        let mut params = Params::<f32>::zeros(shape.net());
         // i, f and g are 1, so that c counts the steps.
-        params.tensor_mut(Role::Bias, 0).fill(100.0);
+        params.tensor_mut(shape.layer(0), Role::Bias).fill(100.0);
         let found = cell_magnitudes(&params, &[1; 2000], None);
         let [magnitude] = found[..] else {
             panic!("one layer: {found:?}");
@@ -211,6 +212,9 @@ mod tests {
             cell: Cell::Rnn,
             ..shape
         };
-        assert_eq!(cell_magnitudes(&Params::zeros(shape), &[1; 9], None), []);
+        assert_eq!(
+            cell_magnitudes(&Params::zeros(shape.net()), &[1; 9], None),
+            []
+        );
     }
 }

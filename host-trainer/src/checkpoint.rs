@@ -22,6 +22,7 @@ mod check;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use gatelet::net::Kind;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -31,10 +32,11 @@ use crate::config::Config;
 use crate::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
 use crate::learned::Learned;
-use crate::params::{Cell, Params, Role, Shape, Tensor};
+use crate::net::{Net, Params, Role, Tensor, inputs};
 use crate::quantize::Plan;
 use crate::run::Change;
 use crate::seal;
+use crate::shape::{Cell, Shape};
 use crate::train::Position;
 
 /// Key of the metadata in the file.
@@ -71,15 +73,23 @@ pub struct Provenance {
     pub changes: Vec<Change>,
 }
 
+/// Version of a checkpoint's metadata. Those before had sizes in place of operations.
+pub const FORMAT: u32 = 6;
+
+/// What is read of metadata of any version.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
 /// The metadata of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
-    /// Version of this structure: 1; 2 where the options have text rules, which a reader of 1 would not apply; 3 where the
-    /// net has words, an embedding or a projection, which a reader of 2 does not know; 4 where it was trained for integers;
-    /// 5 where its cell is a GRU.
+    /// Version of this structure: [`FORMAT`].
     pub format: u32,
-    /// The net's shape.
-    pub shape: Shape,
+    /// The net.
+    #[serde(with = "crate::net::stored")]
+    pub net: Net,
     /// All characters in ascending order; the rank is the token id.
     pub vocabulary: String,
     /// All words in the order of their bytes, instead.
@@ -99,7 +109,7 @@ pub struct Meta {
 pub struct Resume {
     /// The optimizer's memory, as [`OptimizerConfig::slots`](crate::optim::OptimizerConfig::slots) names it.
     pub slots: Vec<Vec<f32>>,
-    /// h of all streams: [layers, batch, hidden].
+    /// h of all streams: [batch, units] of each recurrent operation.
     pub h: Vec<f32>,
     /// c of all streams, or empty.
     pub c: Vec<f32>,
@@ -123,26 +133,53 @@ pub struct Checkpoint {
 }
 
 /// The PyTorch name of a tensor.
-pub(crate) fn torch_name(tensor: &Tensor) -> String {
-    match tensor.role {
-        Role::Input => format!("rnn.weight_ih_l{}", tensor.layer),
-        Role::Recurrent => format!("rnn.weight_hh_l{}", tensor.layer),
-        Role::Bias => format!("rnn.bias_ih_l{}", tensor.layer),
-        Role::RecurrentBias => format!("rnn.bias_hh_l{}", tensor.layer),
-        Role::HeadWeight => "head.weight".to_owned(),
-        Role::HeadBias => "head.bias".to_owned(),
-        Role::Embedding => "embedding.weight".to_owned(),
-        Role::Projection => "projection.weight".to_owned(),
-        Role::ProjectionBias => "projection.bias".to_owned(),
+pub(crate) fn torch_name(net: &Net, tensor: &Tensor) -> String {
+    let operation = tensor.operation;
+    let kind = net.operation(operation).map(|of| of.kind);
+    let is_recurrent = kind.is_some_and(Kind::is_recurrent);
+    // A net of equal layers is one module of PyTorch's with several layers, any other a list.
+    let (module, layer) = match Shape::of(net) {
+        Some(shape) if is_recurrent => ("rnn".to_owned(), operation - shape.layer(0)),
+        Some(_) if tensor.role == Role::Table => ("embedding".to_owned(), 0),
+        Some(shape) if operation == shape.head() => ("head".to_owned(), 0),
+        Some(_) => ("projection".to_owned(), 0),
+        None => (operation.to_string(), 0),
+    };
+    let name = match tensor.role {
+        Role::Rows | Role::Input => "weight_ih",
+        Role::Recurrent => "weight_hh",
+        Role::Candidate => "weight_ch",
+        Role::Bias if is_recurrent => "bias_ih",
+        Role::RecurrentBias => "bias_hh",
+        Role::Bias => "bias",
+        Role::Table | Role::Weight => "weight",
+    };
+    // A token and other numbers have matrices of their own.
+    let rows = match tensor.role == Role::Rows && inputs(net, operation) > 0 {
+        true => "_token",
+        false => "",
+    };
+    match is_recurrent {
+        true => format!("{module}.{name}_l{layer}{rows}"),
+        false => format!("{module}.{name}"),
     }
+}
+
+/// The name of the second bias that PyTorch has and this does not, or not of all gates.
+fn second_bias(net: &Net, tensor: &Tensor) -> Option<String> {
+    let name = torch_name(net, tensor);
+    name.contains(".bias_ih_l")
+        .then(|| name.replace(".bias_ih_l", ".bias_hh_l"))
 }
 
 /// The PyTorch shape of a tensor.
 fn torch_shape(tensor: &Tensor) -> Vec<usize> {
     match tensor.role {
-        Role::Input | Role::Recurrent => vec![tensor.columns, tensor.rows],
-        Role::HeadWeight | Role::Embedding | Role::Projection => vec![tensor.rows, tensor.columns],
-        Role::Bias | Role::HeadBias | Role::ProjectionBias => vec![tensor.columns],
+        Role::Rows | Role::Input | Role::Recurrent | Role::Candidate => {
+            vec![tensor.columns, tensor.rows]
+        }
+        Role::Weight | Role::Table => vec![tensor.rows, tensor.columns],
+        Role::Bias => vec![tensor.columns],
         // PyTorch has it for every gate; r's and z's are in the other bias.
         Role::RecurrentBias => vec![Cell::Gru.gates() * tensor.columns],
     }
@@ -160,6 +197,14 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
 }
 
 impl Checkpoint {
+    /// The shape of its net.
+    ///
+    /// # Errors
+    /// As [`Shape::needed`].
+    pub fn shape(&self) -> Result<Shape> {
+        Shape::needed(self.params.net())
+    }
+
     /// The token before which the state is zero, of a net of lines.
     pub fn line_break(&self) -> Option<u16> {
         let lines = self.meta.config.lines;
@@ -200,23 +245,21 @@ impl Checkpoint {
             what,
         };
         let mut tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
-        for tensor in self.params.shape.tensors() {
+        let net = self.params.net();
+        for tensor in self.params.tensors() {
             let values = &self.params.data[tensor.range.clone()];
             let bytes = match tensor.role {
-                Role::Input | Role::Recurrent => {
+                Role::Rows | Role::Input | Role::Recurrent | Role::Candidate => {
                     bytes_of(&transpose(values, tensor.rows, tensor.columns))
                 }
                 Role::RecurrentBias => [vec![0; 8 * tensor.columns], bytes_of(values)].concat(),
                 _ => bytes_of(values),
             };
-            tensors.insert(torch_name(&tensor), (torch_shape(&tensor), bytes));
-            if tensor.role == Role::Bias {
+            if let Some(name) = second_bias(net, tensor) {
                 let zeros = vec![0; 4 * tensor.columns];
-                tensors.insert(
-                    format!("rnn.bias_hh_l{}", tensor.layer),
-                    (vec![tensor.columns], zeros),
-                );
+                tensors.insert(name, (vec![tensor.columns], zeros));
             }
+            tensors.insert(torch_name(net, tensor), (torch_shape(tensor), bytes));
         }
         let learned = self.learned.iter().flat_map(|learned| {
             let all = [&learned.ranges, &learned.mean, &learned.square];
@@ -227,19 +270,17 @@ impl Checkpoint {
             tensors.insert((*name).to_owned(), tensor);
         }
         if let Some(resume) = &self.resume {
-            let streams =
-                |x: &[f32]| vec![self.params.shape.layers, x.len() / self.params.shape.layers];
             for (name, slot) in self.meta.config.updates().slots().iter().zip(&resume.slots) {
                 let tensor = (vec![slot.len()], bytes_of(slot));
                 tensors.insert(format!("optimizer.{name}"), tensor);
             }
             tensors.insert(
                 "state.h".to_owned(),
-                (streams(&resume.h), bytes_of(&resume.h)),
+                (vec![resume.h.len()], bytes_of(&resume.h)),
             );
             tensors.insert(
                 "state.c".to_owned(),
-                (streams(&resume.c), bytes_of(&resume.c)),
+                (vec![resume.c.len()], bytes_of(&resume.c)),
             );
             if let Some(best) = &resume.best {
                 tensors.insert(BEST.to_owned(), (vec![best.len()], bytes_of(best)));
@@ -255,6 +296,17 @@ impl Checkpoint {
         let meta = serde_json::to_string(&self.meta).map_err(|error| failed(error.to_string()))?;
         safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), meta)])))
             .map_err(|error| failed(error.to_string()))
+    }
+
+    /// Reads a checkpoint whose net has a shape: what the tools for texts take. `path` is for
+    /// messages only.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::from_bytes`] and [`Checkpoint::shape`].
+    pub fn of_text(bytes: &[u8], path: &Path) -> Result<Self> {
+        let checkpoint = Self::from_bytes(bytes, path)?;
+        checkpoint.shape()?;
+        Ok(checkpoint)
     }
 
     /// Reads a checkpoint; `path` is for messages only.
@@ -287,24 +339,15 @@ impl Checkpoint {
         let meta = header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
             broken(format!("no {KEY:?} in the metadata: this safetensors file was not written by `gatelet train`"))
         })?;
-        let meta: Meta = serde_json::from_str(meta)
-            .map_err(|error| broken(format!("metadata {KEY:?}: {error}")))?;
-        if !(1..=5).contains(&meta.format) {
+        let of_meta = |error: serde_json::Error| broken(format!("metadata {KEY:?}: {error}"));
+        let Version { format } = serde_json::from_str(meta).map_err(of_meta)?;
+        if format != FORMAT {
             return Err(broken(format!(
-                "metadata format is {}, this program reads 1 to 5",
-                meta.format
+                "metadata format is {format}, this program reads {FORMAT}: train the net again"
             )));
         }
-        let shape = meta.shape;
-        let config = Config {
-            cell: shape.cell,
-            hidden: shape.hidden,
-            layers: shape.layers,
-            embedding: shape.embedding,
-            projection: shape.projection,
-            tied: shape.tied,
-            ..meta.config.clone()
-        };
+        let meta: Meta = serde_json::from_str(meta).map_err(of_meta)?;
+        let (net, config) = (meta.net, &meta.config);
         config
             .validate()
             .map_err(|error| broken(format!("metadata: {error}")))?;
@@ -321,40 +364,38 @@ impl Checkpoint {
                 "bytes",
             ),
         };
-        let vocab = vocab.filter(|vocab| vocab.len() == shape.vocab).ok_or_else(|| {
+        let vocab = vocab.filter(|vocab| vocab.len() == net.vocab()).ok_or_else(|| {
             broken(format!(
                 "metadata: the vocabulary is not {} distinct {tokens} in ascending order, U+FFFD among them where there is an unknown token",
-                shape.vocab
+                net.vocab()
             ))
         })?;
 
         let read =
             |name: &str, expected: &[usize]| read_tensor(&file, name, expected).map_err(broken);
-        let mut params = Params::zeros(shape);
-        for tensor in shape.tensors() {
-            let mut values = read(&torch_name(&tensor), &torch_shape(&tensor))?;
-            match tensor.role {
-                Role::Input | Role::Recurrent => {
+        let mut params = Params::zeros(net);
+        for tensor in params.tensors().to_vec() {
+            let mut values = read(&torch_name(&net, &tensor), &torch_shape(&tensor))?;
+            let second = second_bias(&net, &tensor);
+            match (tensor.role, second) {
+                (Role::Rows | Role::Input | Role::Recurrent | Role::Candidate, _) => {
                     values = transpose(&values, tensor.columns, tensor.rows)
                 }
-                Role::Bias => {
-                    let other = read(&format!("rnn.bias_hh_l{}", tensor.layer), &[tensor.columns])?;
+                (Role::Bias, Some(second)) => {
+                    let other = read(&second, &[tensor.columns])?;
                     // Two biases of a gate are one, but for b_hn.
-                    let own = shape.range(Role::RecurrentBias, tensor.layer).len();
+                    let own = params.range(tensor.operation, Role::RecurrentBias).len();
                     let sums = values.iter_mut().take(tensor.columns - own);
                     sums.zip(other).for_each(|(b, other)| *b += other);
                     if values.iter().any(|b| !b.is_finite()) {
-                        let names = [
-                            torch_name(&tensor),
-                            format!("rnn.bias_hh_l{}", tensor.layer),
-                        ];
+                        let names = [torch_name(&net, &tensor), second];
                         return Err(broken(format!(
                             "the sum of {} overflows",
                             names.join(" and ")
                         )));
                     }
                 }
-                Role::RecurrentBias => values = values.split_off(2 * tensor.columns),
+                (Role::RecurrentBias, _) => values = values.split_off(2 * tensor.columns),
                 _ => {}
             }
             params.data[tensor.range.clone()].copy_from_slice(&values);
@@ -362,7 +403,7 @@ impl Checkpoint {
         let learned = match &meta.config.qat {
             None => None,
             Some(qat) => {
-                let count = Learned::count(shape, &qat.scheme.bits);
+                let count = Learned::count(params.shape(), &qat.scheme.bits);
                 let wanted = |index: usize| count > 0 && (index == 0 || meta.position.is_some());
                 let numbers = |index: usize| match wanted(index) {
                     true => read(LEARNED[index], &[count]),
@@ -376,16 +417,16 @@ impl Checkpoint {
             }
         };
         let resume = if meta.position.is_some() {
-            let count = shape.parameters();
-            let streams = meta.config.batch * shape.hidden;
-            let memory = if shape.cell.has_memory() { streams } else { 0 };
+            let count = params.data.len();
+            let (h, c) = carried(&net);
+            let batch = meta.config.batch;
             let slots = meta.config.updates().slots().iter();
             Some(Resume {
                 slots: slots
                     .map(|name| read(&format!("optimizer.{name}"), &[count]))
                     .collect::<Result<_>>()?,
-                h: read("state.h", &[shape.layers, streams])?,
-                c: read("state.c", &[shape.layers, memory])?,
+                h: read("state.h", &[batch * h])?,
+                c: read("state.c", &[batch * c])?,
                 best: match file.tensor(BEST) {
                     Ok(_) => Some(read(BEST, &[count])?),
                     Err(_) => None,
@@ -398,9 +439,9 @@ impl Checkpoint {
             .as_ref()
             .map_or(Ok(()), check::learned)
             .and_then(|()| {
-                let (config, slots) = (&meta.config, meta.config.updates());
+                let slots = meta.config.updates();
                 let state = resume.as_ref();
-                state.map_or(Ok(()), |state| check::resume(state, slots.slots(), config))
+                state.map_or(Ok(()), |state| check::resume(state, slots.slots(), &meta))
             });
         sound.map_err(broken)?;
         Ok(Self {
@@ -411,6 +452,20 @@ impl Checkpoint {
             resume,
         })
     }
+}
+
+/// Numbers of h and of c of all recurrent operations of a net, for a stream.
+pub(crate) fn carried(net: &Net) -> (usize, usize) {
+    let recurrent = net.operations().filter(|of| of.kind.is_recurrent());
+    recurrent.fold((0, 0), |(h, c), of| {
+        let units = of.kind.units();
+        let memory = if matches!(of.kind, Kind::Lstm { .. }) {
+            units
+        } else {
+            0
+        };
+        (h + units, c + memory)
+    })
 }
 
 /// One tensor's numbers, all finite.

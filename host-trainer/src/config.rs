@@ -10,7 +10,7 @@ use crate::corpus::lines::arrange;
 use crate::corpus::{CorpusOptions, Encoding, HeldOut, Level, MAX_VOCAB, Normalise, Text};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
-use crate::params::{Cell, Shape};
+use crate::shape::{Cell, Shape};
 
 /// Everything that decides the result of a training run besides the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -211,25 +211,6 @@ impl Config {
             embedding: self.embedding,
             projection: self.projection,
             tied: self.tied,
-        }
-    }
-
-    /// Version that a checkpoint with these options needs (see [`Meta`](crate::checkpoint::Meta)).
-    pub fn format(&self) -> u32 {
-        if self.cell == Cell::Gru {
-            return 5;
-        }
-        if self.qat.is_some() {
-            return 4;
-        }
-        match (
-            self.level,
-            self.embedding + self.projection,
-            self.rules().is_plain(),
-        ) {
-            (Level::Char, 0, true) => 1,
-            (Level::Char, 0, false) => 2,
-            _ => 3,
         }
     }
 

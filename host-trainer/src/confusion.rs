@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::evaluate::evaluate;
     use crate::export::random;
-    use crate::params::{Cell, Shape};
+    use crate::shape::{Cell, Shape};
     use gatelet::Precision;
 
     #[test]

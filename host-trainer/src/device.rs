@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::footprint;
-use crate::params::Shape;
+use crate::shape::Shape;
 
 /// A processor with a kernel of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -303,9 +303,9 @@ mod tests {
     #[test]
     fn the_size_of_a_shape_is_that_of_its_image() {
         for (cell, layers, hidden, vocab) in [
-            (crate::params::Cell::Lstm, 1, 16, 20),
-            (crate::params::Cell::Rnn, 2, 33, 7),
-            (crate::params::Cell::Lstm, 3, 10, 90),
+            (crate::shape::Cell::Lstm, 1, 16, 20),
+            (crate::shape::Cell::Rnn, 2, 33, 7),
+            (crate::shape::Cell::Lstm, 3, 10, 90),
         ] {
             let shape = Shape {
                 cell,

@@ -25,8 +25,8 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-use crate::cell::vectorized;
 use crate::real::Real;
+use crate::vector::vectorized;
 
 /// What is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

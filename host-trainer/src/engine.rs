@@ -1,8 +1,8 @@
 //! The products and the recurrent step of training, for each number type.
 //!
 //! ```text
-//! f32   core's tile kernels (kernel/dense.rs), on weights that are packed once an optimizer step
-//! f64   matrixmultiply through ndarray, and the cells of `cell`, line by line: what the f32 path is tested against
+//! f32   gatelet-products, on weights that are packed once an optimizer step
+//! f64   matrixmultiply through ndarray, and the cells of `net`, line by line: what the f32 path is tested against
 //! ```
 //! Nothing here allocates once the buffers exist, except the products in f64.
 
@@ -10,19 +10,20 @@ use std::cell::RefCell;
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
-use gatelet::kernel::dense::{
-    Addends, Columns, PANEL, PANEL_SCRATCH, PackedShape, TapeF32, outer_columns,
+use gatelet::Isa;
+use gatelet::net::RnnActivation;
+use gatelet_products::{
+    Addends, Columns, PANEL, PANEL_SCRATCH, PackedShape, Products, TapeF32, outer_columns,
 };
-use gatelet::{Isa, Kernel, WithKernel};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::cell::{gru, lstm, rnn};
 use crate::image;
 use crate::memory::Memory;
-use crate::params::Cell;
+use crate::net::{gru, lstm, rnn};
 use crate::real::Real;
+use crate::shape::Cell;
 
 /// A product's right-hand side, `[k, n]`, in the form that is read fastest.
 pub trait Packed<F>: Clone + Debug + Send + Sync {
@@ -114,10 +115,10 @@ fn gru_step<F: Engine>(w: &F::Packed, step: TapeStep<'_, F>) {
     gru::forward(Arch::new(), cells);
 }
 
-/// A matrix in core's panels.
+/// A matrix in panels.
 #[derive(Clone, Debug)]
 pub struct Panels {
-    isa: Isa,
+    products: Products,
     shape: PackedShape,
     /// At a cache line: panels are read in whole vectors.
     weights: Memory<f32>,
@@ -125,141 +126,66 @@ pub struct Panels {
 
 impl Packed<f32> for Panels {
     fn new(k: usize, n: usize, gates: bool) -> Self {
-        let isa = kernel();
+        let products = products();
         let columns = match gates {
             true => Columns::Gates,
             false => Columns::Consecutive,
         };
-        let lanes = isa.run(Lanes);
         let shape = PackedShape {
             k,
             n,
             columns,
-            lanes,
+            lanes: products.lanes(),
         };
         let weights = Memory::zeroed(shape.len());
         Self {
-            isa,
+            products,
             shape,
             weights,
         }
     }
 
     fn pack(&mut self, matrix: &[f32], transposed: bool) {
-        let shape = self.shape;
-        self.isa.run(Pack {
-            shape,
-            matrix,
-            transposed,
-            weights: &mut self.weights,
+        let panels = self.weights.par_chunks_mut(self.shape.panel_len());
+        panels.enumerate().for_each(|(p, panel)| {
+            let products = self.products;
+            products.pack_panel(&self.shape, p, matrix, transposed, panel);
         });
     }
 }
 
-struct Pack<'a> {
-    shape: PackedShape,
-    matrix: &'a [f32],
-    transposed: bool,
-    weights: &'a mut [f32],
-}
-
-impl WithKernel for Pack<'_> {
-    type Output = ();
-    fn run<K: Kernel>(self, kernel: K) {
-        let Self {
-            shape,
-            matrix,
-            transposed,
-            weights,
-        } = self;
-        weights
-            .par_chunks_mut(shape.panel_len())
-            .enumerate()
-            .for_each(|(p, panel)| kernel.pack_panel_f32(&shape, p, matrix, transposed, panel));
-    }
-}
-
-/// The kernel that everything runs on: [`image::isa`], asked once, since asking the processor is slow in a virtual
-/// machine. A name that this machine does not have is refused where a run starts.
-fn kernel() -> Isa {
-    static KERNEL: OnceLock<Isa> = OnceLock::new();
-    *KERNEL.get_or_init(|| image::isa().unwrap_or_else(|_| Isa::detect()))
-}
-
-struct Lanes;
-
-impl WithKernel for Lanes {
-    type Output = usize;
-    fn run<K: Kernel>(self, kernel: K) -> usize {
-        kernel.lanes()
-    }
-}
-
-struct Matmul<'a> {
-    a: &'a [f32],
-    w: &'a Panels,
-    turned: bool,
-    add: bool,
-    c: &'a mut [f32],
-    scratch: &'a mut [f32],
-}
-
-impl WithKernel for Matmul<'_> {
-    type Output = ();
-    fn run<K: Kernel>(self, kernel: K) {
-        let Self {
-            a,
-            w,
-            turned,
-            add,
-            c,
-            scratch,
-        } = self;
-        let packed = w.shape.of(&w.weights).expect("its own length");
-        let kernel = if turned { kernel.turned() } else { kernel };
-        kernel.matmul_f32(a, &packed, add, c, scratch);
-    }
-}
-
-struct Outer<'a> {
-    a: (&'a [f32], usize),
-    b: (&'a [f32], usize),
-    add: bool,
-    c: ArrayViewMut2<'a, f32>,
-    scratch: &'a mut [f32],
-}
-
-impl WithKernel for Outer<'_> {
-    type Output = ();
-    fn run<K: Kernel>(self, kernel: K) {
-        let (numbers, m) = self.a;
-        let columns = &mut self.scratch[..outer_columns(numbers.len() / m, m)];
-        kernel.pack_columns_f32((numbers, m), columns);
-        outer_panels(kernel, (columns, m), self.b, 0, self.add, self.c);
-    }
+/// What everything runs on: the instruction set of [`image::isa`], asked once, since asking the
+/// processor is slow in a virtual machine. A name that this machine does not have is refused where a
+/// run starts; a kernel without products of its own computes them row by row.
+fn products() -> Products {
+    static PRODUCTS: OnceLock<Products> = OnceLock::new();
+    *PRODUCTS.get_or_init(|| {
+        let isa = image::isa().unwrap_or_else(|_| Isa::detect());
+        Products::from_name(isa.name()).unwrap_or(Products::PLAIN)
+    })
 }
 
 /// The columns of C from panel `p` on, halved down to single panels, of which a thread that has nothing else to do takes some.
-fn outer_panels<K: Kernel>(
-    kernel: K,
+fn outer_panels(
+    products: Products,
     a: (&[f32], usize),
     b: (&[f32], usize),
     p: usize,
     add: bool,
     c: ArrayViewMut2<'_, f32>,
 ) {
-    let width = PANEL * kernel.lanes();
+    let width = PANEL * products.lanes();
     let panels = c.ncols().div_ceil(width);
     if panels > 1 {
         let half = panels / 2;
         let (left, right) = c.split_at(Axis(1), half * width);
         rayon::join(
-            || outer_panels(kernel, a, b, p, add, left),
-            || outer_panels(kernel, a, b, p + half, add, right),
+            || outer_panels(products, a, b, p, add, left),
+            || outer_panels(products, a, b, p + half, add, right),
         );
         return;
     }
-    OUTER.with_borrow_mut(|room| outer_panel(kernel, a, b, p, add, c, room));
+    OUTER.with_borrow_mut(|room| outer_panel(products, a, b, p, add, c, room));
 }
 
 thread_local! {
@@ -268,8 +194,8 @@ thread_local! {
 }
 
 /// One panel, in `room` and from there to its columns.
-fn outer_panel<K: Kernel>(
-    kernel: K,
+fn outer_panel(
+    products: Products,
     a: (&[f32], usize),
     b: (&[f32], usize),
     p: usize,
@@ -288,21 +214,11 @@ fn outer_panel<K: Kernel>(
             to.copy_from_slice(from.to_slice().expect("a part of a row"));
         }
     }
-    kernel.outer_panel_f32(a, b, p, add, panel, scratch);
+    products.outer_panel(a, b, p, add, panel, scratch);
     for (from, to) in panel.chunks_exact(count).zip(c.rows_mut()) {
         to.into_slice()
             .expect("a part of a row")
             .copy_from_slice(from);
-    }
-}
-
-struct Step<'a>(&'a Panels, TapeF32<'a>);
-
-impl WithKernel for Step<'_> {
-    type Output = ();
-    fn run<K: Kernel>(mut self, kernel: K) {
-        let packed = self.0.shape.of(&self.0.weights).expect("its own length");
-        kernel.tape_step_f32(&packed, &mut self.1);
     }
 }
 
@@ -317,14 +233,8 @@ impl Engine for f32 {
         c: &mut [f32],
         scratch: &mut [f32],
     ) {
-        w.isa.run(Matmul {
-            a,
-            w,
-            turned,
-            add,
-            c,
-            scratch,
-        });
+        let packed = w.shape.of(&w.weights).expect("its own length");
+        w.products.matmul(a, &packed, turned, add, c, scratch);
     }
 
     fn outer(
@@ -334,18 +244,16 @@ impl Engine for f32 {
         c: &mut [f32],
         scratch: &mut [f32],
     ) {
-        let c = ArrayViewMut2::from_shape((a.1, b.1), c).expect("the product's shape");
-        kernel().run(Outer {
-            a,
-            b,
-            add,
-            c,
-            scratch,
-        });
+        let (numbers, m) = a;
+        let c = ArrayViewMut2::from_shape((m, b.1), c).expect("the product's shape");
+        let columns = &mut scratch[..outer_columns(numbers.len() / m, m)];
+        let products = products();
+        products.pack_columns(a, columns);
+        outer_panels(products, (columns, m), b, 0, add, c);
     }
 
     fn matmul_scratch(rows: usize, k: usize) -> usize {
-        gatelet::kernel::dense::matmul_scratch(rows, k)
+        gatelet_products::matmul_scratch(rows, k)
     }
 
     fn outer_scratch(rows: usize, m: usize) -> usize {
@@ -354,15 +262,16 @@ impl Engine for f32 {
 
     fn step(w: &Panels, step: TapeStep<'_, f32>) {
         let cell = match step.cell {
-            Cell::Rnn => gatelet::layer::Fused::Rnn,
-            Cell::Lstm => gatelet::layer::Fused::Lstm,
+            Cell::Rnn => gatelet_products::Cell::Rnn,
+            Cell::Lstm => gatelet_products::Cell::Lstm,
             Cell::Gru => return gru_step(w, step),
         };
         let addends = match step.rows {
             Some((table, ids)) => Addends::Rows { table, ids },
             None => Addends::Gates,
         };
-        let tape = TapeF32 {
+        let packed = w.shape.of(&w.weights).expect("its own length");
+        let mut tape = TapeF32 {
             cell,
             hidden: step.hidden,
             addends,
@@ -374,7 +283,7 @@ impl Engine for f32 {
             h: step.h,
             scratch: step.scratch,
         };
-        w.isa.run(Step(w, tape));
+        w.products.tape_step(&packed, &mut tape);
     }
 }
 
@@ -449,7 +358,7 @@ impl Engine for f64 {
         }
         Self::matmul(step.h_before, w, true, step.gates, &mut []);
         if step.cell == Cell::Rnn {
-            return rnn::forward(Arch::new(), step.gates, step.h);
+            return rnn::forward(Arch::new(), RnnActivation::Tanh, step.gates, step.h);
         }
         let before = lstm::Step {
             hidden: step.hidden,

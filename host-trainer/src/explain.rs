@@ -19,9 +19,9 @@ use crate::evaluate::evaluate;
 use crate::export::{export_with, f32_image_of, taken};
 use crate::float_net::{FloatHead, FloatMatrix, FloatNet};
 use crate::image::{Image, isa};
-use crate::params::Shape;
 use crate::report::describe;
 use crate::row_range::{WeightBits, rounded};
+use crate::shape::Shape;
 
 /// Characters of training text on which a choice of bits is measured, at most.
 const SAMPLE: usize = 20_000;
@@ -141,7 +141,7 @@ pub fn mixed(
 ) -> Result<WeightBits> {
     let sample = taken(tokens, 0, SAMPLE.min(split.train))?;
     let float = Float::new(checkpoint, path, &sample);
-    let (shape, whole) = (checkpoint.params.shape, float.loss(&float.net)?);
+    let (shape, whole) = (checkpoint.params.shape(), float.loss(&float.net)?);
     let count = |all: &[FloatMatrix]| all.iter().map(|m| m.weights.len()).sum::<usize>();
     let weights = |part: &Part| match *part {
         Part::Weights(layer) => Some(count(&float.net.layers[layer].matrices)),
@@ -213,7 +213,7 @@ pub fn explain(
     let held_out = taken(tokens, split.train, split.held_out().min(most))?;
     let float = Float::new(checkpoint, path, &held_out);
     let whole = float.loss(&float.net)?;
-    let (shape, tied) = (checkpoint.params.shape, checkpoint.params.shape.tied);
+    let (shape, tied) = (checkpoint.params.shape(), checkpoint.params.shape().tied);
     let four = WeightBits::four(tied);
     let integers = |bits| {
         let text = (tokens, split);

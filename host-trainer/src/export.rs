@@ -22,11 +22,11 @@ use crate::evaluate::{Scores, evaluate_part};
 use crate::float_net::{FloatMatrix, FloatNet};
 use crate::free_run::{FreeRun, free_run};
 use crate::image::{self, Image, storage};
-use crate::params::Shape;
 use crate::quantize::{IntMatrix, IntNet, Plan, quantize};
 pub use crate::ranges::{CellRange, calibrated};
 use crate::ranges::{choose_cell_bits, choose_ranges};
 use crate::row_range::WeightBits;
+use crate::shape::Shape;
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;
@@ -257,7 +257,7 @@ pub fn own_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
         return f32_image(checkpoint, path);
     };
     let plan = checkpoint.plan();
-    let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
+    let dims = dims(checkpoint.params.shape(), Precision::Int8, path)?;
     let dims = with_bits(dims, &plan.bits)?;
     let int = quantize(&FloatNet::new(&checkpoint.params), plan)?;
     let label = Label {
@@ -272,7 +272,7 @@ pub fn own_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
 
 /// The same as [`f32_image`] with other numbers than the checkpoint's.
 pub(crate) fn f32_image_of(checkpoint: &Checkpoint, path: &Path, net: &FloatNet) -> Result<Image> {
-    let dims = dims(checkpoint.params.shape, Precision::F32, path)?;
+    let dims = dims(checkpoint.params.shape(), Precision::F32, path)?;
     let known_answer = KnownAnswer::default();
     let label = Label {
         dims,
@@ -339,7 +339,7 @@ pub fn export_with(
             });
         }
     }
-    let float_dims = dims(checkpoint.params.shape, Precision::F32, path)?;
+    let float_dims = dims(checkpoint.params.shape(), Precision::F32, path)?;
     let net = FloatNet::new(&checkpoint.params);
     let plan = Plan {
         bits,
@@ -393,7 +393,7 @@ pub fn export_with(
         return Ok((image, report));
     }
 
-    label.dims = with_bits(dims(checkpoint.params.shape, precision, path)?, &bits)?;
+    label.dims = with_bits(dims(checkpoint.params.shape(), precision, path)?, &bits)?;
     let calibration = calibrate::steps_within(&label.dims, CALIBRATION).min(train);
     let sample = taken(tokens, 0, calibration)?;
     let ranges = match checkpoint.scheme() {
@@ -448,7 +448,7 @@ pub fn export_with(
 pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> Result<Image> {
     let path = Path::new("random");
     let dims = dims(shape, precision, path)?;
-    let params = crate::params::Params::<f32>::init(shape, seed);
+    let params = crate::net::Params::<f32>::init(shape.net(), seed);
     let net = FloatNet::new(&params);
     let characters: Vec<char> = (0x20..0x7F)
         .chain(0xA1..=u32::from(char::MAX))

@@ -26,10 +26,11 @@ use crate::image::LARGEST;
 use crate::image::LanguageModel as _;
 use crate::image::{Image, isa};
 use crate::lag::{self, Lags};
-use crate::params::{Cell, Params, Shape};
+use crate::net::Params;
 use crate::run::Metrics;
 use crate::runs::Run;
 use crate::samples::{self, Sample};
+use crate::shape::{Cell, Shape};
 use crate::verdict::Judgement;
 
 /// Held-out characters that are read, at most.
@@ -156,7 +157,7 @@ fn best_of(run: &Path) -> Result<Checkpoint> {
         path: path.clone(),
         source,
     })?;
-    Checkpoint::from_bytes(&bytes, &path)
+    Checkpoint::of_text(&bytes, &path)
 }
 
 /// The run's text, from where it is now.
@@ -182,7 +183,7 @@ fn text_of(run: &Run, corpus: Option<Text>) -> Result<Text> {
 pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> Result<Findings> {
     let run = Run::read(path)?;
     let checkpoint = best_of(path)?;
-    let shape = checkpoint.meta.shape;
+    let shape = checkpoint.shape()?;
     let layer = match question.layer {
         None => shape.layers - 1,
         Some(layer) if (1..=shape.layers).contains(&layer) => layer - 1,
@@ -340,21 +341,21 @@ fn reaches(
     other: Option<(String, Checkpoint)>,
 ) -> Vec<Reach> {
     let config = &checkpoint.meta.config;
-    let shape = checkpoint.meta.shape;
+    let shape = checkpoint.params.shape();
     let reach = |name: String, trained, params: &Params<f32>| Reach {
         name,
-        cell: params.shape.cell,
+        cell: params.shape().cell,
         trained,
         lags: lag::measure(params, held_out, config.window, checkpoint.line_break()),
     };
     let own = "this net".to_owned();
     let mut reaches = vec![reach(own, true, &checkpoint.params)];
     if let Some((name, other)) = other {
-        let name = format!("{name}: {}, trained", other.params.shape.cell);
+        let name = format!("{name}: {}, trained", other.params.shape().cell);
         reaches.push(reach(name, true, &other.params));
     }
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
-        let fresh = Params::init(Shape { cell, ..shape }, config.seed);
+        let fresh = Params::init(Shape { cell, ..shape }.net(), config.seed);
         reaches.push(reach(format!("{cell}, untrained"), false, &fresh));
     }
     reaches

@@ -7,8 +7,9 @@
 //! A layer is one matrix with all of its gates, or several where not all of its products are summed
 //! (`Block`).
 
-use crate::params::{Cell, Params, Role, Shape};
+use crate::net::{Params, Role, Tensor};
 use crate::real::Real;
+use crate::shape::{Cell, Shape};
 
 /// Columns of a row of so many numbers.
 pub(crate) const fn padded(width: usize) -> usize {
@@ -195,7 +196,7 @@ impl FloatLayer {
         Self {
             input: vec![0.0; inputs * shape.gate_columns()],
             matrices: Block::of(shape, layer).map(matrix).collect(),
-            recurrent_bias: vec![0.0; shape.range(Role::RecurrentBias, layer).len()],
+            recurrent_bias: vec![0.0; shape.recurrent_biases()],
         }
     }
 
@@ -203,7 +204,7 @@ impl FloatLayer {
     fn take<'f, F: Real>(&mut self, shape: Shape, layer: usize, tensor: impl Fn(Role) -> &'f [F]) {
         let number = |x: F| x.to_f64() as f32;
         let columns = shape.gate_columns();
-        let input = tensor(Role::Input);
+        let input = tensor(shape.input_role(layer));
         let recurrent = tensor(Role::Recurrent);
         for (to, block) in self.matrices.iter_mut().zip(Block::of(shape, layer)) {
             for (row, to) in to.weights.chunks_exact_mut(to.columns).enumerate() {
@@ -260,28 +261,33 @@ impl FloatNet {
 
     /// Reorders parameters: gate blocks become unit-major rows, [input, output] becomes [output, input].
     pub fn new(params: &Params<f32>) -> Self {
-        let mut net = Self::zeros(params.shape);
-        net.take(params.shape, &params.data);
+        let mut net = Self::zeros(params.shape());
+        net.take(params.shape(), params.tensors(), &params.data);
         net
     }
 
-    /// Takes `numbers` in the order of the parameters of a net of this shape.
-    pub(crate) fn take<F: Real>(&mut self, shape: Shape, numbers: &[F]) {
-        let tensor = |role, layer| &numbers[shape.range(role, layer)];
+    /// Takes `numbers` in the order of the parameters of a net of this shape, which are at `places`.
+    pub(crate) fn take<F: Real>(&mut self, shape: Shape, places: &[Tensor], numbers: &[F]) {
+        let tensor = |operation, role| {
+            let mut places = places.iter();
+            let place = places.find(|place| (place.operation, place.role) == (operation, role));
+            place.map_or(&numbers[..0], |place| &numbers[place.range.clone()])
+        };
         for (index, layer) in self.layers.iter_mut().enumerate() {
-            layer.take(shape, index, |role| tensor(role, index));
+            layer.take(shape, index, |role| tensor(shape.layer(index), role));
         }
         if let Some(to) = &mut self.embedding {
-            to.take(tensor(Role::Embedding, 0), shape.embedding);
+            to.take(tensor(0, Role::Table), shape.embedding);
         }
         if let Some(to) = &mut self.projection {
-            to.matrix.take(tensor(Role::Projection, 0), shape.hidden);
-            single(tensor(Role::ProjectionBias, 0), &mut to.bias);
+            to.matrix
+                .take(tensor(shape.projected(), Role::Weight), shape.hidden);
+            single(tensor(shape.projected(), Role::Bias), &mut to.bias);
         }
         if !shape.tied {
-            let from = tensor(Role::HeadWeight, 0);
+            let from = tensor(shape.head(), Role::Weight);
             self.head.matrix.take(from, shape.head_inputs());
         }
-        single(tensor(Role::HeadBias, 0), &mut self.head.bias);
+        single(tensor(shape.head(), Role::Bias), &mut self.head.bias);
     }
 }

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::export::KNOWN_ANSWER;
-use crate::params::Shape;
 use crate::quantize::SHIFT;
+use crate::shape::Shape;
 
 /// As many tokens as the known-answer test has.
 const TOKENS: [u16; KNOWN_ANSWER] = [0; KNOWN_ANSWER];
@@ -112,8 +112,8 @@ pub fn int8(shape: Shape, words: &[String], from: Provenance<'_>) -> Result<Foot
 mod tests {
     use super::*;
     use crate::export::random;
-    use crate::params::Cell;
     use crate::report::describe;
+    use crate::shape::Cell;
 
     /// Against images that were really made.
     #[test]

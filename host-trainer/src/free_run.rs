@@ -305,9 +305,9 @@ fn log_softmax(logits: &Logits<'_>) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::export::random;
-    use crate::params::Shape;
+    use crate::shape::Shape;
 
-    fn run(cell: crate::params::Cell, layers: usize) -> FreeRun {
+    fn run(cell: crate::shape::Cell, layers: usize) -> FreeRun {
         let shape = Shape {
             cell,
             layers,
@@ -324,15 +324,15 @@ mod tests {
     #[test]
     fn states_of_one_text_are_close_in_their_own_units() {
         for (cell, layers) in [
-            (crate::params::Cell::Lstm, 1),
-            (crate::params::Cell::Lstm, 2),
-            (crate::params::Cell::Rnn, 3),
+            (crate::shape::Cell::Lstm, 1),
+            (crate::shape::Cell::Lstm, 2),
+            (crate::shape::Cell::Rnn, 3),
         ] {
             let found = run(cell, layers);
             assert_eq!((found.characters, found.saturation.steps), (300, 300));
             assert!(found.rms_drift() < 0.02, "{found:?}");
             assert!(found.int8.hidden.last > 0.01, "{found:?}");
-            assert_eq!(found.int8.cell.is_some(), cell == crate::params::Cell::Lstm);
+            assert_eq!(found.int8.cell.is_some(), cell == crate::shape::Cell::Lstm);
             assert_eq!(found.int8.cell, found.int8.cell_uncut);
             let d = found.divergence;
             assert!(

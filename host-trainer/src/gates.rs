@@ -9,8 +9,9 @@
 
 use serde::Serialize;
 
-use crate::params::{Cell, Params};
-use crate::unroll::{Unrolled, in_f64};
+use crate::net::Params;
+use crate::shape::Cell;
+use crate::unroll::Unrolled;
 
 /// One quantity of the chosen units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -86,9 +87,9 @@ pub fn watch(
     line_break: Option<u16>,
     (layer, units): (usize, usize),
 ) -> Activity {
-    let (hidden, columns) = (params.shape.hidden, params.shape.gate_columns());
+    let (hidden, columns) = (params.shape().hidden, params.shape().gate_columns());
     let all: Vec<u16> = before.iter().chain(tokens).copied().collect();
-    let net = Unrolled::of_lines(in_f64(params), &all, line_break);
+    let net = Unrolled::of_lines(params.cast(), &all, line_break);
     let tape = &net.tapes[layer];
     let units = choose(&tape.h[before.len() * hidden..], hidden, units);
     let panel = |name, what, values: &[f64], row: usize, first: usize| Panel {
@@ -101,7 +102,7 @@ pub fn watch(
             })
             .collect(),
     };
-    let panels = match params.shape.cell {
+    let panels = match params.shape().cell {
         Cell::Rnn => vec![panel("h", "state", &tape.h, hidden, 0)],
         Cell::Lstm => vec![
             panel("i", "input gate: what comes in", &tape.gates, columns, 0),
@@ -159,7 +160,7 @@ pub fn watch(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::Shape;
+    use crate::shape::Shape;
 
     #[test]
     fn the_liveliest_units_come_first_and_companions_stand_together() {
@@ -186,7 +187,7 @@ mod tests {
                 vocab: 4,
                 ..Shape::PLAIN
             };
-            let params = Params::<f32>::init(shape, 2);
+            let params = Params::<f32>::init(shape.net(), 2);
             let activity = watch(&params, &[1, 2], &['a', 'b', 'c'], &[0, 1, 2], None, (1, 4));
             assert_eq!(activity.units.len(), 4);
             let panel = |name: &str| {

@@ -203,7 +203,7 @@ impl AnyModel {
                 })?;
             return Ok(any);
         }
-        let checkpoint = Checkpoint::from_bytes(bytes, path)?;
+        let checkpoint = Checkpoint::of_text(bytes, path)?;
         let image = export::own_image(&checkpoint, path)?;
         Ok(Self {
             running: image.for_isa(isa)?,
@@ -322,7 +322,7 @@ fn pipelining_pays(net: &Net) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{Cell, Shape};
+    use crate::shape::{Cell, Shape};
 
     #[test]
     fn the_largest_checkpoint_can_be_read() {

@@ -15,8 +15,9 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::params::{Cell, Params, Role, Shape};
-use crate::unroll::{Unrolled, in_f64};
+use crate::net::{Params, Role};
+use crate::shape::{Cell, Shape};
+use crate::unroll::Unrolled;
 
 /// Positions averaged over, at most.
 const POSITIONS: usize = 128;
@@ -78,8 +79,9 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
         layers,
         hidden,
         ..
-    } = net.params.shape;
-    let columns = net.params.shape.gate_columns();
+    } = net.params.shape();
+    let shape = net.params.shape();
+    let columns = shape.gate_columns();
     let mut later = vec![vec![0.0; columns]; layers];
     let mut dc = vec![vec![0.0; if cell.has_memory() { hidden } else { 0 }]; layers];
     // What comes through W_h, and what of a GRU comes around it.
@@ -92,23 +94,25 @@ fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut
             if layer + 1 == layers && lag == 0 {
                 let mut d_logits = net.probabilities(t);
                 d_logits[usize::from(target)] -= 1.0;
-                let head = net.params.tensor(Role::HeadWeight, 0);
-                let mut d_read = vec![0.0; net.params.shape.head_inputs()];
+                let head = net.params.tensor(shape.head(), Role::Weight);
+                let mut d_read = vec![0.0; net.params.shape().head_inputs()];
                 crate::unroll::add_product(&mut d_read, &d_logits, head);
-                match net.params.shape.projection {
+                match net.params.shape().projection {
                     0 => dh = d_read,
                     _ => {
-                        let projection = net.params.tensor(Role::Projection, 0);
+                        let projection = net.params.tensor(shape.projected(), Role::Weight);
                         crate::unroll::add_product(&mut dh, &d_read, projection);
                     }
                 }
             }
             if layer + 1 < layers {
-                let weights = net.params.tensor(Role::Input, layer + 1);
+                let weights = net
+                    .params
+                    .tensor(shape.layer(layer + 1), shape.input_role(layer + 1));
                 add_product_back(&mut dh, weights, &later[layer + 1]);
             }
             if lag > 0 {
-                let weights = net.params.tensor(Role::Recurrent, layer);
+                let weights = net.params.tensor(shape.layer(layer), Role::Recurrent);
                 add_product_back(&mut dh, weights, &product[layer]);
                 dh.iter_mut()
                     .zip(&around[layer])
@@ -187,7 +191,7 @@ fn work(shape: Shape) -> usize {
 
 /// Norms of the gradient of one prediction by lag: those for h, then, for a cell that has it, those for c.
 fn norms(net: &Unrolled, at: usize, target: u16, window: usize) -> Vec<f64> {
-    let memory = net.params.shape.cell.has_memory();
+    let memory = net.params.shape().cell.has_memory();
     let lags = window + 1;
     let mut squares = vec![0.0; if memory { 2 } else { 1 } * lags];
     back(net, at, target, window, &mut |seen| {
@@ -226,12 +230,12 @@ pub fn measure(
 ) -> Lags {
     let room = tokens.len().saturating_sub(2);
     let window = window.min(room.saturating_sub(1));
-    let affordable = WORK / work(params.shape).max(1) / (window + STRIDE + 1);
+    let affordable = WORK / work(params.shape()).max(1) / (window + STRIDE + 1);
     let wanted = affordable.clamp(4, POSITIONS);
     let first = (window + WARM_UP).min(room);
     let positions: Vec<usize> = (first..=room).step_by(STRIDE).take(wanted).collect();
     let read = positions.last().map_or(0, |last| last + 1);
-    let net = Unrolled::of_lines(in_f64(params), &tokens[..read], line_break);
+    let net = Unrolled::of_lines(params.cast(), &tokens[..read], line_break);
     let rows: Vec<Vec<f64>> = positions
         .par_iter()
         .map(|&at| norms(&net, at, tokens[at + 1], window))
@@ -245,7 +249,7 @@ pub fn measure(
 pub fn of_last(params: &Params<f32>, sequences: &[Vec<u16>]) -> Lags {
     let shortest = sequences.iter().map(Vec::len).min().unwrap_or(2);
     let window = shortest.saturating_sub(2);
-    let params = in_f64(params);
+    let params = params.cast();
     let rows: Vec<Vec<f64>> = sequences
         .par_iter()
         .filter_map(|tokens| tokens.split_last())

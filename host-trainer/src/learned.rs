@@ -15,9 +15,9 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::float_net::{Block, FloatMatrix, FloatNet};
-use crate::params::Shape;
 use crate::quantize::{GATE_UNIT, HEAD_UNIT, most_range};
 use crate::row_range::{self, WeightBits, largest};
+use crate::shape::Shape;
 
 /// The ranges' learning rate, as a multiple of the weights'.
 const RATE: f64 = 10.0;

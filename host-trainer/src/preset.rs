@@ -9,7 +9,7 @@
 //! read for ever. What it comes to is an ordinary set of options, and those are recorded.
 
 use crate::config::Config;
-use crate::params::Cell;
+use crate::shape::Cell;
 
 /// Net and recipe in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

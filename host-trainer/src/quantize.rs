@@ -389,7 +389,8 @@ impl IntNet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{Cell, Params, Role, Shape};
+    use crate::net::{Params, Role};
+    use crate::shape::{Cell, Shape};
 
     #[test]
     fn gate_blocks_become_unit_major_rows_with_padding() {
@@ -400,7 +401,7 @@ mod tests {
             vocab: 2,
             ..Shape::PLAIN
         };
-        let mut params = Params::<f32>::zeros(shape);
+        let mut params = Params::<f32>::zeros(shape.net());
         params
             .data
             .iter_mut()
@@ -410,23 +411,24 @@ mod tests {
         let weights = |layer: usize| &net.layers[layer].matrices[0].weights;
         let (unit, gate, k) = (2, 1, 1);
         let row = unit * 4 + gate;
-        let recurrent = |layer| params.tensor(Role::Recurrent, layer)[k * 12 + gate * 3 + unit];
+        let recurrent =
+            |layer| params.tensor(shape.layer(layer), Role::Recurrent)[k * 12 + gate * 3 + unit];
         assert_eq!(weights(0)[row * 4 + k], recurrent(0));
         assert_eq!(weights(1)[row * 8 + 4 + k], recurrent(1));
         assert_eq!(
             weights(1)[row * 8 + k],
-            params.tensor(Role::Input, 1)[k * 12 + gate * 3 + unit]
+            params.tensor(shape.layer(1), shape.input_role(1))[k * 12 + gate * 3 + unit]
         );
         assert_eq!(
             (weights(1)[row * 8 + 3], weights(1)[row * 8 + 7]),
             (0.0, 0.0)
         );
-        let sum = params.tensor(Role::Input, 0)[12 + gate * 3 + unit]
-            + params.tensor(Role::Bias, 0)[gate * 3 + unit];
+        let sum = params.tensor(shape.layer(0), shape.input_role(0))[12 + gate * 3 + unit]
+            + params.tensor(shape.layer(0), Role::Bias)[gate * 3 + unit];
         assert_eq!(net.layers[0].input[12 + row], sum);
         assert_eq!(
             net.layers[1].input[row],
-            params.tensor(Role::Bias, 1)[gate * 3 + unit]
+            params.tensor(shape.layer(1), Role::Bias)[gate * 3 + unit]
         );
     }
 
@@ -478,9 +480,9 @@ mod tests {
             vocab: 2,
             ..Shape::PLAIN
         };
-        let mut params = Params::<f32>::zeros(shape);
+        let mut params = Params::<f32>::zeros(shape.net());
         params
-            .tensor_mut(Role::Input, 0)
+            .tensor_mut(shape.layer(0), shape.input_role(0))
             .copy_from_slice(&[9.0, 7.5, -9.0, -8.0]);
         let net = quantize(&FloatNet::new(&params), Plan::default()).unwrap();
         assert_eq!(net.layers[0].input, [32767, 30720, -32768, -32768]);

@@ -23,8 +23,9 @@ use crate::evaluate::evaluate;
 use crate::export::{CALIBRATION, Label, dims, provenance, taken};
 use crate::float_net::FloatNet;
 use crate::image;
-use crate::params::{Cell, Params};
+use crate::net::Params;
 use crate::quantize::{IntNet, Plan, Ranges, quantize};
+use crate::shape::Cell;
 
 /// Integer bits of c that an image may have.
 const CELL_BITS: std::ops::RangeInclusive<u8> = 3..=7;
@@ -76,7 +77,7 @@ pub(crate) fn choose_ranges(
     let mut ranges = Ranges::default();
     // +-1 is -128..=127 steps of 1/128.
     let holding = |largest: f64| (2.0 * (largest * 128.0 / 127.0).max(1e-6).log2()).ceil() as i32;
-    let cell = checkpoint.params.shape.cell;
+    let cell = checkpoint.params.shape().cell;
     let bits = vec![usual_cell_bits(cell); label.dims.layers];
     let choose = |from: Ranges, around: i32, set: &dyn Fn(&mut Ranges, f32)| {
         let mut best = (f64::INFINITY, from);
@@ -139,7 +140,7 @@ pub(crate) fn choose_cell_bits(
     params: &Params<f32>,
     sample: &[u16],
 ) -> Result<(Vec<u8>, Vec<CellRange>)> {
-    let cell = params.shape.cell;
+    let cell = params.shape().cell;
     let mut chosen = vec![usual_cell_bits(cell); label.dims.layers];
     if !cell.has_memory() {
         return Ok((chosen, Vec::new()));
@@ -178,7 +179,7 @@ pub fn calibrated(
     tokens: &dyn Tokens,
     split: Split,
 ) -> Result<(Ranges, [u8; Dims::MAX_LAYERS])> {
-    let dims = dims(checkpoint.params.shape, Precision::Int8, path)?;
+    let dims = dims(checkpoint.params.shape(), Precision::Int8, path)?;
     let net = FloatNet::new(&checkpoint.params);
     let sample = taken(
         tokens,

@@ -21,8 +21,8 @@
 
 use crate::config::Config;
 use crate::optim::Optimizer;
-use crate::params::Cell;
 use crate::preset::Preset;
+use crate::shape::Cell;
 
 /// Bytes of a text, at least, unless `--batch` and `--window` are given: the held-out tenth of a shorter one says nothing.
 pub const LEAST_BYTES: u64 = 1000;

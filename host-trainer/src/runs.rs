@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::params::Shape;
 use crate::run::Metrics;
+use crate::shape::Shape;
 use crate::verdict::{Judgement, judge};
 
 /// The longest header of a safetensors file that is believed.

@@ -1,26 +1,13 @@
-//! Training on sequences that have nothing to do with each other, as in a course: each starts at the zero state.
+//! Sequences that have nothing to do with each other, as in a course: each starts at the zero state.
 //!
 //! ```text
-//! batch:     rows of one length, x_0 .. x_{T-1} -> y_0 .. y_{T-1}; a target that is IGNORED does not count
-//! step:      shards of 16 rows: reset, forward, backward;  gradient = their sum, in their order
-//!            mean over the targets that count; clip; optimizer
-//! score:     loss, and how often the likeliest token is the target
+//! rows of one length    x_0 .. x_{T-1} -> y_0 .. y_{T-1}; a target that is IGNORED does not count
 //! ```
-//! [`train`](crate::train) reads one long text and carries the state from window to window; here nothing is carried.
-//! The result does not depend on the number of threads: rows are cut into shards by their number alone.
 
-use rayon::prelude::*;
-
-use crate::bptt::{IGNORED, Shard};
-use crate::error::{Error, Result};
-use crate::optim::{OptimizerConfig, Updater};
-use crate::packs::Packs;
-use crate::params::Params;
-
-/// Rows of a shard: enough to keep a matrix kernel busy, few enough to share among cores.
-const ROWS: usize = 16;
-/// Shards that are scored at a time: all rows of a large test need not be in memory.
-const SCORED: usize = 8;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::learner::Data;
+use crate::net::{IGNORED, Window};
 
 /// Sequences of one length with what is to be predicted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,6 +53,24 @@ impl Batch {
         self.targets.extend_from_slice(targets);
     }
 
+    /// Adds a row that has an answer after its last step.
+    ///
+    /// # Panics
+    /// When it is not of the batch's length.
+    pub fn push_answer(&mut self, tokens: &[u16], answer: u16) {
+        self.push_last(&[tokens, &[answer]].concat());
+    }
+
+    /// The inputs of a row.
+    pub fn inputs(&self, row: usize) -> &[u16] {
+        &self.inputs[row * self.steps..][..self.steps]
+    }
+
+    /// What is to be predicted after a row's last step.
+    pub fn answer(&self, row: usize) -> u16 {
+        self.targets[(row + 1) * self.steps - 1]
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.inputs.len() / self.steps.max(1)
@@ -75,282 +80,60 @@ impl Batch {
     pub fn counted(&self) -> usize {
         self.targets.iter().filter(|&&t| t != IGNORED).count()
     }
-
-    /// Input and target of a step; a row past the last is empty.
-    fn at(&self, row: usize, t: usize) -> (u16, u16) {
-        let at = row * self.steps + t;
-        match (self.inputs.get(at), self.targets.get(at)) {
-            (Some(&input), Some(&target)) => (input, target),
-            _ => (0, IGNORED),
-        }
-    }
 }
 
-/// What one step of training saw.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
-    /// Mean loss of the targets in nats, before the update.
-    pub nats: f64,
-    /// Global norm of the gradient, before it was clipped.
-    pub norm: f64,
-}
-
-/// How good a net is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
-    /// Mean loss in nats.
-    pub nats: f64,
-    /// Part of the targets that are the likeliest token; ties count as wrong.
-    pub accuracy: f64,
-}
-
-/// A net in training.
-#[derive(Clone, Debug)]
-pub struct Learner {
-    params: Params<f32>,
-    packs: Packs<f32>,
-    updater: Updater<f32>,
-    shards: Vec<Shard<f32>>,
-    /// Steps that the shards are made for.
-    steps: usize,
-    gradient: Vec<f32>,
-    done: u64,
-}
-
-impl Learner {
-    /// Goes on from these parameters.
-    pub fn new(params: Params<f32>, updates: OptimizerConfig) -> Self {
-        Self {
-            packs: Packs::of(&params),
-            updater: Updater::new(updates, params.shape),
-            shards: Vec::new(),
-            steps: 0,
-            gradient: vec![0.0; params.data.len()],
-            done: 0,
-            params,
-        }
+impl<F: Engine> Data<F> for Batch {
+    fn len(&self) -> usize {
+        self.rows()
     }
 
-    /// The parameters as they are now.
-    pub fn params(&self) -> &Params<f32> {
-        &self.params
+    fn steps(&self) -> usize {
+        self.steps
     }
 
-    /// At least `count` shards for rows of `steps` steps.
-    fn prepare(&mut self, steps: usize, count: usize) {
-        if self.steps != steps {
-            (self.steps, self.shards) = (steps, Vec::new());
-        }
-        while self.shards.len() < count {
-            let shard = Shard::new(self.params.shape, ROWS, steps);
-            self.shards.push(shard);
-        }
+    fn counted(&self, example: usize) -> usize {
+        let targets = &self.targets[example * self.steps..][..self.steps];
+        targets.iter().filter(|&&target| target != IGNORED).count()
     }
 
-    /// Trains on a batch, which has to have tokens of the vocabulary and a target that counts.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`] when loss or gradient is not finite; the parameters are then as before.
-    pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<Step> {
-        let (shards, count) = (batch.rows().div_ceil(ROWS), batch.counted().max(1));
-        self.prepare(batch.steps, shards);
-        let (packs, scale) = (&self.packs, 1.0 / count as f32);
-        let losses: Vec<f64> = self.shards[..shards]
-            .par_iter_mut()
-            .enumerate()
-            .map(|(index, shard)| {
-                shard.reset();
-                shard.load(|row, t| batch.at(index * ROWS + row, t));
-                let loss = shard.forward(packs, scale);
-                shard.backward(packs);
-                loss
-            })
-            .collect();
-        self.gradient.fill(0.0);
-        for shard in &self.shards[..shards] {
-            let pairs = self.gradient.iter_mut().zip(&shard.gradient.data);
-            pairs.for_each(|(sum, x)| *sum += x);
+    fn fill(
+        &self,
+        example: usize,
+        row: usize,
+        window: &mut Window<'_, F>,
+        _room: &mut Vec<u16>,
+    ) -> Result<()> {
+        window.ignore(row);
+        let own = example * self.steps..(example + 1) * self.steps;
+        let steps = self.inputs[own.clone()].iter().zip(&self.targets[own]);
+        for (t, (&input, &target)) in steps.enumerate() {
+            let at = t * window.rows + row;
+            window.tokens[at] = input;
+            if let Some(targets) = window.targets.first_mut() {
+                targets.tokens[at] = target;
+            }
         }
-        let nats = losses.iter().sum::<f64>() / count as f64;
-        let norm = self.updater.norm(&self.gradient);
-        if !(nats.is_finite() && norm.is_finite()) {
-            return Err(Error::Diverged {
-                loss: if nats.is_finite() { norm } else { nats },
-                step: self.done,
-                epoch: 1,
-                kept: "try a lower learning rate, or a lower clip".to_owned(),
-            });
-        }
-        let (weights, gradient) = (&mut self.params.data, &self.gradient);
-        self.updater.update(weights, gradient, norm, learning_rate);
-        self.packs.pack(&self.params);
-        self.done += 1;
-        Ok(Step { nats, norm })
+        Ok(())
     }
-
-    /// Scores the net on a batch.
-    pub fn score(&mut self, batch: &Batch) -> Score {
-        let vocab = self.params.shape.vocab;
-        self.prepare(batch.steps, batch.rows().div_ceil(ROWS).min(SCORED));
-        let packs = &self.packs;
-        let (mut nats, mut right) = (0.0, 0);
-        for first in (0..batch.rows()).step_by(ROWS * SCORED) {
-            let sums: Vec<(f64, usize)> = self
-                .shards
-                .par_iter_mut()
-                .enumerate()
-                .map(|(index, shard)| {
-                    let from = first + index * ROWS;
-                    shard.reset();
-                    shard.load(|row, t| batch.at(from + row, t));
-                    let loss = shard.forward(packs, 1.0);
-                    // p - 1 at the target and p elsewhere; a step that does not count is all zero.
-                    let rows = shard.logit_gradients().chunks_exact(vocab).enumerate();
-                    let hits = rows.filter(|(at, d)| {
-                        let (_, target) = batch.at(from + at % ROWS, at / ROWS);
-                        is_likeliest(d, target)
-                    });
-                    (loss, hits.count())
-                })
-                .collect();
-            nats += sums.iter().map(|sum| sum.0).sum::<f64>();
-            right += sums.iter().map(|sum| sum.1).sum::<usize>();
-        }
-        let count = batch.counted().max(1) as f64;
-        Score {
-            nats: nats / count,
-            accuracy: right as f64 / count,
-        }
-    }
-}
-
-/// Whether `target` has the highest probability, by `d = p - onehot(target)`.
-fn is_likeliest(d: &[f32], target: u16) -> bool {
-    let Some(own) = d.get(usize::from(target)).map(|d| d + 1.0) else {
-        return false;
-    };
-    let others = d
-        .iter()
-        .enumerate()
-        .filter(|&(v, _)| v != usize::from(target));
-    others.into_iter().all(|(_, &p)| p < own)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::optim::Optimizer;
-    use crate::params::{Cell, Role};
-    use crate::unroll::{Unrolled, in_f64};
-
-    fn params(cell: Cell) -> Params<f32> {
-        let config = Config {
-            cell,
-            hidden: 9,
-            ..Config::default()
-        };
-        Params::init(config.shape(6), 3)
-    }
-
-    /// Rows whose target is the token at a place of the row that its first token names.
-    fn rows(count: usize, steps: usize) -> Batch {
-        let mut batch = Batch::new(steps);
-        for row in 0..count {
-            let mut tokens: Vec<u16> = (0..steps).map(|t| ((row * 5 + t * t) % 4) as u16).collect();
-            tokens.push(4 + tokens[0] % 2);
-            batch.push_last(&tokens);
-        }
-        batch
-    }
-
-    #[test]
-    fn loss_and_accuracy_are_those_of_one_row_at_a_time() {
-        for cell in Cell::ALL {
-            let params = params(cell);
-            // 150 rows: more than are scored at a time, and no multiple of a shard.
-            let (batch, steps) = (rows(150, 5), 5);
-            let (mut nats, mut right) = (0.0, 0);
-            for row in 0..150 {
-                let net = Unrolled::new(in_f64(&params), &batch.inputs[row * steps..][..steps]);
-                let p = net.probabilities(steps - 1);
-                let target = usize::from(batch.targets[row * steps + steps - 1]);
-                nats -= p[target].ln() / 150.0;
-                right += usize::from(p.iter().all(|&other| other <= p[target]));
-            }
-            let mut learner = Learner::new(params, OptimizerConfig::of(Optimizer::Adam));
-            let score = learner.score(&batch);
-            assert!((score.nats - nats).abs() < 1e-5, "{cell}: {score:?} {nats}");
-            assert_eq!(score.accuracy, right as f64 / 150.0, "{cell}");
-            // The loss of a step is that of the net before it.
-            let step = learner.step(&batch, 0.0).expect("it is finite");
-            assert!((step.nats - nats).abs() < 1e-5);
-        }
-    }
-
-    #[test]
-    fn rows_are_learnt_whatever_the_number_of_threads() {
-        let train = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.expect("threads").install(|| {
-                let mut updates = OptimizerConfig::of(Optimizer::Adam);
-                updates.clip = 1.0;
-                let mut learner = Learner::new(params(Cell::Lstm), updates);
-                let before = learner.score(&rows(40, 7));
-                for step in 0..150 {
-                    // Another length now and then: nothing may be left of the one before.
-                    let steps = if step % 3 == 0 { 4 } else { 7 };
-                    learner.step(&rows(40, steps), 0.01).expect("it is finite");
-                }
-                (
-                    before,
-                    learner.score(&rows(40, 7)),
-                    learner.params().clone(),
-                )
-            })
-        };
-        let (before, after, params) = train(1);
-        assert!(before.accuracy < 0.6, "{before:?}");
-        assert_eq!(after.accuracy, 1.0, "{after:?}");
-        assert_eq!(params, train(3).2);
-    }
-
-    #[test]
-    fn targets_that_do_not_count_teach_nothing() {
-        let mut learner = Learner::new(params(Cell::Rnn), OptimizerConfig::of(Optimizer::Sgd));
-        let mut batch = Batch::new(3);
-        batch.push(&[1, 2, 3], &[IGNORED; 3]);
-        let step = learner.step(&batch, 0.1).expect("it is finite");
-        assert_eq!(
-            step,
-            Step {
-                nats: 0.0,
-                norm: 0.0
-            }
-        );
-        assert_eq!(learner.params(), &params(Cell::Rnn));
-    }
-
-    #[test]
-    fn a_net_that_is_not_finite_stays_and_says_so() {
-        let mut broken = params(Cell::Rnn);
-        *broken
-            .tensor_mut(Role::HeadBias, 0)
-            .last_mut()
-            .expect("it has one") = f32::NAN;
-        let mut learner = Learner::new(broken, OptimizerConfig::of(Optimizer::Adam));
-        let mut batch = Batch::new(2);
-        batch.push(&[0, 1], &[1, 2]);
-        assert!(matches!(
-            learner.step(&batch, 0.1),
-            Err(Error::Diverged { .. })
-        ));
-        assert!(learner.params().data[1].is_finite());
-    }
 
     #[test]
     #[should_panic(expected = "a row's length")]
     fn rows_have_one_length() {
         Batch::new(3).push_last(&[1, 2, 3]);
+    }
+
+    #[test]
+    fn a_row_has_its_answer_at_its_end() {
+        let mut batch = Batch::new(3);
+        batch.push_answer(&[4, 5, 6], 2);
+        batch.push(&[1, 2, 3], &[2, IGNORED, 1]);
+        assert_eq!((batch.inputs(0), batch.answer(0)), (&[4, 5, 6][..], 2));
+        assert_eq!((batch.answer(1), batch.rows(), batch.counted()), (1, 2, 3));
+        assert_eq!(Data::<f32>::counted(&batch, 1), 2);
     }
 }

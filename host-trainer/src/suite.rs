@@ -1,14 +1,21 @@
-//! Conformance suites: models, tokens, and the hash of the states after every step, by the scalar kernel.
+//! Conformance suites: models, inputs, and the hash of the states after every step, by the scalar
+//! kernel.
 //!
 //! The format is that of [`gatelet::conformance`], which reads it everywhere.
 
 use gatelet::conformance::CASE_HEADER;
+use gatelet::net::Input;
 use gatelet::{Scalar, Session, StateHash, TokenId};
+use gatelet_random::{Seeded, Source};
 
 use crate::error::{Error, Result};
 use crate::image::{Image, storage};
 
-/// Appends a case: `steps` tokens drawn evenly by `seed` from the model's vocabulary.
+/// Inputs of a net of features, which are taken in turn.
+const FEATURES: usize = 61;
+
+/// Appends a case of `steps` steps: tokens drawn evenly by `seed` from the vocabulary, or features
+/// within 2 with a few that are far out.
 ///
 /// # Errors
 /// [`Error::Inference`]; does not happen for an image that was checked.
@@ -16,29 +23,44 @@ pub fn append(suite: &mut Vec<u8>, image: &Image, steps: usize, seed: u64) -> Re
     let model = image
         .model()
         .map_err(|why| Error::Export(why.to_string()))?;
-    let vocab = model.net().vocab() as u64;
     let mut storage = storage(model.net());
     let mut session = Session::new(&model, Scalar, &mut storage).map_err(Error::inference)?;
-    let mut random = seed;
-    let mut hash = StateHash::new();
-    let (mut tokens, mut hashes) = (Vec::with_capacity(2 * steps), Vec::with_capacity(4 * steps));
-    for _ in 0..steps {
-        // Knuth's MMIX generator; its high bits are the good ones.
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let id = ((random >> 33) % vocab) as u16;
-        session.step(TokenId(id)).map_err(Error::inference)?;
+    let random = &mut Seeded::new(seed);
+    let (mut hash, mut hashes) = (StateHash::new(), Vec::with_capacity(4 * steps));
+    let mut take = |session: &Session<'_, '_, Scalar>| {
         session.hash_into(&mut hash);
-        tokens.extend(id.to_le_bytes());
         hashes.extend((hash.finish() as u32).to_le_bytes());
-    }
-    let start = suite.len();
-    suite.extend((image.bytes().len() as u32).to_le_bytes());
-    suite.extend((steps as u32).to_le_bytes());
-    suite.resize(start + CASE_HEADER, 0);
+    };
+    let mut inputs = Vec::new();
+    let (count, bytes) = match model.net().input {
+        Input::Tokens { vocab } => {
+            for _ in 0..steps {
+                let id = random.below(vocab) as u16;
+                session.step(TokenId(id)).map_err(Error::inference)?;
+                take(&session);
+                inputs.extend(id.to_le_bytes());
+            }
+            (steps, size_of::<u16>())
+        }
+        Input::Features { width, .. } => {
+            let feature = |_| {
+                let x = random.below(401) as f32 / 100.0 - 2.0;
+                if random.below(29) == 0 { 20.0 * x } else { x }
+            };
+            let features: Vec<f32> = (0..FEATURES * width).map(feature).collect();
+            for input in features.chunks_exact(width).cycle().take(steps) {
+                session.step(input).map_err(Error::inference)?;
+                take(&session);
+            }
+            inputs.extend(features.iter().flat_map(|x| x.to_le_bytes()));
+            (FEATURES, size_of::<f32>() * width)
+        }
+    };
+    let header = [image.bytes().len(), steps, count, bytes];
+    debug_assert_eq!(CASE_HEADER, 4 * header.len());
+    suite.extend(header.iter().flat_map(|&n| (n as u32).to_le_bytes()));
     suite.extend(image.bytes());
-    for part in [tokens, hashes] {
+    for part in [inputs, hashes] {
         suite.extend(part);
         suite.resize(suite.len().next_multiple_of(16), 0);
     }

@@ -22,8 +22,8 @@ use serde::Serialize;
 
 use crate::device::{Processor, int8_bytes, int8_dims};
 use crate::error::{Error, Result};
-use crate::params::{Cell, Shape};
 use crate::runs::{Run, started};
+use crate::shape::{Cell, Shape};
 use crate::units::grouped;
 use crate::verdict::Verdict;
 

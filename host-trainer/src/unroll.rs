@@ -12,7 +12,8 @@
 //! Written for reading, apart from the training code: the two are compared in the tests. A step costs as many
 //! multiply-accumulates as on the device, some 10^9 of them a second; callers choose how much text they can afford.
 
-use crate::params::{Cell, Params, Role};
+use crate::net::{Params, Role};
+use crate::shape::Cell;
 
 /// What one layer did at every step.
 #[derive(Clone, Debug)]
@@ -40,14 +41,6 @@ pub struct Unrolled {
     pub begins: Vec<bool>,
 }
 
-/// The same parameters in f64.
-pub fn in_f64(params: &Params<f32>) -> Params<f64> {
-    Params {
-        shape: params.shape,
-        data: params.data.iter().map(|&x| f64::from(x)).collect(),
-    }
-}
-
 /// `out += x W`, W: [x, out] row-major.
 pub(crate) fn add_product(out: &mut [f64], x: &[f64], w: &[f64]) {
     for (&x, row) in x.iter().zip(w.chunks_exact(out.len())) {
@@ -70,7 +63,7 @@ impl Unrolled {
         let begins: Vec<bool> = (0..tokens.len())
             .map(|t| t == 0 || Some(tokens[t]) == line_break)
             .collect();
-        let shape = params.shape;
+        let shape = params.shape();
         let (hidden, columns) = (shape.hidden, shape.gate_columns());
         let memory = if shape.cell.has_memory() { hidden } else { 0 };
         let mut tapes: Vec<Tape> = Vec::with_capacity(shape.layers);
@@ -82,8 +75,8 @@ impl Unrolled {
                 u: Vec::new(),
             };
             let (input, recurrent) = (
-                params.tensor(Role::Input, layer),
-                params.tensor(Role::Recurrent, layer),
+                params.tensor(shape.layer(layer), shape.input_role(layer)),
+                params.tensor(shape.layer(layer), Role::Recurrent),
             );
             let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; memory]);
             for (t, &token) in tokens.iter().enumerate() {
@@ -91,10 +84,10 @@ impl Unrolled {
                     h.fill(0.0);
                     c.fill(0.0);
                 }
-                let mut z = params.tensor(Role::Bias, layer).to_vec();
+                let mut z = params.tensor(shape.layer(layer), Role::Bias).to_vec();
                 match tapes.last() {
                     None if shape.embedding > 0 => {
-                        let table = params.tensor(Role::Embedding, 0);
+                        let table = params.tensor(0, Role::Table);
                         let row = &table[usize::from(token) * shape.embedding..][..shape.embedding];
                         add_product(&mut z, row, input);
                     }
@@ -125,7 +118,7 @@ impl Unrolled {
                         }
                     }
                     Cell::Gru => {
-                        let bias = params.tensor(Role::RecurrentBias, layer);
+                        let bias = params.tensor(shape.layer(layer), Role::RecurrentBias);
                         for k in 0..hidden {
                             let [r, update] = [k, hidden + k].map(|at| sigmoid(z[at] + p[at]));
                             let u = p[2 * hidden + k] + bias[k];
@@ -152,25 +145,26 @@ impl Unrolled {
 
     /// What the head reads after step `t`: the projection of the top layer's h, or h.
     pub fn read(&self, t: usize) -> Vec<f64> {
-        let shape = self.params.shape;
+        let shape = self.params.shape();
         let h = &self.tapes[shape.layers - 1].h[t * shape.hidden..][..shape.hidden];
         match shape.projection {
             0 => h.to_vec(),
-            _ => self.linear((Role::Projection, Role::ProjectionBias), h),
+            _ => self.linear(shape.projected(), h),
         }
     }
 
     /// `W x + b`
-    fn linear(&self, (weights, bias): (Role, Role), x: &[f64]) -> Vec<f64> {
-        let rows = self.params.tensor(weights, 0).chunks_exact(x.len());
-        rows.zip(self.params.tensor(bias, 0))
+    fn linear(&self, operation: usize, x: &[f64]) -> Vec<f64> {
+        let weights = self.params.tensor(operation, Role::Weight);
+        let rows = weights.chunks_exact(x.len());
+        rows.zip(self.params.tensor(operation, Role::Bias))
             .map(|(row, bias)| bias + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>())
             .collect()
     }
 
     /// Probabilities of the next token after step `t`.
     pub fn probabilities(&self, t: usize) -> Vec<f64> {
-        let logits = self.linear((Role::HeadWeight, Role::HeadBias), &self.read(t));
+        let logits = self.linear(self.params.shape().head(), &self.read(t));
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let powers: Vec<f64> = logits.iter().map(|x| (x - largest).exp()).collect();
         let sum: f64 = powers.iter().sum();

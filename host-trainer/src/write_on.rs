@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::export::random;
-    use crate::unroll::{Unrolled, in_f64};
+    use crate::unroll::Unrolled;
     use gatelet::Precision;
 
     #[test]
@@ -80,13 +80,13 @@ mod tests {
         let image = random(shape, Precision::F32, 5, "a test").expect("an image");
         let image = image.for_isa(isa().expect("a kernel")).expect("repacked");
         let model = image.model().expect("a model");
-        let params = crate::params::Params::<f32>::init(shape, 5);
+        let params = crate::net::Params::<f32>::init(shape.net(), 5);
         let start = [3, 1, 4, 1, 5];
         for window in [None, Some(3), Some(1), Some(100)] {
             let mut all = start.to_vec();
             for _ in 0..9 {
                 let from = window.map_or(0, |window| all.len().saturating_sub(window));
-                let net = Unrolled::new(in_f64(&params), &all[from..]);
+                let net = Unrolled::new(params.cast(), &all[from..]);
                 let p = net.probabilities(net.steps - 1);
                 let likeliest = (0..30).max_by(|&a, &b| p[a].total_cmp(&p[b]));
                 all.push(likeliest.expect("a token") as u16);

@@ -9,9 +9,9 @@ use gatelet_trainer::aware::Scheme;
 use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::params::Cell;
 use gatelet_trainer::quantize::Ranges;
 use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 
 fn corpus() -> Corpus {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use gatelet::{Precision, Scalar, Session, TokenId};
 use gatelet_trainer::aware::Scheme;
-use gatelet_trainer::bptt::Shard;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, Text};
@@ -13,10 +12,10 @@ use gatelet_trainer::engine::Engine;
 use gatelet_trainer::evaluate::evaluate;
 use gatelet_trainer::export::{calibrated, export, own_image};
 use gatelet_trainer::image::storage;
-use gatelet_trainer::packs::Packs;
-use gatelet_trainer::params::{Cell, Params};
+use gatelet_trainer::net::{Packs, Params, Shard};
 use gatelet_trainer::quantize::Ranges;
 use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 
 const PATH: &str = "aware";
@@ -133,7 +132,7 @@ fn aware<'c>(
             scheme: Scheme {
                 bits,
                 // An Elman cell has no c.
-                cell_bits: [if from.params.shape.cell == Cell::Rnn {
+                cell_bits: [if from.params.shape().cell == Cell::Rnn {
                     3
                 } else {
                     cell_bits
@@ -148,15 +147,15 @@ fn aware<'c>(
 
 /// The states of a shard of one stream after every token, as integers: h of all layers, then c.
 fn states<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
-    let shape = checkpoint.params.shape;
+    let shape = checkpoint.params.shape();
     let scheme = checkpoint.scheme().unwrap();
-    let mut params = Params::<F>::zeros(shape);
+    let mut params = Params::<F>::zeros(shape.net());
     for (to, &from) in params.data.iter_mut().zip(&checkpoint.params.data) {
         *to = F::from_f64(from.into());
     }
-    let mut packs = Packs::aware(shape, scheme).unwrap();
+    let mut packs = Packs::aware(&shape.net(), scheme).unwrap();
     packs.update(&params, checkpoint.learned.as_ref()).unwrap();
-    let mut shard = Shard::<F>::new(shape, 1, 1);
+    let mut shard = Shard::<F>::new(&shape.net(), 1, 1);
     let step = |&token: &u16| {
         shard.load(|_, _| (token, token));
         shard.forward(&packs, F::zero());
@@ -233,9 +232,9 @@ fn the_forward_pass_is_the_devices() {
         assert_eq!(states::<f64>(&checkpoint, &tokens), want, "{name}, in f64");
 
         // And so is the loss, of the head's integers too.
-        let mut shard = Shard::<f32>::new(checkpoint.params.shape, 1, tokens.len() - 1);
+        let mut shard = Shard::<f32>::new(checkpoint.params.net(), 1, tokens.len() - 1);
         let mut packs =
-            Packs::aware(checkpoint.params.shape, checkpoint.scheme().unwrap()).unwrap();
+            Packs::aware(checkpoint.params.net(), checkpoint.scheme().unwrap()).unwrap();
         packs
             .update(&checkpoint.params, checkpoint.learned.as_ref())
             .unwrap();
@@ -258,15 +257,15 @@ fn the_gradient_points_where_the_float_nets_does() {
         let checkpoint = float(&corpus, config);
         let trainer = aware(&corpus, &checkpoint, bits, 4);
         let checkpoint = trainer.checkpoint(true);
-        let shape = checkpoint.params.shape;
+        let shape = checkpoint.params.shape();
         let gradient = |packs: &Packs<f32>| {
-            let mut shard = Shard::<f32>::new(shape, 1, 64);
+            let mut shard = Shard::<f32>::new(&shape.net(), 1, 64);
             shard.load(|_, t| (tokens[t], tokens[t + 1]));
             shard.forward(packs, 1.0 / 64.0);
             shard.backward(packs);
             shard.gradient.data
         };
-        let mut packs = Packs::aware(shape, checkpoint.scheme().unwrap()).unwrap();
+        let mut packs = Packs::aware(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
         packs
             .update(&checkpoint.params, checkpoint.learned.as_ref())
             .unwrap();
@@ -277,7 +276,7 @@ fn the_gradient_points_where_the_float_nets_does() {
         let cosine = dot(&found, &want) / (dot(&found, &found) * dot(&want, &want)).sqrt();
         assert!(cosine > 0.98, "{name}: {cosine}");
         // A range that is missing somewhere leaves the direction of the whole nearly as it was, but not of its tensor.
-        for tensor in shape.tensors() {
+        for tensor in checkpoint.params.tensors() {
             let (found, want) = (&found[tensor.range.clone()], &want[tensor.range.clone()]);
             let ratio = (dot(found, found) / dot(want, want)).sqrt();
             assert!((0.7..1.4).contains(&ratio), "{name}, {tensor:?}: {ratio}");

@@ -3,17 +3,16 @@
 
 use gatelet::activation::{SIGMOID, TANH, piecewise};
 use gatelet_trainer::aware::Scheme;
-use gatelet_trainer::bptt::{IGNORED, Shard};
 use gatelet_trainer::calibrate::largest_read;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::float_net::FloatNet;
-use gatelet_trainer::packs::Packs;
-use gatelet_trainer::params::{Cell, Params, Role};
+use gatelet_trainer::net::{IGNORED, Packs, Params, Role, Shard};
 use gatelet_trainer::quantize::{IntHead, IntMatrix, IntNet, Ranges, quantize};
 use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 
 fn corpus() -> Corpus {
@@ -75,9 +74,9 @@ fn float(corpus: &Corpus, config: Config) -> Checkpoint {
 
 /// A run for integers, with ranges that hold what the net computes on some of its text.
 fn aware<'c>(corpus: &'c Corpus, from: &Checkpoint, bits: WeightBits) -> Trainer<'c> {
-    let (shape, mut tokens) = (from.params.shape, [0; 1000]);
+    let (shape, mut tokens) = (from.params.shape(), [0; 1000]);
     corpus.fill(0, &mut tokens).unwrap();
-    let table = from.params.tensor(Role::Embedding, 0);
+    let table = from.params.tensor(0, Role::Table);
     let most = table.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
     let read = largest_read(&from.params, &tokens, None) as f32;
     let range = |wanted: bool, most: f32| if wanted { 1.01 * most } else { 1.0 };
@@ -164,7 +163,7 @@ fn affine(head: &IntHead, weights: Option<&IntMatrix>, x: &[i64]) -> Vec<i64> {
 
 /// H of all layers after every token, and the loss of predicting each next token.
 fn specified(checkpoint: &Checkpoint, tokens: &[u16]) -> (Vec<Vec<i64>>, f64) {
-    let shape = checkpoint.params.shape;
+    let shape = checkpoint.params.shape();
     let net = quantize(&FloatNet::new(&checkpoint.params), checkpoint.plan()).unwrap();
     let mut states = vec![vec![0_i64; shape.hidden]; shape.layers];
     let (mut all, mut nats) = (Vec::new(), 0.0);
@@ -202,14 +201,14 @@ fn specified(checkpoint: &Checkpoint, tokens: &[u16]) -> (Vec<Vec<i64>>, f64) {
 
 /// The same by the trainer.
 fn found<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> (Vec<Vec<i64>>, f64) {
-    let shape = checkpoint.params.shape;
-    let mut params = Params::<F>::zeros(shape);
+    let shape = checkpoint.params.shape();
+    let mut params = Params::<F>::zeros(shape.net());
     for (to, &from) in params.data.iter_mut().zip(&checkpoint.params.data) {
         *to = F::from_f64(from.into());
     }
-    let mut packs = Packs::aware(shape, checkpoint.scheme().unwrap()).unwrap();
+    let mut packs = Packs::aware(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
     packs.update(&params, checkpoint.learned.as_ref()).unwrap();
-    let mut shard = Shard::<F>::new(shape, 1, 1);
+    let mut shard = Shard::<F>::new(&shape.net(), 1, 1);
     let (mut all, mut nats) = (Vec::new(), 0.0);
     for (t, &token) in tokens.iter().enumerate() {
         let next = tokens.get(t + 1).copied();
@@ -243,8 +242,11 @@ fn the_forward_pass_is_the_specification() {
             }
             let mut checkpoint = trainer.checkpoint(false);
             // b_hn begins at zero, and three steps do not take it far.
+            let shape = checkpoint.params.shape();
             for layer in 0..net.0 {
-                let bias = checkpoint.params.tensor_mut(Role::RecurrentBias, layer);
+                let bias = checkpoint
+                    .params
+                    .tensor_mut(shape.layer(layer), Role::RecurrentBias);
                 let numbers = bias.iter_mut().enumerate();
                 numbers.for_each(|(k, b)| *b = (k as f32 * 1.7).sin());
             }
@@ -275,15 +277,15 @@ fn the_gradient_points_where_the_float_nets_does() {
     for net in NETS {
         let from = float(&corpus, config(net, 4));
         let checkpoint = aware(&corpus, &from, WeightBits::EIGHT).checkpoint(true);
-        let shape = checkpoint.params.shape;
+        let shape = checkpoint.params.shape();
         let gradient = |packs: &Packs<f32>| {
-            let mut shard = Shard::<f32>::new(shape, 1, 64);
+            let mut shard = Shard::<f32>::new(&shape.net(), 1, 64);
             shard.load(|_, t| (tokens[t], tokens[t + 1]));
             shard.forward(packs, 1.0 / 64.0);
             shard.backward(packs);
             shard.gradient.data
         };
-        let mut packs = Packs::aware(shape, checkpoint.scheme().unwrap()).unwrap();
+        let mut packs = Packs::aware(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
         packs.update(&checkpoint.params, None).unwrap();
         let found = gradient(&packs);
         let want = gradient(&Packs::of(&checkpoint.params));
@@ -291,7 +293,7 @@ fn the_gradient_points_where_the_float_nets_does() {
             |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
         let cosine = dot(&found, &want) / (dot(&found, &found) * dot(&want, &want)).sqrt();
         assert!(cosine > 0.98, "{net:?}: {cosine}");
-        for tensor in shape.tensors() {
+        for tensor in checkpoint.params.tensors() {
             let (found, want) = (&found[tensor.range.clone()], &want[tensor.range.clone()]);
             let ratio = (dot(found, found) / dot(want, want)).sqrt();
             assert!((0.7..1.4).contains(&ratio), "{net:?}, {tensor:?}: {ratio}");

@@ -1,162 +1,51 @@
-//! The nets of the course's first systems: gradients against central finite differences in f64, f32 against f64, and
-//! the course's parameter counts.
+//! The nets of the course's first systems: parameter counts, and the convolution that one of them compares with.
 
+#[path = "course/convolution.rs"]
+mod convolution;
+
+use convolution::Convolution;
+use gatelet::net::{Activation, Kind, Net, Precision};
 use gatelet_trainer::config::Config;
-use gatelet_trainer::engine::Engine;
-use gatelet_trainer::feedforward::{Activation, Layer, Loss, Net};
+use gatelet_trainer::learner::Learner;
+use gatelet_trainer::net::Params;
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::rows::Rows;
+use gatelet_trainer::shape::Cell;
 
-const ROWS: usize = 5;
-
-/// Dense nets with every activation, and convolutions of several widths below a pool, with another one above.
-fn nets() -> Vec<(Vec<Layer>, Loss)> {
-    let conv = |steps, channels, filters, width, activation| Layer::Conv1d {
-        steps,
-        channels,
-        filters,
-        width,
-        activation,
-    };
-    let pool = |steps, channels| Layer::GlobalMaxPool { steps, channels };
-    let (sigmoid, relu, softmax) = (Activation::Sigmoid, Activation::Relu, Activation::Softmax);
-    vec![
-        (vec![Layer::dense(7, 4, softmax)], Loss::Categorical),
-        (
-            vec![Layer::dense(7, 6, sigmoid), Layer::dense(6, 5, softmax)],
-            Loss::Binary,
-        ),
-        (
-            vec![
-                Layer::dense(3, 17, relu),
-                Layer::dense(17, 9, Activation::Linear),
-                Layer::dense(9, 2, sigmoid),
-            ],
-            Loss::Binary,
-        ),
-        // Softmax below the top, and a loss that is not made for the sigmoid above it.
-        (
-            vec![Layer::dense(4, 5, softmax), Layer::dense(5, 3, sigmoid)],
-            Loss::Categorical,
-        ),
-        (
-            vec![
-                conv(6, 3, 8, 2, relu),
-                pool(5, 8),
-                Layer::dense(8, 1, sigmoid),
-            ],
-            Loss::Binary,
-        ),
-        // A convolution above another: the gradient of its input adds up where windows overlap.
-        (
-            vec![
-                conv(7, 2, 4, 3, sigmoid),
-                conv(5, 4, 5, 2, Activation::Linear),
-                pool(4, 5),
-                Layer::dense(5, 3, softmax),
-            ],
-            Loss::Categorical,
-        ),
-        // The widest, which is a dense layer; and one that sees a step at a time.
-        (
-            vec![
-                conv(3, 2, 4, 3, sigmoid),
-                conv(1, 4, 3, 1, softmax),
-                Layer::dense(3, 2, softmax),
-            ],
-            Loss::Categorical,
-        ),
-    ]
+fn dense(units: usize, activation: Activation) -> Kind {
+    Kind::Dense { units, activation }
 }
 
-fn net<F: Engine>(layers: &[Layer], loss: Loss) -> Net<F> {
-    let mut net = Net::new(layers, loss, OptimizerConfig::of(Optimizer::Adam), 4);
-    // Away from the start: biases too have to matter.
-    for (index, weight) in net.parameters_mut().iter_mut().enumerate() {
-        *weight += F::from_f64(0.3 * ((index * 7) as f64).sin());
-    }
-    net
-}
-
-/// Inputs without a pattern; targets that are one answer of each row.
-fn batch<F: Engine>(layers: &[Layer]) -> (Vec<F>, Vec<F>) {
-    let inputs = layers.first().map_or(0, Layer::inputs);
-    let outputs = layers.last().map_or(0, Layer::outputs);
-    let number = |index: usize| F::from_f64(((index * index * 3 + index) as f64).sin() * 1.5);
-    let mut targets = vec![F::zero(); ROWS * outputs];
-    for (row, targets) in targets.chunks_exact_mut(outputs).enumerate() {
-        targets[(row * row + row) % outputs] = F::one();
-    }
-    ((0..ROWS * inputs).map(number).collect(), targets)
-}
-
+/// Filters over one token, some and all of a sequence.
 #[test]
-fn gradients_equal_finite_differences() {
-    const STEP: f64 = 1e-4;
-    for (layers, loss) in nets() {
-        let mut net = net::<f64>(&layers, loss);
-        let (x, targets) = batch(&layers);
-        net.backward(&x, &targets);
-        let gradient = net.gradient().to_vec();
-        let mut start = 0;
-        for layer in &layers {
-            let (mut error, mut size) = (0.0_f64, 0.0_f64);
-            for (index, analytic) in gradient
-                .iter()
-                .enumerate()
-                .skip(start)
-                .take(layer.parameters())
-            {
-                let value = net.parameters()[index];
+fn the_convolutions_gradient_is_the_finite_difference() {
+    let tokens = [3_u16, 0, 2, 2, 1, 4];
+    for width in [1, 2, 6] {
+        let net = Convolution {
+            width,
+            tokens: 5,
+            filters: 4,
+        };
+        let mut parameters = net.start::<f64>(3);
+        // Away from the start: biases too have to matter.
+        let numbers = parameters.iter_mut().enumerate();
+        numbers.for_each(|(i, w)| *w += 0.3 * ((i * 7) as f64).sin());
+        for yes in [true, false] {
+            let mut gradient = vec![0.0; parameters.len()];
+            net.add_gradient(&parameters, (&tokens, yes), 0.5, &mut gradient);
+            assert!(gradient.iter().filter(|d| **d != 0.0).count() > 5);
+            for index in 0..parameters.len() {
+                let value = parameters[index];
                 let mut at = |by: f64| {
-                    net.parameters_mut()[index] = value + by * STEP;
-                    let loss = net.loss(&x, &targets) / ROWS as f64;
-                    net.parameters_mut()[index] = value;
-                    loss
+                    parameters[index] = value + by;
+                    let p = net.probability(&parameters, &tokens);
+                    parameters[index] = value;
+                    -0.5 * if yes { p.ln() } else { (1.0 - p).ln() }
                 };
-                // Five points: the error is of the fourth order in STEP.
-                let numeric = (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * STEP);
-                error += (numeric - analytic).powi(2);
-                size += numeric.powi(2);
+                let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
+                let off = (numeric - gradient[index]).abs();
+                assert!(off < 1e-8, "{width} {index}: {numeric} {}", gradient[index]);
             }
-            start += layer.parameters();
-            if layer.parameters() > 0 {
-                assert!(size > 0.0, "{layer:?} has no gradient");
-                let relative = (error / size).sqrt();
-                assert!(
-                    relative < 1e-8,
-                    "{layer:?}, {loss:?}: relative error {relative:e}"
-                );
-            }
-        }
-        assert_eq!(start, net.parameters().len());
-    }
-}
-
-/// The f32 path runs on core's kernels, the f64 path does not. A pool may choose another of two places that are almost
-/// equal: not with these numbers.
-#[test]
-fn gradients_in_f32_are_those_in_f64() {
-    for (layers, loss) in nets() {
-        let mut exact = net::<f64>(&layers, loss);
-        let mut single = net::<f32>(&layers, loss);
-        let pairs = single.parameters_mut().iter_mut().zip(exact.parameters());
-        pairs.for_each(|(to, from)| *to = *from as f32);
-        let (x, targets) = batch::<f64>(&layers);
-        let expected = exact.backward(&x, &targets);
-        let (x, targets) = batch::<f32>(&layers);
-        // Twice: a batch must not depend on what an earlier one left in the buffers; and one of another size between.
-        for _ in 0..2 {
-            let found = single.backward(&x, &targets);
-            assert!(
-                (found - expected).abs() < 1e-5 * expected,
-                "{found} {expected}"
-            );
-            let pairs = || exact.gradient().iter().zip(single.gradient());
-            let error: f64 = pairs().map(|(a, b)| (a - f64::from(*b)).powi(2)).sum();
-            let size: f64 = pairs().map(|(a, _)| a * a).sum();
-            assert!((error / size).sqrt() < 1e-5, "{layers:?}");
-            single.outputs(&x[..x.len() / ROWS]);
         }
     }
 }
@@ -164,40 +53,49 @@ fn gradients_in_f32_are_those_in_f64() {
 /// The order of what a pool sees does not matter to it, and does to the filters below it.
 #[test]
 fn a_pool_says_that_and_not_where() {
-    let pool = Layer::GlobalMaxPool {
-        steps: 3,
-        channels: 2,
+    let net = Convolution {
+        width: 2,
+        tokens: 5,
+        filters: 8,
     };
-    let mut net = net::<f64>(
-        &[pool, Layer::dense(2, 2, Activation::Linear)],
-        Loss::Binary,
-    );
-    let pooled = net
-        .activations(&[1.0, 9.0, 5.0, 2.0, -1.0, 3.0], 0)
-        .to_vec();
-    assert_eq!(pooled, [5.0, 9.0]);
-    assert_eq!(net.activations(&[5.0, 2.0, -1.0, 3.0, 1.0, 9.0], 0), pooled);
+    let parameters = net.start::<f64>(1);
+    let p = |tokens: &[u16]| net.probability(&parameters, tokens);
+    // The same pairs of neighbours: 01, 12, 20, 03.
+    assert_eq!(p(&[0, 1, 2, 0, 3]), p(&[2, 0, 1, 2, 0, 3]));
+    assert_ne!(p(&[0, 1, 2, 0, 3]), p(&[0, 2, 1, 0, 3]));
 }
 
+/// Numbers as targets, behind a sigmoid: either or, which a net of one layer cannot learn; and classes.
 #[test]
-#[should_panic(expected = "outputs of layer 0 and inputs of the next")]
-fn layers_that_do_not_fit_are_refused() {
-    let layers = [
-        Layer::dense(3, 4, Activation::Relu),
-        Layer::dense(5, 2, Activation::Softmax),
-    ];
-    net::<f64>(&layers, Loss::Categorical);
+fn plain_nets_learn_rows() {
+    let adam = OptimizerConfig::of(Optimizer::Adam);
+    let body = Net::features(Precision::F32, 2).then(dense(8, Activation::Relu));
+    let (mut numbers, mut classes) = (Rows::<f32>::new(2, 1), Rows::<f32>::new(2, 0));
+    for bits in 0..4_u16 {
+        let [a, b] = [bits & 1, bits >> 1];
+        numbers.push(&[f32::from(a), f32::from(b)], &[f32::from(a != b)]);
+        let hot = [a, b].into_iter().enumerate();
+        classes.push_hot(hot.filter(|of| of.1 == 1).map(|of| of.0), a ^ b);
+    }
+    let of_numbers = body.then(dense(1, Activation::Sigmoid)).values();
+    let of_classes = body.then(dense(2, Activation::None)).scores();
+    for (net, rows) in [(of_numbers, &numbers), (of_classes, &classes)] {
+        let mut learner = Learner::new(Params::<f32>::glorot(net, 4), adam);
+        for epoch in 0..400 {
+            learner.epoch(rows, 3, 0.02, epoch).expect("it is finite");
+        }
+        let nats = learner.score(rows).expect("in memory").nats;
+        assert!(nats < 0.05, "{net:?}: {nats}");
+    }
 }
 
 #[test]
 fn parameter_counts_are_those_of_the_course() {
     for (inputs, count) in [(139, 2_929), (149, 3_029)] {
-        let layers = [
-            Layer::dense(inputs, 10, Activation::Sigmoid),
-            Layer::dense(10, 139, Activation::Softmax),
-        ];
-        let net = net::<f32>(&layers, Loss::Binary);
-        assert_eq!(net.parameters().len(), count);
+        let net = Net::features(Precision::F32, inputs)
+            .then(dense(10, Activation::Sigmoid))
+            .then(dense(139, Activation::None));
+        assert_eq!(Params::<f32>::zeros(net).data.len(), count);
     }
     let config = Config {
         cell: Cell::Rnn,

@@ -4,7 +4,6 @@ use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Isa, Model, Precision};
-use gatelet_trainer::bptt::Shard;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, Text};
@@ -12,8 +11,8 @@ use gatelet_trainer::evaluate::{evaluate, trace};
 use gatelet_trainer::export::{export, f32_image, random};
 use gatelet_trainer::gate::breaches;
 use gatelet_trainer::image::Image;
-use gatelet_trainer::packs::Packs;
-use gatelet_trainer::params::{Cell, Shape};
+use gatelet_trainer::net::{Packs, Shard};
+use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
 
 fn corpus() -> Corpus {
@@ -63,7 +62,7 @@ fn the_f32_image_computes_the_trainers_loss() {
         let checkpoint = trained(&corpus, cell, layers);
         let mut tokens = [0; 201];
         corpus.fill(0, &mut tokens).unwrap();
-        let mut shard = Shard::<f32>::new(checkpoint.params.shape, 1, 200);
+        let mut shard = Shard::<f32>::new(checkpoint.params.net(), 1, 200);
         shard.load(|_, t| (tokens[t], tokens[t + 1]));
         let want = shard.forward(&Packs::of(&checkpoint.params), 0.0) / 200.0;
         let image = f32_image(&checkpoint, Path::new("x")).unwrap();

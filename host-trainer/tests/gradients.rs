@@ -1,10 +1,10 @@
 //! The gradient of every parameter tensor of every cell, against central finite differences in f64.
 
-use gatelet_trainer::bptt::Shard;
+use gatelet::net::Output;
 use gatelet_trainer::dropout::Dropout;
 use gatelet_trainer::engine::Engine;
-use gatelet_trainer::packs::Packs;
-use gatelet_trainer::params::{Cell, Params, Role, Shape};
+use gatelet_trainer::net::{Net, Packs, Params, Role, Shard};
+use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::unroll::Unrolled;
 
 const ROWS: usize = 3;
@@ -15,15 +15,17 @@ fn token(row: usize, t: usize, vocab: usize) -> u16 {
     ((row * 31 + t * t * 7 + t) % vocab) as u16
 }
 
-fn loaded<F: Engine>(shape: Shape) -> Shard<F> {
-    loaded_with(shape, shape.vocab)
+fn loaded<F: Engine>(net: &Net) -> Shard<F> {
+    loaded_with(net, net.vocab())
 }
 
 /// With the first `vocab` tokens of the vocabulary.
-fn loaded_with<F: Engine>(shape: Shape, vocab: usize) -> Shard<F> {
-    let mut shard = Shard::new(shape, ROWS, WINDOW);
-    shard.load(|row, t| (token(row, t, vocab), token(row, t + 1, vocab)));
-    for layer in 0..shape.layers {
+fn loaded_with<F: Engine>(net: &Net, vocab: usize) -> Shard<F> {
+    let mut shard = Shard::new(net, ROWS, WINDOW);
+    if let Some(Output::Scores(_)) = net.output(0).filter(|_| net.takes_tokens()) {
+        shard.load(|row, t| (token(row, t, vocab), token(row, t + 1, vocab)));
+    }
+    for layer in 0..net.recurrent_count() {
         let (h, c) = shard.state_mut(layer);
         h.iter_mut()
             .enumerate()
@@ -35,43 +37,49 @@ fn loaded_with<F: Engine>(shape: Shape, vocab: usize) -> Shard<F> {
     shard
 }
 
-fn check(shape: Shape) {
-    check_with(shape, (0.0, 0.0), None);
+fn check(net: &Net) {
+    check_with(net, (0.0, 0.0), None);
 }
 
 /// `dropout`: the rates of outputs and of what is read from h. `line_break`: the token before which the state is zero.
-fn check_with(shape: Shape, dropout: (f64, f64), line_break: Option<u16>) {
-    let mut params = Params::<f64>::init(shape, 11);
+fn check_with(net: &Net, dropout: (f64, f64), line_break: Option<u16>) {
+    let mut params = Params::<f64>::init(*net, 11);
     // Away from the symmetric start: biases too have to matter.
     params
         .data
         .iter_mut()
         .enumerate()
         .for_each(|(i, w)| *w += 0.3 * ((i * 7) as f64).sin());
-    let scale = 1.0 / (ROWS * WINDOW) as f64;
-    let mut start = loaded::<f64>(shape);
+    let mut start = loaded::<f64>(net);
     start.drop_out(Dropout::new(3, dropout.0), Dropout::new(3, dropout.1), 2);
     start.break_lines(line_break);
     start.choose_masks(7);
+    differences(&mut params, &start);
+}
+
+/// Checks the gradient of every tensor of a net whose window, state, masks and losses are those of `start`.
+fn differences(params: &mut Params<f64>, start: &Shard<f64>) {
+    let scale = 1.0 / (ROWS * WINDOW) as f64;
     let mut shard = start.clone();
-    let mut packs = Packs::of(&params);
+    let mut packs = Packs::of(params);
     shard.forward(&packs, scale);
     shard.backward(&packs);
     let gradient = shard.gradient.data.clone();
 
     let mut loss = |params: &Params<f64>| {
-        shard.clone_from(&start);
+        shard.clone_from(start);
         packs.pack(params);
         scale * shard.forward(&packs, scale)
     };
     const STEP: f64 = 4e-4;
-    for tensor in shape.tensors() {
+    let net = *params.net();
+    for tensor in params.tensors().to_vec() {
         let (mut error, mut size) = (0.0_f64, 0.0_f64);
         for index in tensor.range.clone() {
             let value = params.data[index];
             let mut at = |x: f64| {
                 params.data[index] = value + x * STEP;
-                let loss = loss(&params);
+                let loss = loss(params);
                 params.data[index] = value;
                 loss
             };
@@ -81,74 +89,84 @@ fn check_with(shape: Shape, dropout: (f64, f64), line_break: Option<u16>) {
             size += numeric.powi(2);
         }
         let relative = (error / size).sqrt();
-        assert!(
-            size > 0.0,
-            "{:?} of layer {} has no gradient",
-            tensor.role,
-            tensor.layer
-        );
+        assert!(size > 0.0, "{tensor:?} of {net:?} has no gradient");
         assert!(
             relative < 1e-8,
-            "{} {:?} of layer {}: relative error {relative:e}",
-            shape.cell,
-            tensor.role,
-            tensor.layer
+            "{tensor:?} of {net:?}: relative error {relative:e}"
         );
     }
 }
 
 #[test]
 fn lstm_gradients_equal_finite_differences() {
-    check(Shape {
-        cell: Cell::Lstm,
-        layers: 2,
-        hidden: 5,
-        vocab: 7,
-        ..Shape::PLAIN
-    });
-    check(Shape {
-        cell: Cell::Lstm,
-        layers: 1,
-        hidden: 17,
-        vocab: 3,
-        ..Shape::PLAIN
-    });
+    check(
+        &Shape {
+            cell: Cell::Lstm,
+            layers: 2,
+            hidden: 5,
+            vocab: 7,
+            ..Shape::PLAIN
+        }
+        .net(),
+    );
+    check(
+        &Shape {
+            cell: Cell::Lstm,
+            layers: 1,
+            hidden: 17,
+            vocab: 3,
+            ..Shape::PLAIN
+        }
+        .net(),
+    );
 }
 
 #[test]
 fn rnn_gradients_equal_finite_differences() {
-    check(Shape {
-        cell: Cell::Rnn,
-        layers: 2,
-        hidden: 5,
-        vocab: 7,
-        ..Shape::PLAIN
-    });
-    check(Shape {
-        cell: Cell::Rnn,
-        layers: 3,
-        hidden: 4,
-        vocab: 18,
-        ..Shape::PLAIN
-    });
+    check(
+        &Shape {
+            cell: Cell::Rnn,
+            layers: 2,
+            hidden: 5,
+            vocab: 7,
+            ..Shape::PLAIN
+        }
+        .net(),
+    );
+    check(
+        &Shape {
+            cell: Cell::Rnn,
+            layers: 3,
+            hidden: 4,
+            vocab: 18,
+            ..Shape::PLAIN
+        }
+        .net(),
+    );
 }
 
 #[test]
 fn gru_gradients_equal_finite_differences() {
-    check(Shape {
-        cell: Cell::Gru,
-        layers: 3,
-        hidden: 5,
-        vocab: 7,
-        ..Shape::PLAIN
-    });
-    check(Shape {
-        cell: Cell::Gru,
-        layers: 1,
-        hidden: 17,
-        vocab: 3,
-        ..Shape::PLAIN
-    });
+    check(
+        &Shape {
+            cell: Cell::Gru,
+            layers: 3,
+            hidden: 5,
+            vocab: 7,
+            ..Shape::PLAIN
+        }
+        .net(),
+    );
+    check(
+        &Shape {
+            cell: Cell::Gru,
+            layers: 1,
+            hidden: 17,
+            vocab: 3,
+            ..Shape::PLAIN
+        }
+        .net(),
+    );
 }
 
 /// Dropped outputs and states, with masks that differ from step to step and from row to row.
@@ -162,9 +180,9 @@ fn gradients_with_dropout() {
             vocab: 5,
             ..Shape::PLAIN
         };
-        check_with(shape, (0.3, 0.4), None);
-        check_with(shape, (0.5, 0.0), None);
-        check_with(shape, (0.0, 0.5), None);
+        check_with(&shape.net(), (0.3, 0.4), None);
+        check_with(&shape.net(), (0.5, 0.0), None);
+        check_with(&shape.net(), (0.0, 0.5), None);
     }
 }
 
@@ -181,15 +199,15 @@ fn gradients_of_lines() {
         };
         let breaks = (0..ROWS * WINDOW).filter(|i| token(i / WINDOW, i % WINDOW, 4) == 0);
         assert!(breaks.count() > ROWS, "several a row");
-        check_with(shape, (0.0, 0.0), Some(0));
-        check_with(shape, (0.3, 0.4), Some(2));
+        check_with(&shape.net(), (0.0, 0.0), Some(0));
+        check_with(&shape.net(), (0.3, 0.4), Some(2));
         let words = Shape {
             embedding: 5,
             projection: 5,
             tied: true,
             ..shape
         };
-        check_with(words, (0.0, 0.0), Some(0));
+        check_with(&words.net(), (0.0, 0.0), Some(0));
     }
 }
 
@@ -205,12 +223,12 @@ fn a_stream_of_lines_is_its_lines() {
             vocab: 5,
             ..Shape::PLAIN
         };
-        let params = Params::<f64>::init(shape, 3);
+        let params = Params::<f64>::init(shape.net(), 3);
         let packs = Packs::of(&params);
         let run = |tokens: &[u16], line_break| {
             // After a line comes the break of the next.
             let next = |t: usize| tokens.get(t + 1).copied().unwrap_or(0);
-            let mut shard = Shard::<f64>::new(shape, 1, tokens.len());
+            let mut shard = Shard::<f64>::new(&shape.net(), 1, tokens.len());
             shard.break_lines(line_break);
             shard.load(|_, t| (tokens[t], next(t)));
             let loss = shard.forward(&packs, 1.0);
@@ -274,9 +292,9 @@ fn word_shapes() -> impl Iterator<Item = Shape> {
 #[test]
 fn gradients_of_word_models_equal_finite_differences() {
     for shape in word_shapes() {
-        check(shape);
-        check_with(shape, (0.4, 0.0), None);
-        check_with(shape, (0.3, 0.4), None);
+        check(&shape.net());
+        check_with(&shape.net(), (0.4, 0.0), None);
+        check_with(&shape.net(), (0.3, 0.4), None);
     }
 }
 
@@ -295,15 +313,15 @@ fn blocks_of_logits_are_one_window() {
     };
     let small = Shape { vocab: 9, ..shape };
     // The tokens of the small net are the first of the large one; all others have a bias that makes them impossible.
-    let of_small = Params::<f64>::init(small, 11);
-    let mut params = Params::<f64>::zeros(shape);
-    for tensor in small.tensors() {
-        let to = &mut params.data[shape.range(tensor.role, tensor.layer)];
+    let of_small = Params::<f64>::init(small.net(), 11);
+    let mut params = Params::<f64>::zeros(shape.net());
+    for tensor in of_small.tensors() {
+        let to = params.tensor_mut(tensor.operation, tensor.role);
         to[..tensor.range.len()].copy_from_slice(&of_small.data[tensor.range.clone()]);
     }
-    params.tensor_mut(Role::HeadBias, 0)[9..].fill(-1e3);
+    params.tensor_mut(shape.head(), Role::Bias)[9..].fill(-1e3);
     let run = |shape: Shape, params: &Params<f64>| {
-        let mut shard = loaded_with::<f64>(shape, 9);
+        let mut shard = loaded_with::<f64>(&shape.net(), 9);
         let packs = Packs::of(params);
         let loss = shard.forward(&packs, 0.1);
         shard.backward(&packs);
@@ -312,8 +330,8 @@ fn blocks_of_logits_are_one_window() {
     let (expected, gradient) = run(small, &of_small);
     let (found, of_blocks) = run(shape, &params);
     assert!((found - expected).abs() < 1e-12 * expected);
-    for tensor in small.tensors() {
-        let found = &of_blocks.data[shape.range(tensor.role, tensor.layer)];
+    for tensor in of_small.tensors() {
+        let found = of_blocks.tensor(tensor.operation, tensor.role);
         for (index, x) in gradient.data[tensor.range.clone()].iter().enumerate() {
             assert!((found[index] - x).abs() < 1e-12, "{tensor:?} {index}");
         }
@@ -363,19 +381,16 @@ fn compare(shape: Shape) {
         vocab,
         ..
     } = shape;
-    let mut params = Params::<f64>::init(shape, 5);
+    let mut params = Params::<f64>::init(shape.net(), 5);
     // Away from saturation, where 1 - h^2 has lost the digits that are compared.
-    let table = params.tensor_mut(Role::Embedding, 0);
+    let table = params.tensor_mut(0, Role::Table);
     table.iter_mut().for_each(|x| *x *= 0.3);
-    let mut single = Params::<f32>::zeros(shape);
-    for (to, from) in single.data.iter_mut().zip(&params.data) {
-        *to = *from as f32;
-    }
-    let mut exact = loaded::<f64>(shape);
+    let single = params.cast::<f32>();
+    let mut exact = loaded::<f64>(params.net());
     let packs = Packs::of(&params);
     let expected = exact.forward(&packs, 0.1);
     exact.backward(&packs);
-    let mut shard = loaded::<f32>(shape);
+    let mut shard = loaded::<f32>(params.net());
     let packs = Packs::of(&single);
     // Twice: a window must not depend on what an earlier one left in the buffers.
     for _ in 0..2 {
@@ -386,7 +401,7 @@ fn compare(shape: Shape) {
             "{cell} {layers} x {hidden}: {found} {expected}"
         );
     }
-    for tensor in shape.tensors() {
+    for tensor in params.tensors() {
         let pairs = || {
             let exact = &exact.gradient.data[tensor.range.clone()];
             exact.iter().zip(&shard.gradient.data[tensor.range.clone()])
@@ -396,9 +411,7 @@ fn compare(shape: Shape) {
         let relative = (error / size).sqrt();
         assert!(
             relative < 2e-5,
-            "{cell} {layers} x {hidden}, {vocab}: {:?} of layer {} is off by {relative}",
-            tensor.role,
-            tensor.layer
+            "{cell} {layers} x {hidden}, {vocab}: {tensor:?} is off by {relative}"
         );
     }
 }

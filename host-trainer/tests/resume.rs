@@ -15,8 +15,8 @@ use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, IN_MEMORY, Level, Outline, Rules, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::params::Cell;
 use gatelet_trainer::run::{Metrics, Mode, RunFolder, Saver, change};
+use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
 
 fn text() -> Text {

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use gatelet::{Precision, Session, TokenId, Tokenizer};
-use gatelet_trainer::bptt::Shard;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, Level, Outline, Reading, Text};
 use gatelet_trainer::evaluate::evaluate;
 use gatelet_trainer::export::{export, f32_image};
 use gatelet_trainer::image::Image;
-use gatelet_trainer::packs::Packs;
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::net::{Packs, Shard};
+use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::typing::{Typing, type_text};
 
@@ -84,7 +83,7 @@ fn images_compute_the_trainers_loss() {
         );
         let mut tokens = [0; 201];
         corpus.fill(0, &mut tokens).unwrap();
-        let mut shard = Shard::<f32>::new(checkpoint.params.shape, 1, 200);
+        let mut shard = Shard::<f32>::new(checkpoint.params.net(), 1, 200);
         shard.load(|_, t| (tokens[t], tokens[t + 1]));
         let want = shard.forward(&Packs::of(&checkpoint.params), 0.0) / 200.0;
         let image = f32_image(&checkpoint, Path::new("x")).unwrap();

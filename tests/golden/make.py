@@ -2,7 +2,7 @@
 """Makes the golden vectors of tests/golden.rs with PyTorch: forward passes of nn.LSTM, nn.RNN and nn.GRU with a linear
 head.
 
-    pip install torch==2.* numpy safetensors && python3 tests/golden/make.py
+    pip install -r tests/golden/requirements.txt && python3 tests/golden/make.py
 
 Two layers, 7 hidden units, 11 tokens, 120 steps, both start states not zero. The result is committed; PyTorch is
 needed only to make it again.
@@ -43,7 +43,9 @@ def make(cell: str, seed: int) -> None:
         "golden.h": last_h.squeeze(1),
         "golden.c": last_c.squeeze(1) if cell == "lstm" else torch.zeros(0),
     }
-    shape = {"cell": cell, "layers": LAYERS, "hidden": HIDDEN, "vocab": VOCAB}
+    operations = [{"kind": cell, "units": HIDDEN, "reads": [layer]} for layer in range(LAYERS)]
+    operations.append({"kind": "dense", "units": VOCAB, "reads": [LAYERS]})
+    net = {"tokens": VOCAB, "operations": operations, "outputs": [{"scores": LAYERS + 1}]}
     config = {
         "cell": cell, "hidden": HIDDEN, "layers": LAYERS, "epochs": 1, "seed": seed, "batch": 1, "window": 1,
         "lr": 0.001, "schedule": "cosine", "warmup": 0, "clip": 1.0, "weight_decay": 0.0, "valid_fraction": 0.1,
@@ -53,7 +55,7 @@ def make(cell: str, seed: int) -> None:
         "corpus": "golden", "corpus_sha256": "0" * 64, "command": "tests/golden/make.py",
         "trainer": f"PyTorch {torch.__version__.split('+')[0]}", "seed": seed, "nats": None, "epoch": 0, "characters": 0,
     }
-    meta = {"format": 5 if cell == "gru" else 1, "shape": shape, "vocabulary": "abcdefghijk", "config": config, "provenance": provenance}
+    meta = {"format": 6, "net": net, "vocabulary": "abcdefghijk", "config": config, "provenance": provenance}
     tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
     save_file(tensors, HERE / f"{cell}.safetensors", metadata={"gatelet": json.dumps(meta)})
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the golden runs of tests/training_golden.rs with PyTorch: 50 optimizer steps of small nets, and their losses.
 
-    pip install torch==2.* numpy safetensors && python3 tests/golden/train.py
+    pip install -r tests/golden/requirements.txt && python3 tests/golden/train.py
 
 Each file holds the start weights as a checkpoint has them, the streams of tokens, and for every optimizer the loss and
 the gradient's global norm of each step. The state is carried from window to window; gradients are clipped, and the norms
@@ -99,7 +99,9 @@ def make(cell: str, layers: int, hidden: int, vocab: int, seed: int, recipes: di
         tensors[f"golden.{name}.losses"] = torch.tensor(losses)
         tensors[f"golden.{name}.norms"] = torch.tensor(norms)
         print(f"{cell} {layers} x {hidden}, {name}: {losses[0]:.4f} -> {losses[-1]:.4f} nats, norms {min(norms):.2f} to {max(norms):.2f}")
-    shape = {"cell": cell, "layers": layers, "hidden": hidden, "vocab": vocab}
+    operations = [{"kind": cell, "units": hidden, "reads": [layer]} for layer in range(layers)]
+    operations.append({"kind": "dense", "units": vocab, "reads": [layers]})
+    net = {"tokens": vocab, "operations": operations, "outputs": [{"scores": layers + 1}]}
     config = {
         "cell": cell, "hidden": hidden, "layers": layers, "epochs": 1, "seed": seed, "batch": BATCH, "window": WINDOW,
         "lr": 0.01, "schedule": "constant", "warmup": 0, "clip": 1.0, "weight_decay": 0.0, "valid_fraction": 0.1,
@@ -110,7 +112,7 @@ def make(cell: str, layers: int, hidden: int, vocab: int, seed: int, recipes: di
         "trainer": f"PyTorch {torch.__version__.split('+')[0]}", "seed": seed, "nats": None, "epoch": 0, "characters": 0,
     }
     vocabulary = "".join(chr(ord("a") + i) for i in range(vocab))
-    meta = {"format": 5 if cell == "gru" else 1, "shape": shape, "vocabulary": vocabulary, "config": config, "provenance": provenance}
+    meta = {"format": 6, "net": net, "vocabulary": vocabulary, "config": config, "provenance": provenance}
     tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
     metadata = {"gatelet": json.dumps(meta), "recipes": json.dumps(recipes)}
     path = HERE / f"train_{cell}_{layers}.safetensors"

@@ -57,7 +57,7 @@ pub(crate) struct Measured {
     model_bytes: u64,
     /// State, scratch and logits.
     pub(crate) ram_bytes: u64,
-    /// `random`, `4 bits` (random too) or `default`.
+    /// `random`, `4 bits` (random too) or `default`; of one that was given its name.
     model: String,
 }
 
@@ -101,11 +101,31 @@ fn replaced(text: &str, lines: &str) -> String {
     all.join("\n") + "\n"
 }
 
-/// Measures the models on every board and prints a line for each. `record` writes those of random
-/// weights into [`RESULTS`].
-pub(crate) fn run(boards: Choice, rows: bool, json: bool, record: bool) -> Result<()> {
+/// Measures these models, or else the three that are followed over time, on every board and prints
+/// a line for each. `record` writes those of random weights into [`RESULTS`].
+pub(crate) fn run(
+    boards: Choice,
+    given: Vec<PathBuf>,
+    rows: bool,
+    json: bool,
+    record: bool,
+) -> Result<()> {
     setup::qemu()?;
-    let (random, small) = (random_model("8")?, random_model("4")?);
+    let name = |path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    };
+    let models: Vec<(String, Option<PathBuf>)> = match given.is_empty() {
+        false => given
+            .into_iter()
+            .map(|path| (name(&path), Some(path)))
+            .collect(),
+        true => vec![
+            ("random".to_owned(), Some(random_model("8")?)),
+            ("4 bits".to_owned(), Some(random_model("4")?)),
+            ("default".to_owned(), None),
+        ],
+    };
     if !json {
         println!(
             "{:13} {:10} {:8} {:8} {:>4} {:>6} {:>5} {:>8} {:>12} {:>9} {:>9} {:>9} {:>7}",
@@ -124,11 +144,6 @@ pub(crate) fn run(boards: Choice, rows: bool, json: bool, record: bool) -> Resul
             "RAM"
         );
     }
-    let models = [
-        ("random", Some(random)),
-        ("4 bits", Some(small)),
-        ("default", None),
-    ];
     let mut recorded = String::new();
     for (board, (name, model)) in boards
         .iter()

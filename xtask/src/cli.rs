@@ -120,9 +120,15 @@ enum Firmware {
         model: ModelArgs,
     },
     /// Count the instructions of a step in QEMU, for a fixed shape and for the default model
+    #[command(
+        after_help = "Examples:\n  cargo xtask firmware bench\n  cargo xtask firmware bench --model MODEL.gatelet --board microbit"
+    )]
     Bench {
         #[command(flatten)]
         board: BoardArgs,
+        /// These models instead
+        #[arg(long = "model", value_name = "FILE")]
+        models: Vec<PathBuf>,
         /// Models in rows, which every kernel runs, instead of the layout of the board's kernel
         #[arg(long)]
         rows: bool,
@@ -130,7 +136,7 @@ enum Firmware {
         #[arg(long)]
         json: bool,
         /// Write the counts of the fixed shape into benches/results/boards.tsv
-        #[arg(long, conflicts_with = "rows")]
+        #[arg(long, conflicts_with_all = ["rows", "models"])]
         record: bool,
     },
     /// Flip every bit of the model's preamble in the built console, and see QEMU refuse each: 256
@@ -229,10 +235,11 @@ impl Firmware {
             Firmware::Damage => qemu_tests::preamble(1),
             Firmware::Bench {
                 board,
+                models,
                 rows,
                 json,
                 record,
-            } => bench::run(board.boards, rows, json, record),
+            } => bench::run(board.boards, models, rows, json, record),
             Firmware::Selftest { model, board, json } => {
                 selftest::run(model.path, board.boards, json)
             }

@@ -3,9 +3,12 @@
 //! in QEMU.
 //!
 //! ```text
-//! suite     RNN, LSTM and GRU, 1 and 2 layers, weights of 8 and of 4 bits, random, by `gatelet suite`: its hashes are the scalar kernel's
+//! suite     RNN, LSTM and GRU, 1 and 2 layers, weights of 8 and of 4 bits; and nets of features and tokens
+//!           that mix the operations at sizes from 1 to 129; random, by `gatelet suite`: its hashes are the
+//!           scalar kernel's
 //! hosts     tests/same-bits --suite, suite on stdin: natively, under qemu-aarch64 as two processors, under node
-//! boards    firmware/src/bin/conformance.rs, in as many loads as a board's flash needs
+//! boards    firmware/src/bin/conformance.rs, in as many loads as a board's flash needs; without the mixed nets
+//!           that are too large for one
 //! ```
 //! A row says at which step a kernel computed other states for the first time; there should be
 //! none.
@@ -15,6 +18,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::bench::random;
 use crate::board::{Board, in_qemu};
@@ -25,18 +29,20 @@ use crate::{emulator, setup};
 
 /// Units a layer: past two vectors of sixteen, and a row alone.
 const HIDDEN: usize = 33;
+/// Nets that mix the operations, by their seeds.
+const MIXED: u64 = 16;
+/// Of the steps, so many are done by those: one in ten, since they are larger.
+const MIXED_SHARE: usize = 10;
 /// Flash kept free for the board's program.
 const CODE: usize = 168 << 10;
+/// Bytes of a session that the board's program has room for.
+const SESSION: usize = 4096;
 
 /// What `same-bits` and the board's program print.
 #[derive(Debug, Deserialize)]
 struct Found {
     kernel: String,
-    cell: String,
-    layers: usize,
-    hidden: usize,
-    vocab: usize,
-    bits: String,
+    net: String,
     steps: u64,
     first_difference: Option<u64>,
 }
@@ -46,13 +52,18 @@ struct Found {
 struct Row {
     target: String,
     kernel: String,
-    cell: String,
-    layers: usize,
-    hidden: usize,
-    vocab: usize,
-    bits: String,
+    net: String,
     steps: u64,
     first_difference: Option<u64>,
+}
+
+/// A model of the suite.
+struct Case {
+    path: PathBuf,
+    /// Its share of the steps.
+    share: usize,
+    /// Bytes of a session.
+    session: usize,
 }
 
 /// Runs the suite everywhere and prints a row for each target, kernel and model; an error when one
@@ -60,11 +71,11 @@ struct Row {
 pub(crate) fn run(steps: usize, json: bool) -> Result<()> {
     setup::qemu()?;
     setup::targets()?;
-    let models = models()?;
+    let cases = cases()?;
     if !json {
         println!(
-            "{:28} {:9} {:4} {:>6} {:>6} {:>5} {:>5} {:>7}  states",
-            "target", "kernel", "cell", "layers", "hidden", "vocab", "bits", "steps"
+            "{:28} {:9} {:>6} {:9} net",
+            "target", "kernel", "steps", "states"
         );
     }
     let (mut rows, mut wrong) = (0, 0);
@@ -76,13 +87,18 @@ pub(crate) fn run(steps: usize, json: bool) -> Result<()> {
         }
         Ok(())
     };
-    let suite = suite(&models, steps, "any")?;
-    take(std::env::consts::ARCH, &native(&suite)?)?;
+    let path = work_folder()?.join("conformance.suite");
+    let all: Vec<Vec<u8>> = cases
+        .iter()
+        .map(|case| suite(case, steps, "any"))
+        .collect::<Result<_>>()?;
+    gatelet_files::replace(&path, &all.concat())?;
+    take(std::env::consts::ARCH, &native(&path)?)?;
     for emulated in processors::emulated()? {
-        take(&emulated.name, &elsewhere(&emulated, &suite)?)?;
+        take(&emulated.name, &elsewhere(&emulated, &path)?)?;
     }
     for board in in_qemu() {
-        for load in loads(board, &models, steps)? {
+        for load in loads(board, &cases, steps)? {
             take(
                 &format!("{board} ({})", board.processor.name()),
                 &on_board(board, &load)?,
@@ -112,11 +128,7 @@ fn show(target: &str, found: Found, json: bool) -> Result<()> {
     let row = Row {
         target: target.to_owned(),
         kernel: found.kernel,
-        cell: found.cell,
-        layers: found.layers,
-        hidden: found.hidden,
-        vocab: found.vocab,
-        bits: found.bits,
+        net: found.net,
         steps: found.steps,
         first_difference: found.first_difference,
     };
@@ -129,15 +141,15 @@ fn show(target: &str, found: Found, json: bool) -> Result<()> {
         Some(step) => format!("DIFFER from step {step} on"),
     };
     println!(
-        "{:28} {:9} {:4} {:>6} {:>6} {:>5} {:>5} {:>7}  {states}",
-        row.target, row.kernel, row.cell, row.layers, row.hidden, row.vocab, row.bits, row.steps
+        "{:28} {:9} {:>6} {states:9} {}",
+        row.target, row.kernel, row.steps, row.net
     );
     Ok(())
 }
 
 /// Images of random weights.
-fn models() -> Result<Vec<PathBuf>> {
-    let mut models = Vec::new();
+fn cases() -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
     for (bits, cell) in ["8", "4"]
         .into_iter()
         .flat_map(|bits| ["rnn", "lstm", "gru"].map(|cell| (bits, cell)))
@@ -148,23 +160,39 @@ fn models() -> Result<Vec<PathBuf>> {
                 "--cell", cell, "--layers", &layers, "--hidden", &hidden, "--vocab", "40",
                 "--seed", "3", "--bits", bits,
             ];
-            models.push(random(
-                &shape,
-                &format!("conformance-{cell}-{layers}-{bits}.gatelet"),
-            )?);
+            let name = format!("conformance-{cell}-{layers}-{bits}.gatelet");
+            cases.push(case(random(&shape, &name)?, 1)?);
         }
     }
-    Ok(models)
+    for seed in 0..MIXED {
+        let options = ["--mixed", "--seed", &seed.to_string()];
+        let path = random(&options, &format!("conformance-mixed-{seed}.gatelet"))?;
+        cases.push(case(path, MIXED_SHARE)?);
+    }
+    Ok(cases)
 }
 
-/// Writes a suite.
-fn suite(models: &[PathBuf], steps: usize, target: &str) -> Result<PathBuf> {
-    let path = work_folder()?.join(format!("conformance-{target}.suite"));
+/// A case of a model.
+fn case(path: PathBuf, share: usize) -> Result<Case> {
+    let text = output(gatelet()?.arg("inspect").arg(&path).arg("--json"))?;
+    let found: Value = serde_json::from_str(text.trim())?;
+    let session = found["ram_bytes"].as_u64().context("no ram_bytes")? as usize;
+    Ok(Case {
+        path,
+        share,
+        session,
+    })
+}
+
+/// A suite of one case.
+fn suite(case: &Case, steps: usize, target: &str) -> Result<Vec<u8>> {
+    let path = work_folder()?.join("conformance-case.suite");
+    let steps = steps.div_ceil(case.share).to_string();
     let mut command = gatelet()?;
-    command.arg("suite").args(models).args(["--target", target]);
-    command.args(["--steps", &steps.to_string(), "--force", "--out"]);
+    command.arg("suite").arg(&case.path);
+    command.args(["--target", target, "--steps", &steps, "--force", "--out"]);
     output(command.arg(&path))?;
-    Ok(path)
+    Ok(fs::read(&path)?)
 }
 
 /// `same-bits` here.
@@ -180,24 +208,24 @@ fn elsewhere(emulated: &Emulated, suite: &PathBuf) -> Result<String> {
     output(same_bits.args(["--", "--suite"]).stdin(File::open(suite)?))
 }
 
-/// Suites of as many models as fit a board's flash.
-fn loads(board: &'static Board, models: &[PathBuf], steps: usize) -> Result<Vec<Vec<u8>>> {
+/// Suites of as many models as fit a board's flash. A mixed net that is too large for the board is
+/// left out.
+fn loads(board: &'static Board, cases: &[Case], steps: usize) -> Result<Vec<Vec<u8>>> {
     let room = board.flash_bytes - CODE;
     let mut loads: Vec<Vec<u8>> = Vec::new();
-    for model in models {
-        let case = fs::read(suite(
-            std::slice::from_ref(model),
-            steps,
-            board.processor.export(),
-        )?)?;
-        ensure!(
-            case.len() <= room,
-            "{steps} steps are too many for the flash of the {board}: a case has {} bytes, its room {room}",
-            case.len()
-        );
+    for case in cases {
+        let bytes = suite(case, steps, board.processor.export())?;
+        if bytes.len() > room || case.session > SESSION {
+            ensure!(
+                case.share > 1,
+                "{steps} steps are too many for the flash of the {board}: a case has {} bytes, its room {room}",
+                bytes.len()
+            );
+            continue;
+        }
         match loads.last_mut() {
-            Some(load) if load.len() + case.len() <= room => load.extend(case),
-            _ => loads.push(case),
+            Some(load) if load.len() + bytes.len() <= room => load.extend(bytes),
+            _ => loads.push(bytes),
         }
     }
     Ok(loads)

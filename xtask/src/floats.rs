@@ -31,7 +31,7 @@ const MODELS: [&str; 6] = [
     "--cell lstm --hidden 64 --vocab 64",
 ];
 
-/// What core's test finds for the same sweep on the host (`core/src/activation/exp2.rs`).
+/// What core's test finds for the same sweep on the host (`core/src/fixed/activation/exp2.rs`).
 const ACTIVATIONS: &str = "f0b5db46d96b2423";
 
 /// What something may take at most: instructions, or a hundredth of an instruction for each

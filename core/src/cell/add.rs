@@ -4,8 +4,8 @@
 //! int8   y = sat8( round( a m_a >> s ) + round( b m_b >> s ) )        the multipliers bring both to y's scale
 //! ```
 
-use crate::kernel::scalar::{requantize, sat8};
-use crate::layer::AddInt8;
+use crate::fixed::{requantize, sat8};
+use crate::weights::layer::AddInt8;
 
 /// One step in int8. `a, b, y: [numbers]`.
 #[inline(never)]

@@ -7,12 +7,12 @@
 //!        read by others: sat8( round(y >> 9) )                            scale 1/128
 //! ```
 
-use crate::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
-use crate::kernel::Kernel;
-use crate::kernel::scalar::{rounding_shift, sat16};
-use crate::layer::{DenseF32, DenseInt8, LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
+use crate::cell::Products;
+use crate::fixed::activation::{SIGMOID, TANH, piecewise};
+use crate::fixed::{LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
+use crate::fixed::{rounding_shift, sat16};
 use crate::net::Activation;
-use crate::session::copy;
+use crate::weights::layer::{DenseF32, DenseInt8};
 
 /// One in Q15.16.
 const ONE: i32 = 1 << LOGIT_BITS;
@@ -34,34 +34,37 @@ pub(crate) fn activate_int8(activation: Activation, sum: i32) -> i32 {
     }
 }
 
-/// The activation of a sum in f32.
-#[inline]
-pub(crate) fn activate_f32(activation: Activation, sum: f32) -> f32 {
+/// The activation of sums in f32, in place.
+#[inline(never)]
+pub(crate) fn activate_f32<K: Products>(kernel: K, activation: Activation, sums: &mut [f32]) {
     match activation {
-        Activation::None => sum,
-        Activation::Relu => sum.max(0.0),
-        Activation::Tanh => tanh_f32(sum),
-        Activation::Sigmoid => sigmoid_f32(sum),
-        Activation::HardSigmoid => (sum + 0.5).clamp(0.0, 1.0),
+        Activation::None => {}
+        Activation::Relu => sums.iter_mut().for_each(|y| *y = y.max(0.0)),
+        Activation::Tanh => kernel.tanh_f32(sums),
+        Activation::Sigmoid => kernel.sigmoid_f32(sums),
+        Activation::HardSigmoid => {
+            sums.iter_mut()
+                .for_each(|y| *y = (*y + 0.5).clamp(0.0, 1.0));
+        }
     }
 }
 
 /// One step in int8, without the activation. `x: [columns]`, `y: [units]`.
 #[inline(always)]
-pub(crate) fn sums_int8<K: Kernel>(kernel: K, dense: &DenseInt8<'_>, x: &[i8], y: &mut [i32]) {
+pub(crate) fn sums_int8<K: Products>(kernel: K, dense: &DenseInt8<'_>, x: &[i8], y: &mut [i32]) {
     kernel.dense_int8(&dense.product, dense.bias, x, y);
 }
 
 /// One step in f32, without the activation.
 #[inline(always)]
-pub(crate) fn sums_f32<K: Kernel>(kernel: K, dense: &DenseF32<'_>, x: &[f32], y: &mut [f32]) {
-    copy(dense.bias.get(..y.len()).unwrap_or_default(), y);
-    kernel.add_products_f32(&dense.weights, x, y);
+pub(crate) fn sums_f32<K: Products>(kernel: K, dense: &DenseF32<'_>, x: &[f32], y: &mut [f32]) {
+    kernel.dense_f32(&dense.weights, dense.bias, x, y);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Scalar;
 
     #[test]
     fn integers_follow_the_reals() {
@@ -74,7 +77,9 @@ mod tests {
         ] {
             for sum in (-700_000..700_000).step_by(997) {
                 let found = activate_int8(activation, sum) as f32 / ONE as f32;
-                let exact = activate_f32(activation, sum as f32 / ONE as f32);
+                let mut exact = [sum as f32 / ONE as f32];
+                activate_f32(Scalar, activation, &mut exact);
+                let [exact] = exact;
                 assert!(
                     (found - exact).abs() < 2e-3,
                     "{activation} {sum}: {found} {exact}"

@@ -21,11 +21,12 @@
 //! With z = 0.99 a carried h of 8 bits sticks at a fifth of what it is drawn to; 16 bits get there. u
 //! has room for 64: |U h| of trained nets passes 8, where an int16 would saturate.
 
-use crate::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
-use crate::kernel::Kernel;
-use crate::kernel::scalar::{rounding_shift, sat8, sat16};
-use crate::layer::{GRU_BITS, GruF32, GruInt8, H_BITS, SIGMOID_BITS, TANH_BITS};
+use crate::cell::Products;
+use crate::fixed::activation::{SIGMOID, TANH, piecewise};
+use crate::fixed::{GRU_BITS, H_BITS, SIGMOID_BITS, TANH_BITS};
+use crate::fixed::{rounding_shift, sat8, sat16};
 use crate::net::Reset;
+use crate::weights::layer::{GruF32, GruInt8};
 
 /// The most that a candidate's part of h may be in int8, in magnitude.
 const LARGEST_U: i32 = (1 << 18) - 1;
@@ -95,7 +96,7 @@ fn parts<T>(sums: &mut [T], units: usize) -> Option<(&mut [T], &mut [T], &mut [T
 /// One step in int8. `addend: [3 units]` Q3.12, `x: [inputs + own]`, `carried: [units]`, `sums: [4
 /// units]`, `next: [own]`, which keeps `r h` for reset before until the new h is there.
 #[inline(never)]
-pub(crate) fn step_int8<K: Kernel>(
+pub(crate) fn step_int8<K: Products>(
     kernel: K,
     gru: &GruInt8<'_>,
     addend: &[i16],
@@ -169,21 +170,9 @@ fn units_int8(
     }
 }
 
-/// The cells of a unit in f32: the sums of r, z, what the candidate reads and its h; the h before. The
-/// new h.
-#[inline(always)]
-pub(crate) fn unit_f32([r, z, x, u]: [f32; 4], reset: Reset, h: f32) -> f32 {
-    let z = sigmoid_f32(z);
-    let n = match reset {
-        Reset::After => x + sigmoid_f32(r) * u,
-        Reset::Before => x + u,
-    };
-    z * h + (1.0 - z) * tanh_f32(n)
-}
-
 /// One step in f32; shapes as in [`step_int8`], without a carried h besides x's.
 #[inline(never)]
-pub(crate) fn step_f32<K: Kernel>(
+pub(crate) fn step_f32<K: Products>(
     kernel: K,
     gru: &GruF32<'_>,
     addend: &[f32],
@@ -192,44 +181,44 @@ pub(crate) fn step_f32<K: Kernel>(
     next: &mut [f32],
 ) {
     let units = gru.units;
-    let (Some((gates, candidate, hidden)), Some((read, own))) =
+    let start = sums.iter_mut().take(3 * units);
+    start.zip(addend).for_each(|(to, &a)| *to = a);
+    let (Some((gates, n, hidden)), Some((read, own))) =
         (parts(sums, units), x.split_at_checked(gru.inputs))
     else {
         return;
     };
-    let start = gates.iter_mut().chain(&mut *candidate);
-    start.zip(addend).for_each(|(to, &a)| *to = a);
     kernel.add_products_f32(&gru.gates, x, gates);
+    kernel.sigmoid_f32(gates);
     if gru.inputs > 0 {
-        kernel.add_products_f32(&gru.candidate, read, candidate);
+        kernel.add_products_f32(&gru.candidate, read, n);
     }
-    let Some((r, z)) = gates.split_at_checked(units) else {
-        return;
-    };
-    let read = match gru.reset {
+    let (r, z) = gates.split_at_checked(units).unwrap_or_default();
+    match gru.reset {
         Reset::After => {
-            hidden.iter_mut().zip(gru.bias).for_each(|(to, &b)| *to = b);
-            own
+            kernel.dense_f32(&gru.hidden, gru.bias, own, hidden);
+            for (n, (r, u)) in n.iter_mut().zip(r.iter().zip(&*hidden)) {
+                *n += r * u;
+            }
         }
         Reset::Before => {
-            hidden.fill(0.0);
             next.fill(0.0);
-            for ((q, &r), &h) in next.iter_mut().zip(r).zip(own).take(units) {
-                *q = sigmoid_f32(r) * h;
+            for (q, (r, h)) in next.iter_mut().zip(r.iter().zip(own)) {
+                *q = r * h;
             }
-            &*next
+            kernel.add_products_f32(&gru.hidden, next, n);
         }
-    };
-    kernel.add_products_f32(&gru.hidden, read, hidden);
-    let gates = r.iter().zip(z).zip(candidate.iter().zip(&*hidden));
-    for ((new, &h), ((&r, &z), (&x, &u))) in next.iter_mut().zip(own).zip(gates) {
-        *new = unit_f32([r, z, x, u], gru.reset, h);
+    }
+    kernel.tanh_f32(n);
+    for ((next, n), (z, h)) in next.iter_mut().zip(&*n).zip(z.iter().zip(own)) {
+        *next = z * h + (1.0 - z) * n;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixed::activation::{sigmoid_f32, tanh_f32};
 
     /// The integer cells follow those of f32, in both forms, and h is the carried one in 8 bits.
     #[test]
@@ -242,7 +231,13 @@ mod tests {
                     Reset::After => gru_unit(sums, &mut carried),
                     Reset::Before => gru_unit_before(sums, &mut carried),
                 };
-                h = unit_f32(sums.map(|s| s as f32 / 4096.0), reset, h);
+                let [r, z, x, u] = sums.map(|s| s as f32 / 4096.0);
+                let z = sigmoid_f32(z);
+                let n = match reset {
+                    Reset::After => x + sigmoid_f32(r) * u,
+                    Reset::Before => x + u,
+                };
+                h = z * h + (1.0 - z) * tanh_f32(n);
                 let error = (f32::from(carried) / 32_768.0 - h).abs();
                 assert!(error < 4e-3, "{step}: off by {error}");
                 assert!((f32::from(unit.h) / 128.0 - h).abs() < 8e-3, "{step}");

@@ -7,9 +7,10 @@
 //! Nothing bounds a relu, so its h has a scale of its own, and in f32 a limit: numbers of kernels stay
 //! finite, whatever the weights are.
 
-use crate::kernel::Kernel;
-use crate::kernel::scalar::{rounding_shift, sat8};
-use crate::layer::{H_BITS, RELU_LIMIT, ReluF32, ReluInt8, Z_BITS};
+use crate::cell::Products;
+use crate::fixed::{H_BITS, Z_BITS};
+use crate::fixed::{rounding_shift, sat8};
+use crate::weights::layer::{RELU_LIMIT, ReluF32, ReluInt8};
 
 /// The new h of a unit in int8, from its sum with 12 fraction bits.
 #[inline(always)]
@@ -22,7 +23,7 @@ pub(crate) fn relu_int8(sum: i32, state_bits: u32) -> i8 {
 
 /// One step in int8. `addend: [units]` Q3.12, `x: [columns]`, `sums: [units]`, `next: [units]`.
 #[inline(never)]
-pub(crate) fn step_int8<K: Kernel>(
+pub(crate) fn step_int8<K: Products>(
     kernel: K,
     rnn: &ReluInt8<'_>,
     addend: &[i16],
@@ -42,7 +43,7 @@ pub(crate) fn step_int8<K: Kernel>(
 
 /// One step in f32; the sums are where the new h will be.
 #[inline(never)]
-pub(crate) fn step_f32<K: Kernel>(
+pub(crate) fn step_f32<K: Products>(
     kernel: K,
     rnn: &ReluF32<'_>,
     addend: &[f32],

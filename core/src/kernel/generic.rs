@@ -9,13 +9,16 @@
 //!
 //! R rows share each load of x, and give R independent chains of additions.
 
-use super::scalar::{Scalar, lstm_f32, lstm_int8, preactivation, requantize, rnn_int8};
-use super::{Kernel, sealed};
-use crate::activation::tanh_f32;
-use crate::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::{MatrixF32, MatrixInt8};
-use crate::order::RowOrder;
-use crate::simd::{Vector, Wide};
+use super::{Kernel, Scalar, sealed};
+use crate::cell::lstm::{lstm_f32, lstm_int8};
+use crate::cell::rnn::rnn_int8;
+use crate::fixed::activation::tanh_f32;
+use crate::fixed::preactivation;
+use crate::fixed::requantize;
+use crate::kernel::wide::{Vector, Wide};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::{MatrixF32, MatrixInt8};
+use crate::weights::order::RowOrder;
 
 /// The kernel on rows, on `wide` vectors: the portable path, for every target. It reads rows; an image in another layout
 /// goes to the scalar kernel.

@@ -1,12 +1,11 @@
 //! Kernels: the arithmetic of one step of one layer.
 //!
 //! `scalar.rs` is the executable specification: never optimised, every other kernel is tested against it. `generic.rs`
-//! works on rows, for the portable path; `tile/` on tiles whose every lane is a row. Both are written once over the
-//! small vector traits; an instruction set in `arch/` instantiates them. Microcontrollers have `thumb.rs`, and assembly in
-//! `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
+//! works on rows, for the portable path; `tile/` on tiles whose every lane is a row, over the vectors of `gatelet-simd`;
+//! `arch/tiles.rs` compiles it for each instruction set. Microcontrollers have `thumb.rs`, and assembly in `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
 
-pub mod dense;
 pub(crate) mod generic;
+mod native;
 mod nibbles;
 mod only;
 pub(crate) mod scalar;
@@ -18,9 +17,8 @@ pub(crate) mod thumb;
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
 pub(crate) mod tile;
+mod wide;
 
-#[cfg(target_arch = "aarch64")]
-pub use crate::arch::aarch64::{Neon, NeonDot};
 #[cfg(armv7em)]
 pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
 #[cfg(fpu)]
@@ -30,26 +28,30 @@ pub use crate::arch::arm::mve::Mve;
 #[cfg(mve)]
 pub use crate::arch::arm::mve4::MveNibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub use crate::arch::wasm32::Simd128;
+pub use crate::arch::tiles::Simd128;
 #[cfg(target_arch = "x86_64")]
-pub use crate::arch::x86_64::{Avx2, Avx512, AvxVnni};
+pub use crate::arch::tiles::{Avx2, Avx512, AvxVnni};
+#[cfg(target_arch = "aarch64")]
+pub use crate::arch::tiles::{Neon, NeonDot};
 pub use generic::Portable;
 pub use nibbles::Nibbles;
 pub use only::Only;
-pub use scalar::Scalar;
 /// The integer specification piece by piece, for who trains through it (docs/numerics.md).
 pub mod integer {
-    pub use super::scalar::{LstmUnit, lstm_unit, preactivation, requantize, rnn_int8};
     pub use crate::cell::gru::{GruUnit, gru_unit, gru_unit_before, reset_h};
-    pub use crate::layer::{embedded, projected};
+    pub use crate::cell::lstm::{LstmUnit, lstm_unit};
+    pub use crate::cell::rnn::rnn_int8;
+    pub use crate::fixed::{preactivation, requantize};
+    pub use crate::weights::layer::{embedded, projected};
 }
-pub use select::{Isa, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
+pub use native::Native;
+pub use select::{Isa, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
-use self::dense::{PackedF32, TapeF32};
-use crate::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::MatrixF32;
+use crate::cell;
 use crate::net::{Capabilities, Layout, Net};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixF32;
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
 /// [`Model::from_bytes`](crate::Model::from_bytes).
@@ -149,7 +151,7 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         c: &mut [f32],
         next: &mut [f32],
     ) {
-        Scalar.layer_f32(layer, addend, x, c, next);
+        scalar::layer_f32(layer, addend, x, c, next);
     }
 
     /// One step of a layer in int8. `addend: [slots]` Q3.12, `x: [columns]` scale 1/128, `c: [hidden]`
@@ -216,7 +218,7 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
     /// With [`Kernel::add_products_int8`] the seam between kernels and operations: a GRU, a dense
     /// operation and everything else that has no method of its own run on any kernel by it.
     fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
-        Scalar.add_products_f32(matrix, x, sums);
+        scalar::add_products_f32(matrix, x, sums);
     }
 
     /// Adds requantized products: `sums[r] += round(m_r sum_k W[r,k] x[k] >> shift)`. `x: [columns]`
@@ -225,99 +227,111 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
 
     /// A dense operation's results without its activation: `y = bias + products`. `bias: [rows]` or
     /// more, `y: [rows]`.
+    fn dense_f32(self, matrix: &MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]) {
+        copy(bias.get(..y.len()).unwrap_or_default(), y);
+        self.add_products_f32(matrix, x, y);
+    }
+
+    /// As [`Kernel::dense_f32`].
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
-        crate::session::copy(bias.get(..y.len()).unwrap_or_default(), y);
+        copy(bias.get(..y.len()).unwrap_or_default(), y);
         self.add_products_int8(product, x, y);
     }
 
     /// The cells of a GRU with reset after, in int8: `sums: [4, units]` of r, z, what the candidate
     /// reads and its h, `carried: [units]`, `next: [units]` or more.
     fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
-        crate::cell::gru::cells(sums, carried, next);
+        cell::gru::cells(sums, carried, next);
     }
 
-    /// One step of a GRU in f32: `addend: [3 units]`, `x: [inputs + own]`, `sums: [4 units]`, `next:
-    /// [own]`.
-    fn gru_f32(
+    /// The sigmoid of every number, in place.
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        for x in numbers {
+            *x = crate::fixed::activation::sigmoid_f32(*x);
+        }
+    }
+
+    /// tanh of every number, in place.
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        for x in numbers {
+            *x = crate::fixed::activation::tanh_f32(*x);
+        }
+    }
+}
+
+impl<K: Kernel> cell::Products for K {
+    #[inline(always)]
+    fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
+        Kernel::add_products_f32(self, matrix, x, sums);
+    }
+
+    #[inline(always)]
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        Kernel::add_products_int8(self, product, x, sums);
+    }
+
+    #[inline(always)]
+    fn dense_f32(self, matrix: &MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]) {
+        Kernel::dense_f32(self, matrix, bias, x, y);
+    }
+
+    #[inline(always)]
+    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
+        Kernel::dense_int8(self, product, bias, x, y);
+    }
+
+    #[inline(always)]
+    fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+        Kernel::gru_cells_int8(self, sums, carried, next);
+    }
+
+    #[inline(always)]
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        Kernel::sigmoid_f32(self, numbers);
+    }
+
+    #[inline(always)]
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        Kernel::tanh_f32(self, numbers);
+    }
+}
+
+/// The specification as a kernel. Runs everywhere; f32 results are the same bits on every machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scalar;
+
+impl sealed::Sealed for Scalar {}
+
+// The f32 operations are the trait's own.
+impl Kernel for Scalar {
+    const NAME: &'static str = "scalar";
+    const F32_IS_SCALAR: bool = true;
+
+    fn layer_int8(
         self,
-        gru: &GruF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        sums: &mut [f32],
-        next: &mut [f32],
+        layer: &LayerInt8<'_>,
+        addend: &[i16],
+        x: &[i8],
+        c: &mut [i16],
+        next: &mut [i8],
     ) {
-        crate::cell::gru::step_f32(self, gru, addend, x, sums, next);
+        scalar::layer_int8(layer, addend, x, c, next);
     }
 
-    /// Lanes of the vectors that [`dense`] packs matrices for.
-    fn lanes(self) -> usize {
-        8
+    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]) {
+        scalar::add_products_int8(product, x, sums);
     }
+}
 
-    /// [`PackedShape::pack_panel`](dense::PackedShape::pack_panel), the same numbers.
-    fn pack_panel_f32(
-        self,
-        shape: &dense::PackedShape,
-        p: usize,
-        matrix: &[f32],
-        transposed: bool,
-        into: &mut [f32],
-    ) {
-        shape.pack_panel(p, matrix, transposed, into);
-    }
+/// Whether a kernel has what it takes for `what`, decided while compiling.
+#[inline(always)]
+pub(crate) fn can<K: Kernel>(what: Capabilities) -> bool {
+    K::CAPABILITIES.has(what)
+}
 
-    /// `C = A W`, or `C += A W`. `a: [rows, k]`, `w: [k, n]` packed for [`Kernel::lanes`], `c: [rows, n]`;
-    /// `scratch`: [`matmul_scratch`](dense::matmul_scratch) numbers, with fewer the same, slower.
-    fn matmul_f32(
-        self,
-        a: &[f32],
-        w: &PackedF32<'_>,
-        add: bool,
-        c: &mut [f32],
-        scratch: &mut [f32],
-    ) {
-        let _ = scratch;
-        dense::matmul(a, w, add, c);
-    }
-
-    /// `C = A^T B`, or `C += A^T B`. `a: [rows, m]`, `b: [rows, n]`, `c: [m, n]`;
-    /// `scratch`: at least [`outer_scratch`](dense::outer_scratch) numbers, or nothing is done.
-    fn outer_f32(
-        self,
-        a: (&[f32], usize),
-        b: (&[f32], usize),
-        add: bool,
-        c: &mut [f32],
-        scratch: &mut [f32],
-    ) {
-        dense::outer(self, a, b, add, c, scratch);
-    }
-
-    /// The columns of A as [`Kernel::outer_panel_f32`] reads them. `a: [rows, m]`, `to`: [`outer_columns`](dense::outer_columns)
-    /// numbers.
-    fn pack_columns_f32(self, a: (&[f32], usize), to: &mut [f32]) {
-        to.iter_mut().zip(a.0).for_each(|(to, &x)| *to = x);
-    }
-
-    /// Columns `4 p lanes ..` of `C = A^T B`, or of `C += A^T B`, as many as [`Kernel::lanes`] are in four vectors or as there are: the panels of a
-    /// product can be computed side by side. `a`: the columns that [`Kernel::pack_columns_f32`] left, and m; `b: [rows, n]`, `c: [m, columns]`;
-    /// `scratch`: at least [`PANEL_SCRATCH`](dense::PANEL_SCRATCH) numbers, or nothing is done.
-    fn outer_panel_f32(
-        self,
-        a: (&[f32], usize),
-        b: (&[f32], usize),
-        p: usize,
-        add: bool,
-        c: &mut [f32],
-        scratch: &mut [f32],
-    ) {
-        let _ = scratch;
-        dense::outer_panel(a, b, p * dense::PANEL * self.lanes(), add, c);
-    }
-
-    /// One step of a layer for several streams, which keeps its activations. `w: [hidden, gates*hidden]` packed for
-    /// [`Kernel::lanes`], by [`Columns::Gates`](dense::Columns::Gates) for an LSTM.
-    fn tape_step_f32(self, w: &PackedF32<'_>, step: &mut TapeF32<'_>) {
-        dense::tape_step(w, step);
+/// `copy_from_slice` for lengths that were compared before, without its panic.
+pub(crate) fn copy<T: Copy>(from: &[T], to: &mut [T]) {
+    if from.len() == to.len() {
+        to.copy_from_slice(from);
     }
 }

@@ -8,15 +8,17 @@
 //!
 //! [`Nibbles<K>`] is the kernel `K` for everything else: int8 matrices, which a model may also have, and f32.
 
-use super::scalar::{lstm_int8, rnn_int8, sat16};
 use super::thumb::requantize_by_halves;
-use super::{Kernel, scalar, sealed};
+use super::{Kernel, sealed};
 #[cfg(any(armv6m, armv7m))]
 use crate::arch::arm::PairsOfX;
-use crate::layer::{Fused, GruF32, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::{MatrixF32, MatrixInt8};
+use crate::cell::lstm::lstm_int8;
+use crate::cell::rnn::rnn_int8;
+use crate::fixed::{self, sat16};
 use crate::net::{Capabilities, Layout, Net};
-use crate::nibbles::{OFFSET, WORD, bit, block};
+use crate::weights::int4::{OFFSET, WORD, bit, block};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::{MatrixF32, MatrixInt8};
 
 /// Rows worked on at a time: the gates of a unit.
 const ROWS: usize = 4;
@@ -81,15 +83,12 @@ impl<K: Kernel> Kernel for Nibbles<K> {
         self.0.gru_cells_int8(sums, carried, next);
     }
 
-    fn gru_f32(
-        self,
-        gru: &GruF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        sums: &mut [f32],
-        next: &mut [f32],
-    ) {
-        self.0.gru_f32(gru, addend, x, sums, next);
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        self.0.sigmoid_f32(numbers);
+    }
+
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        self.0.tanh_f32(numbers);
     }
 }
 
@@ -213,7 +212,7 @@ fn requantize(acc: i32, multiplier: i32, shift: u32) -> i32 {
     if cfg!(armv6m) && shift.wrapping_sub(20) <= 4 {
         return requantize_by_halves(acc << (24 - shift), multiplier);
     }
-    scalar::requantize(acc, multiplier, shift)
+    fixed::requantize(acc, multiplier, shift)
 }
 
 #[inline(never)]

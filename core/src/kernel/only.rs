@@ -6,9 +6,9 @@
 //! arithmetic is the kernel's inside.
 
 use super::{Kernel, sealed};
-use crate::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::MatrixF32;
 use crate::net::{Capabilities, Layout, Net};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixF32;
 
 /// The kernel `K` with the capabilities of these bits: a [`Session`](crate::Session) refuses models that
 /// need others.
@@ -60,6 +60,10 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
         self.0.add_products_int8(product, x, sums);
     }
 
+    fn dense_f32(self, matrix: &MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]) {
+        self.0.dense_f32(matrix, bias, x, y);
+    }
+
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
         self.0.dense_int8(product, bias, x, y);
     }
@@ -68,14 +72,11 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
         self.0.gru_cells_int8(sums, carried, next);
     }
 
-    fn gru_f32(
-        self,
-        gru: &GruF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        sums: &mut [f32],
-        next: &mut [f32],
-    ) {
-        self.0.gru_f32(gru, addend, x, sums, next);
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        self.0.sigmoid_f32(numbers);
+    }
+
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        self.0.tanh_f32(numbers);
     }
 }

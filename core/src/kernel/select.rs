@@ -2,6 +2,8 @@
 
 #[cfg(fpu)]
 use super::Fpu;
+#[cfg(not(all(fpu, armv7em)))]
+use super::Native;
 #[cfg(not(mve))]
 use super::Nibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -16,19 +18,6 @@ use super::{Mve, MveNibbles};
 #[cfg(target_arch = "aarch64")]
 use super::{Neon, NeonDot};
 use crate::net::{Layout, Net};
-
-/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(armv7em)]
-pub type Native = Armv7em;
-/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(mve)]
-pub type Native = Mve;
-/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(all(target_arch = "arm", not(any(armv7em, mve))))]
-pub type Native = Thumb;
-/// The kernel a firmware uses: the best one its target is known to have when it is compiled.
-#[cfg(not(target_arch = "arm"))]
-pub type Native = Portable;
 
 /// The kernel a firmware uses for an f32 model, on a processor with an FPU.
 #[cfg(fpu)]

@@ -11,10 +11,12 @@
 //! 2.9 instructions a multiply-accumulate of the same loop, because it runs out of registers (docs/adr). Everything
 //! else is Rust, and runs everywhere, so the host's tests cover it.
 
-use super::scalar::{Scalar, lstm_int8, requantize, rnn_int8, sat16};
-use super::{Kernel, sealed};
-use crate::layer::{Fused, LayerInt8, ProductInt8};
-use crate::matrix::MatrixInt8;
+use super::{Kernel, Scalar, sealed};
+use crate::cell::lstm::lstm_int8;
+use crate::cell::rnn::rnn_int8;
+use crate::fixed::{requantize, sat16};
+use crate::weights::layer::{Fused, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixInt8;
 
 /// The kernel for an Armv6-M or an Armv7-M without DSP. It reads rows; f32, other layouts and
 /// other shifts than 24 go to the scalar kernel.

@@ -3,8 +3,12 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::{Net, Precision};
-use crate::error::LayoutError;
-use crate::matrix::PAIRS_MAX_COLUMNS;
+
+/// Alignment of the image; of the data area and of every section too, but in tile layouts.
+pub const ALIGN: usize = 16;
+/// The most columns of [`Layout::Pairs`]: the sum of a row must stay below 2^23 in magnitude, and
+/// 127 * 128 * 512 does.
+pub const PAIRS_MAX_COLUMNS: usize = 512;
 
 /// How the weight matrices of an image are arranged. It changes where a weight lies, never a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +64,7 @@ impl Layout {
     /// across a tile.
     pub(crate) const fn align(self) -> usize {
         match self {
-            Layout::Rows | Layout::Pairs => crate::format::ALIGN,
+            Layout::Rows | Layout::Pairs => ALIGN,
             Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => 64,
         }
     }
@@ -106,3 +110,73 @@ impl Display for Layout {
         f.write_str(self.name())
     }
 }
+
+/// Why a model cannot have a layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum LayoutError {
+    /// The layout is one of int8 models.
+    NeedsInt8 {
+        /// The layout.
+        layout: Layout,
+    },
+    /// A weight matrix is too wide for the layout's arithmetic.
+    Columns {
+        /// The layout.
+        layout: Layout,
+        /// Columns of the widest matrix.
+        columns: usize,
+        /// The most the layout can have.
+        max: usize,
+    },
+    /// A requantization has another right shift than the layout's kernel.
+    Shift {
+        /// The layout.
+        layout: Layout,
+        /// The shift found.
+        found: u8,
+        /// The smallest it takes.
+        min: u8,
+        /// The largest it takes.
+        max: u8,
+    },
+}
+
+impl Display for LayoutError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self {
+            LayoutError::NeedsInt8 { layout } => {
+                write!(f, "the layout {layout} is for int8 models")
+            }
+            LayoutError::Columns {
+                layout,
+                columns,
+                max,
+            } => write!(
+                f,
+                "the layout {layout} takes matrices of at most {max} columns, but one has {columns}; \
+                 use fewer units or layers, or the layout rows"
+            ),
+            LayoutError::Shift {
+                layout,
+                found,
+                min,
+                max,
+            } => {
+                write!(
+                    f,
+                    "the layout {layout} needs requantization shifts of {min}"
+                )?;
+                if min < max {
+                    write!(f, " to {max}")?;
+                }
+                write!(
+                    f,
+                    ", but one is {found} (a row has very large weights); use the layout rows"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for LayoutError {}

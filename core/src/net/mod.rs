@@ -29,18 +29,23 @@
 
 mod capabilities;
 mod check;
+pub(crate) mod dims;
+mod display;
 mod error;
+pub(crate) mod four_bits;
 mod kind;
 mod layout;
 mod plan;
 mod shape;
+mod token;
 
 pub use capabilities::Capabilities;
 pub use error::NetError;
 pub use kind::{Activation, Kind, Precision, Reset, RnnActivation};
-pub use layout::Layout;
+pub use layout::{ALIGN, Layout, LayoutError, PAIRS_MAX_COLUMNS};
 pub(crate) use plan::{NOWHERE, Place, Plan};
 pub use shape::Recurrent;
+pub use token::TokenId;
 
 /// The most operations of a net.
 pub const MAX_OPERATIONS: usize = 16;

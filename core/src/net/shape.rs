@@ -112,8 +112,8 @@ impl Net {
     /// How many operations are recurrent.
     pub const fn recurrent_count(&self) -> usize {
         let (mut count, mut index) = (0, 0);
-        while index < self.len() {
-            count += self.recurrent(index).is_some() as usize;
+        while let Some(operation) = self.operation(index) {
+            count += operation.kind.is_recurrent() as usize;
             index += 1;
         }
         count

@@ -14,12 +14,30 @@
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use super::{Session, copy, operations};
+use super::{Session, operations};
+use crate::image::model::Model;
+use crate::kernel::copy;
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
-use crate::layer::Weights;
-use crate::model::Model;
-use crate::state::{self, Parts};
-use crate::vocab::TokenId;
+use crate::net::Precision;
+use crate::net::TokenId;
+use crate::session::state::{self, Parts};
+use crate::weights::layer::{LayerF32, LayerInt8, Weights};
+
+/// How a session runs its net: found once, when it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schedule {
+    /// Operation after operation.
+    Plain,
+    /// The same, from one end of the weights and the other in turn: there is one recurrent operation.
+    Reversing,
+    /// A layer that stands alone, with room for sums.
+    Alone,
+    /// Several layers, with room for sums of the last.
+    Stacked {
+        /// The last layer's operation.
+        last: u8,
+    },
+}
 
 /// What a session of one layer has in its words for sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +53,21 @@ pub(super) enum Sums {
 impl<K: Kernel> Session<'_, '_, K> {
     /// Takes an input in: the state after it, and its outputs. Features stand where they are read.
     pub(super) fn go(&mut self, token: Option<TokenId>) {
-        if !K::AHEAD {
-            return operations::step(self.model, self.kernel, token, self.storage);
-        }
-        let one = self.model.net.recurrent_count() == 1;
-        let ahead = !self.ahead.is_empty();
-        if one || ahead {
+        if K::AHEAD && self.schedule != Schedule::Plain {
             self.kernel = self.kernel.turned();
+            match (token, self.schedule, self.model.net.precision) {
+                (Some(id), Schedule::Alone, Precision::F32) => return self.go_apart::<F32>(id),
+                (Some(id), Schedule::Alone, Precision::Int8) => return self.go_apart::<Int8>(id),
+                (Some(id), Schedule::Stacked { last }, Precision::F32) => {
+                    return self.go_ahead::<F32>(id, last.into());
+                }
+                (Some(id), Schedule::Stacked { last }, Precision::Int8) => {
+                    return self.go_ahead::<Int8>(id, last.into());
+                }
+                _ => {}
+            }
         }
-        match token {
-            Some(id) if ahead && one => self.go_apart(id),
-            Some(id) if ahead => self.go_ahead(id),
-            _ => operations::step(self.model, self.kernel, token, self.storage),
-        }
+        operations::step(self.model, self.kernel, token, self.storage);
     }
 
     /// The words for sums hold nothing of this state.
@@ -58,179 +78,317 @@ impl<K: Kernel> Session<'_, '_, K> {
     }
 
     /// A step of a layer that stands alone.
-    fn go_apart(&mut self, id: TokenId) {
+    #[inline(always)]
+    fn go_apart<N: Numbers>(&mut self, id: TokenId) {
         if self.sums == Sums::Restored {
             self.sums = Sums::Old;
             return operations::step(self.model, self.kernel, Some(id), self.storage);
         }
+        let (model, kernel) = (self.model, self.kernel);
+        let weights = model.weights_in::<K>(0, N::PRECISION);
+        let Some(layer) = N::layer(&weights) else {
+            return;
+        };
+        let (units, columns) = N::sizes(layer);
+        let mut parts = N::split(model, self.storage);
+        let sums = numbers(self.ahead);
         if self.sums == Sums::Old {
-            self.multiply();
+            N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
         self.sums = Sums::Ready;
-        self.update(id);
-        if self.kernel.is_turned() {
-            self.multiply();
-            self.compute_outputs();
-        } else {
-            self.compute_outputs();
-            self.multiply();
+        // Sums stand apart from h, so that the new h can go over the old one.
+        let c = parts.cells.get_mut(..units).unwrap_or_default();
+        let next = parts.values.get_mut(..units).unwrap_or_default();
+        N::cells(kernel, layer, (Some(id), &[], c, next), sums);
+        if kernel.is_turned() {
+            N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
+        for index in 1..model.net.len() {
+            N::operation(model, kernel, &mut parts, index);
+        }
+        if !kernel.is_turned() {
+            N::products(kernel, layer, h(&parts, 0, columns), sums);
+        }
+        operations::finish::<K>(model, self.storage);
     }
 
-    /// The product of h with the weights of a layer that stands alone.
-    fn multiply(&mut self) {
-        match &self.model.weights_for::<K>(0) {
-            Weights::CellF32(layer) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&self.model.plan, self.storage);
-                let h = parts.values.get(..layer.columns).unwrap_or_default();
-                self.kernel.products_f32(layer, h, sums(self.ahead));
-            }
-            Weights::CellInt8(layer) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&self.model.plan, self.storage);
-                let h = parts.values.get(..layer.columns).unwrap_or_default();
-                self.kernel.products_int8(layer, h, sums(self.ahead));
-            }
-            _ => {}
-        }
-    }
-
-    /// The new state of a layer that stands alone, from its product.
-    fn update(&mut self, id: TokenId) {
-        let token = Some(id);
-        match &self.model.weights_for::<K>(0) {
-            Weights::CellF32(layer) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(&self.model.plan, self.storage);
-                let (addend, x) = (layer.addend(token), &[][..]);
-                let (c, next) = (
-                    units(layer.hidden, parts.cells),
-                    units(layer.hidden, parts.values),
-                );
-                let stream = StreamF32 { addend, x, c, next };
-                self.kernel.cells_f32(layer, stream, sums(self.ahead));
-            }
-            Weights::CellInt8(layer) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(&self.model.plan, self.storage);
-                let stream = StreamInt8 {
-                    addend: layer.addend(token),
-                    x: &[],
-                    c: units(layer.hidden, parts.cells),
-                    next: units(layer.hidden, parts.values),
-                    correction: 0,
-                };
-                self.kernel.cells_int8(layer, stream, sums(self.ahead));
-            }
-            _ => {}
-        }
-    }
-
-    /// A step of several layers of one size.
-    fn go_ahead(&mut self, id: TokenId) {
-        let last = self.model.net.recurrent_count() - 1;
-        let plan = &self.model.plan;
-        let place = plan.at(last);
-        match &self.model.weights_for::<K>(last) {
-            Weights::CellF32(layer) => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
-                let x = parts.values.get(place.x..place.x + place.columns);
-                let h = x.unwrap_or_default().get(layer.columns / 2..);
-                let h = h.unwrap_or_default();
-                self.kernel.begin_f32(layer, h, sums(self.ahead));
-                operations::run(self.model, self.kernel, Some(id), self.storage, 0..last);
-                let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
-                let x = parts.values.get(place.x..place.x + place.columns);
-                let end = place.cell.saturating_add(layer.hidden);
-                let stream = StreamF32 {
-                    addend: layer.addend(None),
-                    x: x.unwrap_or_default(),
-                    c: parts.cells.get_mut(place.cell..end).unwrap_or_default(),
-                    next: parts.next,
-                };
-                self.kernel.finish_f32(layer, stream, sums(self.ahead));
-            }
-            Weights::CellInt8(layer) => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
-                let x = parts.values.get(place.x..place.x + place.columns);
-                let h = x.unwrap_or_default().get(layer.columns / 2..);
-                let h = h.unwrap_or_default();
-                self.kernel.begin_int8(layer, h, sums(self.ahead));
-                operations::run(self.model, self.kernel, Some(id), self.storage, 0..last);
-                let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
-                let x = parts.values.get(place.x..place.x + place.columns);
-                let end = place.cell.saturating_add(layer.hidden);
-                let stream = StreamInt8 {
-                    addend: layer.addend(None),
-                    x: x.unwrap_or_default(),
-                    c: parts.cells.get_mut(place.cell..end).unwrap_or_default(),
-                    next: parts.next,
-                    correction: 0,
-                };
-                self.kernel.finish_int8(layer, stream, sums(self.ahead));
-            }
-            _ => {}
-        }
-        self.keep_last(last);
-        self.compute_outputs();
-    }
-
-    /// Puts the new h of operation `last` in the place of the old one.
-    fn keep_last(&mut self, last: usize) {
-        let (plan, net) = (&self.model.plan, &self.model.net);
-        let (first, units) = (
-            plan.at(last).value,
-            net.recurrent(last).map_or(0, |of| of.units),
+    /// A step of several layers of one size, of which operation `last` is the last.
+    #[inline(always)]
+    fn go_ahead<N: Numbers>(&mut self, id: TokenId, last: usize) {
+        let (model, kernel) = (self.model, self.kernel);
+        let weights = model.weights_in::<K>(last, N::PRECISION);
+        let Some(layer) = N::layer(&weights) else {
+            return;
+        };
+        let (units, columns) = N::sizes(layer);
+        let place = model.plan.at(last);
+        let mut parts = N::split(model, self.storage);
+        let sums = numbers(self.ahead);
+        let own = h(&parts, place.x, columns).get(columns / 2..);
+        N::begin(kernel, layer, own.unwrap_or_default(), sums);
+        operations::run(model, kernel, Some(id), self.storage, 0..last);
+        parts = N::split(model, self.storage);
+        let x = parts.values.get(place.x..place.x + columns);
+        let end = place.cell.saturating_add(units);
+        let c = parts.cells.get_mut(place.cell..end).unwrap_or_default();
+        N::finish(
+            kernel,
+            layer,
+            (None, x.unwrap_or_default(), c, parts.next),
+            sums,
         );
-        match net.precision {
-            crate::net::Precision::F32 => {
-                let parts: Parts<'_, f32, f32, f32> = state::split(plan, self.storage);
-                let new = parts.next.get(..units).unwrap_or_default();
-                copy(
-                    new,
-                    parts
-                        .values
-                        .get_mut(first..first + units)
-                        .unwrap_or_default(),
-                );
-            }
-            crate::net::Precision::Int8 => {
-                let parts: Parts<'_, i8, i16, i32> = state::split(plan, self.storage);
-                let new = parts.next.get(..units).unwrap_or_default();
-                copy(
-                    new,
-                    parts
-                        .values
-                        .get_mut(first..first + units)
-                        .unwrap_or_default(),
-                );
-            }
+        let new = parts.next.get(..units).unwrap_or_default();
+        let old = parts.values.get_mut(place.value..place.value + units);
+        copy(new, old.unwrap_or_default());
+        for index in last + 1..model.net.len() {
+            N::operation(model, kernel, &mut parts, index);
         }
+        operations::finish::<K>(model, self.storage);
     }
 }
 
-/// Where sums are kept, if the net is one for it, the kernel computes products ahead, and `rest` is long
-/// enough.
-pub(super) fn room_ahead<'s, K: Kernel>(
+/// The schedule of a session, and where sums are kept: in `rest`, if the net is one for it, the kernel
+/// computes products ahead, and there are words enough.
+pub(super) fn schedule<'s, K: Kernel>(
     model: &Model<'_>,
     kernel: K,
     rest: &'s mut [u32],
-) -> &'s mut [u32] {
-    if !K::AHEAD {
-        return &mut [];
-    }
+) -> (Schedule, &'s mut [u32]) {
     let net = &model.net;
-    let last = net.operation(net.recurrent_count().saturating_sub(1));
-    let whole = last.is_some_and(|operation| operation.bits == 8);
-    match whole && net.is_pipelined() && kernel.goes_ahead(model.layout()) {
-        true => rest.get_mut(..net.pipeline_words()).unwrap_or_default(),
-        false => &mut [],
+    let layers = net.recurrent_count();
+    let plain = match layers {
+        _ if !K::AHEAD => Schedule::Plain,
+        1 => Schedule::Reversing,
+        _ => Schedule::Plain,
+    };
+    if !K::AHEAD || !net.is_pipelined() || !kernel.goes_ahead(model.layout()) {
+        return (plain, &mut []);
+    }
+    let last = layers.saturating_sub(1);
+    let whole = net.operation(last).is_some_and(|of| of.bits == 8);
+    match rest.get_mut(..net.pipeline_words()) {
+        Some(words) if whole && layers == 1 => (Schedule::Alone, words),
+        Some(words) if whole => (Schedule::Stacked { last: last as u8 }, words),
+        _ => (plain, &mut []),
     }
 }
 
-/// The numbers of a lone layer's units, without padding; of an RNN's c, none.
-fn units<T>(units: usize, numbers: &mut [T]) -> &mut [T] {
-    numbers.get_mut(..units).unwrap_or_default()
+/// A stream's part in a layer's step: the token that the layer reads, if it reads one, its operand, c,
+/// and the new h.
+type Stream<'a, N> = (
+    Option<TokenId>,
+    &'a [<N as Numbers>::H],
+    &'a mut [<N as Numbers>::C],
+    &'a mut [<N as Numbers>::H],
+);
+
+/// A session's storage in the numbers of a precision.
+type Storage<'a, N> = Parts<'a, <N as Numbers>::H, <N as Numbers>::C, <N as Numbers>::L>;
+
+/// The operand of a layer: `columns` numbers of the values.
+#[inline(always)]
+fn h<'p, H, C, L>(parts: &'p Parts<'_, H, C, L>, first: usize, columns: usize) -> &'p [H] {
+    let of = parts.values.get(first..first + columns);
+    of.unwrap_or_default()
+}
+
+/// What a step does on the numbers of one precision.
+trait Numbers: Sized {
+    const PRECISION: Precision;
+    type H: AnyBitPattern + NoUninit;
+    type C: AnyBitPattern + NoUninit;
+    type L: AnyBitPattern + NoUninit;
+    type Layer<'a>;
+
+    fn layer<'w, 'a>(weights: &'w Weights<'a>) -> Option<&'w Self::Layer<'a>>;
+
+    /// Units and padded columns.
+    fn sizes(layer: &Self::Layer<'_>) -> (usize, usize);
+
+    #[inline(always)]
+    fn split<'s>(model: &Model<'_>, storage: &'s mut [u32]) -> Storage<'s, Self> {
+        state::split(&model.plan, storage)
+    }
+
+    fn products<K: Kernel>(kernel: K, layer: &Self::Layer<'_>, h: &[Self::H], sums: &mut [Self::L]);
+
+    fn cells<K: Kernel>(
+        kernel: K,
+        layer: &Self::Layer<'_>,
+        stream: Stream<'_, Self>,
+        sums: &mut [Self::L],
+    );
+
+    fn begin<K: Kernel>(kernel: K, layer: &Self::Layer<'_>, h: &[Self::H], sums: &mut [Self::L]);
+
+    fn finish<K: Kernel>(
+        kernel: K,
+        layer: &Self::Layer<'_>,
+        stream: Stream<'_, Self>,
+        sums: &mut [Self::L],
+    );
+
+    /// An operation that reads no token.
+    fn operation<K: Kernel>(
+        model: &Model<'_>,
+        kernel: K,
+        parts: &mut Storage<'_, Self>,
+        index: usize,
+    );
+}
+
+struct F32;
+struct Int8;
+
+impl Numbers for F32 {
+    const PRECISION: Precision = Precision::F32;
+    type H = f32;
+    type C = f32;
+    type L = f32;
+    type Layer<'a> = LayerF32<'a>;
+
+    #[inline(always)]
+    fn layer<'w, 'a>(weights: &'w Weights<'a>) -> Option<&'w LayerF32<'a>> {
+        match weights {
+            Weights::CellF32(layer) => Some(layer),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn sizes(layer: &LayerF32<'_>) -> (usize, usize) {
+        (layer.hidden, layer.columns)
+    }
+
+    #[inline(always)]
+    fn products<K: Kernel>(kernel: K, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+        kernel.products_f32(layer, h, sums);
+    }
+
+    #[inline(always)]
+    fn cells<K: Kernel>(
+        kernel: K,
+        layer: &LayerF32<'_>,
+        stream: Stream<'_, Self>,
+        sums: &mut [f32],
+    ) {
+        kernel.cells_f32(layer, Self::stream(layer, stream), sums);
+    }
+
+    #[inline(always)]
+    fn begin<K: Kernel>(kernel: K, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
+        kernel.begin_f32(layer, h, sums);
+    }
+
+    #[inline(always)]
+    fn finish<K: Kernel>(
+        kernel: K,
+        layer: &LayerF32<'_>,
+        stream: Stream<'_, Self>,
+        sums: &mut [f32],
+    ) {
+        kernel.finish_f32(layer, Self::stream(layer, stream), sums);
+    }
+
+    #[inline(always)]
+    fn operation<K: Kernel>(
+        model: &Model<'_>,
+        kernel: K,
+        parts: &mut Storage<'_, Self>,
+        index: usize,
+    ) {
+        operations::f32(model, kernel, None, parts, index);
+    }
+}
+
+impl F32 {
+    #[inline(always)]
+    fn stream<'a>(layer: &'a LayerF32<'_>, (token, x, c, next): Stream<'a, Self>) -> StreamF32<'a> {
+        let addend = layer.addend(token);
+        StreamF32 { addend, x, c, next }
+    }
+}
+
+impl Numbers for Int8 {
+    const PRECISION: Precision = Precision::Int8;
+    type H = i8;
+    type C = i16;
+    type L = i32;
+    type Layer<'a> = LayerInt8<'a>;
+
+    #[inline(always)]
+    fn layer<'w, 'a>(weights: &'w Weights<'a>) -> Option<&'w LayerInt8<'a>> {
+        match weights {
+            Weights::CellInt8(layer) => Some(layer),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn sizes(layer: &LayerInt8<'_>) -> (usize, usize) {
+        (layer.hidden, layer.columns)
+    }
+
+    #[inline(always)]
+    fn products<K: Kernel>(kernel: K, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+        kernel.products_int8(layer, h, sums);
+    }
+
+    #[inline(always)]
+    fn cells<K: Kernel>(
+        kernel: K,
+        layer: &LayerInt8<'_>,
+        stream: Stream<'_, Self>,
+        sums: &mut [i32],
+    ) {
+        kernel.cells_int8(layer, Self::stream(layer, stream), sums);
+    }
+
+    #[inline(always)]
+    fn begin<K: Kernel>(kernel: K, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
+        kernel.begin_int8(layer, h, sums);
+    }
+
+    #[inline(always)]
+    fn finish<K: Kernel>(
+        kernel: K,
+        layer: &LayerInt8<'_>,
+        stream: Stream<'_, Self>,
+        sums: &mut [i32],
+    ) {
+        kernel.finish_int8(layer, Self::stream(layer, stream), sums);
+    }
+
+    #[inline(always)]
+    fn operation<K: Kernel>(
+        model: &Model<'_>,
+        kernel: K,
+        parts: &mut Storage<'_, Self>,
+        index: usize,
+    ) {
+        operations::int8(model, kernel, None, parts, index);
+    }
+}
+
+impl Int8 {
+    #[inline(always)]
+    fn stream<'a>(
+        layer: &'a LayerInt8<'_>,
+        (token, x, c, next): Stream<'a, Self>,
+    ) -> StreamInt8<'a> {
+        let addend = layer.addend(token);
+        StreamInt8 {
+            addend,
+            x,
+            c,
+            next,
+            correction: 0,
+        }
+    }
 }
 
 /// Words seen as sums.
-fn sums<T: AnyBitPattern + NoUninit>(words: &mut [u32]) -> &mut [T] {
+#[inline(always)]
+fn numbers<T: AnyBitPattern + NoUninit>(words: &mut [u32]) -> &mut [T] {
     bytemuck::try_cast_slice_mut(words).unwrap_or_default()
 }

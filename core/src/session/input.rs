@@ -1,13 +1,13 @@
 //! What a step takes: a token, or features.
 
 use super::parts;
-use crate::error::StepError;
-use crate::kernel::scalar::sat8;
-use crate::layer::FEATURE_LIMIT;
-use crate::model::Model;
+use crate::fixed::sat8;
+use crate::image::model::Model;
+use crate::net::TokenId;
 use crate::net::{Input, Precision, Value};
-use crate::state;
-use crate::vocab::TokenId;
+use crate::session::error::StepError;
+use crate::session::state;
+use crate::weights::layer::FEATURE_LIMIT;
 
 mod sealed {
     pub trait Sealed {}

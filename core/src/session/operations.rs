@@ -6,14 +6,14 @@
 
 use core::ops::Range;
 
-use super::can;
 use crate::cell::{add, dense, gru, relu};
-use crate::kernel::Kernel;
-use crate::layer::{H_BITS, LOGIT_BITS, Weights, addends, projected};
-use crate::model::Model;
-use crate::net::{Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
-use crate::state::{self, Parts};
-use crate::vocab::TokenId;
+use crate::fixed::{H_BITS, LOGIT_BITS};
+use crate::image::model::Model;
+use crate::kernel::{Kernel, can, copy};
+use crate::net::TokenId;
+use crate::net::{Activation, Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
+use crate::session::state::{self, Parts};
+use crate::weights::layer::{Weights, addends, projected};
 
 type PartsF32<'a> = Parts<'a, f32, f32, f32>;
 type PartsInt8<'a> = Parts<'a, i8, i16, i32>;
@@ -120,7 +120,7 @@ fn token_of(place: &Place, token: Option<TokenId>) -> Option<TokenId> {
 fn keep<H: Copy>(place: &Place, units: usize, next: &[H], values: &mut [H]) {
     let old = values.get_mut(place.value..place.value + units);
     if let (Some(old), Some(new)) = (old, next.get(..units)) {
-        super::copy(new, old);
+        copy(new, old);
     }
 }
 
@@ -134,7 +134,7 @@ fn part<T>(all: &mut [T], first: usize, len: usize) -> &mut [T] {
 /// Operation `index` in int8. On a microcontroller one copy is enough: flash is dearer than a call.
 #[cfg_attr(target_arch = "arm", inline(never))]
 #[cfg_attr(not(target_arch = "arm"), inline(always))]
-fn int8<K: Kernel>(
+pub(super) fn int8<K: Kernel>(
     model: &Model<'_>,
     kernel: K,
     token: Option<TokenId>,
@@ -143,7 +143,7 @@ fn int8<K: Kernel>(
 ) {
     let place = model.plan.at(index);
     let at = (index, place);
-    match &model.weights_for::<K>(index) {
+    match &model.weights_in::<K>(index, Precision::Int8) {
         Weights::CellInt8(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
@@ -159,7 +159,8 @@ fn int8<K: Kernel>(
                 output => part(parts.outputs, output, units),
             };
             dense::sums_int8(kernel, of, x, y);
-            if can::<K>(Capabilities::INNER) {
+            let inner = of.activation != Activation::None || place.value != NOWHERE;
+            if can::<K>(Capabilities::INNER) && inner {
                 inner_int8(of, y, part(parts.values, place.value, units));
             }
         }
@@ -200,7 +201,7 @@ fn int8<K: Kernel>(
 /// Operation `index` in f32.
 #[cfg_attr(target_arch = "arm", inline(never))]
 #[cfg_attr(not(target_arch = "arm"), inline(always))]
-fn f32<K: Kernel>(
+pub(super) fn f32<K: Kernel>(
     model: &Model<'_>,
     kernel: K,
     token: Option<TokenId>,
@@ -209,7 +210,7 @@ fn f32<K: Kernel>(
 ) {
     let place = model.plan.at(index);
     let at = (index, place);
-    match &model.weights_for::<K>(index) {
+    match &model.weights_in::<K>(index, Precision::F32) {
         Weights::CellF32(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
@@ -228,16 +229,16 @@ fn f32<K: Kernel>(
                 let x = operand::<_, K>(model, at, before, parts.gathered);
                 let y = part(behind, 0, units);
                 dense::sums_f32(kernel, of, x, y);
-                activate_f32(of.activation, y);
+                dense::activate_f32(kernel, of.activation, y);
                 return;
             }
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let y = part(parts.outputs, place.output, units);
             dense::sums_f32(kernel, of, x, y);
             if can::<K>(Capabilities::INNER) {
-                activate_f32(of.activation, y);
+                dense::activate_f32(kernel, of.activation, y);
                 if place.value != NOWHERE {
-                    super::copy(y, part(parts.values, place.value, units));
+                    copy(y, part(parts.values, place.value, units));
                 }
             }
         }
@@ -252,7 +253,7 @@ fn f32<K: Kernel>(
             let token = token_of(place, token);
             let addend = addends(of.input, token, 3 * of.units);
             let next = part(parts.next, 0, of.units.next_multiple_of(4));
-            kernel.gru_f32(of, addend, x, parts.sums, next);
+            gru::step_f32(kernel, of, addend, x, parts.sums, next);
             keep(place, of.units, parts.next, parts.values);
         }
         Weights::ReluF32(of) if can::<K>(Capabilities::RELU) => {
@@ -287,19 +288,12 @@ fn units(model: &Model<'_>, index: usize) -> usize {
 
 /// The activations of a dense operation in place, and as others read them, if they do.
 #[inline(never)]
-fn inner_int8(of: &crate::layer::DenseInt8<'_>, y: &mut [i32], value: &mut [i8]) {
+fn inner_int8(of: &crate::weights::layer::DenseInt8<'_>, y: &mut [i32], value: &mut [i8]) {
     for y in &mut *y {
         *y = dense::activate_int8(of.activation, *y);
     }
     for (to, &y) in value.iter_mut().zip(&*y) {
         *to = projected(y);
-    }
-}
-
-#[inline(never)]
-fn activate_f32(activation: crate::net::Activation, y: &mut [f32]) {
-    for y in y {
-        *y = dense::activate_f32(activation, *y);
     }
 }
 
@@ -359,7 +353,7 @@ fn copy_all_outputs(model: &Model<'_>, storage: &mut [u32]) {
             (false, Precision::F32) => {
                 let parts: PartsF32<'_> = state::split(plan, storage);
                 let from = part(parts.values, place.value, numbers);
-                super::copy(from, part(parts.outputs, to, numbers));
+                copy(from, part(parts.outputs, to, numbers));
             }
             (false, Precision::Int8) => {
                 let parts: PartsInt8<'_> = state::split(plan, storage);

@@ -7,13 +7,13 @@
 
 use bytemuck::cast_slice;
 
-use super::{can, copy};
-use crate::format::SectionKind;
-use crate::hash::StateHash;
+use crate::image::format::SectionKind;
+use crate::image::model::Model;
 use crate::kernel::Kernel;
-use crate::model::Model;
+use crate::kernel::{can, copy};
 use crate::net::{Capabilities, NOWHERE, Precision, Value};
-use crate::state;
+use crate::session::hash::StateHash;
+use crate::session::state;
 
 /// The state of a recurrent operation.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,10 +9,10 @@
 //! these two; a known answer, a conformance case and a benchmark are plain steps.
 
 use super::Session;
-use crate::error::StepError;
 use crate::kernel::Kernel;
-use crate::logits::Logits;
-use crate::vocab::TokenId;
+use crate::net::TokenId;
+use crate::session::error::StepError;
+use crate::text::logits::Logits;
 
 impl<K: Kernel> Session<'_, '_, K> {
     /// To where a text begins: the zero state, or in a model of lines that of an empty line.

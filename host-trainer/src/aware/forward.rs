@@ -6,8 +6,8 @@ use pulp::{Arch, NullaryFnOnce};
 use super::gru;
 use crate::engine::{Engine, Packed};
 use crate::float_net::Block;
-use crate::params::Cell;
 use crate::quantize::{HEAD_UNIT, IntHead};
+use crate::shape::Cell;
 
 /// From sums to pre-activations, and on to the state.
 #[derive(Clone, Debug)]

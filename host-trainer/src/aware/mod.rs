@@ -27,11 +27,12 @@ use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
 use crate::float_net::{Block, FloatNet, by_input, padded};
 use crate::learned::Learned;
-use crate::params::{Cell, Params, Role, Shape};
+use crate::net::{Net, Params, Role};
 use crate::quantize::{
     EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, IntNet, Plan, Ranges, by_ranges,
 };
 use crate::row_range::WeightBits;
+use crate::shape::{Cell, Shape};
 
 /// Columns of a matrix whose sums are exact in f32: 127 x 128 x 1032 is below 2^24.
 const MOST_COLUMNS: usize = 1032;
@@ -115,7 +116,8 @@ impl<F: Engine> Aware<F> {
     ///
     /// # Errors
     /// As [`Scheme::check`].
-    pub(crate) fn new(shape: Shape, scheme: Scheme) -> Result<Self> {
+    pub(crate) fn new(net: &Net, scheme: Scheme) -> Result<Self> {
+        let shape = Shape::needed(net)?;
         scheme.check(shape)?;
         let packed = FloatNet::zeros(shape);
         let (hidden, columns) = (shape.hidden, shape.gate_columns());
@@ -128,7 +130,7 @@ impl<F: Engine> Aware<F> {
                 step: Requantize {
                     addends: vec![0; rows * columns],
                     scales: Block::of(shape, index).map(Scales::of).collect(),
-                    recurrent_bias: vec![0; shape.range(Role::RecurrentBias, index).len()],
+                    recurrent_bias: vec![0; shape.recurrent_biases()],
                     cell_bits: scheme.cell_bits[index].into(),
                     cell: shape.cell,
                     hidden,
@@ -144,15 +146,15 @@ impl<F: Engine> Aware<F> {
             int: IntNet::empty(&packed),
             gradient: packed.clone(),
             packed,
-            integers: Params::zeros(shape),
-            reals: Params::zeros(shape),
+            integers: Params::zeros(*net),
+            reals: Params::zeros(*net),
         })
     }
 
     /// Ranges to begin with.
     pub(crate) fn ranges(&self, params: &Params<F>) -> Learned {
         let mut net = self.packed.clone();
-        net.take(params.shape, &params.data);
+        net.take(params.shape(), params.tensors(), &params.data);
         by_ranges(&mut net, self.scheme.ranges);
         Learned::of(&net, &self.scheme.bits)
     }
@@ -163,7 +165,8 @@ impl<F: Engine> Aware<F> {
             return;
         }
         let Scheme { bits, ranges, .. } = &self.scheme;
-        self.gradient.take(self.reals.shape, gradient);
+        self.gradient
+            .take(self.reals.shape(), self.reals.tensors(), gradient);
         by_input(&mut self.gradient.layers, 1.0 / ranges.embedding);
         let nets = (&self.packed, &self.gradient);
         let projection = f64::from(ranges.projection);
@@ -184,7 +187,8 @@ impl<F: Engine> Aware<F> {
             ranges: self.scheme.ranges,
             learned,
         };
-        self.packed.take(params.shape, &params.data);
+        self.packed
+            .take(params.shape(), params.tensors(), &params.data);
         by_ranges(&mut self.packed, plan.ranges);
         // Out of the way of the rest, which is written from it.
         let mut int = std::mem::take(&mut self.int);
@@ -205,9 +209,9 @@ impl<F: Engine> Aware<F> {
         let Some(table) = &int.embedding else {
             return;
         };
-        let width = self.reals.shape.embedding;
+        let width = self.reals.shape().embedding;
         let range = f64::from(self.scheme.ranges.embedding);
-        self.spread((Role::Embedding, width), table, EMBEDDING_UNIT, range);
+        self.spread((0, Role::Table, width), table, EMBEDDING_UNIT, range);
         let rows = table.weights.chunks_exact(padded(width));
         let rows = rows.zip(&table.multipliers);
         for (to, (row, &m)) in self.embedding.chunks_exact_mut(width).zip(rows) {
@@ -219,8 +223,9 @@ impl<F: Engine> Aware<F> {
 
     /// A layer's matrices and its input.
     fn pack_layer(&mut self, int: &IntNet, index: usize) {
-        let (shape, int) = (self.reals.shape, &int.layers[index]);
+        let (shape, int) = (self.reals.shape(), &int.layers[index]);
         let (gates, hidden, columns) = (shape.cell.gates(), shape.hidden, shape.gate_columns());
+        let operation = shape.layer(index);
         // What one of an input's units stands for is in the weights.
         let range = match index {
             0 => f64::from(self.scheme.ranges.embedding),
@@ -238,8 +243,8 @@ impl<F: Engine> Aware<F> {
                     (Role::Recurrent, scale, &h[..hidden.min(h.len())]),
                 ];
                 for (role, scale, part) in parts.into_iter().filter(|part| !part.2.is_empty()) {
-                    let integers = self.integers.tensor_mut(role, index);
-                    let reals = self.reals.tensor_mut(role, index);
+                    let integers = self.integers.tensor_mut(operation, role);
+                    let reals = self.reals.tensor_mut(operation, role);
                     for (k, &q) in part.iter().enumerate() {
                         let at = k * columns + column;
                         integers[at] = F::from_f64(f64::from(q));
@@ -263,7 +268,7 @@ impl<F: Engine> Aware<F> {
         }
         let bias = &mut layer.step.recurrent_bias;
         bias.copy_from_slice(&int.recurrent_bias);
-        let integers = |role| self.integers.tensor(role, index);
+        let integers = |role| self.integers.tensor(operation, role);
         layer.recurrent.pack(integers(Role::Recurrent), false);
         if let Some(input) = &mut layer.input {
             input.pack(integers(Role::Input), false);
@@ -272,27 +277,39 @@ impl<F: Engine> Aware<F> {
 
     /// Projection and head.
     fn pack_ends(&mut self, int: &IntNet) {
-        let (shape, range) = (self.reals.shape, f64::from(self.scheme.ranges.projection));
+        let (shape, range) = (self.reals.shape(), f64::from(self.scheme.ranges.projection));
         if let Some(from) = &int.projection {
-            let tensor = (Role::Projection, shape.hidden);
+            let tensor = (shape.projected(), Role::Weight, shape.hidden);
             self.spread(tensor, &from.matrix, HEAD_UNIT, range);
         }
         if let (Some(from), Some(projection)) = (&int.projection, &mut self.projection) {
-            projection.pack(from, self.integers.tensor(Role::Projection, 0));
+            projection.pack(from, self.integers.tensor(shape.projected(), Role::Weight));
         }
         if !shape.tied {
-            let tensor = (Role::HeadWeight, shape.head_inputs());
+            let tensor = (shape.head(), Role::Weight, shape.head_inputs());
             self.spread(tensor, &int.head.matrix, HEAD_UNIT * range, 1.0);
         }
         // A tied head's are the embedding's.
         self.head
-            .pack(&int.head, self.integers.tensor(Role::HeadWeight, 0));
+            .pack(&int.head, self.integers.tensor(shape.head(), Role::Weight));
     }
 
     /// A matrix with rows of `width` numbers: its integers, and `times` what they stand for.
-    fn spread(&mut self, (role, width): (Role, usize), matrix: &IntMatrix, unit: f64, times: f64) {
-        let integers = self.integers.tensor_mut(role, 0).chunks_exact_mut(width);
-        let reals = self.reals.tensor_mut(role, 0).chunks_exact_mut(width);
+    fn spread(
+        &mut self,
+        (operation, role, width): (usize, Role, usize),
+        matrix: &IntMatrix,
+        unit: f64,
+        times: f64,
+    ) {
+        let integers = self
+            .integers
+            .tensor_mut(operation, role)
+            .chunks_exact_mut(width);
+        let reals = self
+            .reals
+            .tensor_mut(operation, role)
+            .chunks_exact_mut(width);
         let rows = matrix.weights.chunks_exact(padded(width));
         for (row, ((integers, reals), weights)) in integers.zip(reals).zip(rows).enumerate() {
             let scale = matrix.scale(row, unit) * times;

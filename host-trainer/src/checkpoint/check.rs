@@ -8,10 +8,13 @@
 //! ```
 //! What depends on the text (windows of an epoch) is checked when a run is resumed on it.
 
+use gatelet::net::{Kind, RnnActivation};
+
 use super::{Meta, Provenance, Resume};
 use crate::aware::Qat;
 use crate::config::Config;
 use crate::learned::Learned;
+use crate::shape::Shape;
 use crate::train::Position;
 
 /// Counts above this are not exact in the JSON of other programs, and no run gets there.
@@ -45,10 +48,10 @@ fn count(name: &str, x: u64, most: u64) -> Check {
 /// All of the metadata.
 pub(super) fn meta(meta: &Meta) -> Check {
     provenance(&meta.provenance)?;
-    let own = meta.config.shape(meta.shape.vocab);
-    if own != meta.shape {
+    let own = meta.config.shape(meta.net.vocab());
+    if Shape::of(&meta.net).is_some_and(|shape| own != shape) {
         return Err(format!(
-            "its config is of another net than its shape: {own:?}"
+            "its config is of another net than its operations: {own:?}"
         ));
     }
     if let Some(qat) = &meta.config.qat {
@@ -158,21 +161,23 @@ pub(super) fn learned(learned: &Learned) -> Check {
 }
 
 /// The optimizer's memory, named by `slots`, and the state.
-pub(super) fn resume(resume: &Resume, slots: &[&str], config: &Config) -> Check {
+pub(super) fn resume(resume: &Resume, slots: &[&str], meta: &Meta) -> Check {
     for (name, slot) in slots.iter().zip(&resume.slots) {
         if *name == "square" {
             elements("optimizer.square", slot, |x| x >= 0.0, "at least 0")?;
         }
     }
-    // An activation may be a rounding above 1; in integers h is a multiple of 2^-15.
-    let within = |x: f32| {
-        x.abs()
-            <= if config.qat.is_some() {
-                32_768.0
-            } else {
-                1.001
-            }
+    // An activation may be a rounding above 1; in integers h is a multiple of 2^-15. A relu has no end.
+    let relu = |kind| match kind {
+        Kind::Rnn { activation, .. } => activation == RnnActivation::Relu,
+        _ => false,
     };
+    let most = match meta.config.qat.is_some() {
+        _ if meta.net.operations().any(|of| relu(of.kind)) => f32::MAX,
+        true => 32_768.0,
+        false => 1.001,
+    };
+    let within = |x: f32| x.abs() <= most;
     elements("state.h", &resume.h, within, "within +-1")
 }
 

@@ -33,8 +33,8 @@ fn of_cell(cell: Cell) -> Checkpoint {
         changes: Vec::new(),
     };
     let meta = Meta {
-        format: config.format(),
-        shape,
+        format: FORMAT,
+        net: shape.net(),
         vocabulary: "abcd".into(),
         words: Vec::new(),
         config,
@@ -44,7 +44,7 @@ fn of_cell(cell: Cell) -> Checkpoint {
     Checkpoint {
         meta,
         vocab: Vocabulary::of("abcd"),
-        params: Params::init(shape, 1),
+        params: Params::init(shape.net(), 1),
         learned: None,
         resume: None,
     }
@@ -67,7 +67,7 @@ fn weights_are_transposed_as_pytorch_has_them() {
     let bytes = checkpoint.to_bytes().unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let weight = read_tensor(&file, "rnn.weight_ih_l0", &[12, 4]).unwrap();
-    let own = checkpoint.params.tensor(Role::Input, 0);
+    let own = checkpoint.params.tensor(0, Role::Rows);
     assert_eq!(
         weight[5 * 4 + 2],
         own[2 * 12 + 5],
@@ -89,7 +89,7 @@ fn a_gru_keeps_the_bias_of_its_recurrent_candidate() {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let bias = read_tensor(&file, "rnn.bias_hh_l1", &[9]).unwrap();
     assert_eq!(bias[..6], [0.0; 6]);
-    assert_eq!(bias[6..], *checkpoint.params.tensor(Role::RecurrentBias, 1));
+    assert_eq!(bias[6..], *checkpoint.params.tensor(1, Role::RecurrentBias));
     // As PyTorch has them: numbers in both biases of r and z.
     let unsealed = checkpoint.unsealed().unwrap();
     let at = unsealed.windows(12).position(|w| w == bytes_of(&bias[6..]));
@@ -97,7 +97,7 @@ fn a_gru_keeps_the_bias_of_its_recurrent_candidate() {
     let r = at.unwrap() - 24;
     changed[r..r + 4].copy_from_slice(&0.5_f32.to_le_bytes());
     let read = Checkpoint::from_bytes(&changed, Path::new("x")).unwrap();
-    checkpoint.params.tensor_mut(Role::Bias, 1)[0] += 0.5;
+    checkpoint.params.tensor_mut(1, Role::Bias)[0] += 0.5;
     assert_eq!(read, checkpoint);
 }
 

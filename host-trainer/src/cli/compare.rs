@@ -11,8 +11,8 @@ use super::table::{Align, Table};
 use super::terminal::output_width;
 use crate::device::{Processor, int8_bytes};
 use crate::error::{Error, Result};
-use crate::params::Shape;
 use crate::runs::Run;
+use crate::shape::Shape;
 use crate::units::{duration, epochs, grouped};
 use crate::verdict::Verdict;
 

@@ -221,7 +221,7 @@ fn weight_bits(
         (None | Some(Bits::F32), _) => return Ok(own),
         (Some(Bits::W4), Some(_)) if own != WeightBits::EIGHT => return Ok(own),
         (Some(Bits::Eight), _) => WeightBits::EIGHT,
-        (Some(Bits::Four), _) => WeightBits::four(checkpoint.params.shape.tied),
+        (Some(Bits::Four), _) => WeightBits::four(checkpoint.params.shape().tied),
         (Some(Bits::W4), _) => mixed_of()?,
     };
     if checkpoint.scheme().is_some() && asked != own {
@@ -232,7 +232,7 @@ fn weight_bits(
         });
     }
     // Where the head is the embedding, its weights stay as those are.
-    Ok(match checkpoint.params.shape.tied {
+    Ok(match checkpoint.params.shape().tied {
         true => WeightBits { head: 8, ..asked },
         false => asked,
     })

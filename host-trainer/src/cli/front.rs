@@ -12,8 +12,8 @@ use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Label, Look, Series};
 use crate::figure::{Figure, Form, raster};
 use crate::files::{self, MADE_BY};
-use crate::params::Cell;
 use crate::pareto::front;
+use crate::shape::Cell;
 use crate::sweep::{Budget, COMMON, Job, State};
 use crate::units::{duration, epochs, grouped};
 

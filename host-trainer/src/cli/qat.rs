@@ -71,7 +71,7 @@ impl Options {
             return Ok(None);
         };
         let (bytes, path) = (from.model_bytes()?, from.path());
-        let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
+        let checkpoint = Checkpoint::of_text(&bytes, path)?;
         Ok(Some(Start {
             path: path.to_owned(),
             sha256: hex(&Sha256::digest(&bytes)),
@@ -128,7 +128,7 @@ impl Start {
             cell_bits: [3; gatelet::Dims::MAX_LAYERS],
             ranges: Ranges::default(),
         };
-        scheme.check(self.checkpoint.params.shape)?;
+        scheme.check(self.checkpoint.params.shape())?;
         const NET: &[&str] = &[
             "cell",
             "hidden",
@@ -177,7 +177,7 @@ impl Start {
         let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
-            Bits::Four => WeightBits::four(checkpoint.params.shape.tied),
+            Bits::Four => WeightBits::four(checkpoint.params.shape().tied),
             Bits::W4 => mixed(checkpoint, path, corpus, corpus.split())?,
         };
         let (ranges, cell_bits) = match checkpoint.scheme() {

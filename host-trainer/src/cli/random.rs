@@ -2,6 +2,7 @@
 
 use gatelet::net::{Activation, Kind, MAX_SIZE, Net};
 use gatelet::{DimsError, FourBits, Precision};
+use gatelet_random::{SIZES, Seeded, mixed};
 use serde_json::json;
 
 use super::export::Bits;
@@ -13,9 +14,9 @@ use crate::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::export::random;
 use crate::files::IMAGE;
-use crate::params::{Cell, Shape};
 use crate::random::image;
 use crate::row_range::WeightBits;
+use crate::shape::{Cell, Shape};
 
 /// Write a model of random weights, for benches: a fixed shape that needs no training.
 #[derive(Debug, clap::Args)]
@@ -51,6 +52,10 @@ pub(super) struct Args {
     /// The head has the embedding's weights: --embedding is then what the head reads, --projection or else --hidden
     #[arg(long)]
     tied: bool,
+    /// A net that mixes the operations, of features or tokens: which, their sizes (1 to 129) and the
+    /// 4-bit weights of some are drawn by --seed
+    #[arg(long, conflicts_with_all = ["cell", "hidden", "vocab", "features", "layers", "embedding", "projection", "tied", "words"])]
+    mixed: bool,
     /// Tokens are words, made of syllables, and not characters
     #[arg(long)]
     words: bool,
@@ -93,6 +98,18 @@ fn shape_error(args: &Args, error: DimsError) -> Error {
     }
 }
 
+/// The net with 4 bits for what they are asked for.
+fn with_bits(net: Net, bits: Bits) -> Net {
+    let four = |kind: Kind| match bits {
+        Bits::Four => kind.gates() > 0,
+        Bits::W4 => kind.is_recurrent(),
+        Bits::F32 | Bits::Eight => false,
+    };
+    let operations = net.operations().enumerate();
+    let four = operations.filter(|(_, of)| four(of.kind));
+    four.fold(net, |net, (index, _)| net.with_bits(index, 4))
+}
+
 /// The net of real numbers: features, layers, a dense operation.
 fn real_net(args: &Args, width: usize) -> Result<Net> {
     let mut net = Net::features(Precision::from(args.bits), width);
@@ -103,15 +120,7 @@ fn real_net(args: &Args, width: usize) -> Result<Net> {
         units: args.outputs,
         activation: Activation::None,
     };
-    net = net.then(head).values();
-    let bits = |index: usize| match args.bits {
-        Bits::Four => 4,
-        Bits::W4 if index < args.layers => 4,
-        _ => 8,
-    };
-    for index in 0..net.len() {
-        net = net.with_bits(index, bits(index));
-    }
+    net = with_bits(net.then(head).values(), args.bits);
     let sizes = [("features", width), ("outputs", args.outputs)];
     if let Some((option, found)) = sizes
         .into_iter()
@@ -173,7 +182,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
         "gatelet random --cell {} --hidden {} {read} --layers {} --seed {} --bits {}",
         args.cell, args.hidden, args.layers, args.seed, args.bits
     );
-    let image = if let Some(width) = args.features {
+    let image = if args.mixed {
+        let net = mixed(&mut Seeded::new(args.seed), precision, &SIZES);
+        command = format!(
+            "gatelet random --mixed --seed {} --bits {}",
+            args.seed, args.bits
+        );
+        image(&with_bits(net, args.bits), false, args.seed, &command)?
+    } else if let Some(width) = args.features {
         image(&real_net(args, width)?, false, args.seed, &command)?
     } else if plain {
         random(shape, precision, args.seed, &command)?

@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::files::SUITE;
 use crate::suite::append;
 
-/// Most steps of a case: its ids and hashes are 6 bytes a step.
+/// Most steps of a case: its hashes are 4 bytes a step, its ids 2.
 const MAX_STEPS: usize = 1_000_000;
 
-/// Write a conformance suite: models, tokens, and the hash of the states after every step.
+/// Write a conformance suite: models, inputs, and the hash of the states after every step.
 ///
 /// A board's or another processor's program runs it and says at which step it computes something else
 /// (`cargo xtask conformance`).
@@ -25,10 +25,10 @@ pub(super) struct Args {
     /// .gatelet images, int8
     #[arg(required = true, value_name = "MODEL")]
     models: Vec<Input>,
-    /// Tokens each model is given
+    /// Steps of each model
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     steps: usize,
-    /// Seed of the tokens
+    /// Seed of the tokens or features
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Processor whose kernel the weights are arranged for
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     out.check()?;
     let mut suite = Vec::new();
     for (index, path) in args.models.iter().enumerate() {
-        let any = path.model()?;
+        let any = path.any_model()?;
         if any.given().net().precision != Precision::Int8 {
             let what = format!(
                 "{} is f32, whose states are not the same everywhere; a suite is of int8 models",

@@ -19,7 +19,7 @@ use super::train::job_of;
 use crate::corpus::{IN_MEMORY, Outline, hex};
 use crate::device::Processor;
 use crate::error::{Error, Result};
-use crate::params::Cell;
+use crate::shape::Cell;
 use crate::shell::quoted;
 use crate::sweep::{Budget, Common, Job, Space, State, bytes, candidates, instructions};
 

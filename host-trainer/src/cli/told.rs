@@ -13,8 +13,8 @@ use crate::corpus::List;
 use crate::error::{Error, Result};
 use crate::export::provenance;
 use crate::footprint;
-use crate::params::Shape;
 use crate::run::RunFolder;
+use crate::shape::Shape;
 use crate::shell::quoted;
 use crate::train::{End, Trainer};
 use crate::units::{bytes, grouped};
@@ -78,7 +78,7 @@ fn widths(shape: &Shape) -> String {
 
 /// The net, what it will need on a device, and what a preset stands for.
 pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
-    let shape = trainer.params().shape;
+    let shape = trainer.params().shape();
     let checkpoint = trainer.checkpoint(false);
     let need = footprint::int8(shape, checkpoint.vocab.words(), provenance(&checkpoint))?;
     let unit = checkpoint.vocab.level().unit();

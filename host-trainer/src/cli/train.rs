@@ -18,9 +18,9 @@ use crate::checkpoint::Meta;
 use crate::config::Config;
 use crate::corpus::{Corpus, Encoding, IN_MEMORY, Level, Normalise, Outline, Text, looks};
 use crate::error::{Error, Result};
-use crate::params::Cell;
 use crate::recipe::{Given, LEAST_BYTES, follow};
 use crate::run::{Mode, RunFolder, change};
+use crate::shape::Cell;
 use crate::shell::quoted;
 use crate::train::Trainer;
 use crate::units::bytes;
@@ -512,7 +512,7 @@ fn say_unknown(args: &Args, corpus: &Corpus) -> Result<()> {
 /// Writes `config.json`: the options and the origin in `meta`.
 fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
     folder.write_config(
-        &json!({ "config": meta.config, "shape": meta.shape, "provenance": meta.provenance }),
+        &json!({ "config": meta.config, "shape": meta.config.shape(meta.net.vocab()), "provenance": meta.provenance }),
     )
 }
 

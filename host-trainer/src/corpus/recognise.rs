@@ -163,7 +163,7 @@ mod tests {
             "corpora/chat.py",
             "README.md",
             "Cargo.lock",
-            "host-trainer/src/bptt.rs",
+            "host-trainer/src/net/shard.rs",
             "core/src/lib.rs",
             "docs/training.md",
         ] {

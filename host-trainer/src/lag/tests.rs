@@ -1,8 +1,7 @@
 //! The measured gradients against finite differences and training's own.
 
 use super::*;
-use crate::bptt::{IGNORED, Shard};
-use crate::packs::Packs;
+use crate::net::{IGNORED, Packs, Shard};
 
 const TOKENS: [u16; 12] = [3, 1, 4, 1, 5, 0, 2, 5, 3, 5, 4, 1];
 
@@ -26,7 +25,7 @@ fn shapes() -> [Shape; 6] {
 
 /// A start in which biases matter too.
 fn started(shape: Shape) -> Params<f64> {
-    let mut params = Params::<f64>::init(shape, 9);
+    let mut params = Params::<f64>::init(shape.net(), 9);
     let numbers = params.data.iter_mut().enumerate();
     numbers.for_each(|(i, w)| *w += 0.2 * ((i * 7) as f64).sin());
     params
@@ -43,7 +42,7 @@ struct Nudge {
 
 /// The loss of predicting the last token, step by step over all layers, with a nudge.
 fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
-    let shape = params.shape;
+    let shape = params.shape();
     let (n, columns) = (shape.hidden, shape.gate_columns());
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     let mut h = vec![vec![0.0; n]; shape.layers];
@@ -58,12 +57,12 @@ fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
                 h[layer - 1].clone()
             };
             let (w_x, w_h) = (
-                params.tensor(Role::Input, layer),
-                params.tensor(Role::Recurrent, layer),
+                params.tensor(shape.layer(layer), shape.input_role(layer)),
+                params.tensor(shape.layer(layer), Role::Recurrent),
             );
             let z: Vec<f64> = (0..columns)
                 .map(|j| {
-                    params.tensor(Role::Bias, layer)[j]
+                    params.tensor(shape.layer(layer), Role::Bias)[j]
                         + (0..x.len())
                             .map(|i| x[i] * w_x[i * columns + j])
                             .sum::<f64>()
@@ -85,7 +84,7 @@ fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
                 }
                 if shape.cell == Cell::Gru {
                     let (r, update) = (sigmoid(sum(k)), sigmoid(sum(n + k)));
-                    let bias = params.tensor(Role::RecurrentBias, layer)[k];
+                    let bias = params.tensor(shape.layer(layer), Role::RecurrentBias)[k];
                     let new = (z[2 * n + k] + r * (p[2 * n + k] + bias)).tanh();
                     h[layer][k] = update * h[layer][k] + (1.0 - update) * new;
                     continue;
@@ -102,10 +101,10 @@ fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
             }
         }
     }
-    let head = params.tensor(Role::HeadWeight, 0);
+    let head = params.tensor(shape.head(), Role::Weight);
     let logits: Vec<f64> = (0..shape.vocab)
         .map(|v| {
-            params.tensor(Role::HeadBias, 0)[v]
+            params.tensor(shape.head(), Role::Bias)[v]
                 + (0..n)
                     .map(|i| h[shape.layers - 1][i] * head[v * n + i])
                     .sum::<f64>()
@@ -156,9 +155,9 @@ fn every_element_is_the_finite_difference() {
 #[test]
 fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
     for shape in shapes() {
-        let params = Params::<f64>::init(shape, 4);
+        let params = Params::<f64>::init(shape.net(), 4);
         let at = TOKENS.len() - 2;
-        let mut shard = Shard::new(shape, 1, at + 1);
+        let mut shard = Shard::new(&shape.net(), 1, at + 1);
         shard.load(|_, t| (TOKENS[t], if t == at { TOKENS[at + 1] } else { IGNORED }));
         let packs = Packs::of(&params);
         shard.forward(&packs, 1.0);
@@ -172,7 +171,7 @@ fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
                 .for_each(|(sum, x)| *sum += x);
         });
         for (layer, sums) in sums.iter().enumerate() {
-            let expected = shard.gradient.tensor(Role::Bias, layer);
+            let expected = shard.gradient.tensor(shape.layer(layer), Role::Bias);
             for (found, expected) in sums.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-12, "{shape:?} {layer}");
             }
@@ -184,7 +183,7 @@ fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
 #[test]
 fn the_gradient_ends_where_a_line_begins() {
     for shape in shapes() {
-        let params = Params::<f64>::init(shape, 9);
+        let params = Params::<f64>::init(shape.net(), 9);
         let at = TOKENS.len() - 2;
         // The line break is 2, at step 6.
         let net = Unrolled::of_lines(params.clone(), &TOKENS[..=at], Some(2));
@@ -205,12 +204,12 @@ fn an_identity_recurrence_neither_fades_nor_grows() {
         vocab: 3,
         ..Shape::PLAIN
     };
-    let mut params = Params::<f32>::zeros(shape);
+    let mut params = Params::<f32>::zeros(shape.net());
     for k in 0..4 {
-        params.tensor_mut(Role::Recurrent, 0)[k * 4 + k] = 1.0;
+        params.tensor_mut(shape.layer(0), Role::Recurrent)[k * 4 + k] = 1.0;
     }
     params
-        .tensor_mut(Role::HeadWeight, 0)
+        .tensor_mut(shape.head(), Role::Weight)
         .copy_from_slice(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
     let tokens: Vec<u16> = (0..200).map(|i| i % 3).collect();
     let lags = measure(&params, &tokens, 20, None);
@@ -221,7 +220,7 @@ fn an_identity_recurrence_neither_fades_nor_grows() {
     assert_eq!(lags.below(0.5), None);
     // Half of it every step.
     params
-        .tensor_mut(Role::Recurrent, 0)
+        .tensor_mut(shape.layer(0), Role::Recurrent)
         .iter_mut()
         .for_each(|w| *w *= 0.5);
     let lags = measure(&params, &tokens, 20, None);
@@ -232,7 +231,7 @@ fn an_identity_recurrence_neither_fades_nor_grows() {
 #[test]
 fn sequences_are_texts_of_one_prediction() {
     for shape in shapes() {
-        let params = Params::<f32>::init(shape, 1);
+        let params = Params::<f32>::init(shape.net(), 1);
         let texts = [TOKENS.to_vec(), TOKENS[1..].to_vec()];
         let lags = of_last(&params, &texts);
         // The shorter one has ten inputs, and lags from 0 to 9.
@@ -240,7 +239,7 @@ fn sequences_are_texts_of_one_prediction() {
         assert_eq!(lags.c.is_empty(), !shape.cell.has_memory());
         let one = |text: &[u16], lag: usize| {
             let at = text.len() - 2;
-            let net = Unrolled::new(in_f64(&params), &text[..=at]);
+            let net = Unrolled::new(params.cast(), &text[..=at]);
             let mut sum = 0.0;
             back(&net, at, text[at + 1], at, &mut |seen| {
                 if seen.lag == lag {
@@ -254,12 +253,15 @@ fn sequences_are_texts_of_one_prediction() {
             assert!((lags.h[lag] - mean).abs() < 1e-12 * mean, "{shape:?} {lag}");
         }
     }
-    assert_eq!(of_last(&Params::init(shapes()[0], 1), &[]).positions, 0);
+    assert_eq!(
+        of_last(&Params::init(shapes()[0].net(), 1), &[]).positions,
+        0
+    );
 }
 
 #[test]
 fn short_texts_have_fewer_lags() {
-    let params = Params::<f32>::init(shapes()[1], 1);
+    let params = Params::<f32>::init(shapes()[1].net(), 1);
     for length in 3..40 {
         let tokens: Vec<u16> = (0..length).map(|i| i % 6).collect();
         let lags = measure(&params, &tokens, 16, None);

@@ -11,8 +11,8 @@
 use pulp::{Arch, NullaryFnOnce};
 
 use super::{Common, OptimizerConfig, Rule};
-use crate::cell::vectorized;
 use crate::real::Real;
+use crate::vector::vectorized;
 
 /// Numbers of one update.
 #[derive(Clone, Copy)]

@@ -10,8 +10,8 @@ use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use super::TILE;
-use crate::cell::vectorized;
 use crate::real::Real;
+use crate::vector::vectorized;
 
 /// Root of the sum of squares, summed tile by tile in a fixed order.
 pub fn global_norm<F: Real>(gradient: &[F]) -> f64 {

@@ -14,7 +14,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{Common, Optimizer, OptimizerConfig, Rule, TILE, adam, norm, rmsprop, sgd};
-use crate::params::Shape;
+use crate::net::{Net, tensors};
 use crate::real::Real;
 
 /// A stretch of the parameters that decays, or does not.
@@ -25,9 +25,9 @@ struct Stretch {
 }
 
 /// The parameters' stretches in their order; neighbours of a kind are one.
-fn stretches(shape: Shape, decay_biases: bool) -> Vec<Stretch> {
+fn stretches(net: &Net, decay_biases: bool) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
-    for tensor in shape.tensors() {
+    for tensor in tensors(net) {
         let (end, decays) = (tensor.range.end, decay_biases || !tensor.role.is_bias());
         match stretches.last_mut() {
             Some(last) if last.decays == decays => last.end = end,
@@ -49,11 +49,13 @@ pub struct Updater<F> {
 }
 
 impl<F: Real> Updater<F> {
-    /// No steps done yet, for parameters of this shape.
-    pub fn new(config: OptimizerConfig, shape: Shape) -> Self {
+    /// No steps done yet, for parameters of this net.
+    pub fn new(config: OptimizerConfig, net: &Net) -> Self {
+        let stretches = stretches(net, config.decay_biases);
+        let count = stretches.last().map_or(0, |last| last.end);
         Self {
-            stretches: stretches(shape, config.decay_biases),
-            ..Self::of_count(config, shape.parameters())
+            stretches,
+            ..Self::of_count(config, count)
         }
     }
 
@@ -191,8 +193,9 @@ fn part_of<'a, F>(slot: &'a mut [F], part: &Range<usize>) -> &'a mut [F] {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use crate::shape::{Cell, Shape};
+
     use super::*;
-    use crate::params::Cell;
 
     /// A gradient, and the weight after the update by it.
     pub(in crate::optim) struct Expect {
@@ -219,7 +222,7 @@ pub(super) mod tests {
             vocab: 2,
             ..Shape::PLAIN
         };
-        let mut updater = Updater::<f64>::new(config, shape);
+        let mut updater = Updater::<f64>::new(config, &shape.net());
         let mut weights = vec![1.0; shape.parameters()];
         let mut gradient = vec![0.0; shape.parameters()];
         for (step, expect) in expect.iter().enumerate() {
@@ -278,7 +281,7 @@ pub(super) mod tests {
             .build()
             .unwrap();
         pool.install(|| {
-            let mut updater = Updater::new(config, SHAPE);
+            let mut updater = Updater::new(config, &SHAPE.net());
             let mut weights: Vec<f64> = (0..count).map(|i| number(i, 100)).collect();
             for step in 0..3 {
                 let gradient: Vec<f64> = (0..count).map(|i| number(i, step)).collect();
@@ -298,7 +301,7 @@ pub(super) mod tests {
                 (&run(config, 3).0, &run(config, 3).1),
                 "{config:?}"
             );
-            let tensors = SHAPE.tensors();
+            let tensors = tensors(&SHAPE.net());
             for (index, &found) in weights.iter().enumerate() {
                 // The same element alone, as the first weight of a net too small to be cut.
                 let role = tensors
@@ -323,7 +326,7 @@ pub(super) mod tests {
                         weight_decay,
                         ..config
                     },
-                    alone,
+                    &alone.net(),
                 );
                 let mut weight = vec![0.0; alone.parameters()];
                 weight[0] = number(index, 100);

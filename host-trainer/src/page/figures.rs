@@ -7,8 +7,8 @@ use crate::figure::heat::{self, Palette};
 use crate::figure::{Anchor, Color, Figure, text_width, visible};
 use crate::findings::{Findings, Reach};
 use crate::gates::{Activity, Panel};
-use crate::params::Cell;
 use crate::run::Metrics;
+use crate::shape::Cell;
 
 /// A chart beside a table.
 const TALL: (f64, f64) = (500.0, 400.0);

@@ -14,8 +14,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::figure::{Figure, svg::svg, visible};
 use crate::findings::{Findings, Reach};
-use crate::params::Cell;
 use crate::samples::Sample;
+use crate::shape::Cell;
 use crate::units::{bytes, decimals, duration, epochs, grouped, raised};
 use figures::Figures;
 

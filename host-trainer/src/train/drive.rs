@@ -136,7 +136,7 @@ impl Trainer<'_> {
             saver.save(&self.checkpoint(true))?;
         }
         let (begin, before) = (Instant::now(), self.position.seconds);
-        let limit = EXPLODED_TIMES * (self.params.shape.vocab as f64).ln();
+        let limit = EXPLODED_TIMES * (self.corpus.vocab.len() as f64).ln();
         let mut above = 0;
         let mut picture = Picture::default();
         loop {
@@ -215,21 +215,23 @@ impl Trainer<'_> {
         }
         position.cooldown = cooldown(position, &self.config);
         if let (Some(best), Some(_)) = (self.best.take(), position.cooldown) {
-            (self.params.data, self.packed) = (best, false);
+            self.learner.params_mut().data = best;
         }
     }
 
     /// Checks that every parameter is a number, before any is written. The loss need not show one that is not: a kernel's
     /// activations limit their operand by a maximum and a minimum, and those drop a NaN.
     fn check_parameters(&self) -> Result<()> {
-        let numbers = self.params.data.iter().enumerate();
+        let numbers = self.params().data.iter().enumerate();
         let Some((at, &value)) = numbers.into_iter().find(|(_, x)| !x.is_finite()) else {
             return Ok(());
         };
-        let mut tensors = self.params.shape.tensors().into_iter();
+        let mut tensors = self.params().tensors().iter();
         let tensor = tensors.find(|tensor| tensor.range.contains(&at));
         Err(Error::NotANumber {
-            tensor: tensor.map_or_else(String::new, |tensor| torch_name(&tensor)),
+            tensor: tensor.map_or_else(String::new, |tensor| {
+                torch_name(self.params().net(), tensor)
+            }),
             value,
             step: self.position.step,
             epoch: self.position.epoch + 1,
@@ -292,7 +294,8 @@ impl Trainer<'_> {
         };
         let epoch = position.epoch + usize::from(position.window > 0);
         if best {
-            self.best = may_cool_down(position, &self.config).then(|| self.params.data.clone());
+            self.best =
+                may_cool_down(position, &self.config).then(|| self.learner.params().data.clone());
             position.best_nats = Some(valid_nats);
             (self.provenance.nats, self.provenance.epoch) = (Some(valid_nats), epoch);
         }
@@ -323,7 +326,7 @@ impl Trainer<'_> {
         let last = folder.last();
         *kept = format!("{} is still good, of step {}", last.display(), saver.step());
         // A run that explodes from the start has an exploded best: that is nothing to go back to.
-        let limit = EXPLODED_TIMES * (self.params.shape.vocab as f64).ln();
+        let limit = EXPLODED_TIMES * (self.corpus.vocab.len() as f64).ln();
         if let Some(nats) = folder.best_nats().filter(|&nats| nats < limit) {
             *kept += &format!(", and {} has {nats:.3} nats", folder.best().display());
         }

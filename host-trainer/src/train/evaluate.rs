@@ -1,10 +1,10 @@
 //! The held-out loss while training.
 
-use rayon::prelude::*;
-
-use super::{EVAL_WINDOW, Part, Trainer, total};
-use crate::bptt::IGNORED;
-use crate::error::{Error, Result};
+use super::{EVAL_WINDOW, Trainer, put};
+use crate::corpus::Corpus;
+use crate::error::Result;
+use crate::learner::{Data, Job};
+use crate::net::Window;
 
 /// Held-out tokens that an evaluation reads, at most: of a text of a gigabyte more would take longer than training.
 pub(super) const EVAL_MOST: usize = 1 << 20;
@@ -22,45 +22,71 @@ impl Trainer<'_> {
     pub fn evaluate(&mut self) -> Result<f64> {
         let corpus = self.corpus;
         let predictions = corpus.validation_len().min(EVAL_MOST) - 1;
-        let streams: usize = self.evaluation.iter().map(|part| part.shard.rows()).sum();
+        let streams = self.evaluation.rows();
+        let rows: Vec<usize> = (0..streams).collect();
         let length = predictions.div_ceil(streams);
         let windows = (length + EVAL_WARM_UP).div_ceil(EVAL_WINDOW);
-        self.pack()?;
-        let packs = &self.packs;
-        self.evaluation.par_iter_mut().try_for_each(|part| {
-            let Part {
-                shard,
-                first_row,
-                tokens,
-                loss,
-            } = part;
-            shard.reset();
-            *loss = 0.0;
-            for window in 0..windows {
-                let counted = |row: usize| {
-                    (*first_row + row) * length..((*first_row + row + 1) * length).min(predictions)
-                };
-                let start = |row: usize| {
-                    counted(row).start.saturating_sub(EVAL_WARM_UP) + window * EVAL_WINDOW
-                };
-                for (row, tokens) in tokens.chunks_exact_mut(EVAL_WINDOW + 1).enumerate() {
-                    let start = start(row);
-                    let there = tokens.len().min((predictions + 1).saturating_sub(start));
-                    if there > 0 {
-                        corpus.fill(corpus.train_len + start, &mut tokens[..there])?;
-                    }
-                    tokens[there..].fill(0);
-                }
-                shard.load(|row, t| {
-                    let at = row * (EVAL_WINDOW + 1) + t;
-                    let counts = counted(row).contains(&(start(row) + t));
-                    (tokens[at], if counts { tokens[at + 1] } else { IGNORED })
-                });
-                *loss += shard.forward(packs, 0.0);
-                shard.carry();
-            }
-            Ok::<(), Error>(())
-        })?;
-        Ok(total(&self.evaluation) / predictions as f64)
+        let packs = self.learner.packs()?;
+        let mut loss = 0.0;
+        for window in 0..windows {
+            let data = HeldOut {
+                corpus,
+                predictions,
+                length,
+                window,
+            };
+            let job = Job {
+                first: window == 0,
+                scale: 0.0,
+                step: 0,
+            };
+            loss += self.evaluation.run(packs, (&data, &rows), job)?;
+        }
+        Ok(loss / predictions as f64)
+    }
+}
+
+/// A window of every stream of the held-out part.
+struct HeldOut<'c> {
+    corpus: &'c Corpus,
+    /// Of all streams.
+    predictions: usize,
+    /// Predictions of a stream.
+    length: usize,
+    window: usize,
+}
+
+impl Data<f32> for HeldOut<'_> {
+    fn len(&self) -> usize {
+        self.predictions.div_ceil(self.length)
+    }
+
+    fn steps(&self) -> usize {
+        EVAL_WINDOW
+    }
+
+    fn counted(&self, _example: usize) -> usize {
+        EVAL_WINDOW
+    }
+
+    fn fill(
+        &self,
+        example: usize,
+        row: usize,
+        window: &mut Window<'_, f32>,
+        room: &mut Vec<u16>,
+    ) -> Result<()> {
+        let first = example * self.length;
+        let counted = first..(first + self.length).min(self.predictions);
+        let start = first.saturating_sub(EVAL_WARM_UP) + self.window * EVAL_WINDOW;
+        room.clear();
+        room.resize(EVAL_WINDOW + 1, 0);
+        let there = room.len().min((self.predictions + 1).saturating_sub(start));
+        if there > 0 {
+            let from = self.corpus.train_len + start;
+            self.corpus.fill(from, &mut room[..there])?;
+        }
+        put(row, window, room, |t| counted.contains(&(start + t)));
+        Ok(())
     }
 }

@@ -16,24 +16,20 @@ mod evaluate;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bptt::Shard;
-use crate::checkpoint::{Checkpoint, Meta, Provenance, Resume};
+use crate::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
 use crate::config::Config;
 use crate::corpus::{Corpus, Vocabulary, hex};
 use crate::dropout::Dropout;
 use crate::error::{Error, Result};
 use crate::learned::Learned;
-use crate::optim::{Cooldown, Plateau, Updater};
-use crate::packs::Packs;
-use crate::params::{Params, Shape};
+use crate::learner::{Data, Learner, Team};
+use crate::net::{IGNORED, Loss, Packs, Params, Window};
+use crate::optim::{Cooldown, Plateau};
 
 pub use drive::Observer;
 
-/// Streams of a shard, at most: enough rows to keep a matrix kernel busy, few enough to share among cores.
-const SHARD_ROWS: usize = 16;
 /// Streams of the held-out text that are evaluated side by side, at most.
 const EVAL_STREAMS: usize = 32;
 /// Steps of a window in evaluation.
@@ -96,61 +92,13 @@ pub struct Trainer<'c> {
     corpus: &'c Corpus,
     config: Config,
     provenance: Provenance,
-    params: Params<f32>,
-    /// The parameters as products read them; packed when they have changed.
-    packs: Packs<f32>,
-    packed: bool,
-    /// Ranges of rows, of a net that is trained for integers.
-    learned: Option<Learned>,
-    gradient: Vec<f32>,
-    optimizer: Updater<f32>,
-    parts: Vec<Part>,
-    evaluation: Vec<Part>,
+    learner: Learner<f32>,
+    /// Rows of a batch, by number.
+    rows: Vec<usize>,
+    evaluation: Team<f32>,
     position: Position,
     /// Parameters with the lowest held-out loss, while a cooldown may still begin with them.
     best: Option<Vec<f32>>,
-}
-
-/// A shard at its work.
-#[derive(Debug)]
-struct Part {
-    shard: Shard<f32>,
-    /// The batch's row that is the shard's first.
-    first_row: usize,
-    /// Tokens of a window and the one after it: `[rows, window + 1]`.
-    tokens: Vec<u16>,
-    /// Sum of the losses of what it last did, in nats.
-    loss: f64,
-}
-
-/// Rows of each shard for a batch.
-fn shard_rows(batch: usize) -> Vec<usize> {
-    let count = batch
-        .div_ceil(SHARD_ROWS)
-        .max(if batch >= 8 { 2 } else { 1 });
-    (0..count)
-        .map(|i| batch / count + usize::from(i < batch % count))
-        .collect()
-}
-
-fn parts(shape: Shape, batch: usize, window: usize) -> Vec<Part> {
-    let mut first_row = 0;
-    let part = |rows| {
-        let part = Part {
-            shard: Shard::new(shape, rows, window),
-            first_row,
-            tokens: vec![0; rows * (window + 1)],
-            loss: 0.0,
-        };
-        first_row += rows;
-        part
-    };
-    shard_rows(batch).into_iter().map(part).collect()
-}
-
-/// The sum of the parts' losses, in their order.
-fn total(parts: &[Part]) -> f64 {
-    parts.iter().map(|part| part.loss).sum()
 }
 
 impl<'c> Trainer<'c> {
@@ -162,7 +110,7 @@ impl<'c> Trainer<'c> {
         config.validate()?;
         crate::image::isa()?;
         corpus.check_length(config.batch, config.window)?;
-        let shape = config.shape(corpus.vocab.len());
+        let net = config.shape(corpus.vocab.len()).net();
         let provenance = Provenance {
             corpus: corpus.name.clone(),
             corpus_sha256: hex(&corpus.sha256),
@@ -177,29 +125,26 @@ impl<'c> Trainer<'c> {
         };
         let predictions = corpus.validation_len() - 1;
         let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
-        let mut training = parts(shape, config.batch, config.window);
+        let params = Params::init(net, config.seed);
+        let packs = match &config.qat {
+            None => Packs::new(&net),
+            Some(qat) => Packs::aware(&net, qat.scheme)?,
+        };
+        let mut learner = Learner::with_packs(params, packs, config.updates());
         let masks = |rate| Dropout::new(config.seed, rate);
-        let (output, recurrent) = (masks(config.dropout), masks(config.recurrent_dropout));
+        learner.drop_out(masks(config.dropout), masks(config.recurrent_dropout));
         let line_break = config.lines.then(|| corpus.vocab.line_break()).flatten();
-        for part in &mut training {
-            part.shard.label_smoothing = config.label_smoothing as f32;
-            part.shard.drop_out(output, recurrent, part.first_row);
-        }
-        let mut evaluation = parts(shape, streams, EVAL_WINDOW);
-        for part in training.iter_mut().chain(&mut evaluation) {
-            part.shard.break_lines(line_break);
+        learner.break_lines(line_break);
+        let smoothing = config.label_smoothing;
+        learner.set_loss(0, Loss::CrossEntropy { smoothing })?;
+        learner.prepare(config.batch, config.window)?;
+        let mut evaluation = Team::new(&net, streams, EVAL_WINDOW);
+        for (shard, _) in evaluation.shards_mut() {
+            shard.break_lines(line_break);
         }
         Ok(Self {
-            params: Params::init(shape, config.seed),
-            packs: match &config.qat {
-                None => Packs::new(shape),
-                Some(qat) => Packs::aware(shape, qat.scheme)?,
-            },
-            packed: false,
-            learned: None,
-            gradient: vec![0.0; shape.parameters()],
-            optimizer: Updater::new(config.updates(), shape),
-            parts: training,
+            learner,
+            rows: (0..config.batch).collect(),
             evaluation,
             position: Position::default(),
             best: None,
@@ -222,17 +167,16 @@ impl<'c> Trainer<'c> {
     ) -> Result<Self> {
         Self::check_vocabulary(&corpus.vocab, from)?;
         let mut trainer = Self::new(corpus, config, command)?;
-        trainer.params = from.params.clone();
-        let aware = trainer.packs.aware.as_deref();
+        *trainer.learner.params_mut() = from.params.clone();
         // A net that was trained for these integers before goes on with their ranges.
         let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| qat.scheme);
-        trainer.learned = match from.learned.clone().filter(|_| known) {
+        trainer.learner.learned = match from.learned.clone().filter(|_| known) {
             Some(learned) => Some(Learned {
                 mean: vec![0.0; learned.ranges.len()],
                 square: vec![0.0; learned.ranges.len()],
                 ..learned
             }),
-            None => aware.map(|aware| aware.ranges(&trainer.params)),
+            None => trainer.learner.ranges(),
         };
         Ok(trainer)
     }
@@ -274,22 +218,25 @@ impl<'c> Trainer<'c> {
             });
         };
         trainer.check_position(&position)?;
-        let hidden = trainer.config.hidden;
-        let mut start = 0;
-        for shard in trainer.parts.iter_mut().map(|part| &mut part.shard) {
-            for layer in 0..trainer.config.layers {
-                let from = (layer * trainer.config.batch + start) * hidden;
-                let (h, c) = shard.state_mut(layer);
-                h.copy_from_slice(&resume.h[from..from + h.len()]);
-                if !c.is_empty() {
-                    c.copy_from_slice(&resume.c[from..from + c.len()]);
+        let layers = trainer.layers();
+        let Config { batch, window, .. } = trainer.config;
+        let (mut h_from, mut c_from) = (&resume.h[..], &resume.c[..]);
+        for layer in 0..layers {
+            let team = trainer.learner.prepare(batch, window)?;
+            for (shard, _) in team.shards_mut() {
+                for (to, from) in [&mut h_from, &mut c_from].into_iter().enumerate() {
+                    let (h, c) = shard.state_mut(layer);
+                    let state = if to == 0 { h } else { c };
+                    let (own, rest) = from.split_at(state.len());
+                    state.copy_from_slice(own);
+                    *from = rest;
                 }
             }
-            start += shard.rows();
         }
-        (trainer.params, trainer.packed) = (checkpoint.params, false);
-        trainer.learned = checkpoint.learned;
-        trainer.optimizer.restore(position.step, resume.slots);
+        *trainer.learner.params_mut() = checkpoint.params;
+        trainer.learner.learned = checkpoint.learned;
+        let updater = trainer.learner.updater_mut();
+        updater.restore(position.step, resume.slots);
         trainer.best = resume.best;
         trainer.position = Position {
             ended: position.ended.filter(|&end| end != End::Interrupted),
@@ -297,6 +244,11 @@ impl<'c> Trainer<'c> {
         };
         trainer.provenance = checkpoint.meta.provenance;
         Ok(trainer)
+    }
+
+    /// How many recurrent operations the net has.
+    fn layers(&self) -> usize {
+        self.params().net().recurrent_count()
     }
 
     /// Where the run stands.
@@ -321,7 +273,7 @@ impl<'c> Trainer<'c> {
 
     /// The parameters as they are now.
     pub fn params(&self) -> &Params<f32> {
-        &self.params
+        self.learner.params()
     }
 
     /// A checkpoint of the parameters as they are now; `whole` adds what a resume needs.
@@ -329,8 +281,8 @@ impl<'c> Trainer<'c> {
         let mut provenance = self.provenance.clone();
         provenance.characters = self.position.characters;
         let meta = Meta {
-            format: self.config.format(),
-            shape: self.params.shape,
+            format: FORMAT,
+            net: *self.params().net(),
             vocabulary: self.corpus.vocab.chars().iter().collect(),
             words: self.corpus.vocab.words().to_vec(),
             config: self.config.clone(),
@@ -339,22 +291,22 @@ impl<'c> Trainer<'c> {
         };
         let resume = whole.then(|| {
             let (mut h, mut c) = (Vec::new(), Vec::new());
-            for layer in 0..self.config.layers {
-                for shard in self.parts.iter().map(|part| &part.shard) {
+            for layer in 0..self.layers() {
+                for shard in self.learner.team().into_iter().flat_map(Team::shards) {
                     let (shard_h, shard_c) = shard.state(layer);
                     h.extend_from_slice(shard_h);
                     c.extend_from_slice(shard_c);
                 }
             }
-            let slots = self.optimizer.slots().to_vec();
+            let slots = self.learner.updater().slots().to_vec();
             let best = self.best.clone();
             Resume { slots, h, c, best }
         });
         Checkpoint {
             meta,
             vocab: self.corpus.vocab.clone(),
-            params: self.params.clone(),
-            learned: self.learned.as_ref().map(|learned| match whole {
+            params: self.params().clone(),
+            learned: self.learner.learned.as_ref().map(|learned| match whole {
                 true => learned.clone(),
                 false => Learned {
                     ranges: learned.ranges.clone(),
@@ -422,37 +374,16 @@ impl<'c> Trainer<'c> {
         let (offset, windows) = self.epoch_layout(self.position.epoch);
         let stream = (self.corpus.train_len - 1 - offset) / batch;
         let start = offset + self.position.window * window;
-        self.pack()?;
-        let step = self.position.step;
-        let (corpus, packs, first) = (self.corpus, &self.packs, self.position.window == 0);
-        let scale = 1.0 / (batch * window) as f32;
-        self.parts.par_iter_mut().try_for_each(|part| {
-            let Part {
-                shard,
-                first_row,
-                tokens,
-                loss,
-            } = part;
-            if first {
-                shard.reset();
-            }
-            for (row, tokens) in tokens.chunks_exact_mut(window + 1).enumerate() {
-                corpus.fill(start + (*first_row + row) * stream, tokens)?;
-            }
-            shard.load(|row, t| {
-                let at = row * (window + 1) + t;
-                (tokens[at], tokens[at + 1])
-            });
-            shard.choose_masks(step);
-            *loss = shard.forward(packs, scale);
-            shard.backward(packs);
-            shard.carry();
-            Ok::<(), Error>(())
-        })?;
+        let data = Streams {
+            corpus: self.corpus,
+            start,
+            stream,
+            window,
+        };
+        let first = self.position.window == 0;
+        let (sum, norm) = self.learner.gradient(&data, &self.rows, first)?;
         let count = (batch * window) as u64;
-        let sum = total(&self.parts);
         let nats = sum / count as f64;
-        let norm = self.sum_gradients();
         if !(nats.is_finite() && norm.is_finite()) {
             let loss = if nats.is_finite() { norm } else { nats };
             let (step, epoch) = (self.position.step, self.position.epoch + 1);
@@ -464,13 +395,7 @@ impl<'c> Trainer<'c> {
             });
         }
         let rate = self.rate(windows);
-        if let (Some(aware), Some(learned)) = (&mut self.packs.aware, &mut self.learned) {
-            let steps = self.position.step + 1;
-            aware.learn(learned, &self.gradient, steps, rate);
-        }
-        self.optimizer
-            .update(&mut self.params.data, &self.gradient, norm, rate);
-        self.packed = false;
+        self.learner.update(norm, rate);
 
         let position = &mut self.position;
         position.step += 1;
@@ -484,41 +409,52 @@ impl<'c> Trainer<'c> {
         }
         Ok(nats)
     }
+}
 
-    /// Brings the packs up to date.
-    fn pack(&mut self) -> Result<()> {
-        if !self.packed {
-            self.packs.update(&self.params, self.learned.as_ref())?;
-            self.packed = true;
-        }
-        Ok(())
+/// A window of every stream of the training part.
+struct Streams<'c> {
+    corpus: &'c Corpus,
+    /// Where the first stream's window begins, and how far it is to the next one's.
+    start: usize,
+    stream: usize,
+    window: usize,
+}
+
+impl Data<f32> for Streams<'_> {
+    fn len(&self) -> usize {
+        self.corpus.train_len / self.stream.max(1)
     }
 
-    /// Adds the shards' gradients in their order; returns the global norm.
-    fn sum_gradients(&mut self) -> f64 {
-        const TILE: usize = 8192;
-        let parts = &self.parts[..];
-        self.gradient
-            .par_chunks_mut(TILE)
-            .enumerate()
-            .for_each(|(tile, sums)| {
-                let range = tile * TILE..tile * TILE + sums.len();
-                let mut addends = parts
-                    .iter()
-                    .map(|part| &part.shard.gradient.data[range.clone()]);
-                match (addends.next(), addends.next()) {
-                    (Some(first), Some(second)) => {
-                        let pairs = first.iter().zip(second);
-                        sums.iter_mut()
-                            .zip(pairs)
-                            .for_each(|(s, (a, b))| *s = a + b);
-                    }
-                    (first, _) => sums.copy_from_slice(first.unwrap_or_default()),
-                }
-                for addend in addends {
-                    sums.iter_mut().zip(addend).for_each(|(sum, x)| *sum += x);
-                }
-            });
-        self.optimizer.norm(&self.gradient)
+    fn steps(&self) -> usize {
+        self.window
+    }
+
+    fn counted(&self, _example: usize) -> usize {
+        self.window
+    }
+
+    fn fill(
+        &self,
+        example: usize,
+        row: usize,
+        window: &mut Window<'_, f32>,
+        room: &mut Vec<u16>,
+    ) -> Result<()> {
+        room.resize(self.window + 1, 0);
+        self.corpus.fill(self.start + example * self.stream, room)?;
+        put(row, window, room, |_| true);
+        Ok(())
+    }
+}
+
+/// Writes `tokens` as a row, each to be predicted after the one before it, where `counts` says so.
+fn put(row: usize, window: &mut Window<'_, f32>, tokens: &[u16], counts: impl Fn(usize) -> bool) {
+    let Some(targets) = window.targets.first_mut() else {
+        return;
+    };
+    for (t, pair) in tokens.windows(2).enumerate() {
+        let at = t * window.rows + row;
+        window.tokens[at] = pair[0];
+        targets.tokens[at] = if counts(t) { pair[1] } else { IGNORED };
     }
 }

@@ -71,9 +71,6 @@ fn a_streamed_run_gives_the_same_bits_as_one_in_memory() {
             names
         };
         assert_eq!(names(&held), names(&streamed), "no token file is left");
-        // A reader that does not know rules may not take a checkpoint with some.
-        let (meta, _) = timeless(&read(&held, "last.safetensors"));
-        assert_eq!(meta["format"], 1 + index);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::params::Role;
+use gatelet_trainer::net::Role;
 
 use crate::place::Place;
 
@@ -38,8 +38,8 @@ fn place() -> Place {
     let path = Path::new(RUN);
     let bytes = fs::read(place.path(RUN)).unwrap();
     let mut checkpoint = Checkpoint::from_bytes(&bytes, path).unwrap();
-    let hidden = checkpoint.params.shape.hidden;
-    let head = checkpoint.params.tensor_mut(Role::HeadWeight, 0);
+    let hidden = checkpoint.params.shape().hidden;
+    let head = checkpoint.params.tensor_mut(1, Role::Weight);
     for row in head.chunks_exact_mut(hidden) {
         row[0] += 100.0;
     }

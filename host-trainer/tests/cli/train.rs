@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use gatelet_trainer::params::Cell;
+use gatelet_trainer::shape::Cell;
 use serde_json::Value;
 
 use crate::place::Place;
@@ -42,7 +42,7 @@ fn a_gru_is_trained_and_goes_on_like_any_other_net() {
     place.good(&[line("parts", "3"), vec!["--resume"]].concat());
     let [whole, parts] = ["whole", "parts"].map(|run| {
         let checkpoint = place.checkpoint(&format!("{run}/last.safetensors"));
-        assert_eq!(checkpoint.meta.shape.cell, Cell::Gru);
+        assert_eq!(checkpoint.params.shape().cell, Cell::Gru);
         assert!(checkpoint.meta.provenance.command.contains(" --cell gru "));
         (checkpoint.params, checkpoint.resume)
     });

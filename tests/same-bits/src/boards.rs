@@ -13,7 +13,7 @@ use gatelet::format::{KnownAnswer, repack};
 use gatelet::net::{Input, Net};
 use gatelet::{Cell, Dims, FourBits, Layout, Model, Precision, Scalar};
 
-use crate::mixed::mixed;
+use crate::mixed;
 use crate::random::{Shifts, random};
 
 /// The smallest and the largest that an image may have, and those beside 24; in the layers, in the head, in both.

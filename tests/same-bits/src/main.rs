@@ -14,13 +14,23 @@ use gatelet::{
     WithKernel,
 };
 
+use gatelet_random::{SIZES, Seeded};
+
 mod boards;
-mod mixed;
 mod random;
 mod suite;
 
 use boards::features;
 use random::{USUAL_SHIFTS, random};
+
+/// Net `seed` that mixes the operations.
+pub(crate) fn mixed(seed: u64, precision: Precision) -> Net {
+    let sizes = match cfg!(miri) {
+        true => &[1, 3, 5, 17][..],
+        false => &SIZES,
+    };
+    gatelet_random::mixed(&mut Seeded::new(seed), precision, sizes)
+}
 
 /// Steps of a trace. Miri, which checks every access to memory, takes a thousand times as long.
 const STEPS: usize = if cfg!(miri) { 2 } else { 24 };
@@ -32,7 +42,7 @@ const HIDDEN: &[usize] = if cfg!(miri) {
 };
 const F32_BOUND: f32 = 2e-4;
 /// Nets that mix operations, of each precision.
-const MIXED: usize = if cfg!(miri) { 4 } else { 60 };
+const MIXED: u64 = if cfg!(miri) { 4 } else { 60 };
 /// Bytes of the largest image, and more.
 const ROOM: usize = 8 << 20;
 /// Of [`widths`], so many: without any, and tied with both.
@@ -154,7 +164,7 @@ fn run() -> ExitCode {
     let mut compared = 0;
     for precision in [Precision::Int8, Precision::F32] {
         for seed in 0..MIXED {
-            match compare(&mixed::mixed(seed, precision), rows, packed) {
+            match compare(&mixed(seed, precision), rows, packed) {
                 Ok(count) => compared += count,
                 Err(what) => {
                     println!("mixed net {seed}: {what}");

@@ -8,12 +8,13 @@ use core::arch::global_asm;
 use core::marker::PhantomData;
 
 use super::gru;
-use crate::activation::{SIGMOID, TANH};
+use crate::fixed::MIN_CELL_BITS;
+use crate::fixed::activation::{SIGMOID, TANH};
 use crate::kernel::{Kernel, Scalar, sealed};
-use crate::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
-use crate::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
 use crate::net::{Layout, Net};
-use crate::nibbles;
+use crate::weights::int4;
+use crate::weights::layer::{Fused, LayerInt8, ProductInt8};
+use crate::weights::matrix::{MatrixInt8, PAIRS_MAX_COLUMNS, PAIRS_ROWS, pairs_block_words};
 
 global_asm!(
     include_str!("armv7em.S"),
@@ -262,7 +263,7 @@ impl Form for Four {
         }
     }
     fn block_words(columns: usize) -> usize {
-        nibbles::words(Layout::Pairs, PAIRS_ROWS, columns)
+        int4::words(Layout::Pairs, PAIRS_ROWS, columns)
     }
     fn left(shift: u32) -> u32 {
         32_u32.wrapping_sub(shift) // 8 to 12, as the loader found.

@@ -11,12 +11,12 @@
 
 use core::arch::global_asm;
 
-use crate::activation::exp2::{Curve, EXP2, SIGMOID, TANH};
+use crate::fixed::activation::exp2::{Curve, EXP2, SIGMOID, TANH};
 use crate::kernel::{Kernel, Native, Scalar, sealed};
-use crate::layer::{Fused, GruF32, LayerF32, LayerInt8, ProductInt8};
-use crate::matrix::MatrixF32;
-use crate::net::{Layout, Net, Reset};
-use crate::order::RowOrder;
+use crate::net::{Layout, Net};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixF32;
+use crate::weights::order::RowOrder;
 
 global_asm!(include_str!("fpu.S"), options(raw));
 
@@ -194,54 +194,12 @@ impl Kernel for Fpu {
         Native::default().dense_int8(product, bias, x, y);
     }
 
-    /// As `cell/gru.rs`, with the activations of all units at once.
-    fn gru_f32(
-        self,
-        gru: &GruF32<'_>,
-        addend: &[f32],
-        x: &[f32],
-        sums: &mut [f32],
-        next: &mut [f32],
-    ) {
-        let units = gru.units;
-        let Some((gates, rest)) = sums.split_at_mut_checked(2 * units) else {
-            return;
-        };
-        let (Some((n, rest)), Some((read, own))) = (
-            rest.split_at_mut_checked(units),
-            x.split_at_checked(gru.inputs),
-        ) else {
-            return;
-        };
-        let u = rest.get_mut(..units).unwrap_or_default();
-        let start = gates.iter_mut().chain(&mut *n);
-        start.zip(addend).for_each(|(to, &a)| *to = a);
-        self.add_products_f32(&gru.gates, x, gates);
-        self.sigmoid(gates);
-        if gru.inputs > 0 {
-            self.add_products_f32(&gru.candidate, read, n);
-        }
-        let (r, z) = gates.split_at_checked(units).unwrap_or_default();
-        match gru.reset {
-            Reset::After => {
-                u.iter_mut().zip(gru.bias).for_each(|(to, &b)| *to = b);
-                self.add_products_f32(&gru.hidden, own, u);
-                for (n, (r, u)) in n.iter_mut().zip(r.iter().zip(&*u)) {
-                    *n += r * u;
-                }
-            }
-            Reset::Before => {
-                next.fill(0.0);
-                for (q, (r, h)) in next.iter_mut().zip(r.iter().zip(own)) {
-                    *q = r * h;
-                }
-                self.add_products_f32(&gru.hidden, next, n);
-            }
-        }
-        self.tanh(n);
-        for ((next, n), (z, h)) in next.iter_mut().zip(&*n).zip(z.iter().zip(own)) {
-            *next = z * h + (1.0 - z) * n;
-        }
+    fn sigmoid_f32(self, numbers: &mut [f32]) {
+        self.sigmoid(numbers);
+    }
+
+    fn tanh_f32(self, numbers: &mut [f32]) {
+        self.tanh(numbers);
     }
 }
 

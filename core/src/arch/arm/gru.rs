@@ -2,7 +2,7 @@
 
 use core::arch::global_asm;
 
-use crate::activation::{SIGMOID, TANH};
+use crate::fixed::activation::{SIGMOID, TANH};
 
 global_asm!(include_str!("gru.S"), options(raw));
 

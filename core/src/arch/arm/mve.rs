@@ -2,12 +2,14 @@
 
 use core::arch::global_asm;
 
-use crate::activation::{SIGMOID, TANH};
-use crate::kernel::scalar::{requantize, rnn_int8, sat16};
+use crate::cell::rnn::rnn_int8;
+use crate::fixed::MIN_CELL_BITS;
+use crate::fixed::activation::{SIGMOID, TANH};
+use crate::fixed::{requantize, sat16};
+use crate::kernel::copy;
 use crate::kernel::{Kernel, Thumb, sealed};
-use crate::layer::{Fused, LayerInt8, MIN_CELL_BITS, ProductInt8};
-use crate::matrix::MatrixInt8;
-use crate::session::copy;
+use crate::weights::layer::{Fused, LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixInt8;
 
 global_asm!(include_str!("mve.S"), include_str!("mve4.S"), options(raw));
 

@@ -3,12 +3,12 @@
 use core::mem::MaybeUninit;
 
 use super::mve::{Lstm, MAX_COLUMNS, Product, Rows, rows, step};
-use crate::kernel::scalar::requantize;
+use crate::fixed::requantize;
 use crate::kernel::{Kernel, Mve, Nibbles, sealed};
-use crate::layer::{LayerInt8, ProductInt8};
-use crate::matrix::MatrixInt8;
 use crate::net::Layout;
-use crate::nibbles::{LARGEST, OFFSET, RowNibbles, WORD};
+use crate::weights::int4::{LARGEST, OFFSET, RowNibbles, WORD};
+use crate::weights::layer::{LayerInt8, ProductInt8};
+use crate::weights::matrix::MatrixInt8;
 
 /// Columns of a turn: 16 bytes of weights.
 const TURN: usize = 32;

@@ -3,7 +3,7 @@
 
 use core::arch::global_asm;
 
-use crate::nibbles::WORD;
+use crate::weights::int4::WORD;
 
 #[cfg(armv6m)]
 global_asm!(include_str!("armv6m4.S"), options(raw));

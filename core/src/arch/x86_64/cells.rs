@@ -1,16 +1,25 @@
-//! The integer cells of four tiles of an LSTM, 64 units, with permutations of bytes (VBMI): the lines of `kernel/tile/int8.rs`, two
-//! vectors of 32-bit lanes at a time in one of 16.
+//! The integer cells of four tiles of an LSTM, 64 units, with permutations of bytes (VBMI).
 //!
-//! The high byte of a pre-activation chooses a segment. Of 64 pre-activations these bytes fill a vector, by which four permutations
-//! look up one byte of the segments' lines: the first for all, the others where the two high bits of the index say so.
+//! ```text
+//! c' = sat16( round( f c + (2 i g >> extra) >> 13 ) )      h' = sat8( round( o tanh(c') >> 17 ) )
+//! ```
 //!
-//! Packing saturates, and works within quarters of a vector, which unpacking undoes; only what is stored is put in order.
+//! Two vectors of 32-bit lanes are done in one of 16. The high byte of a pre-activation chooses a
+//! segment. Of 64 pre-activations these bytes fill a vector, by which four permutations look up one
+//! byte of the segments' lines: the first for all, the others where the two high bits of the index
+//! say so.
+//!
+//! Packing saturates, and works within quarters of a vector, which unpacking undoes; only what is
+//! stored is put in order.
 
 use core::arch::x86_64::*;
 
-use super::avx512::requantized;
-use crate::kernel::tile::int8::Four;
-use crate::layer::{H_BITS, SIGMOID_BITS, TANH_BITS};
+use gatelet_simd::Simd;
+use gatelet_simd::x86_64::Avx512;
+
+use crate::fixed::activation;
+use crate::fixed::{H_BITS, SIGMOID_BITS, TANH_BITS};
+use crate::kernel::tile::fixed::LstmTiles;
 
 /// Odd bytes.
 const ODD: __mmask64 = 0xaaaa_aaaa_aaaa_aaaa;
@@ -20,15 +29,15 @@ type Wide = [__m512i; 4];
 /// Lanes of 16 bits: tiles 0 and 1, 2 and 3, in the order of packing.
 type Packed = [__m512i; 2];
 
-/// The lines of `Lines` in `avx512.rs`, byte by byte: the low ones, the high ones.
+/// Those of `lines.rs`, byte by byte: the low ones, the high ones.
 #[repr(align(64))]
 struct Bytes {
     intercepts: [[u8; 256]; 2],
     negated_slopes: [[u8; 256]; 2],
 }
 
-static SIGMOID: Bytes = Bytes::new(&crate::activation::SIGMOID);
-static TANH: Bytes = Bytes::new(&crate::activation::TANH);
+static SIGMOID: Bytes = Bytes::new(&activation::SIGMOID);
+static TANH: Bytes = Bytes::new(&activation::TANH);
 
 impl Bytes {
     /// Those of a table.
@@ -72,7 +81,8 @@ impl Bytes {
     }
 }
 
-/// Words of which a table has the low and the high bytes: those for the even bytes of `index`, those for the odd ones.
+/// Words of which a table has the low and the high bytes: those for the even bytes of `index`,
+/// those for the odd ones.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn words(tables: &[[u8; 256]; 2], index: __m512i, quarters: [__mmask64; 3]) -> Packed {
@@ -122,20 +132,20 @@ fn unpack(low: Packed, high: Packed) -> Wide {
 
 /// The cells, from the sums of the products.
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512vnni,avx512vbmi")]
-pub(super) fn cells(four: Four<'_, 16>) {
-    let i = SIGMOID.at(preactivations::<0>(&four));
-    let f = SIGMOID.at(preactivations::<1>(&four));
-    let g = TANH.at(preactivations::<2>(&four));
-    let o = SIGMOID.at(preactivations::<3>(&four));
+pub(super) fn lstm(v: Avx512, tiles: LstmTiles<'_, 16>) {
+    let i = SIGMOID.at(preactivations::<0>(v, &tiles));
+    let f = SIGMOID.at(preactivations::<1>(v, &tiles));
+    let g = TANH.at(preactivations::<2>(v, &tiles));
+    let o = SIGMOID.at(preactivations::<3>(v, &tiles));
     // A product adds that of what stands above its factors, which is nothing above one of them.
     let nothing = [_mm512_setzero_si512(); 2];
     let (mut c, i, g) = (unpack(f, nothing), unpack(i, nothing), unpack(g, g));
-    let extra = _mm512_set1_epi32(four.extra as i32);
+    let extra = _mm512_set1_epi32(tiles.extra as i32);
     let mut t = c;
     for (((c, t), before), (i, g)) in c
         .iter_mut()
         .zip(&mut t)
-        .zip(&*four.c)
+        .zip(&*tiles.c)
         .zip(i.into_iter().zip(g))
     {
         // SAFETY: a load of 16 numbers through a reference to as many.
@@ -147,7 +157,7 @@ pub(super) fn cells(four: Four<'_, 16>) {
         *t = _mm512_sllv_epi32(*c, extra);
     }
     let order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-    let (pairs, _) = four.c.as_chunks_mut::<2>();
+    let (pairs, _) = tiles.c.as_chunks_mut::<2>();
     for (pair, c) in pairs.iter_mut().zip(pack(c)) {
         let c = _mm512_permutexvar_epi64(order, c);
         // SAFETY: a store of 32 numbers through a reference to as many.
@@ -162,15 +172,15 @@ pub(super) fn cells(four: Four<'_, 16>) {
     let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     let h = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(a, b));
     // SAFETY: a store of 64 numbers through a reference to as many.
-    unsafe { _mm512_storeu_si512(four.h.as_mut_ptr().cast(), h) };
+    unsafe { _mm512_storeu_si512(tiles.h.as_mut_ptr().cast(), h) };
 }
 
 /// The pre-activations of gate `G`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
-fn preactivations<const G: usize>(four: &Four<'_, 16>) -> Packed {
+fn preactivations<const G: usize>(v: Avx512, of: &LstmTiles<'_, 16>) -> Packed {
     let mut z = [_mm512_setzero_si512(); 4];
-    let tiles = four.sums.iter().zip(four.multipliers).zip(four.addends);
+    let tiles = of.sums.iter().zip(of.multipliers).zip(of.addends);
     for (z, ((sums, multipliers), addends)) in z.iter_mut().zip(tiles) {
         let gate = (sums.get(G), multipliers.get(G), addends.get(G));
         let (Some(sums), Some(multipliers), Some(addends)) = gate else {
@@ -184,7 +194,7 @@ fn preactivations<const G: usize>(four: &Four<'_, 16>) -> Packed {
                 _mm256_loadu_si256(addends.as_ptr().cast()),
             )
         };
-        let scaled = requantized(sum, m, four.shift);
+        let scaled = v.requantize(sum, m, of.shift);
         *z = _mm512_add_epi32(_mm512_cvtepi16_epi32(addend), scaled);
     }
     pack(z)
@@ -200,15 +210,11 @@ fn rounded<const BITS: u32>(x: __m512i) -> __m512i {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::{self, piecewise};
-    use crate::arch::x86_64::Features;
-    use crate::kernel::scalar::{lstm_unit, preactivation};
-    use crate::layer::MIN_CELL_BITS;
+    use crate::fixed::activation::piecewise;
 
     /// Whether this machine has what is tested here.
     fn here() -> bool {
-        let features = Features::read();
-        features.avx512() && features.vbmi()
+        Avx512::new().is_some_and(Avx512::permutes_bytes)
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
@@ -245,71 +251,6 @@ mod tests {
                 let y = unsafe { both(bytes, &z) };
                 for (z, y) in z.into_iter().zip(y) {
                     assert_eq!(y, piecewise(table, z), "{z}");
-                }
-            }
-        }
-    }
-
-    /// Numbers with all bits in use.
-    struct Numbers(u64);
-
-    impl Numbers {
-        fn next(&mut self) -> i32 {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 32) as i32
-        }
-    }
-
-    #[test]
-    fn cells_are_those_of_the_specification() {
-        if !here() {
-            return;
-        }
-        let mut numbers = Numbers(3);
-        for (shift, extra) in (8..=31).flat_map(|shift| (0..=4).map(move |extra| (shift, extra))) {
-            // From sums that hardly move a gate to such as saturate every one.
-            for width in [16, 12, 8] {
-                let all = |f: &mut dyn FnMut() -> i32| -> [[[i32; 16]; 4]; 4] {
-                    core::array::from_fn(|_| {
-                        core::array::from_fn(|_| core::array::from_fn(|_| f()))
-                    })
-                };
-                let sums = all(&mut || numbers.next() >> width);
-                // As large as the result's 32 bits allow.
-                let multipliers = all(&mut || (numbers.next() as u32 >> 1) as i32 >> (31 - shift));
-                let addends =
-                    all(&mut || numbers.next() >> 16).map(|t| t.map(|g| g.map(|a| a as i16)));
-                let before: [[i16; 16]; 4] = core::array::from_fn(|_| {
-                    core::array::from_fn(|_| (numbers.next() >> 16) as i16)
-                });
-                let (mut c, mut h) = (before, [[0; 16]; 4]);
-                let four = Four {
-                    sums: &sums,
-                    multipliers: &multipliers,
-                    shift,
-                    addends: &addends,
-                    extra,
-                    c: &mut c,
-                    h: &mut h,
-                };
-                // SAFETY: the machine has the instructions.
-                unsafe { cells(four) };
-                for (tile, lane) in (0..4).flat_map(|tile| (0..16).map(move |lane| (tile, lane))) {
-                    let z = core::array::from_fn(|gate| {
-                        let (sum, m) = (sums[tile][gate][lane], multipliers[tile][gate][lane]);
-                        preactivation(addends[tile][gate][lane], sum, m, shift)
-                    });
-                    let mut expected = before[tile][lane];
-                    let unit = lstm_unit(z, &mut expected, extra + MIN_CELL_BITS);
-                    let found = (c[tile][lane], h[tile][lane]);
-                    assert_eq!(
-                        found,
-                        (expected, unit.h),
-                        "shift {shift}, extra {extra}: {z:?}"
-                    );
                 }
             }
         }

@@ -1,124 +1,46 @@
-//! x86-64: AVX2 with FMA, the same with AVX-VNNI, and AVX-512 with VNNI. What this processor has is asked of CPUID:
-//! `std` would be needed for the macro that does it.
+//! The integer cells with AVX-512: activations and an LSTM's cells in lanes of 16 bits.
 
 #![allow(unsafe_code, reason = "instructions that not every machine has")]
 
-mod avx2;
-mod avx512;
 mod cells;
-mod gates;
-mod tall;
+mod lines;
 
-pub use avx2::{Avx2, AvxVnni};
-pub use avx512::Avx512;
+use core::arch::x86_64::__m512i;
 
-use core::arch::x86_64::_mm_prefetch;
-#[cfg(not(miri))]
-use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use gatelet_simd::x86_64::Avx512;
 
-/// Asks for the cache lines of `from`: `HINT` says how near.
-#[inline(always)]
-fn ask_for<T, const HINT: i32>(from: &[T]) {
-    const LINE: usize = 64;
-    for line in from.chunks(LINE / size_of::<T>().max(1)) {
-        // SAFETY: a prefetch reads nothing, and what SSE has every x86-64 has.
-        unsafe { _mm_prefetch::<HINT>(line.as_ptr().cast()) };
-    }
-}
+use self::lines::{SIGMOID, TANH};
+use crate::fixed::activation::Function;
+use crate::kernel::tile::fixed::{FixedSimd, LstmTiles};
 
-/// Register state that the operating system saves: SSE and AVX.
-const YMM: u64 = 0b110;
-/// As [`YMM`], with AVX-512's masks and both halves of its registers.
-const ZMM: u64 = 0b1110_0110;
-
-/// VBMI, in leaf 7's ECX.
-const VBMI: u32 = 1 << 1;
-
-/// What CPUID says (Intel SDM volume 2A, CPUID), as far as it is used.
-struct Features {
-    /// Leaf 1, ECX.
-    leaf1_ecx: u32,
-    /// Leaf 7.0, EBX and ECX.
-    leaf7_ebx: u32,
-    leaf7_ecx: u32,
-    /// Leaf 7.1, EAX.
-    leaf71_eax: u32,
-    /// State components that the operating system saves: XCR0.
-    saved: u64,
-}
-
-impl Features {
-    /// Asks the processor. Miri has none: what it is compiled for has to do.
-    #[cfg(miri)]
-    fn read() -> Self {
-        let when = |has: bool, bits: u32| if has { bits } else { 0 };
-        let avx512 = cfg!(all(
-            target_feature = "avx512vl",
-            target_feature = "avx512vnni"
-        ));
-        Features {
-            leaf1_ecx: when(cfg!(target_feature = "fma"), u32::MAX),
-            leaf7_ebx: when(avx512, u32::MAX) | when(cfg!(target_feature = "avx2"), 1 << 5),
-            leaf7_ecx: when(avx512, !VBMI) | when(cfg!(target_feature = "avx512vbmi"), VBMI),
-            leaf71_eax: when(cfg!(target_feature = "avxvnni"), u32::MAX),
-            saved: u64::MAX,
-        }
-    }
-
-    /// Asks the processor.
-    #[cfg(not(miri))]
-    fn read() -> Self {
-        let highest = __cpuid(0).eax;
-        let leaf1_ecx = __cpuid(1).ecx;
-        let mut features = Features {
-            leaf1_ecx,
-            leaf7_ebx: 0,
-            leaf7_ecx: 0,
-            leaf71_eax: 0,
-            saved: 0,
+impl FixedSimd<16> for Avx512 {
+    // Two vectors go together, 16 bits a lane.
+    #[inline(always)]
+    fn piecewise<const N: usize>(self, function: Function, mut z: [__m512i; N]) -> [__m512i; N] {
+        let lines = match function {
+            Function::Sigmoid => &SIGMOID,
+            Function::Tanh => &TANH,
         };
-        if highest >= 7 {
-            let leaf7 = __cpuid_count(7, 0);
-            (features.leaf7_ebx, features.leaf7_ecx) = (leaf7.ebx, leaf7.ecx);
-            if leaf7.eax >= 1 {
-                features.leaf71_eax = __cpuid_count(7, 1).eax;
+        let (pairs, rest) = z.as_chunks_mut::<2>();
+        // SAFETY: a value of `Avx512` exists only where the instructions do.
+        unsafe {
+            for pair in pairs {
+                *pair = lines.at(*pair);
+            }
+            for one in rest {
+                [*one, _] = lines.at([*one; 2]);
             }
         }
-        const OSXSAVE: u32 = 1 << 27;
-        if leaf1_ecx & OSXSAVE != 0 {
-            // SAFETY: OSXSAVE says that XGETBV exists and that the operating system has enabled it.
-            features.saved = unsafe { _xgetbv(0) };
+        z
+    }
+
+    #[inline(always)]
+    fn lstm_int8(self, tiles: LstmTiles<'_, 16>) -> bool {
+        let there = self.permutes_bytes();
+        if there {
+            // SAFETY: a value of `Avx512` exists only where the instructions do, and VBMI is there.
+            unsafe { cells::lstm(self, tiles) };
         }
-        features
-    }
-
-    /// AVX2 and FMA.
-    fn avx2(&self) -> bool {
-        const FMA_AND_AVX: u32 = 1 << 12 | 1 << 28;
-        const AVX2: u32 = 1 << 5;
-        self.saved & YMM == YMM
-            && self.leaf1_ecx & FMA_AND_AVX == FMA_AND_AVX
-            && self.leaf7_ebx & AVX2 != 0
-    }
-
-    /// AVX2, FMA and the 256-bit form of VNNI.
-    fn avx_vnni(&self) -> bool {
-        const AVX_VNNI: u32 = 1 << 4;
-        self.avx2() && self.leaf71_eax & AVX_VNNI != 0
-    }
-
-    /// VBMI, of what has [`Features::avx512`].
-    fn vbmi(&self) -> bool {
-        self.leaf7_ecx & VBMI == VBMI
-    }
-
-    /// AVX-512 F, DQ, BW, VL and VNNI.
-    fn avx512(&self) -> bool {
-        const F_DQ_BW_VL: u32 = 1 << 16 | 1 << 17 | 1 << 30 | 1 << 31;
-        const VNNI: u32 = 1 << 11;
-        self.avx2()
-            && self.saved & ZMM == ZMM
-            && self.leaf7_ebx & F_DQ_BW_VL == F_DQ_BW_VL
-            && self.leaf7_ecx & VNNI != 0
+        there
     }
 }

@@ -13,12 +13,14 @@
 
 use core::ops::Range;
 
+use gatelet_simd::Simd;
+
+use super::fixed::FixedSimd;
 use super::int8::done_int8;
-use super::lanes::Lanes;
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, runs_f32, sweep, vectors};
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{Fused, LayerF32, LayerInt8};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8};
 
 /// A half of the columns.
 #[derive(Clone, Copy)]
@@ -69,7 +71,7 @@ pub(super) fn kept<T, const U: usize, const N: usize>(
 
 /// The product of the layer's own h, for the pairs whose turn is first. `h: [hidden]` and padding.
 #[inline(always)]
-pub(crate) fn begin_f32<V: Lanes<U>, const U: usize>(
+pub(crate) fn begin_f32<V: Simd<U>, const U: usize>(
     v: V,
     backward: bool,
     layer: &LayerF32<'_>,
@@ -83,7 +85,7 @@ pub(crate) fn begin_f32<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn begin_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn begin_f32_of<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     backward: bool,
     layer: &LayerF32<'_>,
@@ -99,7 +101,7 @@ fn begin_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// A half of the products of a pair. `x`: that half's operand.
 #[inline(always)]
-fn pair_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn pair_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     layer: &LayerF32<'_>,
     pair: usize,
@@ -114,7 +116,7 @@ fn pair_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// Puts away a pair's sums.
 #[inline(always)]
-fn keep_f32<V: Lanes<U>, const U: usize, const N: usize>(
+fn keep_f32<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     found: [[V::F32; N]; 2],
     pair: usize,
@@ -127,7 +129,7 @@ fn keep_f32<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// Puts away a tile's sums.
 #[inline(always)]
-pub(super) fn keep_tile_f32<V: Lanes<U>, const U: usize, const N: usize>(
+pub(super) fn keep_tile_f32<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     found: [V::F32; N],
     tile: usize,
@@ -142,7 +144,7 @@ pub(super) fn keep_tile_f32<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// What [`begin_f32`] has left of the layer's step.
 #[inline(always)]
-pub(crate) fn finish_f32<V: Lanes<U>, const U: usize>(
+pub(crate) fn finish_f32<V: Simd<U>, const U: usize>(
     v: V,
     backward: bool,
     layer: &LayerF32<'_>,
@@ -156,7 +158,7 @@ pub(crate) fn finish_f32<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn finish_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn finish_f32_of<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     backward: bool,
     layer: &LayerF32<'_>,
@@ -184,7 +186,7 @@ fn finish_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// The cells of a pair, from the sums of one half and those that were put away of the other.
 #[inline(always)]
-fn finish_pair_f32<V: Lanes<U>, const U: usize, const N: usize>(
+fn finish_pair_f32<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     found: [[V::F32; N]; 2],
     pair: usize,
@@ -208,7 +210,7 @@ fn finish_pair_f32<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// As [`begin_f32`]. Weights have 8 bits.
 #[inline(always)]
-pub(crate) fn begin_int8<V: Lanes<U>, const U: usize>(
+pub(crate) fn begin_int8<V: Simd<U>, const U: usize>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -222,7 +224,7 @@ pub(crate) fn begin_int8<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn begin_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn begin_int8_of<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -239,7 +241,7 @@ fn begin_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// A half of the products of a pair. `(x, correction)`: that half's operand.
 #[inline(always)]
-fn pair_int8<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn pair_int8<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     pair: usize,
@@ -257,7 +259,7 @@ fn pair_int8<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// Puts away a pair's sums.
 #[inline(always)]
-fn keep_int8<V: Lanes<U>, const U: usize, const N: usize>(
+fn keep_int8<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     found: [[V::I32; N]; 2],
     pair: usize,
@@ -270,7 +272,7 @@ fn keep_int8<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// Puts away a tile's sums.
 #[inline(always)]
-pub(super) fn keep_tile_int8<V: Lanes<U>, const U: usize, const N: usize>(
+pub(super) fn keep_tile_int8<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     found: [V::I32; N],
     tile: usize,
@@ -285,7 +287,7 @@ pub(super) fn keep_tile_int8<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// As [`finish_f32`]. Weights have 8 bits.
 #[inline(always)]
-pub(crate) fn finish_int8<V: Lanes<U>, const U: usize>(
+pub(crate) fn finish_int8<V: FixedSimd<U>, const U: usize>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -299,7 +301,7 @@ pub(crate) fn finish_int8<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn finish_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn finish_int8_of<V: FixedSimd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -328,7 +330,7 @@ fn finish_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// The cells of a pair, from the sums of one half and those that were put away of the other.
 #[inline(always)]
-pub(super) fn finish_pair_int8<V: Lanes<U>, const U: usize, const N: usize>(
+pub(super) fn finish_pair_int8<V: FixedSimd<U>, const U: usize, const N: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     mut found: [[V::I32; N]; 2],

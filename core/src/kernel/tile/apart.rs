@@ -8,13 +8,15 @@
 //! A session computes the products of its new h beside the head, whose weights are then read before or after them (`session/advance.rs`).
 //! The sums are those of a step in one pass, so the bits are the same.
 
+use gatelet_simd::Simd;
+
 use super::ahead::{finish_pair_int8, keep_tile_f32, keep_tile_int8, kept, pairs};
-use super::int8::Four;
-use super::lanes::Lanes;
+use super::fixed::{FixedSimd, LstmTiles};
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
+use crate::fixed::MIN_CELL_BITS;
 use crate::kernel::{StreamF32, StreamInt8};
-use crate::layer::{Fused, LayerF32, LayerInt8, MIN_CELL_BITS};
+use crate::weights::layer::{Fused, LayerF32, LayerInt8};
 
 /// Tiles of `N` vectors.
 fn tiles<const U: usize, const N: usize>(cell: Fused, hidden: usize) -> usize {
@@ -23,7 +25,7 @@ fn tiles<const U: usize, const N: usize>(cell: Fused, hidden: usize) -> usize {
 
 /// The sums of all tiles. `h: [columns]`.
 #[inline(always)]
-pub(crate) fn products_f32<V: Lanes<U>, const U: usize>(
+pub(crate) fn products_f32<V: Simd<U>, const U: usize>(
     v: V,
     backward: bool,
     layer: &LayerF32<'_>,
@@ -37,7 +39,7 @@ pub(crate) fn products_f32<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn products_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn products_f32_of<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     backward: bool,
     layer: &LayerF32<'_>,
@@ -53,7 +55,7 @@ fn products_f32_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// The cells of all tiles, from their sums.
 #[inline(always)]
-pub(crate) fn cells_f32<V: Lanes<U>, const U: usize>(
+pub(crate) fn cells_f32<V: Simd<U>, const U: usize>(
     v: V,
     layer: &LayerF32<'_>,
     stream: &mut StreamF32<'_>,
@@ -66,7 +68,7 @@ pub(crate) fn cells_f32<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn cells_f32_of<V: Lanes<U>, const U: usize, const N: usize>(
+fn cells_f32_of<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     layer: &LayerF32<'_>,
     stream: &mut StreamF32<'_>,
@@ -84,7 +86,7 @@ fn cells_f32_of<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// The cells of `T` tiles, from `first` on.
 #[inline(always)]
-fn cells_of_tiles<V: Lanes<U>, const U: usize, const N: usize, const T: usize>(
+fn cells_of_tiles<V: Simd<U>, const U: usize, const N: usize, const T: usize>(
     v: V,
     first: usize,
     stream: &mut StreamF32<'_>,
@@ -106,7 +108,7 @@ fn cells_of_tiles<V: Lanes<U>, const U: usize, const N: usize, const T: usize>(
 
 /// As [`products_f32`]. Weights have 8 bits.
 #[inline(always)]
-pub(crate) fn products_int8<V: Lanes<U>, const U: usize>(
+pub(crate) fn products_int8<V: Simd<U>, const U: usize>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -120,7 +122,7 @@ pub(crate) fn products_int8<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn products_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn products_int8_of<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -138,7 +140,7 @@ fn products_int8_of<V: Lanes<U>, const U: usize, const N: usize, const S: usize>
 
 /// As [`cells_f32`], four tiles at a time where the instruction set has a way of its own, otherwise two.
 #[inline(always)]
-pub(crate) fn cells_int8<V: Lanes<U>, const U: usize>(
+pub(crate) fn cells_int8<V: FixedSimd<U>, const U: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     stream: &mut StreamInt8<'_>,
@@ -151,7 +153,7 @@ pub(crate) fn cells_int8<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn cells_int8_of<V: Lanes<U>, const U: usize, const N: usize>(
+fn cells_int8_of<V: FixedSimd<U>, const U: usize, const N: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     stream: &mut StreamInt8<'_>,
@@ -170,7 +172,7 @@ fn cells_int8_of<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// The cells of four tiles of an LSTM at a time, as often as there are so many: how often.
 #[inline(always)]
-fn fours<V: Lanes<U>, const U: usize>(
+fn fours<V: FixedSimd<U>, const U: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     stream: &mut StreamInt8<'_>,
@@ -185,7 +187,7 @@ fn fours<V: Lanes<U>, const U: usize>(
     for ((sums, multipliers), (addends, (c, h))) in
         sums.zip(multipliers).zip(addends.zip(c.iter_mut().zip(h)))
     {
-        let cells = Four {
+        let tiles = LstmTiles {
             sums,
             multipliers,
             shift: layer.shift,
@@ -194,7 +196,7 @@ fn fours<V: Lanes<U>, const U: usize>(
             c,
             h,
         };
-        if !v.four(cells) {
+        if !v.lstm_int8(tiles) {
             break;
         }
         done += 1;

@@ -1,33 +1,17 @@
 //! The int8 half of the tile kernel: layers, with the integer cells, and the head.
 
-use super::lanes::Lanes;
+use gatelet_simd::slices::{put, take};
+
+use super::fixed::FixedSimd;
 use super::products::{bytes, correction, products};
-use super::{GATES, ROWS, block, part, put, sweep, take, vectors};
-use crate::activation::Function;
+use super::{GATES, ROWS, addends, block, part, sweep, vectors};
+use crate::fixed::activation::Function;
+use crate::fixed::{H_BITS, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS};
 use crate::kernel::StreamInt8;
-use crate::layer::{Fused, H_BITS, LayerInt8, MIN_CELL_BITS, ProductInt8, SIGMOID_BITS, TANH_BITS};
+use crate::weights::layer::{Fused, LayerInt8, ProductInt8};
 
 /// Bytes that leave room for tables in a first-level cache, which has 32 KiB or more.
 const NEAR: usize = 24 << 10;
-
-/// The cells of four tiles of an LSTM for one stream.
-#[derive(Debug)]
-pub(crate) struct Four<'a, const U: usize> {
-    /// The sums of the products, by tile and gate.
-    pub(crate) sums: &'a [[[i32; U]; GATES]; 4],
-    /// What they are multiplied by.
-    pub(crate) multipliers: &'a [[[i32; U]; GATES]; 4],
-    /// The shift that follows.
-    pub(crate) shift: u32,
-    /// What is added.
-    pub(crate) addends: &'a [[[i16; U]; GATES]; 4],
-    /// Bits of the cell state above the least.
-    pub(crate) extra: u32,
-    /// The cell state before, which becomes the one after.
-    pub(crate) c: &'a mut [[i16; U]; 4],
-    /// The new h.
-    pub(crate) h: &'a mut [[i8; U]; 4],
-}
 
 /// A layer's step for all `streams`, `B` at a time and then one by one.
 ///
@@ -35,7 +19,7 @@ pub(crate) struct Four<'a, const U: usize> {
 /// for one where the weights of two would push the tables out of the nearest cache, and those of one do not. What a large
 /// tile has beside its weights is asked for before them.
 #[inline(always)]
-pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
+pub(crate) fn layer_int8<V: FixedSimd<U>, const U: usize, const B: usize>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -48,7 +32,7 @@ pub(crate) fn layer_int8<V: Lanes<U>, const U: usize, const B: usize>(
 }
 
 #[inline(always)]
-fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
+fn layer_of<V: FixedSimd<U>, const U: usize, const B: usize, const FOUR: bool>(
     v: V,
     backward: bool,
     layer: &LayerInt8<'_>,
@@ -68,8 +52,8 @@ fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
         for pair in sweep(layer.hidden.div_ceil(2 * U), backward) {
             if of_tile > NEAR {
                 let len = 2 * GATES * U;
-                v.ask_for(part(layer.multipliers, pair, len));
-                v.ask_for(part(stream.addend, pair, len));
+                v.prefetch(part(layer.multipliers, pair, len));
+                v.prefetch(part(stream.addend, pair, len));
             }
             let tiles = [2 * pair, 2 * pair + 1].map(|tile| (tile, part(all, tile, of_tile)));
             lstm_pair::<V, U, FOUR>(v, layer, tiles, stream);
@@ -97,7 +81,7 @@ fn layer_of<V: Lanes<U>, const U: usize, const B: usize, const FOUR: bool>(
 
 /// `sat16(addend + requantized sum)`: pre-activations, Q3.12.
 #[inline(always)]
-fn preactivations<V: Lanes<U>, const U: usize, const N: usize>(
+fn preactivations<V: FixedSimd<U>, const U: usize, const N: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     tile: usize,
@@ -121,7 +105,7 @@ fn preactivations<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// Adds half a unit of the result, then shifts right arithmetically.
 #[inline(always)]
-fn rounding_shift<V: Lanes<U>, const U: usize>(v: V, x: V::I32, bits: u32) -> V::I32 {
+fn rounding_shift<V: FixedSimd<U>, const U: usize>(v: V, x: V::I32, bits: u32) -> V::I32 {
     v.shr_i32(v.add_i32(x, v.splat_i32(1 << (bits - 1))), bits)
 }
 
@@ -135,10 +119,10 @@ fn operands_int8<'a, const B: usize>(streams: &[StreamInt8<'a>; B]) -> ([&'a [i8
     (operands, corrections)
 }
 
-/// The cells of `T` tiles, as [`scalar::lstm_int8`](crate::kernel::Scalar), line by line. `gates`: the pre-activations i, f, g
+/// The cells of `T` tiles, as `cell::lstm::lstm_int8`, line by line. `gates`: the pre-activations i, f, g
 /// and o of each; `c`: the cell state before, which becomes the one after. The new h.
 #[inline(always)]
-fn cells<V: Lanes<U>, const U: usize, const T: usize>(
+fn cells<V: FixedSimd<U>, const U: usize, const T: usize>(
     v: V,
     extra: u32,
     gates: [[V::I32; GATES]; T],
@@ -171,7 +155,7 @@ fn cells<V: Lanes<U>, const U: usize, const T: usize>(
 
 /// Stores a tile's cell state and h.
 #[inline(always)]
-fn store<V: Lanes<U>, const U: usize>(
+fn store<V: FixedSimd<U>, const U: usize>(
     v: V,
     (c, h): (V::I32, V::I32),
     tile: usize,
@@ -186,7 +170,7 @@ fn store<V: Lanes<U>, const U: usize>(
 
 /// Two tiles of an LSTM for one stream; what is past the end is empty.
 #[inline(always)]
-fn lstm_pair<V: Lanes<U>, const U: usize, const FOUR: bool>(
+fn lstm_pair<V: FixedSimd<U>, const U: usize, const FOUR: bool>(
     v: V,
     layer: &LayerInt8<'_>,
     tiles: [(usize, &[u8]); 2],
@@ -203,7 +187,7 @@ fn lstm_pair<V: Lanes<U>, const U: usize, const FOUR: bool>(
 
 /// The cells of two tiles of an LSTM, from their pre-activations.
 #[inline(always)]
-fn lstm_cells<V: Lanes<U>, const U: usize>(
+fn lstm_cells<V: FixedSimd<U>, const U: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     tiles: [usize; 2],
@@ -222,7 +206,7 @@ fn lstm_cells<V: Lanes<U>, const U: usize>(
 
 /// Rows of an RNN, from their pre-activations.
 #[inline(always)]
-fn rnn_cells<V: Lanes<U>, const U: usize, const N: usize>(
+fn rnn_cells<V: FixedSimd<U>, const U: usize, const N: usize>(
     v: V,
     tile: usize,
     z: [V::I32; N],
@@ -238,7 +222,7 @@ fn rnn_cells<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// The cells of two tiles for one stream, from their sums: four gates of an LSTM, otherwise rows of an RNN.
 #[inline(always)]
-pub(super) fn done_int8<V: Lanes<U>, const U: usize, const N: usize>(
+pub(super) fn done_int8<V: FixedSimd<U>, const U: usize, const N: usize>(
     v: V,
     layer: &LayerInt8<'_>,
     tiles: [usize; 2],
@@ -260,7 +244,13 @@ pub(super) fn done_int8<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// A tile of an LSTM for `B` streams.
 #[inline(always)]
-fn lstm_streams<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
+fn lstm_streams<
+    V: FixedSimd<U>,
+    const U: usize,
+    const S: usize,
+    const B: usize,
+    const FOUR: bool,
+>(
     v: V,
     layer: &LayerInt8<'_>,
     tile: usize,
@@ -280,9 +270,9 @@ fn lstm_streams<V: Lanes<U>, const U: usize, const S: usize, const B: usize, con
     }
 }
 
-/// As [`scalar::rnn_int8`](crate::kernel::Scalar).
+/// As `cell::rnn::rnn_int8`.
 #[inline(always)]
-fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
+fn rnn_int8<V: FixedSimd<U>, const U: usize, const S: usize, const B: usize, const FOUR: bool>(
     v: V,
     layer: &LayerInt8<'_>,
     tile: usize,
@@ -297,26 +287,28 @@ fn rnn_int8<V: Lanes<U>, const U: usize, const S: usize, const B: usize, const F
     }
 }
 
-/// Adds the requantized products of one operand.
+/// Adds the requantized products of one operand: to `bias`, or to what `sums` hold.
 #[inline(always)]
-pub(crate) fn add_products_int8<V: Lanes<U>, const U: usize>(
+pub(crate) fn add_products_int8<V: FixedSimd<U>, const U: usize>(
     v: V,
     backward: bool,
     product: &ProductInt8<'_>,
+    bias: Option<&[i32]>,
     x: &[i8],
     sums: &mut [i32],
 ) {
     match bytes(&product.weights).2 {
-        false => add_products_of::<V, U, false>(v, backward, product, x, sums),
-        true => add_products_of::<V, U, true>(v, backward, product, x, sums),
+        false => add_products_of::<V, U, false>(v, backward, product, bias, x, sums),
+        true => add_products_of::<V, U, true>(v, backward, product, bias, x, sums),
     }
 }
 
 #[inline(always)]
-fn add_products_of<V: Lanes<U>, const U: usize, const FOUR: bool>(
+fn add_products_of<V: FixedSimd<U>, const U: usize, const FOUR: bool>(
     v: V,
     backward: bool,
     product: &ProductInt8<'_>,
+    bias: Option<&[i32]>,
     x: &[i8],
     sums: &mut [i32],
 ) {
@@ -329,12 +321,12 @@ fn add_products_of<V: Lanes<U>, const U: usize, const FOUR: bool>(
         let Some(m) = vectors::<i32, U, ROWS>(product.multipliers, tile) else {
             return;
         };
-        for ((index, found), m) in found.into_iter().flatten().enumerate().zip(m) {
+        let addends: [[i32; U]; ROWS] = addends(bias, sums, tile);
+        let found = found.into_iter().flatten().zip(m);
+        for (index, ((found, m), mut total)) in found.zip(addends).enumerate() {
             let scaled = v.requantize(found, v.load_i32(m), product.shift);
-            let at = (ROWS * tile + index) * U;
-            let mut total = take(sums, at);
             v.store_i32(v.add_i32(v.load_i32(&total), scaled), &mut total);
-            put(total, sums, at);
+            put(total, sums, (ROWS * tile + index) * U);
         }
     }
 }

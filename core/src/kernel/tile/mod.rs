@@ -16,21 +16,20 @@
 
 pub(crate) mod ahead;
 pub(crate) mod apart;
-pub(crate) mod dense;
-pub(crate) mod gates;
+pub(crate) mod fixed;
 pub(crate) mod int8;
-pub(crate) mod lanes;
-pub(crate) mod pack;
 mod products;
-pub(crate) mod tall;
-pub(crate) mod tape;
+#[cfg(test)]
+mod tests;
 
-use self::gates::tanh_f32;
+use gatelet_simd::Simd;
+use gatelet_simd::gates::{sigmoid_f32, tanh_f32};
+use gatelet_simd::slices::{put, take};
+
 pub(crate) use self::int8::{add_products_int8, layer_int8};
-use self::lanes::Lanes;
 use crate::kernel::StreamF32;
-use crate::layer::{Fused, LayerF32};
-use crate::matrix::MatrixF32;
+use crate::weights::layer::{Fused, LayerF32};
+use crate::weights::matrix::MatrixF32;
 
 /// Vectors of an LSTM's tile.
 const GATES: usize = 4;
@@ -58,39 +57,47 @@ fn vectors<T, const U: usize, const N: usize>(numbers: &[T], tile: usize) -> Opt
     vectors.first_chunk()
 }
 
-/// Elements `at..at + U`, with zeros past the end.
+/// tanh of every number, in place, or its sigmoid.
 #[inline(always)]
-fn take<T: Copy + Default, const U: usize>(from: &[T], at: usize) -> [T; U] {
-    let from = from.get(at..).unwrap_or_default();
-    match from.first_chunk() {
-        Some(all) => *all,
-        None => {
-            let mut some = [T::default(); U];
-            for (to, from) in some.iter_mut().zip(from) {
-                *to = *from;
-            }
-            some
-        }
+pub(crate) fn activate<V: Simd<U>, const U: usize, const TANH: bool>(v: V, numbers: &mut [f32]) {
+    let (vectors, rest) = numbers.as_chunks_mut::<U>();
+    for x in vectors {
+        activate_vector::<V, U, TANH>(v, x);
+    }
+    if !rest.is_empty() {
+        let mut last = take(rest, 0);
+        activate_vector::<V, U, TANH>(v, &mut last);
+        put(last, rest, 0);
     }
 }
 
-/// Puts elements where [`take`] takes them from.
 #[inline(always)]
-fn put<T: Copy, const U: usize>(elements: [T; U], to: &mut [T], at: usize) {
-    let to = to.get_mut(at..).unwrap_or_default();
-    match to.first_chunk_mut() {
-        Some(all) => *all = elements,
-        None => {
-            for (to, from) in to.iter_mut().zip(elements) {
-                *to = from;
-            }
-        }
+fn activate_vector<V: Simd<U>, const U: usize, const TANH: bool>(v: V, x: &mut [f32; U]) {
+    let z = v.load_f32(x);
+    let y = match TANH {
+        true => tanh_f32(v, z),
+        false => sigmoid_f32(v, z),
+    };
+    v.store_f32(y, x);
+}
+
+/// What products of a tile are added to: a bias, which has a number for every slot, or sums so far.
+#[inline(always)]
+fn addends<T: Copy + Default, const U: usize, const N: usize>(
+    bias: Option<&[T]>,
+    sums: &[T],
+    tile: usize,
+) -> [[T; U]; N] {
+    let from = bias.unwrap_or(sums);
+    match vectors(from, tile) {
+        Some(whole) => *whole,
+        None => core::array::from_fn(|index| take(from, (N * tile + index) * U)),
     }
 }
 
 /// `sums + column x`.
 #[inline(always)]
-fn add_f32<V: Lanes<U>, const U: usize, const N: usize>(
+fn add_f32<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     mut sums: [V::F32; N],
     column: &[[f32; U]; N],
@@ -105,7 +112,7 @@ fn add_f32<V: Lanes<U>, const U: usize, const N: usize>(
 /// `run x` for `T` runs of as many columns, side by side. `run: [columns, N, U]`; four divides the columns, and `S` four: as many sets of
 /// sums take the columns in turn, so that one addition does not wait for the last.
 #[inline(always)]
-fn runs_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize, const T: usize>(
+fn runs_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize, const T: usize>(
     v: V,
     runs: [&[f32]; T],
     x: &[f32],
@@ -138,7 +145,7 @@ fn runs_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize, const T
 
 /// One run.
 #[inline(always)]
-fn run_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
+fn run_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     v: V,
     run: &[f32],
     x: &[f32],
@@ -149,7 +156,7 @@ fn run_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize>(
 
 /// `a + b`.
 #[inline(always)]
-fn both_f32<V: Lanes<U>, const U: usize, const N: usize>(
+fn both_f32<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     mut a: [V::F32; N],
     b: [V::F32; N],
@@ -162,7 +169,7 @@ fn both_f32<V: Lanes<U>, const U: usize, const N: usize>(
 
 /// `sums + tile x` for `B` operands at once. `tile: [columns, N, U]`; the first `below` columns belong to what is under the layer.
 #[inline(always)]
-fn products_f32<V: Lanes<U>, const U: usize, const N: usize, const S: usize, const B: usize>(
+fn products_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize, const B: usize>(
     v: V,
     (tile, below): (&[f32], usize),
     operands: [&[f32]; B],
@@ -197,7 +204,7 @@ fn block<T, const B: usize>(streams: &mut [T]) -> (&mut [[T; B]], &mut [T]) {
 
 /// A layer's step for all `streams`, `B` at a time and then one by one.
 #[inline(always)]
-pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
+pub(crate) fn layer_f32<V: Simd<U>, const U: usize, const B: usize>(
     v: V,
     backward: bool,
     layer: &LayerF32<'_>,
@@ -229,7 +236,7 @@ pub(crate) fn layer_f32<V: Lanes<U>, const U: usize, const B: usize>(
 
 /// The cells of `T` of one stream's tiles, from their pre-activations: four gates of an LSTM, otherwise rows of an RNN.
 #[inline(always)]
-fn done_f32<V: Lanes<U>, const U: usize, const N: usize, const T: usize>(
+fn done_f32<V: Simd<U>, const U: usize, const N: usize, const T: usize>(
     v: V,
     first: usize,
     sums: [[V::F32; N]; T],
@@ -243,7 +250,7 @@ fn done_f32<V: Lanes<U>, const U: usize, const N: usize, const T: usize>(
             }
             *c = v.load_f32(&take(stream.c, (first + index) * U));
         }
-        let [c, h] = v.cells(gates, c);
+        let [c, h] = v.lstm_f32(gates, c);
         for (index, each) in c.into_iter().zip(h).enumerate() {
             store_f32(v, each, first + index, stream);
         }
@@ -258,7 +265,7 @@ fn done_f32<V: Lanes<U>, const U: usize, const N: usize, const T: usize>(
 
 /// Stores a tile's cell state and h.
 #[inline(always)]
-fn store_f32<V: Lanes<U>, const U: usize>(
+fn store_f32<V: Simd<U>, const U: usize>(
     v: V,
     (c, h): (V::F32, V::F32),
     tile: usize,
@@ -272,7 +279,7 @@ fn store_f32<V: Lanes<U>, const U: usize>(
 }
 
 #[inline(always)]
-fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+fn lstm_f32<V: Simd<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
     weights: (&[f32], usize),
@@ -292,13 +299,13 @@ fn lstm_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     let sums = products_f32::<V, U, GATES, S, B>(v, weights, operands, sums);
     for (gates, stream) in sums.into_iter().zip(streams) {
         let c = v.load_f32(&take(stream.c, tile * U));
-        let [[c], [h]] = v.cells([gates], [c]);
+        let [[c], [h]] = v.lstm_f32([gates], [c]);
         store_f32(v, (c, h), tile, stream);
     }
 }
 
 #[inline(always)]
-fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
+fn rnn_f32<V: Simd<U>, const U: usize, const S: usize, const B: usize>(
     v: V,
     tile: usize,
     weights: (&[f32], usize),
@@ -321,13 +328,14 @@ fn rnn_f32<V: Lanes<U>, const U: usize, const S: usize, const B: usize>(
     }
 }
 
-/// Adds the products of one operand, three tiles at a time where registers hold their sums: 96
+/// Adds the products of one operand, to `bias` or to what `sums` hold; three tiles at a time where registers hold their sums: 96
 /// characters are three tiles of AVX-512.
 #[inline(always)]
-pub(crate) fn add_products_f32<V: Lanes<U>, const U: usize>(
+pub(crate) fn add_products_f32<V: Simd<U>, const U: usize>(
     v: V,
     backward: bool,
     matrix: &MatrixF32<'_>,
+    bias: Option<&[f32]>,
     x: &[f32],
     sums: &mut [f32],
 ) {
@@ -336,10 +344,10 @@ pub(crate) fn add_products_f32<V: Lanes<U>, const U: usize>(
     for block in sweep(tiles.div_ceil(together), backward) {
         let first = block * together;
         if first + 3 <= tiles && together == 3 {
-            tiles_of::<V, U, 3>(v, first, matrix, x, sums);
+            tiles_of::<V, U, 3>(v, first, matrix, bias, x, sums);
         } else {
             for tile in first..tiles.min(first + together) {
-                tiles_of::<V, U, 1>(v, tile, matrix, x, sums);
+                tiles_of::<V, U, 1>(v, tile, matrix, bias, x, sums);
             }
         }
     }
@@ -347,10 +355,11 @@ pub(crate) fn add_products_f32<V: Lanes<U>, const U: usize>(
 
 /// `T` tiles of a matrix from tile `first` on.
 #[inline(always)]
-fn tiles_of<V: Lanes<U>, const U: usize, const T: usize>(
+fn tiles_of<V: Simd<U>, const U: usize, const T: usize>(
     v: V,
     first: usize,
     matrix: &MatrixF32<'_>,
+    bias: Option<&[f32]>,
     x: &[f32],
     sums: &mut [f32],
 ) {
@@ -363,11 +372,10 @@ fn tiles_of<V: Lanes<U>, const U: usize, const T: usize>(
     let found = runs_f32::<V, U, ROWS, 4, T>(v, tiles, x);
     for (index, found) in found.into_iter().enumerate() {
         let tile = first + index;
-        for (index, sum) in found.into_iter().enumerate() {
-            let at = (ROWS * tile + index) * U;
-            let mut total = take(sums, at);
+        let addends: [[f32; U]; ROWS] = addends(bias, sums, tile);
+        for (index, (sum, mut total)) in found.into_iter().zip(addends).enumerate() {
             v.store_f32(v.add_f32(v.load_f32(&total), sum), &mut total);
-            put(total, sums, at);
+            put(total, sums, (ROWS * tile + index) * U);
         }
     }
 }

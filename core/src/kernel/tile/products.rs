@@ -1,8 +1,9 @@
 //! int8 products of a tile: weights of 8 bits, or of 4.
 
-use super::lanes::Lanes;
-use crate::matrix::MatrixInt8;
-use crate::nibbles;
+use gatelet_simd::Simd;
+
+use crate::weights::int4;
+use crate::weights::matrix::MatrixInt8;
 
 /// A tile's groups of columns: `[groups, N, U, 4]`.
 #[inline(always)]
@@ -21,7 +22,7 @@ fn products_int8<V, const U: usize, const N: usize, const S: usize, const B: usi
     corrections: [i32; B],
 ) -> [[V::I32; N]; B]
 where
-    V: Lanes<U>,
+    V: Simd<U>,
 {
     let groups = groups::<U, N>(tile);
     let (turns, rest) = groups.as_chunks::<S>();
@@ -60,6 +61,17 @@ where
     sums
 }
 
+/// The weights in the halves of bytes that `shift` brings down.
+#[inline(always)]
+fn half<const U: usize>(w: &[[u8; 4]; U], shift: u32) -> [[u8; 4]; U] {
+    // A loop: a closure would not be compiled for the instruction set, and so might not be inlined.
+    let mut half = *w;
+    for byte in half.as_flattened_mut() {
+        *byte = *byte >> shift & 15;
+    }
+    half
+}
+
 /// `tile x` for `B` operands at once. `tile: [columns / 8 rounded up, N, U, 4]`, two weights to a byte, each with an offset
 /// of 8: a byte's low half belongs to the group's first four columns.
 #[inline(always)]
@@ -70,7 +82,7 @@ fn products_nibbles<V, const U: usize, const N: usize, const B: usize>(
     corrections: [i32; B],
 ) -> [[V::I32; N]; B]
 where
-    V: Lanes<U>,
+    V: Simd<U>,
 {
     let groups = groups::<U, N>(tile);
     let operands = operands.map(|x| x.as_chunks::<4>().0.as_chunks::<2>());
@@ -89,8 +101,8 @@ where
             // As values: through the references every turn would store them.
             let (mut low, mut high) = (*sums, *others);
             for ((low, high), w) in low.iter_mut().zip(&mut high).zip(group) {
-                *low = v.dot(*low, &w.map(|quad| quad.map(|byte| byte & 15)), first);
-                *high = v.dot(*high, &w.map(|quad| quad.map(|byte| byte >> 4)), second);
+                *low = v.dot(*low, &half(w, 0), first);
+                *high = v.dot(*high, &half(w, 4), second);
             }
             (*sums, *others) = (low, high);
         }
@@ -100,7 +112,7 @@ where
         for (group, &x) in groups.iter().skip(pairs.len()).zip(rest) {
             let x = v.group(x);
             for (sum, w) in sums.iter_mut().zip(group) {
-                *sum = v.dot(*sum, &w.map(|quad| quad.map(|byte| byte & 15)), x);
+                *sum = v.dot(*sum, &half(w, 0), x);
             }
         }
         for (sum, other) in sums.iter_mut().zip(others) {
@@ -126,7 +138,7 @@ pub(super) fn products<
     corrections: [i32; B],
 ) -> [[V::I32; N]; B]
 where
-    V: Lanes<U>,
+    V: Simd<U>,
 {
     match FOUR {
         false => products_int8::<V, U, N, S, B>(v, tile, operands, corrections),
@@ -136,7 +148,7 @@ where
 
 /// What the weights' offset adds to every row's product, negated: 128, or 8 with 4 bits, of which `SIGNED` has taken 128.
 #[inline(always)]
-pub(super) fn correction<V: Lanes<U>, const U: usize>(x: &[i8], four: bool) -> i32 {
+pub(super) fn correction<V: Simd<U>, const U: usize>(x: &[i8], four: bool) -> i32 {
     let offset = match (four, V::SIGNED) {
         (false, false) => 128,
         (false, true) => return 0,
@@ -154,7 +166,7 @@ pub(super) fn bytes<'a>(matrix: &MatrixInt8<'a>) -> (&'a [u8], usize, bool) {
         } => (weights, columns, false),
         MatrixInt8::NibbleTiles {
             weights, columns, ..
-        } => (weights, nibbles::tile_bytes(columns), true),
+        } => (weights, int4::tile_bytes(columns), true),
         _ => (&[], 0, false),
     }
 }

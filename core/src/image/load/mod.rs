@@ -1,0 +1,303 @@
+//! From bytes to a model: the only place where anything is validated.
+//!
+//! Every field is checked once, with checked arithmetic, before a slice is taken. What the kernels rely
+//! on (lengths, finite numbers, accumulators that fit) is established here, and nowhere checked again.
+
+mod cells;
+mod limits;
+mod operations;
+mod sections;
+
+use self::operations::{Reading, read_operation};
+use self::sections::{
+    SectionReader, check_scales, check_section_table, checked_header, decoded, field, layout_of,
+    lengths_of, zeros,
+};
+use crate::image::error::LoadError;
+use crate::image::format::SectionName;
+use crate::image::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens};
+use crate::image::model::Model;
+use crate::image::views::Stored;
+use crate::kernel::Kernel;
+use crate::kernel::can;
+use crate::net::{Capabilities, Input, Layout, Net, Precision};
+use crate::text::rules::TextRules;
+use crate::text::vocab::Vocab;
+use crate::weights::int4;
+use crate::weights::layer::FEATURE_LIMIT;
+use crate::weights::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
+use crate::weights::order::RowOrder;
+use crate::weights::tiles::{Columns, check_int8, check_slots};
+
+/// Loads an image into a model that is none yet, and stays where it is: it is large, and a stack
+/// may be small. See [`Model::from_bytes`]. What the kernel has no capability for is refused, and
+/// no part of the program.
+// Not inlined: what it needs of the stack is free again when the model is run.
+#[inline(never)]
+pub(crate) fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), LoadError> {
+    let misalignment = image.as_ptr().align_offset(ALIGN);
+    if misalignment != 0 {
+        return Err(LoadError::Misaligned {
+            offset: ALIGN.saturating_sub(misalignment),
+        });
+    }
+    let (needs, header_bytes) = checked_header(image)?;
+    let unknown = needs.without(K::CAPABILITIES);
+    if !unknown.is_empty() {
+        return Err(LoadError::Needs { unknown });
+    }
+    let header = decoded(header_bytes, &mut model.net)?;
+    let net = &model.net;
+    check_scales(net, &header)?;
+    let layout = layout_of(&header, net)?;
+    let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(layout.align());
+    zeros(image, PREAMBLE + header_bytes.len(), data_start)?;
+    let lengths = lengths_of(net, &header)?;
+    let expected = crate::image::write::capabilities(net, lengths);
+    if needs != expected {
+        return Err(LoadError::NeedsOthers {
+            expected,
+            found: needs,
+        });
+    }
+    check_section_table::<K>(net, layout, lengths, &header)?;
+
+    let mut reader = SectionReader {
+        image,
+        end: data_start,
+        index: 0,
+        align: layout.align(),
+        table: header.sections.clone(),
+        found: Stored::NONE,
+    };
+    let rules = header.text_rules().ok_or(LoadError::HeaderEncoding)?;
+    model.vocab = read_vocab(net, header.tokens, rules, &mut reader)?;
+    model.known_answer = read_known_answer::<K>(net, header.known_answer_hash, &mut reader)?;
+    if can::<K>(Capabilities::FEATURES) {
+        model.features = read_features(net, &mut reader)?;
+    }
+
+    model.views.image = image;
+    model.views.layout = layout;
+    let mut reading = Reading::new(net);
+    for (index, entry) in header.operations.iter().enumerate().take(net.len()) {
+        read_operation::<K>(&mut reading, (index, entry), &mut model.views, &mut reader)?;
+    }
+    if reader.end != image.len() {
+        return Err(LoadError::Length {
+            declared: reader.end,
+            have: image.len(),
+        });
+    }
+    for (scale, output) in model.scales.iter_mut().zip(&header.outputs) {
+        *scale = output.scale;
+    }
+    model.plan.make(net);
+    model.needs = needs;
+    model.header = header_bytes;
+    Ok(())
+}
+
+/// The vocabulary; an empty one where there is none.
+fn read_vocab<'a>(
+    net: &Net,
+    tokens: u8,
+    rules: TextRules,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<Vocab<'a>, LoadError> {
+    if !net.takes_tokens() {
+        field("tokens", tokens.into(), 0, 0)?;
+    }
+    let vocab = match tokens {
+        _ if !net.takes_tokens() => Vocab::of_characters(&[]),
+        Tokens::CHARACTERS => Vocab::of_characters(reader.next()?),
+        Tokens::WORDS => Vocab::of_words(reader.next()?, net.vocab()),
+        Tokens::BYTES => Vocab::of_byte_values(reader.next()?),
+        _ => Vocab::of_characters(&[]),
+    };
+    let vocab = vocab.map_err(|index| LoadError::Vocabulary { index })?;
+    if vocab.is_empty() || vocab.is_bytes() {
+        // Nothing is done to what is no text; a line feed is a byte all the same.
+        let done = TextRules {
+            lines: rules.lines && vocab.is_empty(),
+            ..rules
+        };
+        field("text rules", done.code().into(), 0, 0)?;
+    }
+    match vocab.is_empty() {
+        true => Ok(vocab),
+        false => Ok(vocab.with_rules(rules)?),
+    }
+}
+
+/// The known-answer test.
+fn read_known_answer<'a, K: Kernel>(
+    net: &Net,
+    hash: u64,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<KnownAnswer<'a>, LoadError> {
+    let name = SectionName {
+        kind: SectionKind::KnownAnswer,
+        operation: None,
+    };
+    let (mut tokens, mut features): (&[u16], &[f32]) = (&[], &[]);
+    match net.input {
+        Input::Tokens { vocab } => {
+            tokens = reader.next()?;
+            check(name, tokens, |&id| usize::from(id) < vocab)?;
+        }
+        Input::Features { .. } if !can::<K>(Capabilities::FEATURES) => {}
+        Input::Features { .. } => {
+            features = reader.next()?;
+            check(name, features, |x: &f32| x.abs() <= FEATURE_LIMIT)?;
+        }
+    }
+    Ok(KnownAnswer {
+        tokens,
+        features,
+        hash,
+    })
+}
+
+/// What the features of an int8 net are multiplied by, and those that take a second column.
+fn read_features<'a>(
+    net: &Net,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<(&'a [f32], &'a [u16]), LoadError> {
+    let (Input::Features { width, doubled }, Precision::Int8) = (net.input, net.precision) else {
+        return Ok((&[], &[]));
+    };
+    let name = |kind| SectionName {
+        kind,
+        operation: None,
+    };
+    let scales: &[f32] = reader.next()?;
+    check(name(SectionKind::FeatureScales), scales, |scale: &f32| {
+        scale.is_finite() && *scale > 0.0
+    })?;
+    if doubled == 0 {
+        return Ok((scales, &[]));
+    }
+    let list: &[u16] = reader.next()?;
+    let mut least = 0;
+    for (index, &feature) in list.iter().enumerate() {
+        let feature = usize::from(feature);
+        if feature < least || feature >= width {
+            let section = name(SectionKind::DoubledFeatures);
+            return Err(LoadError::Value { section, index });
+        }
+        least = feature + 1;
+    }
+    Ok((scales, list))
+}
+
+/// Checks every element of a section.
+fn check<T>(
+    section: SectionName,
+    values: &[T],
+    good: impl Fn(&T) -> bool,
+) -> Result<(), LoadError> {
+    match values.iter().position(|value| !good(value)) {
+        Some(index) => Err(LoadError::Value { section, index }),
+        None => Ok(()),
+    }
+}
+
+/// Checks the right shift of a requantization.
+fn check_shift(shift: u8, (layout, bits): (Layout, u32)) -> Result<(), LoadError> {
+    let (min, max) = shifts(layout, bits);
+    field("shift", shift.into(), min.into(), max.into())
+}
+
+/// Reads numbers of which there is one a row, and checks them.
+fn read_slots<'a, T: bytemuck::Pod>(
+    section: SectionName,
+    rows: usize,
+    order: RowOrder,
+    reader: &mut SectionReader<'a, '_>,
+    good: impl Fn(&T) -> bool,
+) -> Result<&'a [T], LoadError> {
+    let numbers = reader.next::<T>()?;
+    check(section, numbers, good)?;
+    check_slots(numbers, rows, order).map_err(|index| LoadError::Value { section, index })?;
+    Ok(numbers)
+}
+
+/// Reads and checks an f32 matrix.
+fn read_matrix_f32<'a>(
+    order: RowOrder,
+    rows: usize,
+    (columns, used): (usize, &Columns),
+    section: SectionName,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<MatrixF32<'a>, LoadError> {
+    let matrix = MatrixF32 {
+        order,
+        columns,
+        weights: reader.next()?,
+    };
+    let wrong = |index| LoadError::Value { section, index };
+    matrix.check(rows, used).map_err(wrong)?;
+    Ok(matrix)
+}
+
+/// Reads and checks an int8 matrix.
+fn read_matrix<'a>(
+    (layout, bits): (Layout, u32),
+    order: RowOrder,
+    rows: usize,
+    (columns, used): (usize, &Columns),
+    section: SectionName,
+    reader: &mut SectionReader<'a, '_>,
+) -> Result<MatrixInt8<'a>, LoadError> {
+    let wrong = |index| LoadError::Value { section, index };
+    match layout {
+        Layout::Rows | Layout::Pairs if bits == 4 => {
+            let words = reader.next::<u32>()?;
+            int4::check(words, layout, rows, columns, used).map_err(wrong)?;
+            Ok(MatrixInt8::Nibbles {
+                layout,
+                columns,
+                words,
+            })
+        }
+        Layout::Rows => {
+            let weights = reader.next::<i8>()?;
+            // Columns of a row are at least four.
+            let good = |(index, &w): (usize, &i8)| match used.has(index % columns.max(1)) {
+                true => w != i8::MIN,
+                false => w == 0,
+            };
+            let bad = |at: &(usize, &i8)| !good(*at);
+            if let Some((index, _)) = weights.iter().enumerate().find(bad) {
+                return Err(wrong(index));
+            }
+            Ok(MatrixInt8::Rows { columns, weights })
+        }
+        Layout::Pairs => {
+            let words = reader.next::<u32>()?;
+            check_pairs(words, rows, columns, used).map_err(wrong)?;
+            Ok(MatrixInt8::Pairs { columns, words })
+        }
+        Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 if bits == 4 => {
+            let weights = reader.next::<u8>()?;
+            int4::check_tiles(weights, rows, columns, used, order).map_err(wrong)?;
+            Ok(MatrixInt8::NibbleTiles {
+                layout,
+                order,
+                columns,
+                weights,
+            })
+        }
+        Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
+            let weights = reader.next::<u8>()?;
+            check_int8(weights, rows, columns, used, order).map_err(wrong)?;
+            Ok(MatrixInt8::Tiles {
+                layout,
+                order,
+                columns,
+                weights,
+            })
+        }
+    }
+}

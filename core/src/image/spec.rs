@@ -1,0 +1,465 @@
+//! What an image is to hold: the numbers, the net and where they come from, as a caller hands them
+//! over.
+//!
+//! The parts are compared with each other here; `write.rs` puts them into bytes.
+
+mod emit;
+
+use bytemuck::cast_slice;
+
+use self::emit::{emit_matrix, emit_numbers, emit_slots_of, emit_start, emit_wide};
+use crate::image::error::WriteError;
+use crate::image::format::SectionName;
+use crate::image::format::{
+    Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, layout_of, operation_entry,
+    output_entry, precision_code,
+};
+use crate::image::write::{Source, check_shift, table};
+use crate::net::{
+    Input, Kind, Layout, MAX_OUTPUTS, Net, Operation, Precision, RnnActivation, Value,
+};
+use crate::text::rules::TextRules;
+use crate::text::words;
+use crate::weights::order::RowOrder;
+
+/// Numbers of one of the types that sections have.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Numbers<'a> {
+    /// None.
+    #[default]
+    None,
+    /// Of f32 nets.
+    F32(&'a [f32]),
+    /// int8.
+    I8(&'a [i8]),
+    /// int16.
+    I16(&'a [i16]),
+    /// int32.
+    I32(&'a [i32]),
+}
+
+/// The numbers of a matrix to be written: `weights: [rows, columns]` row-major, whatever the layout.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MatrixSpec<'a> {
+    /// f32, or int8.
+    pub weights: Numbers<'a>,
+    /// `[rows]`; of an f32 matrix none.
+    pub multipliers: &'a [i32],
+    /// Right shift of the requantization; of an f32 matrix 0.
+    pub shift: u8,
+}
+
+impl<'a> MatrixSpec<'a> {
+    /// An f32 matrix.
+    pub const fn f32(weights: &'a [f32]) -> Self {
+        MatrixSpec {
+            weights: Numbers::F32(weights),
+            multipliers: &[],
+            shift: 0,
+        }
+    }
+
+    /// An int8 matrix, one scale a row.
+    pub const fn int8(weights: &'a [i8], multipliers: &'a [i32], shift: u8) -> Self {
+        MatrixSpec {
+            weights: Numbers::I8(weights),
+            multipliers,
+            shift,
+        }
+    }
+}
+
+/// The numbers of an operation to be written. What an operation of its kind has not is left as it is
+/// by default. Shapes are those of [`SectionKind`], with rows for slots.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OperationSpec<'a> {
+    /// [`SectionKind::Input`].
+    pub input: Numbers<'a>,
+    /// [`SectionKind::Weights`], with their multipliers; of a tied head the multipliers alone.
+    pub weights: MatrixSpec<'a>,
+    /// [`SectionKind::CandidateWeights`], with their multipliers.
+    pub candidate: MatrixSpec<'a>,
+    /// [`SectionKind::HiddenWeights`], with their multipliers.
+    pub hidden: MatrixSpec<'a>,
+    /// [`SectionKind::Bias`].
+    pub bias: Numbers<'a>,
+    /// Integer bits of an int8 LSTM's c, 3 to 7, or of an int8 relu RNN's h, 0 to 7; of an int8 tanh
+    /// RNN 3.
+    pub state_bits: u8,
+    /// [`SectionKind::StartHidden`]; none to start from zeros.
+    pub start_hidden: Numbers<'a>,
+    /// [`SectionKind::StartCell`].
+    pub start_cell: Numbers<'a>,
+}
+
+impl<'a> OperationSpec<'a> {
+    /// An LSTM or an RNN in f32.
+    pub const fn cell_f32(input: &'a [f32], weights: &'a [f32]) -> Self {
+        OperationSpec {
+            input: Numbers::F32(input),
+            weights: MatrixSpec::f32(weights),
+            ..Self::NONE
+        }
+    }
+
+    /// An LSTM or an RNN in int8.
+    pub const fn cell_int8(input: &'a [i16], weights: MatrixSpec<'a>, state_bits: u8) -> Self {
+        OperationSpec {
+            input: Numbers::I16(input),
+            weights,
+            state_bits,
+            ..Self::NONE
+        }
+    }
+
+    /// A dense operation in f32; of a tied one no weights.
+    pub const fn dense_f32(weights: &'a [f32], bias: &'a [f32]) -> Self {
+        OperationSpec {
+            weights: MatrixSpec::f32(weights),
+            bias: Numbers::F32(bias),
+            ..Self::NONE
+        }
+    }
+
+    /// A dense operation in int8; of a tied one no weights.
+    pub const fn dense_int8(weights: MatrixSpec<'a>, bias: &'a [i32]) -> Self {
+        OperationSpec {
+            weights,
+            bias: Numbers::I32(bias),
+            ..Self::NONE
+        }
+    }
+
+    /// An embedding, or a sum.
+    pub const fn table(weights: MatrixSpec<'a>) -> Self {
+        OperationSpec {
+            weights,
+            ..Self::NONE
+        }
+    }
+
+    const NONE: Self = OperationSpec {
+        input: Numbers::None,
+        weights: MatrixSpec {
+            weights: Numbers::None,
+            multipliers: &[],
+            shift: 0,
+        },
+        candidate: MatrixSpec {
+            weights: Numbers::None,
+            multipliers: &[],
+            shift: 0,
+        },
+        hidden: MatrixSpec {
+            weights: Numbers::None,
+            multipliers: &[],
+            shift: 0,
+        },
+        bias: Numbers::None,
+        state_bits: 0,
+        start_hidden: Numbers::None,
+        start_cell: Numbers::None,
+    };
+
+    /// Whether it has a state to start from.
+    const fn starts(&self) -> bool {
+        !matches!(self.start_hidden, Numbers::None)
+    }
+}
+
+/// The tokens of a model to be written.
+#[derive(Clone, Copy, Debug)]
+pub enum VocabSpec<'a> {
+    /// `[vocab]` distinct characters, ascending.
+    Characters(&'a [char]),
+    /// `[vocab]` distinct words of at most [`MAX_WORD`](crate::image::format::MAX_WORD) bytes, ascending by
+    /// their bytes, as [`Tokenizer`](crate::Tokenizer) makes them. [`UNKNOWN`](crate::UNKNOWN) has to
+    /// be among them, and the rules to say so.
+    Words(&'a [&'a str]),
+    /// `[vocab]` distinct bytes, ascending. There are no rules for what is no text.
+    Bytes(&'a [u8]),
+    /// Numbers that stand for nothing the image says; also for a net of features.
+    None,
+}
+
+/// The features of an int8 net to be written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FeatureSpec<'a> {
+    /// `[features]`: what each is multiplied by.
+    pub scales: &'a [f32],
+    /// The features that take a second column, ascending.
+    pub doubled: &'a [u16],
+}
+
+/// What the results of an output stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutputSpec {
+    /// What a result's one stands for; 1 for scores.
+    pub scale: f32,
+}
+
+impl Default for OutputSpec {
+    fn default() -> Self {
+        OutputSpec { scale: 1.0 }
+    }
+}
+
+/// Everything an image holds.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageSpec<'a> {
+    /// The net.
+    pub net: Net,
+    /// How the image arranges its weight matrices. They are given row-major, whatever it is.
+    pub layout: Layout,
+    /// The tokens.
+    pub vocab: VocabSpec<'a>,
+    /// The features, in an int8 net of such.
+    pub features: FeatureSpec<'a>,
+    /// One per operation.
+    pub operations: &'a [OperationSpec<'a>],
+    /// One per output.
+    pub outputs: [OutputSpec; MAX_OUTPUTS],
+    /// Where the model comes from.
+    pub provenance: Provenance<'a>,
+    /// The known-answer test.
+    pub known_answer: KnownAnswer<'a>,
+    /// How the text was prepared. With an unknown token, the vocabulary holds
+    /// [`UNKNOWN`](crate::UNKNOWN).
+    pub rules: TextRules,
+}
+
+impl Source for ImageSpec<'_> {
+    fn emit(&self, name: SectionName, sink: &mut dyn FnMut(&[u8])) -> Result<(), WriteError> {
+        if let Some(index) = name.operation {
+            let operation = self.operation(index)?;
+            return self.emit_operation(name, index, operation, sink);
+        }
+        match name.kind {
+            SectionKind::Vocabulary => match self.vocab {
+                VocabSpec::Characters(characters) => sink(cast_slice(characters)),
+                VocabSpec::Words(list) => words::emit(list, sink),
+                VocabSpec::Bytes(list) => {
+                    let points = list.iter().map(|&byte| u32::from(byte).to_le_bytes());
+                    points.for_each(|point| sink(&point));
+                }
+                VocabSpec::None => {}
+            },
+            SectionKind::KnownAnswer if self.net.takes_tokens() => {
+                sink(cast_slice(self.known_answer.tokens));
+            }
+            SectionKind::KnownAnswer => sink(cast_slice(self.known_answer.features)),
+            SectionKind::FeatureScales => sink(cast_slice(self.features.scales)),
+            _ => sink(cast_slice(self.features.doubled)),
+        }
+        Ok(())
+    }
+}
+
+impl<'a> ImageSpec<'a> {
+    /// The numbers of operation `index`.
+    fn operation(&self, index: usize) -> Result<&OperationSpec<'a>, WriteError> {
+        let missing = WriteError::Operations {
+            expected: self.net.len(),
+            found: self.operations.len(),
+        };
+        self.operations.get(index).ok_or(missing)
+    }
+
+    /// A section of an operation.
+    fn emit_operation(
+        &self,
+        name: SectionName,
+        index: usize,
+        of: &OperationSpec<'_>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), WriteError> {
+        let Some(operation) = self.net.operation(index) else {
+            return Err(WriteError::Header);
+        };
+        let units = operation.kind.units();
+        let layout = layout_of(&self.net, index, self.layout);
+        let rows = RowOrder::of_rows(layout);
+        let cell = RowOrder::of_cell(layout, operation.kind);
+        let quantized = matches!(self.net.precision, Precision::Int8);
+        let shape = Shape::of(&self.net, index, operation);
+        let matrix = |of: &MatrixSpec<'_>, (rows, columns), order, sink: &mut dyn FnMut(&[u8])| {
+            emit_matrix(
+                name,
+                of,
+                (rows, columns),
+                (layout, operation.bits),
+                order,
+                sink,
+            )
+        };
+        let inputs = if self.net.reads_token(index) {
+            self.net.vocab()
+        } else {
+            1
+        };
+        match name.kind {
+            SectionKind::Input => {
+                let order = if shape.in_slots {
+                    cell
+                } else {
+                    RowOrder::PLAIN
+                };
+                emit_numbers(name, of.input, (quantized, inputs, shape.rows), order, sink)
+            }
+            SectionKind::Weights => matrix(&of.weights, shape.weights, cell, sink),
+            SectionKind::Multipliers => {
+                let order = match operation.kind {
+                    Kind::Embedding { .. } | Kind::Add => RowOrder::PLAIN,
+                    _ => cell,
+                };
+                let count = match operation.kind {
+                    Kind::Add => 2 * self.net.width(Value::of(index)),
+                    _ => shape.weights.0,
+                };
+                emit_slots_of(name, of.weights.multipliers, (1, count), order, sink)
+            }
+            SectionKind::CandidateWeights => {
+                let columns = self.net.input_columns(index);
+                matrix(&of.candidate, (units, columns), rows, sink)
+            }
+            SectionKind::CandidateMultipliers => {
+                emit_slots_of(name, of.candidate.multipliers, (1, units), rows, sink)
+            }
+            SectionKind::HiddenWeights => {
+                matrix(&of.hidden, (units, units.next_multiple_of(4)), rows, sink)
+            }
+            SectionKind::HiddenMultipliers => {
+                emit_slots_of(name, of.hidden.multipliers, (1, units), rows, sink)
+            }
+            SectionKind::Bias => {
+                let order = match operation.kind {
+                    Kind::Gru { .. } => RowOrder::PLAIN,
+                    _ => rows,
+                };
+                emit_wide(name, of.bias, (quantized, units), order, sink)
+            }
+            SectionKind::StartHidden => emit_start(name, of.start_hidden, units, quantized, sink),
+            _ => emit_numbers(
+                name,
+                of.start_cell,
+                (quantized, 1, units),
+                RowOrder::PLAIN,
+                sink,
+            ),
+        }
+    }
+
+    /// Checks that operations are as many as the net's, and a list of words.
+    fn check(&self) -> Result<(), WriteError> {
+        let (expected, found) = (self.net.len(), self.operations.len());
+        if expected != found {
+            return Err(WriteError::Operations { expected, found });
+        }
+        match self.vocab {
+            VocabSpec::Words(list) => {
+                words::check(list).map_err(|index| WriteError::Word { index })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the section table needs to know besides the net.
+    pub(crate) fn lengths(&self) -> Lengths {
+        let mut starts = 0;
+        for (index, operation) in self.operations.iter().enumerate() {
+            starts |= u16::from(operation.starts()) << (index & 15);
+        }
+        Lengths {
+            vocabulary: match self.vocab {
+                VocabSpec::Characters(_) | VocabSpec::Bytes(_) => Some(4 * self.net.vocab()),
+                VocabSpec::Words(list) => Some(words::len(list)),
+                VocabSpec::None => None,
+            },
+            known_answer: match self.net.input {
+                Input::Tokens { .. } => size_of_val(self.known_answer.tokens),
+                Input::Features { .. } => size_of_val(self.known_answer.features),
+            },
+            starts,
+        }
+    }
+
+    /// The header; the checksums of the table are still zero.
+    pub(crate) fn header(&self) -> Result<Header<'a>, WriteError> {
+        self.check()?;
+        let net = self.net.checked().map_err(WriteError::Net)?;
+        self.layout.check(&net).map_err(WriteError::Layout)?;
+        let mut operations = heapless::Vec::new();
+        for (operation, of) in net.operations().zip(self.operations) {
+            let mut entry = operation_entry(operation);
+            entry.shifts = [of.weights.shift, of.candidate.shift, of.hidden.shift];
+            entry.state_bits = of.state_bits;
+            entry.start = of.starts().into();
+            if operation.kind.gates() > 0 && matches!(net.precision, Precision::Int8) {
+                let used = match operation.kind {
+                    Kind::Gru { .. } => [true, !of.candidate.multipliers.is_empty(), true],
+                    _ => [true, false, false],
+                };
+                for (shift, _) in entry.shifts.iter().zip(used).filter(|(_, used)| *used) {
+                    check_shift(self.layout, operation.bits, *shift)?;
+                }
+            }
+            operations.push(entry).map_err(|_| WriteError::Header)?;
+        }
+        let outputs = net.outputs().zip(self.outputs);
+        let outputs = outputs.map(|(output, of)| output_entry(output, of.scale));
+        let (input, width, doubled) = match net.input {
+            Input::Tokens { vocab } => (0, vocab, 0),
+            Input::Features { width, doubled } => (1, width, doubled),
+        };
+        Ok(Header {
+            precision: precision_code(net.precision),
+            layout: self.layout.code(),
+            input,
+            width: width as u16,
+            doubled: doubled as u16,
+            tokens: match (self.vocab, net.input) {
+                (VocabSpec::Characters(_), _) => Tokens::CHARACTERS,
+                (VocabSpec::Words(_), _) => Tokens::WORDS,
+                (VocabSpec::Bytes(_), _) => Tokens::BYTES,
+                (VocabSpec::None, Input::Tokens { .. }) => Tokens::NUMBERS,
+                (VocabSpec::None, Input::Features { .. }) => 0,
+            },
+            rules: self.rules.code(),
+            operations,
+            outputs: outputs.collect(),
+            known_answer_hash: self.known_answer.hash,
+            provenance: self.provenance,
+            sections: table(&net, self.layout, self.lengths())?,
+        })
+    }
+}
+
+/// The rows of an operation's numbers.
+struct Shape {
+    /// Rows of what is added.
+    rows: usize,
+    /// Rows and padded columns of the weights.
+    weights: (usize, usize),
+    /// Whether what is added stands in slots.
+    in_slots: bool,
+}
+
+impl Shape {
+    fn of(net: &Net, index: usize, operation: &Operation) -> Self {
+        let (units, columns) = (operation.kind.units(), net.columns(index));
+        let (rows, weights, in_slots) = match operation.kind {
+            Kind::Embedding { units } => (0, (net.vocab(), units.next_multiple_of(4)), false),
+            Kind::Gru { .. } => (3 * units, (2 * units, columns), false),
+            Kind::Rnn {
+                activation: RnnActivation::Relu,
+                ..
+            } => (units, (units, columns), false),
+            kind => (kind.gates() * units, (kind.gates() * units, columns), true),
+        };
+        Shape {
+            rows,
+            weights,
+            in_slots,
+        }
+    }
+}

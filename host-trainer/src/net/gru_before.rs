@@ -1,0 +1,120 @@
+//! The gated recurrent unit as Cho et al. (2014) have it: the reset gate multiplies h.
+//!
+//! ```text
+//! sums       a = x W_x + b    p = h [W_r | W_z]
+//! forward    r, z = sigmoid(a_r + p_r, a_z + p_z)       q = r h
+//!            n = tanh(a_n + q U)                        h' = z h + (1 - z) n
+//! backward   dn = dh' (1 - z)     da_n = dn (1 - n^2)   dq = da_n U^T
+//!            dr = dq h            dz = dh' (h - n)      da_s = dp_s = ds s (1 - s)  for s = r, z
+//!            dh = dh' z + dq r + dp [W_r | W_z]^T
+//! ```
+//! Two products in a row, where the reset after the product ([`gru`](super::gru)) needs one. `h` is
+//! what products read of it in p and q, and `carried` what the update gate keeps.
+
+use crate::engine::Engine;
+
+/// One stream's h and gates.
+fn streams<F>(gates: &[F], units: usize) -> usize {
+    gates.len() / (3 * units)
+}
+
+/// The buffers of one step forward.
+#[derive(Debug)]
+pub(super) struct Step<'a, F> {
+    pub(super) units: usize,
+    /// [batch, units]: h as products read it.
+    pub(super) seen: &'a [F],
+    /// [batch, units]: h as the update gate keeps it.
+    pub(super) carried: &'a [F],
+    /// [batch, 3*units]: a in, activations out.
+    pub(super) gates: &'a mut [F],
+    /// [batch, 3*units]: room for products.
+    pub(super) product: &'a mut [F],
+    /// [batch, units]: q out.
+    pub(super) q: &'a mut [F],
+    /// [batch, units]: the new h.
+    pub(super) h: &'a mut [F],
+    pub(super) scratch: &'a mut [F],
+}
+
+/// One step of a batch; `w`: [units, 2*units], `u`: [units, units].
+pub(super) fn forward<F: Engine>(w: &F::Packed, u: &F::Packed, step: Step<'_, F>) {
+    let n = step.units;
+    let batch = streams(step.gates, n);
+    let (p, of_q) = step.product.split_at_mut(2 * n * batch);
+    F::matmul(step.seen, w, false, p, step.scratch);
+    for row in 0..batch {
+        let gates = &mut step.gates[3 * n * row..][..2 * n];
+        let sums = gates.iter_mut().zip(&p[2 * n * row..]);
+        sums.for_each(|(a, &p)| *a = (*a + p).sigmoid());
+        let q = step.q[n * row..][..n].iter_mut();
+        let reads = gates.iter().zip(&step.seen[n * row..]);
+        q.zip(reads).for_each(|(q, (&r, &h))| *q = r * h);
+    }
+    F::matmul(step.q, u, false, of_q, step.scratch);
+    for row in 0..batch {
+        let gates = &mut step.gates[3 * n * row..][..3 * n];
+        for k in 0..n {
+            let (z, at) = (gates[n + k], n * row + k);
+            let new = (gates[2 * n + k] + of_q[at]).tanh();
+            gates[2 * n + k] = new;
+            step.h[at] = new + z * (step.carried[at] - new);
+        }
+    }
+}
+
+/// The buffers of one step back.
+#[derive(Debug)]
+pub(super) struct Back<'a, F> {
+    pub(super) units: usize,
+    /// As in [`Step`].
+    pub(super) seen: &'a [F],
+    /// As in [`Step`].
+    pub(super) carried: &'a [F],
+    /// [batch, units]: what comes from above and through the products of the step after.
+    pub(super) dh: &'a [F],
+    /// [batch, units]: what comes around the products of the step after; leaves for the one before.
+    pub(super) around: &'a mut [F],
+    /// [batch, units]: dq r, for the step before.
+    pub(super) through: &'a mut [F],
+    /// [batch, 3*units]: activations in, da out.
+    pub(super) gates: &'a mut [F],
+    /// [batch, 2*units] and [batch, units]: parts of da, for the products' weights.
+    pub(super) d_gates: &'a mut [F],
+    pub(super) d_candidate: &'a mut [F],
+    pub(super) scratch: &'a mut [F],
+}
+
+/// The gradient of one step; `back`: `U^T`.
+pub(super) fn backward<F: Engine>(back: &F::Packed, step: Back<'_, F>) {
+    let n = step.units;
+    let batch = streams(step.gates, n);
+    let one = F::one();
+    for row in 0..batch {
+        let gates = &mut step.gates[3 * n * row..][..3 * n];
+        for k in 0..n {
+            let (z, new, at) = (gates[n + k], gates[2 * n + k], n * row + k);
+            let d = step.dh[at] + step.around[at];
+            let da_n = d * (one - z) * (one - new * new);
+            step.d_candidate[at] = da_n;
+            gates[2 * n + k] = da_n;
+            gates[n + k] = d * (step.carried[at] - new) * z * (one - z);
+            step.around[at] = d * z;
+        }
+    }
+    F::matmul(step.d_candidate, back, false, step.through, step.scratch);
+    for row in 0..batch {
+        let gates = &mut step.gates[3 * n * row..][..3 * n];
+        let (r, z_and_n) = gates.split_at_mut(n);
+        let through = step.through[n * row..][..n].iter_mut();
+        let reads = through.zip(&step.seen[n * row..]);
+        for (r, (through, &h)) in r.iter_mut().zip(reads) {
+            let (gate, dq) = (*r, *through);
+            *r = dq * h * gate * (one - gate);
+            *through = dq * gate;
+        }
+        let d_gates = step.d_gates[2 * n * row..][..2 * n].split_at_mut(n);
+        d_gates.0.copy_from_slice(r);
+        d_gates.1.copy_from_slice(&z_and_n[..n]);
+    }
+}

@@ -1,0 +1,39 @@
+//! Any list of operations, trained: parameters, losses, and backpropagation through time.
+//!
+//! ```text
+//! params, init   all numbers of a net in one flat buffer, by operation and role
+//! packs          the same as products read them, once an optimizer step
+//! shard          one window of some streams, forward and backward: the operations in order
+//! operand        what an operation reads: one value, or several side by side
+//! loss           cross entropy, binary, mean squared, mean absolute, Huber
+//! embedding, rnn, lstm, gru, gru_before, dense, add      an operation each, forward beside backward
+//! recurrent      what the recurrent ones share: the steps of a window, dropout, lines
+//! ```
+//! Everything is generic over [`Real`](crate::real::Real): `f32` to train, on the kernels of
+//! [`engine`](crate::engine); `f64`, plainly, for the gradient tests. The list itself is core's
+//! [`Net`].
+
+mod add;
+mod dense;
+mod embedding;
+pub mod gru;
+mod gru_before;
+mod init;
+mod loss;
+pub mod lstm;
+mod operand;
+mod packs;
+mod params;
+mod recurrent;
+pub mod rnn;
+mod shard;
+pub(crate) mod stored;
+mod sums;
+
+pub use gatelet::net::Net;
+
+pub use self::init::glorot;
+pub use self::loss::{IGNORED, Loss, Targets, softmax};
+pub use self::packs::Packs;
+pub use self::params::{Params, Role, Tensor, inputs, tensors};
+pub use self::shard::{Seen, Shard, Window};

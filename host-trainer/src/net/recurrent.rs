@@ -1,0 +1,538 @@
+//! A recurrent operation over a window, step by step: the way forward, the way back, and what is
+//! kept between them.
+//!
+//! ```text
+//! forward    Z = X W_x + b  (all steps in one product; of a token rows of V + b, in the step itself)
+//!            z_t += h_{t-1} W_h;  (h_t, c_t) = cell(z_t, c_{t-1})              t = 0..T
+//!            a GRU: p_t = h_{t-1} W_h;  h_t = cell(z_t, p_t, h_{t-1})
+//! backward   dh_t = dH_t + dz_{t+1} W_h^T;  dz_t = cell'(dh_t, dc_t)           t = T..0
+//!            dW_h = [h_-1 .. h_T-2]^T dZ;  db = sum dZ;  dW_x = X^T dZ;  dV[id] += dz;  dX = dZ W_x^T
+//!            a GRU: dP in place of dZ for W_h, and dh_t += dh_{t+1} z_{t+1} around the product
+//! ```
+
+use gatelet::net::{Kind, Reset, RnnActivation};
+
+use super::packs::Recurrent as Pack;
+use super::params::{Params, Role};
+use super::shard::{Common, Sink};
+use super::sums::{scatter_rows, sum_rows};
+use super::{gru, gru_before, lstm, rnn};
+use crate::aware;
+use crate::dropout;
+use crate::engine::{Engine, TapeStep};
+use crate::memory::Memory;
+use crate::shape::Cell;
+
+/// Zeroes the rows of `state`, [rows, units], whose token is the line break.
+fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
+    let Some(line_break) = line_break else {
+        return;
+    };
+    // Without a cell state there is nothing to zero.
+    let units = state.len() / ids.len();
+    for (row, _) in ids.iter().enumerate().filter(|&(_, &id)| id == line_break) {
+        state[row * units..][..units].fill(F::zero());
+    }
+}
+
+/// h before a step as it goes around a GRU's product: zero before a line, in `room`; `room` is empty when it is h itself.
+fn around<'a, F: Engine>(
+    h_before: &'a [F],
+    ids: &[u16],
+    line_break: Option<u16>,
+    room: &'a mut [F],
+) -> &'a [F] {
+    if room.is_empty() {
+        return h_before;
+    }
+    room.copy_from_slice(h_before);
+    zero_rows(ids, line_break, room);
+    room
+}
+
+/// The tokens of step `t`; none where the net is given features.
+fn ids(tokens: &[u16], rows: usize, t: usize) -> &[u16] {
+    match tokens.is_empty() {
+        true => &[],
+        false => &tokens[t * rows..][..rows],
+    }
+}
+
+/// What a GRU that resets h keeps besides; empty for others.
+#[derive(Clone, Debug)]
+struct Before<F: Engine> {
+    /// [T, rows, units]: q.
+    q: Memory<F>,
+    /// [T, rows, 2*units] and [T, rows, units]: the gradients of p and of q U.
+    d_gates: Memory<F>,
+    d_candidate: Memory<F>,
+    /// [rows, units]: dq r.
+    through: Vec<F>,
+}
+
+/// A recurrent operation's window.
+#[derive(Clone, Debug)]
+pub(super) struct Tape<F: Engine> {
+    kind: Kind,
+    units: usize,
+    rows: usize,
+    /// Its number among the recurrent operations, which its masks are made of.
+    layer: usize,
+    reads_token: bool,
+    /// [T, rows, gates*units]: activations, then dz; of a GRU dp first.
+    pub(super) gates: Memory<F>,
+    /// [T + 1, rows, units]: h before the window, then after each step.
+    pub(super) h: Memory<F>,
+    /// [T + 1, rows, units]: the same for c; empty without a cell state.
+    pub(super) c: Memory<F>,
+    /// [T, rows, units]: tanh(c) of an LSTM, u of a GRU; else empty.
+    pub(super) kept: Memory<F>,
+    /// [T, rows, units]: h as other operations see it; empty when that is h itself.
+    dropped: Vec<F>,
+    /// [T, rows, units]: h as the next step's product sees it, without what is dropped, and zero before a line; empty when
+    /// that is h itself.
+    seen: Vec<F>,
+    /// [rows, units]: gradient that does not come through W_h on its way back in time: that of c, or of a GRU's h.
+    dc: Vec<F>,
+    /// [rows, gates*units]: the recurrent product of a GRU's step; else empty.
+    product: Vec<F>,
+    /// [rows, units]: h before a GRU's step, zero before a line; empty when that is h itself.
+    carried: Vec<F>,
+    /// [rows, units]: what comes back through W_h, when not all of it goes on; else empty.
+    dh: Vec<F>,
+    before: Option<Before<F>>,
+    /// h and c to begin with, [units] each; empty for zeros.
+    start: (Vec<F>, Vec<F>),
+}
+
+impl<F: Engine> Tape<F> {
+    /// Room for a window of `steps` steps of `rows` streams.
+    pub(super) fn new(
+        kind: Kind,
+        layer: usize,
+        reads_token: bool,
+        (steps, rows): (usize, usize),
+    ) -> Self {
+        let (units, all) = (kind.units(), steps * rows);
+        let numbers = |wanted: bool, count: usize| if wanted { count } else { 0 };
+        let is_lstm = matches!(kind, Kind::Lstm { .. });
+        let is_gru = matches!(kind, Kind::Gru { .. });
+        let resets_h = matches!(
+            kind,
+            Kind::Gru {
+                reset: Reset::Before,
+                ..
+            }
+        );
+        Self {
+            kind,
+            units,
+            rows,
+            layer,
+            reads_token,
+            gates: Memory::zeroed(all * kind.gates() * units),
+            h: Memory::zeroed((all + rows) * units),
+            c: Memory::zeroed(numbers(is_lstm, (all + rows) * units)),
+            kept: Memory::zeroed(numbers(is_lstm || is_gru && !resets_h, all * units)),
+            dropped: Vec::new(),
+            seen: Vec::new(),
+            dc: vec![F::zero(); rows * units],
+            product: vec![F::zero(); numbers(is_gru, rows * kind.gates() * units)],
+            carried: Vec::new(),
+            dh: vec![F::zero(); numbers(resets_h, rows * units)],
+            before: resets_h.then(|| Before {
+                q: Memory::zeroed(all * units),
+                d_gates: Memory::zeroed(all * 2 * units),
+                d_candidate: Memory::zeroed(all * units),
+                through: vec![F::zero(); rows * units],
+            }),
+            start: Default::default(),
+        }
+    }
+
+    /// The cell that the recorded step has in one piece.
+    fn fused(&self) -> Option<Cell> {
+        Cell::of(self.kind)
+    }
+
+    fn is_gru(&self) -> bool {
+        matches!(self.kind, Kind::Gru { .. })
+    }
+
+    /// Room for states that are not seen as they are; `narrow` says that products read fewer bits
+    /// of h than are carried.
+    pub(super) fn make_room(&mut self, common: &Common<F>, narrow: bool) {
+        let state = common.rows * self.units;
+        let room =
+            |wanted: bool, steps: usize| vec![F::zero(); if wanted { steps * state } else { 0 }];
+        let lines = common.line_break.is_some();
+        let recurrent = common.masks.recurrent.is_some() || lines;
+        let narrow = narrow && self.is_gru();
+        self.dropped = room(common.masks.output.is_some() || narrow, common.window);
+        self.seen = room(recurrent || narrow, common.window);
+        self.dh = room(recurrent || self.before.is_some(), 1);
+        self.carried = room(lines && self.is_gru(), 1);
+    }
+
+    /// Begins with this h and c, `[units]` each, after a reset.
+    pub(super) fn start_from(&mut self, h: &[F], c: &[F]) {
+        self.start = (h.to_vec(), c.to_vec());
+    }
+
+    /// The state before the window is that to begin with.
+    pub(super) fn reset(&mut self) {
+        let state = self.rows * self.units;
+        let memory = state.min(self.c.len());
+        let parts = [
+            (&mut self.h[..state], &self.start.0),
+            (&mut self.c[..memory], &self.start.1),
+        ];
+        for (state, start) in parts {
+            match start.is_empty() {
+                true => state.fill(F::zero()),
+                false => {
+                    let rows = state.chunks_exact_mut(start.len());
+                    rows.for_each(|row| row.copy_from_slice(start));
+                }
+            }
+        }
+    }
+
+    /// The state after the window becomes that before the next one.
+    pub(super) fn carry(&mut self) {
+        let state = self.rows * self.units;
+        let end = self.h.len() - state;
+        self.h.copy_within(end.., 0);
+        if !self.c.is_empty() {
+            self.c.copy_within(end.., 0);
+        }
+    }
+
+    /// [T, rows, units]: what other operations see.
+    pub(super) fn output(&self) -> &[F] {
+        match self.dropped.is_empty() {
+            true => &self.h[self.rows * self.units..],
+            false => &self.dropped,
+        }
+    }
+
+    /// h and c before the window, [rows, units] each; c is empty for a cell without one.
+    pub(super) fn state(&self) -> (&[F], &[F]) {
+        let state = self.rows * self.units;
+        (&self.h[..state], &self.c[..state.min(self.c.len())])
+    }
+
+    /// The same, to change.
+    pub(super) fn state_mut(&mut self) -> (&mut [F], &mut [F]) {
+        let state = self.rows * self.units;
+        let memory = state.min(self.c.len());
+        (&mut self.h[..state], &mut self.c[..memory])
+    }
+
+    /// [T, rows, units]: what the recurrent product sees.
+    fn seen(&self, state: usize) -> &[F] {
+        match self.seen.is_empty() {
+            true => &self.h[..self.h.len() - state],
+            false => &self.seen,
+        }
+    }
+
+    /// Fills `gates` with what does not wait for h; of tokens alone nothing.
+    fn read(&mut self, common: &mut Common<F>, pack: &Pack<F>, input: &F::Packed, x: &[F]) {
+        let columns = self.kind.gates() * self.units;
+        let sums = self.gates.chunks_exact_mut(columns);
+        match self.reads_token {
+            false => sums.for_each(|z| z.copy_from_slice(&pack.rows)),
+            true => {
+                for (z, &id) in sums.zip(&common.tokens) {
+                    z.copy_from_slice(&pack.rows[usize::from(id) * columns..][..columns]);
+                }
+            }
+        }
+        F::matmul(x, input, true, &mut self.gates, &mut common.scratch);
+    }
+
+    /// The window forward. `aware` has the integers of a net that is trained for them, of which a GRU
+    /// is `narrow`.
+    pub(super) fn forward(
+        &mut self,
+        common: &mut Common<F>,
+        pack: &Pack<F>,
+        aware: Option<&aware::Layer<F>>,
+        x: &[F],
+    ) {
+        let (units, rows, arch) = (self.units, common.rows, common.arch);
+        let columns = self.kind.gates() * units;
+        let state = rows * units;
+        let (masks, line_break) = (common.masks, common.line_break);
+        let narrow = aware.is_some() && self.is_gru();
+        match (aware, &pack.input) {
+            (Some(aware), _) => {
+                if let Some(input) = &aware.input {
+                    F::matmul(x, input, false, &mut self.gates, &mut common.scratch);
+                }
+            }
+            (None, Some(input)) => self.read(common, pack, &input.forward, x),
+            (None, None) => {}
+        }
+        // What a cell does not have is empty.
+        let (memory, kept) = (state.min(self.c.len()), state.min(self.kept.len()));
+        let fused = self.fused();
+        for t in 0..common.window {
+            let (h_before, h) = self.h[t * state..][..2 * state].split_at_mut(state);
+            // Of c nothing else is read any more: it can be zero in its place.
+            let ids = ids(&common.tokens, rows, t);
+            zero_rows(ids, line_break, &mut self.c[t * memory..][..memory]);
+            let (c_before, c) = self.c[t * memory..][..2 * memory].split_at_mut(memory);
+            let mut seen = &*h_before;
+            if !self.seen.is_empty() {
+                let part = &mut self.seen[t * state..][..state];
+                part.copy_from_slice(h_before);
+                if narrow {
+                    aware::read(arch, part);
+                }
+                if let Some(dropout) = masks.recurrent {
+                    let place = masks.place(self.layer, dropout::Kind::Recurrent, 0);
+                    dropout.apply(arch, place, masks.first_row, units, part);
+                }
+                zero_rows(ids, line_break, part);
+                seen = part;
+            }
+            let carried = around(h_before, ids, line_break, &mut self.carried);
+            let gates = &mut self.gates[t * rows * columns..][..rows * columns];
+            if let Some(layer) = aware {
+                let (add, sums) = match narrow {
+                    false => (layer.input.is_some(), &mut *gates),
+                    true => (false, &mut self.product[..]),
+                };
+                let table = layer.input.is_none().then_some(ids);
+                F::matmul(seen, &layer.recurrent, add, sums, &mut common.scratch);
+                arch.dispatch(aware::Step {
+                    by: &layer.step,
+                    ids: table,
+                    gates,
+                    product: &self.product,
+                    carried,
+                    c_before,
+                    c,
+                    kept: &mut self.kept[t * kept..][..kept],
+                    h,
+                });
+                continue;
+            }
+            let table = pack.input.is_none().then_some((&pack.rows[..], ids));
+            if let Some(cell) = fused {
+                let step = TapeStep {
+                    cell,
+                    hidden: units,
+                    rows: table,
+                    h_before: seen,
+                    carried,
+                    bias: &pack.recurrent_bias,
+                    c_before,
+                    gates,
+                    product: &mut self.product,
+                    c,
+                    kept: &mut self.kept[t * kept..][..kept],
+                    h,
+                    scratch: &mut common.scratch,
+                };
+                F::step(&pack.recurrent.forward, step);
+                continue;
+            }
+            if let Some((table, ids)) = table {
+                for (z, &id) in gates.chunks_exact_mut(columns).zip(ids) {
+                    z.copy_from_slice(&table[usize::from(id) * columns..][..columns]);
+                }
+            }
+            let (w, scratch) = (&pack.recurrent.forward, &mut common.scratch[..]);
+            match (&mut self.before, &pack.candidate) {
+                (Some(before), Some(candidate)) => {
+                    let step = gru_before::Step {
+                        units,
+                        seen,
+                        carried,
+                        gates,
+                        product: &mut self.product,
+                        q: &mut before.q[t * state..][..state],
+                        h,
+                        scratch,
+                    };
+                    gru_before::forward::<F>(w, &candidate.forward, step);
+                }
+                _ => {
+                    F::matmul(seen, w, true, gates, scratch);
+                    rnn::forward(arch, RnnActivation::Relu, gates, h);
+                }
+            }
+        }
+        if !self.dropped.is_empty() {
+            self.dropped.copy_from_slice(&self.h[state..]);
+        }
+        if narrow {
+            aware::read(arch, &mut self.dropped);
+        }
+        if let Some(dropout) = masks.output {
+            for (t, h) in self.dropped.chunks_exact_mut(state).enumerate() {
+                let place = masks.place(self.layer, dropout::Kind::Output, t);
+                dropout.apply(arch, place, masks.first_row, units, h);
+            }
+        }
+    }
+
+    /// The recurrence backward: `d`, the gradient of the value, becomes that of h but for what goes
+    /// around a GRU's product, the tape's activations become dz, of a GRU dp.
+    fn rewind(&mut self, common: &mut Common<F>, pack: &Pack<F>, d: &mut [F]) {
+        let (units, rows, arch) = (self.units, common.rows, common.arch);
+        let columns = self.kind.gates() * units;
+        let state = rows * units;
+        let (masks, line_break) = (common.masks, common.line_break);
+        self.dc.fill(F::zero());
+        for t in (0..common.window).rev() {
+            let (now, later) = self.gates[t * rows * columns..].split_at_mut(rows * columns);
+            let dh = &mut d[t * state..][..state];
+            if t + 1 < common.window {
+                let turned = t % 2 == 1;
+                let back = &pack.recurrent.back;
+                if self.dh.is_empty() {
+                    let dz_after = &later[..rows * columns];
+                    let scratch = &mut common.scratch;
+                    F::matmul_turned(dz_after, back, turned, true, dh, scratch);
+                } else {
+                    let sums = &mut self.dh;
+                    let dz_after = match &self.before {
+                        None => &later[..rows * columns],
+                        Some(before) => &before.d_gates[(t + 1) * 2 * state..][..2 * state],
+                    };
+                    F::matmul_turned(dz_after, back, turned, false, sums, &mut common.scratch);
+                    if let Some(before) = &self.before {
+                        let through = sums.iter_mut().zip(&before.through);
+                        through.for_each(|(sum, &x)| *sum += x);
+                    }
+                    if let Some(dropout) = masks.recurrent {
+                        let place = masks.place(self.layer, dropout::Kind::Recurrent, 0);
+                        dropout.apply(arch, place, masks.first_row, units, sums);
+                    }
+                    let ids_after = ids(&common.tokens, rows, t + 1);
+                    zero_rows(ids_after, line_break, sums);
+                    zero_rows(ids_after, line_break, &mut self.dc);
+                    dh.iter_mut().zip(&*sums).for_each(|(sum, &x)| *sum += x);
+                }
+            }
+            let h_before = &self.h[t * state..][..state];
+            match self.kind {
+                Kind::Rnn { activation, .. } => {
+                    let h = &self.h[(t + 1) * state..][..state];
+                    rnn::backward(arch, activation, h, dh, now);
+                }
+                Kind::Lstm { .. } => {
+                    let step = lstm::Step {
+                        hidden: units,
+                        gates: now,
+                        c_before: &self.c[t * state..][..state],
+                    };
+                    let tanh_c = &self.kept[t * state..][..state];
+                    lstm::backward(arch, step, tanh_c, dh, &mut self.dc);
+                }
+                _ => {
+                    let carried = around(
+                        h_before,
+                        ids(&common.tokens, rows, t),
+                        line_break,
+                        &mut self.carried,
+                    );
+                    if let (Some(before), Some(candidate)) = (&mut self.before, &pack.candidate) {
+                        let seen = match self.seen.is_empty() {
+                            true => h_before,
+                            false => &self.seen[t * state..][..state],
+                        };
+                        let back = gru_before::Back {
+                            units,
+                            seen,
+                            carried,
+                            dh,
+                            around: &mut self.dc,
+                            through: &mut before.through,
+                            gates: now,
+                            d_gates: &mut before.d_gates[t * 2 * state..][..2 * state],
+                            d_candidate: &mut before.d_candidate[t * state..][..state],
+                            scratch: &mut common.scratch,
+                        };
+                        gru_before::backward::<F>(&candidate.back, back);
+                        continue;
+                    }
+                    let back = gru::Back {
+                        hidden: units,
+                        carried,
+                        dh,
+                        around: &mut self.dc,
+                        gates: now,
+                        u: &mut self.kept[t * state..][..state],
+                    };
+                    gru::backward(arch, back);
+                }
+            }
+        }
+    }
+
+    /// The window backward, from the gradient `d` of the value: fills the operation's part of
+    /// `gradient` and `dx`. `range` is what the numbers stand for that `W_x` reads.
+    pub(super) fn backward(
+        &mut self,
+        common: &mut Common<F>,
+        pack: &Pack<F>,
+        (x, d): (&[F], &mut [F]),
+        (gradient, index): (&mut Params<F>, usize),
+        (dx, range): (Option<Sink<'_, F>>, f32),
+    ) {
+        let (units, arch) = (self.units, common.arch);
+        let columns = self.kind.gates() * units;
+        let state = common.rows * units;
+        if let Some(dropout) = common.masks.output {
+            for (t, dh) in d.chunks_exact_mut(state).enumerate() {
+                let place = common.masks.place(self.layer, dropout::Kind::Output, t);
+                dropout.apply(arch, place, common.masks.first_row, units, dh);
+            }
+        }
+        self.rewind(common, pack, d);
+        let seen = (self.seen(state), units);
+        let d_recurrent = gradient.tensor_mut(index, Role::Recurrent);
+        if let Some(before) = &self.before {
+            let d_gates = (&before.d_gates[..], 2 * units);
+            F::outer(seen, d_gates, false, d_recurrent, &mut common.scratch);
+            let d_candidate = gradient.tensor_mut(index, Role::Candidate);
+            let of_q = (&before.d_candidate[..], units);
+            let q = (&before.q[..], units);
+            F::outer(q, of_q, false, d_candidate, &mut common.scratch);
+        } else {
+            let dp = (&self.gates[..], columns);
+            F::outer(seen, dp, false, d_recurrent, &mut common.scratch);
+            if self.is_gru() {
+                gru::swap(&mut self.gates, &mut self.kept, units);
+                let d_bias = gradient.tensor_mut(index, Role::RecurrentBias);
+                sum_rows(arch, &self.kept, false, d_bias);
+            }
+        }
+        let dz = (&self.gates[..], columns);
+        if self.reads_token {
+            let d_rows = gradient.tensor_mut(index, Role::Rows);
+            scatter_rows(arch, dz.0, false, &common.tokens, columns, d_rows);
+            // Every dz was added to one row: the rows' sum is that of all dz.
+            let (d_rows, d_bias) = gradient.rows_and_bias(index);
+            sum_rows(arch, d_rows, false, d_bias);
+        } else {
+            let d_bias = gradient.tensor_mut(index, Role::Bias);
+            sum_rows(arch, dz.0, false, d_bias);
+        }
+        let Some(input) = &pack.input else {
+            return;
+        };
+        let d_input = gradient.tensor_mut(index, Role::Input);
+        let inputs = d_input.len() / columns;
+        F::outer((x, inputs), dz, false, d_input, &mut common.scratch);
+        super::shard::multiply(d_input, range);
+        if let Some(Sink { dx, add }) = dx {
+            F::matmul(dz.0, &input.back, add, dx, &mut common.scratch);
+        }
+    }
+}

@@ -1,0 +1,680 @@
+//! Backpropagation through time over one window of any net, for a shard of the batch.
+//!
+//! ```text
+//! forward    operations in order: each reads values that were made before it, and makes one
+//! outputs    loss and its gradient; a head, a dense operation that nothing else reads, goes through
+//!            the window in blocks of steps and takes each block's gradients while its z are there
+//! backward   operations in reverse: each adds to the gradients of the values that it read
+//! ```
+//! The scores of a window of thousands of words would be its largest buffer by far: hence the blocks.
+//!
+//! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back the same masks multiply
+//! dH and the part of dh_t that came through W_h. The carried state is whole, also as a GRU's z keeps it.
+//!
+//! Of a text of lines every line is a sequence by itself: where the token of step t is the line break, (h, c)_{t-1} is zero to
+//! that step, and no gradient goes back from it in time.
+//!
+//! Truncated BPTT: the state after the last step of a window is the state before the first step of the next;
+//! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
+//! a window allocates nothing.
+
+use gatelet::net::{Activation, Kind, Net, Value};
+use pulp::Arch;
+
+use super::loss::{Asked, IGNORED, Loss, Targets, activation};
+use super::operand::Operand;
+use super::packs::{Linear, Pack, Packs};
+use super::params::{Params, Role, inputs};
+use super::{add, dense, embedding, recurrent};
+use crate::dropout::{Dropout, Masks};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::memory::Memory;
+
+/// Scores that are held at a time, at most (one step of a shard's rows is the least): 4 MiB in f32, and the gradient's
+/// scratch has as many. A net of characters has fewer in a whole window, and then one block.
+const BLOCK: usize = 1 << 20;
+
+/// The gradient of weights whose operands stand for `range` times as much as they are.
+pub(super) fn multiply<F: Engine>(gradient: &mut [F], range: f32) {
+    if range != 1.0 {
+        let range = F::from_f64(range.into());
+        gradient.iter_mut().for_each(|g| *g *= range);
+    }
+}
+
+/// What all operations of a window share.
+#[derive(Clone, Debug)]
+pub(super) struct Common<F: Engine> {
+    pub(super) rows: usize,
+    pub(super) window: usize,
+    pub(super) arch: Arch,
+    /// [T, rows]: tokens in; empty where the net is given features.
+    pub(super) tokens: Vec<u16>,
+    pub(super) masks: Masks,
+    /// The token before which the state is zero, in a text of lines.
+    pub(super) line_break: Option<u16>,
+    /// What the products need.
+    pub(super) scratch: Memory<F>,
+}
+
+/// The gradient of a value, [T, rows, units], and whether anything has been written to it yet.
+#[derive(Clone, Debug)]
+pub(super) struct Gradient<F: Engine> {
+    pub(super) numbers: Memory<F>,
+    pub(super) written: bool,
+}
+
+/// Where the gradient of what an operation reads goes: in the place of what is there, or on top of it.
+pub(super) struct Sink<'a, F> {
+    pub(super) dx: &'a mut [F],
+    pub(super) add: bool,
+}
+
+/// What an operation has made, and what it needs for the way back.
+#[derive(Clone, Debug)]
+pub(super) enum Tape<F: Engine> {
+    /// [T, rows, units]: rows of a table, sums, or results of a dense operation.
+    Value(Memory<F>),
+    Recurrent(Box<recurrent::Tape<F>>),
+    /// A dense operation that is one output and nothing else: its place among the outputs.
+    Head(usize),
+}
+
+impl<F: Engine> Tape<F> {
+    /// [T, rows, units]: what other operations see; of a head nothing.
+    pub(super) fn value(&self) -> &[F] {
+        match self {
+            Self::Value(value) => value,
+            Self::Recurrent(tape) => tape.output(),
+            Self::Head(_) => &[],
+        }
+    }
+}
+
+/// An operation at work.
+#[derive(Clone, Debug)]
+pub(super) struct Work<F: Engine> {
+    pub(super) kind: Kind,
+    /// The embedding whose table its weights are.
+    tied: Option<usize>,
+    operand: Operand<F>,
+    pub(super) tape: Tape<F>,
+}
+
+/// An output at work.
+#[derive(Clone, Debug)]
+struct Given<F: Engine> {
+    operation: usize,
+    width: usize,
+    activation: Activation,
+    loss: Loss,
+    /// z, and then its gradient: [block, width] of a head, otherwise [T, rows, width].
+    z: Memory<F>,
+}
+
+impl<F: Engine> Given<F> {
+    /// Loss of the steps from `first` on whose z are in the first `len` numbers.
+    fn apply(
+        &mut self,
+        (arch, index): (Arch, usize),
+        targets: &Targets<F>,
+        (first, steps): (usize, usize),
+        scale: F,
+        see: &mut Option<See<'_, F>>,
+    ) -> f64 {
+        let z = &mut self.z[..steps * self.width];
+        if let Some(see) = see {
+            let mut numbers = z.to_vec();
+            dense::activate(arch, self.activation, &mut numbers);
+            see(Seen {
+                output: index,
+                first,
+                numbers: &numbers,
+            });
+        }
+        let asked = Asked::of(targets, (first, first + steps), self.width);
+        self.loss.apply(arch, self.activation, z, asked, scale)
+    }
+}
+
+/// What a net gives over some steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a, F> {
+    /// The output.
+    pub output: usize,
+    /// The first of the steps, as `t * rows + row`.
+    pub first: usize,
+    /// [steps, numbers]: scores, or values.
+    pub numbers: &'a [F],
+}
+
+/// What looks at outputs.
+type See<'a, F> = &'a mut dyn FnMut(Seen<'_, F>);
+
+/// A window's inputs and targets, to be written; all time-major.
+#[derive(Debug)]
+pub struct Window<'a, F> {
+    /// Streams: step t of stream `row` is at `t * rows + row`.
+    pub rows: usize,
+    /// [T, rows]: tokens; empty where the net is given features.
+    pub tokens: &'a mut [u16],
+    /// [T, rows, numbers]: features; empty where it is given tokens.
+    pub features: &'a mut [F],
+    /// What is asked of each output.
+    pub targets: &'a mut [Targets<F>],
+}
+
+impl<F: Engine> Window<'_, F> {
+    /// Nothing is asked of a stream.
+    pub fn ignore(&mut self, row: usize) {
+        for targets in self.targets.iter_mut() {
+            let tokens = targets.tokens.iter_mut().skip(row).step_by(self.rows);
+            tokens.for_each(|target| *target = IGNORED);
+            let counts = targets.counts.iter_mut().skip(row).step_by(self.rows);
+            counts.for_each(|counts| *counts = false);
+        }
+    }
+}
+
+/// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
+#[derive(Clone, Debug)]
+pub struct Shard<F: Engine> {
+    net: Net,
+    common: Common<F>,
+    /// [T, rows, numbers], or empty.
+    features: Vec<F>,
+    works: Vec<Work<F>>,
+    gradients: Vec<Gradient<F>>,
+    /// Tables of embeddings to whose gradient an operation that is tied to them has added.
+    tables: Vec<bool>,
+    given: Vec<Given<F>>,
+    targets: Vec<Targets<F>>,
+    /// Whether products read fewer bits of h than are carried: of GRUs that are trained for integers.
+    narrow: bool,
+    /// Sum of the gradients of the last [`Shard::backward`].
+    pub gradient: Params<F>,
+}
+
+/// The output that operation `index` is, if it is a dense one that is nothing else.
+fn head(net: &Net, index: usize) -> Option<usize> {
+    let value = Value::of(index);
+    let is_dense = matches!(net.operation(index)?.kind, Kind::Dense { .. });
+    let mut readers = net.operations().flat_map(|of| of.operand.parts());
+    let is_read = readers.any(|part| part == value);
+    let mut outputs = net
+        .outputs()
+        .enumerate()
+        .filter(|(_, of)| of.value() == value);
+    let (output, _) = outputs.next()?;
+    (is_dense && !is_read && outputs.next().is_none()).then_some(output)
+}
+
+impl<F: Engine> Shard<F> {
+    /// Buffers for `rows` streams and windows of `window` steps; the state is zero. Outputs have
+    /// their [usual](Loss::usual) losses.
+    pub fn new(net: &Net, rows: usize, window: usize) -> Self {
+        let steps = window * rows;
+        let (mut works, mut gradients, mut layers) = (Vec::new(), Vec::new(), 0);
+        let (mut scratch, mut given) = (0, Vec::new());
+        for (index, of) in net.operations().enumerate() {
+            let (inputs, units) = (inputs(net, index), net.width(Value::of(index)));
+            let widest = units.max(inputs).max(of.kind.gates() * units);
+            let head = head(net, index);
+            let tape = match (head, of.kind.is_recurrent()) {
+                (Some(output), _) => Tape::Head(output),
+                (None, true) => {
+                    layers += 1;
+                    let reads_token = net.reads_token(index);
+                    let sizes = (window, rows);
+                    Tape::Recurrent(Box::new(recurrent::Tape::new(
+                        of.kind,
+                        layers - 1,
+                        reads_token,
+                        sizes,
+                    )))
+                }
+                (None, false) => Tape::Value(Memory::zeroed(steps * units)),
+            };
+            let most = match head {
+                None => (F::outer_scratch(steps, inputs.max(units)))
+                    .max(F::matmul_scratch(steps, widest)),
+                Some(_) => {
+                    let block = block(rows, window, units);
+                    let outer = F::outer_scratch(block, units);
+                    outer.max(F::matmul_scratch(block, widest))
+                }
+            };
+            scratch = scratch.max(most);
+            let numbers = if head.is_some() { 0 } else { steps * units };
+            gradients.push(Gradient {
+                numbers: Memory::zeroed(numbers),
+                written: false,
+            });
+            works.push(Work {
+                kind: of.kind,
+                tied: of.tied.map(usize::from),
+                operand: Operand::new(net, index, steps),
+                tape,
+            });
+        }
+        for output in net.outputs() {
+            let operation = output.value().operation().unwrap_or(0);
+            let width = net.width(output.value());
+            let steps = match head(net, operation) {
+                Some(_) => block(rows, window, width),
+                None => steps,
+            };
+            given.push(Given {
+                operation,
+                width,
+                activation: activation(net, output),
+                loss: Loss::usual(net, output),
+                z: Memory::zeroed(steps * width),
+            });
+        }
+        let tokens = if net.takes_tokens() { steps } else { 0 };
+        let targets = net.outputs();
+        let targets = targets.map(|output| Targets::new(steps, output, net.width(output.value())));
+        Self {
+            net: *net,
+            common: Common {
+                rows,
+                window,
+                arch: Arch::new(),
+                tokens: vec![0; tokens],
+                masks: Masks::default(),
+                line_break: None,
+                scratch: Memory::zeroed(scratch),
+            },
+            features: vec![F::zero(); steps * net.width(Value::INPUT)],
+            tables: vec![false; works.len()],
+            works,
+            gradients,
+            given,
+            targets: targets.collect(),
+            narrow: false,
+            gradient: Params::zeros(*net),
+        }
+    }
+
+    /// From now on output `output` has this loss.
+    ///
+    /// # Errors
+    /// As [`Loss::check`].
+    pub fn set_loss(&mut self, output: usize, loss: Loss) -> Result<()> {
+        if let (Some(given), Some(of)) = (self.given.get_mut(output), self.net.output(output)) {
+            loss.check(&self.net, of)?;
+            given.loss = loss;
+        }
+        Ok(())
+    }
+
+    /// From now on drops outputs and what is read from h, with the masks of the shard's place in the batch.
+    pub fn drop_out(
+        &mut self,
+        output: Option<Dropout>,
+        recurrent: Option<Dropout>,
+        first_row: usize,
+    ) {
+        self.common.masks = Masks {
+            output,
+            recurrent,
+            first_row,
+            step: 0,
+        };
+        self.make_room();
+    }
+
+    /// From now on the state is zero before every step of this token.
+    pub fn break_lines(&mut self, line_break: Option<u16>) {
+        self.common.line_break = line_break;
+        self.make_room();
+    }
+
+    /// The recurrent operations.
+    fn layers(&self) -> impl Iterator<Item = &recurrent::Tape<F>> {
+        self.works.iter().filter_map(|work| match &work.tape {
+            Tape::Recurrent(tape) => Some(&**tape),
+            _ => None,
+        })
+    }
+
+    /// The same, to change.
+    fn layers_mut(&mut self) -> impl Iterator<Item = &mut recurrent::Tape<F>> {
+        self.works
+            .iter_mut()
+            .filter_map(|work| match &mut work.tape {
+                Tape::Recurrent(tape) => Some(&mut **tape),
+                _ => None,
+            })
+    }
+
+    /// Room for states that are not seen as they are.
+    fn make_room(&mut self) {
+        let (common, narrow) = (&self.common, self.narrow);
+        for work in &mut self.works {
+            if let Tape::Recurrent(tape) = &mut work.tape {
+                tape.make_room(common, narrow);
+            }
+        }
+    }
+
+    /// Chooses the masks of an optimizer step, by the number of steps before it.
+    pub fn choose_masks(&mut self, step: u64) {
+        self.common.masks.step = step;
+    }
+
+    /// Streams of this shard.
+    pub fn rows(&self) -> usize {
+        self.common.rows
+    }
+
+    /// Steps of a window.
+    pub fn steps(&self) -> usize {
+        self.common.window
+    }
+
+    /// From now on a reset gives the recurrent operation number `layer` this h and c, `[units]`
+    /// each, and not zeros. A cell without c has an empty one.
+    pub fn start_from(&mut self, layer: usize, h: &[F], c: &[F]) {
+        if let Some(tape) = self.layers_mut().nth(layer) {
+            tape.start_from(h, c);
+        }
+    }
+
+    /// The carried state is that to begin with: zero, unless [another](Shard::start_from) was given.
+    pub fn reset(&mut self) {
+        self.layers_mut().for_each(recurrent::Tape::reset);
+    }
+
+    /// Carried state of the recurrent operation number `layer`: (h, c), each [rows, units]; c is
+    /// empty for a cell without one.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    pub fn state(&self, layer: usize) -> (&[F], &[F]) {
+        self.layers()
+            .nth(layer)
+            .expect("a recurrent operation")
+            .state()
+    }
+
+    /// The same, to change.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    pub fn state_mut(&mut self, layer: usize) -> (&mut [F], &mut [F]) {
+        let mut layers = self.layers_mut();
+        layers
+            .nth(layer)
+            .expect("a recurrent operation")
+            .state_mut()
+    }
+
+    /// The window's inputs and targets, to be written.
+    pub fn window(&mut self) -> Window<'_, F> {
+        Window {
+            rows: self.common.rows,
+            tokens: &mut self.common.tokens,
+            features: &mut self.features,
+            targets: &mut self.targets,
+        }
+    }
+
+    /// Sets the tokens of a net that predicts them: `token(row, t)` gives the one in and the one to predict,
+    /// or [`IGNORED`](super::IGNORED) for a prediction that does not count.
+    pub fn load(&mut self, mut token: impl FnMut(usize, usize) -> (u16, u16)) {
+        let (rows, window) = (self.common.rows, self.common.window);
+        let Window {
+            tokens, targets, ..
+        } = self.window();
+        let Some(targets) = targets.first_mut() else {
+            return;
+        };
+        for t in 0..window {
+            for row in 0..rows {
+                let at = t * rows + row;
+                (tokens[at], targets.tokens[at]) = token(row, t);
+            }
+        }
+    }
+
+    /// Runs the window forward. For a `scale` other than 0 it leaves the outputs' part of the gradient of `scale` times the
+    /// loss, for [`Shard::backward`].
+    ///
+    /// Returns the sum of the losses in nats.
+    pub fn forward(&mut self, packs: &Packs<F>, scale: F) -> f64 {
+        self.run(packs, scale, None)
+    }
+
+    /// The same, with a look at what the net gives: scores, or values.
+    pub fn forward_seen(
+        &mut self,
+        packs: &Packs<F>,
+        scale: F,
+        see: &mut dyn FnMut(Seen<'_, F>),
+    ) -> f64 {
+        self.run(packs, scale, Some(see))
+    }
+
+    fn run(&mut self, packs: &Packs<F>, scale: F, mut see: Option<See<'_, F>>) -> f64 {
+        let narrow = packs.aware.is_some();
+        if narrow != self.narrow {
+            self.narrow = narrow;
+            self.make_room();
+        }
+        self.gradients.iter_mut().for_each(|of| of.written = false);
+        self.tables.fill(false);
+        let (mut loss, mut layers) = (0.0, 0);
+        for (index, pack) in packs.operations.iter().enumerate() {
+            let (below, here) = self.works.split_at_mut(index);
+            let Work {
+                kind,
+                operand,
+                tape,
+                ..
+            } = &mut here[0];
+            operand.gather(below, &self.features);
+            let x = operand.read(below, &self.features);
+            let common = &mut self.common;
+            let mut is_head = false;
+            match (tape, pack) {
+                (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
+                    let aware = packs.aware.as_ref().map(|aware| &aware.layers[layers]);
+                    layers += 1;
+                    tape.forward(common, pack, aware, x);
+                }
+                (Tape::Value(value), Pack::Table(table)) => {
+                    embedding::forward(common, table, kind.units(), value);
+                }
+                (Tape::Value(value), Pack::Nothing) => {
+                    let (a, b) = operand.both(below, &self.features);
+                    add::forward(a, b, value);
+                }
+                (Tape::Value(value), Pack::Dense(linear)) => {
+                    let device = packs.aware.as_ref().and_then(|a| a.projection.as_ref());
+                    match device {
+                        None => linear.apply(x, value, &mut common.scratch),
+                        Some(device) => {
+                            device.project(common.arch, x, value, &mut common.scratch);
+                        }
+                    }
+                }
+                (Tape::Head(_), Pack::Dense(linear)) => {
+                    is_head = true;
+                    loss += self.run_head(index, (packs, linear), scale, &mut see);
+                }
+                _ => {}
+            }
+            if !is_head {
+                loss += self.run_outputs(index, scale, &mut see);
+            }
+        }
+        loss
+    }
+
+    /// The outputs that are what operation `index` has made, and its activation.
+    fn run_outputs(&mut self, index: usize, scale: F, see: &mut Option<See<'_, F>>) -> f64 {
+        let (arch, mut loss) = (self.common.arch, 0.0);
+        let Work { kind, tape, .. } = &mut self.works[index];
+        let all = self.given.iter_mut().enumerate().zip(&self.targets);
+        for ((output, given), targets) in all.filter(|of| of.0.1.operation == index) {
+            given.z.copy_from_slice(tape.value());
+            let steps = given.z.len() / given.width;
+            loss += given.apply((arch, output), targets, (0, steps), scale, see);
+        }
+        if let (Kind::Dense { activation, .. }, Tape::Value(value)) = (kind, tape) {
+            dense::activate(arch, *activation, value);
+        }
+        loss
+    }
+
+    /// A head over the window, and for a `scale` other than 0 its gradients and that of what it reads.
+    fn run_head(
+        &mut self,
+        index: usize,
+        (packs, linear): (&Packs<F>, &Linear<F>),
+        scale: F,
+        see: &mut Option<See<'_, F>>,
+    ) -> f64 {
+        let (below, here) = self.works.split_at_mut(index);
+        let Work {
+            tied,
+            operand,
+            tape: Tape::Head(output),
+            ..
+        } = &mut here[0]
+        else {
+            return 0.0;
+        };
+        let (common, output) = (&mut self.common, *output);
+        let (given, targets) = (&mut self.given[output], &self.targets[output]);
+        let units = given.width;
+        let (x, mut sink) = operand.both_ways(below, &self.features, &mut self.gradients);
+        let steps = common.rows * common.window;
+        let width = x.len() / steps;
+        let block = given.z.len() / units;
+        let add_table = tied.is_some_and(|table| self.tables[table]);
+        let range = packs
+            .aware
+            .as_ref()
+            .map_or(1.0, |aware| aware.scheme.ranges.projection);
+        let mut loss = 0.0;
+        for first in (0..steps).step_by(block) {
+            let count = block.min(steps - first);
+            let x = &x[first * width..][..count * width];
+            let z = &mut given.z[..count * units];
+            match &packs.aware {
+                None => linear.apply(x, z, &mut common.scratch),
+                Some(aware) => aware.head.logits(common.arch, x, z, &mut common.scratch),
+            }
+            let of = (common.arch, output);
+            loss += given.apply(of, targets, (first, count), scale, see);
+            if scale == F::zero() {
+                continue;
+            }
+            let dx = sink.as_mut().map(|sink| Sink {
+                dx: &mut sink.dx[first * width..][..count * width],
+                add: sink.add,
+            });
+            let add = first > 0;
+            let [d_weight, d_bias] = self.gradient.both_mut(index, [Role::Weight, Role::Bias]);
+            let dz = &given.z[..count * units];
+            dense::gradients(
+                common,
+                linear,
+                (x, dz),
+                (d_weight, add || add_table),
+                (d_bias, add),
+                dx,
+            );
+        }
+        if scale != F::zero() {
+            // Nothing but a model of words for a device has another range than 1, and one head.
+            multiply(self.gradient.tensor_mut(index, Role::Weight), range);
+            if let Some(table) = *tied {
+                self.tables[table] = true;
+            }
+            operand.distribute(&mut self.gradients);
+        }
+        loss
+    }
+
+    /// Carries the state over: after the window becomes before the next one.
+    pub fn carry(&mut self) {
+        self.layers_mut().for_each(recurrent::Tape::carry);
+    }
+
+    /// Backward through the window of the last [`Shard::forward`], whose scale was not 0; fills [`Shard::gradient`].
+    pub fn backward(&mut self, packs: &Packs<F>) {
+        for (index, pack) in packs.operations.iter().enumerate().rev() {
+            let (below, here) = self.works.split_at_mut(index);
+            let Work {
+                kind,
+                tied,
+                operand,
+                tape,
+            } = &mut here[0];
+            if let Tape::Head(_) = tape {
+                continue;
+            }
+            let (gradients, own) = self.gradients.split_at_mut(index);
+            let Gradient {
+                numbers: d,
+                written,
+            } = &mut own[0];
+            if let (Kind::Dense { activation, .. }, Tape::Value(y), true) =
+                (*kind, &*tape, *written)
+            {
+                dense::backward(activation, y, d);
+            }
+            for given in self.given.iter().filter(|of| of.operation == index) {
+                add::backward(&given.z, std::mem::replace(written, true), d);
+            }
+            if !*written {
+                self.gradient.clear(index, !self.tables[index]);
+                continue;
+            }
+            let common = &mut self.common;
+            match (tape, pack) {
+                (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
+                    let of_embedding = packs.aware.as_ref().filter(|_| operand.reads_table(below));
+                    let range = of_embedding.map_or(1.0, |aware| aware.scheme.ranges.embedding);
+                    let (x, sink) = operand.both_ways(below, &self.features, gradients);
+                    let gradient = (&mut self.gradient, index);
+                    tape.backward(common, pack, (x, d), gradient, (sink, range));
+                }
+                (Tape::Value(_), Pack::Table(_)) => {
+                    let d_table = self.gradient.tensor_mut(index, Role::Table);
+                    embedding::backward(common, d, kind.units(), self.tables[index], d_table);
+                }
+                (Tape::Value(_), Pack::Nothing) => {
+                    operand.each(gradients, |sink| add::backward(d, sink.add, sink.dx));
+                }
+                (Tape::Value(_), Pack::Dense(linear)) => {
+                    let (x, sink) = operand.both_ways(below, &self.features, gradients);
+                    let add = tied.is_some_and(|t| std::mem::replace(&mut self.tables[t], true));
+                    let [d_weight, d_bias] =
+                        self.gradient.both_mut(index, [Role::Weight, Role::Bias]);
+                    dense::gradients(
+                        common,
+                        linear,
+                        (x, d),
+                        (d_weight, add),
+                        (d_bias, false),
+                        sink,
+                    );
+                }
+                _ => {}
+            }
+            operand.distribute(gradients);
+        }
+    }
+}
+
+/// Steps, times the rows, whose scores are held at a time.
+fn block(rows: usize, window: usize, units: usize) -> usize {
+    let fitting = (BLOCK / (rows * units).max(1)).max(1);
+    rows * fitting.min(window)
+}

@@ -1,0 +1,247 @@
+//! A net in the JSON of a checkpoint.
+//!
+//! ```text
+//! {"tokens":50,"operations":[{"kind":"gru","units":24,"reset":"before","reads":[0]}, ..],
+//! "outputs":[{"scores":2}]}
+//! ```
+//! Values are counted as in an image: 0 is the input, 1 what the first operation makes. Weights have
+//! no bits here; how a net becomes integers is decided at its export.
+
+use gatelet::net::{
+    Activation, Input, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation,
+    Value,
+};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    features: Option<usize>,
+    operations: Vec<StoredOperation>,
+    outputs: Vec<StoredOutput>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredOutput {
+    Scores(u8),
+    Values(u8),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredOperation {
+    kind: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    units: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    activation: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reset: Option<String>,
+    reads: Vec<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tied: Option<u8>,
+}
+
+fn is_zero(units: &usize) -> bool {
+    *units == 0
+}
+
+const ACTIVATIONS: [Activation; 5] = [
+    Activation::None,
+    Activation::Relu,
+    Activation::Tanh,
+    Activation::Sigmoid,
+    Activation::HardSigmoid,
+];
+
+impl From<&Operation> for StoredOperation {
+    fn from(of: &Operation) -> Self {
+        let activation = match of.kind {
+            Kind::Dense { activation, .. } if activation != Activation::None => {
+                Some(activation.name())
+            }
+            Kind::Rnn {
+                activation: RnnActivation::Relu,
+                ..
+            } => Some("relu"),
+            _ => None,
+        };
+        let reset = match of.kind {
+            Kind::Gru {
+                reset: Reset::Before,
+                ..
+            } => Some("before"),
+            _ => None,
+        };
+        Self {
+            kind: of.kind.name().to_owned(),
+            units: of.kind.units(),
+            activation: activation.map(str::to_owned),
+            reset: reset.map(str::to_owned),
+            reads: of.operand.parts().map(Value::code).collect(),
+            tied: of.tied,
+        }
+    }
+}
+
+/// The value of a number.
+fn value(code: u8) -> Value {
+    match code {
+        0 => Value::INPUT,
+        code => Value::of(usize::from(code) - 1),
+    }
+}
+
+impl StoredOperation {
+    fn operation(&self) -> Result<Operation, String> {
+        let units = self.units;
+        let unknown = |what: &str, name: &str| format!("an operation has the {what} {name:?}");
+        let activation = self.activation.as_deref();
+        let kind = match (&*self.kind, activation, self.reset.as_deref()) {
+            ("embedding", None, None) => Kind::Embedding { units },
+            ("lstm", None, None) => Kind::Lstm { units },
+            ("add", None, None) => Kind::Add,
+            ("gru", None, reset) => Kind::Gru {
+                units,
+                reset: match reset {
+                    None => Reset::After,
+                    Some("before") => Reset::Before,
+                    Some(other) => return Err(unknown("reset", other)),
+                },
+            },
+            ("rnn", None | Some("relu"), None) => Kind::Rnn {
+                units,
+                activation: match activation {
+                    None => RnnActivation::Tanh,
+                    Some(_) => RnnActivation::Relu,
+                },
+            },
+            ("dense", name, None) => {
+                let name = name.unwrap_or(Activation::None.name());
+                let known = ACTIVATIONS.into_iter().find(|known| known.name() == name);
+                Kind::Dense {
+                    units,
+                    activation: known.ok_or_else(|| unknown("activation", name))?,
+                }
+            }
+            (kind, ..) => return Err(unknown("kind", kind)),
+        };
+        let reads: Vec<Value> = self.reads.iter().map(|&code| value(code)).collect();
+        Ok(Operation {
+            kind,
+            operand: Operand::of(&reads),
+            bits: 8,
+            tied: self.tied,
+        })
+    }
+}
+
+/// Writes a net.
+pub(crate) fn serialize<S: Serializer>(net: &Net, serializer: S) -> Result<S::Ok, S::Error> {
+    let (tokens, features) = match net.input {
+        Input::Tokens { vocab } => (Some(vocab), None),
+        Input::Features { width, .. } => (None, Some(width)),
+    };
+    let output = |output| match output {
+        Output::Scores(value) => StoredOutput::Scores(value.code()),
+        Output::Values(value) => StoredOutput::Values(value.code()),
+    };
+    let stored = Stored {
+        tokens,
+        features,
+        operations: net.operations().map(StoredOperation::from).collect(),
+        outputs: net.outputs().map(output).collect(),
+    };
+    stored.serialize(serializer)
+}
+
+/// Reads a net, which is one that can be.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Net, D::Error> {
+    let stored = Stored::deserialize(deserializer)?;
+    let mut net = match (stored.tokens, stored.features) {
+        (Some(vocab), None) => Net::tokens(Precision::F32, vocab),
+        (None, Some(width)) => Net::features(Precision::F32, width),
+        _ => return Err(D::Error::custom("a net is given either tokens or features")),
+    };
+    for operation in &stored.operations {
+        let operation = operation.operation().map_err(D::Error::custom)?;
+        net = net.with_operation(operation);
+    }
+    for output in stored.outputs {
+        net = net.with_output(match output {
+            StoredOutput::Scores(code) => Output::Scores(value(code)),
+            StoredOutput::Values(code) => Output::Values(value(code)),
+        });
+    }
+    net.checked().map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Holds(#[serde(with = "super")] Net);
+
+    #[test]
+    fn a_net_of_all_operations_comes_back() {
+        let dense = |activation| Kind::Dense {
+            units: 4,
+            activation,
+        };
+        let mut net = Net::tokens(Precision::F32, 9)
+            .then(Kind::Embedding { units: 4 })
+            .then(Kind::Rnn {
+                units: 4,
+                activation: RnnActivation::Relu,
+            })
+            .with(
+                Kind::Lstm { units: 4 },
+                Operand::two(Value::INPUT, Value::of(1)),
+            );
+        for reset in [Reset::After, Reset::Before] {
+            net = net.then(Kind::Gru { units: 4, reset });
+        }
+        for activation in ACTIVATIONS {
+            net = net.then(dense(activation));
+        }
+        net = net.with(Kind::Add, Operand::two(Value::of(3), Value::of(4)));
+        let net = net.scores().with_output(Output::Values(Value::of(2)));
+        let net = net.checked().expect("a net");
+        let text = serde_json::to_string(&Holds(net)).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<Holds>(&text).expect("a net"),
+            Holds(net)
+        );
+        let features = Net::features(Precision::F32, 3)
+            .then(Kind::Lstm { units: 5 })
+            .values();
+        let text = serde_json::to_string(&Holds(features)).expect("JSON");
+        let plain = r#"{"features":3,"operations":[{"kind":"lstm","units":5,"reads":[0]}],"outputs":[{"values":1}]}"#;
+        assert_eq!(text, plain);
+        assert_eq!(
+            serde_json::from_str::<Holds>(plain).expect("a net"),
+            Holds(features)
+        );
+    }
+
+    #[test]
+    fn what_is_no_net_is_named() {
+        let net = |operation: &str| {
+            let text =
+                format!(r#"{{"tokens":9,"operations":[{operation}],"outputs":[{{"scores":1}}]}}"#);
+            let read = serde_json::from_str::<Holds>(&text);
+            read.expect_err("it is no net").to_string()
+        };
+        assert!(net(r#"{"kind":"conv","units":3,"reads":[0]}"#).contains("conv"));
+        assert!(net(r#"{"kind":"gru","units":3,"reset":"now","reads":[0]}"#).contains("now"));
+        assert!(net(r#"{"kind":"lstm","units":0,"reads":[0]}"#).contains("units"));
+        assert!(net(r#"{"kind":"lstm","units":3,"reads":[2]}"#).contains("operation"));
+        assert!(net(r#"{"kind":"lstm","units":3,"reads":[0],"more":1}"#).contains("more"));
+    }
+}
