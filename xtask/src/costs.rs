@@ -13,7 +13,7 @@ use crate::size::engine_bytes;
 /// weight bits, most instructions.
 const STEPS: [(&str, &str, u64); 8] = [
     ("netduinoplus2", "8", 63_000),
-    ("netduinoplus2", "4", 92_500),
+    ("netduinoplus2", "4", 92_000),
     ("mps3-an547", "8", 16_000),
     ("mps3-an547", "4", 20_000),
     ("mps2-an385", "8", 191_692), // 2.6 a multiply-accumulate
