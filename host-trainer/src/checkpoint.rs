@@ -18,6 +18,8 @@
 //! every row with 4 bits ([`learned`](crate::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
 
 mod check;
+mod meta;
+mod provenance;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -25,19 +27,20 @@ use std::path::Path;
 use gatelet::net::Kind;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+
+pub use meta::{FORMAT, Meta, Resume};
+pub(crate) use provenance::typed;
+pub use provenance::{Change, Provenance};
 
 use crate::aware::Scheme;
-use crate::config::Config;
 use crate::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
 use crate::learned::Learned;
 use crate::net::{Net, Params, Role, Tensor, inputs};
 use crate::quantize::Plan;
-use crate::run::Change;
 use crate::seal;
 use crate::shape::{Cell, Shape};
-use crate::train::Position;
 
 /// Key of the metadata in the file.
 const KEY: &str = "gatelet";
@@ -46,75 +49,10 @@ const BEST: &str = "best";
 /// What is learnt of a net that is trained for 4 bits, in the order of [`Learned`].
 const LEARNED: [&str; 3] = ["quant.range", "quant.mean", "quant.square"];
 
-/// Where a net comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// The text's path as it was given.
-    pub corpus: String,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub corpus_sha256: String,
-    /// The command that trains this net again.
-    pub command: String,
-    /// Name and version of the trainer.
-    pub trainer: String,
-    /// Seed.
-    pub seed: u64,
-    /// Lowest held-out loss of the run so far, nats a character; `None` before the first evaluation.
-    pub nats: Option<f64>,
-    /// Epoch of that evaluation, from 1.
-    pub epoch: usize,
-    /// Loss of predicting each token by how often it occurs in the text, nats a token: what a net has to be below.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unigram_nats: Option<f64>,
-    /// Characters seen in training up to these parameters.
-    pub characters: u64,
-    /// Options that were changed when the run was resumed, in their order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<Change>,
-}
-
-/// Version of a checkpoint's metadata. Those before had sizes in place of operations.
-pub const FORMAT: u32 = 6;
-
 /// What is read of metadata of any version.
 #[derive(Deserialize)]
 struct Version {
     format: u32,
-}
-
-/// The metadata of a checkpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Meta {
-    /// Version of this structure: [`FORMAT`].
-    pub format: u32,
-    /// The net.
-    #[serde(with = "crate::net::stored")]
-    pub net: Net,
-    /// All characters in ascending order; the rank is the token id.
-    pub vocabulary: String,
-    /// All words in the order of their bytes, instead.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub words: Vec<String>,
-    /// Options of the run.
-    pub config: Config,
-    /// Origin.
-    pub provenance: Provenance,
-    /// Where the run stands; only in `last.safetensors`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
-}
-
-/// What a run needs to go on exactly where it stopped.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Resume {
-    /// The optimizer's memory, as [`OptimizerConfig::slots`](crate::optim::OptimizerConfig::slots) names it.
-    pub slots: Vec<Vec<f32>>,
-    /// h of all streams: [batch, units] of each recurrent operation.
-    pub h: Vec<f32>,
-    /// c of all streams, or empty.
-    pub c: Vec<f32>,
-    /// The parameters with the lowest held-out loss, while a cooldown may still begin with them.
-    pub best: Option<Vec<f32>>,
 }
 
 /// A net with its vocabulary and origin.

@@ -21,7 +21,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate_part};
 use crate::float_net::{FloatMatrix, FloatNet};
 use crate::free_run::{FreeRun, free_run};
-use crate::image::{self, Image, storage};
+use crate::image::{Image, storage};
+use crate::isa;
 use crate::quantize::{IntMatrix, IntNet, Plan, quantize};
 pub use crate::ranges::{CellRange, calibrated};
 use crate::ranges::{choose_cell_bits, choose_ranges};
@@ -362,7 +363,7 @@ pub fn export_with(
         },
         rules: checkpoint.meta.config.rules(),
     };
-    let isa = image::isa()?;
+    let isa = isa::isa()?;
     let float = label.float(&float_net)?.for_isa(isa)?;
     let float_model = float
         .model()

@@ -20,7 +20,8 @@ use serde::Serialize;
 use crate::calibrate::{Saturation, saturation};
 use crate::error::{Error, Result};
 use crate::image::LanguageModel as _;
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 /// Seed of both writers; temperature 1, from the whole vocabulary.
 const SEED: u64 = 1;

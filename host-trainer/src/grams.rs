@@ -17,8 +17,9 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 use sha2::{Digest, Sha256};
 
-use crate::corpus::{Rules, Text, hex};
+use crate::corpus::{Rules, Text};
 use crate::error::{Error, Result};
+use crate::hex::hex;
 
 /// Rows of words, all of one length.
 #[derive(Clone, Debug, PartialEq, Eq)]

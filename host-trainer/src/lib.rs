@@ -54,6 +54,7 @@
 #![deny(missing_docs)]
 
 pub mod agreement;
+pub mod any_model;
 pub mod aware;
 pub mod blame;
 pub mod calibrate;
@@ -79,7 +80,9 @@ pub mod free_run;
 pub mod gate;
 pub mod gates;
 pub mod grams;
+mod hex;
 pub mod image;
+pub mod isa;
 pub mod lag;
 pub mod learned;
 pub mod learner;

@@ -10,7 +10,8 @@
 
 use gatelet::net::{Kind, RnnActivation};
 
-use super::{Meta, Provenance, Resume};
+use super::meta::{Meta, Resume};
+use super::provenance::Provenance;
 use crate::aware::Qat;
 use crate::config::Config;
 use crate::learned::Learned;

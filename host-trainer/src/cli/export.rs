@@ -10,13 +10,14 @@ use super::progress::ReadingBar;
 use super::stream::{Destination, Input, Reads};
 use super::target::Target;
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens, hex};
+use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens};
 use crate::error::{Error, Result};
 use crate::explain::mixed;
 use crate::export::{CellRange, Report, export_with};
 use crate::files::{IMAGE, Output};
 use crate::free_run::{Course, FreeRun};
 use crate::gate;
+use crate::hex::hex;
 use crate::image::Image;
 use crate::row_range::WeightBits;
 

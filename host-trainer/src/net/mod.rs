@@ -1,6 +1,7 @@
 //! Any list of operations, trained: parameters, losses, and backpropagation through time.
 //!
 //! ```text
+//! tensors        what an operation has, and where it lies
 //! params, init   all numbers of a net in one flat buffer, by operation and role
 //! packs          the same as products read them, once an optimizer step
 //! shard          one window of some streams, forward and backward: the operations in order
@@ -29,11 +30,13 @@ pub mod rnn;
 mod shard;
 pub(crate) mod stored;
 mod sums;
+mod tensors;
 
 pub use gatelet::net::Net;
 
 pub use self::init::glorot;
 pub use self::loss::{IGNORED, Loss, Targets, softmax};
 pub use self::packs::Packs;
-pub use self::params::{Params, Role, Tensor, inputs, tensors};
+pub use self::params::Params;
 pub use self::shard::{Seen, Shard, Window};
+pub use self::tensors::{Role, Tensor, inputs, tensors};

@@ -2,8 +2,8 @@
 
 use gatelet::net::{Kind, Net, Value};
 
-use super::params::inputs;
 use super::shard::{Gradient, Sink, Work};
+use super::tensors::inputs;
 use crate::engine::Engine;
 
 /// Where a part comes from, and how many numbers a step has.

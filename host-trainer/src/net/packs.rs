@@ -12,7 +12,7 @@
 
 use gatelet::net::{Kind, Net, Reset};
 
-use super::params::inputs;
+use super::tensors::inputs;
 use super::{Params, Role};
 use crate::aware::{Aware, Scheme};
 use crate::engine::{Engine, Packed};

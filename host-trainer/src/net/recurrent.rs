@@ -13,9 +13,10 @@
 use gatelet::net::{Kind, Reset, RnnActivation};
 
 use super::packs::Recurrent as Pack;
-use super::params::{Params, Role};
+use super::params::Params;
 use super::shard::{Common, Sink};
 use super::sums::{scatter_rows, sum_rows};
+use super::tensors::Role;
 use super::{gru, gru_before, lstm, rnn};
 use crate::aware;
 use crate::dropout;

@@ -16,12 +16,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::position::{cooldown, exhausted, limits, may_cool_down};
 use super::{End, Position, Trainer};
 use crate::checkpoint::torch_name;
-use crate::config::Config;
 use crate::curves::write_loss;
 use crate::error::{Error, Result};
-use crate::optim::{Cooldown, Schedule};
 use crate::run::{Metrics, RunFolder, Saver};
 use crate::samples;
 
@@ -41,23 +40,6 @@ pub trait Observer {
     fn evaluation(&mut self, metrics: &Metrics);
     /// Something the user should know, in one line: a checkpoint that cannot be written.
     fn notice(&mut self, _line: &str) {}
-}
-
-impl End {
-    /// Why a run that stands at `position`, at an evaluation, ends here, if it does.
-    pub(crate) fn of(position: &Position, config: &Config) -> Option<Self> {
-        let (finished, time) = limits(position, config);
-        let early = match position.cooldown {
-            Some(cooldown) => cooldown.is_over(position.step),
-            None => exhausted(position, config) && cooldown(position, config).is_none(),
-        };
-        match (finished, time, early) {
-            (true, ..) => Some(Self::Finished),
-            (_, true, _) => Some(Self::Time),
-            (.., true) => Some(Self::Early),
-            _ => None,
-        }
-    }
 }
 
 /// The loss curve: a failure to draw it is said once and is no reason to stop.
@@ -82,33 +64,6 @@ impl Picture {
         (self.failed, self.stale) = (drawing.is_err(), false);
         self.drawn = Some(Instant::now());
     }
-}
-
-/// Whether all epochs or characters are done, and whether the time is up.
-fn limits(position: &Position, config: &Config) -> (bool, bool) {
-    let time = |minutes| position.seconds >= 60.0 * minutes;
-    let characters = |most| position.characters >= most;
-    (
-        position.epoch >= config.epochs || config.characters.is_some_and(characters),
-        config.minutes.is_some_and(time),
-    )
-}
-
-/// Whether there was no better evaluation for as many as the patience is.
-fn exhausted(position: &Position, config: &Config) -> bool {
-    config.patience > 0 && position.evaluations_since_best >= config.patience
-}
-
-/// Whether a cooldown may still begin. One of a net that is trained for integers begins where the run stands: the ranges
-/// of its rows belong to its parameters.
-fn may_cool_down(position: &Position, config: &Config) -> bool {
-    let falls = config.schedule != Schedule::Constant && config.qat.is_none();
-    falls && config.patience > 0 && position.cooldown.is_none()
-}
-
-/// The cooldown of a run whose patience is exhausted at `position`.
-fn cooldown(position: &Position, config: &Config) -> Option<Cooldown> {
-    Cooldown::new(config.schedule, config.lr, position.lr, position.step)
 }
 
 impl Trainer<'_> {

@@ -13,78 +13,29 @@
 mod check;
 mod drive;
 mod evaluate;
+mod position;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
 use crate::config::Config;
-use crate::corpus::{Corpus, Vocabulary, hex};
+use crate::corpus::{Corpus, Vocabulary};
 use crate::dropout::Dropout;
 use crate::error::{Error, Result};
+use crate::hex::hex;
+use crate::isa::isa;
 use crate::learned::Learned;
 use crate::learner::{Data, Learner, Team};
 use crate::net::{IGNORED, Loss, Packs, Params, Window};
-use crate::optim::{Cooldown, Plateau};
 
 pub use drive::Observer;
+pub use position::{End, Position};
 
 /// Streams of the held-out text that are evaluated side by side, at most.
 const EVAL_STREAMS: usize = 32;
 /// Steps of a window in evaluation.
 const EVAL_WINDOW: usize = 64;
-
-/// Where a run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Position {
-    /// Epochs done.
-    pub epoch: usize,
-    /// Windows done in the current epoch.
-    pub window: usize,
-    /// Optimizer steps done.
-    pub step: u64,
-    /// Characters trained on.
-    pub characters: u64,
-    /// Sum of the training losses since the last evaluation, in nats.
-    pub loss_sum: f64,
-    /// Characters in that sum.
-    pub loss_count: u64,
-    /// Lowest held-out loss.
-    pub best_nats: Option<f64>,
-    /// Evaluations since then.
-    pub evaluations_since_best: usize,
-    /// What the plateau schedule has come to.
-    #[serde(default)]
-    pub plateau: Plateau,
-    /// The end of a run whose patience is exhausted, once it has begun.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cooldown: Option<Cooldown>,
-    /// Global norm of the last gradient.
-    pub gradient_norm: f64,
-    /// Learning rate of the last step.
-    pub lr: f64,
-    /// Seconds spent training.
-    pub seconds: f64,
-    /// Characters and seconds at the last evaluation.
-    pub evaluated_at: (u64, f64),
-    /// Why the run has ended, if it has.
-    pub ended: Option<End>,
-}
-
-/// Why a run has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum End {
-    /// All epochs done.
-    Finished,
-    /// No better evaluation within the patience.
-    Early,
-    /// The time limit is reached.
-    Time,
-    /// Stopped from outside; may be resumed.
-    Interrupted,
-}
 
 /// A run in memory.
 #[derive(Debug)]
@@ -108,7 +59,7 @@ impl<'c> Trainer<'c> {
     /// [`Error::Option`] or [`Error::TooShort`].
     pub fn new(corpus: &'c Corpus, config: Config, command: String) -> Result<Self> {
         config.validate()?;
-        crate::image::isa()?;
+        isa()?;
         corpus.check_length(config.batch, config.window)?;
         let net = config.shape(corpus.vocab.len()).net();
         let provenance = Provenance {

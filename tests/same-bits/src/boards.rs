@@ -13,8 +13,7 @@ use gatelet::format::{KnownAnswer, repack};
 use gatelet::net::{Input, Net};
 use gatelet::{Cell, Dims, FourBits, Layout, Model, Precision, Scalar};
 
-use crate::mixed;
-use crate::random::{Shifts, random};
+use crate::random::{Shifts, mixed, random};
 
 /// The smallest and the largest that an image may have, and those beside 24; in the layers, in the head, in both.
 const SHIFTS: [Shifts; 6] = [[8, 8], [31, 31], [23, 24], [24, 25], [8, 24], [24, 31]];
