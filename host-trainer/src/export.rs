@@ -8,6 +8,8 @@
 //! The same checkpoint and text give the same bytes. Losses go into the image rounded to 1e-4 nats, so that the last
 //! bits of an f32 kernel do not change a file.
 
+mod any;
+
 use std::path::Path;
 
 use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec};
@@ -27,6 +29,7 @@ pub use crate::ranges::{CellRange, calibrated};
 use crate::ranges::{choose_cell_bits, choose_ranges};
 use crate::row_range::WeightBits;
 use crate::shape::Shape;
+pub use any::{Steps, image_of};
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;

@@ -459,11 +459,7 @@ impl<F: Engine> Learner<F> {
     }
 
     /// Runs all examples, [`LOOKED_AT`] at a time.
-    fn look(
-        &mut self,
-        data: &dyn Data<F>,
-        see: Look<'_, F>,
-    ) -> Result<f64> {
+    fn look(&mut self, data: &dyn Data<F>, see: Look<'_, F>) -> Result<f64> {
         self.packs()?;
         let (net, steps) = (*self.params.net(), data.steps());
         let mut shard = Shard::new(&net, LOOKED_AT.min(data.len()).max(1), steps);

@@ -601,6 +601,21 @@ impl<F: Engine> Shard<F> {
         loss
     }
 
+    /// Raises `most`, (value, c) for each operation, to the largest magnitudes of the last window. Of a
+    /// head nothing is kept.
+    pub(crate) fn largest(&self, most: &mut [(f64, f64)]) {
+        let largest = |numbers: &[F]| {
+            let magnitudes = numbers.iter().map(|x| x.to_f64().abs());
+            magnitudes.fold(0.0, f64::max)
+        };
+        for (work, (value, cell)) in self.works.iter().zip(most) {
+            *value = value.max(largest(work.tape.value()));
+            if let Tape::Recurrent(tape) = &work.tape {
+                *cell = cell.max(largest(&tape.c));
+            }
+        }
+    }
+
     /// Carries the state over: after the window becomes before the next one.
     pub fn carry(&mut self) {
         self.layers_mut().for_each(recurrent::Tape::carry);
