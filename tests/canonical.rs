@@ -8,7 +8,7 @@ use gatelet::{
 };
 use gatelet_tests::{crc32, random};
 use gatelet_trainer::image::Image;
-use gatelet_trainer::params;
+use gatelet_trainer::shape;
 
 const PREAMBLE: usize = 32;
 
@@ -43,7 +43,7 @@ fn header(image: &Image) -> &[u8] {
 /// another image.
 #[test]
 fn a_number_in_more_bytes_than_it_needs_is_refused() {
-    let image = random(params::Cell::Lstm, Precision::Int8, 2, 3, 4);
+    let image = random(shape::Cell::Lstm, Precision::Int8, 2, 3, 4);
     let good = header(&image).to_vec();
     assert!(load_with(&image, &good).is_ok());
     let mut numbers = 0;
@@ -75,7 +75,7 @@ fn scales_of_what_is_not_there_are_zero() {
     // three shifts.
     const SHIFTS: usize = 8 + 5;
     for (precision, first) in [(Precision::F32, 0), (Precision::Int8, 1)] {
-        let image = random(params::Cell::Lstm, precision, 1, 3, 4);
+        let image = random(shape::Cell::Lstm, precision, 1, 3, 4);
         for at in SHIFTS + first..SHIFTS + 3 {
             let mut forged = header(&image).to_vec();
             assert_eq!(forged[at], 0);
@@ -88,7 +88,7 @@ fn scales_of_what_is_not_there_are_zero() {
             );
         }
     }
-    let image = random(params::Cell::Rnn, Precision::Int8, 1, 3, 4);
+    let image = random(shape::Cell::Rnn, Precision::Int8, 1, 3, 4);
     let mut forged = header(&image).to_vec();
     let bits = SHIFTS + 3;
     assert_eq!(forged[bits], 3);
@@ -180,7 +180,7 @@ fn with_padding(
 /// Where a tile has no row there are zeros, and -0.0 is not one: its bits are not.
 #[test]
 fn negative_zero_is_no_padding() {
-    let image = random(params::Cell::Lstm, Precision::F32, 1, 3, 4);
+    let image = random(shape::Cell::Lstm, Precision::F32, 1, 3, 4);
     let image = image.repacked(Layout::Tiles4).expect("a small model");
     let model = image.model().expect("a good image");
     let mut refused = 0;

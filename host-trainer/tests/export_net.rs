@@ -1,5 +1,5 @@
-//! The image of any net of features: in f32 it computes what training does, in int8 and 4 bits nearly
-//! that, and the same integers on every kernel.
+//! The image of any net of features: in f32 it computes what training does, in int8 and 4 bits
+//! nearly that, and the same integers on every kernel.
 
 use gatelet::format::Provenance;
 use gatelet::net::{

@@ -11,9 +11,9 @@
 use gatelet::net::{Kind, RnnActivation};
 
 use super::{Meta, Provenance, Resume};
-use crate::aware::Qat;
 use crate::config::Config;
 use crate::learned::Learned;
+use crate::qat::Qat;
 use crate::shape::Shape;
 use crate::train::Position;
 

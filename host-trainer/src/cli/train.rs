@@ -48,7 +48,7 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) recipe: Recipe,
     #[command(flatten)]
-    aware: qat::Options,
+    qat: qat::Options,
     /// Kind of cell [default: lstm]
     #[arg(long, help_heading = "Net")]
     cell: Option<Cell>,
@@ -193,7 +193,7 @@ impl Args {
 
     /// Files that are read.
     fn inputs(&self) -> Vec<&Path> {
-        let from = self.aware.from();
+        let from = self.qat.from();
         std::iter::once(self.text.path()).chain(from).collect()
     }
 
@@ -434,7 +434,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if mode == Mode::Resume {
         return resume(args, text, save_every);
     }
-    let start = args.aware.start()?;
+    let start = args.qat.start()?;
     let base = start.as_ref().map(qat::Start::base);
     let mut config = args.config(base.unwrap_or_else(|| args.recipe.base()));
     config.validate()?;
@@ -462,7 +462,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let command = args.command(&config);
     let trainer = match &start {
         None => Trainer::new(&corpus, config, command)?,
-        Some(start) => Trainer::aware(&corpus, &start.checkpoint, config, command)?,
+        Some(start) => Trainer::qat(&corpus, &start.checkpoint, config, command)?,
     };
     folder.clear()?;
     // First of all a checkpoint, so that from here on --resume works whenever a kill comes.

@@ -8,9 +8,9 @@
 //!            GRU, reset before                  W_h: [units, 2*units] of r and z; U: [units, units] of n
 //! dense      y = x W^T + b                      W: [units, inputs]; if tied, W is an embedding's T
 //! ```
-//! Gates are blocks of `units` columns in PyTorch's order: i, f, g, o of an LSTM, r, z, n of a GRU. A
-//! token selects a row of V: never a one-hot product. One flat buffer makes the optimizer, clipping
-//! and checkpoints loops over numbers, blind to what a net is made of.
+//! Gates are blocks of `units` columns in PyTorch's order: i, f, g, o of an LSTM, r, z, n of a GRU.
+//! A token selects a row of V: never a one-hot product. One flat buffer makes the optimizer,
+//! clipping and checkpoints loops over numbers, blind to what a net is made of.
 
 use std::ops::Range;
 

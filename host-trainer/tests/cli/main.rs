@@ -1,10 +1,10 @@
 //! The program itself: command forms, exit codes, messages, and that nothing is overwritten.
 
+mod acceptance;
 mod amounts;
 mod corpora;
 #[cfg(unix)]
 mod disk;
-mod gate;
 #[cfg(unix)]
 mod hostile;
 mod keep;
