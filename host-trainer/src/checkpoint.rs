@@ -1,4 +1,5 @@
-//! Checkpoints: safetensors that PyTorch opens, with everything needed to use, trace and continue a net.
+//! Checkpoints: safetensors that PyTorch opens, with everything needed to use, trace and continue a
+//! net.
 //!
 //! ```text
 //! rnn.weight_ih_l{k}  [gates*hidden, vocab or hidden]      rnn.bias_ih_l{k}  [gates*hidden]
@@ -6,16 +7,18 @@
 //! head.weight         [vocab, hidden or projection]        head.bias         [vocab]
 //! embedding.weight    [vocab, embedding]                   projection.weight [projection, hidden], projection.bias
 //! ```
-//! Those are the names and shapes of `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`, `torch.nn.Linear` and
-//! `torch.nn.Embedding`; gate order i, f, g, o, and r, z, n. With an embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
-//! no `head.weight`.
-//! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of several would be
-//! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
-//! `last.safetensors` of a run also holds what its optimizer remembers, flat and in the trainer's order
-//! (`optimizer.mean`, `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
-//! `state.h`, `state.c` ([layers, batch, hidden]), and, while early stopping may go back to them, the parameters with the
-//! lowest held-out loss (`best`, flat). A net that is trained for 4-bit weights has `quant.range`, a number for
-//! every row with 4 bits ([`learned`](crate::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
+//! Those are the names and shapes of `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`,
+//! `torch.nn.Linear` and `torch.nn.Embedding`; gate order i, f, g, o, and r, z, n. With an
+//! embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
+//! no `head.weight`. The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key,
+//! because a map of several would be written in no fixed order, and the same run has to give the
+//! same bytes. [`seal`] adds the file's checksum before it. `last.safetensors` of a run also holds
+//! what its optimizer remembers, flat and in the trainer's order (`optimizer.mean`,
+//! `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
+//! `state.h`, `state.c` ([layers, batch, hidden]), and, while early stopping may go back to them,
+//! the parameters with the lowest held-out loss (`best`, flat). A net that is trained for 4-bit
+//! weights has `quant.range`, a number for every row with 4 bits ([`learned`](crate::learned)), and
+//! in `last.safetensors` `quant.mean` and `quant.square`.
 
 mod check;
 mod meta;
@@ -33,11 +36,11 @@ pub use meta::{FORMAT, Meta, Resume};
 pub(crate) use provenance::typed;
 pub use provenance::{Change, Provenance};
 
-use crate::aware::Scheme;
 use crate::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
 use crate::learned::Learned;
 use crate::net::{Net, Params, Role, Tensor, inputs};
+use crate::qat::Scheme;
 use crate::quantize::Plan;
 use crate::seal;
 use crate::shape::{Cell, Shape};
@@ -64,7 +67,8 @@ pub struct Checkpoint {
     pub vocab: Vocabulary,
     /// Parameters.
     pub params: Params<f32>,
-    /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only in `last.safetensors`.
+    /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only
+    /// in `last.safetensors`.
     pub learned: Option<Learned>,
     /// Optimizer and state; only in `last.safetensors`.
     pub resume: Option<Resume>,
@@ -154,8 +158,8 @@ impl Checkpoint {
         self.meta.config.qat.as_ref().map(|qat| qat.scheme)
     }
 
-    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding and projection are
-    /// still open.
+    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding
+    /// and projection are still open.
     pub fn plan(&self) -> Plan<'_> {
         let learned = self.learned.as_ref();
         match self.scheme() {

@@ -50,7 +50,7 @@ impl CellRange {
 }
 
 /// `2^(k/2)`
-fn half_power(k: i32) -> f32 {
+pub(crate) fn half_power(k: i32) -> f32 {
     (f64::from(k) / 2.0).exp2() as f32
 }
 

@@ -12,9 +12,9 @@ use gatelet::net::{Kind, RnnActivation};
 
 use super::meta::{Meta, Resume};
 use super::provenance::Provenance;
-use crate::aware::Qat;
 use crate::config::Config;
 use crate::learned::Learned;
+use crate::qat::Qat;
 use crate::shape::Shape;
 use crate::train::Position;
 

@@ -35,7 +35,8 @@ pub struct Meta {
 /// What a run needs to go on exactly where it stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resume {
-    /// The optimizer's memory, as [`OptimizerConfig::slots`](crate::optim::OptimizerConfig::slots) names it.
+    /// The optimizer's memory, as [`OptimizerConfig::slots`](crate::optim::OptimizerConfig::slots)
+    /// names it.
     pub slots: Vec<Vec<f32>>,
     /// h of all streams: [batch, units] of each recurrent operation.
     pub h: Vec<f32>,

@@ -16,11 +16,13 @@ pub struct Provenance {
     pub trainer: String,
     /// Seed.
     pub seed: u64,
-    /// Lowest held-out loss of the run so far, nats a character; `None` before the first evaluation.
+    /// Lowest held-out loss of the run so far, nats a character; `None` before the first
+    /// evaluation.
     pub nats: Option<f64>,
     /// Epoch of that evaluation, from 1.
     pub epoch: usize,
-    /// Loss of predicting each token by how often it occurs in the text, nats a token: what a net has to be below.
+    /// Loss of predicting each token by how often it occurs in the text, nats a token: what a net
+    /// has to be below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unigram_nats: Option<f64>,
     /// Characters seen in training up to these parameters.

@@ -8,10 +8,11 @@
 //!     when the patience is exhausted: back to the best parameters, and a cooldown begins
 //!     when asked to stop: last.safetensors, and back
 //! ```
-//! A run diverges when loss or gradient is not finite, or *explodes*: the loss of each of [`EXPLODED_WINDOWS`] windows
-//! in a row is above [`EXPLODED_TIMES`] ln(vocabulary). A net that knows nothing has ln(vocabulary), so such a net is
-//! far worse than none, and has been for longer than a bad window lasts. While a window is above that limit no
-//! checkpoint is written: the newest on the disk is of a state that was still good.
+//! A run diverges when loss or gradient is not finite, or *explodes*: the loss of each of
+//! [`EXPLODED_WINDOWS`] windows in a row is above [`EXPLODED_TIMES`] ln(vocabulary). A net that
+//! knows nothing has ln(vocabulary), so such a net is far worse than none, and has been for longer
+//! than a bad window lasts. While a window is above that limit no checkpoint is written: the newest
+//! on the disk is of a state that was still good.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -174,8 +175,9 @@ impl Trainer<'_> {
         }
     }
 
-    /// Checks that every parameter is a number, before any is written. The loss need not show one that is not: a kernel's
-    /// activations limit their operand by a maximum and a minimum, and those drop a NaN.
+    /// Checks that every parameter is a number, before any is written. The loss need not show one
+    /// that is not: a kernel's activations limit their operand by a maximum and a minimum, and
+    /// those drop a NaN.
     fn check_parameters(&self) -> Result<()> {
         let numbers = self.params().data.iter().enumerate();
         let Some((at, &value)) = numbers.into_iter().find(|(_, x)| !x.is_finite()) else {
@@ -194,8 +196,8 @@ impl Trainer<'_> {
         })
     }
 
-    /// Evaluates a net that came from elsewhere before its first step: training for integers need not make it better, and
-    /// then the best is what it began with.
+    /// Evaluates a net that came from elsewhere before its first step: training for integers need
+    /// not make it better, and then the best is what it began with.
     fn record_start(&mut self, saver: &mut Saver<'_>) -> Result<()> {
         let nats = self.evaluate()?;
         if nats.is_finite() {
@@ -206,7 +208,8 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Evaluates; gives the saver the metrics line and, if it is the lowest so far, a new `best.safetensors`.
+    /// Evaluates; gives the saver the metrics line and, if it is the lowest so far, a new
+    /// `best.safetensors`.
     fn record(&mut self, saver: &mut Saver<'_>) -> Result<Metrics> {
         let begin = Instant::now();
         let valid_nats = self.evaluate()?;
@@ -271,8 +274,8 @@ impl Trainer<'_> {
         Ok(metrics)
     }
 
-    /// Completes the error of a diverged run with what is left on disk and a way on; the metrics lines are still
-    /// written, because they show how it came.
+    /// Completes the error of a diverged run with what is left on disk and a way on; the metrics
+    /// lines are still written, because they show how it came.
     fn gave_up(&self, mut error: Error, saver: &mut Saver<'_>, folder: &RunFolder) -> Error {
         let Some(kept) = error.kept() else {
             return error;

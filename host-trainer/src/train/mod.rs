@@ -1,4 +1,5 @@
-//! The training run: windows of truncated BPTT with carried state, evaluation, early stopping, checkpoints.
+//! The training run: windows of truncated BPTT with carried state, evaluation, early stopping,
+//! checkpoints.
 //!
 //! ```text
 //! the training part is cut into `batch` streams; every epoch starts at another offset and at zero state
@@ -6,9 +7,9 @@
 //!                   clip, optimizer; the state is carried into the next window
 //! evaluation:       the held-out part, in streams of its own; `drive` decides when, and writes the files
 //! ```
-//! A batch is cut into shards by its size alone, and shard gradients are summed in their order: the result does not
-//! depend on the number of threads. Everything that decides the rest of a run is in `last.safetensors`, so a run
-//! that was stopped or killed goes on to the very same numbers.
+//! A batch is cut into shards by its size alone, and shard gradients are summed in their order: the
+//! result does not depend on the number of threads. Everything that decides the rest of a run is in
+//! `last.safetensors`, so a run that was stopped or killed goes on to the very same numbers.
 
 mod check;
 mod drive;
@@ -79,7 +80,7 @@ impl<'c> Trainer<'c> {
         let params = Params::init(net, config.seed);
         let packs = match &config.qat {
             None => Packs::new(&net),
-            Some(qat) => Packs::aware(&net, qat.scheme)?,
+            Some(qat) => Packs::qat(&net, qat.scheme)?,
         };
         let mut learner = Learner::with_packs(params, packs, config.updates());
         let masks = |rate| Dropout::new(config.seed, rate);
@@ -110,7 +111,7 @@ impl<'c> Trainer<'c> {
     /// # Errors
     /// [`Error::Some`] when the text has another vocabulary than the checkpoint or the net cannot be trained so, or as
     /// [`Trainer::new`].
-    pub fn aware(
+    pub fn qat(
         corpus: &'c Corpus,
         from: &Checkpoint,
         config: Config,
@@ -132,7 +133,7 @@ impl<'c> Trainer<'c> {
         Ok(trainer)
     }
 
-    /// Checks that a run of [`Trainer::aware`] can have a text's vocabulary.
+    /// Checks that a run of [`Trainer::qat`] can have a text's vocabulary.
     ///
     /// # Errors
     /// [`Error::Some`] when it is another than the checkpoint's.

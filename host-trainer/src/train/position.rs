@@ -88,8 +88,8 @@ pub(super) fn exhausted(position: &Position, config: &Config) -> bool {
     config.patience > 0 && position.evaluations_since_best >= config.patience
 }
 
-/// Whether a cooldown may still begin. One of a net that is trained for integers begins where the run stands: the ranges
-/// of its rows belong to its parameters.
+/// Whether a cooldown may still begin. One of a net that is trained for integers begins where the
+/// run stands: the ranges of its rows belong to its parameters.
 pub(super) fn may_cool_down(position: &Position, config: &Config) -> bool {
     let falls = config.schedule != Schedule::Constant && config.qat.is_none();
     falls && config.patience > 0 && position.cooldown.is_none()

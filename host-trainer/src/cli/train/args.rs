@@ -37,7 +37,7 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     pub(in crate::cli) recipe: Recipe,
     #[command(flatten)]
-    pub(super) aware: qat::Options,
+    pub(super) qat: qat::Options,
     /// Kind of cell [default: lstm]
     #[arg(long, help_heading = "Net")]
     cell: Option<Cell>,
@@ -182,7 +182,7 @@ impl Args {
 
     /// Files that are read.
     fn inputs(&self) -> Vec<&Path> {
-        let from = self.aware.from();
+        let from = self.qat.from();
         std::iter::once(self.text.path()).chain(from).collect()
     }
 

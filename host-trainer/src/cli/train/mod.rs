@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if mode == Mode::Resume {
         return resume(args, text, save_every);
     }
-    let start = args.aware.start()?;
+    let start = args.qat.start()?;
     let base = start.as_ref().map(qat::Start::base);
     let mut config = args.config(base.unwrap_or_else(|| args.recipe.base()));
     config.validate()?;
@@ -115,7 +115,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let command = args.command(&config);
     let trainer = match &start {
         None => Trainer::new(&corpus, config, command)?,
-        Some(start) => Trainer::aware(&corpus, &start.checkpoint, config, command)?,
+        Some(start) => Trainer::qat(&corpus, &start.checkpoint, config, command)?,
     };
     folder.clear()?;
     // First of all a checkpoint, so that from here on --resume works whenever a kill comes.
