@@ -20,35 +20,9 @@ use crate::kernel::copy;
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
 use crate::net::Precision;
 use crate::net::TokenId;
+use crate::session::schedule::{Schedule, Sums};
 use crate::session::state::{self, Parts};
 use crate::weights::layer::{LayerF32, LayerInt8, Weights};
-
-/// How a session runs its net: found once, when it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Schedule {
-    /// Operation after operation.
-    Plain,
-    /// The same, from one end of the weights and the other in turn: there is one recurrent operation.
-    Reversing,
-    /// A layer that stands alone, with room for sums.
-    Alone,
-    /// Several layers, with room for sums of the last.
-    Stacked {
-        /// The last layer's operation.
-        last: u8,
-    },
-}
-
-/// What a session of one layer has in its words for sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sums {
-    /// The product of the state's h.
-    Ready,
-    /// That of an h before.
-    Old,
-    /// The state is another one, and perhaps for one step only: its product is not worth keeping.
-    Restored,
-}
 
 impl<K: Kernel> Session<'_, '_, K> {
     /// Takes an input in: the state after it, and its outputs. Features stand where they are read.
@@ -144,32 +118,6 @@ impl<K: Kernel> Session<'_, '_, K> {
             N::operation(model, kernel, &mut parts, index);
         }
         operations::finish::<K>(model, self.storage);
-    }
-}
-
-/// The schedule of a session, and where sums are kept: in `rest`, if the net is one for it, the kernel
-/// computes products ahead, and there are words enough.
-pub(super) fn schedule<'s, K: Kernel>(
-    model: &Model<'_>,
-    kernel: K,
-    rest: &'s mut [u32],
-) -> (Schedule, &'s mut [u32]) {
-    let net = &model.net;
-    let layers = net.recurrent_count();
-    let plain = match layers {
-        _ if !K::AHEAD => Schedule::Plain,
-        1 => Schedule::Reversing,
-        _ => Schedule::Plain,
-    };
-    if !K::AHEAD || !net.is_pipelined() || !kernel.goes_ahead(model.layout()) {
-        return (plain, &mut []);
-    }
-    let last = layers.saturating_sub(1);
-    let whole = net.operation(last).is_some_and(|of| of.bits == 8);
-    match rest.get_mut(..net.pipeline_words()) {
-        Some(words) if whole && layers == 1 => (Schedule::Alone, words),
-        Some(words) if whole => (Schedule::Stacked { last: last as u8 }, words),
-        _ => (plain, &mut []),
     }
 }
 

@@ -10,14 +10,15 @@ pub(crate) mod history;
 pub(crate) mod include;
 mod input;
 pub(crate) mod operations;
+mod schedule;
 pub(crate) mod self_test;
 pub(crate) mod state;
 mod states;
 mod text;
 
-use self::advance::{Schedule, Sums, schedule};
 pub use self::input::StepInput;
 pub(crate) use self::input::take_features;
+use self::schedule::{Schedule, Sums, schedule};
 pub use self::states::StateView;
 pub(crate) use self::states::{clear_padding, copy_state, hash_state, start};
 use crate::image::model::Model;

@@ -16,7 +16,6 @@
 //! (`mve4.S`). Everyone else shifts and masks. The offset costs one number for all rows: `sum w x = sum (w + 8) x - 8 sum x`.
 
 use crate::net::Layout;
-use crate::weights::matrix::MatrixInt8;
 use crate::weights::order::RowOrder;
 use crate::weights::tiles::{Columns, GROUP};
 
@@ -137,18 +136,18 @@ impl Iterator for RowNibbleTiles<'_> {
     }
 }
 
-/// Hands the bytes of a matrix of small weights in tiles to `sink`.
-pub(crate) fn emit_tiles(
-    matrix: &MatrixInt8<'_>,
-    rows: usize,
+/// Hands the bytes of a matrix of small weights in tiles to `sink`; `weights` are a row's.
+pub(crate) fn emit_tiles<R: Iterator<Item = i8>>(
+    weights: impl Fn(usize) -> R,
+    (rows, columns): (usize, usize),
     order: RowOrder,
     sink: &mut dyn FnMut(&[u8]),
 ) {
     for first in (0..order.slots(rows)).step_by(order.tile().max(1)) {
-        for group in (0..matrix.columns()).step_by(WORD) {
+        for group in (0..columns).step_by(WORD) {
             for slot in first..first + order.tile() {
                 let row = Some(order.row(slot)).filter(|&row| row < rows);
-                let weights = row.into_iter().flat_map(|row| matrix.row(row));
+                let weights = row.into_iter().flat_map(&weights);
                 let mut halves = weights
                     .skip(group)
                     .chain(core::iter::repeat(0))
@@ -191,20 +190,21 @@ pub(crate) fn check_tiles(
     Ok(())
 }
 
-/// Hands the words of a matrix of small weights to `sink`. The caller has checked that they are small.
-pub(crate) fn emit(
-    matrix: &MatrixInt8<'_>,
-    rows: usize,
+/// Hands the words of a matrix of small weights to `sink`; `weights` are a row's. The caller has
+/// checked that they are small.
+pub(crate) fn emit<R: Iterator<Item = i8>>(
+    weights: impl Fn(usize) -> R,
+    (rows, columns): (usize, usize),
     layout: Layout,
     sink: &mut dyn FnMut(&[u8]),
 ) {
-    let (block, groups) = (block(layout), matrix.columns().div_ceil(WORD));
+    let (block, groups) = (block(layout), columns.div_ceil(WORD));
     for first in (0..rows).step_by(block) {
         for group in 0..groups {
             for row in first..first + block {
-                let there = (row < rows).then(|| matrix.row(row));
-                let weights = there.into_iter().flatten().skip(group * WORD).take(WORD);
-                let word = weights.enumerate().fold(ZEROS, |word, (k, weight)| {
+                let there = (row < rows).then(|| weights(row));
+                let row = there.into_iter().flatten().skip(group * WORD).take(WORD);
+                let word = row.enumerate().fold(ZEROS, |word, (k, weight)| {
                     word ^ ((weight as u32 & 15) << bit(k))
                 });
                 sink(&word.to_le_bytes());
@@ -241,6 +241,7 @@ pub(crate) fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::matrix::MatrixInt8;
 
     extern crate std;
     use std::vec::Vec;
@@ -255,8 +256,8 @@ mod tests {
         let mut words = Vec::new();
         let rows = weights.len() / columns;
         emit(
-            &MatrixInt8::rows(columns, weights),
-            rows,
+            |row| MatrixInt8::rows(columns, weights).row(row),
+            (rows, columns),
             layout,
             &mut |bytes| {
                 words.push(u32::from_le_bytes(bytes.try_into().unwrap()));

@@ -168,7 +168,7 @@ impl<'a> MatrixInt8<'a> {
     ) {
         match (layout, self) {
             (Layout::Rows | Layout::Pairs, _) if bits == 4 => {
-                int4::emit(self, rows, layout, sink);
+                int4::emit(|row| self.row(row), (rows, self.columns()), layout, sink);
             }
             (Layout::Rows, MatrixInt8::Rows { weights, .. }) => sink(bytemuck::cast_slice(weights)),
             (Layout::Rows, _) => {
@@ -178,7 +178,7 @@ impl<'a> MatrixInt8<'a> {
             }
             (Layout::Pairs, _) => emit_pairs(self, rows, sink),
             (Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16, _) if bits == 4 => {
-                int4::emit_tiles(self, rows, order, sink);
+                int4::emit_tiles(|row| self.row(row), (rows, self.columns()), order, sink);
             }
             (Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16, _) => {
                 emit_int8(rows, self.columns(), order, |row| self.row(row), sink);
