@@ -14,7 +14,7 @@
 
 use std::fmt::Arguments;
 
-use gatelet::matrix::PAIRS_MIN_SHIFT_NIBBLES;
+use gatelet::matrix::PAIRS_MIN_SHIFT_INT4;
 use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -153,7 +153,7 @@ fn fits(multiplier: f64, (columns, bits): (usize, u8), shift: u8) -> bool {
 /// The range of a row of `columns` weights that always fits, with 4 bits in the layout pairs too; `unit` as in [`Floats`].
 pub(crate) fn most_range(columns: usize, unit: f64) -> f32 {
     let of_sums = 0.9 * REQUANTIZED / (unit * columns as f64);
-    let multiplier = 0.9 * f64::from(i32::MAX) / f64::from(PAIRS_MIN_SHIFT_NIBBLES).exp2();
+    let multiplier = 0.9 * f64::from(i32::MAX) / f64::from(PAIRS_MIN_SHIFT_INT4).exp2();
     let of_multiplier = f64::from(row_range::largest(4)) * multiplier * 128.0 / unit;
     of_sums.min(of_multiplier) as f32
 }

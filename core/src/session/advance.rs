@@ -27,16 +27,18 @@ use crate::weights::layer::{LayerF32, LayerInt8, Weights};
 impl<K: Kernel> Session<'_, '_, K> {
     /// Takes an input in: the state after it, and its outputs. Features stand where they are read.
     pub(super) fn go(&mut self, token: Option<TokenId>) {
-        if K::AHEAD && self.schedule != Schedule::Plain {
-            self.kernel = self.kernel.turned();
+        if K::PIPELINED && self.schedule != Schedule::Plain {
+            self.kernel = self.kernel.reversed();
             match (token, self.schedule, self.model.net.precision) {
-                (Some(id), Schedule::Alone, Precision::F32) => return self.go_apart::<F32>(id),
-                (Some(id), Schedule::Alone, Precision::Int8) => return self.go_apart::<Int8>(id),
+                (Some(id), Schedule::Alone, Precision::F32) => return self.go_two_pass::<F32>(id),
+                (Some(id), Schedule::Alone, Precision::Int8) => {
+                    return self.go_two_pass::<Int8>(id);
+                }
                 (Some(id), Schedule::Stacked { last }, Precision::F32) => {
-                    return self.go_ahead::<F32>(id, last.into());
+                    return self.go_pipelined::<F32>(id, last.into());
                 }
                 (Some(id), Schedule::Stacked { last }, Precision::Int8) => {
-                    return self.go_ahead::<Int8>(id, last.into());
+                    return self.go_pipelined::<Int8>(id, last.into());
                 }
                 _ => {}
             }
@@ -46,14 +48,14 @@ impl<K: Kernel> Session<'_, '_, K> {
 
     /// The words for sums hold nothing of this state.
     pub(super) fn forget_sums(&mut self) {
-        if K::AHEAD {
+        if K::PIPELINED {
             self.sums = Sums::Restored;
         }
     }
 
     /// A step of a layer that stands alone.
     #[inline(always)]
-    fn go_apart<N: Numbers>(&mut self, id: TokenId) {
+    fn go_two_pass<N: Numbers>(&mut self, id: TokenId) {
         if self.sums == Sums::Restored {
             self.sums = Sums::Old;
             return operations::step(self.model, self.kernel, Some(id), self.storage);
@@ -65,7 +67,7 @@ impl<K: Kernel> Session<'_, '_, K> {
         };
         let (units, columns) = N::sizes(layer);
         let mut parts = N::split(model, self.storage);
-        let sums = numbers(self.ahead);
+        let sums = numbers(self.pipeline);
         if self.sums == Sums::Old {
             N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
@@ -74,13 +76,13 @@ impl<K: Kernel> Session<'_, '_, K> {
         let c = parts.cells.get_mut(..units).unwrap_or_default();
         let next = parts.values.get_mut(..units).unwrap_or_default();
         N::cells(kernel, layer, (Some(id), &[], c, next), sums);
-        if kernel.is_turned() {
+        if kernel.is_reversed() {
             N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
         for index in 1..model.net.len() {
             N::operation(model, kernel, &mut parts, index);
         }
-        if !kernel.is_turned() {
+        if !kernel.is_reversed() {
             N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
         operations::finish::<K>(model, self.storage);
@@ -88,7 +90,7 @@ impl<K: Kernel> Session<'_, '_, K> {
 
     /// A step of several layers of one size, of which operation `last` is the last.
     #[inline(always)]
-    fn go_ahead<N: Numbers>(&mut self, id: TokenId, last: usize) {
+    fn go_pipelined<N: Numbers>(&mut self, id: TokenId, last: usize) {
         let (model, kernel) = (self.model, self.kernel);
         let weights = model.weights_in::<K>(last, N::PRECISION);
         let Some(layer) = N::layer(&weights) else {
@@ -97,7 +99,7 @@ impl<K: Kernel> Session<'_, '_, K> {
         let (units, columns) = N::sizes(layer);
         let place = model.plan.at(last);
         let mut parts = N::split(model, self.storage);
-        let sums = numbers(self.ahead);
+        let sums = numbers(self.pipeline);
         let own = h(&parts, place.x, columns).get(columns / 2..);
         N::begin(kernel, layer, own.unwrap_or_default(), sums);
         operations::run(model, kernel, Some(id), self.storage, 0..last);

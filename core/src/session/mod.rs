@@ -41,8 +41,8 @@ pub struct Session<'m, 's, K: Kernel> {
     storage: &'s mut [u32],
     schedule: Schedule,
     /// [`Net::pipeline_words`](crate::net::Net::pipeline_words) words for sums, where the kernel
-    /// computes products ahead; otherwise none.
-    ahead: &'s mut [u32],
+    /// computes products before their step; otherwise none.
+    pipeline: &'s mut [u32],
     /// What they hold, in a model of one layer.
     sums: Sums,
 }
@@ -66,13 +66,13 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         let (storage, rest) = storage
             .split_at_mut_checked(need)
             .ok_or(SessionError::StorageTooSmall { need, have })?;
-        let (schedule, ahead) = schedule(model, kernel, rest);
+        let (schedule, pipeline) = schedule(model, kernel, rest);
         let mut session = Session {
             model,
             kernel,
             storage,
             schedule,
-            ahead,
+            pipeline,
             sums: Sums::Restored,
         };
         session.reset();

@@ -31,7 +31,7 @@ pub(super) enum Sums {
 }
 
 /// The schedule of a session, and where sums are kept: in `rest`, if the net is one for it, the kernel
-/// computes products ahead, and there are words enough.
+/// computes products before their step, and there are words enough.
 pub(super) fn schedule<'s, K: Kernel>(
     model: &Model<'_>,
     kernel: K,
@@ -40,11 +40,11 @@ pub(super) fn schedule<'s, K: Kernel>(
     let net = &model.net;
     let layers = net.recurrent_count();
     let plain = match layers {
-        _ if !K::AHEAD => Schedule::Plain,
+        _ if !K::PIPELINED => Schedule::Plain,
         1 => Schedule::Reversing,
         _ => Schedule::Plain,
     };
-    if !K::AHEAD || !net.is_pipelined() || !kernel.goes_ahead(model.layout()) {
+    if !K::PIPELINED || !net.is_pipelined() || !kernel.pipelines(model.layout()) {
         return (plain, &mut []);
     }
     let last = layers.saturating_sub(1);

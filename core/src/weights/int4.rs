@@ -56,7 +56,7 @@ pub(crate) const fn bit(k: usize) -> usize {
 
 /// The weights of one row.
 #[derive(Clone, Debug)]
-pub struct RowNibbles<'a> {
+pub struct RowInt4<'a> {
     /// From the row's first word on.
     words: &'a [u32],
     /// From a word of the row to the next.
@@ -65,13 +65,13 @@ pub struct RowNibbles<'a> {
     columns: usize,
 }
 
-impl<'a> RowNibbles<'a> {
+impl<'a> RowInt4<'a> {
     /// Row `row` of a matrix; empty if there is no such row.
     #[inline]
     pub(crate) fn new(layout: Layout, columns: usize, words: &'a [u32], row: usize) -> Self {
         let step = block(layout);
         let start = (row / step).saturating_mul(step * columns.div_ceil(WORD)) + row % step;
-        RowNibbles {
+        RowInt4 {
             words: words.get(start..).unwrap_or_default(),
             step,
             column: 0,
@@ -80,7 +80,7 @@ impl<'a> RowNibbles<'a> {
     }
 }
 
-impl Iterator for RowNibbles<'_> {
+impl Iterator for RowInt4<'_> {
     type Item = i8;
 
     #[inline]
@@ -97,7 +97,7 @@ impl Iterator for RowNibbles<'_> {
 
 /// The weights of one row in tiles.
 #[derive(Clone, Debug)]
-pub struct RowNibbleTiles<'a> {
+pub struct RowInt4Tiles<'a> {
     /// From the row's first byte on.
     bytes: &'a [u8],
     /// From eight columns to the next.
@@ -106,12 +106,12 @@ pub struct RowNibbleTiles<'a> {
     columns: usize,
 }
 
-impl<'a> RowNibbleTiles<'a> {
+impl<'a> RowInt4Tiles<'a> {
     /// Row `row` of a matrix; empty if there is no such row.
     #[inline]
     pub(crate) fn new(order: RowOrder, columns: usize, weights: &'a [u8], row: usize) -> Self {
         let (start, step) = order.place(order.slot(row), tile_bytes(columns), GROUP);
-        RowNibbleTiles {
+        RowInt4Tiles {
             bytes: weights.get(start..).unwrap_or_default(),
             step,
             column: 0,
@@ -120,7 +120,7 @@ impl<'a> RowNibbleTiles<'a> {
     }
 }
 
-impl Iterator for RowNibbleTiles<'_> {
+impl Iterator for RowInt4Tiles<'_> {
     type Item = i8;
 
     #[inline]
@@ -278,7 +278,7 @@ mod tests {
                     Ok(())
                 );
                 for (row, expected) in weights.chunks(columns).enumerate() {
-                    let found: Vec<i8> = RowNibbles::new(layout, columns, &all, row).collect();
+                    let found: Vec<i8> = RowInt4::new(layout, columns, &all, row).collect();
                     assert_eq!(found, expected, "{layout} {rows}x{columns}, row {row}");
                 }
             }

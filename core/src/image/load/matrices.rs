@@ -73,7 +73,7 @@ pub(super) fn read_matrix<'a>(
         Layout::Rows | Layout::Pairs if bits == 4 => {
             let words = reader.next::<u32>()?;
             int4::check(words, layout, rows, columns, used).map_err(wrong)?;
-            Ok(MatrixInt8::Nibbles {
+            Ok(MatrixInt8::Int4 {
                 layout,
                 columns,
                 words,
@@ -100,7 +100,7 @@ pub(super) fn read_matrix<'a>(
         Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 if bits == 4 => {
             let weights = reader.next::<u8>()?;
             int4::check_tiles(weights, rows, columns, used, order).map_err(wrong)?;
-            Ok(MatrixInt8::NibbleTiles {
+            Ok(MatrixInt8::Int4Tiles {
                 layout,
                 order,
                 columns,
