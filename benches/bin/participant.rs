@@ -283,7 +283,7 @@ fn numbers<K: Kernel>(session: &Session<'_, '_, K>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatelet_trainer::image::AnyModel;
+    use gatelet_trainer::any_model::AnyModel;
 
     #[test]
     fn the_weights_are_those_of_the_model() {

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use gatelet::Isa;
+use gatelet_trainer::any_model::AnyModel;
 use gatelet_trainer::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::Vocabulary;
-use gatelet_trainer::image::AnyModel;
 use gatelet_trainer::net::Params;
 use gatelet_trainer::seal::seal;
 use gatelet_trainer::shape::{Cell, Shape};

@@ -16,9 +16,9 @@ use std::path::Path;
 use clap::Parser;
 use gatelet::net::{Activation, Kind, Net, Output, Precision, Value};
 use gatelet_trainer::error::{Result, Shown};
-use gatelet_trainer::grams::Grams;
 use gatelet_trainer::learner::{Learner, binary_accuracy, top1};
 use gatelet_trainer::net::{Loss, Params, softmax};
+use gatelet_trainer::ngrams::Grams;
 use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
 use gatelet_trainer::rows::Rows;
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::image::LanguageModel as _;
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 use crate::net::Params;
 use crate::unroll::Unrolled;
 

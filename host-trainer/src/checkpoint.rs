@@ -1,4 +1,5 @@
-//! Checkpoints: safetensors that PyTorch opens, with everything needed to use, trace and continue a net.
+//! Checkpoints: safetensors that PyTorch opens, with everything needed to use, trace and continue a
+//! net.
 //!
 //! ```text
 //! rnn.weight_ih_l{k}  [gates*hidden, vocab or hidden]      rnn.bias_ih_l{k}  [gates*hidden]
@@ -6,18 +7,22 @@
 //! head.weight         [vocab, hidden or projection]        head.bias         [vocab]
 //! embedding.weight    [vocab, embedding]                   projection.weight [projection, hidden], projection.bias
 //! ```
-//! Those are the names and shapes of `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`, `torch.nn.Linear` and
-//! `torch.nn.Embedding`; gate order i, f, g, o, and r, z, n. With an embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
-//! no `head.weight`.
-//! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of several would be
-//! written in no fixed order, and the same run has to give the same bytes. [`seal`] adds the file's checksum before it.
-//! `last.safetensors` of a run also holds what its optimizer remembers, flat and in the trainer's order
-//! (`optimizer.mean`, `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
-//! `state.h`, `state.c` ([layers, batch, hidden]), and, while early stopping may go back to them, the parameters with the
-//! lowest held-out loss (`best`, flat). A net that is trained for 4-bit weights has `quant.range`, a number for
-//! every row with 4 bits ([`learned`](crate::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
+//! Those are the names and shapes of `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`,
+//! `torch.nn.Linear` and `torch.nn.Embedding`; gate order i, f, g, o, and r, z, n. With an
+//! embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
+//! no `head.weight`. The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key,
+//! because a map of several would be written in no fixed order, and the same run has to give the
+//! same bytes. [`seal`] adds the file's checksum before it. `last.safetensors` of a run also holds
+//! what its optimizer remembers, flat and in the trainer's order (`optimizer.mean`,
+//! `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
+//! `state.h`, `state.c` ([layers, batch, hidden]), and, while early stopping may go back to them,
+//! the parameters with the lowest held-out loss (`best`, flat). A net that is trained for 4-bit
+//! weights has `quant.range`, a number for every row with 4 bits ([`learned`](crate::learned)), and
+//! in `last.safetensors` `quant.mean` and `quant.square`.
 
 mod check;
+mod meta;
+mod provenance;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -25,19 +30,20 @@ use std::path::Path;
 use gatelet::net::Kind;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::aware::Scheme;
-use crate::config::Config;
+pub use meta::{FORMAT, Meta, Resume};
+pub(crate) use provenance::typed;
+pub use provenance::{Change, Provenance};
+
 use crate::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
 use crate::learned::Learned;
 use crate::net::{Net, Params, Role, Tensor, inputs};
+use crate::qat::Scheme;
 use crate::quantize::Plan;
-use crate::run::Change;
 use crate::seal;
 use crate::shape::{Cell, Shape};
-use crate::train::Position;
 
 /// Key of the metadata in the file.
 const KEY: &str = "gatelet";
@@ -46,75 +52,10 @@ const BEST: &str = "best";
 /// What is learnt of a net that is trained for 4 bits, in the order of [`Learned`].
 const LEARNED: [&str; 3] = ["quant.range", "quant.mean", "quant.square"];
 
-/// Where a net comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// The text's path as it was given.
-    pub corpus: String,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub corpus_sha256: String,
-    /// The command that trains this net again.
-    pub command: String,
-    /// Name and version of the trainer.
-    pub trainer: String,
-    /// Seed.
-    pub seed: u64,
-    /// Lowest held-out loss of the run so far, nats a character; `None` before the first evaluation.
-    pub nats: Option<f64>,
-    /// Epoch of that evaluation, from 1.
-    pub epoch: usize,
-    /// Loss of predicting each token by how often it occurs in the text, nats a token: what a net has to be below.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unigram_nats: Option<f64>,
-    /// Characters seen in training up to these parameters.
-    pub characters: u64,
-    /// Options that were changed when the run was resumed, in their order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<Change>,
-}
-
-/// Version of a checkpoint's metadata. Those before had sizes in place of operations.
-pub const FORMAT: u32 = 6;
-
 /// What is read of metadata of any version.
 #[derive(Deserialize)]
 struct Version {
     format: u32,
-}
-
-/// The metadata of a checkpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Meta {
-    /// Version of this structure: [`FORMAT`].
-    pub format: u32,
-    /// The net.
-    #[serde(with = "crate::net::stored")]
-    pub net: Net,
-    /// All characters in ascending order; the rank is the token id.
-    pub vocabulary: String,
-    /// All words in the order of their bytes, instead.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub words: Vec<String>,
-    /// Options of the run.
-    pub config: Config,
-    /// Origin.
-    pub provenance: Provenance,
-    /// Where the run stands; only in `last.safetensors`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
-}
-
-/// What a run needs to go on exactly where it stopped.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Resume {
-    /// The optimizer's memory, as [`OptimizerConfig::slots`](crate::optim::OptimizerConfig::slots) names it.
-    pub slots: Vec<Vec<f32>>,
-    /// h of all streams: [batch, units] of each recurrent operation.
-    pub h: Vec<f32>,
-    /// c of all streams, or empty.
-    pub c: Vec<f32>,
-    /// The parameters with the lowest held-out loss, while a cooldown may still begin with them.
-    pub best: Option<Vec<f32>>,
 }
 
 /// A net with its vocabulary and origin.
@@ -126,7 +67,8 @@ pub struct Checkpoint {
     pub vocab: Vocabulary,
     /// Parameters.
     pub params: Params<f32>,
-    /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only in `last.safetensors`.
+    /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only
+    /// in `last.safetensors`.
     pub learned: Option<Learned>,
     /// Optimizer and state; only in `last.safetensors`.
     pub resume: Option<Resume>,
@@ -216,8 +158,8 @@ impl Checkpoint {
         self.meta.config.qat.as_ref().map(|qat| qat.scheme)
     }
 
-    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding and projection are
-    /// still open.
+    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding
+    /// and projection are still open.
     pub fn plan(&self) -> Plan<'_> {
         let learned = self.learned.as_ref();
         match self.scheme() {

@@ -5,11 +5,11 @@ use std::path::Path;
 use gatelet::TextRules;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use crate::aware::Qat;
 use crate::corpus::lines::arrange;
 use crate::corpus::{CorpusOptions, Encoding, HeldOut, Level, MAX_VOCAB, Normalise, Text};
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
+pub use crate::qat::Qat;
 use crate::shape::{Cell, Shape};
 
 /// Everything that decides the result of a training run besides the text.

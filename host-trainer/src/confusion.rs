@@ -13,7 +13,8 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, log_probability};
 use crate::image::LanguageModel as _;
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 /// What was taken for what.
 #[derive(Clone, Debug, PartialEq, Serialize)]

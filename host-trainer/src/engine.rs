@@ -19,7 +19,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::image;
+use crate::isa;
 use crate::memory::Memory;
 use crate::net::{gru, lstm, rnn};
 use crate::real::Real;
@@ -154,13 +154,13 @@ impl Packed<f32> for Panels {
     }
 }
 
-/// What everything runs on: the instruction set of [`image::isa`], asked once, since asking the
+/// What everything runs on: the instruction set of [`isa::isa`], asked once, since asking the
 /// processor is slow in a virtual machine. A name that this machine does not have is refused where a
 /// run starts; a kernel without products of its own computes them row by row.
 fn products() -> Products {
     static PRODUCTS: OnceLock<Products> = OnceLock::new();
     *PRODUCTS.get_or_init(|| {
-        let isa = image::isa().unwrap_or_else(|_| Isa::detect());
+        let isa = isa::isa().unwrap_or_else(|_| Isa::detect());
         Products::from_name(isa.name()).unwrap_or(Products::PLAIN)
     })
 }

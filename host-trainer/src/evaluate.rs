@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::corpus::Tokens;
 use crate::error::{Error, Result};
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 /// The scores of a model on a text.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -5,8 +5,12 @@
 //! held-out loss of the f32 image and of the int8 image; saturations; the free run
 //! known answer: 32 tokens and the hash of the state after each, by the scalar kernel
 //! ```
-//! The same checkpoint and text give the same bytes. Losses go into the image rounded to 1e-4 nats, so that the last
-//! bits of an f32 kernel do not change a file.
+//! The same checkpoint and text give the same bytes. Losses go into the image rounded to 1e-4 nats,
+//! so that the last bits of an f32 kernel do not change a file.
+
+mod any;
+mod order;
+mod steps;
 
 use std::path::Path;
 
@@ -16,17 +20,19 @@ use serde::Serialize;
 
 use crate::calibrate::{self, Saturation};
 use crate::checkpoint::Checkpoint;
+use crate::closed_loop::{ClosedLoop, closed_loop};
 use crate::corpus::{Level, Split, Tokens, Vocabulary};
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, evaluate_part};
 use crate::float_net::{FloatMatrix, FloatNet};
-use crate::free_run::{FreeRun, free_run};
-use crate::image::{self, Image, storage};
+use crate::image::{Image, storage};
+use crate::isa;
 use crate::quantize::{IntMatrix, IntNet, Plan, quantize};
 pub use crate::ranges::{CellRange, calibrated};
 use crate::ranges::{choose_cell_bits, choose_ranges};
 use crate::row_range::WeightBits;
 use crate::shape::Shape;
+pub use any::image_of;
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;
@@ -43,12 +49,13 @@ pub struct Report {
     pub precision: String,
     /// Bits of the weights of layers and head: `8`, `4` or `mixed`; `None` for f32.
     pub weight_bits: Option<&'static str>,
-    /// Held-out loss of the float net from which training for integers began, as training measures it; `None` without
-    /// such.
+    /// Held-out loss of the float net from which training for integers began, as training measures
+    /// it; `None` without such.
     pub float_nats: Option<f64>,
     /// Bytes of the image.
     pub bytes: usize,
-    /// Held-out scores of the f32 model; of a net that was trained for integers, of what those stand for, in f32.
+    /// Held-out scores of the f32 model; of a net that was trained for integers, of what those
+    /// stand for, in f32.
     pub before: Scores,
     /// Held-out scores of the image.
     pub after: Scores,
@@ -67,7 +74,7 @@ pub struct Report {
     /// Saturations on held-out text; `None` for f32.
     pub saturation: Option<Saturation>,
     /// Closed-loop comparison; `None` for f32.
-    pub free_run: Option<FreeRun>,
+    pub closed_loop: Option<ClosedLoop>,
 }
 
 /// The shape of an image.
@@ -247,8 +254,8 @@ pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
     f32_image_of(checkpoint, path, &FloatNet::new(&checkpoint.params))
 }
 
-/// A checkpoint as an image in memory, for running it: integers if its net was trained for them, f32 otherwise; without a
-/// known-answer test.
+/// A checkpoint as an image in memory, for running it: integers if its net was trained for them,
+/// f32 otherwise; without a known-answer test.
 ///
 /// # Errors
 /// As [`f32_image`].
@@ -298,8 +305,9 @@ pub(crate) fn taken(tokens: &dyn Tokens, from: usize, count: usize) -> Result<Ve
     Ok(taken)
 }
 
-/// Makes the image of a checkpoint. `tokens` are those of the whole text, of which as much is held out as in training
-/// ([`Text::split`](crate::corpus::Text::split)). They need not be in memory. Weights have the bits that the net was trained for, or 8.
+/// Makes the image of a checkpoint. `tokens` are those of the whole text, of which as much is held
+/// out as in training ([`Text::split`](crate::corpus::Text::split)). They need not be in memory.
+/// Weights have the bits that the net was trained for, or 8.
 ///
 /// # Errors
 /// [`Error::TooShort`], [`Error::Quantize`], [`Error::Export`], or what reading the tokens says.
@@ -362,7 +370,7 @@ pub fn export_with(
         },
         rules: checkpoint.meta.config.rules(),
     };
-    let isa = image::isa()?;
+    let isa = isa::isa()?;
     let float = label.float(&float_net)?.for_isa(isa)?;
     let float_model = float
         .model()
@@ -388,7 +396,7 @@ pub fn export_with(
             projection_range: None,
             saturated_inputs: 0,
             saturation: None,
-            free_run: None,
+            closed_loop: None,
         };
         return Ok((image, report));
     }
@@ -414,7 +422,7 @@ pub fn export_with(
         .len()
         .min(calibrate::steps_within(&label.dims, SATURATION))];
     let saturation = calibrate::saturation(model, counted)?;
-    let closed = free_run(
+    let closed = closed_loop(
         model,
         float_model,
         calibrate::steps_within(&label.dims, WRITTEN),
@@ -436,7 +444,7 @@ pub fn export_with(
         projection_range: int.projection.as_ref().map(|_| ranges.projection),
         saturated_inputs: int.layers.iter().map(|layer| layer.saturated).sum(),
         saturation: Some(saturation),
-        free_run: Some(closed),
+        closed_loop: Some(closed),
     };
     Ok((image, report))
 }

@@ -5,9 +5,9 @@
 //!            mean over the steps that count;  clip, optimizer;  weights packed anew
 //! an epoch   the examples in an order that a seed decides, in batches
 //! ```
-//! A batch is cut into shards by its size alone: the result does not depend on the number of threads.
-//! What is learnt from is behind [`Data`]: a long text whose state is carried from window to window
-//! ([`train`](crate::train)), sequences that have nothing to do with each other
+//! A batch is cut into shards by its size alone: the result does not depend on the number of
+//! threads. What is learnt from is behind [`Data`]: a long text whose state is carried from window
+//! to window ([`train`](crate::train)), sequences that have nothing to do with each other
 //! ([`sequences`](crate::sequences)), rows of numbers ([`rows`](crate::rows)).
 //!
 //! ```
@@ -35,6 +35,9 @@
 //! # Ok::<(), gatelet_trainer::error::Error>(())
 //! ```
 
+mod look;
+mod team;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
@@ -44,13 +47,14 @@ use crate::dropout::Dropout;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::learned::Learned;
-use crate::net::{Loss, Net, Packs, Params, Seen, Shard, Window};
+use crate::net::{Loss, Packs, Params, Window};
 use crate::optim::{OptimizerConfig, Updater};
+
+pub use self::look::{Score, binary_accuracy, top1};
+pub(crate) use self::team::{Job, Team};
 
 /// Rows of a shard, at most: enough to keep a matrix kernel busy, few enough to share among cores.
 const SHARD_ROWS: usize = 16;
-/// Examples that are looked at a time: all rows of a large test need not be in memory.
-const LOOKED_AT: usize = 128;
 
 /// Examples of one length.
 pub trait Data<F>: Sync {
@@ -63,7 +67,8 @@ pub trait Data<F>: Sync {
     /// Steps of an example that count.
     fn counted(&self, example: usize) -> usize;
 
-    /// Writes an example's inputs and targets as row `row` of a window; `room` is a place for tokens.
+    /// Writes an example's inputs and targets as row `row` of a window; `room` is a place for
+    /// tokens.
     ///
     /// # Errors
     /// What reading them says.
@@ -81,128 +86,6 @@ pub trait Data<F>: Sync {
     }
 }
 
-/// Rows of each shard for a batch.
-fn shard_rows(batch: usize) -> Vec<usize> {
-    let count = batch
-        .div_ceil(SHARD_ROWS)
-        .max(if batch >= 8 { 2 } else { 1 });
-    (0..count)
-        .map(|i| batch / count + usize::from(i < batch % count))
-        .collect()
-}
-
-/// A shard at its work.
-#[derive(Clone, Debug)]
-struct Part<F: Engine> {
-    shard: Shard<F>,
-    /// The batch's row that is the shard's first.
-    first_row: usize,
-    room: Vec<u16>,
-    /// Sum of the losses of what it last did, in nats.
-    loss: f64,
-}
-
-impl<F: Engine> Part<F> {
-    /// Fills its window with its rows of `examples`; rows past the last count for nothing.
-    fn fill(&mut self, data: &dyn Data<F>, examples: &[usize]) -> Result<()> {
-        let rows = self.shard.rows();
-        let mut window = self.shard.window();
-        for row in 0..rows {
-            match examples.get(self.first_row + row) {
-                Some(&example) => data.fill(example, row, &mut window, &mut self.room)?,
-                None => window.ignore(row),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// How a window is gone through.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Job<F> {
-    /// Whether it begins at the start state, and not where the window before it ended.
-    pub(crate) first: bool,
-    /// Of the gradient; 0 without a way back.
-    pub(crate) scale: F,
-    /// Optimizer steps done, which masks are made of.
-    pub(crate) step: u64,
-}
-
-/// The shards of a batch.
-#[derive(Clone, Debug)]
-pub(crate) struct Team<F: Engine> {
-    parts: Vec<Part<F>>,
-    rows: usize,
-    steps: usize,
-}
-
-impl<F: Engine> Team<F> {
-    /// Shards for windows of so many rows and steps.
-    pub(crate) fn new(net: &Net, rows: usize, steps: usize) -> Self {
-        let mut first_row = 0;
-        let part = |rows| {
-            let part = Part {
-                shard: Shard::new(net, rows, steps),
-                first_row,
-                room: Vec::with_capacity(steps + 1),
-                loss: 0.0,
-            };
-            first_row += rows;
-            part
-        };
-        Self {
-            parts: shard_rows(rows).into_iter().map(part).collect(),
-            rows,
-            steps,
-        }
-    }
-
-    /// Rows of a batch.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// The shards.
-    pub(crate) fn shards(&self) -> impl Iterator<Item = &Shard<F>> {
-        self.parts.iter().map(|part| &part.shard)
-    }
-
-    /// The same, to change, each with the batch's row that is its first.
-    pub(crate) fn shards_mut(&mut self) -> impl Iterator<Item = (&mut Shard<F>, usize)> {
-        self.parts
-            .iter_mut()
-            .map(|part| (&mut part.shard, part.first_row))
-    }
-
-    /// One window of `examples`, and back if the scale is not 0; the sum of the losses in nats.
-    pub(crate) fn run(
-        &mut self,
-        packs: &Packs<F>,
-        (data, examples): (&dyn Data<F>, &[usize]),
-        job: Job<F>,
-    ) -> Result<f64> {
-        self.parts.par_iter_mut().try_for_each(|part| {
-            if job.first {
-                part.shard.reset();
-            }
-            part.fill(data, examples)?;
-            part.shard.choose_masks(job.step);
-            part.loss = part.shard.forward(packs, job.scale);
-            if job.scale != F::zero() {
-                part.shard.backward(packs);
-            }
-            part.shard.carry();
-            Ok::<(), Error>(())
-        })?;
-        // In their order.
-        Ok(self.parts.iter().map(|part| part.loss).sum())
-    }
-}
-
-/// What looks at outputs: the first example of a window, what the net gives, targets of the steps and
-/// rows of the window.
-type Look<'a, F> = &'a mut dyn FnMut(usize, Seen<'_, F>, &[u16], usize);
-
 /// What one step of training saw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
@@ -210,15 +93,6 @@ pub struct Step {
     pub nats: f64,
     /// Global norm of the gradient, before it was clipped.
     pub norm: f64,
-}
-
-/// How good a net is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
-    /// Mean loss of what counts, in nats.
-    pub nats: f64,
-    /// Part of the targets that are the likeliest token of their step; ties count as wrong.
-    pub accuracy: f64,
 }
 
 /// A net in training.
@@ -311,8 +185,8 @@ impl<F: Engine> Learner<F> {
 
     /// How the device computes, of a net that is trained for one.
     pub(crate) fn ranges(&self) -> Option<Learned> {
-        let aware = self.packs.aware.as_deref();
-        aware.map(|aware| aware.ranges(&self.params))
+        let qat = self.packs.qat.as_deref();
+        qat.map(|qat| qat.ranges(&self.params))
     }
 
     /// The weights, brought up to date.
@@ -402,9 +276,9 @@ impl<F: Engine> Learner<F> {
 
     /// One step down the gradient that was computed last, whose norm is `norm`.
     pub(crate) fn update(&mut self, norm: f64, rate: f64) {
-        if let (Some(aware), Some(learned)) = (&mut self.packs.aware, &mut self.learned) {
+        if let (Some(qat), Some(learned)) = (&mut self.packs.qat, &mut self.learned) {
             let steps = self.updater.steps() + 1;
-            aware.learn(learned, &self.gradient, steps, rate);
+            qat.learn(learned, &self.gradient, steps, rate);
         }
         let (weights, gradient) = (&mut self.params.data, &self.gradient);
         self.updater.update(weights, gradient, norm, rate);
@@ -441,8 +315,8 @@ impl<F: Engine> Learner<F> {
         Ok(Step { nats, norm })
     }
 
-    /// Trains on all of them once, in batches. Returns the mean loss in nats, each batch's before its
-    /// update.
+    /// Trains on all of them once, in batches. Returns the mean loss in nats, each batch's before
+    /// its update.
     ///
     /// # Errors
     /// As [`Learner::step_on`].
@@ -457,120 +331,6 @@ impl<F: Engine> Learner<F> {
         }
         Ok(sum / count.max(1) as f64)
     }
-
-    /// Runs all examples, [`LOOKED_AT`] at a time.
-    fn look(&mut self, data: &dyn Data<F>, see: Look<'_, F>) -> Result<f64> {
-        self.packs()?;
-        let (net, steps) = (*self.params.net(), data.steps());
-        let mut shard = Shard::new(&net, LOOKED_AT.min(data.len()).max(1), steps);
-        for (output, &loss) in self.losses.iter().enumerate() {
-            shard.set_loss(output, loss)?;
-        }
-        shard.break_lines(self.line_break);
-        let rows = shard.rows();
-        let mut part = Part {
-            shard,
-            first_row: 0,
-            room: Vec::new(),
-            loss: 0.0,
-        };
-        let all: Vec<usize> = (0..data.len()).collect();
-        let mut loss = 0.0;
-        for (chunk, examples) in all.chunks(rows).enumerate() {
-            part.shard.reset();
-            part.fill(data, examples)?;
-            let targets: Vec<Vec<u16>> = {
-                let window = part.shard.window();
-                window.targets.iter().map(|of| of.tokens.clone()).collect()
-            };
-            loss += part
-                .shard
-                .forward_seen(&self.packs, F::zero(), &mut |seen| {
-                    see(chunk * rows, seen, &targets[seen.output], rows);
-                });
-        }
-        Ok(loss)
-    }
-
-    /// Scores the net on all examples; the accuracy is that of its first output, if it gives scores.
-    ///
-    /// # Errors
-    /// What reading the examples says.
-    pub fn score(&mut self, data: &dyn Data<F>) -> Result<Score> {
-        let width = self.params.net().output_width(0);
-        let (mut right, mut asked) = (0, 0);
-        let loss = self.look(data, &mut |_, seen, targets, _| {
-            if seen.output > 0 {
-                return;
-            }
-            let rows = seen.numbers.chunks_exact(width);
-            for (scores, &target) in rows.zip(targets.iter().skip(seen.first)) {
-                if let Some(&own) = scores.get(usize::from(target)) {
-                    let others = scores.iter().enumerate();
-                    let mut others = others.filter(|&(k, _)| k != usize::from(target));
-                    right += usize::from(others.all(|(_, &other)| other < own));
-                    asked += 1;
-                }
-            }
-        })?;
-        let count: usize = (0..data.len()).map(|example| data.counted(example)).sum();
-        Ok(Score {
-            nats: loss / count.max(1) as f64,
-            accuracy: f64::from(right as u32) / f64::from(asked.max(1) as u32),
-        })
-    }
-
-    /// What output `output` gives at the last step of every example: [examples, numbers]; scores, or
-    /// values.
-    ///
-    /// # Errors
-    /// What reading the examples says.
-    pub fn outputs(&mut self, data: &dyn Data<F>, output: usize) -> Result<Vec<F>> {
-        let width = self.params.net().output_width(output);
-        let steps = data.steps();
-        let mut all = vec![F::zero(); data.len() * width];
-        self.look(data, &mut |first, seen, _, rows| {
-            if seen.output != output {
-                return;
-            }
-            for (index, numbers) in seen.numbers.chunks_exact(width).enumerate() {
-                let (t, row) = ((seen.first + index) / rows, (seen.first + index) % rows);
-                let to = all.chunks_exact_mut(width).nth(first + row);
-                if let Some(to) = to.filter(|_| t + 1 == steps) {
-                    to.copy_from_slice(numbers);
-                }
-            }
-        })?;
-        Ok(all)
-    }
-}
-
-/// The part of the rows of `outputs` ([rows, columns]) whose largest number is that of the row's answer.
-pub fn top1<F: Engine>(outputs: &[F], columns: usize, answers: impl Iterator<Item = u16>) -> f64 {
-    let (mut right, mut rows) = (0, 0);
-    for (row, answer) in outputs.chunks_exact(columns).zip(answers) {
-        let answer = usize::from(answer);
-        let beaten = |k: usize| k == answer || row[k] < row[answer];
-        right += usize::from((0..columns).all(beaten));
-        rows += 1;
-    }
-    right as f64 / rows.max(1) as f64
-}
-
-/// The part of all outputs that are on the right side of one half: above it for the row's answer, and not for the others.
-pub fn binary_accuracy<F: Engine>(
-    outputs: &[F],
-    columns: usize,
-    answers: impl Iterator<Item = u16>,
-) -> f64 {
-    let half = F::from_f64(0.5);
-    let (mut right, mut count) = (0, 0);
-    for (row, answer) in outputs.chunks_exact(columns).zip(answers) {
-        let good = |&(k, &y): &(usize, &F)| (y > half) == (k == usize::from(answer));
-        right += row.iter().enumerate().filter(good).count();
-        count += columns;
-    }
-    right as f64 / count.max(1) as f64
 }
 
 #[cfg(test)]

@@ -3,31 +3,34 @@
 //! # The pipeline
 //!
 //! ```text
-//! text -> corpus -> train ( bptt ( engine, cell, loss ), optim ) -> checkpoint -> quantize -> export -> image -> core
+//! text -> corpus -> train ( learner ( net ( engine ), optim ) ) -> checkpoint -> quantize -> export -> image -> core
 //! ```
 //!
 //! - [`corpus`] turns a text of any size into token ids and holds back its last part.
-//! - [`params`] keeps all numbers of a net in one flat buffer. [`bptt`] computes loss and gradient of a window:
-//!   [`engine`] for the matrix products and the recurrent step, on weights that [`packs`] holds ready, [`cell`] for what is
-//!   elementwise, [`loss`] for the softmax. Everything is generic over [`real::Real`]: `f32` to train, on core's
-//!   kernels; `f64`, plainly, for the gradient tests.
-//! - [`optim`] turns a gradient into an update, [`train`] windows into a run, [`run`] and [`curves`] a run into files.
-//!   [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be resumed exactly, under a
-//!   checksum ([`seal`]).
-//! - [`sequences`] trains on sequences that have nothing to do with each other, as the course's examples do;
-//!   [`agreement`] makes such, with a lag to choose.
-//! - [`config`] is everything that decides a run, [`recipe`] chooses what of it is not given by the amount of text,
-//!   [`preset`] is a choice in one word, [`footprint`] what a net will need on a device, [`dropout`] the masks of a step.
-//!   [`verdict`] says what a run's curve says.
-//! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the ranges of the cell
-//!   state, measures what is lost ([`evaluate`], [`calibrate`], [`free_run`]) and writes the image, unless that is past the
-//!   bounds of [`gate`]. [`typing`] counts the keystrokes that a model of words saves by what it [suggests](suggest).
-//! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`], [`write_on`]) comes from
-//!   `core`'s own session, the code that also runs on the device.
-//! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows ([`unroll`], [`lag`],
-//!   [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`] shows it, with [`units`]. [`runs`] reads run folders,
-//!   [`sweep`] makes many of them within a budget, and [`pareto`] tells which are worth their size.
-//! - The course's systems (`examples/`, docs/course.md) take rows of words from [`grams`], plain nets from [`feedforward`]
+//! - [`net`] trains any list of operations: its parameters in one flat buffer, losses, and the
+//!   gradient of a window, on the products and the recurrent step of [`engine`]. Everything is
+//!   generic over [`real::Real`]: `f32` to train, on core's kernels; `f64`, plainly, for the
+//!   gradient tests. [`shape`] is the short way to say the nets that the command line builds.
+//! - [`learner`] is the one training loop, over data behind one trait: the windows of a text
+//!   ([`train`]), sequences that have nothing to do with each other ([`sequences`]; [`agreement`]
+//!   makes such, with a lag to choose), rows of numbers ([`rows`]). [`optim`] turns a gradient into
+//!   an update, [`run`] and [`curves`] a run into files.
+//! - [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be
+//!   resumed exactly, under a checksum ([`seal`]).
+//! - [`config`] is everything that decides a run, [`recipe`] chooses what of it is not given by the
+//!   amount of text, [`preset`] is a choice in one word, [`footprint`] what a net will need on a
+//!   device, [`dropout`] the masks of a step. [`verdict`] says what a run's curve says.
+//! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the
+//!   ranges of the cell state, measures what is lost ([`evaluate`], [`calibrate`], [`closed_loop`])
+//!   and writes the image, unless that is past the bounds of [`acceptance`]. [`typing`] counts the
+//!   keystrokes that a model of words saves by what it [suggests](suggest).
+//! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`],
+//!   [`write_on`]) comes from `core`'s own session, the code that also runs on the device.
+//! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows
+//!   ([`unroll`], [`lag`], [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`]
+//!   shows it, with [`units`]. [`runs`] reads run folders, [`sweep`] makes many of them within a
+//!   budget, and [`pareto`] tells which are worth their size.
+//! - The course's systems (`examples/`, docs/course.md) take rows of words from [`ngrams`]
 //!   and recurrent nets that answer at the end of a sequence from [`many_to_one`].
 //! - [`cli`] is the program `gatelet`.
 //!
@@ -53,12 +56,14 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod acceptance;
 pub mod agreement;
-pub mod aware;
+pub mod any_model;
 pub mod blame;
 pub mod calibrate;
 pub mod checkpoint;
 pub mod cli;
+pub mod closed_loop;
 pub mod config;
 pub mod confusion;
 pub mod corpus;
@@ -75,21 +80,22 @@ pub mod files;
 pub mod findings;
 pub mod float_net;
 pub mod footprint;
-pub mod free_run;
-pub mod gate;
 pub mod gates;
-pub mod grams;
+mod hex;
 pub mod image;
+pub mod isa;
 pub mod lag;
 pub mod learned;
 pub mod learner;
 pub mod many_to_one;
 pub mod memory;
 pub mod net;
+pub mod ngrams;
 pub mod optim;
 pub mod page;
 pub mod pareto;
 pub mod preset;
+pub mod qat;
 pub mod quantize;
 pub mod random;
 mod ranges;

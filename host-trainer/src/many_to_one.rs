@@ -5,8 +5,9 @@
 //! ```
 //! They are learnt from [`sequences`](crate::sequences) with a target at the last step only.
 //!
-//! Checkpoints are those of a run, so PyTorch opens them and damage is noticed. Their vocabulary is one of characters:
-//! token `k` stands in it as the character U+E000 + k, which has no meaning of its own (private use).
+//! Checkpoints are those of a run, so PyTorch opens them and damage is noticed. Their vocabulary is
+//! one of characters: token `k` stands in it as the character U+E000 + k, which has no meaning of
+//! its own (private use).
 
 use crate::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume, carried};
 use crate::config::Config;
@@ -19,9 +20,10 @@ use crate::train::Position;
 /// Characters of private use.
 const PRIVATE: std::ops::Range<u32> = 0xE000..0xF900;
 
-/// The start of a net of this configuration for tokens out of `vocab`: that of [`Params::init`], but with the rows of
-/// the tokens uniform in ±`rows`. The rows of a run on a text (±3) keep tanh at its ends, where a net of few examples
-/// learns little; Keras' are ±sqrt(6 / (vocab + hidden)) ([`glorot`](crate::net::glorot)).
+/// The start of a net of this configuration for tokens out of `vocab`: that of [`Params::init`],
+/// but with the rows of the tokens uniform in ±`rows`. The rows of a run on a text (±3) keep tanh
+/// at its ends, where a net of few examples learns little; Keras' are ±sqrt(6 / (vocab + hidden))
+/// ([`glorot`](crate::net::glorot)).
 pub fn start(config: &Config, vocab: usize, rows: f64) -> Learner<f32> {
     let mut params = Params::<f32>::init(config.shape(vocab).net(), config.seed);
     let weights = params.tensor_mut(0, Role::Rows);

@@ -249,8 +249,53 @@ impl<'a> Floats<'a> {
     }
 }
 
+/// The integers of a matrix, `[rows, columns]`, of so many bits; `unit` as in [`Floats`].
+pub(crate) fn matrix(
+    (values, columns): (&[f32], usize),
+    bits: u8,
+    unit: f64,
+    name: &str,
+) -> Result<IntMatrix> {
+    let rows = Rows { bits, ranges: None };
+    let mut to = IntMatrix::default();
+    let name = format_args!("{name}");
+    let floats = Floats {
+        values,
+        columns,
+        rows,
+        unit,
+        name,
+    };
+    floats.quantize(&mut to)?;
+    Ok(to)
+}
+
+/// The multipliers alone of a matrix of 8 bits whose integers stand elsewhere.
+pub(crate) fn multipliers(
+    (values, columns): (&[f32], usize),
+    unit: f64,
+    name: &str,
+) -> Result<IntMatrix> {
+    let mut to = IntMatrix::default();
+    let name = format_args!("{name}");
+    let floats = Floats {
+        values,
+        columns,
+        rows: Rows::EIGHT,
+        unit,
+        name,
+    };
+    floats.multipliers(&mut to)?;
+    Ok(to)
+}
+
 /// A bias in steps of 1/`unit`.
-fn bias(values: &[f32], unit: f64, name: Arguments<'_>, to: &mut Vec<i32>) -> Result<()> {
+pub(crate) fn bias(
+    values: &[f32],
+    unit: f64,
+    name: Arguments<'_>,
+    to: &mut Vec<i32>,
+) -> Result<()> {
     let limit = f64::from(1 << 30);
     to.clear();
     for &b in values {

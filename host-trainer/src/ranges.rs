@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::export::{CALIBRATION, Label, dims, provenance, taken};
 use crate::float_net::FloatNet;
-use crate::image;
+use crate::isa;
 use crate::net::Params;
 use crate::quantize::{IntNet, Plan, Ranges, quantize};
 use crate::shape::Cell;
@@ -50,13 +50,13 @@ impl CellRange {
 }
 
 /// `2^(k/2)`
-fn half_power(k: i32) -> f32 {
+pub(crate) fn half_power(k: i32) -> f32 {
     (f64::from(k) / 2.0).exp2() as f32
 }
 
 /// The loss of an int8 image of `net` on a `sample`.
 fn loss_of(label: &Label<'_>, net: &IntNet, cell_bits: &[u8], sample: &[u16]) -> Result<f64> {
-    let image = label.int(net, cell_bits)?.for_isa(image::isa()?)?;
+    let image = label.int(net, cell_bits)?.for_isa(isa::isa()?)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;

@@ -6,7 +6,8 @@ use gatelet::visible::line;
 use gatelet::{Layout, Model, Native, Precision, Weights};
 use serde::Serialize;
 
-use crate::corpus::{Level, hex};
+use crate::corpus::Level;
+use crate::hex::hex;
 use crate::image::storage;
 use crate::units::{bytes, grouped};
 

@@ -17,6 +17,7 @@
 mod change;
 mod fallback;
 mod keep;
+mod metrics;
 mod saver;
 
 use std::fs::{self, TryLockError};
@@ -26,42 +27,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use same_file::Handle;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::files::{self, Kind, Sweep};
 use crate::samples;
 
-pub use change::{Change, change};
+pub use change::change;
 pub use keep::{Damaged, Found};
+pub use metrics::Metrics;
 pub use saver::Saver;
-
-/// One line of `metrics.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Epochs done, with the fraction of the current one.
-    pub epoch: f64,
-    /// Optimizer steps done.
-    pub step: u64,
-    /// Characters trained on.
-    pub characters: u64,
-    /// Mean training loss since the line before, nats a character.
-    pub train_nats: f64,
-    /// Held-out loss, nats a character.
-    pub valid_nats: f64,
-    /// The same in bits.
-    pub valid_bpc: f64,
-    /// Whether this was the lowest so far.
-    pub best: bool,
-    /// Learning rate of the last step.
-    pub lr: f64,
-    /// Global norm of the last gradient, before clipping.
-    pub gradient_norm: f64,
-    /// Time spent training so far, in seconds.
-    pub seconds: f64,
-    /// Characters a second since the line before.
-    pub characters_per_second: f64,
-}
 
 /// How a run folder may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

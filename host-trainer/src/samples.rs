@@ -18,7 +18,7 @@ use crate::corpus::words::{Joiner, shown_bytes};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::files;
-use crate::image::isa;
+use crate::isa::isa;
 use crate::run::Metrics;
 
 /// Name of the file in the run folder.

@@ -15,7 +15,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::corpus::hex;
+use crate::hex::hex;
 
 /// What every header with metadata begins with.
 const OPENING: &[u8] = b"{\"__metadata__\":{";

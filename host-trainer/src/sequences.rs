@@ -1,4 +1,5 @@
-//! Sequences that have nothing to do with each other, as in a course: each starts at the zero state.
+//! Sequences that have nothing to do with each other, as in a course: each starts at the zero
+//! state.
 //!
 //! ```text
 //! rows of one length    x_0 .. x_{T-1} -> y_0 .. y_{T-1}; a target that is IGNORED does not count
@@ -29,7 +30,8 @@ impl Batch {
         }
     }
 
-    /// Adds a row: after `inputs` the last token of `tokens` is to be predicted, and nothing before it.
+    /// Adds a row: after `inputs` the last token of `tokens` is to be predicted, and nothing before
+    /// it.
     ///
     /// # Panics
     /// When `tokens` are not one more than the steps.

@@ -12,7 +12,8 @@ use gatelet::{Kernel, Model, Session, TokenId, Tokenizer, WithKernel};
 use crate::corpus::{Rules, Vocabulary, prepare};
 use crate::error::{Error, Result};
 use crate::evaluate::log_probability;
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 /// What has been typed, as a model reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

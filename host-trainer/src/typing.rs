@@ -20,7 +20,8 @@ use serde::Serialize;
 use crate::corpus::Reading;
 use crate::corpus::words::is_word;
 use crate::error::{Error, Result};
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 /// Suggestions that are shown.
 const SHOWN: usize = 3;

@@ -6,13 +6,15 @@ use crate::real::Real;
 
 /// Runs `work` compiled for the widest vector instructions of this processor.
 ///
-/// The loop has to be inlined into `work` (`#[inline(always)]`), or it keeps the instructions of the plain build.
+/// The loop has to be inlined into `work` (`#[inline(always)]`), or it keeps the instructions of
+/// the plain build.
 #[inline]
 pub(crate) fn vectorized<W: NullaryFnOnce>(arch: Arch, work: W) -> W::Output {
     arch.dispatch(work)
 }
 
-/// Units worked on at a time, held in registers: the loops over a tile become vector code without checks for overlap.
+/// Units worked on at a time, held in registers: the loops over a tile become vector code without
+/// checks for overlap.
 pub(crate) const TILE: usize = 16;
 
 /// Up to `TILE` numbers; zeros after the last.

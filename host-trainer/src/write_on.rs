@@ -10,7 +10,8 @@
 use gatelet::{Kernel, Model, Session, TokenId, WithKernel};
 
 use crate::error::{Error, Result};
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 struct WriteOn<'a> {
     model: Model<'a>,

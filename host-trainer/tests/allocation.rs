@@ -5,10 +5,10 @@
 //! three steps first (a pool's own queues grow), then ten that may not allocate
 //! ```
 
-use gatelet_trainer::aware::Scheme;
 use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::optim::{Optimizer, Schedule};
+use gatelet_trainer::qat::Scheme;
 use gatelet_trainer::quantize::Ranges;
 use gatelet_trainer::row_range::WeightBits;
 use gatelet_trainer::shape::Cell;
@@ -38,7 +38,7 @@ fn allocations(config: Config, scheme: Option<Scheme>) -> u64 {
             qat: Some(qat),
             ..config
         };
-        trainer = Trainer::aware(&corpus, &from, config, String::new()).unwrap();
+        trainer = Trainer::qat(&corpus, &from, config, String::new()).unwrap();
     }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(1)

@@ -1,4 +1,5 @@
-//! The nets of the course's first systems: parameter counts, and the convolution that one of them compares with.
+//! The nets of the course's first systems: parameter counts, and the convolution that one of them
+//! compares with.
 
 #[path = "course/convolution.rs"]
 mod convolution;
@@ -65,7 +66,8 @@ fn a_pool_says_that_and_not_where() {
     assert_ne!(p(&[0, 1, 2, 0, 3]), p(&[0, 2, 1, 0, 3]));
 }
 
-/// Numbers as targets, behind a sigmoid: either or, which a net of one layer cannot learn; and classes.
+/// Numbers as targets, behind a sigmoid: either or, which a net of one layer cannot learn; and
+/// classes.
 #[test]
 fn plain_nets_learn_rows() {
     let adam = OptimizerConfig::of(Optimizer::Adam);

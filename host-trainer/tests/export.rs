@@ -4,12 +4,12 @@ use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Isa, Model, Precision};
+use gatelet_trainer::acceptance::breaches;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::Config;
 use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::evaluate::{evaluate, trace};
 use gatelet_trainer::export::{export, f32_image, random};
-use gatelet_trainer::gate::breaches;
 use gatelet_trainer::image::Image;
 use gatelet_trainer::net::{Packs, Shard};
 use gatelet_trainer::shape::{Cell, Shape};
@@ -125,7 +125,7 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
         }
 
         let (image, report) = make(Precision::F32);
-        assert_eq!((report.loss_nats, report.free_run), (0.0, None));
+        assert_eq!((report.loss_nats, report.closed_loop), (0.0, None));
         image
             .model()
             .unwrap()

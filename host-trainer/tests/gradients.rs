@@ -41,7 +41,8 @@ fn check(net: &Net) {
     check_with(net, (0.0, 0.0), None);
 }
 
-/// `dropout`: the rates of outputs and of what is read from h. `line_break`: the token before which the state is zero.
+/// `dropout`: the rates of outputs and of what is read from h. `line_break`: the token before which
+/// the state is zero.
 fn check_with(net: &Net, dropout: (f64, f64), line_break: Option<u16>) {
     let mut params = Params::<f64>::init(*net, 11);
     // Away from the symmetric start: biases too have to matter.
@@ -57,7 +58,8 @@ fn check_with(net: &Net, dropout: (f64, f64), line_break: Option<u16>) {
     differences(&mut params, &start);
 }
 
-/// Checks the gradient of every tensor of a net whose window, state, masks and losses are those of `start`.
+/// Checks the gradient of every tensor of a net whose window, state, masks and losses are those of
+/// `start`.
 fn differences(params: &mut Params<f64>, start: &Shard<f64>) {
     let scale = 1.0 / (ROWS * WINDOW) as f64;
     let mut shard = start.clone();
@@ -186,7 +188,8 @@ fn gradients_with_dropout() {
     }
 }
 
-/// Lines that begin and end at any step, also at the first and the last of a window; with dropout of both kinds and without.
+/// Lines that begin and end at any step, also at the first and the last of a window; with dropout
+/// of both kinds and without.
 #[test]
 fn gradients_of_lines() {
     for cell in Cell::ALL {
@@ -288,7 +291,8 @@ fn word_shapes() -> impl Iterator<Item = Shape> {
     })
 }
 
-/// Embedding, dense input of the first layer, projection, tied head; without dropout and with each kind of it.
+/// Embedding, dense input of the first layer, projection, tied head; without dropout and with each
+/// kind of it.
 #[test]
 fn gradients_of_word_models_equal_finite_differences() {
     for shape in word_shapes() {
@@ -312,7 +316,8 @@ fn blocks_of_logits_are_one_window() {
         tied: true,
     };
     let small = Shape { vocab: 9, ..shape };
-    // The tokens of the small net are the first of the large one; all others have a bias that makes them impossible.
+    // The tokens of the small net are the first of the large one; all others have a bias that makes
+    // them impossible.
     let of_small = Params::<f64>::init(small.net(), 11);
     let mut params = Params::<f64>::zeros(shape.net());
     for tensor in of_small.tensors() {
@@ -338,8 +343,8 @@ fn blocks_of_logits_are_one_window() {
     }
 }
 
-/// The f32 path, which runs on core's kernels, against the f64 path, which does not, on both sides of the edges of
-/// tiles.
+/// The f32 path, which runs on core's kernels, against the f64 path, which does not, on both sides
+/// of the edges of tiles.
 #[test]
 fn gradients_in_f32_are_those_in_f64() {
     for (index, hidden) in [1, 3, 7, 8, 15, 16, 17, 31, 33, 48, 65, 100]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gatelet::Precision;
-use gatelet_trainer::aware::Scheme;
 use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, IN_MEMORY, Level, Outline, Text, Tokens};
 use gatelet_trainer::evaluate::{evaluate, evaluate_part};
 use gatelet_trainer::export::{calibrated, export, f32_image, own_image};
+use gatelet_trainer::qat::Scheme;
 use gatelet_trainer::row_range::WeightBits;
 use gatelet_trainer::train::Trainer;
 
@@ -265,7 +265,7 @@ fn every_loss_of_a_list_is_the_same_one() {
         qat: Some(qat),
         ..config
     };
-    let mut aware = Trainer::aware(&corpus, &checkpoint, config, "test".to_owned()).unwrap();
+    let mut aware = Trainer::qat(&corpus, &checkpoint, config, "test".to_owned()).unwrap();
     for _ in 0..5 {
         aware.step().unwrap();
     }

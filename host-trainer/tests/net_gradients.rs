@@ -153,7 +153,8 @@ fn compare(net: Net, losses: &[Loss], seed: u64) {
     );
 }
 
-/// Each recurrent operation on tokens, on features, on both an embedding and the token, and above another.
+/// Each recurrent operation on tokens, on features, on both an embedding and the token, and above
+/// another.
 #[test]
 fn recurrent_operations() {
     for units in [1, 4] {

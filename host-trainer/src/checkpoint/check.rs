@@ -10,10 +10,11 @@
 
 use gatelet::net::{Kind, RnnActivation};
 
-use super::{Meta, Provenance, Resume};
-use crate::aware::Qat;
+use super::meta::{Meta, Resume};
+use super::provenance::Provenance;
 use crate::config::Config;
 use crate::learned::Learned;
+use crate::qat::Qat;
 use crate::shape::Shape;
 use crate::train::Position;
 

@@ -1,6 +1,8 @@
 //! Reading back what was written, and refusing what was not.
 
 use super::*;
+use crate::config::Config;
+use crate::train::Position;
 
 fn example() -> Checkpoint {
     of_cell(Cell::Lstm)

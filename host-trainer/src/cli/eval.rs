@@ -3,13 +3,13 @@
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Input, Reads};
+use crate::any_model::AnyModel;
 use crate::corpus::lines::arrange;
 use crate::corpus::{
     CorpusOptions, HeldOut, IN_MEMORY, Level, Reading, Rules, Text, Unknowns, Vocabulary,
 };
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
-use crate::image::AnyModel;
 use crate::typing::type_text;
 
 /// What is held out of a text whose model does not say.

@@ -9,14 +9,15 @@ use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Destination, Input, Reads};
 use super::target::Target;
+use crate::acceptance;
 use crate::checkpoint::Checkpoint;
-use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens, hex};
+use crate::closed_loop::{ClosedLoop, Course};
+use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens};
 use crate::error::{Error, Result};
 use crate::explain::mixed;
 use crate::export::{CellRange, Report, export_with};
 use crate::files::{IMAGE, Output};
-use crate::free_run::{Course, FreeRun};
-use crate::gate;
+use crate::hex::hex;
 use crate::image::Image;
 use crate::row_range::WeightBits;
 
@@ -178,7 +179,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     bar.clear();
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
-    let past = gate::breaches(&report);
+    let past = acceptance::breaches(&report);
     let written = past.is_empty() || args.accept_loss;
     if written {
         out.write(image.bytes())?;
@@ -186,7 +187,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     show(args, &report, checkpoint.vocab.level().unit())?;
     let layout = show_layout(&image, note)?;
     if written && !past.is_empty() {
-        let what = gate::list(&past);
+        let what = acceptance::list(&past);
         say(format!(
             "note: written all the same (--accept-loss): {what}"
         ))?;
@@ -202,7 +203,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if !written {
         return Err(Error::Lossy {
             path: args.out.path().to_owned(),
-            what: gate::list(&past),
+            what: acceptance::list(&past),
         });
     }
     Ok(())
@@ -329,7 +330,7 @@ fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
             say(format!("{name} within +-{range:.3}"))?;
         }
     }
-    if let (Some(s), Some(run)) = (report.saturation, &report.free_run) {
+    if let (Some(s), Some(run)) = (report.saturation, &report.closed_loop) {
         let bits: Vec<String> = report
             .cell_bits
             .iter()
@@ -345,7 +346,7 @@ fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
             "saturated: {} input numbers; over {} {unit}s {} of {} pre-activations and {} of {} cell states",
             report.saturated_inputs, s.steps, s.z, s.z_of, s.c, s.c_of
         ))?;
-        show_free_run(run, unit)?;
+        show_closed_loop(run, unit)?;
     }
     Ok(())
 }
@@ -369,7 +370,7 @@ fn show_cell_range(layer: usize, range: &CellRange) -> Result<()> {
 }
 
 /// What became of both models while they wrote by themselves.
-fn show_free_run(run: &FreeRun, unit: &str) -> Result<()> {
+fn show_closed_loop(run: &ClosedLoop, unit: &str) -> Result<()> {
     let d = &run.divergence;
     say(format!(
         "writing {} {unit}s by itself: divergence from f32 {:.5} nats a step, {:.5} over the first tenth, {:.5} over the last, \

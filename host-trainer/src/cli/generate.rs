@@ -13,7 +13,8 @@ use crate::corpus::Vocabulary;
 use crate::corpus::words::{Joiner, byte_shown, shown_bytes, to_bytes};
 use crate::error::{Error, Result};
 use crate::evaluate::log_probability;
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 /// Let a model write.
 ///

@@ -20,7 +20,6 @@ mod sweep;
 mod table;
 mod target;
 mod terminal;
-mod told;
 mod trace;
 mod train;
 mod verify;

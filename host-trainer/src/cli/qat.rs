@@ -5,13 +5,14 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::stream::Input;
-use crate::aware::Scheme;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Qat};
-use crate::corpus::{Corpus, hex};
+use crate::corpus::Corpus;
 use crate::error::{Error, Result};
 use crate::explain::mixed;
 use crate::export::calibrated;
+use crate::hex::hex;
+use crate::qat::Scheme;
 use crate::quantize::Ranges;
 use crate::row_range::WeightBits;
 

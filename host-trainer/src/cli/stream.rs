@@ -19,12 +19,14 @@ use clap::builder::{PathBufValueParser, TryMapValueParser, TypedValueParser, Val
 use gatelet::{Isa, Model, TextRules};
 
 use super::out::{self, note};
+use crate::any_model::AnyModel;
 use crate::checkpoint::Checkpoint;
 use crate::corpus::words::shown_bytes;
-use crate::corpus::{Encoding, Rules, Text, UNSIZED, Vocabulary, hex, prepare};
+use crate::corpus::{Encoding, Rules, Text, UNSIZED, Vocabulary, prepare};
 use crate::error::{Error, Result};
 use crate::files::{self, Kind, Output};
-use crate::image::{AnyModel, isa};
+use crate::hex::hex;
+use crate::isa::isa;
 
 /// What stands for a stream.
 const STREAM: &str = "-";
@@ -152,13 +154,13 @@ impl Input {
     /// The bytes of a model.
     pub(super) fn model_bytes(&self) -> Result<Vec<u8>> {
         match self {
-            Self::File(path) => crate::image::model_bytes(path),
+            Self::File(path) => crate::any_model::model_bytes(path),
             Self::Stdin if io::stdin().is_terminal() => Err(Error::Usage(
                 "standard input is a terminal, and a model is no text: as in `gatelet ... - < FILE`"
                     .to_owned(),
             )),
             // A stream may never end: no more is read than its beginning promises.
-            Self::Stdin => crate::image::stream(taken()?).map_err(unread),
+            Self::Stdin => crate::any_model::stream(taken()?).map_err(unread),
         }
     }
 }

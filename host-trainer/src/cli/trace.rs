@@ -7,7 +7,7 @@ use super::stream::{Input, Reads};
 use crate::corpus::{Level, Reading, Vocabulary};
 use crate::error::Result;
 use crate::evaluate::trace_part;
-use crate::image::{isa, isa_named};
+use crate::isa::{isa, isa_named};
 
 /// Hash the state after every character of a text, to compare machines and kernels.
 ///

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::out::{say, say_json};
 use super::stream::Input;
 use crate::error::{Error, Result};
-use crate::image::{KnownAnswer, isa_named};
+use crate::image::KnownAnswer;
+use crate::isa::isa_named;
 
 /// Run an image's known-answer test, as a board does when it starts, with every kernel of this machine.
 ///

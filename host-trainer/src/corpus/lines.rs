@@ -19,36 +19,16 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::words::line_tokens;
-use super::{CorpusOptions, Level, Pass, Seen, Text, changed};
+use super::options::CorpusOptions;
+use super::split::{HeldOut, List};
+use super::text::{Pass, Seen, Text};
+use super::words::{Level, line_tokens};
 use crate::error::{Error, Result};
 
 /// Values of h.
 const BUCKETS: usize = 1 << 16;
 /// Bytes of a line at most.
 const MOST: usize = 1 << 20;
-
-/// What there is to know about a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct List {
-    /// Lines that are not blank.
-    pub lines: usize,
-    /// Those of them that are held out.
-    pub held_out: usize,
-    /// Tokens before the held-out part.
-    pub train_tokens: usize,
-    /// Whether it was sorted.
-    pub sorted: bool,
-}
-
-/// How much is held out.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum HeldOut {
-    /// This part of the lines, or the least more than none.
-    Fraction(f64),
-    /// So many tokens, as an image says.
-    Tokens(usize),
-}
 
 /// Whether lines that come one after the other are sorted, by their bytes or as a dictionary is.
 #[derive(Clone, Debug, Default)]
@@ -124,7 +104,7 @@ fn each_line(
     whole(&begun)?;
     match pass {
         Pass::Whole(seen) => Ok(seen),
-        Pass::Stopped => Err(changed(text)),
+        Pass::Stopped => Err(text.changed()),
     }
 }
 
@@ -245,14 +225,14 @@ pub fn arrange(
         whole.push(b'\n');
         whole.extend_from_slice(&bytes_of(options.level, line));
         if *at + whole.len() > end {
-            return Err(changed(&text));
+            return Err(text.changed());
         }
         place.put(*at, &whole).map_err(failed)?;
         (*at, put) = (*at + whole.len(), put + whole.len());
         Ok(())
     })?;
     if again != seen || put != end {
-        return Err(changed(&text));
+        return Err(text.changed());
     }
     place.put(end, b"\n").map_err(failed)?;
     match place {

@@ -13,10 +13,12 @@
 
 pub mod decode;
 pub mod lines;
+mod options;
 mod plain;
 pub mod prepare;
 pub mod reading;
 pub mod recognise;
+mod split;
 pub mod text;
 pub mod tokens;
 pub mod vocabulary;
@@ -25,55 +27,21 @@ pub mod words;
 use std::ops::Range;
 use std::path::Path;
 
-use gatelet::TextRules;
-
 pub use decode::Encoding;
-pub use lines::{HeldOut, List};
+pub use options::CorpusOptions;
 pub use plain::Changes;
 pub use prepare::{Normalise, Rules, prepare};
 pub use reading::Reading;
 pub use recognise::{Looks, looks};
+pub use split::{HeldOut, List, Split};
 pub use text::{IN_MEMORY, Pass, Seen, Text, UNSIZED};
 pub use tokens::{Tokens, Unknowns};
-pub use vocabulary::{Counts, Encoder, Vocabulary};
+pub use vocabulary::{Counts, Encoder, MAX_VOCAB, Vocabulary};
 pub use words::Level;
 
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use tokens::{Store, TokenFile};
-
-/// Largest vocabulary of a model.
-pub const MAX_VOCAB: usize = 16_384;
-
-/// Lower-case hexadecimal of a hash.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// How a text becomes a corpus.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CorpusOptions {
-    /// What a token is.
-    pub level: Level,
-    /// Last fraction of the text that is held back for validation.
-    pub valid_fraction: f64,
-    /// What is done to the text.
-    pub rules: TextRules,
-    /// CR is a character, and no line end.
-    pub keep_cr: bool,
-    /// Largest vocabulary, with the unknown token; `None` keeps every character.
-    pub max_vocab: Option<usize>,
-}
-
-impl CorpusOptions {
-    /// What is done to the text.
-    pub fn rules(&self) -> Rules {
-        Rules {
-            text: self.rules,
-            keep_cr: self.keep_cr,
-            bytes: self.level == Level::Byte,
-        }
-    }
-}
 
 /// What the first pass over a text says: everything but the tokens.
 #[derive(Clone, Debug)]
@@ -99,29 +67,6 @@ pub struct Corpus {
     pub train_len: usize,
     len: usize,
     store: Store,
-}
-
-/// How long a text is, and how much of it, from its start, is trained on; the rest is held out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Split {
-    /// Tokens of the training part.
-    pub train: usize,
-    /// Tokens of the text.
-    pub len: usize,
-}
-
-impl Split {
-    /// Holds out the last `fraction` of a text of `len` tokens.
-    pub fn tail(len: usize, fraction: f64) -> Self {
-        let held_out = ((len as f64 * fraction) as usize).min(len);
-        let train = len - held_out;
-        Self { train, len }
-    }
-
-    /// Tokens that are held out.
-    pub fn held_out(&self) -> usize {
-        self.len - self.train
-    }
 }
 
 impl Outline {
@@ -156,7 +101,7 @@ impl Outline {
             Ok(true)
         })?;
         let Pass::Whole(seen) = pass else {
-            return Err(changed(text));
+            return Err(text.changed());
         };
         counts.finish();
         let len = counts.tokens();
@@ -216,7 +161,7 @@ impl Outline {
         let pass = text.pass(self.rules, &mut |piece, _| {
             // The first pass has seen every character of the text, so this is another text.
             let encoded = encoder.encode(piece, &self.name, &mut ids);
-            encoded.map_err(|_| changed(text))?;
+            encoded.map_err(|_| text.changed())?;
             len += ids.len();
             store.append(&ids, &mut bytes)?;
             Ok(len <= self.len)
@@ -224,7 +169,7 @@ impl Outline {
         encoder.finish(&mut ids);
         store.append(&ids, &mut bytes)?;
         if pass != Pass::Whole(self.seen) || len + ids.len() != self.len {
-            return Err(changed(text));
+            return Err(text.changed());
         }
         Ok(Corpus {
             name: self.name,
@@ -245,12 +190,6 @@ fn check_hash(name: &str, sha256: [u8; 32], expected: &str) -> Result<()> {
             found,
             expected: expected.to_owned(),
         }),
-    }
-}
-
-fn changed(text: &Text) -> Error {
-    Error::TextChanged {
-        name: text.name.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use gatelet::TextRules;
 
-use super::{Encoder, Pass, Rules, Text, Tokens, Vocabulary, changed};
+use super::{Encoder, Pass, Rules, Text, Tokens, Vocabulary};
 use crate::error::Result;
 
 /// Tokens straight from a text, for who reads it in order: nothing is kept, each reading is a pass.
@@ -79,7 +79,7 @@ impl<'a> Reading<'a> {
                 self.check(seen.sha256)?;
                 Ok((len, seen.sha256))
             }
-            Pass::Stopped => Err(changed(self.text)),
+            Pass::Stopped => Err(self.text.changed()),
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Reading<'a> {
     fn check(&self, found: [u8; 32]) -> Result<()> {
         match *self.sha256.borrow_mut().get_or_insert(found) {
             before if before == found => Ok(()),
-            _ => Err(changed(self.text)),
+            _ => Err(self.text.changed()),
         }
     }
 }

@@ -1,3 +1,5 @@
+use gatelet::TextRules;
+
 use super::*;
 
 use std::fs;

@@ -16,11 +16,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::Split;
 use super::decode::{Decoder, Encoding, Malformed};
-use super::lines::List;
 use super::plain::Changes;
 use super::prepare::{Preparation, Rules};
+use super::split::{List, Split};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -361,15 +360,19 @@ impl Text {
             }
             if last {
                 let grown = file.read(&mut [0]).map_err(failed)? > 0;
-                let changed = || Error::TextChanged {
-                    name: self.name.clone(),
-                };
                 return if grown {
-                    Err(changed())
+                    Err(self.changed())
                 } else {
                     Ok(Some(hash.finalize().into()))
                 };
             }
+        }
+    }
+
+    /// The error for a text that is not what it was when it was read before.
+    pub(super) fn changed(&self) -> Error {
+        Error::TextChanged {
+            name: self.name.clone(),
         }
     }
 

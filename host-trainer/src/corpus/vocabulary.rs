@@ -11,9 +11,11 @@ use std::collections::BTreeSet;
 
 use gatelet::UNKNOWN;
 
-use super::MAX_VOCAB;
 use super::words::{Level, WordCounts, WordEncoder};
 use crate::error::{Error, Result};
+
+/// Largest vocabulary of a model.
+pub const MAX_VOCAB: usize = 16_384;
 
 /// Code points there can be.
 const CODE_POINTS: usize = char::MAX as usize + 1;

@@ -6,7 +6,7 @@ use tiny_skia::{
 };
 
 use super::font::{self, Piece};
-use super::{Anchor, Color, EDGE, Figure, Form, Item, TINT};
+use super::shapes::{Anchor, Color, EDGE, Figure, Form, Item, TINT};
 use crate::files::DRAWN_BY;
 
 /// Pixels for a CSS pixel.

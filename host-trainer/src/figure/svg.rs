@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, PreEscaped, html};
 
 use super::raster::{DASH, MARGIN, TITLE, png};
-use super::{Anchor, Color, EDGE, Figure, Form, Item, TINT};
+use super::shapes::{Anchor, Color, EDGE, Figure, Form, Item, TINT};
 use crate::files::DRAWN_BY;
 
 /// Two decimals are more than a screen shows.

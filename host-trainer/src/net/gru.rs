@@ -1,5 +1,5 @@
-//! Gated recurrent unit (Cho et al. 2014), with the reset after the product as in PyTorch, Keras and
-//! cuDNN.
+//! Gated recurrent unit (Cho et al. 2014), with the reset after the product as in PyTorch, Keras
+//! and cuDNN.
 //!
 //! ```text
 //! sums       a = x W_x + b    p = h W_h                 each [r | z | n]
@@ -10,9 +10,9 @@
 //!            dh = dh' z + dp W_h^T
 //! ```
 //! Because the reset gate multiplies what W_h made, all of p is one product, and a step waits for h
-//! once; but p_n cannot be added to a_n. A row of `gates` is a on the way in and [r | z | n] after the
-//! step. On the way back it becomes dp, which is what W_h gets, and da_n goes where u was: for W_x the
-//! two change places ([`swap`]).
+//! once; but p_n cannot be added to a_n. A row of `gates` is a on the way in and [r | z | n] after
+//! the step. On the way back it becomes dp, which is what W_h gets, and da_n goes where u was: for
+//! W_x the two change places ([`swap`]).
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -179,8 +179,8 @@ pub fn backward<F: Real>(arch: Arch, back: Back<'_, F>) {
     vectorized(arch, Backward(back));
 }
 
-/// Exchanges what is in the place of n in `gates`, [rows, 3*hidden], and `u`, [rows, hidden]: dp for
-/// da, after the way back.
+/// Exchanges what is in the place of n in `gates`, [rows, 3*hidden], and `u`, [rows, hidden]: dp
+/// for da, after the way back.
 pub fn swap<F: Real>(gates: &mut [F], u: &mut [F], hidden: usize) {
     let rows = gates.chunks_exact_mut(3 * hidden);
     for (gates, u) in rows.zip(u.chunks_exact_mut(hidden)) {

@@ -8,13 +8,15 @@ use rayon::prelude::*;
 use super::{Params, Role, Tensor};
 use crate::real::Real;
 
-/// Bound of the uniform start of layer 0's rows. A token picks one row, so the sum has one term and a bound of
-/// 1/sqrt(hidden) leaves the gates almost blind to the character. Held-out nats on `corpora/novels.txt` (LSTM of 128,
-/// 3 epochs, lr 0.004 unless said): 0.088 -> 1.864, 0.5 -> 1.800, 1 -> 1.681, 1.7 -> 1.628, 3 -> 1.522; at lr 0.008:
-/// 2 -> 1.469, 3 -> 1.405, 5 -> 1.364. 3 keeps rows well inside the +-8 of the integer gates.
+/// Bound of the uniform start of layer 0's rows. A token picks one row, so the sum has one term and
+/// a bound of 1/sqrt(hidden) leaves the gates almost blind to the character. Held-out nats on
+/// `corpora/novels.txt` (LSTM of 128, 3 epochs, lr 0.004 unless said): 0.088 -> 1.864, 0.5 ->
+/// 1.800, 1 -> 1.681, 1.7 -> 1.628, 3 -> 1.522; at lr 0.008: 2 -> 1.469, 3 -> 1.405, 5 -> 1.364. 3
+/// keeps rows well inside the +-8 of the integer gates.
 const ROW_BOUND: f64 = 3.0;
-/// Bound of the uniform start of an embedding. The first layer's `W_x` then starts with the bound that gives the gates
-/// the variance that rows of [`ROW_BOUND`] do: with ±0.1 and ±1/sqrt(hidden) they are almost blind to the word.
+/// Bound of the uniform start of an embedding. The first layer's `W_x` then starts with the bound
+/// that gives the gates the variance that rows of [`ROW_BOUND`] do: with ±0.1 and ±1/sqrt(hidden)
+/// they are almost blind to the word.
 const EMBEDDING_BOUND: f64 = 1.0;
 
 /// Numbers that stand for a tensor in its stream of random numbers: its layer, as many as there are
@@ -75,10 +77,10 @@ fn below(net: &Net, operation: usize) -> Option<usize> {
 
 impl<F: Real> Params<F> {
     /// The start of training: uniform in ±1/sqrt(units) as PyTorch does (rows of tokens in ±3), but
-    /// W_h orthogonal gate by gate (Saxe et al. 2014), recurrent biases 0 and the LSTM's forget bias
-    /// 1 (Jozefowicz et al. 2015). A GRU's biases are 0: with 1 for z the losses of docs/training.md
-    /// were 1.475 and 1.375 nats for 64 and 128 units, with 0 they are 1.466 and 1.382.
-    /// The same seed gives the same numbers.
+    /// W_h orthogonal gate by gate (Saxe et al. 2014), recurrent biases 0 and the LSTM's forget
+    /// bias 1 (Jozefowicz et al. 2015). A GRU's biases are 0: with 1 for z the losses of
+    /// docs/training.md were 1.475 and 1.375 nats for 64 and 128 units, with 0 they are 1.466 and
+    /// 1.382. The same seed gives the same numbers.
     pub fn init(net: Net, seed: u64) -> Self {
         let mut params = Self::zeros(net);
         let mut seen: Vec<(u64, u64)> = Vec::new();
@@ -108,7 +110,8 @@ impl<F: Real> Params<F> {
     }
 }
 
-/// Bound of the uniform start of weights between so many inputs and outputs (Glorot and Bengio 2010).
+/// Bound of the uniform start of weights between so many inputs and outputs (Glorot and Bengio
+/// 2010).
 pub fn glorot(inputs: usize, outputs: usize) -> f64 {
     (6.0 / (inputs + outputs).max(1) as f64).sqrt()
 }
@@ -155,7 +158,8 @@ fn orthogonal_gates<F: Real>(tensor: &Tensor, rng: &mut Pcg64, out: &mut [F]) {
     }
 }
 
-/// A random orthogonal matrix [n, n], row-major: Gram-Schmidt on normal numbers, each row cleaned twice.
+/// A random orthogonal matrix [n, n], row-major: Gram-Schmidt on normal numbers, each row cleaned
+/// twice.
 fn orthogonal(n: usize, seed: u64) -> Vec<f64> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let mut normal = || {

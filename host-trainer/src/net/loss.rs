@@ -9,9 +9,9 @@
 //! mean absolute   L = 1/n sum_k |y_k - t_k|                     dL/dy_k = sign(y_k - t_k) / n
 //! Huber           L = 1/n sum_k e^2 / 2 or d (|e| - d / 2)      dL/dy_k = e within +-d / n   e = y_k - t_k
 //! ```
-//! n are the numbers of the output; y = f(z) with the activation of the operation that makes it. The
-//! loss of a window is the sum over the steps that count. Logarithms are taken of z, so that nothing
-//! overflows and a sure answer still has a gradient.
+//! n are the numbers of the output; y = f(z) with the activation of the operation that makes it.
+//! The loss of a window is the sum over the steps that count. Logarithms are taken of z, so that
+//! nothing overflows and a sure answer still has a gradient.
 
 mod softmax;
 
@@ -39,8 +39,8 @@ pub enum Loss {
         /// 1. It acts on the gradient alone: losses of runs can be compared.
         smoothing: f64,
     },
-    /// Of scores: each of their probabilities as an answer yes or no, as the course's first nets are
-    /// trained.
+    /// Of scores: each of their probabilities as an answer yes or no, as the course's first nets
+    /// are trained.
     ScoredBinary,
     /// Of values behind a sigmoid, each an answer yes or no.
     Binary,

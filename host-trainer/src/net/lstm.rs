@@ -7,8 +7,9 @@
 //!            di = dc' g    dg = dc' i    df = dc' c    dc = dc' f
 //!            dz_s = ds s (1 - s)  for s = i, f, o      dz_g = dg (1 - g^2)
 //! ```
-//! A row of `z` is [i | f | g | o], each of `hidden` numbers. The activations overwrite `z` on the way forward and
-//! the gradients overwrite the activations on the way back, so a window keeps one buffer for all three.
+//! A row of `z` is [i | f | g | o], each of `hidden` numbers. The activations overwrite `z` on the
+//! way forward and the gradients overwrite the activations on the way back, so a window keeps one
+//! buffer for all three.
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -20,7 +21,8 @@ use crate::vector::{TILE, load, store, vectorized};
 pub struct Step<'a, F> {
     /// Units.
     pub hidden: usize,
-    /// [batch, 4*hidden]: pre-activations in, activations out; on the way back activations in, gradients out.
+    /// [batch, 4*hidden]: pre-activations in, activations out; on the way back activations in,
+    /// gradients out.
     pub gates: &'a mut [F],
     /// [batch, hidden]: cell state before the step.
     pub c_before: &'a [F],
@@ -175,7 +177,8 @@ impl<F: Real> NullaryFnOnce for Backward<'_, F> {
     }
 }
 
-/// The four gate blocks of one row, each exactly `n` long so that the loop above needs no bounds checks.
+/// The four gate blocks of one row, each exactly `n` long so that the loop above needs no bounds
+/// checks.
 #[inline(always)]
 fn split<F>(gates: &mut [F], n: usize) -> (&mut [F], &mut [F], &mut [F], &mut [F]) {
     let (i, rest) = gates.split_at_mut(n);
@@ -184,13 +187,15 @@ fn split<F>(gates: &mut [F], n: usize) -> (&mut [F], &mut [F], &mut [F], &mut [F
     (i, f, g, &mut rest[..n])
 }
 
-/// One step of a batch: fills `c`, `tanh_c` and `h` ([batch, hidden]) and turns `step.gates` into activations.
+/// One step of a batch: fills `c`, `tanh_c` and `h` ([batch, hidden]) and turns `step.gates` into
+/// activations.
 pub fn forward<F: Real>(arch: Arch, step: Step<'_, F>, c: &mut [F], tanh_c: &mut [F], h: &mut [F]) {
     vectorized(arch, Forward { step, c, tanh_c, h });
 }
 
-/// The gradient of one step: `dc` ([batch, hidden]) comes from the step after and leaves for the step before;
-/// `dh` is the whole gradient of this step's output; `step.gates` turns from activations into dz.
+/// The gradient of one step: `dc` ([batch, hidden]) comes from the step after and leaves for the
+/// step before; `dh` is the whole gradient of this step's output; `step.gates` turns from
+/// activations into dz.
 pub fn backward<F: Real>(arch: Arch, step: Step<'_, F>, tanh_c: &[F], dh: &[F], dc: &mut [F]) {
     vectorized(
         arch,

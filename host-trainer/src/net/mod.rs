@@ -1,9 +1,11 @@
 //! Any list of operations, trained: parameters, losses, and backpropagation through time.
 //!
 //! ```text
+//! tensors        what an operation has, and where it lies
 //! params, init   all numbers of a net in one flat buffer, by operation and role
 //! packs          the same as products read them, once an optimizer step
-//! shard          one window of some streams, forward and backward: the operations in order
+//! shard, pass    one window of some streams, forward and backward: the operations in order
+//! given          a window's inputs, what is asked, and what the net gives
 //! operand        what an operation reads: one value, or several side by side
 //! loss           cross entropy, binary, mean squared, mean absolute, Huber
 //! embedding, rnn, lstm, gru, gru_before, dense, add      an operation each, forward beside backward
@@ -16,6 +18,7 @@
 mod add;
 mod dense;
 mod embedding;
+mod given;
 pub mod gru;
 mod gru_before;
 mod init;
@@ -24,16 +27,20 @@ pub mod lstm;
 mod operand;
 mod packs;
 mod params;
+mod pass;
 mod recurrent;
 pub mod rnn;
 mod shard;
 pub(crate) mod stored;
 mod sums;
+mod tensors;
 
 pub use gatelet::net::Net;
 
+pub use self::given::{Seen, Window};
 pub use self::init::glorot;
 pub use self::loss::{IGNORED, Loss, Targets, softmax};
 pub use self::packs::Packs;
-pub use self::params::{Params, Role, Tensor, inputs, tensors};
-pub use self::shard::{Seen, Shard, Window};
+pub use self::params::Params;
+pub use self::shard::Shard;
+pub use self::tensors::{Role, Tensor, inputs, tensors};

@@ -2,8 +2,8 @@
 
 use gatelet::net::{Kind, Net, Value};
 
-use super::params::inputs;
 use super::shard::{Gradient, Sink, Work};
+use super::tensors::inputs;
 use crate::engine::Engine;
 
 /// Where a part comes from, and how many numbers a step has.
@@ -36,8 +36,8 @@ impl Source {
 #[derive(Clone, Debug)]
 pub(super) struct Operand<F> {
     sources: Vec<Source>,
-    /// [T, rows, inputs]: parts side by side, and their gradient; empty where there is one, or where
-    /// they are added.
+    /// [T, rows, inputs]: parts side by side, and their gradient; empty where there is one, or
+    /// where they are added.
     gathered: Vec<F>,
     d_gathered: Vec<F>,
 }

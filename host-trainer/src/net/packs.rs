@@ -6,18 +6,18 @@
 //!              GRU: b_hn, or U and U^T besides
 //! dense        W^T   W   b
 //! ```
-//! They are packed once an optimizer step, and then read once every time step. A net that is trained
-//! for a device has its integers beside them ([`aware`](crate::aware)); these are then what the
-//! integers stand for.
+//! They are packed once an optimizer step, and then read once every time step. A net that is
+//! trained for a device has its integers beside them ([`qat`](crate::qat)); these are then what
+//! the integers stand for.
 
 use gatelet::net::{Kind, Net, Reset};
 
-use super::params::inputs;
+use super::tensors::inputs;
 use super::{Params, Role};
-use crate::aware::{Aware, Scheme};
 use crate::engine::{Engine, Packed};
 use crate::error::Result;
 use crate::learned::Learned;
+use crate::qat::{Quantized, Scheme};
 
 /// A matrix `[k, n]`, forward and back.
 #[derive(Clone, Debug)]
@@ -175,7 +175,7 @@ pub struct Packs<F: Engine> {
     /// One for each operation.
     pub(crate) operations: Vec<Pack<F>>,
     /// How the device computes; `None` for a net of real numbers.
-    pub(crate) aware: Option<Box<Aware<F>>>,
+    pub(crate) qat: Option<Box<Quantized<F>>>,
 }
 
 impl<F: Engine> Packs<F> {
@@ -185,7 +185,7 @@ impl<F: Engine> Packs<F> {
         let operations = operations.map(|(index, of)| Pack::new(net, index, of.kind));
         Self {
             operations: operations.collect(),
-            aware: None,
+            qat: None,
         }
     }
 
@@ -193,9 +193,9 @@ impl<F: Engine> Packs<F> {
     ///
     /// # Errors
     /// As [`Scheme::check`].
-    pub fn aware(net: &Net, scheme: Scheme) -> Result<Self> {
+    pub fn qat(net: &Net, scheme: Scheme) -> Result<Self> {
         Ok(Self {
-            aware: Some(Box::new(Aware::new(net, scheme)?)),
+            qat: Some(Box::new(Quantized::new(net, scheme)?)),
             ..Self::new(net)
         })
     }
@@ -207,21 +207,21 @@ impl<F: Engine> Packs<F> {
         packs
     }
 
-    /// Takes the weights of `params`, whose net these packs were made for; for a device, as integers
-    /// with `learned` ranges of rows, if there are such.
+    /// Takes the weights of `params`, whose net these packs were made for; for a device, as
+    /// integers with `learned` ranges of rows, if there are such.
     ///
     /// # Errors
     /// [`Error::Quantize`](crate::error::Error::Quantize) for weights that have no integers; real
     /// numbers always fit.
     pub fn update(&mut self, params: &Params<F>, learned: Option<&Learned>) -> Result<()> {
-        match self.aware.take() {
+        match self.qat.take() {
             None => self.pack(params),
-            Some(mut aware) => {
-                let reals = aware.pack(params, learned).map(|reals| self.pack(reals));
+            Some(mut qat) => {
+                let reals = qat.pack(params, learned).map(|reals| self.pack(reals));
                 if let Some(Pack::Table(table)) = self.operations.first_mut() {
-                    table.copy_from_slice(&aware.embedding);
+                    table.copy_from_slice(&qat.embedding);
                 }
-                self.aware = Some(aware);
+                self.qat = Some(qat);
                 reals?;
             }
         }

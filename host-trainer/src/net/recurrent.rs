@@ -10,17 +10,17 @@
 //!            a GRU: dP in place of dZ for W_h, and dh_t += dh_{t+1} z_{t+1} around the product
 //! ```
 
+mod back;
+
 use gatelet::net::{Kind, Reset, RnnActivation};
 
 use super::packs::Recurrent as Pack;
-use super::params::{Params, Role};
-use super::shard::{Common, Sink};
-use super::sums::{scatter_rows, sum_rows};
-use super::{gru, gru_before, lstm, rnn};
-use crate::aware;
+use super::shard::Common;
+use super::{gru_before, rnn};
 use crate::dropout;
 use crate::engine::{Engine, TapeStep};
 use crate::memory::Memory;
+use crate::qat;
 use crate::shape::Cell;
 
 /// Zeroes the rows of `state`, [rows, units], whose token is the line break.
@@ -35,7 +35,8 @@ fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
     }
 }
 
-/// h before a step as it goes around a GRU's product: zero before a line, in `room`; `room` is empty when it is h itself.
+/// h before a step as it goes around a GRU's product: zero before a line, in `room`; `room` is
+/// empty when it is h itself.
 fn around<'a, F: Engine>(
     h_before: &'a [F],
     ids: &[u16],
@@ -89,10 +90,11 @@ pub(super) struct Tape<F: Engine> {
     pub(super) kept: Memory<F>,
     /// [T, rows, units]: h as other operations see it; empty when that is h itself.
     dropped: Vec<F>,
-    /// [T, rows, units]: h as the next step's product sees it, without what is dropped, and zero before a line; empty when
-    /// that is h itself.
+    /// [T, rows, units]: h as the next step's product sees it, without what is dropped, and zero
+    /// before a line; empty when that is h itself.
     seen: Vec<F>,
-    /// [rows, units]: gradient that does not come through W_h on its way back in time: that of c, or of a GRU's h.
+    /// [rows, units]: gradient that does not come through W_h on its way back in time: that of c,
+    /// or of a GRU's h.
     dc: Vec<F>,
     /// [rows, gates*units]: the recurrent product of a GRU's step; else empty.
     product: Vec<F>,
@@ -252,23 +254,23 @@ impl<F: Engine> Tape<F> {
         F::matmul(x, input, true, &mut self.gates, &mut common.scratch);
     }
 
-    /// The window forward. `aware` has the integers of a net that is trained for them, of which a GRU
-    /// is `narrow`.
+    /// The window forward. `qat` has the integers of a net that is trained for them, of which a
+    /// GRU is `narrow`.
     pub(super) fn forward(
         &mut self,
         common: &mut Common<F>,
         pack: &Pack<F>,
-        aware: Option<&aware::Layer<F>>,
+        qat: Option<&qat::Layer<F>>,
         x: &[F],
     ) {
         let (units, rows, arch) = (self.units, common.rows, common.arch);
         let columns = self.kind.gates() * units;
         let state = rows * units;
         let (masks, line_break) = (common.masks, common.line_break);
-        let narrow = aware.is_some() && self.is_gru();
-        match (aware, &pack.input) {
-            (Some(aware), _) => {
-                if let Some(input) = &aware.input {
+        let narrow = qat.is_some() && self.is_gru();
+        match (qat, &pack.input) {
+            (Some(qat), _) => {
+                if let Some(input) = &qat.input {
                     F::matmul(x, input, false, &mut self.gates, &mut common.scratch);
                 }
             }
@@ -289,7 +291,7 @@ impl<F: Engine> Tape<F> {
                 let part = &mut self.seen[t * state..][..state];
                 part.copy_from_slice(h_before);
                 if narrow {
-                    aware::read(arch, part);
+                    qat::read(arch, part);
                 }
                 if let Some(dropout) = masks.recurrent {
                     let place = masks.place(self.layer, dropout::Kind::Recurrent, 0);
@@ -300,14 +302,14 @@ impl<F: Engine> Tape<F> {
             }
             let carried = around(h_before, ids, line_break, &mut self.carried);
             let gates = &mut self.gates[t * rows * columns..][..rows * columns];
-            if let Some(layer) = aware {
+            if let Some(layer) = qat {
                 let (add, sums) = match narrow {
                     false => (layer.input.is_some(), &mut *gates),
                     true => (false, &mut self.product[..]),
                 };
                 let table = layer.input.is_none().then_some(ids);
                 F::matmul(seen, &layer.recurrent, add, sums, &mut common.scratch);
-                arch.dispatch(aware::Step {
+                arch.dispatch(qat::Step {
                     by: &layer.step,
                     ids: table,
                     gates,
@@ -370,169 +372,13 @@ impl<F: Engine> Tape<F> {
             self.dropped.copy_from_slice(&self.h[state..]);
         }
         if narrow {
-            aware::read(arch, &mut self.dropped);
+            qat::read(arch, &mut self.dropped);
         }
         if let Some(dropout) = masks.output {
             for (t, h) in self.dropped.chunks_exact_mut(state).enumerate() {
                 let place = masks.place(self.layer, dropout::Kind::Output, t);
                 dropout.apply(arch, place, masks.first_row, units, h);
             }
-        }
-    }
-
-    /// The recurrence backward: `d`, the gradient of the value, becomes that of h but for what goes
-    /// around a GRU's product, the tape's activations become dz, of a GRU dp.
-    fn rewind(&mut self, common: &mut Common<F>, pack: &Pack<F>, d: &mut [F]) {
-        let (units, rows, arch) = (self.units, common.rows, common.arch);
-        let columns = self.kind.gates() * units;
-        let state = rows * units;
-        let (masks, line_break) = (common.masks, common.line_break);
-        self.dc.fill(F::zero());
-        for t in (0..common.window).rev() {
-            let (now, later) = self.gates[t * rows * columns..].split_at_mut(rows * columns);
-            let dh = &mut d[t * state..][..state];
-            if t + 1 < common.window {
-                let turned = t % 2 == 1;
-                let back = &pack.recurrent.back;
-                if self.dh.is_empty() {
-                    let dz_after = &later[..rows * columns];
-                    let scratch = &mut common.scratch;
-                    F::matmul_turned(dz_after, back, turned, true, dh, scratch);
-                } else {
-                    let sums = &mut self.dh;
-                    let dz_after = match &self.before {
-                        None => &later[..rows * columns],
-                        Some(before) => &before.d_gates[(t + 1) * 2 * state..][..2 * state],
-                    };
-                    F::matmul_turned(dz_after, back, turned, false, sums, &mut common.scratch);
-                    if let Some(before) = &self.before {
-                        let through = sums.iter_mut().zip(&before.through);
-                        through.for_each(|(sum, &x)| *sum += x);
-                    }
-                    if let Some(dropout) = masks.recurrent {
-                        let place = masks.place(self.layer, dropout::Kind::Recurrent, 0);
-                        dropout.apply(arch, place, masks.first_row, units, sums);
-                    }
-                    let ids_after = ids(&common.tokens, rows, t + 1);
-                    zero_rows(ids_after, line_break, sums);
-                    zero_rows(ids_after, line_break, &mut self.dc);
-                    dh.iter_mut().zip(&*sums).for_each(|(sum, &x)| *sum += x);
-                }
-            }
-            let h_before = &self.h[t * state..][..state];
-            match self.kind {
-                Kind::Rnn { activation, .. } => {
-                    let h = &self.h[(t + 1) * state..][..state];
-                    rnn::backward(arch, activation, h, dh, now);
-                }
-                Kind::Lstm { .. } => {
-                    let step = lstm::Step {
-                        hidden: units,
-                        gates: now,
-                        c_before: &self.c[t * state..][..state],
-                    };
-                    let tanh_c = &self.kept[t * state..][..state];
-                    lstm::backward(arch, step, tanh_c, dh, &mut self.dc);
-                }
-                _ => {
-                    let carried = around(
-                        h_before,
-                        ids(&common.tokens, rows, t),
-                        line_break,
-                        &mut self.carried,
-                    );
-                    if let (Some(before), Some(candidate)) = (&mut self.before, &pack.candidate) {
-                        let seen = match self.seen.is_empty() {
-                            true => h_before,
-                            false => &self.seen[t * state..][..state],
-                        };
-                        let back = gru_before::Back {
-                            units,
-                            seen,
-                            carried,
-                            dh,
-                            around: &mut self.dc,
-                            through: &mut before.through,
-                            gates: now,
-                            d_gates: &mut before.d_gates[t * 2 * state..][..2 * state],
-                            d_candidate: &mut before.d_candidate[t * state..][..state],
-                            scratch: &mut common.scratch,
-                        };
-                        gru_before::backward::<F>(&candidate.back, back);
-                        continue;
-                    }
-                    let back = gru::Back {
-                        hidden: units,
-                        carried,
-                        dh,
-                        around: &mut self.dc,
-                        gates: now,
-                        u: &mut self.kept[t * state..][..state],
-                    };
-                    gru::backward(arch, back);
-                }
-            }
-        }
-    }
-
-    /// The window backward, from the gradient `d` of the value: fills the operation's part of
-    /// `gradient` and `dx`. `range` is what the numbers stand for that `W_x` reads.
-    pub(super) fn backward(
-        &mut self,
-        common: &mut Common<F>,
-        pack: &Pack<F>,
-        (x, d): (&[F], &mut [F]),
-        (gradient, index): (&mut Params<F>, usize),
-        (dx, range): (Option<Sink<'_, F>>, f32),
-    ) {
-        let (units, arch) = (self.units, common.arch);
-        let columns = self.kind.gates() * units;
-        let state = common.rows * units;
-        if let Some(dropout) = common.masks.output {
-            for (t, dh) in d.chunks_exact_mut(state).enumerate() {
-                let place = common.masks.place(self.layer, dropout::Kind::Output, t);
-                dropout.apply(arch, place, common.masks.first_row, units, dh);
-            }
-        }
-        self.rewind(common, pack, d);
-        let seen = (self.seen(state), units);
-        let d_recurrent = gradient.tensor_mut(index, Role::Recurrent);
-        if let Some(before) = &self.before {
-            let d_gates = (&before.d_gates[..], 2 * units);
-            F::outer(seen, d_gates, false, d_recurrent, &mut common.scratch);
-            let d_candidate = gradient.tensor_mut(index, Role::Candidate);
-            let of_q = (&before.d_candidate[..], units);
-            let q = (&before.q[..], units);
-            F::outer(q, of_q, false, d_candidate, &mut common.scratch);
-        } else {
-            let dp = (&self.gates[..], columns);
-            F::outer(seen, dp, false, d_recurrent, &mut common.scratch);
-            if self.is_gru() {
-                gru::swap(&mut self.gates, &mut self.kept, units);
-                let d_bias = gradient.tensor_mut(index, Role::RecurrentBias);
-                sum_rows(arch, &self.kept, false, d_bias);
-            }
-        }
-        let dz = (&self.gates[..], columns);
-        if self.reads_token {
-            let d_rows = gradient.tensor_mut(index, Role::Rows);
-            scatter_rows(arch, dz.0, false, &common.tokens, columns, d_rows);
-            // Every dz was added to one row: the rows' sum is that of all dz.
-            let (d_rows, d_bias) = gradient.rows_and_bias(index);
-            sum_rows(arch, d_rows, false, d_bias);
-        } else {
-            let d_bias = gradient.tensor_mut(index, Role::Bias);
-            sum_rows(arch, dz.0, false, d_bias);
-        }
-        let Some(input) = &pack.input else {
-            return;
-        };
-        let d_input = gradient.tensor_mut(index, Role::Input);
-        let inputs = d_input.len() / columns;
-        F::outer((x, inputs), dz, false, d_input, &mut common.scratch);
-        super::shard::multiply(d_input, range);
-        if let Some(Sink { dx, add }) = dx {
-            F::matmul(dz.0, &input.back, add, dx, &mut common.scratch);
         }
     }
 }

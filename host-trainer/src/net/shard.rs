@@ -6,33 +6,37 @@
 //!            the window in blocks of steps and takes each block's gradients while its z are there
 //! backward   operations in reverse: each adds to the gradients of the values that it read
 //! ```
-//! The scores of a window of thousands of words would be its largest buffer by far: hence the blocks.
+//! The scores of a window of thousands of words would be its largest buffer by far: hence the
+//! blocks.
 //!
-//! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back the same masks multiply
-//! dH and the part of dh_t that came through W_h. The carried state is whole, also as a GRU's z keeps it.
+//! With dropout, what goes up is `m_t h_t` and what goes on in time `m h_{t-1}`; on the way back
+//! the same masks multiply dH and the part of dh_t that came through W_h. The carried state is
+//! whole, also as a GRU's z keeps it.
 //!
-//! Of a text of lines every line is a sequence by itself: where the token of step t is the line break, (h, c)_{t-1} is zero to
-//! that step, and no gradient goes back from it in time.
+//! Of a text of lines every line is a sequence by itself: where the token of step t is the line
+//! break, (h, c)_{t-1} is zero to that step, and no gradient goes back from it in time.
 //!
-//! Truncated BPTT: the state after the last step of a window is the state before the first step of the next;
-//! gradients stop at the window's start. All buffers are time-major [T, rows, ...] and live as long as the shard:
-//! a window allocates nothing.
+//! Truncated BPTT: the state after the last step of a window is the state before the first step of
+//! the next; gradients stop at the window's start. All buffers are time-major [T, rows, ...] and
+//! live as long as the shard: a window allocates nothing.
 
-use gatelet::net::{Activation, Kind, Net, Value};
+use gatelet::net::{Kind, Net, Value};
 use pulp::Arch;
 
-use super::loss::{Asked, IGNORED, Loss, Targets, activation};
+use super::given::{Given, Window};
+use super::loss::{Loss, Targets, activation};
 use super::operand::Operand;
-use super::packs::{Linear, Pack, Packs};
-use super::params::{Params, Role, inputs};
-use super::{add, dense, embedding, recurrent};
+use super::params::Params;
+use super::recurrent;
+use super::tensors::inputs;
 use crate::dropout::{Dropout, Masks};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::memory::Memory;
 
-/// Scores that are held at a time, at most (one step of a shard's rows is the least): 4 MiB in f32, and the gradient's
-/// scratch has as many. A net of characters has fewer in a whole window, and then one block.
+/// Scores that are held at a time, at most (one step of a shard's rows is the least): 4 MiB in f32,
+/// and the gradient's scratch has as many. A net of characters has fewer in a whole window, and
+/// then one block.
 const BLOCK: usize = 1 << 20;
 
 /// The gradient of weights whose operands stand for `range` times as much as they are.
@@ -65,7 +69,8 @@ pub(super) struct Gradient<F: Engine> {
     pub(super) written: bool,
 }
 
-/// Where the gradient of what an operation reads goes: in the place of what is there, or on top of it.
+/// Where the gradient of what an operation reads goes: in the place of what is there, or on top of
+/// it.
 pub(super) struct Sink<'a, F> {
     pub(super) dx: &'a mut [F],
     pub(super) add: bool,
@@ -97,101 +102,27 @@ impl<F: Engine> Tape<F> {
 pub(super) struct Work<F: Engine> {
     pub(super) kind: Kind,
     /// The embedding whose table its weights are.
-    tied: Option<usize>,
-    operand: Operand<F>,
+    pub(super) tied: Option<usize>,
+    pub(super) operand: Operand<F>,
     pub(super) tape: Tape<F>,
-}
-
-/// An output at work.
-#[derive(Clone, Debug)]
-struct Given<F: Engine> {
-    operation: usize,
-    width: usize,
-    activation: Activation,
-    loss: Loss,
-    /// z, and then its gradient: [block, width] of a head, otherwise [T, rows, width].
-    z: Memory<F>,
-}
-
-impl<F: Engine> Given<F> {
-    /// Loss of the steps from `first` on whose z are in the first `len` numbers.
-    fn apply(
-        &mut self,
-        (arch, index): (Arch, usize),
-        targets: &Targets<F>,
-        (first, steps): (usize, usize),
-        scale: F,
-        see: &mut Option<See<'_, F>>,
-    ) -> f64 {
-        let z = &mut self.z[..steps * self.width];
-        if let Some(see) = see {
-            let mut numbers = z.to_vec();
-            dense::activate(arch, self.activation, &mut numbers);
-            see(Seen {
-                output: index,
-                first,
-                numbers: &numbers,
-            });
-        }
-        let asked = Asked::of(targets, (first, first + steps), self.width);
-        self.loss.apply(arch, self.activation, z, asked, scale)
-    }
-}
-
-/// What a net gives over some steps.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen<'a, F> {
-    /// The output.
-    pub output: usize,
-    /// The first of the steps, as `t * rows + row`.
-    pub first: usize,
-    /// [steps, numbers]: scores, or values.
-    pub numbers: &'a [F],
-}
-
-/// What looks at outputs.
-type See<'a, F> = &'a mut dyn FnMut(Seen<'_, F>);
-
-/// A window's inputs and targets, to be written; all time-major.
-#[derive(Debug)]
-pub struct Window<'a, F> {
-    /// Streams: step t of stream `row` is at `t * rows + row`.
-    pub rows: usize,
-    /// [T, rows]: tokens; empty where the net is given features.
-    pub tokens: &'a mut [u16],
-    /// [T, rows, numbers]: features; empty where it is given tokens.
-    pub features: &'a mut [F],
-    /// What is asked of each output.
-    pub targets: &'a mut [Targets<F>],
-}
-
-impl<F: Engine> Window<'_, F> {
-    /// Nothing is asked of a stream.
-    pub fn ignore(&mut self, row: usize) {
-        for targets in self.targets.iter_mut() {
-            let tokens = targets.tokens.iter_mut().skip(row).step_by(self.rows);
-            tokens.for_each(|target| *target = IGNORED);
-            let counts = targets.counts.iter_mut().skip(row).step_by(self.rows);
-            counts.for_each(|counts| *counts = false);
-        }
-    }
 }
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
 #[derive(Clone, Debug)]
 pub struct Shard<F: Engine> {
-    net: Net,
-    common: Common<F>,
+    pub(super) net: Net,
+    pub(super) common: Common<F>,
     /// [T, rows, numbers], or empty.
-    features: Vec<F>,
-    works: Vec<Work<F>>,
-    gradients: Vec<Gradient<F>>,
+    pub(super) features: Vec<F>,
+    pub(super) works: Vec<Work<F>>,
+    pub(super) gradients: Vec<Gradient<F>>,
     /// Tables of embeddings to whose gradient an operation that is tied to them has added.
-    tables: Vec<bool>,
-    given: Vec<Given<F>>,
-    targets: Vec<Targets<F>>,
-    /// Whether products read fewer bits of h than are carried: of GRUs that are trained for integers.
-    narrow: bool,
+    pub(super) tables: Vec<bool>,
+    pub(super) given: Vec<Given<F>>,
+    pub(super) targets: Vec<Targets<F>>,
+    /// Whether products read fewer bits of h than are carried: of GRUs that are trained for
+    /// integers.
+    pub(super) narrow: bool,
     /// Sum of the gradients of the last [`Shard::backward`].
     pub gradient: Params<F>,
 }
@@ -310,7 +241,8 @@ impl<F: Engine> Shard<F> {
         Ok(())
     }
 
-    /// From now on drops outputs and what is read from h, with the masks of the shard's place in the batch.
+    /// From now on drops outputs and what is read from h, with the masks of the shard's place in
+    /// the batch.
     pub fn drop_out(
         &mut self,
         output: Option<Dropout>,
@@ -351,7 +283,7 @@ impl<F: Engine> Shard<F> {
     }
 
     /// Room for states that are not seen as they are.
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         let (common, narrow) = (&self.common, self.narrow);
         for work in &mut self.works {
             if let Tape::Recurrent(tape) = &mut work.tape {
@@ -383,7 +315,8 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// The carried state is that to begin with: zero, unless [another](Shard::start_from) was given.
+    /// The carried state is that to begin with: zero, unless [another](Shard::start_from) was
+    /// given.
     pub fn reset(&mut self) {
         self.layers_mut().for_each(recurrent::Tape::reset);
     }
@@ -422,8 +355,8 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// Sets the tokens of a net that predicts them: `token(row, t)` gives the one in and the one to predict,
-    /// or [`IGNORED`](super::IGNORED) for a prediction that does not count.
+    /// Sets the tokens of a net that predicts them: `token(row, t)` gives the one in and the one to
+    /// predict, or [`IGNORED`](super::IGNORED) for a prediction that does not count.
     pub fn load(&mut self, mut token: impl FnMut(usize, usize) -> (u16, u16)) {
         let (rows, window) = (self.common.rows, self.common.window);
         let Window {
@@ -440,236 +373,24 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// Runs the window forward. For a `scale` other than 0 it leaves the outputs' part of the gradient of `scale` times the
-    /// loss, for [`Shard::backward`].
-    ///
-    /// Returns the sum of the losses in nats.
-    pub fn forward(&mut self, packs: &Packs<F>, scale: F) -> f64 {
-        self.run(packs, scale, None)
-    }
-
-    /// The same, with a look at what the net gives: scores, or values.
-    pub fn forward_seen(
-        &mut self,
-        packs: &Packs<F>,
-        scale: F,
-        see: &mut dyn FnMut(Seen<'_, F>),
-    ) -> f64 {
-        self.run(packs, scale, Some(see))
-    }
-
-    fn run(&mut self, packs: &Packs<F>, scale: F, mut see: Option<See<'_, F>>) -> f64 {
-        let narrow = packs.aware.is_some();
-        if narrow != self.narrow {
-            self.narrow = narrow;
-            self.make_room();
-        }
-        self.gradients.iter_mut().for_each(|of| of.written = false);
-        self.tables.fill(false);
-        let (mut loss, mut layers) = (0.0, 0);
-        for (index, pack) in packs.operations.iter().enumerate() {
-            let (below, here) = self.works.split_at_mut(index);
-            let Work {
-                kind,
-                operand,
-                tape,
-                ..
-            } = &mut here[0];
-            operand.gather(below, &self.features);
-            let x = operand.read(below, &self.features);
-            let common = &mut self.common;
-            let mut is_head = false;
-            match (tape, pack) {
-                (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
-                    let aware = packs.aware.as_ref().map(|aware| &aware.layers[layers]);
-                    layers += 1;
-                    tape.forward(common, pack, aware, x);
-                }
-                (Tape::Value(value), Pack::Table(table)) => {
-                    embedding::forward(common, table, kind.units(), value);
-                }
-                (Tape::Value(value), Pack::Nothing) => {
-                    let (a, b) = operand.both(below, &self.features);
-                    add::forward(a, b, value);
-                }
-                (Tape::Value(value), Pack::Dense(linear)) => {
-                    let device = packs.aware.as_ref().and_then(|a| a.projection.as_ref());
-                    match device {
-                        None => linear.apply(x, value, &mut common.scratch),
-                        Some(device) => {
-                            device.project(common.arch, x, value, &mut common.scratch);
-                        }
-                    }
-                }
-                (Tape::Head(_), Pack::Dense(linear)) => {
-                    is_head = true;
-                    loss += self.run_head(index, (packs, linear), scale, &mut see);
-                }
-                _ => {}
-            }
-            if !is_head {
-                loss += self.run_outputs(index, scale, &mut see);
-            }
-        }
-        loss
-    }
-
-    /// The outputs that are what operation `index` has made, and its activation.
-    fn run_outputs(&mut self, index: usize, scale: F, see: &mut Option<See<'_, F>>) -> f64 {
-        let (arch, mut loss) = (self.common.arch, 0.0);
-        let Work { kind, tape, .. } = &mut self.works[index];
-        let all = self.given.iter_mut().enumerate().zip(&self.targets);
-        for ((output, given), targets) in all.filter(|of| of.0.1.operation == index) {
-            given.z.copy_from_slice(tape.value());
-            let steps = given.z.len() / given.width;
-            loss += given.apply((arch, output), targets, (0, steps), scale, see);
-        }
-        if let (Kind::Dense { activation, .. }, Tape::Value(value)) = (kind, tape) {
-            dense::activate(arch, *activation, value);
-        }
-        loss
-    }
-
-    /// A head over the window, and for a `scale` other than 0 its gradients and that of what it reads.
-    fn run_head(
-        &mut self,
-        index: usize,
-        (packs, linear): (&Packs<F>, &Linear<F>),
-        scale: F,
-        see: &mut Option<See<'_, F>>,
-    ) -> f64 {
-        let (below, here) = self.works.split_at_mut(index);
-        let Work {
-            tied,
-            operand,
-            tape: Tape::Head(output),
-            ..
-        } = &mut here[0]
-        else {
-            return 0.0;
+    /// Raises `most`, (value, c) for each operation, to the largest magnitudes of the last window.
+    /// Of a head nothing is kept.
+    pub(crate) fn largest(&self, most: &mut [(f64, f64)]) {
+        let largest = |numbers: &[F]| {
+            let magnitudes = numbers.iter().map(|x| x.to_f64().abs());
+            magnitudes.fold(0.0, f64::max)
         };
-        let (common, output) = (&mut self.common, *output);
-        let (given, targets) = (&mut self.given[output], &self.targets[output]);
-        let units = given.width;
-        let (x, mut sink) = operand.both_ways(below, &self.features, &mut self.gradients);
-        let steps = common.rows * common.window;
-        let width = x.len() / steps;
-        let block = given.z.len() / units;
-        let add_table = tied.is_some_and(|table| self.tables[table]);
-        let range = packs
-            .aware
-            .as_ref()
-            .map_or(1.0, |aware| aware.scheme.ranges.projection);
-        let mut loss = 0.0;
-        for first in (0..steps).step_by(block) {
-            let count = block.min(steps - first);
-            let x = &x[first * width..][..count * width];
-            let z = &mut given.z[..count * units];
-            match &packs.aware {
-                None => linear.apply(x, z, &mut common.scratch),
-                Some(aware) => aware.head.logits(common.arch, x, z, &mut common.scratch),
+        for (work, (value, cell)) in self.works.iter().zip(most) {
+            *value = value.max(largest(work.tape.value()));
+            if let Tape::Recurrent(tape) = &work.tape {
+                *cell = cell.max(largest(&tape.c));
             }
-            let of = (common.arch, output);
-            loss += given.apply(of, targets, (first, count), scale, see);
-            if scale == F::zero() {
-                continue;
-            }
-            let dx = sink.as_mut().map(|sink| Sink {
-                dx: &mut sink.dx[first * width..][..count * width],
-                add: sink.add,
-            });
-            let add = first > 0;
-            let [d_weight, d_bias] = self.gradient.both_mut(index, [Role::Weight, Role::Bias]);
-            let dz = &given.z[..count * units];
-            dense::gradients(
-                common,
-                linear,
-                (x, dz),
-                (d_weight, add || add_table),
-                (d_bias, add),
-                dx,
-            );
         }
-        if scale != F::zero() {
-            // Nothing but a model of words for a device has another range than 1, and one head.
-            multiply(self.gradient.tensor_mut(index, Role::Weight), range);
-            if let Some(table) = *tied {
-                self.tables[table] = true;
-            }
-            operand.distribute(&mut self.gradients);
-        }
-        loss
     }
 
     /// Carries the state over: after the window becomes before the next one.
     pub fn carry(&mut self) {
         self.layers_mut().for_each(recurrent::Tape::carry);
-    }
-
-    /// Backward through the window of the last [`Shard::forward`], whose scale was not 0; fills [`Shard::gradient`].
-    pub fn backward(&mut self, packs: &Packs<F>) {
-        for (index, pack) in packs.operations.iter().enumerate().rev() {
-            let (below, here) = self.works.split_at_mut(index);
-            let Work {
-                kind,
-                tied,
-                operand,
-                tape,
-            } = &mut here[0];
-            if let Tape::Head(_) = tape {
-                continue;
-            }
-            let (gradients, own) = self.gradients.split_at_mut(index);
-            let Gradient {
-                numbers: d,
-                written,
-            } = &mut own[0];
-            if let (Kind::Dense { activation, .. }, Tape::Value(y), true) =
-                (*kind, &*tape, *written)
-            {
-                dense::backward(activation, y, d);
-            }
-            for given in self.given.iter().filter(|of| of.operation == index) {
-                add::backward(&given.z, std::mem::replace(written, true), d);
-            }
-            if !*written {
-                self.gradient.clear(index, !self.tables[index]);
-                continue;
-            }
-            let common = &mut self.common;
-            match (tape, pack) {
-                (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
-                    let of_embedding = packs.aware.as_ref().filter(|_| operand.reads_table(below));
-                    let range = of_embedding.map_or(1.0, |aware| aware.scheme.ranges.embedding);
-                    let (x, sink) = operand.both_ways(below, &self.features, gradients);
-                    let gradient = (&mut self.gradient, index);
-                    tape.backward(common, pack, (x, d), gradient, (sink, range));
-                }
-                (Tape::Value(_), Pack::Table(_)) => {
-                    let d_table = self.gradient.tensor_mut(index, Role::Table);
-                    embedding::backward(common, d, kind.units(), self.tables[index], d_table);
-                }
-                (Tape::Value(_), Pack::Nothing) => {
-                    operand.each(gradients, |sink| add::backward(d, sink.add, sink.dx));
-                }
-                (Tape::Value(_), Pack::Dense(linear)) => {
-                    let (x, sink) = operand.both_ways(below, &self.features, gradients);
-                    let add = tied.is_some_and(|t| std::mem::replace(&mut self.tables[t], true));
-                    let [d_weight, d_bias] =
-                        self.gradient.both_mut(index, [Role::Weight, Role::Bias]);
-                    dense::gradients(
-                        common,
-                        linear,
-                        (x, d),
-                        (d_weight, add),
-                        (d_bias, false),
-                        sink,
-                    );
-                }
-                _ => {}
-            }
-            operand.distribute(gradients);
-        }
     }
 }
 

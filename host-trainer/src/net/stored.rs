@@ -4,8 +4,8 @@
 //! {"tokens":50,"operations":[{"kind":"gru","units":24,"reset":"before","reads":[0]}, ..],
 //! "outputs":[{"scores":2}]}
 //! ```
-//! Values are counted as in an image: 0 is the input, 1 what the first operation makes. Weights have
-//! no bits here; how a net becomes integers is decided at its export.
+//! Values are counted as in an image: 0 is the input, 1 what the first operation makes. Weights
+//! have no bits here; how a net becomes integers is decided at its export.
 
 use gatelet::net::{
     Activation, Input, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation,
@@ -222,8 +222,10 @@ mod tests {
             .then(Kind::Lstm { units: 5 })
             .values();
         let text = serde_json::to_string(&Holds(features)).expect("JSON");
-        let plain = r#"{"features":3,"operations":[{"kind":"lstm","units":5,"reads":[0]}],"outputs":[{"values":1}]}"#;
-        assert_eq!(text, plain);
+        let operation = r#"{"kind":"lstm","units":5,"reads":[0]}"#;
+        let plain =
+            &format!(r#"{{"features":3,"operations":[{operation}],"outputs":[{{"values":1}}]}}"#);
+        assert_eq!(&text, plain);
         assert_eq!(
             serde_json::from_str::<Holds>(plain).expect("a net"),
             Holds(features)

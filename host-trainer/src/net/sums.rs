@@ -51,7 +51,8 @@ pub(crate) fn sum_rows<F: Real>(arch: Arch, rows: &[F], add: bool, sums: &mut [F
     );
 }
 
-/// The sums of the rows of `rows` ([steps, columns]) that have the same id, in or on top of `sums` ([vocab, columns]).
+/// The sums of the rows of `rows` ([steps, columns]) that have the same id, in or on top of `sums`
+/// ([vocab, columns]).
 pub(crate) fn scatter_rows<F: Real>(
     arch: Arch,
     rows: &[F],

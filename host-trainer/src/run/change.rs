@@ -7,39 +7,10 @@
 //! A change is written into every later checkpoint, with the step from which it holds, and behind `#` in the command
 //! that is kept with the net: that command alone does not make it again.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use crate::checkpoint::Meta;
+use crate::checkpoint::{Change, Meta, typed};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::train::End;
-
-/// An option that holds another value from some step on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// Optimizer steps done when it was changed.
-    pub step: u64,
-    /// The option, without its dashes.
-    pub option: String,
-    /// Value before.
-    pub from: Value,
-    /// Value from here on.
-    pub to: Value,
-}
-
-impl std::fmt::Display for Change {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "--{} {} instead of {}, from step {} on",
-            self.option,
-            plain(&self.to),
-            plain(&self.from),
-            self.step
-        )
-    }
-}
 
 /// Options that may change, in the order in which they are named.
 const FREE: &[&str] = &[
@@ -54,15 +25,6 @@ const FREE: &[&str] = &[
     "eval-every",
     "minutes",
 ];
-
-/// A value as it is typed.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "none".to_owned(),
-        other => other.to_string(),
-    }
-}
 
 /// Makes `given` the options of the run that `meta` describes; `options` are the names of all of them. Returns what
 /// changed. A run that had ended goes on if the new options do not end it here.
@@ -84,8 +46,8 @@ pub fn change(meta: &mut Meta, given: Config, options: &[&'static str]) -> Resul
         if !FREE.contains(&option) {
             return Err(Error::ResumeMismatch {
                 option,
-                given: plain(to),
-                stored: plain(from),
+                given: typed(to),
+                stored: typed(from),
             });
         }
         changes.push(Change {
@@ -116,7 +78,7 @@ pub fn change(meta: &mut Meta, given: Config, options: &[&'static str]) -> Resul
     position.ended = End::of(position, &given).filter(|&end| ended || end == End::Finished);
     let words: Vec<String> = changes
         .iter()
-        .map(|change| format!("--{} {}", change.option, plain(&change.to)))
+        .map(|change| format!("--{} {}", change.option, typed(&change.to)))
         .collect();
     let provenance = &mut meta.provenance;
     provenance.command += &format!(" # from step {step}: --resume {}", words.join(" "));

@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{BEST, CONFIG, LAST, METRICS, Metrics, RunFolder};
+use crate::any_model::LARGEST;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::image::LARGEST;
 use crate::samples::{self, Sample};
 
 /// What is in memory of a run and may not be on the disk.

@@ -12,10 +12,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::RunFolder;
+use crate::any_model::LARGEST;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::image::LARGEST;
 
 /// Where a checkpoint to go on from was found, and what was found damaged on the way to it.
 #[derive(Debug)]

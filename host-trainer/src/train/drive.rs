@@ -8,20 +8,20 @@
 //!     when the patience is exhausted: back to the best parameters, and a cooldown begins
 //!     when asked to stop: last.safetensors, and back
 //! ```
-//! A run diverges when loss or gradient is not finite, or *explodes*: the loss of each of [`EXPLODED_WINDOWS`] windows
-//! in a row is above [`EXPLODED_TIMES`] ln(vocabulary). A net that knows nothing has ln(vocabulary), so such a net is
-//! far worse than none, and has been for longer than a bad window lasts. While a window is above that limit no
-//! checkpoint is written: the newest on the disk is of a state that was still good.
+//! A run diverges when loss or gradient is not finite, or *explodes*: the loss of each of
+//! [`EXPLODED_WINDOWS`] windows in a row is above [`EXPLODED_TIMES`] ln(vocabulary). A net that
+//! knows nothing has ln(vocabulary), so such a net is far worse than none, and has been for longer
+//! than a bad window lasts. While a window is above that limit no checkpoint is written: the newest
+//! on the disk is of a state that was still good.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::position::{cooldown, exhausted, limits, may_cool_down};
 use super::{End, Position, Trainer};
 use crate::checkpoint::torch_name;
-use crate::config::Config;
 use crate::curves::write_loss;
 use crate::error::{Error, Result};
-use crate::optim::{Cooldown, Schedule};
 use crate::run::{Metrics, RunFolder, Saver};
 use crate::samples;
 
@@ -41,23 +41,6 @@ pub trait Observer {
     fn evaluation(&mut self, metrics: &Metrics);
     /// Something the user should know, in one line: a checkpoint that cannot be written.
     fn notice(&mut self, _line: &str) {}
-}
-
-impl End {
-    /// Why a run that stands at `position`, at an evaluation, ends here, if it does.
-    pub(crate) fn of(position: &Position, config: &Config) -> Option<Self> {
-        let (finished, time) = limits(position, config);
-        let early = match position.cooldown {
-            Some(cooldown) => cooldown.is_over(position.step),
-            None => exhausted(position, config) && cooldown(position, config).is_none(),
-        };
-        match (finished, time, early) {
-            (true, ..) => Some(Self::Finished),
-            (_, true, _) => Some(Self::Time),
-            (.., true) => Some(Self::Early),
-            _ => None,
-        }
-    }
 }
 
 /// The loss curve: a failure to draw it is said once and is no reason to stop.
@@ -82,33 +65,6 @@ impl Picture {
         (self.failed, self.stale) = (drawing.is_err(), false);
         self.drawn = Some(Instant::now());
     }
-}
-
-/// Whether all epochs or characters are done, and whether the time is up.
-fn limits(position: &Position, config: &Config) -> (bool, bool) {
-    let time = |minutes| position.seconds >= 60.0 * minutes;
-    let characters = |most| position.characters >= most;
-    (
-        position.epoch >= config.epochs || config.characters.is_some_and(characters),
-        config.minutes.is_some_and(time),
-    )
-}
-
-/// Whether there was no better evaluation for as many as the patience is.
-fn exhausted(position: &Position, config: &Config) -> bool {
-    config.patience > 0 && position.evaluations_since_best >= config.patience
-}
-
-/// Whether a cooldown may still begin. One of a net that is trained for integers begins where the run stands: the ranges
-/// of its rows belong to its parameters.
-fn may_cool_down(position: &Position, config: &Config) -> bool {
-    let falls = config.schedule != Schedule::Constant && config.qat.is_none();
-    falls && config.patience > 0 && position.cooldown.is_none()
-}
-
-/// The cooldown of a run whose patience is exhausted at `position`.
-fn cooldown(position: &Position, config: &Config) -> Option<Cooldown> {
-    Cooldown::new(config.schedule, config.lr, position.lr, position.step)
 }
 
 impl Trainer<'_> {
@@ -219,8 +175,9 @@ impl Trainer<'_> {
         }
     }
 
-    /// Checks that every parameter is a number, before any is written. The loss need not show one that is not: a kernel's
-    /// activations limit their operand by a maximum and a minimum, and those drop a NaN.
+    /// Checks that every parameter is a number, before any is written. The loss need not show one
+    /// that is not: a kernel's activations limit their operand by a maximum and a minimum, and
+    /// those drop a NaN.
     fn check_parameters(&self) -> Result<()> {
         let numbers = self.params().data.iter().enumerate();
         let Some((at, &value)) = numbers.into_iter().find(|(_, x)| !x.is_finite()) else {
@@ -239,8 +196,8 @@ impl Trainer<'_> {
         })
     }
 
-    /// Evaluates a net that came from elsewhere before its first step: training for integers need not make it better, and
-    /// then the best is what it began with.
+    /// Evaluates a net that came from elsewhere before its first step: training for integers need
+    /// not make it better, and then the best is what it began with.
     fn record_start(&mut self, saver: &mut Saver<'_>) -> Result<()> {
         let nats = self.evaluate()?;
         if nats.is_finite() {
@@ -251,7 +208,8 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Evaluates; gives the saver the metrics line and, if it is the lowest so far, a new `best.safetensors`.
+    /// Evaluates; gives the saver the metrics line and, if it is the lowest so far, a new
+    /// `best.safetensors`.
     fn record(&mut self, saver: &mut Saver<'_>) -> Result<Metrics> {
         let begin = Instant::now();
         let valid_nats = self.evaluate()?;
@@ -316,8 +274,8 @@ impl Trainer<'_> {
         Ok(metrics)
     }
 
-    /// Completes the error of a diverged run with what is left on disk and a way on; the metrics lines are still
-    /// written, because they show how it came.
+    /// Completes the error of a diverged run with what is left on disk and a way on; the metrics
+    /// lines are still written, because they show how it came.
     fn gave_up(&self, mut error: Error, saver: &mut Saver<'_>, folder: &RunFolder) -> Error {
         let Some(kept) = error.kept() else {
             return error;

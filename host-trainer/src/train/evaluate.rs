@@ -6,16 +6,19 @@ use crate::error::Result;
 use crate::learner::{Data, Job};
 use crate::net::Window;
 
-/// Held-out tokens that an evaluation reads, at most: of a text of a gigabyte more would take longer than training.
+/// Held-out tokens that an evaluation reads, at most: of a text of a gigabyte more would take
+/// longer than training.
 pub(super) const EVAL_MOST: usize = 1 << 20;
 /// Characters before a stream's first counted one that warm up its state.
 const EVAL_WARM_UP: usize = 128;
 
 impl Trainer<'_> {
-    /// Mean loss on the held-out text, or its first 2^20 tokens, in nats a token; each but the first counts once.
+    /// Mean loss on the held-out text, or its first 2^20 tokens, in nats a token; each but the
+    /// first counts once.
     ///
-    /// The text is read as several streams side by side, each warmed up on the characters before it, so this differs
-    /// from reading it in one go by less than 0.001 nats; `gatelet eval` reads it in one go.
+    /// The text is read as several streams side by side, each warmed up on the characters before
+    /// it, so this differs from reading it in one go by less than 0.001 nats; `gatelet eval` reads
+    /// it in one go.
     ///
     /// # Errors
     /// [`Error::Read`] for a streamed text.

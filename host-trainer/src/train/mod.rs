@@ -1,4 +1,5 @@
-//! The training run: windows of truncated BPTT with carried state, evaluation, early stopping, checkpoints.
+//! The training run: windows of truncated BPTT with carried state, evaluation, early stopping,
+//! checkpoints.
 //!
 //! ```text
 //! the training part is cut into `batch` streams; every epoch starts at another offset and at zero state
@@ -6,85 +7,36 @@
 //!                   clip, optimizer; the state is carried into the next window
 //! evaluation:       the held-out part, in streams of its own; `drive` decides when, and writes the files
 //! ```
-//! A batch is cut into shards by its size alone, and shard gradients are summed in their order: the result does not
-//! depend on the number of threads. Everything that decides the rest of a run is in `last.safetensors`, so a run
-//! that was stopped or killed goes on to the very same numbers.
+//! A batch is cut into shards by its size alone, and shard gradients are summed in their order: the
+//! result does not depend on the number of threads. Everything that decides the rest of a run is in
+//! `last.safetensors`, so a run that was stopped or killed goes on to the very same numbers.
 
 mod check;
 mod drive;
 mod evaluate;
+mod position;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
 use crate::config::Config;
-use crate::corpus::{Corpus, Vocabulary, hex};
+use crate::corpus::{Corpus, Vocabulary};
 use crate::dropout::Dropout;
 use crate::error::{Error, Result};
+use crate::hex::hex;
+use crate::isa::isa;
 use crate::learned::Learned;
 use crate::learner::{Data, Learner, Team};
 use crate::net::{IGNORED, Loss, Packs, Params, Window};
-use crate::optim::{Cooldown, Plateau};
 
 pub use drive::Observer;
+pub use position::{End, Position};
 
 /// Streams of the held-out text that are evaluated side by side, at most.
 const EVAL_STREAMS: usize = 32;
 /// Steps of a window in evaluation.
 const EVAL_WINDOW: usize = 64;
-
-/// Where a run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Position {
-    /// Epochs done.
-    pub epoch: usize,
-    /// Windows done in the current epoch.
-    pub window: usize,
-    /// Optimizer steps done.
-    pub step: u64,
-    /// Characters trained on.
-    pub characters: u64,
-    /// Sum of the training losses since the last evaluation, in nats.
-    pub loss_sum: f64,
-    /// Characters in that sum.
-    pub loss_count: u64,
-    /// Lowest held-out loss.
-    pub best_nats: Option<f64>,
-    /// Evaluations since then.
-    pub evaluations_since_best: usize,
-    /// What the plateau schedule has come to.
-    #[serde(default)]
-    pub plateau: Plateau,
-    /// The end of a run whose patience is exhausted, once it has begun.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cooldown: Option<Cooldown>,
-    /// Global norm of the last gradient.
-    pub gradient_norm: f64,
-    /// Learning rate of the last step.
-    pub lr: f64,
-    /// Seconds spent training.
-    pub seconds: f64,
-    /// Characters and seconds at the last evaluation.
-    pub evaluated_at: (u64, f64),
-    /// Why the run has ended, if it has.
-    pub ended: Option<End>,
-}
-
-/// Why a run has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum End {
-    /// All epochs done.
-    Finished,
-    /// No better evaluation within the patience.
-    Early,
-    /// The time limit is reached.
-    Time,
-    /// Stopped from outside; may be resumed.
-    Interrupted,
-}
 
 /// A run in memory.
 #[derive(Debug)]
@@ -108,7 +60,7 @@ impl<'c> Trainer<'c> {
     /// [`Error::Option`] or [`Error::TooShort`].
     pub fn new(corpus: &'c Corpus, config: Config, command: String) -> Result<Self> {
         config.validate()?;
-        crate::image::isa()?;
+        isa()?;
         corpus.check_length(config.batch, config.window)?;
         let net = config.shape(corpus.vocab.len()).net();
         let provenance = Provenance {
@@ -128,7 +80,7 @@ impl<'c> Trainer<'c> {
         let params = Params::init(net, config.seed);
         let packs = match &config.qat {
             None => Packs::new(&net),
-            Some(qat) => Packs::aware(&net, qat.scheme)?,
+            Some(qat) => Packs::qat(&net, qat.scheme)?,
         };
         let mut learner = Learner::with_packs(params, packs, config.updates());
         let masks = |rate| Dropout::new(config.seed, rate);
@@ -159,7 +111,7 @@ impl<'c> Trainer<'c> {
     /// # Errors
     /// [`Error::Some`] when the text has another vocabulary than the checkpoint or the net cannot be trained so, or as
     /// [`Trainer::new`].
-    pub fn aware(
+    pub fn qat(
         corpus: &'c Corpus,
         from: &Checkpoint,
         config: Config,
@@ -181,7 +133,7 @@ impl<'c> Trainer<'c> {
         Ok(trainer)
     }
 
-    /// Checks that a run of [`Trainer::aware`] can have a text's vocabulary.
+    /// Checks that a run of [`Trainer::qat`] can have a text's vocabulary.
     ///
     /// # Errors
     /// [`Error::Some`] when it is another than the checkpoint's.

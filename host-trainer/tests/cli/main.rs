@@ -1,11 +1,11 @@
 //! The program itself: command forms, exit codes, messages, and that nothing is overwritten.
 
+mod acceptance;
 mod amounts;
 mod corpora;
 #[cfg(unix)]
 mod disk;
 mod fed;
-mod gate;
 #[cfg(unix)]
 mod hostile;
 mod keep;

@@ -4,9 +4,9 @@
 //! q_nv = (1 - s) [v = target] + s / vocab                the distribution that is asked for; s = 0: the target alone
 //! L = sum_n [ log sum_v exp(x_nv) - sum_v q_nv x_nv ]                           dL/dx_nv = softmax(x_n)_v - q_nv
 //! ```
-//! The row's largest logit is subtracted first, so nothing overflows. Smoothing (Szegedy et al. 2016) acts on the
-//! gradient alone: the loss that is returned is that of the target, so that the losses of a run can be compared with
-//! its held-out ones and with those of other runs.
+//! The row's largest logit is subtracted first, so nothing overflows. Smoothing (Szegedy et al.
+//! 2016) acts on the gradient alone: the loss that is returned is that of the target, so that the
+//! losses of a run can be compared with its held-out ones and with those of other runs.
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -14,7 +14,8 @@ use super::IGNORED;
 use crate::real::Real;
 use crate::vector::vectorized;
 
-/// Partial results a row is folded into; a fixed number, so that the sum has one order on every machine.
+/// Partial results a row is folded into; a fixed number, so that the sum has one order on every
+/// machine.
 const LANES: usize = 16;
 
 struct Softmax<'a, F> {
@@ -70,8 +71,9 @@ fn fold<F: Real>(row: &[F], start: F, join: impl Fn(F, F) -> F) -> F {
 
 /// Sum of the losses of all rows, in nats; `logits` ([targets, vocab]) become `scale * dL/dlogits`.
 ///
-/// Targets must be smaller than `vocab`, or [`IGNORED`]. `smoothing` (0 = none, below 1) is the part of the asked-for
-/// distribution that is spread over all characters; it changes the gradient and not the loss returned.
+/// Targets must be smaller than `vocab`, or [`IGNORED`]. `smoothing` (0 = none, below 1) is the
+/// part of the asked-for distribution that is spread over all characters; it changes the gradient
+/// and not the loss returned.
 pub(super) fn softmax_cross_entropy<F: Real>(
     arch: Arch,
     logits: &mut [F],
@@ -102,7 +104,8 @@ pub fn softmax<F: Real>(row: &mut [F]) {
 /// Distance of a probability from 0 and 1 that a logarithm keeps, as in Keras.
 const MARGIN: f64 = 1e-7;
 
-/// The binary cross entropy of the probabilities of scores; `logits` as in [`softmax_cross_entropy`].
+/// The binary cross entropy of the probabilities of scores; `logits` as in
+/// [`softmax_cross_entropy`].
 ///
 /// A probability is kept away from 0 and 1 by 1e-7, and where that happens it has no gradient.
 pub(super) fn scored_binary<F: Real>(logits: &mut [F], targets: &[u16], scale: F) -> f64 {

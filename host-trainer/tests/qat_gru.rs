@@ -2,7 +2,6 @@
 //! over 64-bit integers.
 
 use gatelet::activation::{SIGMOID, TANH, piecewise};
-use gatelet_trainer::aware::Scheme;
 use gatelet_trainer::calibrate::largest_read;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::{Config, Qat};
@@ -10,6 +9,7 @@ use gatelet_trainer::corpus::{Corpus, Text};
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::float_net::FloatNet;
 use gatelet_trainer::net::{IGNORED, Packs, Params, Role, Shard};
+use gatelet_trainer::qat::Scheme;
 use gatelet_trainer::quantize::{IntHead, IntMatrix, IntNet, Ranges, quantize};
 use gatelet_trainer::row_range::WeightBits;
 use gatelet_trainer::shape::Cell;
@@ -99,7 +99,7 @@ fn aware<'c>(corpus: &'c Corpus, from: &Checkpoint, bits: WeightBits) -> Trainer
         qat: Some(qat),
         ..from.meta.config.clone()
     };
-    Trainer::aware(corpus, from, config, "test".to_owned()).unwrap()
+    Trainer::qat(corpus, from, config, "test".to_owned()).unwrap()
 }
 
 fn saturated(x: i64, bits: u32) -> i64 {
@@ -206,7 +206,7 @@ fn found<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> (Vec<Vec<i64>>, 
     for (to, &from) in params.data.iter_mut().zip(&checkpoint.params.data) {
         *to = F::from_f64(from.into());
     }
-    let mut packs = Packs::aware(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
+    let mut packs = Packs::qat(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
     packs.update(&params, checkpoint.learned.as_ref()).unwrap();
     let mut shard = Shard::<F>::new(&shape.net(), 1, 1);
     let (mut all, mut nats) = (Vec::new(), 0.0);
@@ -285,7 +285,7 @@ fn the_gradient_points_where_the_float_nets_does() {
             shard.backward(packs);
             shard.gradient.data
         };
-        let mut packs = Packs::aware(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
+        let mut packs = Packs::qat(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
         packs.update(&checkpoint.params, None).unwrap();
         let found = gradient(&packs);
         let want = gradient(&Packs::of(&checkpoint.params));

@@ -7,9 +7,9 @@
 //! H'   = sat16( round( z H + (2^13 - z) (n << 4) >> 13 ) )              Q0.15, carried
 //! h    = sat8( round(H' >> 8) )                                         1/128, for products
 //! ```
-//! acc is over [x ; h], acc_x and acc_h over either; of a token's row a holds all of x. An int8 state
-//! would stick where the update gate takes less than half a step of it: so H has 16 bits. u has more
-//! than a pre-activation, because r may make it small again.
+//! acc is over [x ; h], acc_x and acc_h over either; of a token's row a holds all of x. An int8
+//! state would stick where the update gate takes less than half a step of it: so H has 16 bits. u
+//! has more than a pre-activation, because r may make it small again.
 
 use gatelet::activation::{SIGMOID, TANH, piecewise};
 use gatelet::kernel::integer::{preactivation, requantize};

@@ -7,11 +7,11 @@
 //! backward   as in `bptt`, with the weights s q and the activations that the device has: a rounding's derivative is 1
 //!            (straight through, Bengio et al. 2013)
 //! ```
-//! So the loss that is trained is the image's, and an export of these parameters computes the states that this does.
-//! h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which change no bit of a product. A GRU carries H / 2^15, which
-//! products read as h / 128. Embedding and projection
-//! are there as the device has them too, x / 128 and p / 128, which stand for their ranges times as much: gradients of the
-//! matrices that read them are multiplied by the ranges.
+//! So the loss that is trained is the image's, and an export of these parameters computes the
+//! states that this does. h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which
+//! change no bit of a product. A GRU carries H / 2^15, which products read as h / 128. Embedding
+//! and projection are there as the device has them too, x / 128 and p / 128, which stand for their
+//! ranges times as much: gradients of the matrices that read them are multiplied by the ranges.
 
 use gatelet::Dims;
 use gatelet::kernel::integer::embedded;
@@ -74,7 +74,7 @@ pub(crate) struct Layer<F: Engine> {
 
 /// A net in integers.
 #[derive(Clone, Debug)]
-pub(crate) struct Aware<F: Engine> {
+pub(crate) struct Quantized<F: Engine> {
     pub(crate) scheme: Scheme,
     pub(crate) layers: Vec<Layer<F>>,
     /// x / 128: [vocab, embedding], or empty.
@@ -111,7 +111,7 @@ impl Scheme {
     }
 }
 
-impl<F: Engine> Aware<F> {
+impl<F: Engine> Quantized<F> {
     /// Room for a net of this shape.
     ///
     /// # Errors
@@ -159,7 +159,8 @@ impl<F: Engine> Aware<F> {
         Learned::of(&net, &self.scheme.bits)
     }
 
-    /// Learns ranges from the `gradient` of the weights that were [packed](Aware::pack) last; see [`Learned::update`].
+    /// Learns ranges from the `gradient` of the weights that were [packed](Quantized::pack) last; see
+    /// [`Learned::update`].
     pub(crate) fn learn(&mut self, learned: &mut Learned, gradient: &[F], steps: u64, rate: f64) {
         if learned.ranges.is_empty() {
             return;

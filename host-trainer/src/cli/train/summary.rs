@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::out::{say, say_json};
-use super::recipe;
-use super::stream::Input;
-use super::terminal::{command, width};
-use super::train::Args;
+use super::super::out::{say, say_json};
+use super::super::recipe;
+use super::super::stream::Input;
+use super::super::terminal::{command, width};
+use super::args::Args;
 use crate::blame::Planned;
 use crate::config::Config;
 use crate::corpus::List;

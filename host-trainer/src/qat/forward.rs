@@ -1,4 +1,5 @@
-//! The device's forward pass on the tape: sums of products, which were taken in real numbers, to states and logits.
+//! The device's forward pass on the tape: sums of products, which were taken in real numbers, to
+//! states and logits.
 
 use gatelet::kernel::integer::{lstm_unit, preactivation, projected, requantize, rnn_int8};
 use pulp::{Arch, NullaryFnOnce};
@@ -136,7 +137,8 @@ pub(crate) struct Step<'a, F> {
     pub(crate) ids: Option<&'a [u16]>,
     /// [rows, gates*hidden]
     pub(crate) gates: &'a mut [F],
-    /// [rows, gates*hidden]: sums over h, each by 1/128, where `gates` holds those over x alone: of a GRU.
+    /// [rows, gates*hidden]: sums over h, each by 1/128, where `gates` holds those over x alone: of
+    /// a GRU.
     pub(crate) product: &'a [F],
     /// [rows, hidden]: H before the step, of a GRU.
     pub(crate) carried: &'a [F],

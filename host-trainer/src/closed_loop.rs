@@ -5,11 +5,13 @@
 //! f32     reads the same x_1 x_2 ...         KL_t = sum_v p_f32 log(p_f32 / p_int8);  RMS of h and c beside int8's
 //! f32     writes a text of its own           sampler and seed s again; agreed = characters until the texts part
 //! ```
-//! Reading one text, the two states can be compared step by step: what differs is rounding, and whether it piles up.
-//! Texts of their own part at the first draw that a rounding tips over, after which only their statistics compare.
+//! Reading one text, the two states can be compared step by step: what differs is rounding, and
+//! whether it piles up. Texts of their own part at the first draw that a rounding tips over, after
+//! which only their statistics compare.
 //!
-//! A cell that counts goes on counting in f32 where int8 stays at the end of its range, and tanh(c) is 1 for both. So c is
-//! cut at the ends of int8's range in all three before its RMS is taken; the RMS of the whole c stands beside it.
+//! A cell that counts goes on counting in f32 where int8 stays at the end of its range, and tanh(c)
+//! is 1 for both. So c is cut at the ends of int8's range in all three before its RMS is taken; the
+//! RMS of the whole c stands beside it.
 
 use gatelet::{
     Cell, Dims, Kernel, Logits, Model, Precision, Sampler, Session, SnapshotError, TokenId,
@@ -20,7 +22,8 @@ use serde::Serialize;
 use crate::calibrate::{Saturation, saturation};
 use crate::error::{Error, Result};
 use crate::image::LanguageModel as _;
-use crate::image::{isa, storage};
+use crate::image::storage;
+use crate::isa::isa;
 
 /// Seed of both writers; temperature 1, from the whole vocabulary.
 const SEED: u64 = 1;
@@ -60,9 +63,9 @@ pub struct Course {
     pub cell_uncut: Option<Rms>,
 }
 
-/// What [`free_run`] finds.
+/// What [`closed_loop`] finds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct FreeRun {
+pub struct ClosedLoop {
     /// Characters that each writer wrote.
     pub characters: usize,
     /// How many of them, from the start, are the same in both texts.
@@ -79,9 +82,10 @@ pub struct FreeRun {
     pub saturation: Saturation,
 }
 
-impl FreeRun {
-    /// How far the RMS of int8's state is from that of f32 over the last tenth of one text, as a part of the latter: of h
-    /// or of c, whichever is further. An RMS below a step of int8 (1/128) counts as one.
+impl ClosedLoop {
+    /// How far the RMS of int8's state is from that of f32 over the last tenth of one text, as a
+    /// part of the latter: of h or of c, whichever is further. An RMS below a step of int8 (1/128)
+    /// counts as one.
     pub fn rms_drift(&self) -> f64 {
         let apart = |a: Rms, b: Rms| (a.last - b.last).abs() / b.last.max(1.0 / 128.0);
         let hidden = apart(self.int8.hidden, self.f32_reading.hidden);
@@ -101,7 +105,7 @@ impl FreeRun {
 ///
 /// # Errors
 /// [`Error::Inference`] when the models are not of one vocabulary.
-pub fn free_run(int8: Model<'_>, f32: Model<'_>, characters: usize) -> Result<FreeRun> {
+pub fn closed_loop(int8: Model<'_>, f32: Model<'_>, characters: usize) -> Result<ClosedLoop> {
     let (mut run, written) = isa()?.run(Run {
         int8,
         f32,
@@ -118,7 +122,7 @@ struct Run<'a> {
 }
 
 impl WithKernel for Run<'_> {
-    type Output = Result<(FreeRun, Vec<u16>)>;
+    type Output = Result<(ClosedLoop, Vec<u16>)>;
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Run {
@@ -158,7 +162,7 @@ impl WithKernel for Run<'_> {
             at_other.take(&other, &r).map_err(Error::inference)?;
         }
         let [first, last] = tenths(&divergences);
-        let run = FreeRun {
+        let run = ClosedLoop {
             characters,
             agreed: agreed.unwrap_or(characters),
             divergence: Divergence {
@@ -229,8 +233,8 @@ impl Watch {
         Ok(())
     }
 
-    /// h and c of the snapshot, `[layers, hidden]` each: it is `[h of every layer | c of every layer]`, layers padded to
-    /// the stride, c empty for an RNN.
+    /// h and c of the snapshot, `[layers, hidden]` each: it is `[h of every layer | c of every
+    /// layer]`, layers padded to the stride, c empty for an RNN.
     fn state(&self) -> (Vec<f64>, Vec<f64>) {
         let (hidden, stride) = (self.dims.hidden, self.dims.stride());
         let int8 = self.dims.precision == Precision::Int8;
@@ -307,7 +311,7 @@ mod tests {
     use crate::export::random;
     use crate::shape::Shape;
 
-    fn run(cell: crate::shape::Cell, layers: usize) -> FreeRun {
+    fn run(cell: crate::shape::Cell, layers: usize) -> ClosedLoop {
         let shape = Shape {
             cell,
             layers,
@@ -318,7 +322,7 @@ mod tests {
         let [int8, f32] = [Precision::Int8, Precision::F32]
             .map(|precision| random(shape, precision, 3, "a test").expect("an image"));
         let (int8, f32) = (int8.model().expect("int8"), f32.model().expect("f32"));
-        free_run(int8, f32, 300).expect("a run")
+        closed_loop(int8, f32, 300).expect("a run")
     }
 
     #[test]
@@ -353,7 +357,7 @@ mod tests {
         };
         let image = random(shape, Precision::F32, 3, "a test").expect("an image");
         let model = image.model().expect("a model");
-        let found = free_run(model, model, 50).expect("a run");
+        let found = closed_loop(model, model, 50).expect("a run");
         assert_eq!((found.agreed, found.divergence.largest), (50, 0.0));
         assert_eq!(found.int8, found.f32_writing);
         assert_eq!((found.growth(), found.rms_drift()), (0.0, 0.0));

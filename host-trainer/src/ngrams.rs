@@ -6,8 +6,9 @@
 //!              all of the `most` commonest words; each run once
 //! ids          ranks of the words in bytewise order
 //! ```
-//! Rows of one table often begin alike and go on differently, so no model can be right about all of them.
-//! [`Grams::best_possible`] counts how often the best one is: what an accuracy is to be held against.
+//! Rows of one table often begin alike and go on differently, so no model can be right about all of
+//! them. [`Grams::best_possible`] counts how often the best one is: what an accuracy is to be held
+//! against.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -17,8 +18,9 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 use sha2::{Digest, Sha256};
 
-use crate::corpus::{Rules, Text, hex};
+use crate::corpus::{Rules, Text};
 use crate::error::{Error, Result};
+use crate::hex::hex;
 
 /// Rows of words, all of one length.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,14 +64,16 @@ impl Grams {
         Self::new((name, table), rows.concat(), length)
     }
 
-    /// The runs of `length` words of a text, all of its `most` commonest words (ties: the smaller word).
+    /// The runs of `length` words of a text, all of its `most` commonest words (ties: the smaller
+    /// word).
     ///
     /// # Errors
     /// [`Error::Table`] when there is none.
     pub fn from_text(name: &str, text: &str, length: usize, most: usize) -> Result<Self> {
         let (source, text) = (text, text.to_lowercase());
         let is_letter = |c: char| c.is_alphabetic() || c == '\'';
-        // What stands between two words belongs to the second: (word, whether only white space was before it).
+        // What stands between two words belongs to the second: (word, whether only white space was
+        // before it).
         let mut words: Vec<(&str, bool)> = Vec::new();
         let mut joined = true;
         for piece in text.split_inclusive(|c| !is_letter(c)) {
@@ -158,8 +162,8 @@ impl Grams {
             .collect()
     }
 
-    /// The rows in two parts, every `n`-th set of words in the second: rows of the very same words, in whatever order, are on
-    /// one side. The order of the sets follows from `seed`.
+    /// The rows in two parts, every `n`-th set of words in the second: rows of the very same words,
+    /// in whatever order, are on one side. The order of the sets follows from `seed`.
     pub fn split_by_words(&self, n: usize, seed: u64) -> [Vec<&[u16]>; 2] {
         let mut sets: BTreeMap<Vec<u16>, Vec<&[u16]>> = BTreeMap::new();
         for row in self.rows() {
@@ -186,8 +190,8 @@ impl Grams {
         ids.iter().map(word).collect::<Vec<_>>().join(" ")
     }
 
-    /// The part of the rows whose word `answer` (from 0) the best of all models gets right, when it sees the words
-    /// `seen`: for each beginning it says what follows most often.
+    /// The part of the rows whose word `answer` (from 0) the best of all models gets right, when it
+    /// sees the words `seen`: for each beginning it says what follows most often.
     pub fn best_possible(&self, seen: std::ops::Range<usize>, answer: usize) -> f64 {
         let mut counts: HashMap<&[u16], HashMap<u16, usize>> = HashMap::new();
         for row in self.rows() {

@@ -4,9 +4,9 @@
 //! loss     held-out nats in int8 - in f32        <= 0.02      mean KL   int8 from f32 over the free run     <= 0.02
 //! growth   KL of the last tenth - of the first   <= 0.01      RMS       of h or c, last tenth, beside f32   <= 10 %
 //! ```
-//! Whatever is not at most its bound is past it, NaN too. The bounds leave room above what sound nets were seen to have on
-//! `corpora/novels.txt` (2026-11-25): the default model's recipe, and seven LSTMs and RNNs of 8 to 64 units, of characters and of
-//! words, after one or two epochs.
+//! Whatever is not at most its bound is past it, NaN too. The bounds leave room above what sound
+//! nets were seen to have on `corpora/novels.txt` (2026-11-25): the default model's recipe, and
+//! seven LSTMs and RNNs of 8 to 64 units, of characters and of words, after one or two epochs.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -32,23 +32,26 @@ impl Measure {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Loss, Self::Divergence, Self::Growth, Self::RmsDrift];
 
-    /// The largest that is let through. Where they come from: docs/training.md, "The gate of an export".
+    /// The largest that is let through. Where they come from: docs/training.md, "The gate of an
+    /// export".
     pub const fn bound(self) -> f64 {
         match self {
-            // Nets that quantize well lose less than 0.003 nats; 0.02 is a visible part of what another size of net gains.
+            // Nets that quantize well lose less than 0.003 nats; 0.02 is a visible part of what
+            // another size of net gains.
             Self::Loss => 0.02,
             // 0.0008 for the default model's recipe, 0.00002 to 0.0003 for the small ones.
             Self::Divergence => 0.02,
             // Below 0.0002 in all of these.
             Self::Growth => 0.01,
-            // Of h below 0.002, of c up to 0.04: a cell that int8 cut leaves the end of the range sooner than in f32.
+            // Of h below 0.002, of c up to 0.04: a cell that int8 cut leaves the end of the range
+            // sooner than in f32.
             Self::RmsDrift => 0.1,
         }
     }
 
     /// Its value; `None` for an image that was not quantized.
     pub fn of(self, report: &Report) -> Option<f64> {
-        let run = report.free_run.as_ref()?;
+        let run = report.closed_loop.as_ref()?;
         Some(match self {
             Self::Loss => report.loss_nats,
             Self::Divergence => run.divergence.mean,
@@ -119,8 +122,8 @@ pub fn list(breaches: &[Breach]) -> String {
 mod tests {
     use super::*;
     use crate::calibrate::Saturation;
+    use crate::closed_loop::{ClosedLoop, Course, Divergence, Rms};
     use crate::evaluate::Scores;
-    use crate::free_run::{Course, Divergence, FreeRun, Rms};
 
     fn report(hidden: f64) -> Report {
         let scores = Scores {
@@ -136,7 +139,7 @@ mod tests {
             cell: None,
             cell_uncut: None,
         };
-        let run = FreeRun {
+        let run = ClosedLoop {
             characters: 9,
             agreed: 3,
             divergence: Divergence {
@@ -164,17 +167,17 @@ mod tests {
             projection_range: None,
             saturated_inputs: 0,
             saturation: None,
-            free_run: Some(run),
+            closed_loop: Some(run),
         }
     }
 
     #[test]
     fn every_bound_holds_by_itself() {
-        let past = |change: &dyn Fn(&mut Report, &mut FreeRun)| -> Vec<Measure> {
+        let past = |change: &dyn Fn(&mut Report, &mut ClosedLoop)| -> Vec<Measure> {
             let mut report = report(0.5);
-            let mut run = report.free_run.unwrap();
+            let mut run = report.closed_loop.unwrap();
             change(&mut report, &mut run);
-            report.free_run = Some(run);
+            report.closed_loop = Some(run);
             breaches(&report).iter().map(|b| b.measure).collect()
         };
         assert_eq!(past(&|_, _| ()), [], "at the bounds");
@@ -205,7 +208,7 @@ mod tests {
     fn an_f32_image_has_no_bounds() {
         let mut report = report(9.0);
         assert!(!breaches(&report).is_empty());
-        report.free_run = None;
+        report.closed_loop = None;
         assert_eq!(breaches(&report), []);
     }
 }

@@ -55,7 +55,7 @@ fn a_sound_model_passes_and_says_how_it_writes_by_itself() {
         (&found["written"], &found["past_bounds"]),
         (&true.into(), &serde_json::json!([]))
     );
-    let run = &found["free_run"];
+    let run = &found["closed_loop"];
     assert_eq!(run["characters"], 10_000);
     assert!(
         (1..10_000).contains(&run["agreed"].as_u64().unwrap()),
@@ -86,7 +86,7 @@ fn a_sound_model_passes_and_says_how_it_writes_by_itself() {
     ];
     let float = place.json(&float);
     assert_eq!(
-        (&float["written"], &float["free_run"]),
+        (&float["written"], &float["closed_loop"]),
         (&true.into(), &serde_json::Value::Null)
     );
 }

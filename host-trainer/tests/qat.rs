@@ -4,7 +4,6 @@ use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Precision, Scalar, Session, TokenId};
-use gatelet_trainer::aware::Scheme;
 use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::config::{Config, Qat};
 use gatelet_trainer::corpus::{Corpus, Text};
@@ -13,6 +12,7 @@ use gatelet_trainer::evaluate::evaluate;
 use gatelet_trainer::export::{calibrated, export, own_image};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::{Packs, Params, Shard};
+use gatelet_trainer::qat::Scheme;
 use gatelet_trainer::quantize::Ranges;
 use gatelet_trainer::row_range::WeightBits;
 use gatelet_trainer::shape::Cell;
@@ -142,7 +142,7 @@ fn aware<'c>(
         }),
         ..from.meta.config.clone()
     };
-    Trainer::aware(corpus, from, config, "test".to_owned()).unwrap()
+    Trainer::qat(corpus, from, config, "test".to_owned()).unwrap()
 }
 
 /// The states of a shard of one stream after every token, as integers: h of all layers, then c.
@@ -153,7 +153,7 @@ fn states<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
     for (to, &from) in params.data.iter_mut().zip(&checkpoint.params.data) {
         *to = F::from_f64(from.into());
     }
-    let mut packs = Packs::aware(&shape.net(), scheme).unwrap();
+    let mut packs = Packs::qat(&shape.net(), scheme).unwrap();
     packs.update(&params, checkpoint.learned.as_ref()).unwrap();
     let mut shard = Shard::<F>::new(&shape.net(), 1, 1);
     let step = |&token: &u16| {
@@ -233,8 +233,7 @@ fn the_forward_pass_is_the_devices() {
 
         // And so is the loss, of the head's integers too.
         let mut shard = Shard::<f32>::new(checkpoint.params.net(), 1, tokens.len() - 1);
-        let mut packs =
-            Packs::aware(checkpoint.params.net(), checkpoint.scheme().unwrap()).unwrap();
+        let mut packs = Packs::qat(checkpoint.params.net(), checkpoint.scheme().unwrap()).unwrap();
         packs
             .update(&checkpoint.params, checkpoint.learned.as_ref())
             .unwrap();
@@ -265,7 +264,7 @@ fn the_gradient_points_where_the_float_nets_does() {
             shard.backward(packs);
             shard.gradient.data
         };
-        let mut packs = Packs::aware(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
+        let mut packs = Packs::qat(&shape.net(), checkpoint.scheme().unwrap()).unwrap();
         packs
             .update(&checkpoint.params, checkpoint.learned.as_ref())
             .unwrap();
@@ -380,6 +379,6 @@ fn what_cannot_be_trained_so_is_refused() {
         }),
         ..from.meta.config.clone()
     };
-    let error = Trainer::aware(&corpus, &from, config, String::new()).unwrap_err();
+    let error = Trainer::qat(&corpus, &from, config, String::new()).unwrap_err();
     assert!(error.to_string().contains("1040 numbers"), "{error}");
 }

@@ -1,0 +1,244 @@
+//! `gatelet train`.
+
+mod args;
+mod summary;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+
+use self::args::OPTIONS;
+pub(super) use self::args::{Args, job_of};
+use self::summary::{introduction, recognised, report, with_command};
+use super::out::note;
+use super::progress::Progress;
+use super::qat;
+use super::recipe;
+use super::terminal::tell;
+use crate::checkpoint::Meta;
+use crate::config::Config;
+use crate::corpus::{Corpus, Level, Outline, Text, looks};
+use crate::error::{Error, Result};
+use crate::run::{Mode, RunFolder, change};
+use crate::train::Trainer;
+use crate::units::bytes;
+
+/// Part of a text that may be unknown without a warning. Of novels in 10,000 words 3 % are.
+const MUCH_UNKNOWN: f64 = 0.1;
+
+/// The text as it is learnt: recognised as a list, unless that is `known` or was said, and then in its order. Says
+/// what it is.
+pub(super) fn arranged(args: &Args, text: Text, config: &mut Config, known: bool) -> Result<Text> {
+    let asked = known || args.lines;
+    let mut sorted = false;
+    if !asked {
+        let looks = looks(&text, &config.corpus_options())?;
+        config.lines = looks.list && !args.no_lines;
+        sorted = looks.sorted;
+    }
+    // --out need not be there yet.
+    let out = args.out.ancestors().find(|path| path.is_dir());
+    let folder = out.unwrap_or(Path::new("."));
+    let text = config.arranged(text, (args.in_memory(), folder))?;
+    if args.quiet {
+        return Ok(text);
+    }
+    if let Some(list) = text.list() {
+        tell(&recognised(&text.name, list, asked));
+    } else if sorted {
+        tell(&format!(
+            "{} is sorted: its end, which is held out, is not like the rest (--lines learns every line by \
+             itself and holds out some by a shuffle)",
+            text.name
+        ));
+    }
+    Ok(text)
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let text = args.text.text(args.in_memory(), None)?;
+    if text.is_streamed() && !args.quiet {
+        let (name, size) = (&text.name, bytes(text.bytes() as usize));
+        tell(&format!("reading {name} twice, {size} each time"));
+    }
+    let mode = match (args.force, args.resume) {
+        (true, _) => Mode::Force,
+        (_, true) => Mode::Resume,
+        _ => Mode::New,
+    };
+    if let Some(threads) = args.threads {
+        let good = (1..=1024).contains(&threads);
+        let rule = "it has to be from 1 to 1024";
+        good.then_some(()).ok_or(Error::Option {
+            option: "threads",
+            found: threads.to_string(),
+            rule,
+        })?;
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::Start(error.to_string()))?;
+    }
+    let save_every = args.save_every()?;
+    if mode == Mode::Resume {
+        return resume(args, text, save_every);
+    }
+    let start = args.qat.start()?;
+    let base = start.as_ref().map(qat::Start::base);
+    let mut config = args.config(base.unwrap_or_else(|| args.recipe.base()));
+    config.validate()?;
+    args.recipe.check(&config)?;
+    if let Some(start) = &start {
+        start.check(&config)?;
+    }
+    let text = text.encoded(config.encoding()?);
+    let text = arranged(args, text, &mut config, start.is_some())?;
+    let outline = outlined(args, &text, &config)?;
+    if let Some(start) = &start {
+        Trainer::check_vocabulary(outline.vocab(), &start.checkpoint)?;
+    }
+    match &start {
+        None => config = args.follow(&config, &text, &outline)?,
+        Some(_) => outline.check_length(config.batch, config.window)?,
+    }
+    let folder = args.open(mode, save_every)?;
+    let corpus = outline.corpus(&text, folder.path())?;
+    say_unknown(args, &corpus)?;
+    config.qat = start
+        .as_ref()
+        .map(|start| start.plan(&corpus))
+        .transpose()?;
+    let command = args.command(&config);
+    let trainer = match &start {
+        None => Trainer::new(&corpus, config, command)?,
+        Some(start) => Trainer::qat(&corpus, &start.checkpoint, config, command)?,
+    };
+    folder.clear()?;
+    // First of all a checkpoint, so that from here on --resume works whenever a kill comes.
+    let start = trainer.checkpoint(true);
+    folder.write_last(&start.to_bytes()?)?;
+    write_config(&folder, &start.meta)?;
+    train(args, &folder, trainer)
+}
+
+/// Reads a text once, and says what it is where that is not usual.
+fn outlined(args: &Args, text: &Text, config: &Config) -> Result<Outline> {
+    let outline = Outline::of(text, &config.corpus_options())?;
+    let seen = outline.seen();
+    if !args.quiet && !seen.is_usual() {
+        note(format!("{}: {seen}", text.name));
+    }
+    Ok(outline)
+}
+
+/// Says how much of a text is unknown to its own vocabulary, and what to do if that is much.
+fn say_unknown(args: &Args, corpus: &Corpus) -> Result<()> {
+    let Some([training, held_out]) = corpus.unknown()? else {
+        return Ok(());
+    };
+    let unit = corpus.vocab.level().unit();
+    let line = format!(
+        "{:.1} % of the training {unit}s and {:.1} % of the held-out ones are the unknown token",
+        100.0 * training,
+        100.0 * held_out
+    );
+    let much = training.max(held_out) > MUCH_UNKNOWN;
+    let more = match (much, corpus.vocab.level()) {
+        (false, _) => "",
+        (true, Level::Word) => {
+            ": a script without spaces wants --level char; for others, a larger --max-vocab keeps more \
+             words"
+        }
+        (true, _) => ": a larger --max-vocab keeps more",
+    };
+    if much || !args.quiet {
+        let mark = if much { "warning: " } else { "" };
+        note(format!("{mark}{}: {line}{more}", corpus.name));
+    }
+    Ok(())
+}
+
+/// Writes `config.json`: the options and the origin in `meta`.
+fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
+    folder.write_config(
+        &json!({ "config": meta.config, "shape": meta.config.shape(meta.net.vocab()), "provenance": meta.provenance }),
+    )
+}
+
+/// Goes on with a run, with the options changed that were given and may change.
+///
+/// Everything is checked before anything is written: a damaged checkpoint gets its other name only when the run can
+/// really go on from the one before, and a change is on the disk before the first step with it.
+fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
+    let folder = args.open(Mode::Resume, save_every)?;
+    let (mut checkpoint, found) = folder.load()?;
+    let meta = &mut checkpoint.meta;
+    args.check_preset(&meta.config)?;
+    let options = [OPTIONS, recipe::OPTIONS].concat();
+    let changes = change(meta, args.config(meta.config.clone()), &options)?;
+    if let (false, Some(nats), Some(position)) =
+        (changes.is_empty(), folder.best_nats(), &mut meta.position)
+        && position.best_nats.is_none_or(|best| nats < best)
+    {
+        // With other options the way there is not gone again: only what is better may replace the file.
+        (position.best_nats, meta.provenance.nats) = (Some(nats), Some(nats));
+    }
+    let text = text.encoded(meta.config.encoding()?);
+    let text = arranged(args, text, &mut meta.config, true)?;
+    let outline = outlined(args, &text, &meta.config)?;
+    outline.check_hash(&meta.provenance.corpus_sha256)?;
+    let corpus = outline.corpus(&text, folder.path())?;
+    say_unknown(args, &corpus)?;
+    let trainer = Trainer::resume(&corpus, checkpoint).map_err(|error| match error {
+        Error::Checkpoint { what, .. } => Error::Checkpoint {
+            path: found.path.clone(),
+            what,
+        },
+        other => other,
+    })?;
+    for line in folder.set_aside(&found)? {
+        note(format_args!("warning: {line}"));
+    }
+    if trainer.position().ended.is_some() {
+        // Nothing more is trained, so nothing has changed either.
+        return train(args, &folder, trainer);
+    }
+    if !changes.is_empty() {
+        folder.rewind_metrics(trainer.position().step)?;
+        folder.write_last(&trainer.checkpoint(true).to_bytes()?)?;
+        for change in changes.iter().filter(|_| !args.quiet) {
+            note(change);
+        }
+    }
+    write_config(&folder, &trainer.checkpoint(false).meta)?;
+    train(args, &folder, trainer)
+}
+
+/// Trains with Ctrl-C handled, and reports.
+fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        // A second Ctrl-C does not wait for the window; the checkpoint on disk is whole all the same.
+        if handler.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Error::Start(error.to_string()))?;
+    if !args.quiet {
+        tell(&introduction(args, &trainer)?);
+    }
+    if let Some(end) = trainer.position().ended {
+        return report(args, folder, &trainer, end, true);
+    }
+    let mut progress = Progress::new(args.quiet, trainer.position());
+    let result = trainer.run(folder, &stop, &mut progress);
+    progress.finish();
+    let lr = trainer.checkpoint(false).meta.config.lr;
+    let end = result.map_err(|error| with_command(error, args, lr))?;
+    report(args, folder, &trainer, end, false)
+}

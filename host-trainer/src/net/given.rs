@@ -1,0 +1,84 @@
+//! A window's inputs, what is asked, and what the net gives.
+
+use gatelet::net::Activation;
+use pulp::Arch;
+
+use super::dense;
+use super::loss::{Asked, IGNORED, Loss, Targets};
+use crate::engine::Engine;
+use crate::memory::Memory;
+
+/// An output at work.
+#[derive(Clone, Debug)]
+pub(super) struct Given<F: Engine> {
+    pub(super) operation: usize,
+    pub(super) width: usize,
+    pub(super) activation: Activation,
+    pub(super) loss: Loss,
+    /// z, and then its gradient: [block, width] of a head, otherwise [T, rows, width].
+    pub(super) z: Memory<F>,
+}
+
+impl<F: Engine> Given<F> {
+    /// Loss of the steps from `first` on whose z are in the first `len` numbers.
+    pub(super) fn apply(
+        &mut self,
+        (arch, index): (Arch, usize),
+        targets: &Targets<F>,
+        (first, steps): (usize, usize),
+        scale: F,
+        see: &mut Option<See<'_, F>>,
+    ) -> f64 {
+        let z = &mut self.z[..steps * self.width];
+        if let Some(see) = see {
+            let mut numbers = z.to_vec();
+            dense::activate(arch, self.activation, &mut numbers);
+            see(Seen {
+                output: index,
+                first,
+                numbers: &numbers,
+            });
+        }
+        let asked = Asked::of(targets, (first, first + steps), self.width);
+        self.loss.apply(arch, self.activation, z, asked, scale)
+    }
+}
+
+/// What a net gives over some steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a, F> {
+    /// The output.
+    pub output: usize,
+    /// The first of the steps, as `t * rows + row`.
+    pub first: usize,
+    /// [steps, numbers]: scores, or values.
+    pub numbers: &'a [F],
+}
+
+/// What looks at outputs.
+pub(super) type See<'a, F> = &'a mut dyn FnMut(Seen<'_, F>);
+
+/// A window's inputs and targets, to be written; all time-major.
+#[derive(Debug)]
+pub struct Window<'a, F> {
+    /// Streams: step t of stream `row` is at `t * rows + row`.
+    pub rows: usize,
+    /// [T, rows]: tokens; empty where the net is given features.
+    pub tokens: &'a mut [u16],
+    /// [T, rows, numbers]: features; empty where it is given tokens.
+    pub features: &'a mut [F],
+    /// What is asked of each output.
+    pub targets: &'a mut [Targets<F>],
+}
+
+impl<F: Engine> Window<'_, F> {
+    /// Nothing is asked of a stream.
+    pub fn ignore(&mut self, row: usize) {
+        for targets in self.targets.iter_mut() {
+            let tokens = targets.tokens.iter_mut().skip(row).step_by(self.rows);
+            tokens.for_each(|target| *target = IGNORED);
+            let counts = targets.counts.iter_mut().skip(row).step_by(self.rows);
+            counts.for_each(|counts| *counts = false);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The way back of a recurrent operation over a window.
+
+use gatelet::net::Kind;
+
+use super::{Pack, Tape, around, ids, zero_rows};
+use crate::dropout;
+use crate::engine::Engine;
+use crate::net::params::Params;
+use crate::net::shard::{Common, Sink, multiply};
+use crate::net::sums::{scatter_rows, sum_rows};
+use crate::net::tensors::Role;
+use crate::net::{gru, gru_before, lstm, rnn};
+
+impl<F: Engine> Tape<F> {
+    /// The recurrence backward: `d`, the gradient of the value, becomes that of h but for what goes
+    /// around a GRU's product, the tape's activations become dz, of a GRU dp.
+    fn rewind(&mut self, common: &mut Common<F>, pack: &Pack<F>, d: &mut [F]) {
+        let (units, rows, arch) = (self.units, common.rows, common.arch);
+        let columns = self.kind.gates() * units;
+        let state = rows * units;
+        let (masks, line_break) = (common.masks, common.line_break);
+        self.dc.fill(F::zero());
+        for t in (0..common.window).rev() {
+            let (now, later) = self.gates[t * rows * columns..].split_at_mut(rows * columns);
+            let dh = &mut d[t * state..][..state];
+            if t + 1 < common.window {
+                let turned = t % 2 == 1;
+                let back = &pack.recurrent.back;
+                if self.dh.is_empty() {
+                    let dz_after = &later[..rows * columns];
+                    let scratch = &mut common.scratch;
+                    F::matmul_turned(dz_after, back, turned, true, dh, scratch);
+                } else {
+                    let sums = &mut self.dh;
+                    let dz_after = match &self.before {
+                        None => &later[..rows * columns],
+                        Some(before) => &before.d_gates[(t + 1) * 2 * state..][..2 * state],
+                    };
+                    F::matmul_turned(dz_after, back, turned, false, sums, &mut common.scratch);
+                    if let Some(before) = &self.before {
+                        let through = sums.iter_mut().zip(&before.through);
+                        through.for_each(|(sum, &x)| *sum += x);
+                    }
+                    if let Some(dropout) = masks.recurrent {
+                        let place = masks.place(self.layer, dropout::Kind::Recurrent, 0);
+                        dropout.apply(arch, place, masks.first_row, units, sums);
+                    }
+                    let ids_after = ids(&common.tokens, rows, t + 1);
+                    zero_rows(ids_after, line_break, sums);
+                    zero_rows(ids_after, line_break, &mut self.dc);
+                    dh.iter_mut().zip(&*sums).for_each(|(sum, &x)| *sum += x);
+                }
+            }
+            let h_before = &self.h[t * state..][..state];
+            match self.kind {
+                Kind::Rnn { activation, .. } => {
+                    let h = &self.h[(t + 1) * state..][..state];
+                    rnn::backward(arch, activation, h, dh, now);
+                }
+                Kind::Lstm { .. } => {
+                    let step = lstm::Step {
+                        hidden: units,
+                        gates: now,
+                        c_before: &self.c[t * state..][..state],
+                    };
+                    let tanh_c = &self.kept[t * state..][..state];
+                    lstm::backward(arch, step, tanh_c, dh, &mut self.dc);
+                }
+                _ => {
+                    let carried = around(
+                        h_before,
+                        ids(&common.tokens, rows, t),
+                        line_break,
+                        &mut self.carried,
+                    );
+                    if let (Some(before), Some(candidate)) = (&mut self.before, &pack.candidate) {
+                        let seen = match self.seen.is_empty() {
+                            true => h_before,
+                            false => &self.seen[t * state..][..state],
+                        };
+                        let back = gru_before::Back {
+                            units,
+                            seen,
+                            carried,
+                            dh,
+                            around: &mut self.dc,
+                            through: &mut before.through,
+                            gates: now,
+                            d_gates: &mut before.d_gates[t * 2 * state..][..2 * state],
+                            d_candidate: &mut before.d_candidate[t * state..][..state],
+                            scratch: &mut common.scratch,
+                        };
+                        gru_before::backward::<F>(&candidate.back, back);
+                        continue;
+                    }
+                    let back = gru::Back {
+                        hidden: units,
+                        carried,
+                        dh,
+                        around: &mut self.dc,
+                        gates: now,
+                        u: &mut self.kept[t * state..][..state],
+                    };
+                    gru::backward(arch, back);
+                }
+            }
+        }
+    }
+
+    /// The window backward, from the gradient `d` of the value: fills the operation's part of
+    /// `gradient` and `dx`. `range` is what the numbers stand for that `W_x` reads.
+    pub(in crate::net) fn backward(
+        &mut self,
+        common: &mut Common<F>,
+        pack: &Pack<F>,
+        (x, d): (&[F], &mut [F]),
+        (gradient, index): (&mut Params<F>, usize),
+        (dx, range): (Option<Sink<'_, F>>, f32),
+    ) {
+        let (units, arch) = (self.units, common.arch);
+        let columns = self.kind.gates() * units;
+        let state = common.rows * units;
+        if let Some(dropout) = common.masks.output {
+            for (t, dh) in d.chunks_exact_mut(state).enumerate() {
+                let place = common.masks.place(self.layer, dropout::Kind::Output, t);
+                dropout.apply(arch, place, common.masks.first_row, units, dh);
+            }
+        }
+        self.rewind(common, pack, d);
+        let seen = (self.seen(state), units);
+        let d_recurrent = gradient.tensor_mut(index, Role::Recurrent);
+        if let Some(before) = &self.before {
+            let d_gates = (&before.d_gates[..], 2 * units);
+            F::outer(seen, d_gates, false, d_recurrent, &mut common.scratch);
+            let d_candidate = gradient.tensor_mut(index, Role::Candidate);
+            let of_q = (&before.d_candidate[..], units);
+            let q = (&before.q[..], units);
+            F::outer(q, of_q, false, d_candidate, &mut common.scratch);
+        } else {
+            let dp = (&self.gates[..], columns);
+            F::outer(seen, dp, false, d_recurrent, &mut common.scratch);
+            if self.is_gru() {
+                gru::swap(&mut self.gates, &mut self.kept, units);
+                let d_bias = gradient.tensor_mut(index, Role::RecurrentBias);
+                sum_rows(arch, &self.kept, false, d_bias);
+            }
+        }
+        let dz = (&self.gates[..], columns);
+        if self.reads_token {
+            let d_rows = gradient.tensor_mut(index, Role::Rows);
+            scatter_rows(arch, dz.0, false, &common.tokens, columns, d_rows);
+            // Every dz was added to one row: the rows' sum is that of all dz.
+            let (d_rows, d_bias) = gradient.rows_and_bias(index);
+            sum_rows(arch, d_rows, false, d_bias);
+        } else {
+            let d_bias = gradient.tensor_mut(index, Role::Bias);
+            sum_rows(arch, dz.0, false, d_bias);
+        }
+        let Some(input) = &pack.input else {
+            return;
+        };
+        let d_input = gradient.tensor_mut(index, Role::Input);
+        let inputs = d_input.len() / columns;
+        F::outer((x, inputs), dz, false, d_input, &mut common.scratch);
+        multiply(d_input, range);
+        if let Some(Sink { dx, add }) = dx {
+            F::matmul(dz.0, &input.back, add, dx, &mut common.scratch);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The image of any net of features: in f32 it computes what training does, in int8 and 4 bits
+//! nearly that, and the same integers on every kernel.
+
+use gatelet::format::Provenance;
+use gatelet::net::{
+    Activation, Kind, Net, Operand, Output, Precision, Reset, RnnActivation, Value,
+};
+use gatelet::{Isa, Kernel, Scalar, Session, WithKernel};
+use gatelet_trainer::error::Result;
+use gatelet_trainer::export::image_of;
+use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::learner::{Data, Learner};
+use gatelet_trainer::net::{Packs, Params, Shard, Window};
+use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
+
+const WIDTH: usize = 3;
+const STEPS: usize = 24;
+
+/// Waves of several lengths; asked is, at every step, the mean of the features of the step before.
+struct Waves;
+
+fn wave(example: usize, t: usize) -> [f32; WIDTH] {
+    let x = |k: usize| ((example * 7 + t * (k + 2)) as f32 * 0.31).sin() * [0.5, 2.0, 9.0][k];
+    [0, 1, 2].map(x)
+}
+
+impl Data<f32> for Waves {
+    fn len(&self) -> usize {
+        40
+    }
+    fn steps(&self) -> usize {
+        STEPS
+    }
+    fn counted(&self, _example: usize) -> usize {
+        STEPS - 1
+    }
+    fn fill(
+        &self,
+        example: usize,
+        row: usize,
+        window: &mut Window<'_, f32>,
+        _room: &mut Vec<u16>,
+    ) -> Result<()> {
+        window.ignore(row);
+        for t in 0..STEPS {
+            let at = t * window.rows + row;
+            let x = wave(example, t);
+            window.features[at * WIDTH..][..WIDTH].copy_from_slice(&x);
+            let Some(targets) = window.targets.first_mut().filter(|_| t > 0) else {
+                continue;
+            };
+            if let [number, ..] = &mut targets.numbers[at..] {
+                *number = wave(example, t - 1).iter().sum::<f32>() / 9.0;
+                targets.counts[at] = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn dense(units: usize, activation: Activation) -> Kind {
+    Kind::Dense { units, activation }
+}
+
+/// A net for each operation, and one with all of them.
+fn nets() -> Vec<Net> {
+    let rnn = |activation| Kind::Rnn {
+        units: 6,
+        activation,
+    };
+    let gru = |reset| Kind::Gru { units: 6, reset };
+    let kinds = [
+        rnn(RnnActivation::Tanh),
+        rnn(RnnActivation::Relu),
+        Kind::Lstm { units: 6 },
+        gru(Reset::After),
+        gru(Reset::Before),
+        dense(7, Activation::None),
+        dense(7, Activation::Relu),
+        dense(7, Activation::Tanh),
+        dense(7, Activation::Sigmoid),
+        dense(7, Activation::HardSigmoid),
+    ];
+    let start = Net::features(Precision::F32, WIDTH);
+    let head = dense(1, Activation::None);
+    let one = kinds.map(|kind| start.then(kind).then(head).values());
+    let skip = Operand::of(&[Value::INPUT, Value::of(0), Value::of(2)]);
+    let mixed = start
+        .then(gru(Reset::After))
+        .then(dense(5, Activation::Relu))
+        .then(Kind::Lstm { units: 6 })
+        .with(Kind::Add, Operand::two(Value::of(0), Value::of(2)))
+        .with(gru(Reset::Before), skip)
+        .with(head, Operand::two(Value::of(4), Value::of(3)))
+        .values()
+        .with_output(Output::Values(Value::of(1)))
+        .with_output(Output::Values(Value::of(2)));
+    one.into_iter().chain([mixed]).collect()
+}
+
+/// What training computes: for each output its numbers at every step.
+fn trained(params: &Params<f32>, example: usize) -> Vec<Vec<f32>> {
+    let mut shard = Shard::<f32>::new(params.net(), 1, STEPS);
+    Waves
+        .fill(example, 0, &mut shard.window(), &mut Vec::new())
+        .expect("made up");
+    let mut all = vec![Vec::new(); params.net().output_len()];
+    shard.forward_seen(&Packs::of(params), 0.0, &mut |seen| {
+        all[seen.output].extend_from_slice(seen.numbers);
+    });
+    all
+}
+
+struct Run<'a>(&'a Image, usize);
+
+impl WithKernel for Run<'_> {
+    type Output = Vec<Vec<f32>>;
+    fn run<K: Kernel>(self, kernel: K) -> Self::Output {
+        let model = self.0.model().expect("a good image");
+        let mut storage = storage(model.net());
+        let mut session = Session::new(&model, kernel, &mut storage).expect("room");
+        let outputs = model.net().output_len();
+        let mut all = vec![Vec::new(); outputs];
+        for t in 0..STEPS {
+            session.step(&wave(self.1, t)).expect("numbers");
+            for (output, all) in all.iter_mut().enumerate() {
+                all.extend(session.values(output));
+            }
+        }
+        all
+    }
+}
+
+/// The largest difference, and the largest magnitude.
+fn off(found: &[Vec<f32>], want: &[Vec<f32>]) -> (f32, f32) {
+    assert_eq!(found.len(), want.len());
+    let pairs = found.iter().flatten().zip(want.iter().flatten());
+    pairs.fold((0.0, 0.0), |(off, most), (a, b)| {
+        (f32::max(off, (a - b).abs()), f32::max(most, b.abs()))
+    })
+}
+
+#[test]
+fn images_compute_what_training_does() {
+    for (index, net) in nets().into_iter().enumerate() {
+        let adam = OptimizerConfig::of(Optimizer::Adam);
+        let mut learner = Learner::new(Params::<f32>::init(net, index as u64), adam);
+        let before = learner.score(&Waves).expect("made up").nats;
+        for epoch in 0..30 {
+            learner
+                .epoch(&Waves, 20, 0.01, epoch)
+                .expect("it is finite");
+        }
+        let after = learner.score(&Waves).expect("made up").nats;
+        assert!(after < 0.8 * before, "{net:?}: {before} {after}");
+        let params = learner.params();
+        let image = |precision, bits: &[u8]| {
+            let image = image_of(params, &Waves, precision, bits, Provenance::default());
+            image.unwrap_or_else(|error| panic!("{net:?}: {error}"))
+        };
+        let want = trained(params, 3);
+        let float = Run(&image(Precision::F32, &[]), 3).run(Scalar);
+        let (error, most) = off(&float, &want);
+        assert!(
+            error < 1e-4 * most.max(1.0),
+            "{net:?}: f32 is off by {error} of {most}"
+        );
+        let four: Vec<u8> = net
+            .operations()
+            .map(|of| if of.kind.gates() > 0 { 4 } else { 8 })
+            .collect();
+        for (bits, bound) in [(&[][..], 0.05), (&four, 0.35)] {
+            let int = image(Precision::Int8, bits);
+            let found = Run(&int, 3).run(Scalar);
+            let (error, most) = off(&found, &want);
+            assert!(
+                error < bound * most,
+                "{net:?}: {bits:?} is off by {error} of {most}"
+            );
+            let here = int
+                .for_isa(Isa::detect())
+                .expect("an image for this machine");
+            assert_eq!(Isa::detect().run(Run(&here, 3)), found, "{net:?}");
+        }
+    }
+}
+
+#[test]
+fn a_net_of_tokens_has_no_such_image() {
+    let net = Net::tokens(Precision::F32, 4).then(Kind::Lstm { units: 3 });
+    let params = Params::zeros(net.then(dense(4, Activation::None)).scores());
+    let error = image_of(&params, &Waves, Precision::F32, &[], Provenance::default());
+    let error = error.expect_err("it has a vocabulary").to_string();
+    assert!(error.contains("with its text"), "{error}");
+}
