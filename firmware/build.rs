@@ -152,8 +152,8 @@ fn about(model: &Model<'_>, model_bytes: usize) -> Result<(Demand, String, [bool
     let vocab = model.vocab();
     let (needs, four) = (model.needs(), Capabilities::FOUR_BITS);
     let kernel = match (model.layout(), net.precision) {
-        (Layout::Rows, _) if needs.has(four) => "gatelet::NativeNibbleRows",
-        _ if needs.has(four) => "gatelet::NativeNibbles",
+        (Layout::Rows, _) if needs.has(four) => "gatelet::NativeInt4Rows",
+        _ if needs.has(four) => "gatelet::NativeInt4",
         (_, Precision::F32) => "gatelet::NativeF32",
         (Layout::Rows, Precision::Int8) => "gatelet::NativeRows",
         _ => "gatelet::Native",

@@ -5,8 +5,8 @@ use gatelet::WriteError;
 use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
 use gatelet::net::Capabilities;
 use gatelet::{
-    Cell, Dims, FourBits, Isa, Kernel, KnownAnswer, Layout, LoadError, Model, Nibbles, Only,
-    Portable, Precision, Provenance, Scalar, TextRules, Thumb, Weights,
+    Cell, Dims, FourBits, Int4, Isa, Kernel, KnownAnswer, Layout, LoadError, Model, Only, Portable,
+    Precision, Provenance, Scalar, TextRules, Thumb, Weights,
 };
 use gatelet_tests::{crc32, tokens, trace, trace_with};
 use gatelet_trainer::image::LanguageModel as _;
@@ -145,7 +145,7 @@ fn every_kernel_and_layout_has_the_bits_of_the_int8_model() {
             with_nibbles(model, &tokens, &expected, Thumb);
             if dims.is_plain() {
                 const NEEDS: u32 = Capabilities::ALL.without(Capabilities::EMBEDDING).bits();
-                let kernel = Nibbles::<Only<Thumb, NEEDS>>::default();
+                let kernel = Int4::<Only<Thumb, NEEDS>>::default();
                 assert_eq!(trace_with(model, kernel, &tokens), expected);
             }
             let back = packed.repacked(Layout::Rows).expect("it came from there");
@@ -154,14 +154,14 @@ fn every_kernel_and_layout_has_the_bits_of_the_int8_model() {
     }
 }
 
-/// `Nibbles<K>` beside `K`.
+/// `Int4<K>` beside `K`.
 fn with_nibbles<K: Kernel + Default>(
     model: Model<'_>,
     tokens: &[u16],
     expected: &gatelet_tests::Trace,
     _: K,
 ) {
-    let found = trace_with(model, Nibbles::<K>::default(), tokens);
+    let found = trace_with(model, Int4::<K>::default(), tokens);
     assert_eq!(
         &found,
         expected,

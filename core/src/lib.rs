@@ -119,8 +119,8 @@ pub use kernel::Fpu;
 pub use kernel::Mve;
 #[doc(hidden)]
 pub use kernel::{
-    Isa, Kernel, Native, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, Nibbles, Only,
-    Portable, Scalar, Thumb, WithKernel,
+    Int4, Isa, Kernel, Native, NativeF32, NativeInt4, NativeInt4Rows, NativeRows, Only, Portable,
+    Scalar, Thumb, WithKernel,
 };
 #[doc(hidden)]
 pub use layer::{

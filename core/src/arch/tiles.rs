@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "instructions that not every machine has")]
 
-use crate::kernel::tile::{self, ahead, apart};
+use crate::kernel::tile::{self, pipelined, two_pass};
 use crate::kernel::{Kernel, Portable, StreamF32, StreamInt8, sealed};
 use crate::net::{Layout, Net};
 use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
@@ -49,18 +49,18 @@ macro_rules! tile_kernel {
 
         impl Kernel for $token {
             const NAME: &'static str = $name;
-            const AHEAD: bool = true;
+            const PIPELINED: bool = true;
 
             fn layout(self, net: &Net) -> Layout {
                 let _ = net;
                 Layout::$layout
             }
 
-            fn turned(self) -> Self {
+            fn reversed(self) -> Self {
                 $token { backward: !self.backward, ..self }
             }
 
-            fn is_turned(self) -> bool {
+            fn is_reversed(self) -> bool {
                 self.backward
             }
 
@@ -88,7 +88,7 @@ macro_rules! tile_kernel {
                 self.layer_int8_batch(layer, &mut [stream]);
             }
 
-            fn goes_ahead(self, layout: Layout) -> bool {
+            fn pipelines(self, layout: Layout) -> bool {
                 layout == Layout::$layout
             }
 
@@ -108,39 +108,39 @@ macro_rules! tile_kernel {
                 }
 
                 fn products_f32(k, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
-                    apart::products_f32::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
+                    two_pass::products_f32::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
                 }
 
                 fn cells_f32(k, layer: &LayerF32<'_>, stream: StreamF32<'_>, sums: &mut [f32]) {
                     let mut stream = stream;
-                    apart::cells_f32::<_, $lanes>(k.vectors, layer, &mut stream, sums);
+                    two_pass::cells_f32::<_, $lanes>(k.vectors, layer, &mut stream, sums);
                 }
 
                 fn products_int8(k, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
-                    apart::products_int8::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
+                    two_pass::products_int8::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
                 }
 
                 fn cells_int8(k, layer: &LayerInt8<'_>, stream: StreamInt8<'_>, sums: &mut [i32]) {
                     let mut stream = stream;
-                    apart::cells_int8::<_, $lanes>(k.vectors, layer, &mut stream, sums);
+                    two_pass::cells_int8::<_, $lanes>(k.vectors, layer, &mut stream, sums);
                 }
 
                 fn begin_f32(k, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
-                    ahead::begin_f32::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
+                    pipelined::begin_f32::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
                 }
 
                 fn finish_f32(k, layer: &LayerF32<'_>, stream: StreamF32<'_>, sums: &mut [f32]) {
                     let (v, mut stream) = (k.vectors, stream);
-                    ahead::finish_f32::<_, $lanes>(v, k.backward, layer, &mut stream, sums);
+                    pipelined::finish_f32::<_, $lanes>(v, k.backward, layer, &mut stream, sums);
                 }
 
                 fn begin_int8(k, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
-                    ahead::begin_int8::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
+                    pipelined::begin_int8::<_, $lanes>(k.vectors, k.backward, layer, h, sums);
                 }
 
                 fn finish_int8(k, layer: &LayerInt8<'_>, stream: StreamInt8<'_>, sums: &mut [i32]) {
                     let (v, mut stream) = (k.vectors, stream);
-                    ahead::finish_int8::<_, $lanes>(v, k.backward, layer, &mut stream, sums);
+                    pipelined::finish_int8::<_, $lanes>(v, k.backward, layer, &mut stream, sums);
                 }
 
                 fn add_products_f32(k, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {

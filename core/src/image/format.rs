@@ -24,9 +24,9 @@ pub(crate) use self::list::{layout_of, sections_for, sections_of};
 pub use crate::image::header::net_of;
 pub use crate::image::repack::{repack, repacked_len};
 pub use crate::image::spec::{
-    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, OutputSpec, VocabSpec,
+    FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, OutputSpec, VocabSpec, image_len,
+    write_image,
 };
-pub use crate::image::write::{image_len, write_image};
 pub use crate::net::ALIGN;
 use crate::net::{MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS};
 pub use crate::text::words::MAX_WORD;

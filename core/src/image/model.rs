@@ -1,12 +1,10 @@
 //! A checked model: its net, its weights, and its self-test.
 
-use crate::image::error::LoadError;
 use crate::image::format::{
     KnownAnswer, Lengths, OperationEntry, PREAMBLE, Provenance, Section, SectionKind, SectionName,
     sections_of,
 };
 use crate::image::header::{self, Decoded};
-use crate::image::load::load;
 use crate::image::views::Views;
 use crate::kernel::{Kernel, Scalar, can};
 use crate::net::{Capabilities, Input, Layout, MAX_OUTPUTS, Net, Plan, Precision};
@@ -33,58 +31,10 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// Checks an image and borrows its weights.
-    ///
-    /// `image` must start at a multiple of 16 (see [`AlignedBytes`](crate::AlignedBytes)) and hold
-    /// exactly one image. The cost is one pass over all bytes; nothing is copied.
-    ///
-    /// # Errors
-    /// The first thing found wrong, with its name, what was expected and what was found.
-    pub fn from_bytes(image: &'a [u8]) -> Result<Self, LoadError> {
-        Self::from_bytes_for(image, Scalar)
-    }
-
-    /// The same for a program that runs `kernel` alone: what an [`Only`](crate::kernel::Only) leaves
-    /// out of steps, this leaves out of loading, and refuses.
-    ///
-    /// # Errors
-    /// As [`Model::from_bytes`], or [`LoadError::Needs`].
-    pub fn from_bytes_for<K: Kernel>(image: &'a [u8], kernel: K) -> Result<Self, LoadError> {
-        let mut place = None;
-        Self::load_in(&mut place, image, kernel).copied()
-    }
-
-    /// The same in a place of the caller's, for a small stack: a model takes 2 KB of it, and one
-    /// that is returned is copied on its way.
-    ///
-    /// ```
-    /// # use gatelet::{Model, kernel::Native};
-    /// # let image = gatelet::include_model!("../../../firmware/models/default.gatelet").image();
-    /// let mut place = None;
-    /// let model = Model::load_in(&mut place, image, Native::default())?;
-    /// # Ok::<(), gatelet::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Model::from_bytes_for`]; the place is empty then.
-    pub fn load_in<'p, K: Kernel>(
-        place: &'p mut Option<Self>,
-        image: &'a [u8],
-        kernel: K,
-    ) -> Result<&'p Self, LoadError> {
-        let _ = kernel;
-        if let Err(error) = load::<K>(image, Self::begin(place)) {
-            *place = None;
-            return Err(error);
-        }
-        // It was put there above.
-        place.as_ref().ok_or(LoadError::Magic)
-    }
-
     /// A model of nothing yet. Not a constant, which would take as much flash as a model takes of
     /// the stack.
     #[inline(never)]
-    fn begin(place: &mut Option<Self>) -> &mut Self {
+    pub(crate) fn begin(place: &mut Option<Self>) -> &mut Self {
         place.insert(Model {
             net: Net::none(),
             plan: Plan::none(),

@@ -4,70 +4,25 @@
 //! The parts are compared with each other here; `write.rs` puts them into bytes.
 
 mod emit;
+mod numbers;
 
 use bytemuck::cast_slice;
 
 use self::emit::{emit_matrix, emit_numbers, emit_slots_of, emit_start, emit_wide};
+pub use self::numbers::{MatrixSpec, Numbers};
 use crate::image::error::WriteError;
 use crate::image::format::SectionName;
 use crate::image::format::{
     Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, layout_of, operation_entry,
-    output_entry, precision_code,
+    output_entry, precision_code, sections_of,
 };
-use crate::image::write::{Source, check_shift, table};
+use crate::image::write::{Source, capabilities, check_shift, len_with, table, write_with};
 use crate::net::{
     Input, Kind, Layout, MAX_OUTPUTS, Net, Operation, Precision, RnnActivation, Value,
 };
 use crate::text::rules::TextRules;
 use crate::text::words;
 use crate::weights::order::RowOrder;
-
-/// Numbers of one of the types that sections have.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Numbers<'a> {
-    /// None.
-    #[default]
-    None,
-    /// Of f32 nets.
-    F32(&'a [f32]),
-    /// int8.
-    I8(&'a [i8]),
-    /// int16.
-    I16(&'a [i16]),
-    /// int32.
-    I32(&'a [i32]),
-}
-
-/// The numbers of a matrix to be written: `weights: [rows, columns]` row-major, whatever the layout.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MatrixSpec<'a> {
-    /// f32, or int8.
-    pub weights: Numbers<'a>,
-    /// `[rows]`; of an f32 matrix none.
-    pub multipliers: &'a [i32],
-    /// Right shift of the requantization; of an f32 matrix 0.
-    pub shift: u8,
-}
-
-impl<'a> MatrixSpec<'a> {
-    /// An f32 matrix.
-    pub const fn f32(weights: &'a [f32]) -> Self {
-        MatrixSpec {
-            weights: Numbers::F32(weights),
-            multipliers: &[],
-            shift: 0,
-        }
-    }
-
-    /// An int8 matrix, one scale a row.
-    pub const fn int8(weights: &'a [i8], multipliers: &'a [i32], shift: u8) -> Self {
-        MatrixSpec {
-            weights: Numbers::I8(weights),
-            multipliers,
-            shift,
-        }
-    }
-}
 
 /// The numbers of an operation to be written. What an operation of its kind has not is left as it is
 /// by default. Shapes are those of [`SectionKind`], with rows for slots.
@@ -462,4 +417,25 @@ impl Shape {
             in_slots,
         }
     }
+}
+
+/// An upper bound of the bytes [`write_image`] needs. The image it returns may be a few bytes shorter.
+///
+/// # Errors
+/// When the specification's parts do not fit together.
+pub fn image_len(spec: &ImageSpec<'_>) -> Result<usize, WriteError> {
+    len_with(&spec.header()?, spec.layout)
+}
+
+/// Writes the image into `out` and returns its length in bytes.
+///
+/// The result depends on the specification alone: the same model gives the same bytes. Values are not checked here;
+/// [`Model::from_bytes`](crate::Model::from_bytes) does that, and a writer should read back what it wrote.
+///
+/// # Errors
+/// When the specification's parts do not fit together, or `out` is too small.
+pub fn write_image(spec: &ImageSpec<'_>, out: &mut [u8]) -> Result<usize, WriteError> {
+    let names = sections_of(&spec.net, spec.layout, spec.lengths());
+    let needs = capabilities(&spec.net, spec.lengths());
+    write_with(spec.header()?, (spec.layout, needs), names, spec, out)
 }

@@ -163,7 +163,7 @@ impl<'a> Stored<'a> {
     fn matrix_int8(&self, kind: SectionKind, columns: usize, order: RowOrder) -> MatrixInt8<'a> {
         let (layout, bits) = self.form;
         match layout {
-            Layout::Rows | Layout::Pairs if bits == 4 => MatrixInt8::Nibbles {
+            Layout::Rows | Layout::Pairs if bits == 4 => MatrixInt8::Int4 {
                 layout,
                 columns,
                 words: self.numbers(kind),
@@ -176,7 +176,7 @@ impl<'a> Stored<'a> {
                 columns,
                 words: self.numbers(kind),
             },
-            _ if bits == 4 => MatrixInt8::NibbleTiles {
+            _ if bits == 4 => MatrixInt8::Int4Tiles {
                 layout,
                 order,
                 columns,

@@ -6,7 +6,6 @@ use crate::image::format::{
     CRC, Header, Lengths, MAGIC, MAX_SECTIONS, PREAMBLE, SectionEntry, VERSION, at, checksum,
     sections_of,
 };
-use crate::image::spec::ImageSpec;
 use crate::net::LayoutError;
 use crate::net::{Capabilities, Layout, Net};
 use crate::weights::matrix::shifts;
@@ -66,27 +65,6 @@ pub(crate) fn len_with(header: &Header<'_>, layout: Layout) -> Result<usize, Wri
     let header_len = encoded + header.sections.len() * MAX_VARINT;
     let data = data_len(header, layout)?;
     Ok((PREAMBLE + header_len).next_multiple_of(layout.align()) + data)
-}
-
-/// An upper bound of the bytes [`write_image`] needs. The image it returns may be a few bytes shorter.
-///
-/// # Errors
-/// When the specification's parts do not fit together.
-pub fn image_len(spec: &ImageSpec<'_>) -> Result<usize, WriteError> {
-    len_with(&spec.header()?, spec.layout)
-}
-
-/// Writes the image into `out` and returns its length in bytes.
-///
-/// The result depends on the specification alone: the same model gives the same bytes. Values are not checked here;
-/// [`Model::from_bytes`](crate::Model::from_bytes) does that, and a writer should read back what it wrote.
-///
-/// # Errors
-/// When the specification's parts do not fit together, or `out` is too small.
-pub fn write_image(spec: &ImageSpec<'_>, out: &mut [u8]) -> Result<usize, WriteError> {
-    let names = sections_of(&spec.net, spec.layout, spec.lengths());
-    let needs = capabilities(&spec.net, spec.lengths());
-    write_with(spec.header()?, (spec.layout, needs), names, spec, out)
 }
 
 /// What it takes to run a net with these starts.

@@ -5,8 +5,8 @@
 //! `arch/tiles.rs` compiles it for each instruction set. Microcontrollers have `thumb.rs`, and assembly in `arch/arm`. int8 kernels give the same bits on every machine; f32 kernels agree within the bound of docs/numerics.md.
 
 pub(crate) mod generic;
+mod int4;
 mod native;
-mod nibbles;
 mod only;
 pub(crate) mod scalar;
 mod select;
@@ -20,13 +20,13 @@ pub(crate) mod tile;
 mod wide;
 
 #[cfg(armv7em)]
-pub use crate::arch::arm::armv7em::{Armv7em, Armv7emNibbles};
+pub use crate::arch::arm::armv7em::{Armv7em, Armv7emInt4};
 #[cfg(fpu)]
 pub use crate::arch::arm::fpu::Fpu;
 #[cfg(mve)]
 pub use crate::arch::arm::mve::Mve;
 #[cfg(mve)]
-pub use crate::arch::arm::mve4::MveNibbles;
+pub use crate::arch::arm::mve4::MveInt4;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use crate::arch::tiles::Simd128;
 #[cfg(target_arch = "x86_64")]
@@ -34,7 +34,7 @@ pub use crate::arch::tiles::{Avx2, Avx512, AvxVnni};
 #[cfg(target_arch = "aarch64")]
 pub use crate::arch::tiles::{Neon, NeonDot};
 pub use generic::Portable;
-pub use nibbles::Nibbles;
+pub use int4::Int4;
 pub use only::Only;
 /// The integer specification piece by piece, for who trains through it (docs/numerics.md).
 pub mod integer {
@@ -45,7 +45,7 @@ pub mod integer {
     pub use crate::weights::layer::{embedded, projected};
 }
 pub use native::Native;
-pub use select::{Isa, NativeF32, NativeNibbleRows, NativeNibbles, NativeRows, WithKernel};
+pub use select::{Isa, NativeF32, NativeInt4, NativeInt4Rows, NativeRows, WithKernel};
 pub use thumb::Thumb;
 
 use crate::cell;
@@ -105,7 +105,7 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
     const CAPABILITIES: Capabilities = Capabilities::ALL;
 
     /// Whether this kernel can compute products before their step: [`Kernel::products_f32`], [`Kernel::begin_f32`].
-    const AHEAD: bool = false;
+    const PIPELINED: bool = false;
 
     /// The layout in which a model of this net runs fastest. Every kernel runs every layout.
     fn layout(self, net: &Net) -> Layout {
@@ -115,14 +115,14 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
 
     /// The same kernel, reading weights from the other end: no result changes, but what one step read last is still in
     /// the cache when the next begins with it. A session turns its kernel at every step if it has one
-    /// layer, or computes products ahead; otherwise the other layers come between two reads of one.
+    /// layer, or computes products before their step; otherwise the other layers come between two reads of one.
     #[must_use]
-    fn turned(self) -> Self {
+    fn reversed(self) -> Self {
         self
     }
 
     /// Whether weights are read from the end.
-    fn is_turned(self) -> bool {
+    fn is_reversed(self) -> bool {
         false
     }
 
@@ -165,14 +165,14 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         next: &mut [i8],
     );
 
-    /// Whether products with weights in this layout can be computed ahead: a kernel with
-    /// [`Kernel::AHEAD`] says yes for its own, of 8 bits.
-    fn goes_ahead(self, layout: Layout) -> bool {
+    /// Whether products with weights in this layout can be computed before their step: a kernel with
+    /// [`Kernel::PIPELINED`] says yes for its own, of 8 bits.
+    fn pipelines(self, layout: Layout) -> bool {
         let _ = layout;
         false
     }
 
-    /// The products of a step of a layer that stands alone, for which [`Kernel::goes_ahead`]. `h: [columns]`, `sums: [ahead_words]`.
+    /// The products of a step of a layer that stands alone, for which [`Kernel::pipelines`]. `h: [columns]`, `sums: [pipeline_words]`.
     fn products_f32(self, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
         let _ = (layer, h, sums);
     }
@@ -192,8 +192,8 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         let _ = (layer, stream, sums);
     }
 
-    /// Begins a step of a layer above another for which [`Kernel::goes_ahead`], before the layers below it: some of the products of its own
-    /// `h: [hidden]` and padding. `sums: [ahead_words]` keeps them.
+    /// Begins a step of a layer above another for which [`Kernel::pipelines`], before the layers below it: some of the products of its own
+    /// `h: [hidden]` and padding. `sums: [pipeline_words]` keeps them.
     fn begin_f32(self, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
         let _ = (layer, h, sums);
     }

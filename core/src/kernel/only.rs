@@ -26,8 +26,8 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
         self.0.layout(net)
     }
 
-    fn turned(self) -> Self {
-        Only(self.0.turned())
+    fn reversed(self) -> Self {
+        Only(self.0.reversed())
     }
 
     fn layer_f32(

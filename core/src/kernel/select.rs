@@ -2,19 +2,19 @@
 
 #[cfg(fpu)]
 use super::Fpu;
+#[cfg(not(mve))]
+use super::Int4;
 #[cfg(not(all(fpu, armv7em)))]
 use super::Native;
-#[cfg(not(mve))]
-use super::Nibbles;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::Simd128;
 #[cfg(armv7em)]
-use super::{Armv7em, Armv7emNibbles};
+use super::{Armv7em, Armv7emInt4};
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512, AvxVnni};
 use super::{Kernel, Portable, Scalar, Thumb};
 #[cfg(mve)]
-use super::{Mve, MveNibbles};
+use super::{Mve, MveInt4};
 #[cfg(target_arch = "aarch64")]
 use super::{Neon, NeonDot};
 use crate::net::{Layout, Net};
@@ -36,20 +36,20 @@ pub type NativeRows = Native;
 
 /// The kernel a firmware uses for a model with 4-bit weights, on an Armv7E-M in pairs.
 #[cfg(armv7em)]
-pub type NativeNibbles = Armv7emNibbles;
+pub type NativeInt4 = Armv7emInt4;
 /// The kernel a firmware uses for a model with 4-bit weights.
 #[cfg(mve)]
-pub type NativeNibbles = MveNibbles;
+pub type NativeInt4 = MveInt4;
 /// The kernel a firmware uses for a model with 4-bit weights.
 #[cfg(not(any(armv7em, mve)))]
-pub type NativeNibbles = Nibbles<NativeRows>;
+pub type NativeInt4 = Int4<NativeRows>;
 
-/// The kernel a firmware uses for a model with 4-bit weights in rows. On an Armv7E-M [`NativeNibbles`] reads pairs.
+/// The kernel a firmware uses for a model with 4-bit weights in rows. On an Armv7E-M [`NativeInt4`] reads pairs.
 #[cfg(armv7em)]
-pub type NativeNibbleRows = Nibbles<NativeRows>;
-/// The kernel a firmware uses for a model with 4-bit weights in rows: here [`NativeNibbles`] is the best for those too.
+pub type NativeInt4Rows = Int4<NativeRows>;
+/// The kernel a firmware uses for a model with 4-bit weights in rows: here [`NativeInt4`] is the best for those too.
 #[cfg(not(armv7em))]
-pub type NativeNibbleRows = NativeNibbles;
+pub type NativeInt4Rows = NativeInt4;
 
 /// Something to be done with whichever kernel is chosen: a generic closure.
 pub trait WithKernel {

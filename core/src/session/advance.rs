@@ -20,49 +20,25 @@ use crate::kernel::copy;
 use crate::kernel::{Kernel, StreamF32, StreamInt8};
 use crate::net::Precision;
 use crate::net::TokenId;
+use crate::session::schedule::{Schedule, Sums};
 use crate::session::state::{self, Parts};
 use crate::weights::layer::{LayerF32, LayerInt8, Weights};
-
-/// How a session runs its net: found once, when it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Schedule {
-    /// Operation after operation.
-    Plain,
-    /// The same, from one end of the weights and the other in turn: there is one recurrent operation.
-    Reversing,
-    /// A layer that stands alone, with room for sums.
-    Alone,
-    /// Several layers, with room for sums of the last.
-    Stacked {
-        /// The last layer's operation.
-        last: u8,
-    },
-}
-
-/// What a session of one layer has in its words for sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sums {
-    /// The product of the state's h.
-    Ready,
-    /// That of an h before.
-    Old,
-    /// The state is another one, and perhaps for one step only: its product is not worth keeping.
-    Restored,
-}
 
 impl<K: Kernel> Session<'_, '_, K> {
     /// Takes an input in: the state after it, and its outputs. Features stand where they are read.
     pub(super) fn go(&mut self, token: Option<TokenId>) {
-        if K::AHEAD && self.schedule != Schedule::Plain {
-            self.kernel = self.kernel.turned();
+        if K::PIPELINED && self.schedule != Schedule::Plain {
+            self.kernel = self.kernel.reversed();
             match (token, self.schedule, self.model.net.precision) {
-                (Some(id), Schedule::Alone, Precision::F32) => return self.go_apart::<F32>(id),
-                (Some(id), Schedule::Alone, Precision::Int8) => return self.go_apart::<Int8>(id),
+                (Some(id), Schedule::Alone, Precision::F32) => return self.go_two_pass::<F32>(id),
+                (Some(id), Schedule::Alone, Precision::Int8) => {
+                    return self.go_two_pass::<Int8>(id);
+                }
                 (Some(id), Schedule::Stacked { last }, Precision::F32) => {
-                    return self.go_ahead::<F32>(id, last.into());
+                    return self.go_pipelined::<F32>(id, last.into());
                 }
                 (Some(id), Schedule::Stacked { last }, Precision::Int8) => {
-                    return self.go_ahead::<Int8>(id, last.into());
+                    return self.go_pipelined::<Int8>(id, last.into());
                 }
                 _ => {}
             }
@@ -72,14 +48,14 @@ impl<K: Kernel> Session<'_, '_, K> {
 
     /// The words for sums hold nothing of this state.
     pub(super) fn forget_sums(&mut self) {
-        if K::AHEAD {
+        if K::PIPELINED {
             self.sums = Sums::Restored;
         }
     }
 
     /// A step of a layer that stands alone.
     #[inline(always)]
-    fn go_apart<N: Numbers>(&mut self, id: TokenId) {
+    fn go_two_pass<N: Numbers>(&mut self, id: TokenId) {
         if self.sums == Sums::Restored {
             self.sums = Sums::Old;
             return operations::step(self.model, self.kernel, Some(id), self.storage);
@@ -91,7 +67,7 @@ impl<K: Kernel> Session<'_, '_, K> {
         };
         let (units, columns) = N::sizes(layer);
         let mut parts = N::split(model, self.storage);
-        let sums = numbers(self.ahead);
+        let sums = numbers(self.pipeline);
         if self.sums == Sums::Old {
             N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
@@ -100,13 +76,13 @@ impl<K: Kernel> Session<'_, '_, K> {
         let c = parts.cells.get_mut(..units).unwrap_or_default();
         let next = parts.values.get_mut(..units).unwrap_or_default();
         N::cells(kernel, layer, (Some(id), &[], c, next), sums);
-        if kernel.is_turned() {
+        if kernel.is_reversed() {
             N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
         for index in 1..model.net.len() {
             N::operation(model, kernel, &mut parts, index);
         }
-        if !kernel.is_turned() {
+        if !kernel.is_reversed() {
             N::products(kernel, layer, h(&parts, 0, columns), sums);
         }
         operations::finish::<K>(model, self.storage);
@@ -114,7 +90,7 @@ impl<K: Kernel> Session<'_, '_, K> {
 
     /// A step of several layers of one size, of which operation `last` is the last.
     #[inline(always)]
-    fn go_ahead<N: Numbers>(&mut self, id: TokenId, last: usize) {
+    fn go_pipelined<N: Numbers>(&mut self, id: TokenId, last: usize) {
         let (model, kernel) = (self.model, self.kernel);
         let weights = model.weights_in::<K>(last, N::PRECISION);
         let Some(layer) = N::layer(&weights) else {
@@ -123,7 +99,7 @@ impl<K: Kernel> Session<'_, '_, K> {
         let (units, columns) = N::sizes(layer);
         let place = model.plan.at(last);
         let mut parts = N::split(model, self.storage);
-        let sums = numbers(self.ahead);
+        let sums = numbers(self.pipeline);
         let own = h(&parts, place.x, columns).get(columns / 2..);
         N::begin(kernel, layer, own.unwrap_or_default(), sums);
         operations::run(model, kernel, Some(id), self.storage, 0..last);
@@ -144,32 +120,6 @@ impl<K: Kernel> Session<'_, '_, K> {
             N::operation(model, kernel, &mut parts, index);
         }
         operations::finish::<K>(model, self.storage);
-    }
-}
-
-/// The schedule of a session, and where sums are kept: in `rest`, if the net is one for it, the kernel
-/// computes products ahead, and there are words enough.
-pub(super) fn schedule<'s, K: Kernel>(
-    model: &Model<'_>,
-    kernel: K,
-    rest: &'s mut [u32],
-) -> (Schedule, &'s mut [u32]) {
-    let net = &model.net;
-    let layers = net.recurrent_count();
-    let plain = match layers {
-        _ if !K::AHEAD => Schedule::Plain,
-        1 => Schedule::Reversing,
-        _ => Schedule::Plain,
-    };
-    if !K::AHEAD || !net.is_pipelined() || !kernel.goes_ahead(model.layout()) {
-        return (plain, &mut []);
-    }
-    let last = layers.saturating_sub(1);
-    let whole = net.operation(last).is_some_and(|of| of.bits == 8);
-    match rest.get_mut(..net.pipeline_words()) {
-        Some(words) if whole && layers == 1 => (Schedule::Alone, words),
-        Some(words) if whole => (Schedule::Stacked { last: last as u8 }, words),
-        _ => (plain, &mut []),
     }
 }
 

@@ -114,7 +114,7 @@ impl<'m, 's, K: Kernel> Batch<'m, 's, K> {
     /// One step of every stream. `tokens: [streams]`.
     fn go(&mut self, tokens: Option<&[TokenId]>) {
         if self.model.net.recurrent_count() == 1 {
-            self.kernel = self.kernel.turned();
+            self.kernel = self.kernel.reversed();
         }
         let words = self.model.plan.words().max(1);
         let mut rest = tokens;

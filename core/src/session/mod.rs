@@ -10,14 +10,15 @@ pub(crate) mod history;
 pub(crate) mod include;
 mod input;
 pub(crate) mod operations;
+mod schedule;
 pub(crate) mod self_test;
 pub(crate) mod state;
 mod states;
 mod text;
 
-use self::advance::{Schedule, Sums, schedule};
 pub use self::input::StepInput;
 pub(crate) use self::input::take_features;
+use self::schedule::{Schedule, Sums, schedule};
 pub use self::states::StateView;
 pub(crate) use self::states::{clear_padding, copy_state, hash_state, start};
 use crate::image::model::Model;
@@ -40,8 +41,8 @@ pub struct Session<'m, 's, K: Kernel> {
     storage: &'s mut [u32],
     schedule: Schedule,
     /// [`Net::pipeline_words`](crate::net::Net::pipeline_words) words for sums, where the kernel
-    /// computes products ahead; otherwise none.
-    ahead: &'s mut [u32],
+    /// computes products before their step; otherwise none.
+    pipeline: &'s mut [u32],
     /// What they hold, in a model of one layer.
     sums: Sums,
 }
@@ -65,13 +66,13 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         let (storage, rest) = storage
             .split_at_mut_checked(need)
             .ok_or(SessionError::StorageTooSmall { need, have })?;
-        let (schedule, ahead) = schedule(model, kernel, rest);
+        let (schedule, pipeline) = schedule(model, kernel, rest);
         let mut session = Session {
             model,
             kernel,
             storage,
             schedule,
-            ahead,
+            pipeline,
             sums: Sums::Restored,
         };
         session.reset();

@@ -15,7 +15,8 @@ impl Model<'_> {
     ///
     /// int8 models run it with `kernel`, whose integers must be the exporter's bit for bit. f32 models
     /// run it with [`Scalar`], whose order of operations is fixed: other f32 kernels agree only within
-    /// a bound. `storage` needs [`Net::state_words`](crate::net::Net::state_words) words and is overwritten.
+    /// a bound. `storage` needs [`Net::state_words`](crate::net::Net::state_words) words and is
+    /// overwritten.
     ///
     /// # Errors
     /// [`SelfTestError::Mismatch`] when weights or kernel are not the exporter's.

@@ -16,7 +16,6 @@
 //! (`mve4.S`). Everyone else shifts and masks. The offset costs one number for all rows: `sum w x = sum (w + 8) x - 8 sum x`.
 
 use crate::net::Layout;
-use crate::weights::matrix::MatrixInt8;
 use crate::weights::order::RowOrder;
 use crate::weights::tiles::{Columns, GROUP};
 
@@ -57,7 +56,7 @@ pub(crate) const fn bit(k: usize) -> usize {
 
 /// The weights of one row.
 #[derive(Clone, Debug)]
-pub struct RowNibbles<'a> {
+pub struct RowInt4<'a> {
     /// From the row's first word on.
     words: &'a [u32],
     /// From a word of the row to the next.
@@ -66,13 +65,13 @@ pub struct RowNibbles<'a> {
     columns: usize,
 }
 
-impl<'a> RowNibbles<'a> {
+impl<'a> RowInt4<'a> {
     /// Row `row` of a matrix; empty if there is no such row.
     #[inline]
     pub(crate) fn new(layout: Layout, columns: usize, words: &'a [u32], row: usize) -> Self {
         let step = block(layout);
         let start = (row / step).saturating_mul(step * columns.div_ceil(WORD)) + row % step;
-        RowNibbles {
+        RowInt4 {
             words: words.get(start..).unwrap_or_default(),
             step,
             column: 0,
@@ -81,7 +80,7 @@ impl<'a> RowNibbles<'a> {
     }
 }
 
-impl Iterator for RowNibbles<'_> {
+impl Iterator for RowInt4<'_> {
     type Item = i8;
 
     #[inline]
@@ -98,7 +97,7 @@ impl Iterator for RowNibbles<'_> {
 
 /// The weights of one row in tiles.
 #[derive(Clone, Debug)]
-pub struct RowNibbleTiles<'a> {
+pub struct RowInt4Tiles<'a> {
     /// From the row's first byte on.
     bytes: &'a [u8],
     /// From eight columns to the next.
@@ -107,12 +106,12 @@ pub struct RowNibbleTiles<'a> {
     columns: usize,
 }
 
-impl<'a> RowNibbleTiles<'a> {
+impl<'a> RowInt4Tiles<'a> {
     /// Row `row` of a matrix; empty if there is no such row.
     #[inline]
     pub(crate) fn new(order: RowOrder, columns: usize, weights: &'a [u8], row: usize) -> Self {
         let (start, step) = order.place(order.slot(row), tile_bytes(columns), GROUP);
-        RowNibbleTiles {
+        RowInt4Tiles {
             bytes: weights.get(start..).unwrap_or_default(),
             step,
             column: 0,
@@ -121,7 +120,7 @@ impl<'a> RowNibbleTiles<'a> {
     }
 }
 
-impl Iterator for RowNibbleTiles<'_> {
+impl Iterator for RowInt4Tiles<'_> {
     type Item = i8;
 
     #[inline]
@@ -137,18 +136,18 @@ impl Iterator for RowNibbleTiles<'_> {
     }
 }
 
-/// Hands the bytes of a matrix of small weights in tiles to `sink`.
-pub(crate) fn emit_tiles(
-    matrix: &MatrixInt8<'_>,
-    rows: usize,
+/// Hands the bytes of a matrix of small weights in tiles to `sink`; `weights` are a row's.
+pub(crate) fn emit_tiles<R: Iterator<Item = i8>>(
+    weights: impl Fn(usize) -> R,
+    (rows, columns): (usize, usize),
     order: RowOrder,
     sink: &mut dyn FnMut(&[u8]),
 ) {
     for first in (0..order.slots(rows)).step_by(order.tile().max(1)) {
-        for group in (0..matrix.columns()).step_by(WORD) {
+        for group in (0..columns).step_by(WORD) {
             for slot in first..first + order.tile() {
                 let row = Some(order.row(slot)).filter(|&row| row < rows);
-                let weights = row.into_iter().flat_map(|row| matrix.row(row));
+                let weights = row.into_iter().flat_map(&weights);
                 let mut halves = weights
                     .skip(group)
                     .chain(core::iter::repeat(0))
@@ -191,20 +190,21 @@ pub(crate) fn check_tiles(
     Ok(())
 }
 
-/// Hands the words of a matrix of small weights to `sink`. The caller has checked that they are small.
-pub(crate) fn emit(
-    matrix: &MatrixInt8<'_>,
-    rows: usize,
+/// Hands the words of a matrix of small weights to `sink`; `weights` are a row's. The caller has
+/// checked that they are small.
+pub(crate) fn emit<R: Iterator<Item = i8>>(
+    weights: impl Fn(usize) -> R,
+    (rows, columns): (usize, usize),
     layout: Layout,
     sink: &mut dyn FnMut(&[u8]),
 ) {
-    let (block, groups) = (block(layout), matrix.columns().div_ceil(WORD));
+    let (block, groups) = (block(layout), columns.div_ceil(WORD));
     for first in (0..rows).step_by(block) {
         for group in 0..groups {
             for row in first..first + block {
-                let there = (row < rows).then(|| matrix.row(row));
-                let weights = there.into_iter().flatten().skip(group * WORD).take(WORD);
-                let word = weights.enumerate().fold(ZEROS, |word, (k, weight)| {
+                let there = (row < rows).then(|| weights(row));
+                let row = there.into_iter().flatten().skip(group * WORD).take(WORD);
+                let word = row.enumerate().fold(ZEROS, |word, (k, weight)| {
                     word ^ ((weight as u32 & 15) << bit(k))
                 });
                 sink(&word.to_le_bytes());
@@ -241,6 +241,7 @@ pub(crate) fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::matrix::MatrixInt8;
 
     extern crate std;
     use std::vec::Vec;
@@ -255,8 +256,8 @@ mod tests {
         let mut words = Vec::new();
         let rows = weights.len() / columns;
         emit(
-            &MatrixInt8::rows(columns, weights),
-            rows,
+            |row| MatrixInt8::rows(columns, weights).row(row),
+            (rows, columns),
             layout,
             &mut |bytes| {
                 words.push(u32::from_le_bytes(bytes.try_into().unwrap()));
@@ -277,7 +278,7 @@ mod tests {
                     Ok(())
                 );
                 for (row, expected) in weights.chunks(columns).enumerate() {
-                    let found: Vec<i8> = RowNibbles::new(layout, columns, &all, row).collect();
+                    let found: Vec<i8> = RowInt4::new(layout, columns, &all, row).collect();
                     assert_eq!(found, expected, "{layout} {rows}x{columns}, row {row}");
                 }
             }

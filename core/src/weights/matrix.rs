@@ -18,7 +18,7 @@
 use crate::fixed::{MAX_SHIFT, MIN_SHIFT};
 use crate::net::Layout;
 pub use crate::net::PAIRS_MAX_COLUMNS;
-use crate::weights::int4::{self, RowNibbleTiles, RowNibbles};
+use crate::weights::int4::{self, RowInt4, RowInt4Tiles};
 use crate::weights::order::RowOrder;
 pub use crate::weights::tiles::MatrixF32;
 use crate::weights::tiles::{Columns, RowTiles, emit_int8};
@@ -30,14 +30,14 @@ pub const PAIRS_COLUMNS: usize = 8;
 /// The right shift of every requantization in [`Layout::Pairs`]: `round((acc << 8) * multiplier >> 32)` is one SMMULR.
 pub const PAIRS_SHIFT: u8 = 24;
 /// The smallest one of a matrix of 4-bit weights there: its sums stay below 7 * 128 * 512 < 2^19, so up to 12 bits are free.
-pub const PAIRS_MIN_SHIFT_NIBBLES: u8 = 20;
+pub const PAIRS_MIN_SHIFT_INT4: u8 = 20;
 /// Words before the weights of a block of [`Layout::Pairs`].
 const PAIRS_HEAD: usize = 2;
 
 /// The smallest and the largest right shift that a matrix of weights of so many bits may have in this layout.
 pub const fn shifts(layout: Layout, bits: u32) -> (u8, u8) {
     match (layout, bits) {
-        (Layout::Pairs, 4) => (PAIRS_MIN_SHIFT_NIBBLES, PAIRS_SHIFT),
+        (Layout::Pairs, 4) => (PAIRS_MIN_SHIFT_INT4, PAIRS_SHIFT),
         (Layout::Pairs, _) => (PAIRS_SHIFT, PAIRS_SHIFT),
         _ => (MIN_SHIFT as u8, MAX_SHIFT as u8),
     }
@@ -77,7 +77,7 @@ pub enum MatrixInt8<'a> {
         weights: &'a [u8],
     },
     /// 4-bit weights -7..=7, in [`Layout::Rows`] or [`Layout::Pairs`]: see [`int4`].
-    Nibbles {
+    Int4 {
         /// The layout.
         layout: Layout,
         /// Columns before they are padded to whole words.
@@ -86,7 +86,7 @@ pub enum MatrixInt8<'a> {
         words: &'a [u32],
     },
     /// 4-bit weights in tiles of rows: see [`int4`].
-    NibbleTiles {
+    Int4Tiles {
         /// The layout.
         layout: Layout,
         /// Where the rows stand.
@@ -110,8 +110,8 @@ impl<'a> MatrixInt8<'a> {
             MatrixInt8::Rows { columns, .. }
             | MatrixInt8::Pairs { columns, .. }
             | MatrixInt8::Tiles { columns, .. }
-            | MatrixInt8::Nibbles { columns, .. }
-            | MatrixInt8::NibbleTiles { columns, .. } => columns,
+            | MatrixInt8::Int4 { columns, .. }
+            | MatrixInt8::Int4Tiles { columns, .. } => columns,
         }
     }
 
@@ -121,15 +121,15 @@ impl<'a> MatrixInt8<'a> {
             MatrixInt8::Rows { .. } => Layout::Rows,
             MatrixInt8::Pairs { .. } => Layout::Pairs,
             MatrixInt8::Tiles { layout, .. }
-            | MatrixInt8::Nibbles { layout, .. }
-            | MatrixInt8::NibbleTiles { layout, .. } => *layout,
+            | MatrixInt8::Int4 { layout, .. }
+            | MatrixInt8::Int4Tiles { layout, .. } => *layout,
         }
     }
 
     /// Bits of a weight: 8 or 4.
     pub const fn bits(&self) -> u32 {
         match self {
-            MatrixInt8::Nibbles { .. } | MatrixInt8::NibbleTiles { .. } => 4,
+            MatrixInt8::Int4 { .. } | MatrixInt8::Int4Tiles { .. } => 4,
             _ => 8,
         }
     }
@@ -138,10 +138,10 @@ impl<'a> MatrixInt8<'a> {
     #[inline(always)]
     pub const fn order(&self) -> RowOrder {
         match self {
-            MatrixInt8::Rows { .. } | MatrixInt8::Pairs { .. } | MatrixInt8::Nibbles { .. } => {
+            MatrixInt8::Rows { .. } | MatrixInt8::Pairs { .. } | MatrixInt8::Int4 { .. } => {
                 RowOrder::PLAIN
             }
-            MatrixInt8::Tiles { order, .. } | MatrixInt8::NibbleTiles { order, .. } => *order,
+            MatrixInt8::Tiles { order, .. } | MatrixInt8::Int4Tiles { order, .. } => *order,
         }
     }
 
@@ -149,10 +149,8 @@ impl<'a> MatrixInt8<'a> {
     pub const fn bytes(&self) -> usize {
         match self {
             MatrixInt8::Rows { weights, .. } => size_of_val(*weights),
-            MatrixInt8::Pairs { words, .. } | MatrixInt8::Nibbles { words, .. } => {
-                size_of_val(*words)
-            }
-            MatrixInt8::Tiles { weights, .. } | MatrixInt8::NibbleTiles { weights, .. } => {
+            MatrixInt8::Pairs { words, .. } | MatrixInt8::Int4 { words, .. } => size_of_val(*words),
+            MatrixInt8::Tiles { weights, .. } | MatrixInt8::Int4Tiles { weights, .. } => {
                 size_of_val(*weights)
             }
         }
@@ -168,7 +166,7 @@ impl<'a> MatrixInt8<'a> {
     ) {
         match (layout, self) {
             (Layout::Rows | Layout::Pairs, _) if bits == 4 => {
-                int4::emit(self, rows, layout, sink);
+                int4::emit(|row| self.row(row), (rows, self.columns()), layout, sink);
             }
             (Layout::Rows, MatrixInt8::Rows { weights, .. }) => sink(bytemuck::cast_slice(weights)),
             (Layout::Rows, _) => {
@@ -178,7 +176,7 @@ impl<'a> MatrixInt8<'a> {
             }
             (Layout::Pairs, _) => emit_pairs(self, rows, sink),
             (Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16, _) if bits == 4 => {
-                int4::emit_tiles(self, rows, order, sink);
+                int4::emit_tiles(|row| self.row(row), (rows, self.columns()), order, sink);
             }
             (Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16, _) => {
                 emit_int8(rows, self.columns(), order, |row| self.row(row), sink);
@@ -212,17 +210,17 @@ impl<'a> MatrixInt8<'a> {
                 weights,
                 ..
             } => RowInt8::Tiles(RowTiles::new(order, columns, weights, row)),
-            MatrixInt8::Nibbles {
+            MatrixInt8::Int4 {
                 layout,
                 columns,
                 words,
-            } => RowInt8::Nibbles(RowNibbles::new(layout, columns, words, row)),
-            MatrixInt8::NibbleTiles {
+            } => RowInt8::Int4(RowInt4::new(layout, columns, words, row)),
+            MatrixInt8::Int4Tiles {
                 order,
                 columns,
                 weights,
                 ..
-            } => RowInt8::NibbleTiles(RowNibbleTiles::new(order, columns, weights, row)),
+            } => RowInt8::Int4Tiles(RowInt4Tiles::new(order, columns, weights, row)),
         }
     }
 }
@@ -246,9 +244,9 @@ pub enum RowInt8<'a> {
     /// Of tiles.
     Tiles(RowTiles<'a>),
     /// Of 4-bit weights.
-    Nibbles(RowNibbles<'a>),
+    Int4(RowInt4<'a>),
     /// Of 4-bit weights in tiles.
-    NibbleTiles(RowNibbleTiles<'a>),
+    Int4Tiles(RowInt4Tiles<'a>),
 }
 
 impl Iterator for RowInt8<'_> {
@@ -259,8 +257,8 @@ impl Iterator for RowInt8<'_> {
         match self {
             RowInt8::Rows(row) => row.next().copied(),
             RowInt8::Tiles(row) => row.next(),
-            RowInt8::Nibbles(row) => row.next(),
-            RowInt8::NibbleTiles(row) => row.next(),
+            RowInt8::Int4(row) => row.next(),
+            RowInt8::Int4Tiles(row) => row.next(),
             RowInt8::Pairs {
                 words,
                 row,

@@ -20,7 +20,7 @@ mod image {
     use cortex_m_semihosting::{debug, hprint, hprintln};
     use gatelet::conformance::{Case, CaseError, cases};
     use gatelet::net::Capabilities;
-    use gatelet::{AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, StateBuf};
+    use gatelet::{AlignedBytes, Kernel, Model, Native, NativeInt4, NativeRows, StateBuf};
     use gatelet_firmware as _;
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -55,7 +55,7 @@ mod image {
             let case = case?;
             let model = case.model(&mut place)?;
             if model.needs().has(Capabilities::FOUR_BITS) {
-                row(&case, model, NativeNibbles::default(), storage)?;
+                row(&case, model, NativeInt4::default(), storage)?;
                 continue;
             }
             row(&case, model, Native::default(), storage)?;

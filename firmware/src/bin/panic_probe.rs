@@ -24,7 +24,7 @@ mod image {
     use gatelet::net::{Activation, Kind, Net, Operand, Reset, RnnActivation, Value};
     use gatelet::{
         Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, NativeF32,
-        NativeNibbleRows, NativeNibbles, Only, Sampler, Session, StateBuf, StateHash, StateView,
+        NativeInt4, NativeInt4Rows, Only, Sampler, Session, StateBuf, StateHash, StateView,
         TokenId, Tokenizer, WithKernel, words_with,
     };
     #[cfg(stm32f4)]
@@ -64,9 +64,9 @@ mod image {
                     None => match black_box(0) {
                         0 => everything.run(Native::default()),
                         1 => everything.run(Only::<Native, 0x8091>::default()),
-                        2 => everything.run(NativeNibbles::default()),
+                        2 => everything.run(NativeInt4::default()),
                         3 => everything.run(NativeF32::default()),
-                        _ => everything.run(NativeNibbleRows::default()),
+                        _ => everything.run(NativeInt4Rows::default()),
                     },
                 }
             }

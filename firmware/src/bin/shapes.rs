@@ -23,7 +23,7 @@ mod image {
     use cortex_m_semihosting::{debug, hprintln};
     use gatelet::net::{Capabilities, Input};
     use gatelet::{
-        AlignedBytes, Kernel, Model, Native, NativeNibbles, NativeRows, Nibbles, Scalar, Session,
+        AlignedBytes, Int4, Kernel, Model, Native, NativeInt4, NativeRows, Scalar, Session,
         StateBuf, StateHash, StepInput, TokenId,
     };
     use gatelet_firmware::embedded::BOARD;
@@ -81,8 +81,8 @@ mod image {
                 steps += compare(model, NativeRows::default(), specified, native)?;
             }
             if model.needs().has(Capabilities::FOUR_BITS) {
-                steps += compare(model, NativeNibbles::default(), specified, native)?;
-                let nibbles = Nibbles::<NativeRows>::default();
+                steps += compare(model, NativeInt4::default(), specified, native)?;
+                let nibbles = Int4::<NativeRows>::default();
                 steps += compare(model, nibbles, specified, native)?;
             }
             models += 1;

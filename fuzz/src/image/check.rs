@@ -3,7 +3,7 @@
 use gatelet::format::{repack, repacked_len};
 use gatelet::net::{Capabilities, Input};
 use gatelet::{
-    Batch, Dims, Isa, Kernel, Layout, Model, NativeNibbles, Precision, Sampler, Scalar, Session,
+    Batch, Dims, Isa, Kernel, Layout, Model, NativeInt4, Precision, Sampler, Scalar, Session,
     StateHash, TokenId, WithKernel,
 };
 
@@ -228,7 +228,7 @@ pub(super) fn accepted(model: &Model<'_>, bytes: &[u8], entropy: &mut Entropy<'_
     }
     assert!(seen >= 2);
     if exact && model.needs().has(Capabilities::FOUR_BITS) {
-        let found = pass(*model, words).run(NativeNibbles::default());
+        let found = pass(*model, words).run(NativeInt4::default());
         assert_eq!(found, expected, "4-bit kernel");
     }
     if let Some(isa) = pick(entropy)

@@ -112,11 +112,11 @@ impl Kernel for Armv7em {
 /// The same for models with 4-bit weights in `Layout::Pairs`; their int8 matrices go to [`Armv7em`]. It is a kernel of its own
 /// because it takes 2.5 KiB of flash.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Armv7emNibbles;
+pub struct Armv7emInt4;
 
-impl sealed::Sealed for Armv7emNibbles {}
+impl sealed::Sealed for Armv7emInt4 {}
 
-impl Kernel for Armv7emNibbles {
+impl Kernel for Armv7emInt4 {
     const NAME: &'static str = "armv7em4";
     const F32_IS_SCALAR: bool = true;
 
@@ -254,7 +254,7 @@ struct Four;
 impl Form for Four {
     fn words<'a>(matrix: &MatrixInt8<'a>) -> Option<(usize, &'a [u32])> {
         match *matrix {
-            MatrixInt8::Nibbles {
+            MatrixInt8::Int4 {
                 layout: Layout::Pairs,
                 columns,
                 words,

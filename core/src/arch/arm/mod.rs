@@ -8,12 +8,12 @@ pub(crate) mod armv7em;
 pub(crate) mod fpu;
 #[cfg(armv7em)]
 mod gru;
+mod int4;
 #[cfg(mve)]
 pub(crate) mod mve;
 #[cfg(mve)]
 pub(crate) mod mve4;
-mod nibbles;
 mod thumb;
 
-pub(crate) use nibbles::PairsOfX;
+pub(crate) use int4::PairsOfX;
 pub(crate) use thumb::dots;

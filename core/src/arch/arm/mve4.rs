@@ -4,9 +4,9 @@ use core::mem::MaybeUninit;
 
 use super::mve::{Lstm, MAX_COLUMNS, Product, Rows, rows, step};
 use crate::fixed::requantize;
-use crate::kernel::{Kernel, Mve, Nibbles, sealed};
+use crate::kernel::{Int4, Kernel, Mve, sealed};
 use crate::net::Layout;
-use crate::weights::int4::{LARGEST, OFFSET, RowNibbles, WORD};
+use crate::weights::int4::{LARGEST, OFFSET, RowInt4, WORD};
 use crate::weights::layer::{LayerInt8, ProductInt8};
 use crate::weights::matrix::MatrixInt8;
 
@@ -28,14 +28,14 @@ unsafe extern "C" {
 }
 
 /// [`Mve`] with 4-bit weights in rows of up to 512 columns, with any requantization by 2^20 to 2^32 and, in narrower ones, by less.
-/// int8 matrices go to [`Mve`], everything else to [`Nibbles`]. A kernel of its own, so that a program with an int8 model does
+/// int8 matrices go to [`Mve`], everything else to [`Int4`]. A kernel of its own, so that a program with an int8 model does
 /// not have both in its flash.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct MveNibbles;
+pub struct MveInt4;
 
-impl sealed::Sealed for MveNibbles {}
+impl sealed::Sealed for MveInt4 {}
 
-impl Kernel for MveNibbles {
+impl Kernel for MveInt4 {
     const NAME: &'static str = "mve4";
     const F32_IS_SCALAR: bool = true;
 
@@ -51,7 +51,7 @@ impl Kernel for MveNibbles {
         let done = Four::new(&layer.weights, layer.shift, x, &mut room)
             .and_then(|product| step(product, layer, addend, c, next));
         if done.is_none() {
-            Nibbles::<Mve>::default().layer_int8(layer, addend, x, c, next);
+            Int4::<Mve>::default().layer_int8(layer, addend, x, c, next);
         }
     }
 
@@ -60,7 +60,7 @@ impl Kernel for MveNibbles {
         let done = Four::new(&product.weights, product.shift, x, &mut room)
             .and_then(|of| rows(of, (0, None), product.multipliers, sums));
         if done.is_none() {
-            Nibbles::<Mve>::default().add_products_int8(product, x, sums);
+            Int4::<Mve>::default().add_products_int8(product, x, sums);
         }
     }
 
@@ -69,7 +69,7 @@ impl Kernel for MveNibbles {
         let done = Four::new(&product.weights, product.shift, x, &mut room)
             .and_then(|of| rows(of, (0, Some(bias)), product.multipliers, y));
         if done.is_none() {
-            Nibbles::<Mve>::default().dense_int8(product, bias, x, y);
+            Int4::<Mve>::default().dense_int8(product, bias, x, y);
         }
     }
 }
@@ -108,7 +108,7 @@ impl<'a> Four<'a> {
         x: &'a [i8],
         room: &'a mut MaybeUninit<[i8; MAX_COLUMNS]>,
     ) -> Option<Self> {
-        let MatrixInt8::Nibbles {
+        let MatrixInt8::Int4 {
             layout: Layout::Rows,
             columns,
             words,
@@ -163,7 +163,7 @@ impl Product for Four<'_> {
 
     #[inline(always)]
     fn one(&self, row: usize, multiplier: i32) -> i32 {
-        let row = RowNibbles::new(Layout::Rows, self.x.len(), self.words, row);
+        let row = RowInt4::new(Layout::Rows, self.x.len(), self.words, row);
         let products = row.zip(self.x);
         let products = products.map(|(w, &x)| i32::from(w) * i32::from(x));
         requantize(products.sum(), multiplier, 32 - self.operand.left)

@@ -1,8 +1,8 @@
 //! The weights of recurrent operations: their sections in the order of the image.
 
 use super::limits::{Bounds, small};
+use super::matrices::read_slots;
 use super::operations::Reader;
-use super::read_slots;
 use crate::image::error::LoadError;
 use crate::image::format::SectionKind;
 use crate::net::{Kind, Precision, Reset, RnnActivation};

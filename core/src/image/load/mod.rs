@@ -5,9 +5,11 @@
 
 mod cells;
 mod limits;
+mod matrices;
 mod operations;
 mod sections;
 
+use self::matrices::check;
 use self::operations::{Reading, read_operation};
 use self::sections::{
     SectionReader, check_scales, check_section_table, checked_header, decoded, field, layout_of,
@@ -18,23 +20,68 @@ use crate::image::format::SectionName;
 use crate::image::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens};
 use crate::image::model::Model;
 use crate::image::views::Stored;
-use crate::kernel::Kernel;
-use crate::kernel::can;
-use crate::net::{Capabilities, Input, Layout, Net, Precision};
+use crate::kernel::{Kernel, Scalar, can};
+use crate::net::{Capabilities, Input, Net, Precision};
 use crate::text::rules::TextRules;
 use crate::text::vocab::Vocab;
-use crate::weights::int4;
 use crate::weights::layer::FEATURE_LIMIT;
-use crate::weights::matrix::{MatrixF32, MatrixInt8, check_pairs, shifts};
-use crate::weights::order::RowOrder;
-use crate::weights::tiles::{Columns, check_int8, check_slots};
+
+impl<'a> Model<'a> {
+    /// Checks an image and borrows its weights.
+    ///
+    /// `image` must start at a multiple of 16 (see [`AlignedBytes`](crate::AlignedBytes)) and hold
+    /// exactly one image. The cost is one pass over all bytes; nothing is copied.
+    ///
+    /// # Errors
+    /// The first thing found wrong, with its name, what was expected and what was found.
+    pub fn from_bytes(image: &'a [u8]) -> Result<Self, LoadError> {
+        Self::from_bytes_for(image, Scalar)
+    }
+
+    /// The same for a program that runs `kernel` alone: what an [`Only`](crate::kernel::Only) leaves
+    /// out of steps, this leaves out of loading, and refuses.
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`], or [`LoadError::Needs`].
+    pub fn from_bytes_for<K: Kernel>(image: &'a [u8], kernel: K) -> Result<Self, LoadError> {
+        let mut place = None;
+        Self::load_in(&mut place, image, kernel).copied()
+    }
+
+    /// The same in a place of the caller's, for a small stack: a model takes 2 KB of it, and one
+    /// that is returned is copied on its way.
+    ///
+    /// ```
+    /// # use gatelet::{Model, kernel::Native};
+    /// # let image = gatelet::include_model!("../../../../firmware/models/default.gatelet").image();
+    /// let mut place = None;
+    /// let model = Model::load_in(&mut place, image, Native::default())?;
+    /// # Ok::<(), gatelet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes_for`]; the place is empty then.
+    pub fn load_in<'p, K: Kernel>(
+        place: &'p mut Option<Self>,
+        image: &'a [u8],
+        kernel: K,
+    ) -> Result<&'p Self, LoadError> {
+        let _ = kernel;
+        if let Err(error) = load::<K>(image, Self::begin(place)) {
+            *place = None;
+            return Err(error);
+        }
+        // It was put there above.
+        place.as_ref().ok_or(LoadError::Magic)
+    }
+}
 
 /// Loads an image into a model that is none yet, and stays where it is: it is large, and a stack
 /// may be small. See [`Model::from_bytes`]. What the kernel has no capability for is refused, and
 /// no part of the program.
 // Not inlined: what it needs of the stack is free again when the model is run.
 #[inline(never)]
-pub(crate) fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), LoadError> {
+fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), LoadError> {
     let misalignment = image.as_ptr().align_offset(ALIGN);
     if misalignment != 0 {
         return Err(LoadError::Misaligned {
@@ -189,115 +236,4 @@ fn read_features<'a>(
         least = feature + 1;
     }
     Ok((scales, list))
-}
-
-/// Checks every element of a section.
-fn check<T>(
-    section: SectionName,
-    values: &[T],
-    good: impl Fn(&T) -> bool,
-) -> Result<(), LoadError> {
-    match values.iter().position(|value| !good(value)) {
-        Some(index) => Err(LoadError::Value { section, index }),
-        None => Ok(()),
-    }
-}
-
-/// Checks the right shift of a requantization.
-fn check_shift(shift: u8, (layout, bits): (Layout, u32)) -> Result<(), LoadError> {
-    let (min, max) = shifts(layout, bits);
-    field("shift", shift.into(), min.into(), max.into())
-}
-
-/// Reads numbers of which there is one a row, and checks them.
-fn read_slots<'a, T: bytemuck::Pod>(
-    section: SectionName,
-    rows: usize,
-    order: RowOrder,
-    reader: &mut SectionReader<'a, '_>,
-    good: impl Fn(&T) -> bool,
-) -> Result<&'a [T], LoadError> {
-    let numbers = reader.next::<T>()?;
-    check(section, numbers, good)?;
-    check_slots(numbers, rows, order).map_err(|index| LoadError::Value { section, index })?;
-    Ok(numbers)
-}
-
-/// Reads and checks an f32 matrix.
-fn read_matrix_f32<'a>(
-    order: RowOrder,
-    rows: usize,
-    (columns, used): (usize, &Columns),
-    section: SectionName,
-    reader: &mut SectionReader<'a, '_>,
-) -> Result<MatrixF32<'a>, LoadError> {
-    let matrix = MatrixF32 {
-        order,
-        columns,
-        weights: reader.next()?,
-    };
-    let wrong = |index| LoadError::Value { section, index };
-    matrix.check(rows, used).map_err(wrong)?;
-    Ok(matrix)
-}
-
-/// Reads and checks an int8 matrix.
-fn read_matrix<'a>(
-    (layout, bits): (Layout, u32),
-    order: RowOrder,
-    rows: usize,
-    (columns, used): (usize, &Columns),
-    section: SectionName,
-    reader: &mut SectionReader<'a, '_>,
-) -> Result<MatrixInt8<'a>, LoadError> {
-    let wrong = |index| LoadError::Value { section, index };
-    match layout {
-        Layout::Rows | Layout::Pairs if bits == 4 => {
-            let words = reader.next::<u32>()?;
-            int4::check(words, layout, rows, columns, used).map_err(wrong)?;
-            Ok(MatrixInt8::Nibbles {
-                layout,
-                columns,
-                words,
-            })
-        }
-        Layout::Rows => {
-            let weights = reader.next::<i8>()?;
-            // Columns of a row are at least four.
-            let good = |(index, &w): (usize, &i8)| match used.has(index % columns.max(1)) {
-                true => w != i8::MIN,
-                false => w == 0,
-            };
-            let bad = |at: &(usize, &i8)| !good(*at);
-            if let Some((index, _)) = weights.iter().enumerate().find(bad) {
-                return Err(wrong(index));
-            }
-            Ok(MatrixInt8::Rows { columns, weights })
-        }
-        Layout::Pairs => {
-            let words = reader.next::<u32>()?;
-            check_pairs(words, rows, columns, used).map_err(wrong)?;
-            Ok(MatrixInt8::Pairs { columns, words })
-        }
-        Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 if bits == 4 => {
-            let weights = reader.next::<u8>()?;
-            int4::check_tiles(weights, rows, columns, used, order).map_err(wrong)?;
-            Ok(MatrixInt8::NibbleTiles {
-                layout,
-                order,
-                columns,
-                weights,
-            })
-        }
-        Layout::Tiles4 | Layout::Tiles8 | Layout::Tiles16 => {
-            let weights = reader.next::<u8>()?;
-            check_int8(weights, rows, columns, used, order).map_err(wrong)?;
-            Ok(MatrixInt8::Tiles {
-                layout,
-                order,
-                columns,
-                weights,
-            })
-        }
-    }
 }

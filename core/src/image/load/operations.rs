@@ -1,8 +1,8 @@
 //! The weights of an image's operations, one operation after the other.
 
 use super::limits::{Bounds, fits, largest, largest_sum, small};
+use super::matrices::{check, check_shift, read_matrix, read_matrix_f32, read_slots};
 use super::sections::SectionReader;
-use super::{check, check_shift, read_matrix, read_matrix_f32, read_slots};
 use crate::image::error::LoadError;
 use crate::image::format::SectionName;
 use crate::image::format::{OperationEntry, SectionKind, layout_of};

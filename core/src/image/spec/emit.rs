@@ -2,7 +2,7 @@
 
 use bytemuck::NoUninit;
 
-use super::{MatrixSpec, Numbers};
+use super::numbers::{MatrixSpec, Numbers};
 use crate::image::error::WriteError;
 use crate::image::format::SectionName;
 use crate::net::Layout;

@@ -9,18 +9,18 @@
 //!
 //! The weights are read once, and little else is: x four numbers at a time. Neighbouring columns belong to different sets of sums: eight
 //! independent chains of additions. Steps alternate between the first and the last tile as the one to start from: what the last
-//! step read last is still in the cache then. The products of a layer that stands alone are computed before their step (`apart.rs`), of several layers
-//! the last is begun first (`ahead.rs`). No result depends on any of it.
+//! step read last is still in the cache then. The products of a layer that stands alone are computed before their step (`two_pass.rs`), of several layers
+//! the last is begun first (`pipelined.rs`). No result depends on any of it.
 //!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
-pub(crate) mod ahead;
-pub(crate) mod apart;
 pub(crate) mod fixed;
 pub(crate) mod int8;
+pub(crate) mod pipelined;
 mod products;
 #[cfg(test)]
 mod tests;
+pub(crate) mod two_pass;
 
 use gatelet_simd::Simd;
 use gatelet_simd::gates::{sigmoid_f32, tanh_f32};

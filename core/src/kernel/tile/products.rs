@@ -75,7 +75,7 @@ fn half<const U: usize>(w: &[[u8; 4]; U], shift: u32) -> [[u8; 4]; U] {
 /// `tile x` for `B` operands at once. `tile: [columns / 8 rounded up, N, U, 4]`, two weights to a byte, each with an offset
 /// of 8: a byte's low half belongs to the group's first four columns.
 #[inline(always)]
-fn products_nibbles<V, const U: usize, const N: usize, const B: usize>(
+fn products_int4<V, const U: usize, const N: usize, const B: usize>(
     v: V,
     tile: &[u8],
     operands: [&[i8]; B],
@@ -142,7 +142,7 @@ where
 {
     match FOUR {
         false => products_int8::<V, U, N, S, B>(v, tile, operands, corrections),
-        true => products_nibbles::<V, U, N, B>(v, tile, operands, corrections),
+        true => products_int4::<V, U, N, B>(v, tile, operands, corrections),
     }
 }
 
@@ -164,7 +164,7 @@ pub(super) fn bytes<'a>(matrix: &MatrixInt8<'a>) -> (&'a [u8], usize, bool) {
         MatrixInt8::Tiles {
             weights, columns, ..
         } => (weights, columns, false),
-        MatrixInt8::NibbleTiles {
+        MatrixInt8::Int4Tiles {
             weights, columns, ..
         } => (weights, int4::tile_bytes(columns), true),
         _ => (&[], 0, false),

@@ -1,4 +1,4 @@
-//! The inner loop of `Nibbles`: a row of 4-bit weights with x, on cores without DSP or vector instructions. `armv7m4.S` says how
+//! The inner loop of `Int4`: a row of 4-bit weights with x, on cores without DSP or vector instructions. `armv7m4.S` says how
 //! one multiplication does two columns.
 
 use core::arch::global_asm;

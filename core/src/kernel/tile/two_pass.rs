@@ -10,8 +10,8 @@
 
 use gatelet_simd::Simd;
 
-use super::ahead::{finish_pair_int8, keep_tile_f32, keep_tile_int8, kept, pairs};
 use super::fixed::{FixedSimd, LstmTiles};
+use super::pipelined::{finish_pair_int8, keep_tile_f32, keep_tile_int8, kept, pairs};
 use super::products::{bytes, correction, products};
 use super::{GATES, ROWS, done_f32, part, run_f32, sweep, vectors};
 use crate::fixed::MIN_CELL_BITS;

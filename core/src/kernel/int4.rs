@@ -6,7 +6,7 @@
 //! On an Armv6-M and an Armv7-M the sums of rows are those of `arch/arm/armv6m4.S` and `armv7m4.S`, which multiply two weights at a
 //! time. Everything else is Rust, and runs everywhere.
 //!
-//! [`Nibbles<K>`] is the kernel `K` for everything else: int8 matrices, which a model may also have, and f32.
+//! [`Int4<K>`] is the kernel `K` for everything else: int8 matrices, which a model may also have, and f32.
 
 use super::thumb::requantize_by_halves;
 use super::{Kernel, sealed};
@@ -25,11 +25,11 @@ const ROWS: usize = 4;
 
 /// The kernel `K` for models with 4-bit weights: without it `K` runs them too, as the specification does, and slower.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Nibbles<K>(K);
+pub struct Int4<K>(K);
 
-impl<K: Kernel> sealed::Sealed for Nibbles<K> {}
+impl<K: Kernel> sealed::Sealed for Int4<K> {}
 
-impl<K: Kernel> Kernel for Nibbles<K> {
+impl<K: Kernel> Kernel for Int4<K> {
     const NAME: &'static str = K::NAME;
     const F32_IS_SCALAR: bool = K::F32_IS_SCALAR;
     const CAPABILITIES: Capabilities = K::CAPABILITIES;
@@ -38,8 +38,8 @@ impl<K: Kernel> Kernel for Nibbles<K> {
         self.0.layout(net)
     }
 
-    fn turned(self) -> Self {
-        Nibbles(self.0.turned())
+    fn reversed(self) -> Self {
+        Int4(self.0.reversed())
     }
 
     fn layer_f32(
@@ -123,7 +123,7 @@ impl<'a> Rows<'a> {
     /// Nothing for a matrix of 8 bits.
     #[inline(always)]
     fn new(matrix: &MatrixInt8<'a>, x: &'a [i8]) -> Option<Self> {
-        let MatrixInt8::Nibbles {
+        let MatrixInt8::Int4 {
             layout,
             columns,
             words,
