@@ -16,9 +16,10 @@ pub mod show;
 use gatelet::{Dims, Isa, Precision};
 use gatelet_trainer::error::{Error, Result};
 use gatelet_trainer::image::Image;
-use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::quantize::export;
+use gatelet_trainer::quantize::row_range::WeightBits;
+use gatelet_trainer::random;
 use gatelet_trainer::shape::{Cell, Shape};
-use gatelet_trainer::{export, random};
 
 /// Seed of every random model here.
 pub const SEED: u64 = 1;

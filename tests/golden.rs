@@ -5,10 +5,10 @@ use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Scalar, Session, TokenId};
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::export::f32_image;
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::{Packs, Shard};
+use gatelet_trainer::quantize::export::f32_image;
+use gatelet_trainer::train::checkpoint::Checkpoint;
 use safetensors::SafeTensors;
 
 /// PyTorch sums in another order and has another exp: 120 steps of f32 differ by less than this.

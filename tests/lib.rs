@@ -1,8 +1,8 @@
 //! What the tests share: models of any shape with random weights, and one pass over tokens with a kernel.
 
 use gatelet::{Isa, Kernel, Model, Precision, Session, StateHash, TokenId, WithKernel};
-use gatelet_trainer::export;
 use gatelet_trainer::image::{Image, storage};
+use gatelet_trainer::quantize::export;
 use gatelet_trainer::shape::{Cell, Shape};
 
 /// A model with random weights.

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::net::{Packs, Shard};
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig, Updater};
+use gatelet_trainer::train::checkpoint::Checkpoint;
+use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig, Updater};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

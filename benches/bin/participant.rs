@@ -21,13 +21,13 @@ use std::time::Instant;
 use clap::{Args, Parser, ValueEnum};
 use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
 use gatelet_benches::{SEED, VOCAB, lstm, model, next_token};
-use gatelet_trainer::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
-use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, Text, Vocabulary};
+use gatelet_trainer::data::corpus::{Corpus, Text, Vocabulary};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::Params;
 use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
+use gatelet_trainer::train::config::Config;
 
 /// Anything that stops the program.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

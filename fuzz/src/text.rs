@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use gatelet::{Normalisation, TextRules, Tokenizer, UNKNOWN};
-use gatelet_trainer::corpus::prepare::{Preparation, prepare};
+use gatelet_trainer::data::corpus::prepare::{Preparation, prepare};
 
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};

@@ -15,10 +15,10 @@
 
 use std::array::from_fn;
 
-use gatelet_trainer::config::Config;
-use gatelet_trainer::lag;
+use gatelet_trainer::analysis::lag;
 use gatelet_trainer::net::{Packs, Params, Role, Shard};
 use gatelet_trainer::shape::{Cell, Shape};
+use gatelet_trainer::train::config::Config;
 
 /// Two tokens, and the text "abab": after a comes b, and after b comes a.
 const NAMES: [&str; 2] = ["a", "b"];

@@ -16,17 +16,17 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use gatelet_trainer::agreement::{WORDS, batch, sentence};
-use gatelet_trainer::config::Config;
+use gatelet_trainer::analysis::lag;
+use gatelet_trainer::data::agreement::{WORDS, batch, sentence};
 use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::figure::axis::Scale;
 use gatelet_trainer::figure::chart::{Chart, Series};
 use gatelet_trainer::figure::save;
-use gatelet_trainer::lag;
-use gatelet_trainer::learner::{Learner, Step};
 use gatelet_trainer::net::{Params, Role};
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
 use gatelet_trainer::shape::Cell;
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::learner::{Learner, Step};
+use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 

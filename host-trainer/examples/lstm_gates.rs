@@ -15,17 +15,17 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use gatelet_trainer::config::Config;
+use gatelet_trainer::analysis::gates;
+use gatelet_trainer::data::sequences::Batch;
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::error::{Result, Shown};
 use gatelet_trainer::figure::save;
-use gatelet_trainer::gates;
-use gatelet_trainer::learner::Learner;
+use gatelet_trainer::net::unroll::Unrolled;
 use gatelet_trainer::net::{IGNORED, Packs, Params, Role, Shard};
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
 use gatelet_trainer::page::figures;
-use gatelet_trainer::sequences::Batch;
-use gatelet_trainer::unroll::Unrolled;
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::learner::Learner;
+use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 

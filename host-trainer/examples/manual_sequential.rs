@@ -15,12 +15,12 @@ use std::path::Path;
 
 use clap::Parser;
 use gatelet::net::{Activation, Kind, Net, Output, Precision, Value};
+use gatelet_trainer::data::ngrams::Grams;
+use gatelet_trainer::data::rows::Rows;
 use gatelet_trainer::error::{Result, Shown};
-use gatelet_trainer::learner::{Learner, binary_accuracy, top1};
 use gatelet_trainer::net::{Loss, Params, softmax};
-use gatelet_trainer::ngrams::Grams;
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::rows::Rows;
+use gatelet_trainer::train::learner::{Learner, binary_accuracy, top1};
+use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 
 /// Adam's learning rate and small number, as Keras has them by itself.
 const RATE: f64 = 1e-3;

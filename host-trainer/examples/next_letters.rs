@@ -18,19 +18,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use gatelet::{Layout, Precision};
-use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, Outline, Text, Tokens};
+use gatelet_trainer::analysis::write_on::write_on;
+use gatelet_trainer::data::corpus::{Corpus, Outline, Text, Tokens};
+use gatelet_trainer::data::sequences::Batch;
 use gatelet_trainer::error::{Error, Result, Shown};
-use gatelet_trainer::export::{export, f32_image};
 use gatelet_trainer::files;
 use gatelet_trainer::image::Image;
 use gatelet_trainer::isa::isa;
-use gatelet_trainer::learner::Learner;
 use gatelet_trainer::net::Params;
-use gatelet_trainer::optim::{Plateau, Schedule};
-use gatelet_trainer::sequences::Batch;
+use gatelet_trainer::quantize::export::{export, f32_image};
 use gatelet_trainer::train::Trainer;
-use gatelet_trainer::write_on::write_on;
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::learner::Learner;
+use gatelet_trainer::train::optim::{Plateau, Schedule};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 

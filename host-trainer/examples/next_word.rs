@@ -22,12 +22,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use gatelet::Model;
+use gatelet_trainer::analysis::suggest::{Typed, suggest};
+use gatelet_trainer::analysis::typing::type_text;
 use gatelet_trainer::any_model::AnyModel;
-use gatelet_trainer::corpus::{Reading, Split, Text, Vocabulary};
+use gatelet_trainer::data::corpus::{Reading, Split, Text, Vocabulary};
 use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::files;
-use gatelet_trainer::suggest::{Typed, suggest};
-use gatelet_trainer::typing::type_text;
 use gatelet_trainer::units::grouped;
 
 #[derive(Parser)]

@@ -13,17 +13,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use gatelet_trainer::checkpoint::{Checkpoint, Provenance};
-use gatelet_trainer::config::Config;
+use gatelet_trainer::data::ngrams::Grams;
+use gatelet_trainer::data::sequences::Batch;
 use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::files;
-use gatelet_trainer::learner::Learner;
-use gatelet_trainer::many_to_one;
 use gatelet_trainer::net::{glorot, softmax};
-use gatelet_trainer::ngrams::Grams;
-use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::sequences::Batch;
 use gatelet_trainer::shape::Cell;
+use gatelet_trainer::train::checkpoint::{Checkpoint, Provenance};
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::learner::Learner;
+use gatelet_trainer::train::many_to_one;
+use gatelet_trainer::train::optim::{Optimizer, Schedule};
 
 const EPOCHS: usize = 20;
 const MORE_EPOCHS: usize = 10;

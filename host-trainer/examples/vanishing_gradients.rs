@@ -15,17 +15,17 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use gatelet_trainer::agreement::{WORDS, batch, sentence, text};
-use gatelet_trainer::config::Config;
+use gatelet_trainer::analysis::lag;
+use gatelet_trainer::data::agreement::{WORDS, batch, sentence, text};
 use gatelet_trainer::error::{Result, Shown};
 use gatelet_trainer::figure::axis::Scale;
 use gatelet_trainer::figure::chart::{Chart, Look, Series};
 use gatelet_trainer::figure::{Form, save};
-use gatelet_trainer::lag;
-use gatelet_trainer::learner::Learner;
 use gatelet_trainer::net::{Params, Role};
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
 use gatelet_trainer::shape::Cell;
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::learner::Learner;
+use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 use indicatif::ProgressBar;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;

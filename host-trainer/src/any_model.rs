@@ -8,13 +8,13 @@ use std::path::Path;
 
 use gatelet::{Isa, Model, format};
 
-use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::export;
 use crate::files;
 use crate::image::{Image, KnownAnswer};
 use crate::isa::isa;
-use crate::seal;
+use crate::quantize::export;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::seal;
 
 /// Bytes of the largest file that is read as a model: the checkpoint of the largest net (LSTM, 4
 /// layers of 1024, 16,384 tokens, a projection) with two slots of its optimizer, the state of 4096
@@ -178,7 +178,7 @@ mod tests {
             cell: Cell::Lstm,
             layers: 4,
             hidden: 1024,
-            vocab: crate::corpus::MAX_VOCAB,
+            vocab: crate::data::corpus::MAX_VOCAB,
             projection: 1024,
             ..Shape::PLAIN
         };

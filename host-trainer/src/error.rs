@@ -294,7 +294,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// How it was noticed.
-        what: crate::seal::Damage,
+        what: crate::train::seal::Damage,
     },
     /// The file is neither a checkpoint nor a model image.
     #[error("{} is no model: expected a safetensors checkpoint or a .gatelet image, found {found}", path.display())]

@@ -10,7 +10,7 @@ use std::ops::Range;
 use gatelet::{Isa, Kernel, Logits, Model, Session, StateHash, TokenId, WithKernel};
 use serde::Serialize;
 
-use crate::corpus::Tokens;
+use crate::data::corpus::Tokens;
 use crate::error::{Error, Result};
 use crate::image::storage;
 use crate::isa::isa;

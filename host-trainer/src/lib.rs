@@ -1,44 +1,52 @@
 //! Training for Gatelet: a text goes in, a checkpoint and a `.gatelet` image come out.
 //!
+//! # The layers
+//!
+//! ```text
+//! cli                                                     the program `gatelet`
+//! page, figure                                            what is shown and drawn
+//! analysis                                                what can be said about a run and its net
+//! any_model, evaluate                                     a model's file, run by core's own session
+//! train                                                   runs: options, optimizers, checkpoints
+//! quantize                                                integers: ranges, training for them, images
+//! data                                                    texts, tables, sequences, rows -> a window
+//! net, engine                                             parameters, losses, backpropagation
+//! shape, image, isa, files, memory, real, error, units    what all of them stand on
+//! ```
+//! No file imports another that imports it, however far around (`cargo xtask circles`).
+//!
 //! # The pipeline
 //!
 //! ```text
-//! text -> corpus -> train ( learner ( net ( engine ), optim ) ) -> checkpoint -> quantize -> export -> image -> core
+//! text -> data -> train ( net ( engine ) ) -> checkpoint -> quantize -> image -> core
 //! ```
 //!
-//! - [`corpus`] turns a text of any size into token ids and holds back its last part.
-//! - [`net`] trains any list of operations: its parameters in one flat buffer, losses, and the
-//!   gradient of a window, on the products and the recurrent step of [`engine`]. Everything is
-//!   generic over [`real::Real`]: `f32` to train, on core's kernels; `f64`, plainly, for the
-//!   gradient tests. [`shape`] is the short way to say the nets that the command line builds.
-//! - [`learner`] is the one training loop, over data behind one trait: the windows of a text
-//!   ([`train`]), sequences that have nothing to do with each other ([`sequences`]; [`agreement`]
-//!   makes such, with a lag to choose), rows of numbers ([`rows`]). [`optim`] turns a gradient into
-//!   an update, [`run`] and [`curves`] a run into files.
-//! - [`checkpoint`] is safetensors with PyTorch's names; it also holds what a run needs to be
-//!   resumed exactly, under a checksum ([`seal`]).
-//! - [`config`] is everything that decides a run, [`recipe`] chooses what of it is not given by the
-//!   amount of text, [`preset`] is a choice in one word, [`footprint`] what a net will need on a
-//!   device, [`dropout`] the masks of a step. [`verdict`] says what a run's curve says.
-//! - [`quantize`] turns parameters into the integers of docs/numerics.md; [`export`] chooses the
-//!   ranges of the cell state, measures what is lost ([`evaluate`], [`calibrate`], [`closed_loop`])
-//!   and writes the image, unless that is past the bounds of [`acceptance`]. [`typing`] counts the
-//!   keystrokes that a model of words saves by what it [suggests](suggest).
-//! - [`image`] is a model in memory; whatever is said about a model ([`report`], [`evaluate`],
-//!   [`write_on`]) comes from `core`'s own session, the code that also runs on the device.
-//! - To look at: [`samples`] are kept while training; [`findings`] asks a run what it knows
-//!   ([`unroll`], [`lag`], [`gates`], [`confusion`], [`device`]); [`figure`] draws it and [`page`]
-//!   shows it, with [`units`]. [`runs`] reads run folders, [`sweep`] makes many of them within a
-//!   budget, and [`pareto`] tells which are worth their size.
-//! - The course's systems (`examples/`, docs/course.md) take rows of words from [`ngrams`]
-//!   and recurrent nets that answer at the end of a sequence from [`many_to_one`].
-//! - [`cli`] is the program `gatelet`.
+//! - [`data::corpus`] turns a text of any size into token ids and holds back its last part. Whatever
+//!   else is learnt from is a [`data::Data`]: [`data::sequences`], [`data::rows`], or your own.
+//! - [`net`] computes loss and gradient of a window of any list of operations: [`engine`] has the
+//!   matrix products and the recurrent step. Everything is generic over [`real::Real`]: `f32` to
+//!   train, on packed panels; `f64`, plainly, for the gradient tests.
+//! - [`train::learner`] is the loop, [`train::optim`] turns a gradient into an update, and
+//!   [`train`] makes a run of it, whose files [`train::run`] keeps. [`train::checkpoint`] is
+//!   safetensors with PyTorch's names, under a checksum ([`train::seal`]), and holds what a run needs
+//!   to be resumed exactly. [`train::config`] is everything that decides a run; [`train::recipe`]
+//!   chooses what of it is not given; [`train::verdict`] says what the curve says.
+//! - [`quantize`] turns parameters into the integers of docs/numerics.md, [`quantize::qat`] trains
+//!   through them, and [`quantize::export`] chooses ranges, measures what is lost
+//!   ([`quantize::closed_loop`]) and writes the image, unless that is past the bounds of
+//!   [`quantize::acceptance`].
+//! - [`image`] is a model in memory; whatever is said about a model comes from `core`'s own session,
+//!   the code that also runs on the device.
+//! - [`analysis::findings`] asks a run what it knows; [`figure`] draws it and [`page`] shows it.
+//!   [`analysis::sweep`] makes many runs within a budget.
+//! - The course's systems (`examples/`, docs/course.md) take rows of words from [`data::ngrams`] and
+//!   nets that answer at the end of a sequence from [`train::many_to_one`].
 //!
 //! # Example
 //!
 //! ```
-//! use gatelet_trainer::config::Config;
-//! use gatelet_trainer::corpus::{Corpus, Text};
+//! use gatelet_trainer::train::config::Config;
+//! use gatelet_trainer::data::corpus::{Corpus, Text};
 //! use gatelet_trainer::train::Trainer;
 //!
 //! let text = Text::from_bytes("song".into(), "la la li la la lo ".repeat(40).into_bytes())?;
@@ -56,68 +64,26 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-pub mod acceptance;
-pub mod agreement;
+pub mod analysis;
 pub mod any_model;
-pub mod blame;
-pub mod calibrate;
-pub mod checkpoint;
 pub mod cli;
-pub mod closed_loop;
-pub mod config;
-pub mod confusion;
-pub mod corpus;
-pub mod curves;
-pub mod device;
-pub mod dropout;
+pub mod data;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
-pub mod explain;
-pub mod export;
 pub mod figure;
 pub mod files;
-pub mod findings;
-pub mod float_net;
-pub mod footprint;
-pub mod gates;
 mod hex;
 pub mod image;
 pub mod isa;
-pub mod lag;
-pub mod learned;
-pub mod learner;
-pub mod many_to_one;
 pub mod memory;
 pub mod net;
-pub mod ngrams;
-pub mod optim;
 pub mod page;
-pub mod pareto;
-pub mod preset;
-pub mod qat;
 pub mod quantize;
 pub mod random;
-mod ranges;
 pub mod real;
-pub mod recipe;
-pub mod report;
-pub mod row_range;
-pub mod rows;
-pub mod run;
-pub mod runs;
-pub mod samples;
-pub mod seal;
-pub mod sequences;
 pub mod shape;
 mod shell;
-pub mod suggest;
-pub mod suite;
-pub mod sweep;
 pub mod train;
-pub mod typing;
 pub mod units;
-pub mod unroll;
 mod vector;
-pub mod verdict;
-pub mod write_on;

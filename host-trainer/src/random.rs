@@ -8,7 +8,7 @@
 //! of its requantization is then below 24. A column of values whose integers stand for more than
 //! 1/128 has smaller weights in f32. So the two images of a seed are one net, and the int8 one is
 //! off by the roundings of the state and by nothing else. Nets of characters with layers of one
-//! size are made by [`export::random`](crate::export::random) too, as training starts.
+//! size are made by [`export::random`](crate::quantize::export::random) too, as training starts.
 
 use gatelet::format::{FeatureSpec, ImageSpec, MAX_KNOWN_FEATURES, VocabSpec};
 use gatelet::net::{Input, Kind, Net, RnnActivation, Value};
@@ -18,9 +18,9 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use crate::error::{Error, Result};
-use crate::export::KNOWN_ANSWER;
 use crate::image::{Image, storage};
 use crate::quantize::SHIFT;
+use crate::quantize::export::KNOWN_ANSWER;
 
 /// Largest magnitude of an integer weight of so many bits.
 const fn largest(bits: u8) -> i8 {

@@ -5,14 +5,14 @@
 //! three steps first (a pool's own queues grow), then ten that may not allocate
 //! ```
 
-use gatelet_trainer::config::{Config, Qat};
-use gatelet_trainer::corpus::{Corpus, Text};
-use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::qat::Scheme;
+use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::quantize::Ranges;
-use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::quantize::qat::Scheme;
+use gatelet_trainer::quantize::row_range::WeightBits;
 use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::config::{Config, Qat};
+use gatelet_trainer::train::optim::{Optimizer, Schedule};
 
 fn corpus() -> Corpus {
     let content: String = (0..20_000_u32)

@@ -6,12 +6,12 @@ mod convolution;
 
 use convolution::Convolution;
 use gatelet::net::{Activation, Kind, Net, Precision};
-use gatelet_trainer::config::Config;
-use gatelet_trainer::learner::Learner;
+use gatelet_trainer::data::rows::Rows;
 use gatelet_trainer::net::Params;
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
-use gatelet_trainer::rows::Rows;
 use gatelet_trainer::shape::Cell;
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::learner::Learner;
+use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 
 fn dense(units: usize, activation: Activation) -> Kind {
     Kind::Dense { units, activation }

@@ -4,16 +4,16 @@ use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Isa, Model, Precision};
-use gatelet_trainer::acceptance::breaches;
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, Text};
+use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::evaluate::{evaluate, trace};
-use gatelet_trainer::export::{export, f32_image, random};
 use gatelet_trainer::image::Image;
 use gatelet_trainer::net::{Packs, Shard};
+use gatelet_trainer::quantize::acceptance::breaches;
+use gatelet_trainer::quantize::export::{export, f32_image, random};
 use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::checkpoint::Checkpoint;
+use gatelet_trainer::train::config::Config;
 
 fn corpus() -> Corpus {
     let content = "a rose is a rose is a rose; so is the nose. ".repeat(40);

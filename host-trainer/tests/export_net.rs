@@ -6,12 +6,13 @@ use gatelet::net::{
     Activation, Kind, Net, Operand, Output, Precision, Reset, RnnActivation, Value,
 };
 use gatelet::{Isa, Kernel, Scalar, Session, WithKernel};
+use gatelet_trainer::data::Data;
 use gatelet_trainer::error::Result;
-use gatelet_trainer::export::image_of;
 use gatelet_trainer::image::{Image, storage};
-use gatelet_trainer::learner::{Data, Learner};
 use gatelet_trainer::net::{Packs, Params, Shard, Window};
-use gatelet_trainer::optim::{Optimizer, OptimizerConfig};
+use gatelet_trainer::quantize::export::image_of;
+use gatelet_trainer::train::learner::Learner;
+use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 
 const WIDTH: usize = 3;
 const STEPS: usize = 24;

@@ -1,11 +1,11 @@
 //! The gradient of every parameter tensor of every cell, against central finite differences in f64.
 
 use gatelet::net::Output;
-use gatelet_trainer::dropout::Dropout;
 use gatelet_trainer::engine::Engine;
+use gatelet_trainer::net::dropout::Dropout;
+use gatelet_trainer::net::unroll::Unrolled;
 use gatelet_trainer::net::{Net, Packs, Params, Role, Shard};
 use gatelet_trainer::shape::{Cell, Shape};
-use gatelet_trainer::unroll::Unrolled;
 
 const ROWS: usize = 3;
 const WINDOW: usize = 6;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gatelet::Precision;
-use gatelet_trainer::config::{Config, Qat};
-use gatelet_trainer::corpus::{Corpus, IN_MEMORY, Level, Outline, Text, Tokens};
+use gatelet_trainer::data::corpus::{Corpus, IN_MEMORY, Level, Outline, Text, Tokens};
 use gatelet_trainer::evaluate::{evaluate, evaluate_part};
-use gatelet_trainer::export::{calibrated, export, f32_image, own_image};
-use gatelet_trainer::qat::Scheme;
-use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::quantize::export::{calibrated, export, f32_image, own_image};
+use gatelet_trainer::quantize::qat::Scheme;
+use gatelet_trainer::quantize::row_range::WeightBits;
 use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::config::{Config, Qat};
 
 /// Made-up names, each another, sorted: consonants and vowels in turn.
 fn names(count: u32) -> Vec<String> {

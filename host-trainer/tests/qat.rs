@@ -4,19 +4,19 @@ use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::{Precision, Scalar, Session, TokenId};
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::config::{Config, Qat};
-use gatelet_trainer::corpus::{Corpus, Text};
+use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::evaluate::evaluate;
-use gatelet_trainer::export::{calibrated, export, own_image};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::{Packs, Params, Shard};
-use gatelet_trainer::qat::Scheme;
 use gatelet_trainer::quantize::Ranges;
-use gatelet_trainer::row_range::WeightBits;
+use gatelet_trainer::quantize::export::{calibrated, export, own_image};
+use gatelet_trainer::quantize::qat::Scheme;
+use gatelet_trainer::quantize::row_range::WeightBits;
 use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::checkpoint::Checkpoint;
+use gatelet_trainer::train::config::{Config, Qat};
 
 const PATH: &str = "aware";
 

@@ -2,18 +2,18 @@
 //! over 64-bit integers.
 
 use gatelet::activation::{SIGMOID, TANH, piecewise};
-use gatelet_trainer::calibrate::largest_read;
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::config::{Config, Qat};
-use gatelet_trainer::corpus::{Corpus, Text};
+use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::engine::Engine;
-use gatelet_trainer::float_net::FloatNet;
 use gatelet_trainer::net::{IGNORED, Packs, Params, Role, Shard};
-use gatelet_trainer::qat::Scheme;
+use gatelet_trainer::quantize::calibrate::largest_read;
+use gatelet_trainer::quantize::float_net::FloatNet;
+use gatelet_trainer::quantize::qat::Scheme;
+use gatelet_trainer::quantize::row_range::WeightBits;
 use gatelet_trainer::quantize::{IntHead, IntMatrix, IntNet, Ranges, quantize};
-use gatelet_trainer::row_range::WeightBits;
 use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::checkpoint::Checkpoint;
+use gatelet_trainer::train::config::{Config, Qat};
 
 fn corpus() -> Corpus {
     let letter = |i: u32| char::from(b'a' + (i * i / 7 % 13 + i % 3) as u8);

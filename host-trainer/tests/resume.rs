@@ -10,13 +10,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, IN_MEMORY, Level, Outline, Rules, Text};
+use gatelet_trainer::data::corpus::{Corpus, IN_MEMORY, Level, Outline, Rules, Text};
 use gatelet_trainer::error::Error;
-use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::run::{Metrics, Mode, RunFolder, Saver, change};
 use gatelet_trainer::shape::Cell;
+use gatelet_trainer::train::checkpoint::Checkpoint;
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::optim::{Optimizer, Schedule};
+use gatelet_trainer::train::run::{Metrics, Mode, RunFolder, Saver, change};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
 
 fn text() -> Text {

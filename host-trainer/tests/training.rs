@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, CorpusOptions, Outline, Text};
+use gatelet_trainer::data::corpus::{Corpus, CorpusOptions, Outline, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::net::Params;
-use gatelet_trainer::optim::{Optimizer, Schedule};
-use gatelet_trainer::run::{Metrics, Mode, RunFolder};
 use gatelet_trainer::shape::Cell;
+use gatelet_trainer::train::checkpoint::Checkpoint;
+use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::optim::{Optimizer, Schedule};
+use gatelet_trainer::train::run::{Metrics, Mode, RunFolder};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};
 
 fn content() -> String {

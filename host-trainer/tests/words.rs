@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use gatelet::{Precision, Session, TokenId, Tokenizer};
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::config::Config;
-use gatelet_trainer::corpus::{Corpus, Level, Outline, Reading, Text};
+use gatelet_trainer::analysis::typing::{Typing, type_text};
+use gatelet_trainer::data::corpus::{Corpus, Level, Outline, Reading, Text};
 use gatelet_trainer::evaluate::evaluate;
-use gatelet_trainer::export::{export, f32_image};
 use gatelet_trainer::image::Image;
 use gatelet_trainer::net::{Packs, Shard};
+use gatelet_trainer::quantize::export::{export, f32_image};
 use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
-use gatelet_trainer::typing::{Typing, type_text};
+use gatelet_trainer::train::checkpoint::Checkpoint;
+use gatelet_trainer::train::config::Config;
 
 const TEXT: &str = "the rose is there, and then the rest is here.\nthese are 'their' roses; don\u{2019}t the others see?\nthat is \
                     what they thought of that thing\n\n";

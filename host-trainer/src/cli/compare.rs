@@ -9,12 +9,12 @@ use super::out::{note, say, say_json};
 use super::stream::Folder;
 use super::table::{Align, Table};
 use super::terminal::output_width;
-use crate::device::{Processor, int8_bytes};
+use crate::analysis::device::{Processor, int8_bytes};
 use crate::error::{Error, Result};
-use crate::runs::Run;
 use crate::shape::Shape;
+use crate::train::runs::Run;
+use crate::train::verdict::Verdict;
 use crate::units::{duration, epochs, grouped};
-use crate::verdict::Verdict;
 
 /// Order of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -3,14 +3,14 @@
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Input, Reads};
+use crate::analysis::typing::type_text;
 use crate::any_model::AnyModel;
-use crate::corpus::lines::arrange;
-use crate::corpus::{
+use crate::data::corpus::lines::arrange;
+use crate::data::corpus::{
     CorpusOptions, HeldOut, IN_MEMORY, Level, Reading, Rules, Text, Unknowns, Vocabulary,
 };
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate_part;
-use crate::typing::type_text;
 
 /// What is held out of a text whose model does not say.
 const FRACTION: f64 = 0.1;

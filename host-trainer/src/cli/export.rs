@@ -9,17 +9,17 @@ use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Destination, Input, Reads};
 use super::target::Target;
-use crate::acceptance;
-use crate::checkpoint::Checkpoint;
-use crate::closed_loop::{ClosedLoop, Course};
-use crate::corpus::{IN_MEMORY, Reading, Split, Text, Tokens};
+use crate::analysis::explain::mixed;
+use crate::data::corpus::{IN_MEMORY, Reading, Split, Text, Tokens};
 use crate::error::{Error, Result};
-use crate::explain::mixed;
-use crate::export::{CellRange, Report, export_with};
 use crate::files::{IMAGE, Output};
 use crate::hex::hex;
 use crate::image::Image;
-use crate::row_range::WeightBits;
+use crate::quantize::acceptance;
+use crate::quantize::closed_loop::{ClosedLoop, Course};
+use crate::quantize::export::{CellRange, Report, export_with};
+use crate::quantize::row_range::WeightBits;
+use crate::train::checkpoint::Checkpoint;
 
 /// Number format of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::out::say;
 use super::table::{Align, Table};
 use super::terminal::output_width;
+use crate::analysis::pareto::front;
+use crate::analysis::sweep::{Budget, COMMON, Job, State};
 use crate::error::{Error, Result};
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Label, Look, Series};
 use crate::figure::{Figure, Form, raster};
 use crate::files::{self, MADE_BY};
-use crate::pareto::front;
 use crate::shape::Cell;
-use crate::sweep::{Budget, COMMON, Job, State};
 use crate::units::{duration, epochs, grouped};
 
 /// What the front is drawn over.

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::out::{say, say_json};
 use super::stream::{Input, Phrase, Reads};
-use crate::corpus::Vocabulary;
-use crate::corpus::words::{Joiner, byte_shown, shown_bytes, to_bytes};
+use crate::data::corpus::Vocabulary;
+use crate::data::corpus::words::{Joiner, byte_shown, shown_bytes, to_bytes};
 use crate::error::{Error, Result};
 use crate::evaluate::log_probability;
 use crate::image::storage;

@@ -2,8 +2,8 @@
 
 use super::out::{say, say_json};
 use super::stream::Input;
+use crate::analysis::report::describe;
 use crate::error::Result;
-use crate::report::describe;
 
 /// Show what a model is made of and what it needs on a device.
 ///

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::out::{say, say_json};
 use super::stream::{Input, Phrase, Reads};
-use crate::corpus::words::byte_shown;
+use crate::analysis::suggest::{Typed, suggest};
+use crate::data::corpus::words::byte_shown;
 use crate::error::{Error, Result};
-use crate::suggest::{Typed, suggest};
 
 /// Show the most likely next characters after a prefix.
 ///

@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::out::note;
 use super::terminal::{Field, fitting, width, wrapped};
-use crate::corpus::Text;
-use crate::run::Metrics;
+use crate::data::corpus::Text;
+use crate::train::run::Metrics;
 use crate::train::{Observer, Position};
 use crate::units::{decimals, duration, epochs, grouped};
 

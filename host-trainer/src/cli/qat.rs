@@ -5,16 +5,16 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::stream::Input;
-use crate::checkpoint::Checkpoint;
-use crate::config::{Config, Qat};
-use crate::corpus::Corpus;
+use crate::analysis::explain::mixed;
+use crate::data::corpus::Corpus;
 use crate::error::{Error, Result};
-use crate::explain::mixed;
-use crate::export::calibrated;
 use crate::hex::hex;
-use crate::qat::Scheme;
 use crate::quantize::Ranges;
-use crate::row_range::WeightBits;
+use crate::quantize::export::calibrated;
+use crate::quantize::qat::Scheme;
+use crate::quantize::row_range::WeightBits;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::config::{Config, Qat};
 
 /// Epochs of such a run; its highest learning rate as a part of the float run's; and the units above which the rate falls with
 /// their number: wide nets bear less. For int8 only little is to change.

@@ -9,14 +9,14 @@ use super::export::Bits;
 use super::out::{say, say_json};
 use super::stream::Destination;
 use super::target::Target;
-use crate::config::Config;
-use crate::corpus::MAX_VOCAB;
+use crate::data::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
-use crate::export::random;
 use crate::files::IMAGE;
+use crate::quantize::export::random;
+use crate::quantize::row_range::WeightBits;
 use crate::random::image;
-use crate::row_range::WeightBits;
 use crate::shape::{Cell, Shape};
+use crate::train::config::Config;
 
 /// Write a model of random weights, for benches: a fixed shape that needs no training.
 #[derive(Debug, clap::Args)]

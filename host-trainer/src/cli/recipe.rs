@@ -3,18 +3,18 @@
 //! ```text
 //! base    = the preset's options, or the defaults
 //! base    = base with the optimizer that is given, whose constants come with it
-//! base    = base with what follows the amount of text               [`crate::recipe`]
+//! base    = base with what follows the amount of text               [`crate::train::recipe`]
 //! options = every option given, over base
 //! ```
 
 use std::fmt::Display;
 
-use crate::config::Config;
+use crate::analysis::footprint;
 use crate::error::{Error, Result};
-use crate::footprint;
-use crate::optim::{Optimizer, Schedule};
-use crate::preset::Preset;
-use crate::recipe::Given;
+use crate::train::config::Config;
+use crate::train::optim::{Optimizer, Schedule};
+use crate::train::preset::Preset;
+use crate::train::recipe::Given;
 use crate::units::grouped;
 
 /// How a net is trained.

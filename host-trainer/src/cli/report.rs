@@ -9,11 +9,11 @@ use super::out::{note, say, say_json};
 use std::path::{Path, PathBuf};
 
 use super::stream::{Folder, Input, Phrase, Reads};
-use crate::corpus::Rules;
+use crate::analysis::findings::{Findings, Question, ask};
+use crate::data::corpus::Rules;
 use crate::error::{Error, Result};
 use crate::figure::raster;
 use crate::files::{self, MADE_BY, Output};
-use crate::findings::{Findings, Question, ask};
 use crate::page::figures::Figures;
 use crate::page::page;
 use crate::units::{bytes, grouped};

@@ -20,13 +20,13 @@ use gatelet::{Isa, Model, TextRules};
 
 use super::out::{self, note};
 use crate::any_model::AnyModel;
-use crate::checkpoint::Checkpoint;
-use crate::corpus::words::shown_bytes;
-use crate::corpus::{Encoding, Rules, Text, UNSIZED, Vocabulary, prepare};
+use crate::data::corpus::words::shown_bytes;
+use crate::data::corpus::{Encoding, Rules, Text, UNSIZED, Vocabulary, prepare};
 use crate::error::{Error, Result};
 use crate::files::{self, Kind, Output};
 use crate::hex::hex;
 use crate::isa::isa;
+use crate::train::checkpoint::Checkpoint;
 
 /// What stands for a stream.
 const STREAM: &str = "-";

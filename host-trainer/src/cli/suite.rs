@@ -6,9 +6,9 @@ use serde_json::json;
 use super::out::{say, say_json};
 use super::stream::{Destination, Input};
 use super::target::Target;
+use crate::analysis::suite::append;
 use crate::error::{Error, Result};
 use crate::files::SUITE;
-use crate::suite::append;
 
 /// Most steps of a case: its hashes are 4 bytes a step, its ids 2.
 const MAX_STEPS: usize = 1_000_000;

@@ -16,13 +16,13 @@ use super::front::{Price, Sweep, check, show};
 use super::out::{note, say};
 use super::stream::{Folder, Input};
 use super::train::{arranged, job_of};
-use crate::corpus::{IN_MEMORY, Outline};
-use crate::device::Processor;
+use crate::analysis::device::Processor;
+use crate::analysis::sweep::{Budget, Common, Job, Space, State, bytes, candidates, instructions};
+use crate::data::corpus::{IN_MEMORY, Outline};
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::shape::Cell;
 use crate::shell::quoted;
-use crate::sweep::{Budget, Common, Job, Space, State, bytes, candidates, instructions};
 
 /// Train many shapes within a budget, and find those worth their size.
 ///

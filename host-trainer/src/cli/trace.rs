@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::out::{say, say_json};
 use super::stream::{Input, Reads};
-use crate::corpus::{Level, Reading, Vocabulary};
+use crate::data::corpus::{Level, Reading, Vocabulary};
 use crate::error::Result;
 use crate::evaluate::trace_part;
 use crate::isa::{isa, isa_named};

@@ -2,9 +2,9 @@
 
 use pulp::Arch;
 
-use crate::dropout::Masks;
 use crate::engine::Engine;
 use crate::memory::Memory;
+use crate::net::dropout::Masks;
 
 /// The gradient of weights whose operands stand for `range` times as much as they are.
 pub(super) fn multiply<F: Engine>(gradient: &mut [F], range: f32) {

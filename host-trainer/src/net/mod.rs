@@ -18,6 +18,7 @@
 mod add;
 mod common;
 mod dense;
+pub mod dropout;
 mod embedding;
 mod given;
 pub mod gru;
@@ -35,6 +36,7 @@ mod shard;
 pub(crate) mod stored;
 mod sums;
 mod tensors;
+pub mod unroll;
 
 pub use gatelet::net::Net;
 

@@ -7,7 +7,7 @@
 //! dense        W^T   W   b
 //! ```
 //! They are packed once an optimizer step, and then read once every time step. A net that is
-//! trained for a device has its integers beside them ([`qat`](crate::qat)); these are then what
+//! trained for a device has its integers beside them ([`qat`](crate::quantize::qat)); these are then what
 //! the integers stand for.
 
 use gatelet::net::{Kind, Net, Reset};
@@ -16,8 +16,8 @@ use super::tensors::inputs;
 use super::{Params, Role};
 use crate::engine::{Engine, Packed};
 use crate::error::Result;
-use crate::learned::Learned;
-use crate::qat::{Quantized, Scheme};
+use crate::quantize::learned::Learned;
+use crate::quantize::qat::{Quantized, Scheme};
 
 /// A matrix `[k, n]`, forward and back.
 #[derive(Clone, Debug)]

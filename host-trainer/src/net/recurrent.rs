@@ -17,10 +17,10 @@ use gatelet::net::{Kind, Reset, RnnActivation};
 use super::common::Common;
 use super::packs::Recurrent as Pack;
 use super::{gru_before, rnn};
-use crate::dropout;
 use crate::engine::{Engine, TapeStep};
 use crate::memory::Memory;
-use crate::qat;
+use crate::net::dropout;
+use crate::quantize::qat;
 use crate::shape::Cell;
 
 /// Zeroes the rows of `state`, [rows, units], whose token is the line break.

@@ -30,10 +30,10 @@ use super::operand::Operand;
 use super::params::Params;
 use super::recurrent;
 use super::tensors::inputs;
-use crate::dropout::{Dropout, Masks};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::memory::Memory;
+use crate::net::dropout::{Dropout, Masks};
 
 /// Scores that are held at a time, at most (one step of a shard's rows is the least): 4 MiB in f32,
 /// and the gradient's scratch has as many. A net of characters has fewer in a whole window, and

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::device::{ENGINE, Program};
-use crate::findings::Findings;
+use crate::analysis::device::{ENGINE, Program};
+use crate::analysis::findings::Findings;
 use crate::units::{bytes, grouped};
 
 /// Flash, RAM and instructions, exact where they can be and named an estimate where not.

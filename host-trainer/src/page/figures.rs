@@ -1,14 +1,14 @@
 //! The figures of the report: what of the findings goes where.
 
-use crate::curves::{loss, norm, rate};
+use crate::analysis::findings::{Findings, Reach};
+use crate::analysis::gates::{Activity, Panel};
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Look, Series};
 use crate::figure::heat::{self, Palette};
 use crate::figure::{Anchor, Color, Figure, text_width, visible};
-use crate::findings::{Findings, Reach};
-use crate::gates::{Activity, Panel};
-use crate::run::Metrics;
 use crate::shape::Cell;
+use crate::train::curves::{loss, norm, rate};
+use crate::train::run::Metrics;
 
 /// A chart beside a table.
 const TALL: (f64, f64) = (500.0, 400.0);

@@ -12,10 +12,10 @@ pub mod figures;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::analysis::findings::{Findings, Reach};
 use crate::figure::{Figure, svg::svg, visible};
-use crate::findings::{Findings, Reach};
-use crate::samples::Sample;
 use crate::shape::Cell;
+use crate::train::samples::Sample;
 use crate::units::{bytes, decimals, duration, epochs, grouped, raised};
 use figures::Figures;
 

@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 
 use super::position::{cooldown, exhausted, limits, may_cool_down};
 use super::{End, Position, Trainer};
-use crate::checkpoint::torch_name;
-use crate::curves::write_loss;
 use crate::error::{Error, Result};
-use crate::run::{Metrics, RunFolder, Saver};
-use crate::samples;
+use crate::train::checkpoint::torch_name;
+use crate::train::curves::write_loss;
+use crate::train::run::{Metrics, RunFolder, Saver};
+use crate::train::samples;
 
 /// A run with a loss above so many times that of a net that knows nothing ...
 const EXPLODED_TIMES: f64 = 1.5;

@@ -1,10 +1,11 @@
 //! The held-out loss while training.
 
 use super::{EVAL_WINDOW, Trainer, put};
-use crate::corpus::Corpus;
+use crate::data::Data;
+use crate::data::corpus::Corpus;
 use crate::error::Result;
-use crate::learner::{Data, Job};
 use crate::net::Window;
+use crate::train::learner::Job;
 
 /// Held-out tokens that an evaluation reads, at most: of a text of a gigabyte more would take
 /// longer than training.

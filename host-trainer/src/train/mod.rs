@@ -12,23 +12,37 @@
 //! `last.safetensors`, so a run that was stopped or killed goes on to the very same numbers.
 
 mod check;
+pub mod checkpoint;
+pub mod config;
+pub mod curves;
 mod drive;
 mod evaluate;
+pub mod learner;
+pub mod many_to_one;
+pub mod optim;
 mod position;
+pub mod preset;
+pub mod recipe;
+pub mod run;
+pub mod runs;
+pub mod samples;
+pub mod seal;
+pub mod verdict;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
-use crate::config::Config;
-use crate::corpus::{Corpus, Vocabulary};
-use crate::dropout::Dropout;
+use crate::data::Data;
+use crate::data::corpus::{Corpus, Vocabulary};
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::isa::isa;
-use crate::learned::Learned;
-use crate::learner::{Data, Learner, Team};
+use crate::net::dropout::Dropout;
 use crate::net::{IGNORED, Loss, Packs, Params, Window};
+use crate::quantize::learned::Learned;
+use crate::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
+use crate::train::config::Config;
+use crate::train::learner::{Learner, Team};
 
 pub use drive::Observer;
 pub use position::{End, Position};

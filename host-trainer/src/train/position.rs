@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
-use crate::optim::{Cooldown, Plateau, Schedule};
+use crate::train::config::Config;
+use crate::train::optim::{Cooldown, Plateau, Schedule};
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

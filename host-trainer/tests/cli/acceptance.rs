@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use gatelet_trainer::checkpoint::Checkpoint;
 use gatelet_trainer::net::Role;
+use gatelet_trainer::train::checkpoint::Checkpoint;
 
 use crate::place::Place;
 

@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Stdio;
 
-use gatelet_trainer::checkpoint::Checkpoint;
-use gatelet_trainer::corpus::{Corpus, Outline, Text};
+use gatelet_trainer::data::corpus::{Corpus, Outline, Text};
 use gatelet_trainer::error::Error;
 use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::checkpoint::Checkpoint;
 use serde_json::{Value, json};
 
 use crate::place::Place;
@@ -104,7 +104,7 @@ fn go_on(bytes: &[u8], corpus: &Corpus) -> Result<(), Error> {
 fn no_number_of_a_checkpoint_makes_the_program_panic() {
     let (place, parts) = stopped();
     let text = Text::read(&place.path("text.txt")).unwrap();
-    let config = gatelet_trainer::config::Config::default();
+    let config = gatelet_trainer::train::config::Config::default();
     let outline = Outline::of(&text, &config.corpus_options()).unwrap();
     let corpus = outline.corpus(&text, &place.path("")).unwrap();
     go_on(&parts.bytes(), &corpus).unwrap();

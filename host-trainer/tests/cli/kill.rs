@@ -13,7 +13,7 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use gatelet_trainer::checkpoint::Checkpoint;
+use gatelet_trainer::train::checkpoint::Checkpoint;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
-use gatelet_trainer::checkpoint::Checkpoint;
+use gatelet_trainer::train::checkpoint::Checkpoint;
 use serde_json::Value;
 
 pub(crate) const TEXT: &str =

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::super::qat;
 use super::super::recipe::{self, Recipe};
 use super::super::stream::{Folder, Input, Reads};
-use crate::config::Config;
-use crate::corpus::{Encoding, IN_MEMORY, Level, Normalise, Outline, Text};
+use crate::data::corpus::{Encoding, IN_MEMORY, Level, Normalise, Outline, Text};
 use crate::error::{Error, Result};
-use crate::recipe::{Given, LEAST_BYTES, follow};
-use crate::run::{Mode, RunFolder};
 use crate::shape::Cell;
 use crate::shell::quoted;
+use crate::train::config::Config;
+use crate::train::recipe::{Given, LEAST_BYTES, follow};
+use crate::train::run::{Mode, RunFolder};
 
 /// Train a net on a text.
 ///

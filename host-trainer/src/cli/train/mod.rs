@@ -18,12 +18,12 @@ use super::progress::Progress;
 use super::qat;
 use super::recipe;
 use super::terminal::tell;
-use crate::checkpoint::Meta;
-use crate::config::Config;
-use crate::corpus::{Corpus, Level, Outline, Text, looks};
+use crate::data::corpus::{Corpus, Level, Outline, Text, looks};
 use crate::error::{Error, Result};
-use crate::run::{Mode, RunFolder, change};
 use crate::train::Trainer;
+use crate::train::checkpoint::Meta;
+use crate::train::config::Config;
+use crate::train::run::{Mode, RunFolder, change};
 use crate::units::bytes;
 
 /// Part of a text that may be unknown without a warning. Of novels in 10,000 words 3 % are.

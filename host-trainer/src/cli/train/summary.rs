@@ -7,18 +7,18 @@ use super::super::recipe;
 use super::super::stream::Input;
 use super::super::terminal::{command, width};
 use super::args::Args;
-use crate::blame::Planned;
-use crate::config::Config;
-use crate::corpus::List;
+use crate::analysis::blame::Planned;
+use crate::analysis::footprint;
+use crate::data::corpus::List;
 use crate::error::{Error, Result};
-use crate::export::provenance;
-use crate::footprint;
-use crate::run::RunFolder;
+use crate::quantize::export::provenance;
 use crate::shape::Shape;
 use crate::shell::quoted;
+use crate::train::config::Config;
+use crate::train::run::RunFolder;
+use crate::train::verdict::{Verdict, judge};
 use crate::train::{End, Trainer};
 use crate::units::{bytes, grouped};
-use crate::verdict::{Verdict, judge};
 
 /// Tokens below which a text is said to be short.
 const SHORT: usize = 60_000;

@@ -3,9 +3,9 @@
 use gatelet::net::Kind;
 
 use super::{Pack, Tape, around, ids, zero_rows};
-use crate::dropout;
 use crate::engine::Engine;
 use crate::net::common::{Common, Sink, multiply};
+use crate::net::dropout;
 use crate::net::params::Params;
 use crate::net::sums::{scatter_rows, sum_rows};
 use crate::net::tensors::Role;

@@ -1,0 +1,184 @@
+//! What makes a net too large for the project's own board, and options with which one like it fits; before it is trained.
+//!
+//! ```text
+//! vocabulary   bytes(shape) - bytes(shape with two tokens)        layers   the rest
+//! remedy       the largest --max-vocab, --embedding with --projection and --tied, or --hidden whose image fits
+//! ```
+//! The firmware says the same of an image that is there (`firmware/src/remedy.rs`).
+
+use gatelet::{Layout, Provenance};
+
+use crate::analysis::device::{Board, fit, int8_dims};
+use crate::analysis::footprint;
+use crate::shape::Shape;
+use crate::units::{bytes, grouped};
+
+/// The fewest tokens and units that are offered.
+const LEAST: (usize, usize) = (20, 8);
+
+/// A net with its names, as its image will have them.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned<'a> {
+    /// Its shape.
+    pub shape: Shape,
+    /// The words of a net of words, otherwise none.
+    pub words: &'a [String],
+    /// What its tokens are called: `character`.
+    pub unit: &'static str,
+    /// Where it comes from.
+    pub from: Provenance<'a>,
+}
+
+impl Planned<'_> {
+    /// Bytes of its int8 image in a layout; usize::MAX if it can have none.
+    fn bytes(&self, layout: Layout) -> usize {
+        let words = &self.words[..self.words.len().min(self.shape.vocab)];
+        let bytes = footprint::int8_bytes(self.shape, words, layout, self.from);
+        bytes.unwrap_or(usize::MAX)
+    }
+
+    /// Whether the board's console has room for it.
+    fn fits(&self) -> bool {
+        let dims = int8_dims(self.shape);
+        dims.is_ok_and(|dims| fit(Board::HOME, &dims, |layout| self.bytes(layout)).fits)
+    }
+
+    fn with(&self, shape: Shape) -> Self {
+        Self { shape, ..*self }
+    }
+
+    /// What takes most of it and what to do, if it does not fit.
+    pub fn blame(&self) -> Option<String> {
+        if self.fits() {
+            return None;
+        }
+        let shape = self.shape;
+        let without = Shape { vocab: 2, ..shape };
+        let all = self.bytes(Layout::Rows);
+        let layers = self.with(without).bytes(Layout::Rows).min(all);
+        let of_vocabulary = all - layers > layers;
+        let mut remedies = Vec::new();
+        if of_vocabulary {
+            let with = |vocab| self.with(Shape { vocab, ..shape });
+            let most = largest(LEAST.0, shape.vocab, &|vocab| with(vocab).fits());
+            // All bytes are in a vocabulary of bytes.
+            let most = most.filter(|_| self.unit != "byte");
+            remedies.extend(most.map(|most| format!("--max-vocab {most}")));
+            let with = |width| {
+                let (embedding, projection) = (width, width);
+                self.with(Shape {
+                    embedding,
+                    projection,
+                    tied: true,
+                    ..shape
+                })
+            };
+            let widths = [256, 192, 128, 96, 64, 48, 32, 24, 16, 8];
+            let width = widths.into_iter().find(|&width| with(width).fits());
+            let width = width.filter(|_| shape.embedding == 0);
+            let option = |width| format!("--embedding {width} --projection {width} --tied");
+            remedies.extend(width.map(option));
+        } else {
+            let alone = shape.tied && shape.projection == 0;
+            let with = |hidden| {
+                let embedding = if alone { hidden } else { shape.embedding };
+                self.with(Shape {
+                    hidden,
+                    embedding,
+                    ..shape
+                })
+            };
+            let most = largest(LEAST.1, shape.hidden, &|hidden| with(hidden).fits());
+            remedies.extend(most.map(|most| format!("--hidden {most}")));
+        }
+        let what = match of_vocabulary {
+            true => format!(
+                "its vocabulary of {} {}s takes {}",
+                grouped(shape.vocab),
+                self.unit,
+                bytes(all - layers)
+            ),
+            false => format!(
+                "its {} x {} units take {}",
+                shape.layers,
+                shape.hidden,
+                bytes(layers)
+            ),
+        };
+        let what = format!(
+            "too large for the console on the {}: {what}",
+            Board::HOME.name
+        );
+        Some(match remedies.is_empty() {
+            true => what,
+            false => format!("{what}; what fits: {}", remedies.join(", or ")),
+        })
+    }
+}
+
+/// The largest of `least..most` that is good, in two digits; what is smaller than a good one is good.
+fn largest(least: usize, most: usize, good: &dyn Fn(usize) -> bool) -> Option<usize> {
+    if !good(least) {
+        return None;
+    }
+    let (mut below, mut above) = (least, most);
+    while above > below + 1 {
+        let middle = below.midpoint(above);
+        if good(middle) {
+            below = middle;
+        } else {
+            above = middle;
+        }
+    }
+    let digit = 10_usize.pow(below.ilog10().saturating_sub(1));
+    Some((below / digit * digit).max(least))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::Cell;
+
+    fn planned(hidden: usize, vocab: usize) -> Planned<'static> {
+        Planned {
+            shape: Shape {
+                cell: Cell::Lstm,
+                layers: 1,
+                hidden,
+                vocab,
+                ..Shape::PLAIN
+            },
+            words: &[],
+            unit: "character",
+            from: Provenance::default(),
+        }
+    }
+
+    fn offered(said: &str, option: &str) -> usize {
+        let (_, behind) = said.split_once(option).unwrap_or_else(|| panic!("{said}"));
+        let digits = behind.trim_start().split([' ', ',']).next();
+        digits.and_then(|digits| digits.parse().ok()).unwrap()
+    }
+
+    #[test]
+    fn what_takes_most_is_named_and_what_is_offered_fits() {
+        assert_eq!(planned(128, 96).blame(), None);
+        let said = planned(32, 5995).blame().unwrap();
+        assert!(said.contains("vocabulary of 5,995 characters"), "{said}");
+        assert!(!said.contains("--hidden"), "{said}");
+        assert!(planned(32, offered(&said, "--max-vocab")).fits());
+        let width = offered(&said, "--embedding");
+        let plain = planned(32, 5995);
+        let shape = Shape {
+            embedding: width,
+            projection: width,
+            tied: true,
+            ..plain.shape
+        };
+        assert!(plain.with(shape).fits());
+        let said = planned(1000, 64).blame().unwrap();
+        assert!(said.contains("1 x 1000 units"), "{said}");
+        assert!(!said.contains("--max-vocab"), "{said}");
+        assert!(planned(offered(&said, "--hidden"), 64).fits());
+    }
+}

@@ -1,0 +1,446 @@
+//! Checkpoints: safetensors that PyTorch opens, with everything needed to use, trace and continue a
+//! net.
+//!
+//! ```text
+//! rnn.weight_ih_l{k}  [gates*hidden, vocab or hidden]      rnn.bias_ih_l{k}  [gates*hidden]
+//! rnn.weight_hh_l{k}  [gates*hidden, hidden]               rnn.bias_hh_l{k}  [gates*hidden], zeros when written, but for b_hn
+//! head.weight         [vocab, hidden or projection]        head.bias         [vocab]
+//! embedding.weight    [vocab, embedding]                   projection.weight [projection, hidden], projection.bias
+//! ```
+//! Those are the names and shapes of `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`,
+//! `torch.nn.Linear` and `torch.nn.Embedding`; gate order i, f, g, o, and r, z, n. With an
+//! embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
+//! no `head.weight`. The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key,
+//! because a map of several would be written in no fixed order, and the same run has to give the
+//! same bytes. [`seal`] adds the file's checksum before it. `last.safetensors` of a run also holds
+//! what its optimizer remembers, flat and in the trainer's order (`optimizer.mean`,
+//! `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
+//! `state.h`, `state.c` ([layers, batch, hidden]), and, while early stopping may go back to them,
+//! the parameters with the lowest held-out loss (`best`, flat). A net that is trained for 4-bit
+//! weights has `quant.range`, a number for every row with 4 bits ([`learned`](crate::quantize::learned)), and
+//! in `last.safetensors` `quant.mean` and `quant.square`.
+
+mod check;
+mod meta;
+mod provenance;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use gatelet::net::Kind;
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Deserialize;
+
+pub use meta::{FORMAT, Meta, Resume};
+pub(crate) use provenance::typed;
+pub use provenance::{Change, Provenance};
+
+use crate::data::corpus::{Level, Vocabulary};
+use crate::error::{Error, Result};
+use crate::net::{Net, Params, Role, Tensor, inputs};
+use crate::quantize::Plan;
+use crate::quantize::learned::Learned;
+use crate::quantize::qat::Scheme;
+use crate::shape::{Cell, Shape};
+use crate::train::seal;
+
+/// Key of the metadata in the file.
+const KEY: &str = "gatelet";
+/// The parameters with the lowest held-out loss, in the trainer's order.
+const BEST: &str = "best";
+/// What is learnt of a net that is trained for 4 bits, in the order of [`Learned`].
+const LEARNED: [&str; 3] = ["quant.range", "quant.mean", "quant.square"];
+
+/// What is read of metadata of any version.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// A net with its vocabulary and origin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Metadata.
+    pub meta: Meta,
+    /// Vocabulary, as in the metadata.
+    pub vocab: Vocabulary,
+    /// Parameters.
+    pub params: Params<f32>,
+    /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only
+    /// in `last.safetensors`.
+    pub learned: Option<Learned>,
+    /// Optimizer and state; only in `last.safetensors`.
+    pub resume: Option<Resume>,
+}
+
+/// The PyTorch name of a tensor.
+pub(crate) fn torch_name(net: &Net, tensor: &Tensor) -> String {
+    let operation = tensor.operation;
+    let kind = net.operation(operation).map(|of| of.kind);
+    let is_recurrent = kind.is_some_and(Kind::is_recurrent);
+    // A net of equal layers is one module of PyTorch's with several layers, any other a list.
+    let (module, layer) = match Shape::of(net) {
+        Some(shape) if is_recurrent => ("rnn".to_owned(), operation - shape.layer(0)),
+        Some(_) if tensor.role == Role::Table => ("embedding".to_owned(), 0),
+        Some(shape) if operation == shape.head() => ("head".to_owned(), 0),
+        Some(_) => ("projection".to_owned(), 0),
+        None => (operation.to_string(), 0),
+    };
+    let name = match tensor.role {
+        Role::Rows | Role::Input => "weight_ih",
+        Role::Recurrent => "weight_hh",
+        Role::Candidate => "weight_ch",
+        Role::Bias if is_recurrent => "bias_ih",
+        Role::RecurrentBias => "bias_hh",
+        Role::Bias => "bias",
+        Role::Table | Role::Weight => "weight",
+    };
+    // A token and other numbers have matrices of their own.
+    let rows = match tensor.role == Role::Rows && inputs(net, operation) > 0 {
+        true => "_token",
+        false => "",
+    };
+    match is_recurrent {
+        true => format!("{module}.{name}_l{layer}{rows}"),
+        false => format!("{module}.{name}"),
+    }
+}
+
+/// The name of the second bias that PyTorch has and this does not, or not of all gates.
+fn second_bias(net: &Net, tensor: &Tensor) -> Option<String> {
+    let name = torch_name(net, tensor);
+    name.contains(".bias_ih_l")
+        .then(|| name.replace(".bias_ih_l", ".bias_hh_l"))
+}
+
+/// The PyTorch shape of a tensor.
+fn torch_shape(tensor: &Tensor) -> Vec<usize> {
+    match tensor.role {
+        Role::Rows | Role::Input | Role::Recurrent | Role::Candidate => {
+            vec![tensor.columns, tensor.rows]
+        }
+        Role::Weight | Role::Table => vec![tensor.rows, tensor.columns],
+        Role::Bias => vec![tensor.columns],
+        // PyTorch has it for every gate; r's and z's are in the other bias.
+        Role::RecurrentBias => vec![Cell::Gru.gates() * tensor.columns],
+    }
+}
+
+/// [rows, columns] to [columns, rows].
+fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns)
+        .flat_map(|c| (0..rows).map(move |r| values[r * columns + c]))
+        .collect()
+}
+
+fn bytes_of(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+impl Checkpoint {
+    /// The shape of its net.
+    ///
+    /// # Errors
+    /// As [`Shape::needed`].
+    pub fn shape(&self) -> Result<Shape> {
+        Shape::needed(self.params.net())
+    }
+
+    /// The token before which the state is zero, of a net of lines.
+    pub fn line_break(&self) -> Option<u16> {
+        let lines = self.meta.config.lines;
+        lines.then(|| self.vocab.line_break()).flatten()
+    }
+
+    /// The integers that its net was trained for, if it was.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.meta.config.qat.as_ref().map(|qat| qat.scheme)
+    }
+
+    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding
+    /// and projection are still open.
+    pub fn plan(&self) -> Plan<'_> {
+        let learned = self.learned.as_ref();
+        match self.scheme() {
+            None => Plan::default(),
+            Some(Scheme { bits, ranges, .. }) => Plan {
+                ranges,
+                bits,
+                learned,
+            },
+        }
+    }
+
+    /// The file's bytes, sealed.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when the library refuses (it does not for shapes of a trainer's own).
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(seal::seal(&self.unsealed()?))
+    }
+
+    /// The file's bytes without their checksum.
+    fn unsealed(&self) -> Result<Vec<u8>> {
+        let failed = |what: String| Error::Checkpoint {
+            path: "checkpoint".into(),
+            what,
+        };
+        let mut tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
+        let net = self.params.net();
+        for tensor in self.params.tensors() {
+            let values = &self.params.data[tensor.range.clone()];
+            let bytes = match tensor.role {
+                Role::Rows | Role::Input | Role::Recurrent | Role::Candidate => {
+                    bytes_of(&transpose(values, tensor.rows, tensor.columns))
+                }
+                Role::RecurrentBias => [vec![0; 8 * tensor.columns], bytes_of(values)].concat(),
+                _ => bytes_of(values),
+            };
+            if let Some(name) = second_bias(net, tensor) {
+                let zeros = vec![0; 4 * tensor.columns];
+                tensors.insert(name, (vec![tensor.columns], zeros));
+            }
+            tensors.insert(torch_name(net, tensor), (torch_shape(tensor), bytes));
+        }
+        let learned = self.learned.iter().flat_map(|learned| {
+            let all = [&learned.ranges, &learned.mean, &learned.square];
+            LEARNED.iter().zip(all)
+        });
+        for (name, numbers) in learned.filter(|(_, numbers)| !numbers.is_empty()) {
+            let tensor = (vec![numbers.len()], bytes_of(numbers));
+            tensors.insert((*name).to_owned(), tensor);
+        }
+        if let Some(resume) = &self.resume {
+            for (name, slot) in self.meta.config.updates().slots().iter().zip(&resume.slots) {
+                let tensor = (vec![slot.len()], bytes_of(slot));
+                tensors.insert(format!("optimizer.{name}"), tensor);
+            }
+            tensors.insert(
+                "state.h".to_owned(),
+                (vec![resume.h.len()], bytes_of(&resume.h)),
+            );
+            tensors.insert(
+                "state.c".to_owned(),
+                (vec![resume.c.len()], bytes_of(&resume.c)),
+            );
+            if let Some(best) = &resume.best {
+                tensors.insert(BEST.to_owned(), (vec![best.len()], bytes_of(best)));
+            }
+        }
+        let views = tensors
+            .iter()
+            .map(|(name, (shape, bytes))| {
+                TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|error| failed(error.to_string()))?;
+        let meta = serde_json::to_string(&self.meta).map_err(|error| failed(error.to_string()))?;
+        safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), meta)])))
+            .map_err(|error| failed(error.to_string()))
+    }
+
+    /// Reads a checkpoint whose net has a shape: what the tools for texts take. `path` is for
+    /// messages only.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::from_bytes`] and [`Checkpoint::shape`].
+    pub fn of_text(bytes: &[u8], path: &Path) -> Result<Self> {
+        let checkpoint = Self::from_bytes(bytes, path)?;
+        checkpoint.shape()?;
+        Ok(checkpoint)
+    }
+
+    /// Reads a checkpoint; `path` is for messages only.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when its checksum is not that of its bytes, [`Error::NotAModel`] when it is no safetensors
+    /// file, [`Error::Checkpoint`] when a tensor or the metadata is missing or has another shape than it must have: the
+    /// message names it, with expected and found.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let broken = |what: String| Error::Checkpoint {
+            path: path.to_owned(),
+            what,
+        };
+        let not_a_model = |error: SafeTensorError| Error::NotAModel {
+            path: path.to_owned(),
+            found: match error {
+                // The length in the first eight bytes: any other file fails here.
+                SafeTensorError::HeaderTooSmall | SafeTensorError::HeaderTooLarge => {
+                    "a file of another kind".to_owned()
+                }
+                other => format!("a damaged one ({other})"),
+            },
+        };
+        seal::check(bytes).map_err(|what| Error::Damaged {
+            path: path.to_owned(),
+            what,
+        })?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_a_model)?;
+        let file = SafeTensors::deserialize(bytes).map_err(not_a_model)?;
+        let meta = header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
+            broken(format!("no {KEY:?} in the metadata: this safetensors file was not written by `gatelet train`"))
+        })?;
+        let of_meta = |error: serde_json::Error| broken(format!("metadata {KEY:?}: {error}"));
+        let Version { format } = serde_json::from_str(meta).map_err(of_meta)?;
+        if format != FORMAT {
+            return Err(broken(format!(
+                "metadata format is {format}, this program reads {FORMAT}: train the net again"
+            )));
+        }
+        let meta: Meta = serde_json::from_str(meta).map_err(of_meta)?;
+        let (net, config) = (meta.net, &meta.config);
+        config
+            .validate()
+            .map_err(|error| broken(format!("metadata: {error}")))?;
+        check::meta(&meta).map_err(|what| broken(format!("metadata: {what}")))?;
+        let (vocab, tokens) = match config.level {
+            Level::Char => (
+                Vocabulary::from_sorted(meta.vocabulary.chars().collect())
+                    .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some())),
+                "characters",
+            ),
+            Level::Word => (Vocabulary::from_words(meta.words.clone()), "words"),
+            Level::Byte => (
+                Vocabulary::from_bytes(meta.vocabulary.chars().collect()),
+                "bytes",
+            ),
+        };
+        let vocab = vocab.filter(|vocab| vocab.len() == net.vocab()).ok_or_else(|| {
+            broken(format!(
+                "metadata: the vocabulary is not {} distinct {tokens} in ascending order, U+FFFD among them where there is an unknown token",
+                net.vocab()
+            ))
+        })?;
+
+        let read =
+            |name: &str, expected: &[usize]| read_tensor(&file, name, expected).map_err(broken);
+        let mut params = Params::zeros(net);
+        for tensor in params.tensors().to_vec() {
+            let mut values = read(&torch_name(&net, &tensor), &torch_shape(&tensor))?;
+            let second = second_bias(&net, &tensor);
+            match (tensor.role, second) {
+                (Role::Rows | Role::Input | Role::Recurrent | Role::Candidate, _) => {
+                    values = transpose(&values, tensor.columns, tensor.rows)
+                }
+                (Role::Bias, Some(second)) => {
+                    let other = read(&second, &[tensor.columns])?;
+                    // Two biases of a gate are one, but for b_hn.
+                    let own = params.range(tensor.operation, Role::RecurrentBias).len();
+                    let sums = values.iter_mut().take(tensor.columns - own);
+                    sums.zip(other).for_each(|(b, other)| *b += other);
+                    if values.iter().any(|b| !b.is_finite()) {
+                        let names = [torch_name(&net, &tensor), second];
+                        return Err(broken(format!(
+                            "the sum of {} overflows",
+                            names.join(" and ")
+                        )));
+                    }
+                }
+                (Role::RecurrentBias, _) => values = values.split_off(2 * tensor.columns),
+                _ => {}
+            }
+            params.data[tensor.range.clone()].copy_from_slice(&values);
+        }
+        let learned = match &meta.config.qat {
+            None => None,
+            Some(qat) => {
+                let count = Learned::count(params.shape(), &qat.scheme.bits);
+                let wanted = |index: usize| count > 0 && (index == 0 || meta.position.is_some());
+                let numbers = |index: usize| match wanted(index) {
+                    true => read(LEARNED[index], &[count]),
+                    false => Ok(Vec::new()),
+                };
+                Some(Learned {
+                    ranges: numbers(0)?,
+                    mean: numbers(1)?,
+                    square: numbers(2)?,
+                })
+            }
+        };
+        let resume = if meta.position.is_some() {
+            let count = params.data.len();
+            let (h, c) = carried(&net);
+            let batch = meta.config.batch;
+            let slots = meta.config.updates().slots().iter();
+            Some(Resume {
+                slots: slots
+                    .map(|name| read(&format!("optimizer.{name}"), &[count]))
+                    .collect::<Result<_>>()?,
+                h: read("state.h", &[batch * h])?,
+                c: read("state.c", &[batch * c])?,
+                best: match file.tensor(BEST) {
+                    Ok(_) => Some(read(BEST, &[count])?),
+                    Err(_) => None,
+                },
+            })
+        } else {
+            None
+        };
+        let sound = learned
+            .as_ref()
+            .map_or(Ok(()), check::learned)
+            .and_then(|()| {
+                let slots = meta.config.updates();
+                let state = resume.as_ref();
+                state.map_or(Ok(()), |state| check::resume(state, slots.slots(), &meta))
+            });
+        sound.map_err(broken)?;
+        Ok(Self {
+            meta,
+            vocab,
+            params,
+            learned,
+            resume,
+        })
+    }
+}
+
+/// Numbers of h and of c of all recurrent operations of a net, for a stream.
+pub(crate) fn carried(net: &Net) -> (usize, usize) {
+    let recurrent = net.operations().filter(|of| of.kind.is_recurrent());
+    recurrent.fold((0, 0), |(h, c), of| {
+        let units = of.kind.units();
+        let memory = if matches!(of.kind, Kind::Lstm { .. }) {
+            units
+        } else {
+            0
+        };
+        (h + units, c + memory)
+    })
+}
+
+/// One tensor's numbers, all finite.
+fn read_tensor(
+    file: &SafeTensors<'_>,
+    name: &str,
+    expected: &[usize],
+) -> std::result::Result<Vec<f32>, String> {
+    let view = file
+        .tensor(name)
+        .map_err(|_| format!("tensor {name} is missing (expected shape {expected:?})"))?;
+    if view.dtype() != Dtype::F32 {
+        return Err(format!(
+            "tensor {name} has type {:?}, expected F32",
+            view.dtype()
+        ));
+    }
+    if view.shape() != expected {
+        return Err(format!(
+            "tensor {name} has shape {:?}, expected {expected:?}",
+            view.shape()
+        ));
+    }
+    let (words, _) = view.data().as_chunks::<4>();
+    let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(format!(
+            "tensor {name} holds {} at element {at}",
+            values[at]
+        )),
+        None => Ok(values),
+    }
+}
+
+#[cfg(test)]
+mod tests;

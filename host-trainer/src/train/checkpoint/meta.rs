@@ -1,0 +1,47 @@
+//! What a checkpoint says beside its parameters: net, vocabulary, options, and where a run stands.
+
+use serde::{Deserialize, Serialize};
+
+use super::provenance::Provenance;
+use crate::net::Net;
+use crate::train::Position;
+use crate::train::config::Config;
+
+/// Version of a checkpoint's metadata. Those before had sizes in place of operations.
+pub const FORMAT: u32 = 6;
+
+/// The metadata of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Version of this structure: [`FORMAT`].
+    pub format: u32,
+    /// The net.
+    #[serde(with = "crate::net::stored")]
+    pub net: Net,
+    /// All characters in ascending order; the rank is the token id.
+    pub vocabulary: String,
+    /// All words in the order of their bytes, instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
+    /// Options of the run.
+    pub config: Config,
+    /// Origin.
+    pub provenance: Provenance,
+    /// Where the run stands; only in `last.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// What a run needs to go on exactly where it stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resume {
+    /// The optimizer's memory, as [`OptimizerConfig::slots`](crate::train::optim::OptimizerConfig::slots)
+    /// names it.
+    pub slots: Vec<Vec<f32>>,
+    /// h of all streams: [batch, units] of each recurrent operation.
+    pub h: Vec<f32>,
+    /// c of all streams, or empty.
+    pub c: Vec<f32>,
+    /// The parameters with the lowest held-out loss, while a cooldown may still begin with them.
+    pub best: Option<Vec<f32>>,
+}
