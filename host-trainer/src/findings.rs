@@ -16,13 +16,15 @@ use serde::Serialize;
 use crate::any_model::LARGEST;
 use crate::checkpoint::Checkpoint;
 use crate::confusion::{self, Confusion};
-use crate::corpus::{Encoding, IN_MEMORY, Level, Reading, Rules, Split, Text};
+use crate::corpus::{Encoder, Encoding, IN_MEMORY, Reading, Rules, Split, Text, Vocabulary};
 use crate::device::{Board, Fit, Processor, fit};
 use crate::error::{Error, Result};
 use crate::evaluate::Scores;
 use crate::export::{self, export, taken};
 use crate::files;
 use crate::gates::{self, Activity};
+use crate::hex::hex;
+use crate::hex::hex;
 use crate::hex::hex;
 use crate::image::Image;
 use crate::image::LanguageModel as _;
@@ -110,7 +112,9 @@ pub struct Findings {
     pub corpus: String,
     /// SHA-256 of the text.
     pub corpus_sha256: String,
-    /// Characters of the text, and of its held-out part.
+    /// What its tokens are called: `character`, `token`, `byte`.
+    pub unit: &'static str,
+    /// Tokens of the text, and of its held-out part.
     pub characters: (usize, usize),
     /// The command that makes the net again.
     pub command: String,
@@ -209,16 +213,9 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
                     rule: "it has to have at least one character",
                 });
             }
-            let ids = checkpoint.vocab.encode(&text, "--text")?;
-            Some((text.chars().collect::<Vec<char>>(), ids))
+            Some(encoded(&checkpoint.vocab, &text)?)
         }
     };
-    if checkpoint.vocab.level() == Level::Word {
-        return Err(Error::Some(
-            "a report is about a net of characters, and this one is of words: see gatelet eval, generate and predict"
-                .to_owned(),
-        ));
-    }
     let config = &checkpoint.meta.config;
     let encoding = match question.encoding {
         None => config.encoding()?,
@@ -243,7 +240,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let (before, held_out) = tokens.split_at(seam - from);
     if held_out.len() < 3 {
         return Err(Error::TooShort {
-            unit: "character",
+            unit: checkpoint.vocab.level().unit(),
             name: text.name,
             part: "held-out part",
             have: held_out.len(),
@@ -284,6 +281,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         parameters: shape.parameters(),
         corpus: run.corpus.clone(),
         corpus_sha256: run.corpus_sha256.clone(),
+        unit: checkpoint.vocab.level().unit(),
         characters: (len, split.held_out()),
         command: run.command.clone(),
         trainer: checkpoint.meta.provenance.trainer.clone(),
@@ -331,7 +329,7 @@ fn other(path: &Path, checkpoint: &Checkpoint) -> Result<(String, Checkpoint)> {
         return Ok((run.name, other));
     }
     Err(Error::Some(format!(
-        "--against {}: its characters are not those of the run; it has to be a run on the same text",
+        "--against {}: its tokens are not those of the run; it has to be a run on the same text",
         path.display()
     )))
 }
@@ -368,28 +366,43 @@ fn watch(
     checkpoint: &Checkpoint,
     before: &[u16],
     held_out: &[u16],
-    typed: Option<(Vec<char>, Vec<u16>)>,
+    typed: Option<Vec<u16>>,
     layer: usize,
 ) -> Activity {
     let (params, line_break) = (&checkpoint.params, checkpoint.line_break());
     match typed {
-        Some((chars, ids)) => {
-            let most = chars.len().min(2 * SHOWN);
-            let (chars, ids) = (&chars[..most], &ids[..most]);
+        Some(ids) => {
+            let ids = &ids[..ids.len().min(2 * SHOWN)];
             let before: Vec<u16> = line_break.into_iter().collect();
-            gates::watch(params, &before, chars, ids, line_break, (layer, UNITS))
+            let names = names(&checkpoint.vocab, ids);
+            gates::watch(params, &before, &names, ids, line_break, (layer, UNITS))
         }
         None => {
             let before = &before[before.len().saturating_sub(WARM_UP)..];
             let ids = &held_out[..held_out.len().min(SHOWN)];
-            let vocabulary = checkpoint.vocab.chars();
-            let chars: Vec<char> = ids
-                .iter()
-                .filter_map(|&id| vocabulary.get(usize::from(id)).copied())
-                .collect();
-            gates::watch(params, before, &chars, ids, line_break, (layer, UNITS))
+            let names = names(&checkpoint.vocab, ids);
+            gates::watch(params, before, &names, ids, line_break, (layer, UNITS))
         }
     }
+}
+
+/// The tokens of a text that was typed; of words the last one too.
+fn encoded(vocab: &Vocabulary, text: &str) -> Result<Vec<u16>> {
+    let (mut encoder, mut all, mut piece) = (Encoder::new(vocab.clone()), Vec::new(), Vec::new());
+    encoder.encode(text, "--text", &mut piece)?;
+    all.append(&mut piece);
+    encoder.finish(&mut piece);
+    all.append(&mut piece);
+    Ok(all)
+}
+
+/// Tokens as they are shown: characters, or words.
+fn names(vocab: &Vocabulary, ids: &[u16]) -> Vec<String> {
+    let name = |&id: &u16| {
+        let word = vocab.words().get(usize::from(id)).cloned();
+        word.or_else(|| vocab.chars().get(usize::from(id)).map(|&c| c.into()))
+    };
+    ids.iter().filter_map(name).collect()
 }
 
 /// The int8 image of the net, measured on as many held-out characters as the confusion was.

@@ -21,7 +21,7 @@
 //! let dense = |units| Kind::Dense { units, activation: Activation::Sigmoid };
 //! let net = Net::features(Precision::F32, 2).then(dense(8)).then(dense(1)).values();
 //! let mut rows = Rows::new(2, 1);
-//! for bits in 0..4 {
+//! for bits in 0..4_u8 {
 //!     let [a, b] = [bits & 1, bits >> 1].map(f32::from);
 //!     rows.push(&[a, b], &[f32::from(a != b)]);
 //! }

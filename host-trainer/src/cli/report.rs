@@ -42,7 +42,8 @@ pub(super) struct Args {
     corpus: Option<Input>,
     #[command(flatten)]
     reads: Reads,
-    /// Text of the heat map; - alone reads it from standard input [default: the first 80 held-out characters]
+    /// Text of the heat map; - alone reads it from standard input [default: the first 80 held-out
+    /// tokens]
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     text: Option<Phrase>,
     /// Layer of the heat map, from 1 [default: the highest]
@@ -175,7 +176,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         findings.shape.cell,
         findings.shape.layers,
         findings.shape.hidden,
-        bits(findings.nats()),
+        bits(findings.nats(), findings.unit),
         findings.corpus
     ))?;
     if let Some(judgement) = &findings.judgement {
@@ -183,12 +184,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let home = &findings.device.boards[0];
     say(format!(
-        "{}: {}, {} of flash, {} of RAM, about {} instructions a character",
+        "{}: {}, {} of flash, {} of RAM, about {} instructions a {}",
         home.board.name,
         if home.fits { "fits" } else { "does NOT fit" },
         bytes(home.flash),
         bytes(home.ram),
-        grouped(home.instructions)
+        grouped(home.instructions),
+        findings.unit
     ))?;
     say(format!("the report is {}", page.display()))?;
     if args.json {
@@ -197,9 +199,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn bits(nats: f64) -> String {
+fn bits(nats: f64, unit: &str) -> String {
     if nats.is_finite() {
-        format!("{:.4} bits a character", nats / std::f64::consts::LN_2)
+        format!("{:.4} bits a {unit}", nats / std::f64::consts::LN_2)
     } else {
         "not evaluated yet".to_owned()
     }

@@ -14,9 +14,9 @@ pub(super) fn section(findings: &Findings) -> Markup {
         section id="device" {
             h2 { "On the device" }
             p { "As int8 the net has " (format!("{:.4}", device.int8.nats)) " nats on " (grouped(device.int8.tokens))
-                " held-out characters, where f32 has " (format!("{:.4}", device.f32.nats)) ". A session takes "
+                " held-out tokens, where f32 has " (format!("{:.4}", device.f32.nats)) ". A session takes "
                 (bytes(device.session_bytes)) " of RAM, each snapshot (to go back, to complete words) "
-                (bytes(device.snapshot_bytes)) " more; a character takes " (grouped(device.macs))
+                (bytes(device.snapshot_bytes)) " more; a step takes " (grouped(device.macs))
                 " multiply-accumulates." }
             div.scroll {
                 table {
@@ -42,7 +42,7 @@ pub(super) fn section(findings: &Findings) -> Markup {
             p.note { "* With the whole console: code, stack, completion and history. The others: the engine alone, " (bytes(ENGINE.0)) " of code and "
                 (bytes(ENGINE.1)) " of stack; your program comes on top. The model's size depends on the layout of its weights (" (home.layout) " on the "
                 (home.board.processor.name()) ")." }
-            p.note { "Instructions a character are an estimate: a fit to shapes that were counted in QEMU. An instruction takes a processor "
+            p.note { "Instructions a step are an estimate: a fit to shapes that were counted in QEMU. An instruction takes a processor "
                 "one cycle or more, so this is no time. " code { "cargo xtask firmware bench" } " counts." }
         }
     }

@@ -29,7 +29,7 @@ pub struct Figures {
     pub lag: Figure,
     /// Gates over a text.
     pub gates: Figure,
-    /// Confusion among frequent characters.
+    /// Confusion among frequent tokens.
     pub confusion: Figure,
 }
 
@@ -105,7 +105,7 @@ fn lag(reach: &[Reach]) -> Figure {
             "gradient-by-lag",
             "Gradient norm by time lag",
             (
-                "time lag k, in characters",
+                "time lag k, in steps",
                 "mean norm of ∂loss(T) / ∂h(T−k)",
                 Scale::Log,
             ),
@@ -227,13 +227,21 @@ pub fn gates(activity: &Activity) -> Figure {
 
 fn confusion(findings: &Findings) -> Figure {
     const CELL: f64 = 20.0;
-    const LEFT: f64 = 56.0;
-    const TOP: f64 = 50.0;
     let confusion = &findings.confusion;
-    let n = confusion.characters.len();
+    let n = confusion.tokens.len();
+    let shown = |name: &String| name.chars().map(visible).collect::<String>();
+    let names: Vec<String> = confusion.tokens.iter().map(shown).collect();
+    // The names of words read upwards above their columns.
+    let words = names.iter().any(|name| name.chars().count() > 1);
+    let longest = names.iter().map(|name| text_width(name, 13.0));
+    let longest = longest.fold(0.0, f64::max);
+    let (left, top) = match words {
+        true => (40.0 + longest, 34.0 + longest),
+        false => (56.0, 50.0),
+    };
     let (width, height) = ((n + 1) as f64 * CELL, n as f64 * CELL);
     let right: Vec<String> = confusion
-        .characters
+        .tokens
         .iter()
         .enumerate()
         .take(3)
@@ -241,58 +249,65 @@ fn confusion(findings: &Findings) -> Figure {
         .collect();
     let mut figure = Figure::new(
         "confusion",
-        "Confusion among frequent characters",
+        &format!("Confusion among frequent {}s", findings.unit),
         &format!(
-            "Confusion among the {n} most frequent characters, a row each. Predicted rightly: {}, and so on.",
+            "Confusion among the {n} most frequent {}s, a row each. Predicted rightly: {}, and so on.",
+            findings.unit,
             right.join(", ")
         ),
-        (LEFT + width.max(300.0) + 24.0, TOP + height + 52.0),
+        (left + width.max(300.0) + 24.0, top + height + 52.0),
     );
     let label = |figure: &mut Figure, at, text: String, anchor| {
         figure.text(at, text, 13.0, anchor, Color::Ink);
     };
-    for (i, &c) in confusion.characters.iter().enumerate() {
+    for (i, shown) in names.into_iter().enumerate() {
         let middle = (i as f64 + 0.5) * CELL;
-        let shown = visible(c).to_string();
+        if words {
+            let above = top - 9.0 - text_width(&shown, 13.0) / 2.0;
+            figure.turned((left + middle, above), &*shown, 13.0);
+            let at = (left - 8.0, top + middle);
+            label(&mut figure, at, shown, Anchor::End);
+            continue;
+        }
         label(
             &mut figure,
-            (LEFT - 8.0, TOP + middle),
+            (left - 8.0, top + middle),
             shown.clone(),
             Anchor::End,
         );
         label(
             &mut figure,
-            (LEFT + middle, TOP - 11.0),
+            (left + middle, top - 11.0),
             shown,
             Anchor::Middle,
         );
     }
-    let rest = LEFT + (n as f64 + 0.5) * CELL;
+    let rest = left + (n as f64 + 0.5) * CELL;
     label(
         &mut figure,
-        (rest, TOP - 11.0),
+        (rest, top - 11.0),
         "…".to_owned(),
         Anchor::Middle,
     );
     heat::cells(
         &mut figure,
-        (LEFT, TOP),
+        (left, top),
         (CELL, CELL),
         n + 1,
         &confusion.parts,
         Palette::PartStretched,
     );
     figure.text(
-        (LEFT + width / 2.0, 14.0),
+        (left + width / 2.0, 14.0),
         "predicted (…: any other)",
         12.5,
         Anchor::Middle,
         Color::Muted,
     );
-    figure.turned((14.0, TOP + height / 2.0), "actual", 12.5);
+    figure.turned((14.0, top + height / 2.0), "actual", 12.5);
     heat::bar(
         &mut figure,
-        (LEFT, TOP + height + 16.0),
+        (left, top + height + 16.0),
         width.max(300.0),
         Palette::PartStretched,
     );

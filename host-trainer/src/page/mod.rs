@@ -136,7 +136,7 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
             h1 { (findings.name) }
             p.lead {
                 (net_name(findings)) ", trained on " (file_name(&findings.corpus)) " ("
-                (grouped(findings.characters.0)) " characters, " (findings.shape.vocab) " different)"
+                (grouped(findings.characters.0)) " " (findings.unit) "s, " (findings.shape.vocab) " different)"
                 @if let Some(last) = findings.metrics.last() {
                     " for " (epochs(last.epoch)) @if last.epoch == 1.0 { " epoch in " } @else { " epochs in " }
                      (duration(last.seconds))
@@ -146,9 +146,9 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
             dl.tiles {
                 div.tile { dt { "Held-out loss" }
                     dd.big { @if nats.is_finite() { (decimals(nats / std::f64::consts::LN_2, 3)) " bits" } @else { "not measured" } }
-                    dd.more { "a character" @if nats.is_finite() { ", " (decimals(nats, 3)) " nats" } }
+                    dd.more { "a " (findings.unit) @if nats.is_finite() { ", " (decimals(nats, 3)) " nats" } }
                 }
-                div.tile { dt { "Next character right" }
+                div.tile { dt { "Next " (findings.unit) " right" }
                     dd.big { (percent(scores.top1)) }
                     dd.more { "among the three likeliest: " (percent(scores.top3)) }
                 }
@@ -159,7 +159,7 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
                 }
                 div.tile { dt { (home.board.name) ", " (home.board.processor.name()) }
                     @if home.fits { dd class="big good" { "✓ it fits" } } @else { dd class="big bad" { "✗ too large" } }
-                    dd.more { "about " (grouped(home.instructions)) " instructions a character" }
+                    dd.more { "about " (grouped(home.instructions)) " instructions a " (findings.unit) }
                 }
             }
             div.pair {
@@ -208,7 +208,7 @@ fn learning(findings: &Findings, figures: &Figures) -> Markup {
                     (epochs(last.epoch)) ". At the end the loss on held-out text is " (apart(last.valid_nats - last.train_nats))
                     " that on training text"
                     @if findings.dropout > 0.0 { ", which is measured with dropout" } ". "
-                    (decimals(speed, 0)) " characters a second, " (grouped(last.characters)) " in all." }
+                    (decimals(speed, 0)) " " (findings.unit) "s a second, " (grouped(last.characters)) " in all." }
             }
             div.pair {
                 @if let Some(norm) = &figures.norm {
@@ -283,7 +283,7 @@ fn reach(findings: &Findings, figures: &Figures) -> Markup {
     html! {
         section id="lag" {
             h2 { "How far back the gradient reaches" }
-            p { "To learn from a character k steps back, the gradient of the loss has to come back through k steps. In a plain RNN "
+            p { "To learn from a " (findings.unit) " k steps back, the gradient of the loss has to come back through k steps. In a plain RNN "
                 "each step multiplies it by the same matrix and by slopes below one, so it vanishes; an LSTM also carries it in its "
                 "cell state, which a step multiplies by the forget gate alone, and a GRU in the part of its state that the update gate keeps. Measured by backpropagation from "
                 (own.lags.positions) " predictions of held-out text: the gradient of this net " (reach_of(own)) "." }
@@ -320,7 +320,7 @@ fn gates(findings: &Findings, figures: &Figures) -> Markup {
     html! {
         section id="gates" {
             h2 { @if findings.shape.cell == Cell::Rnn { "States over a text" } @else { "Gates over a text" } }
-            p { "The " (activity.units.len()) " units of layer " (activity.layer + 1) " that change most, a row each; a column is a character. "
+            p { "The " (activity.units.len()) " units of layer " (activity.layer + 1) " that change most, a row each; a column is a " (findings.unit) ". "
                 "Units that go alike stand together. "
                 @match findings.shape.cell {
                     Cell::Rnn => {}
@@ -334,34 +334,35 @@ fn gates(findings: &Findings, figures: &Figures) -> Markup {
 
 fn confusion(findings: &Findings, figures: &Figures) -> Markup {
     let confusion = &findings.confusion;
-    let n = confusion.characters.len();
-    let mut right: Vec<(char, f64)> = confusion
-        .characters
+    let n = confusion.tokens.len();
+    let shown = |name: &str| name.chars().map(visible).collect::<String>();
+    let mut right: Vec<(&str, f64)> = confusion
+        .tokens
         .iter()
         .enumerate()
-        .map(|(i, &c)| (c, confusion.parts[i * (n + 2)]))
+        .map(|(i, name)| (&**name, confusion.parts[i * (n + 2)]))
         .collect();
     right.sort_by(|a, b| b.1.total_cmp(&a.1));
     html! {
         section id="confusion" {
-            h2 { "Which character for which" }
+            h2 { "Which " (findings.unit) " for which" }
             div.pair {
                 (picture(&figures.confusion, "scroll fit", html! {
-                    "The likeliest next character against the one that came, on " (grouped(confusion.scores.tokens))
-                    " characters of held-out text. A row sums to 100 %; colours go with the square root."
+                    "The likeliest next " (findings.unit) " against the one that came, on " (grouped(confusion.scores.tokens))
+                    " " (findings.unit) "s of held-out text. A row sums to 100 %; colours go with the square root."
                 }))
                 div {
-                    p { "Of all characters " (percent(confusion.scores.top1)) " were the likeliest, " (percent(confusion.scores.top3))
+                    p { "Of all " (findings.unit) "s " (percent(confusion.scores.top1)) " were the likeliest, " (percent(confusion.scores.top3))
                         " among the three likeliest."
                         @if let (Some(best), Some(worst)) = (right.first(), right.last()) {
-                            " Of the frequent ones it knows " code { (visible(best.0)) } " best (" (percent(best.1)) ") and "
-                            code { (visible(worst.0)) } " least (" (percent(worst.1)) ")."
+                            " Of the frequent ones it knows " code { (shown(best.0)) } " best (" (percent(best.1)) ") and "
+                            code { (shown(worst.0)) } " least (" (percent(worst.1)) ")."
                         } }
                     h3 { "Commonest mistakes" }
                     div.scroll { table {
-                        thead { tr { th.name { "came" } th.name { "was likelier" } th { "of the character that came" } } }
+                        thead { tr { th.name { "came" } th.name { "was likelier" } th { "of the " (findings.unit) " that came" } } }
                         tbody { @for mistake in confusion.mistakes(10) {
-                            tr { th { code { (visible(mistake.actual)) } } td.name { code { (visible(mistake.predicted)) } } td { (percent(mistake.part)) } }
+                            tr { th { code { (shown(&mistake.actual)) } } td.name { code { (shown(&mistake.predicted)) } } td { (percent(mistake.part)) } }
                         } }
                     } }
                 }
@@ -375,7 +376,7 @@ fn origin(findings: &Findings, figures: &Figures) -> Markup {
         section id="origin" {
             h2 { "Where it comes from" }
             dl.origin {
-                dt { "text" } dd { (findings.corpus) ", its last " (grouped(findings.characters.1)) " characters held out" }
+                dt { "text" } dd { (findings.corpus) ", its last " (grouped(findings.characters.1)) " " (findings.unit) "s held out" }
                 dt { "SHA-256" } dd { code { (findings.corpus_sha256) } }
                 dt { "trained by" } dd { code { (findings.command) } }
                 dt { "with" } dd { (findings.trainer) ", seed " (findings.seed) }

@@ -1,5 +1,7 @@
 //! Nets of words by the program: train, resume, eval, predict, generate, export, inspect; and what is refused.
 
+use serde_json::Value;
+
 use crate::place::Place;
 
 const WORDS: [&str; 21] = [
@@ -131,6 +133,30 @@ fn a_net_of_words_from_text_to_image() {
     place.bad(&other, 1, &["--max-vocab 9", "15"]);
 }
 
+/// A report of a net of words names words where one of characters names characters.
+#[test]
+fn a_report_is_of_words_too() {
+    let place = Place::new();
+    place.good(&[&WORDS[..19], &["--epochs", "2", "-q"]].concat());
+    let report = place.json(&["report", "run", "--text", "it is a truth", "--json"]);
+    assert_eq!(report["unit"], "token");
+    let words = |names: &Value| -> Vec<String> {
+        let names = names.as_array().expect("a list").iter();
+        names
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect()
+    };
+    let typed = words(&report["activity"]["text"]);
+    assert_eq!(typed, ["it", "is", "a", "truth"]);
+    let known = words(&report["confusion"]["tokens"]);
+    assert!(
+        known.len() > 2 && known.iter().any(|word| word.len() > 1),
+        "{known:?}"
+    );
+    let page = std::fs::read_to_string(place.path("run/report/index.html")).expect("a page");
+    assert!(page.contains("Which token for which") && !page.contains("character for which"));
+}
+
 #[test]
 fn what_does_not_go_with_words_is_refused_in_one_line() {
     let place = Place::new();
@@ -149,9 +175,6 @@ fn what_does_not_go_with_words_is_refused_in_one_line() {
     );
     assert!(!place.path("x").exists());
 
-    let line = [&WORDS[..19], &["--epochs", "1", "-q"]].concat();
-    place.good(&line);
-    place.bad(&["report", "run"], 1, &["this one is of words"]);
     let sweep = [
         "sweep", "text.txt", "--out", "s", "--hidden", "8", "--epochs", "1", "--", "--level",
         "word",
