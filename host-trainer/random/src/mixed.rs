@@ -130,7 +130,10 @@ mod tests {
                 .collect();
             let any = |wanted: &dyn Fn(&Net) -> bool| nets.iter().any(wanted);
             let kinds = ["embedding", "rnn", "lstm", "gru", "dense"];
-            for (kind, size) in kinds.iter().flat_map(|kind| SIZES.map(|size| (*kind, size))) {
+            for (kind, size) in kinds
+                .iter()
+                .flat_map(|kind| SIZES.map(|size| (*kind, size)))
+            {
                 let drawn = |net: &Net| {
                     let mut all = net.operations().map(|of| of.kind);
                     all.any(|found| found.name() == kind && found.units() == size)
