@@ -24,8 +24,6 @@ use crate::export::{self, export, taken};
 use crate::files;
 use crate::gates::{self, Activity};
 use crate::hex::hex;
-use crate::hex::hex;
-use crate::hex::hex;
 use crate::image::Image;
 use crate::image::LanguageModel as _;
 use crate::isa::isa;

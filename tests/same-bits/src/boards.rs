@@ -12,8 +12,18 @@
 use gatelet::format::{KnownAnswer, repack};
 use gatelet::net::{Input, Net};
 use gatelet::{Cell, Dims, FourBits, Layout, Model, Precision, Scalar};
+use gatelet_random::{SIZES, Seeded};
 
-use crate::random::{Shifts, mixed, random};
+use crate::random::{Shifts, random};
+
+/// Net `seed` that mixes the operations.
+pub(crate) fn mixed(seed: u64, precision: Precision) -> Net {
+    let sizes = match cfg!(miri) {
+        true => &[1, 3, 5, 17][..],
+        false => &SIZES,
+    };
+    gatelet_random::mixed(&mut Seeded::new(seed), precision, sizes)
+}
 
 /// The smallest and the largest that an image may have, and those beside 24; in the layers, in the head, in both.
 const SHIFTS: [Shifts; 6] = [[8, 8], [31, 31], [23, 24], [24, 25], [8, 24], [24, 31]];

@@ -19,8 +19,8 @@ mod boards;
 mod random;
 mod suite;
 
-use boards::features;
-use random::{USUAL_SHIFTS, mixed, random};
+use boards::{features, mixed};
+use random::{USUAL_SHIFTS, random};
 
 /// Steps of a trace. Miri, which checks every access to memory, takes a thousand times as long.
 const STEPS: usize = if cfg!(miri) { 2 } else { 24 };

@@ -3,7 +3,7 @@
 use gatelet::TextRules;
 use gatelet::format::{FeatureSpec, ImageSpec, KnownAnswer, Provenance, VocabSpec, write_image};
 use gatelet::net::{Input, Kind, Layout, Net, Precision, Value};
-use gatelet_random::{Added, Addends, Matrix, Numbers, Operations, SIZES, Seeded, Wanted};
+use gatelet_random::{Added, Addends, Matrix, Numbers, Operations, Wanted};
 
 /// Numbers in no simple order.
 struct Random(u64);
@@ -24,15 +24,6 @@ impl Random {
     fn real(&mut self) -> f32 {
         (self.below(2001) - 1000) as f32 / 1000.0
     }
-}
-
-/// Net `seed` that mixes the operations.
-pub(crate) fn mixed(seed: u64, precision: Precision) -> Net {
-    let sizes = match cfg!(miri) {
-        true => &[1, 3, 5, 17][..],
-        false => &SIZES,
-    };
-    gatelet_random::mixed(&mut Seeded::new(seed), precision, sizes)
 }
 
 /// Right shifts of the requantizations of recurrent operations, and of dense ones.
