@@ -12,8 +12,8 @@
 use gatelet::format::{KnownAnswer, repack};
 use gatelet::net::{Input, Net};
 use gatelet::{Cell, Dims, FourBits, Layout, Model, Precision, Scalar};
+use gatelet_random::{SIZES, Seeded};
 
-use crate::mixed;
 use crate::random::{Shifts, random};
 
 /// The smallest and the largest that an image may have, and those beside 24; in the layers, in the head, in both.
@@ -225,4 +225,13 @@ pub(crate) fn features(step: usize, width: usize) -> Vec<f32> {
         }
     };
     (0..width).map(number).collect()
+}
+
+/// Net `seed` that mixes the operations.
+pub(crate) fn mixed(seed: u64, precision: Precision) -> Net {
+    let sizes = match cfg!(miri) {
+        true => &[1, 3, 5, 17][..],
+        false => &SIZES,
+    };
+    gatelet_random::mixed(&mut Seeded::new(seed), precision, sizes)
 }

@@ -15,23 +15,12 @@ use gatelet::{
     WithKernel,
 };
 
-use gatelet_random::{SIZES, Seeded};
-
 mod boards;
 mod random;
 mod suite;
 
-use boards::features;
+use boards::{features, mixed};
 use random::{USUAL_SHIFTS, random};
-
-/// Net `seed` that mixes the operations.
-pub(crate) fn mixed(seed: u64, precision: Precision) -> Net {
-    let sizes = match cfg!(miri) {
-        true => &[1, 3, 5, 17][..],
-        false => &SIZES,
-    };
-    gatelet_random::mixed(&mut Seeded::new(seed), precision, sizes)
-}
 
 /// Steps of a trace. Miri, which checks every access to memory, takes a thousand times as long.
 const STEPS: usize = if cfg!(miri) { 2 } else { 24 };
