@@ -35,6 +35,7 @@
 //! # Ok::<(), gatelet_trainer::error::Error>(())
 //! ```
 
+mod data;
 mod look;
 mod team;
 
@@ -47,44 +48,12 @@ use crate::dropout::Dropout;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::learned::Learned;
-use crate::net::{Loss, Packs, Params, Window};
+use crate::net::{Loss, Packs, Params};
 use crate::optim::{OptimizerConfig, Updater};
 
+pub use self::data::Data;
 pub use self::look::{Score, binary_accuracy, top1};
 pub(crate) use self::team::{Job, Team};
-
-/// Rows of a shard, at most: enough to keep a matrix kernel busy, few enough to share among cores.
-const SHARD_ROWS: usize = 16;
-
-/// Examples of one length.
-pub trait Data<F>: Sync {
-    /// How many there are.
-    fn len(&self) -> usize;
-
-    /// Steps of each.
-    fn steps(&self) -> usize;
-
-    /// Steps of an example that count.
-    fn counted(&self, example: usize) -> usize;
-
-    /// Writes an example's inputs and targets as row `row` of a window; `room` is a place for
-    /// tokens.
-    ///
-    /// # Errors
-    /// What reading them says.
-    fn fill(
-        &self,
-        example: usize,
-        row: usize,
-        window: &mut Window<'_, F>,
-        room: &mut Vec<u16>,
-    ) -> Result<()>;
-
-    /// Whether there is none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// What one step of training saw.
 #[derive(Clone, Copy, Debug, PartialEq)]

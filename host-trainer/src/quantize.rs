@@ -12,9 +12,10 @@
 //! A row of a layer with a dense input covers both halves of its operand, `[W_x | W_h]`, with one scale.
 //! `shift` is 24, or less where a multiplier would not fit 31 bits. `e` and `p` are chosen by `export`.
 
+mod units;
+
 use std::fmt::Arguments;
 
-use gatelet::matrix::PAIRS_MIN_SHIFT_INT4;
 use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ use crate::error::{Error, Result};
 use crate::float_net::{FloatLayer, FloatMatrix, FloatNet, by_input};
 use crate::learned::Learned;
 use crate::row_range::{self, WeightBits};
+use units::REQUANTIZED;
+pub(crate) use units::{EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, most_range};
 
 /// Shift of the requantization, unless a row is too large for it.
 pub(crate) const SHIFT: u8 = 24;
@@ -139,23 +142,12 @@ impl IntNet {
     }
 }
 
-/// What a requantized product, with the half that rounds it, stays below.
-const REQUANTIZED: f64 = (1_u32 << 30) as f64;
-
 /// The limit of a multiplier and, times the largest accumulator of weights of so many bits, of the requantized product
 /// (`core` checks both).
 fn fits(multiplier: f64, (columns, bits): (usize, u8), shift: u8) -> bool {
     let weight = f64::from(row_range::largest(bits));
     let requantized = multiplier * (weight * 128.0 * columns as f64) / f64::from(shift).exp2();
     multiplier <= f64::from(i32::MAX) && requantized + 0.5 < REQUANTIZED
-}
-
-/// The range of a row of `columns` weights that always fits, with 4 bits in the layout pairs too; `unit` as in [`Floats`].
-pub(crate) fn most_range(columns: usize, unit: f64) -> f32 {
-    let of_sums = 0.9 * REQUANTIZED / (unit * columns as f64);
-    let multiplier = 0.9 * f64::from(i32::MAX) / f64::from(PAIRS_MIN_SHIFT_INT4).exp2();
-    let of_multiplier = f64::from(row_range::largest(4)) * multiplier * 128.0 / unit;
-    of_sums.min(of_multiplier) as f32
 }
 
 /// Weights of so many bits, and the ranges of their rows if those were learnt.
@@ -326,12 +318,6 @@ pub(crate) fn by_ranges(net: &mut FloatNet, ranges: Ranges) {
         by(&mut projection.bias, 1.0 / ranges.projection);
     }
 }
-
-/// What a result's one is, in steps of a pre-activation and of a logit.
-pub(crate) const GATE_UNIT: f64 = 4096.0;
-pub(crate) const HEAD_UNIT: f64 = 65_536.0;
-/// The same of an embedding, whose rows are multiplied by no operand.
-pub(crate) const EMBEDDING_UNIT: f64 = 128.0 * 128.0;
 
 /// How a net becomes integers.
 #[derive(Clone, Copy, Debug, Default)]

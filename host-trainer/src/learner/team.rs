@@ -2,10 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::{Data, SHARD_ROWS};
+use super::data::Data;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::net::{Net, Packs, Shard};
+
+/// Rows of a shard, at most: enough to keep a matrix kernel busy, few enough to share among cores.
+const SHARD_ROWS: usize = 16;
 
 /// Rows of each shard for a batch.
 fn shard_rows(batch: usize) -> Vec<usize> {

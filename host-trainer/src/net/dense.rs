@@ -15,8 +15,8 @@
 use gatelet::net::Activation;
 use pulp::NullaryFnOnce;
 
+use super::common::{Common, Sink};
 use super::packs::Linear;
-use super::shard::{Common, Sink};
 use super::sums::sum_rows;
 use crate::engine::Engine;
 use crate::real::Real;

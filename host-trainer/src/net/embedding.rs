@@ -5,7 +5,7 @@
 //! backward   dT[id] += dx
 //! ```
 
-use super::shard::Common;
+use super::common::Common;
 use super::sums::scatter_rows;
 use crate::engine::Engine;
 

@@ -25,10 +25,7 @@ use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::vector::vectorized;
 
-pub use self::softmax::softmax;
-
-/// A target that does not count: no loss, no gradient. Beyond every token id.
-pub const IGNORED: u16 = u16::MAX;
+pub use self::softmax::{IGNORED, softmax};
 
 /// A loss.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -16,6 +16,7 @@
 //! [`Net`].
 
 mod add;
+mod common;
 mod dense;
 mod embedding;
 mod given;

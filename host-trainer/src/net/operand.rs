@@ -2,7 +2,7 @@
 
 use gatelet::net::{Kind, Net, Value};
 
-use super::shard::{Gradient, Sink, Work};
+use super::common::{Gradient, Made, Sink};
 use super::tensors::inputs;
 use crate::engine::Engine;
 
@@ -15,10 +15,10 @@ struct Source {
 }
 
 impl Source {
-    fn read<'a, F: Engine>(&self, below: &'a [Work<F>], features: &'a [F]) -> &'a [F] {
+    fn read<'a, F: Engine>(&self, below: &'a [impl Made<F>], features: &'a [F]) -> &'a [F] {
         match self.operation {
             None => features,
-            Some(index) => below[index].tape.value(),
+            Some(index) => below[index].value(),
         }
     }
 
@@ -67,7 +67,7 @@ impl<F: Engine> Operand<F> {
     }
 
     /// Puts parts side by side, if there are several.
-    pub(super) fn gather(&mut self, below: &[Work<F>], features: &[F]) {
+    pub(super) fn gather(&mut self, below: &[impl Made<F>], features: &[F]) {
         if self.gathered.is_empty() {
             return;
         }
@@ -83,7 +83,7 @@ impl<F: Engine> Operand<F> {
     }
 
     /// [T, rows, inputs]: what is read, once it is gathered; nothing of a token.
-    pub(super) fn read<'a>(&'a self, below: &'a [Work<F>], features: &'a [F]) -> &'a [F] {
+    pub(super) fn read<'a>(&'a self, below: &'a [impl Made<F>], features: &'a [F]) -> &'a [F] {
         match (self.gathered.is_empty(), self.sources.first()) {
             (false, _) => &self.gathered,
             (true, Some(source)) => source.read(below, features),
@@ -92,7 +92,11 @@ impl<F: Engine> Operand<F> {
     }
 
     /// The two values that are added.
-    pub(super) fn both<'a>(&self, below: &'a [Work<F>], features: &'a [F]) -> (&'a [F], &'a [F]) {
+    pub(super) fn both<'a>(
+        &self,
+        below: &'a [impl Made<F>],
+        features: &'a [F],
+    ) -> (&'a [F], &'a [F]) {
         match self.sources[..] {
             [a, b] => (a.read(below, features), b.read(below, features)),
             _ => (&[], &[]),
@@ -102,7 +106,7 @@ impl<F: Engine> Operand<F> {
     /// What is read, and where its gradient goes: of features nowhere.
     pub(super) fn both_ways<'a>(
         &'a mut self,
-        below: &'a [Work<F>],
+        below: &'a [impl Made<F>],
         features: &'a [F],
         gradients: &'a mut [Gradient<F>],
     ) -> (&'a [F], Option<Sink<'a, F>>) {
@@ -151,8 +155,8 @@ impl<F: Engine> Operand<F> {
     }
 
     /// Whether it is rows of a table.
-    pub(super) fn reads_table(&self, below: &[Work<F>]) -> bool {
+    pub(super) fn reads_table(&self, below: &[impl Made<F>]) -> bool {
         let mut operations = self.sources.iter().filter_map(|source| source.operation);
-        operations.any(|index| matches!(below[index].kind, Kind::Embedding { .. }))
+        operations.any(|index| below[index].is_table())
     }
 }

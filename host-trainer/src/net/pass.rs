@@ -2,9 +2,10 @@
 
 use gatelet::net::Kind;
 
+use super::common::{Gradient, Sink, multiply};
 use super::given::{See, Seen};
 use super::packs::{Linear, Pack, Packs};
-use super::shard::{Gradient, Shard, Sink, Tape, Work, multiply};
+use super::shard::{Shard, Tape, Work};
 use super::tensors::Role;
 use super::{add, dense, embedding};
 use crate::engine::Engine;

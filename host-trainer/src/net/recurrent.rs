@@ -14,8 +14,8 @@ mod back;
 
 use gatelet::net::{Kind, Reset, RnnActivation};
 
+use super::common::Common;
 use super::packs::Recurrent as Pack;
-use super::shard::Common;
 use super::{gru_before, rnn};
 use crate::dropout;
 use crate::engine::{Engine, TapeStep};

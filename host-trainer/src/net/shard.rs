@@ -23,6 +23,7 @@
 use gatelet::net::{Kind, Net, Value};
 use pulp::Arch;
 
+use super::common::{Common, Gradient, Made};
 use super::given::{Given, Window};
 use super::loss::{Loss, Targets, activation};
 use super::operand::Operand;
@@ -38,43 +39,6 @@ use crate::memory::Memory;
 /// and the gradient's scratch has as many. A net of characters has fewer in a whole window, and
 /// then one block.
 const BLOCK: usize = 1 << 20;
-
-/// The gradient of weights whose operands stand for `range` times as much as they are.
-pub(super) fn multiply<F: Engine>(gradient: &mut [F], range: f32) {
-    if range != 1.0 {
-        let range = F::from_f64(range.into());
-        gradient.iter_mut().for_each(|g| *g *= range);
-    }
-}
-
-/// What all operations of a window share.
-#[derive(Clone, Debug)]
-pub(super) struct Common<F: Engine> {
-    pub(super) rows: usize,
-    pub(super) window: usize,
-    pub(super) arch: Arch,
-    /// [T, rows]: tokens in; empty where the net is given features.
-    pub(super) tokens: Vec<u16>,
-    pub(super) masks: Masks,
-    /// The token before which the state is zero, in a text of lines.
-    pub(super) line_break: Option<u16>,
-    /// What the products need.
-    pub(super) scratch: Memory<F>,
-}
-
-/// The gradient of a value, [T, rows, units], and whether anything has been written to it yet.
-#[derive(Clone, Debug)]
-pub(super) struct Gradient<F: Engine> {
-    pub(super) numbers: Memory<F>,
-    pub(super) written: bool,
-}
-
-/// Where the gradient of what an operation reads goes: in the place of what is there, or on top of
-/// it.
-pub(super) struct Sink<'a, F> {
-    pub(super) dx: &'a mut [F],
-    pub(super) add: bool,
-}
 
 /// What an operation has made, and what it needs for the way back.
 #[derive(Clone, Debug)]
@@ -105,6 +69,16 @@ pub(super) struct Work<F: Engine> {
     pub(super) tied: Option<usize>,
     pub(super) operand: Operand<F>,
     pub(super) tape: Tape<F>,
+}
+
+impl<F: Engine> Made<F> for Work<F> {
+    fn value(&self) -> &[F] {
+        self.tape.value()
+    }
+
+    fn is_table(&self) -> bool {
+        matches!(self.kind, Kind::Embedding { .. })
+    }
 }
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.

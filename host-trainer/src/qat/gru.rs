@@ -15,7 +15,7 @@ use gatelet::activation::{SIGMOID, TANH, piecewise};
 use gatelet::kernel::integer::{preactivation, requantize};
 use pulp::{Arch, NullaryFnOnce};
 
-use super::forward::{Requantize, power, real, sum};
+use super::requantize::{Requantize, power, real, sum};
 use crate::engine::Engine;
 
 /// Bits behind the point of the carried state.

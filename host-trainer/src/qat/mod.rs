@@ -19,9 +19,11 @@ use serde::{Deserialize, Serialize};
 
 mod forward;
 mod gru;
+mod requantize;
 
-pub(crate) use self::forward::{Affine, Requantize, Scales, Step};
+pub(crate) use self::forward::{Affine, Step};
 pub(crate) use self::gru::read;
+pub(crate) use self::requantize::{Requantize, Scales};
 
 use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
@@ -217,7 +219,7 @@ impl<F: Engine> Quantized<F> {
         let rows = rows.zip(&table.multipliers);
         for (to, (row, &m)) in self.embedding.chunks_exact_mut(width).zip(rows) {
             for (x, &e) in to.iter_mut().zip(row) {
-                *x = forward::real(embedded(e, m, table.shift.into()).into(), 7);
+                *x = requantize::real(embedded(e, m, table.shift.into()).into(), 7);
             }
         }
     }

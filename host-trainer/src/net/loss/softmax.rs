@@ -10,9 +10,11 @@
 
 use pulp::{Arch, NullaryFnOnce};
 
-use super::IGNORED;
 use crate::real::Real;
 use crate::vector::vectorized;
+
+/// A target that does not count: no loss, no gradient. Beyond every token id.
+pub const IGNORED: u16 = u16::MAX;
 
 /// Partial results a row is folded into; a fixed number, so that the sum has one order on every
 /// machine.
