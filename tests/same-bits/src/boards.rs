@@ -235,12 +235,3 @@ pub(crate) fn features(step: usize, width: usize) -> Vec<f32> {
     };
     (0..width).map(number).collect()
 }
-
-/// Net `seed` that mixes the operations.
-pub(crate) fn mixed(seed: u64, precision: Precision) -> Net {
-    let sizes = match cfg!(miri) {
-        true => &[1, 3, 5, 17][..],
-        false => &SIZES,
-    };
-    gatelet_random::mixed(&mut Seeded::new(seed), precision, sizes)
-}
