@@ -31,6 +31,8 @@ const INSIDE: [(&str, &str, &str); 2] = [
 ];
 /// The node of the files beside the folders.
 const LOOSE: &str = "files of src";
+/// So many of them have a node each.
+const FEW: usize = 3;
 
 /// Writes the pictures; or, to check, fails when one is not what the code gives.
 pub(crate) fn run(check: bool) -> Result<()> {
@@ -101,16 +103,25 @@ fn of_folders(package: &Package) -> Result<Graph> {
     let source = first.parent().context("a library without a folder")?;
     let arrows = imports::arrows(&first)?;
 
+    let all = || arrows.keys().filter(|file| **file != first);
+    let few = all()
+        .filter(|file| folder_of(file, source) == LOOSE)
+        .count()
+        <= FEW;
+    let node = |file: &Path| match folder_of(file, source) {
+        name if few && name == LOOSE => file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        name => name,
+    };
     let mut files: BTreeMap<String, Vec<&PathBuf>> = BTreeMap::new();
-    for file in arrows.keys().filter(|file| **file != first) {
-        files.entry(folder_of(file, source)).or_default().push(file);
+    for file in all() {
+        files.entry(node(file)).or_default().push(file);
     }
     let names: Vec<&String> = files.keys().collect();
-    let index = |file: &Path| {
-        names
-            .iter()
-            .position(|name| **name == folder_of(file, source))
-    };
+    let index = |file: &Path| names.iter().position(|name| **name == node(file));
     let mut graph = Graph::default();
     for (name, files) in &files {
         graph.nodes.push(Node {

@@ -8,6 +8,8 @@ use crate::layered::{self, BOX, Graph, Layout, Place};
 const LINE: f32 = 15.0;
 const LAYER: f32 = 52.0;
 const MARGIN: f32 = 20.0;
+/// A letter of the caption.
+const CAPTION: f32 = 6.4;
 /// Characters of the small text in a line of a box.
 const LETTERS: usize = 30;
 /// Lines of it in a box.
@@ -27,7 +29,11 @@ pub(crate) fn svg(graph: &Graph, title: &str, caption: &str) -> String {
             .map(move |place| sign * place.x + place.width() / 2.0);
         edges.fold(f32::MIN, f32::max)
     };
+    // Room for the longest line above the boxes too.
+    let words = CAPTION * caption.chars().count() as f32 + 2.0 * MARGIN;
     let (left, right) = (MARGIN + edge(-1.0), MARGIN + edge(1.0));
+    let spare = (words - left - right).max(0.0) / 2.0;
+    let (left, right) = (left + spare, right + spare);
     // Boxes of a layer have one upper edge.
     let last = places
         .iter()

@@ -1,8 +1,9 @@
-"""Compiles step.cpp against the RTNeural that RTNEURAL_DIR names.
+"""Compiles step.cpp and stream.cpp against the RTNeural that RTNEURAL_DIR names.
 
 RTNeural (github.com/jatinchowdhury18/RTNeural, BSD 3-clause) is headers in C++ and in no package registry, so a user
 brings a checkout. Its sizes are template arguments: one program a shape. Flags: those found fastest (docs/benchmarks.md
-says what else was tried), and the definitions that RTNeural's own CMake makes for its Eigen back end with AVX.
+says what else was tried), and the definitions that RTNeural's own CMake makes for its back ends with
+AVX.
 
 Environment: RTNEURAL_DIR; EIGEN_DIR, a folder with Eigen/Dense [default: Debian's libeigen3-dev, else the copy that
 RTNeural carries]; CXX [default: c++].
@@ -16,10 +17,12 @@ import shlex
 import subprocess
 import sys
 
-SOURCE = pathlib.Path(__file__).resolve().parent / "step.cpp"
+HERE = pathlib.Path(__file__).resolve().parent
 HEADER = "RTNeural/lstm/lstm_eigen.h"
 HOW = "git clone https://github.com/jatinchowdhury18/RTNeural, and RTNEURAL_DIR=its folder"
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-DNDEBUG"]
+# stream.cpp makes its model in memory of zeros, which has to stay so.
+ZEROS = {"stream.cpp": ["-fno-lifetime-dse"]}
 
 
 class Missing(RuntimeError):
@@ -68,31 +71,44 @@ def flags() -> str:
     return f"{said.splitlines()[0]}, {' '.join(FLAGS)}"
 
 
-def program(target: pathlib.Path, layers: int, hidden: int, vocab: int) -> pathlib.Path:
-    """The program of one shape, compiled if anything it is made from has changed."""
+def includes(checkout: pathlib.Path, backend: str) -> tuple[dict, list]:
+    """Definitions and folders of a back end."""
+    if backend == "eigen":
+        return {"RTNEURAL_USE_EIGEN": 1, "EIGEN_STACK_ALLOCATION_LIMIT": 0}, [eigen(checkout)]
+    folder = checkout / "modules" / "xsimd" / "include"
+    if not folder.is_dir():
+        raise Missing(f"this checkout of RTNeural has no {folder}")
+    return {"RTNEURAL_USE_XSIMD": 1}, [folder]
+
+
+def compiled(source: str, output: pathlib.Path, backend: str, sizes: dict) -> pathlib.Path:
+    """The program of a source with its sizes, compiled if anything it is made from has changed."""
     checkout = folder()
     x86 = platform.machine() in ("x86_64", "AMD64")
+    extra, folders = includes(checkout, backend)
     definitions = {
-        "LAYERS": layers,
-        "HIDDEN": hidden,
-        "VOCAB": vocab,
+        **sizes,
         "RTNEURAL_NAMESPACE": "RTNeural",
-        "RTNEURAL_USE_EIGEN": 1,
         "RTNEURAL_DEFAULT_ALIGNMENT": 32 if x86 else 16,
         **({"RTNEURAL_AVX_ENABLED": 1} if x86 else {}),
-        "EIGEN_STACK_ALLOCATION_LIMIT": 0,
+        **extra,
     }
-    output = target / f"{layers}x{hidden}"
     # -isystem: no warnings from inside their headers.
-    command = [*compiler(), *FLAGS, *(f"-D{name}={value}" for name, value in definitions.items())]
-    command += ["-isystem", checkout, "-isystem", eigen(checkout), SOURCE, "-o", output]
+    # xsimd's buffers are aligned for the 8 numbers of AVX.
+    narrow = ["-mno-avx512f"] if x86 and backend == "xsimd" else []
+    own = [*FLAGS, *ZEROS.get(source, []), *narrow]
+    command = [*compiler(), *own, *(f"-D{name}={value}" for name, value in definitions.items())]
+    for place in [checkout, *folders]:
+        command += ["-isystem", place]
+    command += [HERE / source, "-o", output]
     command = [str(word) for word in command]
     try:
-        made_from = "\n".join([shlex.join(command), flags(), version(), SOURCE.read_text()])
+        text = (HERE / source).read_text()
+        made_from = "\n".join([shlex.join(command), flags(), version(), text])
         stamp = output.with_suffix(".made-from")
         if output.exists() and stamp.exists() and stamp.read_text() == made_from:
             return output
-        target.mkdir(parents=True, exist_ok=True)
+        output.parent.mkdir(parents=True, exist_ok=True)
         print("$", shlex.join(command), file=sys.stderr)
         subprocess.run([*command, "-w"], check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
@@ -100,6 +116,18 @@ def program(target: pathlib.Path, layers: int, hidden: int, vocab: int) -> pathl
     except subprocess.CalledProcessError as error:
         lines = (error.stderr or "").strip().splitlines() or [f"exit code {error.returncode}"]
         reason = next((line for line in lines if "error" in line), lines[-1])
-        raise Missing(f"step.cpp does not compile against {checkout}: {reason}") from error
+        raise Missing(f"{source} does not compile against {checkout}: {reason}") from error
     stamp.write_text(made_from)
     return output
+
+
+def program(target: pathlib.Path, layers: int, hidden: int, vocab: int) -> pathlib.Path:
+    """step.cpp for one shape."""
+    sizes = {"LAYERS": layers, "HIDDEN": hidden, "VOCAB": vocab}
+    return compiled("step.cpp", target / f"{layers}x{hidden}", "eigen", sizes)
+
+
+def stream(target: pathlib.Path, cell: str, hidden: int, backend: str) -> pathlib.Path:
+    """stream.cpp for one shape and back end."""
+    sizes = {"GRU": int(cell == "gru"), "HIDDEN": hidden}
+    return compiled("stream.cpp", target / f"{cell}{hidden}-{backend}", backend, sizes)

@@ -54,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) sums: usize,
     /// Numbers of all outputs.
     pub(crate) outputs: usize,
+    /// Whether an output has to be copied: one that no dense operation leaves in its place.
+    pub(crate) copies: bool,
     /// Elements of h of all recurrent operations.
     hidden: usize,
     precision: Precision,
@@ -82,6 +84,7 @@ impl Plan {
             gathered: 0,
             sums: 0,
             outputs: 0,
+            copies: false,
             hidden: 0,
             precision: Precision::F32,
         }
@@ -110,12 +113,19 @@ impl Plan {
         let Some(output) = net.output(index) else {
             return;
         };
+        let dense = match output.value().operation() {
+            Some(operation) => is_dense(net, operation),
+            None => false,
+        };
+        let mut placed = false;
         if let Some(operation) = output.value().operation()
             && let Some(place) = at_mut(&mut self.places, operation)
             && place.output == NOWHERE
         {
             place.output = self.outputs;
+            placed = dense;
         }
+        self.copies |= !placed;
         self.outputs += net.width(output.value());
     }
 
@@ -264,10 +274,7 @@ const fn is_read(net: &Net, index: usize) -> bool {
         }
         reader += 1;
     }
-    let dense = match net.operation(index) {
-        Some(operation) => matches!(operation.kind, Kind::Dense { .. }),
-        None => true,
-    };
+    let dense = is_dense(net, index);
     let mut output = 0;
     while let Some(given) = net.output(output) {
         // A dense operation leaves its results among the outputs.
@@ -277,6 +284,14 @@ const fn is_read(net: &Net, index: usize) -> bool {
         output += 1;
     }
     false
+}
+
+/// Whether an operation leaves its results among the outputs.
+const fn is_dense(net: &Net, index: usize) -> bool {
+    match net.operation(index) {
+        Some(operation) => matches!(operation.kind, Kind::Dense { .. }),
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -301,6 +316,7 @@ mod tests {
         assert_eq!([of(0), of(1), of(2)], [(0, 8), (0, 16), (8, 8)]);
         assert_eq!((plan.cells, plan.next, plan.gathered), (16, 8, 0));
         assert_eq!((plan.sums, plan.outputs), (0, 9));
+        assert!(!plan.copies);
         assert_eq!(plan.words(), 16 / 4 + 16 / 2 + 8 / 4 + 9);
         assert_eq!(plan.snapshot_words(), 16 / 4 + 16 / 2);
     }
@@ -326,6 +342,7 @@ mod tests {
         assert_eq!((plan.at(2).x, plan.gathered), (NOWHERE, 8));
         assert_eq!(plan.at(2).value, NOWHERE);
         assert_eq!((plan.sums, plan.outputs), (24, 15));
+        assert!(plan.copies);
         assert_eq!((plan.at(2).output, plan.at(0).output), (0, 9));
         // In f32 a GRU carries nothing but h.
         assert_eq!((plan.cells, plan.snapshot_words()), (0, 8));

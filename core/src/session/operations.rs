@@ -318,7 +318,7 @@ fn add_parts<'p, H>(
 /// Outputs that no dense operation has left in their place: values, and what is given twice.
 #[inline(always)]
 fn copy_outputs<K: Kernel>(model: &Model<'_>, storage: &mut [u32]) {
-    if can::<K>(Capabilities::OUTPUTS) && model.needs.has(Capabilities::OUTPUTS) {
+    if can::<K>(Capabilities::OUTPUTS) && model.plan.copies {
         copy_all_outputs(model, storage);
     }
 }

@@ -3,22 +3,27 @@
 //!
 //! ```text
 //! rnn.weight_ih_l{k}  [gates*hidden, vocab or hidden]      rnn.bias_ih_l{k}  [gates*hidden]
-//! rnn.weight_hh_l{k}  [gates*hidden, hidden]               rnn.bias_hh_l{k}  [gates*hidden], zeros when written, but for b_hn
+//! rnn.weight_hh_l{k}  [gates*hidden, hidden]               rnn.bias_hh_l{k}  [gates*hidden]
 //! head.weight         [vocab, hidden or projection]        head.bias         [vocab]
-//! embedding.weight    [vocab, embedding]                   projection.weight [projection, hidden], projection.bias
+//! projection.weight   [projection, hidden]                 projection.bias   [projection]
+//! embedding.weight    [vocab, embedding]
 //! ```
-//! Those are the names and shapes of `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`,
-//! `torch.nn.Linear` and `torch.nn.Embedding`; gate order i, f, g, o, and r, z, n. With an
-//! embedding, `weight_ih_l0` is [gates*hidden, embedding]; where the head is tied to it, there is
-//! no `head.weight`. The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key,
-//! because a map of several would be written in no fixed order, and the same run has to give the
-//! same bytes. [`seal`] adds the file's checksum before it. `last.safetensors` of a run also holds
-//! what its optimizer remembers, flat and in the trainer's order (`optimizer.mean`,
-//! `optimizer.square`, `optimizer.momentum`: those that the optimizer has), and the carried state
-//! `state.h`, `state.c` ([layers, batch, hidden]), and, while early stopping may go back to them,
-//! the parameters with the lowest held-out loss (`best`, flat). A net that is trained for 4-bit
-//! weights has `quant.range`, a number for every row with 4 bits ([`learned`](crate::quantize::learned)), and
-//! in `last.safetensors` `quant.mean` and `quant.square`.
+//! `bias_hh` is zeros when written, but for b_hn. Those are the names and shapes of
+//! `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`, `torch.nn.Linear` and `torch.nn.Embedding`;
+//! gate order i, f, g, o, and r, z, n. With an embedding, `weight_ih_l0` is [gates*hidden,
+//! embedding]; where the head is tied to it, there is no `head.weight`. In a net of any other
+//! operations a tensor begins with its operation's number, as in a `torch.nn.ModuleList`:
+//! `0.weight_ih_l0`, `2.weight`.
+//!
+//! The metadata has one key, `gatelet`, with the JSON of [`Meta`]: one key, because a map of
+//! several would be written in no fixed order, and the same run has to give the same bytes.
+//! [`seal`] adds the file's checksum before it. `last.safetensors` of a run also holds what its
+//! optimizer remembers, flat and in the trainer's order (`optimizer.mean`, `optimizer.square`,
+//! `optimizer.momentum`: those that the optimizer has), and the carried state `state.h`, `state.c`
+//! ([batch, units] of each recurrent operation, one after the other), and, while early stopping may
+//! go back to them, the parameters with the lowest held-out loss (`best`, flat). A net that is
+//! trained for 4-bit weights has `quant.range`, a number for every row with 4 bits
+//! ([`learned`](crate::quantize::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
 
 mod check;
 mod meta;

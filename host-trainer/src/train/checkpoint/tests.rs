@@ -181,3 +181,46 @@ fn a_checkpoint_without_its_optimizers_memory_is_refused() {
         "{error}"
     );
 }
+
+/// A net of other operations than the command line's comes back; the tools for texts refuse it.
+#[test]
+fn a_net_of_any_operations_comes_back() {
+    use gatelet::net::{Activation, Operand, Precision, Reset, Value};
+
+    let net = Net::tokens(Precision::F32, 4)
+        .then(Kind::Embedding { units: 3 })
+        .with(
+            Kind::Lstm { units: 2 },
+            Operand::two(Value::INPUT, Value::of(0)),
+        )
+        .then(Kind::Gru {
+            units: 3,
+            reset: Reset::Before,
+        })
+        .then(Kind::Dense {
+            units: 4,
+            activation: Activation::None,
+        })
+        .scores();
+    let mut checkpoint = example();
+    checkpoint.meta.net = net;
+    checkpoint.params = Params::init(net, 5);
+    let bytes = checkpoint.to_bytes().unwrap();
+    let read = Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap();
+    assert_eq!(read, checkpoint);
+    let error = Checkpoint::of_text(&bytes, Path::new("x")).unwrap_err();
+    assert!(error.to_string().contains("equal layers"), "{error}");
+}
+
+#[test]
+fn older_formats_are_refused_in_a_sentence() {
+    let mut checkpoint = example();
+    checkpoint.meta.format = 5;
+    let bytes = checkpoint.to_bytes().unwrap();
+    let error = Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("this program reads 6: train the net again"),
+        "{said}"
+    );
+}
