@@ -1,7 +1,6 @@
 //! A model in memory, wherever it came from: every command runs it through `core`'s session.
 //!
-//! A `.gatelet` file is read as it is; a checkpoint is turned into an f32 image first. So there is one inference path,
-//! and what a command says about a model is what the device will do.
+//! How a file becomes one is in [`any_model`](crate::any_model).
 
 use gatelet::net::{MAX_OPERATIONS, Net};
 use gatelet::{Dims, Isa, Kernel, Layout, Model, SelfTestError, WithKernel, format};
@@ -95,7 +94,7 @@ pub trait LanguageModel {
     /// Its shape.
     ///
     /// # Panics
-    /// When it is none: [`AnyModel`] refuses such.
+    /// When it is none: [`AnyModel`](crate::any_model::AnyModel) refuses such.
     fn dims(&self) -> Dims;
 }
 

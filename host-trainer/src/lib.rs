@@ -8,7 +8,7 @@
 //! analysis                                                what can be said about a run and its net
 //! any_model, evaluate                                     a model's file, run by core's own session
 //! train                                                   runs: options, optimizers, checkpoints
-//! quantize                                                integers: ranges, training for them, images
+//! quantize                                                integers: ranges, QAT, images
 //! data                                                    texts, tables, sequences, rows -> a window
 //! net, engine                                             parameters, losses, backpropagation
 //! shape, image, isa, files, memory, real, error, units    what all of them stand on

@@ -22,7 +22,7 @@ impl Trainer<'_> {
     /// it in one go.
     ///
     /// # Errors
-    /// [`Error::Read`] for a streamed text.
+    /// [`Error::Read`](crate::error::Error::Read) for a streamed text.
     pub fn evaluate(&mut self) -> Result<f64> {
         let corpus = self.corpus;
         let predictions = corpus.validation_len().min(EVAL_MOST) - 1;
