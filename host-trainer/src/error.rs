@@ -422,13 +422,16 @@ pub enum Error {
     },
     /// No shape of a sweep is within its budget.
     #[error(
-        "no shape fits: the smallest, {smallest}, needs {need}; allow more, or give smaller --hidden"
+        "no shape fits: the smallest, {smallest}, needs {need}; allow more, or give smaller \
+         {smaller}"
     )]
     NothingFits {
         /// The shape that needs least.
         smallest: String,
         /// What it needs and what is allowed.
         need: String,
+        /// The options that make nets smaller.
+        smaller: &'static str,
     },
     /// The folder holds a sweep that was made otherwise.
     #[error("{} holds a sweep with another {what} ({stored}, not {given}): choose another --out", path.display())]

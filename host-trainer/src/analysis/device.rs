@@ -230,12 +230,14 @@ pub struct Fit {
     pub fits: bool,
 }
 
-/// Bytes of the int8 image of a shape of characters on a processor, at most: `corpus` and `command` will be in it.
+/// Bytes of the int8 image of a shape on a processor, at most: `words` (none of a net of
+/// characters), `corpus` and `command` will be in it.
 ///
 /// # Errors
 /// [`Error::Export`] when no image can have this shape.
 pub fn int8_bytes(
     shape: Shape,
+    words: &[String],
     processor: Processor,
     corpus: &str,
     command: &str,
@@ -246,7 +248,7 @@ pub fn int8_bytes(
         trainer: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         ..Provenance::default()
     };
-    footprint::int8_bytes(shape, &[], processor.layout(&int8_dims(shape)?), from)
+    footprint::int8_bytes(shape, words, processor.layout(&int8_dims(shape)?), from)
 }
 
 /// The dims of a shape's int8 model.
@@ -351,7 +353,8 @@ mod tests {
                     Ok(image) => image.bytes().len(),
                     Err(error) => panic!("{error}"),
                 };
-                let found = int8_bytes(shape, processor, "random weights", "a command").unwrap();
+                let found =
+                    int8_bytes(shape, &[], processor, "random weights", "a command").unwrap();
                 let spare = found.checked_sub(expected).expect("never too few");
                 assert!(spare <= 64, "{found} {expected}");
             }

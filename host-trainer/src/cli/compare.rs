@@ -77,7 +77,15 @@ impl Row {
             parameters: run.shape.parameters(),
             // The words of a net of words are in its checkpoint, and this reads none.
             int8_bytes: (run.config["level"] != "word")
-                .then(|| int8_bytes(run.shape, Processor::CortexM4, &run.corpus, &run.command))
+                .then(|| {
+                    int8_bytes(
+                        run.shape,
+                        &[],
+                        Processor::CortexM4,
+                        &run.corpus,
+                        &run.command,
+                    )
+                })
                 .and_then(Result::ok),
             corpus_sha256: run.corpus_sha256.clone(),
             nats: best.map(|m| m.valid_nats),

@@ -9,6 +9,7 @@ use super::table::{Align, Table};
 use super::terminal::output_width;
 use crate::analysis::pareto::front;
 use crate::analysis::sweep::{Budget, COMMON, Job, State};
+use crate::data::corpus::Level;
 use crate::error::{Error, Result};
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Label, Look, Series};
@@ -23,7 +24,7 @@ pub(super) enum Price {
     /// Bytes of the int8 image.
     #[default]
     Flash,
-    /// Estimated instructions a character.
+    /// Estimated instructions a token.
     Instructions,
 }
 
@@ -31,6 +32,8 @@ pub(super) enum Price {
 pub(super) struct Sweep<'a> {
     /// Its text.
     pub(super) text: &'a str,
+    /// What a token is.
+    pub(super) level: Level,
     /// Its folder.
     pub(super) out: &'a Path,
     /// What shapes may cost.
@@ -71,8 +74,13 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
         })
         .collect();
     let on = front(&points);
-    let mut table = table(jobs, &on);
-    table.fit(&["bits/char", "time", "epochs"], output_width());
+    let bits = match sweep.level {
+        Level::Char => "bits/char",
+        Level::Word => "bits/token",
+        Level::Byte => "bits/byte",
+    };
+    let mut table = table(jobs, &on, bits);
+    table.fit(&[bits, "time", "epochs"], output_width());
     say(table)?;
     let done = jobs.iter().filter(|job| job.state == State::Done).count();
     let by = match sweep.by {
@@ -98,6 +106,8 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
     let result = json!({
         MADE_BY: "gatelet sweep",
         "text": sweep.text,
+        "level": sweep.level,
+        "unit": sweep.level.unit(),
         "board": sweep.budget.processor,
         "by": by,
         "max_flash": sweep.budget.flash,
@@ -120,7 +130,7 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
     Ok(result)
 }
 
-fn table(jobs: &[Job], on: &[bool]) -> Table {
+fn table(jobs: &[Job], on: &[bool], bits: &str) -> Table {
     let (left, right) = (Align::Left, Align::Right);
     let mut table = Table::new(&[
         ("", left),
@@ -128,7 +138,7 @@ fn table(jobs: &[Job], on: &[bool]) -> Table {
         ("int8 bytes", right),
         ("~instructions", right),
         ("nats", right),
-        ("bits/char", right),
+        (bits, right),
         ("epochs", right),
         ("time", right),
         ("state", left),
@@ -175,9 +185,10 @@ fn draw(
 
 /// Every net has its mark, and its name where that hides nothing; those on the front always have theirs.
 fn chart(sweep: &Sweep<'_>, jobs: &[Job], points: &[(f64, f64)], on: &[bool]) -> Figure {
+    let unit = sweep.level.unit();
     let (scale, x) = match sweep.by {
-        Price::Flash => (1024.0, "flash of the int8 model, KiB"),
-        Price::Instructions => (1e3, "estimated thousand instructions a character"),
+        Price::Flash => (1024.0, "flash of the int8 model, KiB".to_owned()),
+        Price::Instructions => (1e3, format!("estimated thousand instructions a {unit}")),
     };
     let nets = || {
         let points = points.iter().map(|&(cost, nats)| (cost / scale, nats));
@@ -217,12 +228,12 @@ fn chart(sweep: &Sweep<'_>, jobs: &[Job], points: &[(f64, f64)], on: &[bool]) ->
     Chart {
         alt: "Held-out loss of the nets of a sweep against what they cost.",
         size: (760.0, 440.0),
-        second: Some(("bits a character", std::f64::consts::LN_2)),
+        second: Some((&format!("bits a {unit}"), std::f64::consts::LN_2)),
         labels: labels.collect(),
         ..Chart::of_lines(
             "front",
             &title,
-            (x, "nats a character, held out", Scale::Linear),
+            (&x, &format!("nats a {unit}, held out"), Scale::Linear),
             series,
         )
     }

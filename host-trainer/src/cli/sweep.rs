@@ -17,8 +17,10 @@ use super::out::{note, say};
 use super::stream::{Folder, Input};
 use super::train::{arranged, job_of};
 use crate::analysis::device::Processor;
-use crate::analysis::sweep::{Budget, Common, Job, Space, State, bytes, candidates, instructions};
-use crate::data::corpus::{IN_MEMORY, Outline};
+use crate::analysis::sweep::{
+    Budget, Common, Job, Source, Space, State, bytes, candidates, instructions,
+};
+use crate::data::corpus::{IN_MEMORY, Level, Outline};
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::shape::Cell;
@@ -26,14 +28,21 @@ use crate::shell::quoted;
 
 /// Train many shapes within a budget, and find those worth their size.
 ///
-/// Takes the grid of --hidden, --layers and --cell, or --random shapes between them, leaves out what costs too much flash
-/// or too many instructions, and trains the rest, each with an ordinary `gatelet train` into a folder of its own. What is
-/// done is not done again, and what was interrupted goes on: the same command can be repeated at any time. Options after
-/// -- go to every job.
+/// Takes the grid of --hidden, --layers, --cell, --embedding, --projection and --tied, or --random
+/// shapes between them, leaves out what costs too much flash or too many instructions, and trains
+/// the rest, each with an ordinary `gatelet train` into a folder of its own. What is done is not
+/// done again, and what was interrupted goes on: the same command can be repeated at any time.
+/// Options after -- go to every job.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64,128 --layers 1,2 --max-flash 128KiB --epochs 5\n  gatelet sweep corpora/novels.txt --out runs/sweep --hidden 16,256 --random 12 --minutes 5 --print-jobs | parallel -j 2\n  gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64 --front -- --lr 0.003"
-)]
+#[command(after_help = "Examples:\n  \
+        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64,128 --layers 1,2 \
+        --max-flash 128KiB --epochs 5\n  \
+        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 16,256 --random 12 \
+        --minutes 5 --print-jobs | parallel -j 2\n  \
+        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64 --front -- --lr 0.003\n  \
+        gatelet sweep corpora/chat.txt --out runs/words --level word --hidden 64,128 \
+        --embedding 32,64 --projection 32,64 --tied --max-flash 512KiB --epochs 5 \
+        -- --lower-case --max-vocab 5000")]
 pub(super) struct Args {
     /// Text to learn
     text: Input,
@@ -49,6 +58,23 @@ pub(super) struct Args {
     /// Kinds of cell
     #[arg(long, value_name = "CELL,...", value_delimiter = ',', default_values_t = [Cell::Lstm])]
     cell: Vec<Cell>,
+    /// What a token is: a character, a word, or a byte of whatever file
+    #[arg(long, default_value_t = Level::Char)]
+    level: Level,
+    /// Numbers of a token's embedding, 4 to 1024; 0 gives the first layer a row for each token
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [0])]
+    embedding: Vec<usize>,
+    /// Numbers between the top layer and the head, 4 to 1024; 0 for none
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [0])]
+    projection: Vec<usize>,
+    /// Whether the embedding is also the head's weights: --tied, or --tied=false,true for both. Of
+    /// the nets that should be tied those are taken whose --embedding is as large as --projection,
+    /// or --hidden without one
+    #[arg(
+        long, value_name = "BOOL,...", value_delimiter = ',', num_args = 0..=1,
+        require_equals = true, default_missing_value = "true", default_values_t = [false]
+    )]
+    tied: Vec<bool>,
     /// So many shapes by chance, hidden units between the least and the most of --hidden
     #[arg(long, value_name = "N")]
     random: Option<usize>,
@@ -58,7 +84,7 @@ pub(super) struct Args {
     /// Bytes of the int8 model at most, for example 128KiB
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     max_flash: Option<usize>,
-    /// Estimated instructions a character at most, for example 100k
+    /// Estimated instructions a token at most, for example 100k
     #[arg(long, value_name = "N", value_parser = instructions)]
     max_instructions: Option<u64>,
     /// Processor that sizes and instructions are for
@@ -88,11 +114,15 @@ pub(super) struct Args {
 }
 
 /// Options of `train` that a sweep sets itself, or that would undo it.
-const OURS: [&str; 10] = [
+const OURS: [&str; 14] = [
     "--out",
+    "--level",
     "--cell",
     "--hidden",
     "--layers",
+    "--embedding",
+    "--projection",
+    "--tied",
     "--resume",
     "--force",
     "--epochs",
@@ -115,19 +145,10 @@ impl Args {
                 rule: "the sweep sets it itself",
             });
         }
-        let parts = ["--level", "--embedding", "--projection", "--tied"];
-        let part = |word: &String| {
-            let name = word.split('=').next().unwrap_or_default();
-            parts.iter().find(|part| **part == name)
-        };
-        if let Some(name) = self.options.iter().find_map(part) {
-            return Err(Error::Option {
-                option: name.trim_start_matches('-'),
-                found: "among the options of the jobs, after --".to_owned(),
-                rule: "a sweep is of nets of characters, without embedding and projection",
-            });
-        }
         let mut words = Vec::new();
+        if self.level != Level::Char {
+            words.extend(["--level".to_owned(), self.level.to_string()]);
+        }
         if let Some(epochs) = self.epochs {
             words.extend(["--epochs".to_owned(), epochs.to_string()]);
         }
@@ -151,6 +172,15 @@ impl Args {
         }
         if let Some(layers) = self.layers.iter().find(|n| !(1..=4).contains(*n)) {
             return bad("layers", layers, "each has to be from 1 to 4");
+        }
+        for (option, widths) in [
+            ("embedding", &self.embedding),
+            ("projection", &self.projection),
+        ] {
+            let good = |n: &usize| *n == 0 || (4..=1024).contains(n);
+            if let Some(width) = widths.iter().find(|n| !good(n)) {
+                return bad(option, width, "each has to be 0 or from 4 to 1024");
+            }
         }
         match (self.random, self.epochs, self.minutes) {
             (Some(n), ..) if !(1..=10_000).contains(&n) => {
@@ -179,12 +209,24 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let arranged = arranged(&job, text.clone(), &mut config, false)?;
     let outline = Outline::of(&arranged, &config.corpus_options())?;
     job.follow(&config, &text, &outline)?;
-    let vocab = outline.vocab().len();
     let space = Space {
         cells: args.cell.clone(),
         layers: args.layers.clone(),
         hidden: args.hidden.clone(),
-        vocab,
+        embeddings: args.embedding.clone(),
+        projections: args.projection.clone(),
+        tied: args.tied.clone(),
+        vocab: outline.vocab().len(),
+    };
+    let command = |shape| {
+        let config = job.follow(&config.shaped(shape), &text, &outline)?;
+        Ok(job.command(&config))
+    };
+    let source = Source {
+        text: &name,
+        level: args.level,
+        words: outline.vocab().words(),
+        command: &command,
     };
     let budget = Budget {
         processor: args.board,
@@ -192,7 +234,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         instructions: args.max_instructions,
     };
     let random = args.random.map(|count| (count, args.seed));
-    let (found, outside) = candidates(&space, random, &budget, &name)?;
+    let (found, outside) = candidates(&space, random, &budget, &source)?;
     let fed = matches!(args.text, Input::Stdin).then(|| text.held().unwrap_or_default());
     if fed.is_some() && args.print_jobs {
         return Err(Error::Usage(
@@ -230,6 +272,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let jobs = find();
     let sweep = Sweep {
         text: &name,
+        level: args.level,
         out: &args.out,
         budget,
         by: args.by,

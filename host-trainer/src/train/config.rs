@@ -214,6 +214,19 @@ impl Config {
         }
     }
 
+    /// The same options for a net of another shape.
+    pub fn shaped(&self, shape: Shape) -> Self {
+        Self {
+            cell: shape.cell,
+            layers: shape.layers,
+            hidden: shape.hidden,
+            embedding: shape.embedding,
+            projection: shape.projection,
+            tied: shape.tied,
+            ..self.clone()
+        }
+    }
+
     /// What is done to the text, as images record it.
     pub fn rules(&self) -> TextRules {
         TextRules {

@@ -24,6 +24,7 @@ mod qat;
 mod report;
 mod streams;
 mod sweep;
+mod sweep_words;
 mod texts;
 mod train;
 mod words;

@@ -174,10 +174,4 @@ fn what_does_not_go_with_words_is_refused_in_one_line() {
         &["--embedding is 3", "0 or from 4 to 1024"],
     );
     assert!(!place.path("x").exists());
-
-    let sweep = [
-        "sweep", "text.txt", "--out", "s", "--hidden", "8", "--epochs", "1", "--", "--level",
-        "word",
-    ];
-    place.bad(&sweep, 2, &["a sweep is of nets of characters"]);
 }

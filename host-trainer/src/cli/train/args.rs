@@ -250,7 +250,7 @@ impl Args {
     }
 
     /// The command that makes the same net again: `c` as options, without --out and what does not change the result.
-    pub(super) fn command(&self, c: &Config) -> String {
+    pub(in crate::cli) fn command(&self, c: &Config) -> String {
         let d = Config::default();
         let mut words = vec!["gatelet train".to_owned(), quoted(&self.text.to_string())];
         let mut option = |given: bool, name: &str, value: &dyn std::fmt::Display| {
