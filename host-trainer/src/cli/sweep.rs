@@ -32,14 +32,15 @@ use crate::sweep::{Budget, Common, Job, Source, Space, State, bytes, candidates,
 /// done again, and what was interrupted goes on: the same command can be repeated at any time.
 /// Options after -- go to every job.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64,128 \
-        --layers 1,2 --max-flash 128KiB --epochs 5\n  gatelet sweep corpora/novels.txt --out runs/sweep \
-        --hidden 16,256 --random 12 --minutes 5 --print-jobs | parallel -j 2\n  gatelet sweep \
-        corpora/novels.txt --out runs/sweep --hidden 32,64 --front -- --lr 0.003\n  gatelet sweep \
-        corpora/chat.txt --out runs/words --level word --hidden 64,128 --embedding 32,64 \
-        --projection 32,64 --tied --max-flash 512KiB --epochs 5 -- --lower-case --max-vocab 5000"
-)]
+#[command(after_help = "Examples:\n  \
+        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64,128 --layers 1,2 \
+        --max-flash 128KiB --epochs 5\n  \
+        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 16,256 --random 12 \
+        --minutes 5 --print-jobs | parallel -j 2\n  \
+        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64 --front -- --lr 0.003\n  \
+        gatelet sweep corpora/chat.txt --out runs/words --level word --hidden 64,128 \
+        --embedding 32,64 --projection 32,64 --tied --max-flash 512KiB --epochs 5 \
+        -- --lower-case --max-vocab 5000")]
 pub(super) struct Args {
     /// Text to learn
     text: Input,
