@@ -14,8 +14,8 @@ fn line(more: &[&'static str]) -> Vec<&'static str> {
     line
 }
 
-/// Seven shapes: every one of hidden, embedding and projection, tied and not, but one that cannot be
-/// tied; for a processor with the layout that `export` writes.
+/// Seven shapes: all of hidden, embedding and projection, tied or not, but one that cannot be;
+/// for a processor with the layout that `export` writes.
 const SHAPES: [&str; 11] = [
     "--hidden",
     "8,12",
@@ -130,7 +130,8 @@ fn a_begun_job_of_words_is_resumed_to_the_same_net() {
     let print = line(&[&shape[..], &["--print-jobs"]].concat());
     let job = place.good(&print);
     let words = "train text.txt --out s/lstm-1x8-e8-tied --cell lstm --hidden 8 --layers 1 \
-                 --embedding 8 --tied --level word --epochs 300 --max-vocab 15 --batch 4 --window 8";
+                 --embedding 8 --tied --level word --epochs 300 --max-vocab 15 --batch 4 \
+                 --window 8";
     assert!(job.trim_end().ends_with(words), "{job}");
     let begun: Vec<&str> = words.split(' ').collect();
     let mut child = place.command(&begun).arg("-q").spawn().unwrap();
