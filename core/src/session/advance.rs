@@ -187,155 +187,85 @@ trait Numbers: Sized {
     );
 }
 
-struct F32;
-struct Int8;
+/// Implements [`Numbers`] for a precision: its numbers h, c and sums, and where its kernels and
+/// operations are.
+macro_rules! numbers {
+    ($name:ident: $h:ty, $c:ty, $l:ty, $layer:ident, $variant:ident,
+     $products:ident, $cells:ident, $begin:ident, $finish:ident, $operation:ident,
+     $stream:ident { $($more:ident: $value:expr)? }) => {
+        struct $name;
 
-impl Numbers for F32 {
-    const PRECISION: Precision = Precision::F32;
-    type H = f32;
-    type C = f32;
-    type L = f32;
-    type Layer<'a> = LayerF32<'a>;
+        impl Numbers for $name {
+            const PRECISION: Precision = Precision::$name;
+            type H = $h;
+            type C = $c;
+            type L = $l;
+            type Layer<'a> = $layer<'a>;
 
-    #[inline(always)]
-    fn layer<'w, 'a>(weights: &'w Weights<'a>) -> Option<&'w LayerF32<'a>> {
-        match weights {
-            Weights::CellF32(layer) => Some(layer),
-            _ => None,
+            #[inline(always)]
+            fn layer<'w, 'a>(weights: &'w Weights<'a>) -> Option<&'w $layer<'a>> {
+                match weights {
+                    Weights::$variant(layer) => Some(layer),
+                    _ => None,
+                }
+            }
+
+            #[inline(always)]
+            fn sizes(layer: &$layer<'_>) -> (usize, usize) {
+                (layer.hidden, layer.columns)
+            }
+
+            #[inline(always)]
+            fn products<K: Kernel>(kernel: K, layer: &$layer<'_>, h: &[$h], sums: &mut [$l]) {
+                kernel.$products(layer, h, sums);
+            }
+
+            #[inline(always)]
+            fn cells<K: Kernel>(
+                kernel: K,
+                layer: &$layer<'_>,
+                (token, x, c, next): Stream<'_, Self>,
+                sums: &mut [$l],
+            ) {
+                let addend = layer.addend(token);
+                let stream = $stream { addend, x, c, next $(, $more: $value)? };
+                kernel.$cells(layer, stream, sums);
+            }
+
+            #[inline(always)]
+            fn begin<K: Kernel>(kernel: K, layer: &$layer<'_>, h: &[$h], sums: &mut [$l]) {
+                kernel.$begin(layer, h, sums);
+            }
+
+            #[inline(always)]
+            fn finish<K: Kernel>(
+                kernel: K,
+                layer: &$layer<'_>,
+                (token, x, c, next): Stream<'_, Self>,
+                sums: &mut [$l],
+            ) {
+                let addend = layer.addend(token);
+                let stream = $stream { addend, x, c, next $(, $more: $value)? };
+                kernel.$finish(layer, stream, sums);
+            }
+
+            #[inline(always)]
+            fn operation<K: Kernel>(
+                model: &Model<'_>,
+                kernel: K,
+                parts: &mut Storage<'_, Self>,
+                index: usize,
+            ) {
+                operations::$operation(model, kernel, None, parts, index);
+            }
         }
-    }
-
-    #[inline(always)]
-    fn sizes(layer: &LayerF32<'_>) -> (usize, usize) {
-        (layer.hidden, layer.columns)
-    }
-
-    #[inline(always)]
-    fn products<K: Kernel>(kernel: K, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
-        kernel.products_f32(layer, h, sums);
-    }
-
-    #[inline(always)]
-    fn cells<K: Kernel>(
-        kernel: K,
-        layer: &LayerF32<'_>,
-        stream: Stream<'_, Self>,
-        sums: &mut [f32],
-    ) {
-        kernel.cells_f32(layer, Self::stream(layer, stream), sums);
-    }
-
-    #[inline(always)]
-    fn begin<K: Kernel>(kernel: K, layer: &LayerF32<'_>, h: &[f32], sums: &mut [f32]) {
-        kernel.begin_f32(layer, h, sums);
-    }
-
-    #[inline(always)]
-    fn finish<K: Kernel>(
-        kernel: K,
-        layer: &LayerF32<'_>,
-        stream: Stream<'_, Self>,
-        sums: &mut [f32],
-    ) {
-        kernel.finish_f32(layer, Self::stream(layer, stream), sums);
-    }
-
-    #[inline(always)]
-    fn operation<K: Kernel>(
-        model: &Model<'_>,
-        kernel: K,
-        parts: &mut Storage<'_, Self>,
-        index: usize,
-    ) {
-        operations::f32(model, kernel, None, parts, index);
-    }
+    };
 }
 
-impl F32 {
-    #[inline(always)]
-    fn stream<'a>(layer: &'a LayerF32<'_>, (token, x, c, next): Stream<'a, Self>) -> StreamF32<'a> {
-        let addend = layer.addend(token);
-        StreamF32 { addend, x, c, next }
-    }
-}
-
-impl Numbers for Int8 {
-    const PRECISION: Precision = Precision::Int8;
-    type H = i8;
-    type C = i16;
-    type L = i32;
-    type Layer<'a> = LayerInt8<'a>;
-
-    #[inline(always)]
-    fn layer<'w, 'a>(weights: &'w Weights<'a>) -> Option<&'w LayerInt8<'a>> {
-        match weights {
-            Weights::CellInt8(layer) => Some(layer),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
-    fn sizes(layer: &LayerInt8<'_>) -> (usize, usize) {
-        (layer.hidden, layer.columns)
-    }
-
-    #[inline(always)]
-    fn products<K: Kernel>(kernel: K, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
-        kernel.products_int8(layer, h, sums);
-    }
-
-    #[inline(always)]
-    fn cells<K: Kernel>(
-        kernel: K,
-        layer: &LayerInt8<'_>,
-        stream: Stream<'_, Self>,
-        sums: &mut [i32],
-    ) {
-        kernel.cells_int8(layer, Self::stream(layer, stream), sums);
-    }
-
-    #[inline(always)]
-    fn begin<K: Kernel>(kernel: K, layer: &LayerInt8<'_>, h: &[i8], sums: &mut [i32]) {
-        kernel.begin_int8(layer, h, sums);
-    }
-
-    #[inline(always)]
-    fn finish<K: Kernel>(
-        kernel: K,
-        layer: &LayerInt8<'_>,
-        stream: Stream<'_, Self>,
-        sums: &mut [i32],
-    ) {
-        kernel.finish_int8(layer, Self::stream(layer, stream), sums);
-    }
-
-    #[inline(always)]
-    fn operation<K: Kernel>(
-        model: &Model<'_>,
-        kernel: K,
-        parts: &mut Storage<'_, Self>,
-        index: usize,
-    ) {
-        operations::int8(model, kernel, None, parts, index);
-    }
-}
-
-impl Int8 {
-    #[inline(always)]
-    fn stream<'a>(
-        layer: &'a LayerInt8<'_>,
-        (token, x, c, next): Stream<'a, Self>,
-    ) -> StreamInt8<'a> {
-        let addend = layer.addend(token);
-        StreamInt8 {
-            addend,
-            x,
-            c,
-            next,
-            correction: 0,
-        }
-    }
-}
+numbers!(F32: f32, f32, f32, LayerF32, CellF32,
+    products_f32, cells_f32, begin_f32, finish_f32, f32, StreamF32 {});
+numbers!(Int8: i8, i16, i32, LayerInt8, CellInt8,
+    products_int8, cells_int8, begin_int8, finish_int8, int8, StreamInt8 { correction: 0 });
 
 /// Words seen as sums.
 #[inline(always)]
