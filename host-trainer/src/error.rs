@@ -312,6 +312,11 @@ pub enum Error {
         /// What is wrong, naming the tensor or the field.
         what: String,
     },
+    /// A net without a vocabulary, where a net of a text is wanted.
+    #[error(
+        "the net has no vocabulary, and this is for nets of texts: `gatelet inspect` shows what it is, `gatelet export --calibrate` makes its image"
+    )]
+    NoVocabulary,
     /// The operation wants a checkpoint.
     #[error("{} is a .gatelet image, and {needs} needs a checkpoint (best.safetensors of a run folder)", path.display())]
     NeedsCheckpoint {

@@ -126,7 +126,7 @@ impl Input {
         let Some(from) = from.filter(|_| reads.encoding.is_none()) else {
             return Ok(text);
         };
-        let own = match from.meta.config.encoding()? {
+        let own = match from.config()?.encoding()? {
             Some(own) if hex(&text.sha256()?) == from.meta.provenance.corpus_sha256 => Some(own),
             _ => None,
         };
