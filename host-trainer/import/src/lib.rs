@@ -79,7 +79,9 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         file.take(LARGEST + 1).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > LARGEST {
-            true => Err(io::Error::other("a file of more than 1 GiB is no net for this")),
+            true => Err(io::Error::other(
+                "a file of more than 1 GiB is no net for this",
+            )),
             false => Ok(bytes),
         }
     };

@@ -148,7 +148,12 @@ impl Input {
 
     /// The same of any net, which need not be a language model.
     pub(super) fn any_model(&self) -> Result<AnyModel> {
-        AnyModel::any_from_bytes(&self.model_bytes()?, self.path(), isa()?)
+        self.any_model_for(isa()?)
+    }
+
+    /// The same for a kernel.
+    pub(super) fn any_model_for(&self, isa: Isa) -> Result<AnyModel> {
+        AnyModel::any_from_bytes(&self.model_bytes()?, self.path(), isa)
     }
 
     /// The bytes of a model.
