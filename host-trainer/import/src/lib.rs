@@ -15,6 +15,8 @@
 
 pub mod draft;
 mod error;
+#[cfg(feature = "keras")]
+mod keras;
 mod lower;
 pub mod plain;
 
@@ -75,6 +77,10 @@ pub fn read(path: &Path, _options: Options<'_>) -> Result<Draft> {
         source,
     })?;
     match format(&bytes, path) {
+        #[cfg(feature = "keras")]
+        Some(Format::Hdf5) => keras::read_h5(&bytes),
+        #[cfg(feature = "keras")]
+        Some(Format::Zip) if keras::is(&bytes) => keras::read_zip(&bytes),
         // Readers stand here, one for each format.
         None | Some(_) => Err(Error::Unknown),
     }
