@@ -15,6 +15,8 @@
 
 pub mod draft;
 mod error;
+#[cfg(feature = "keras")]
+mod keras;
 mod lower;
 pub mod plain;
 
@@ -98,6 +100,10 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
 pub fn read(bytes: &[u8], path: &Path, _options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
+        #[cfg(feature = "keras")]
+        Some(Format::Hdf5) => keras::read_h5(bytes),
+        #[cfg(feature = "keras")]
+        Some(Format::Zip) if keras::is(bytes) => keras::read_zip(bytes),
         // Readers stand here, one for each format.
         None | Some(_) => Err(Error::Unknown),
     }
