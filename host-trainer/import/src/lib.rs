@@ -15,8 +15,10 @@
 
 pub mod draft;
 mod error;
+mod json;
 mod lower;
 pub mod plain;
+mod torch;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -79,7 +81,9 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         file.take(LARGEST + 1).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > LARGEST {
-            true => Err(io::Error::other("a file of more than 1 GiB is no net for this")),
+            true => Err(io::Error::other(
+                "a file of more than 1 GiB is no net for this",
+            )),
             false => Ok(bytes),
         }
     };
@@ -94,9 +98,12 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
-pub fn read(bytes: &[u8], path: &Path, _options: Options<'_>) -> Result<Draft> {
+pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
         // Readers stand here, one for each format.
+        Some(Format::Safetensors) => torch::read_safetensors(bytes, options),
+        Some(Format::Zip) if torch::is_archive(bytes) => torch::read(bytes, options),
+        Some(Format::Pickle) => torch::read_pickle(bytes, options),
         None | Some(_) => Err(Error::Unknown),
     }
 }

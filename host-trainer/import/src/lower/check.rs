@@ -23,7 +23,7 @@ pub(super) fn expect(
     (numbers, found): (&[f32], &[usize]),
     expected: &[usize],
 ) -> Result<()> {
-    if found != expected || numbers.len() != found.iter().product() {
+    if found != expected || numbers.len() != found.iter().product::<usize>() {
         return Err(Error::Shape {
             name: layer.name.clone(),
             tensor: tensor.to_owned(),
