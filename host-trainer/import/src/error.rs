@@ -20,6 +20,9 @@ pub enum Error {
          (.safetensors, .pt), TFLite, and the JSON of RTNeural, amplifier trainers and NAM"
     )]
     Unknown,
+    /// The file is a checkpoint of Gatelet itself.
+    #[error("this is a checkpoint of Gatelet: it needs no import; every command takes it as it is")]
+    Own,
     /// The file is damaged, or not what its format says.
     #[error("the {format} file is damaged: {what}")]
     Damaged {

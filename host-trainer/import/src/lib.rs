@@ -17,8 +17,10 @@ pub mod draft;
 mod error;
 #[cfg(feature = "keras")]
 mod keras;
+mod json;
 mod lower;
 pub mod plain;
+mod torch;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -98,13 +100,16 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
-pub fn read(bytes: &[u8], path: &Path, _options: Options<'_>) -> Result<Draft> {
+pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
+        // Readers stand here, one for each format.
         #[cfg(feature = "keras")]
         Some(Format::Hdf5) => keras::read_h5(bytes),
         #[cfg(feature = "keras")]
         Some(Format::Zip) if keras::is(bytes) => keras::read_zip(bytes),
-        // Readers stand here, one for each format.
+        Some(Format::Safetensors) => torch::read_safetensors(bytes, options),
+        Some(Format::Zip) if torch::is_archive(bytes) => torch::read(bytes, options),
+        Some(Format::Pickle) => torch::read_pickle(bytes, options),
         None | Some(_) => Err(Error::Unknown),
     }
 }
