@@ -15,9 +15,9 @@
 
 pub mod draft;
 mod error;
+mod json;
 #[cfg(feature = "keras")]
 mod keras;
-mod json;
 mod lower;
 pub mod plain;
 mod torch;
