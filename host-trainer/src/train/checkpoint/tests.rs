@@ -195,14 +195,8 @@ fn a_net_of_any_operations_comes_back() {
 
     let net = Net::tokens(Precision::F32, 4)
         .then(Kind::Embedding { units: 3 })
-        .with(
-            Kind::Lstm { units: 2 },
-            Operand::two(Value::INPUT, Value::of(0)),
-        )
-        .then(Kind::Gru {
-            units: 3,
-            reset: Reset::Before,
-        })
+        .with(Kind::lstm(2), Operand::two(Value::INPUT, Value::of(0)))
+        .then(Kind::gru(3, Reset::Before))
         .then(Kind::Dense {
             units: 4,
             activation: Activation::None,
