@@ -7,8 +7,8 @@ use zip::ZipArchive;
 use super::json::damaged;
 use crate::error::Result;
 
-/// Bytes that a JSON of the archive may have.
-const TEXT: u64 = 8 << 20;
+/// Bytes that a configuration may have.
+pub(super) const TEXT: u64 = 8 << 20;
 
 /// What is in a `.keras`.
 pub(super) struct Archive {

@@ -3,11 +3,11 @@
 use gatelet::net::MAX_COLUMNS;
 
 use super::function::Version;
-use super::graph::{Graph, Node, Source};
+use super::graph::{Graph, Node, RECURRENT, Source};
 use super::json::{Object, damaged, flag, size, text};
 use super::pointwise::of_last_axis;
-use super::refuse;
 use super::weights::{Place, Store};
+use super::{ports, refuse};
 use crate::draft::{Draft, Kind, Layer, Matrix};
 use crate::error::{Error, Result, refused};
 
@@ -52,6 +52,10 @@ pub(super) struct Builder<'a> {
     pub(super) store: Store,
     pub(super) version: Version,
     pub(super) graph: &'a Graph<'a>,
+    /// Whether a node is a start state, if it is an input.
+    pub(super) states: Vec<bool>,
+    /// Whether a node is an input.
+    pub(super) inputs: Vec<bool>,
     layers: Vec<Layer>,
     pub(super) made: Vec<Option<Made>>,
     pub(super) notes: Vec<String>,
@@ -70,14 +74,18 @@ pub(super) fn draft(graph: &Graph<'_>, store: Store, version: Version) -> Result
         store,
         version,
         graph,
+        states: ports::states(graph),
+        inputs: vec![false; graph.nodes.len()],
         layers: Vec::new(),
         made: vec![None; graph.nodes.len()],
         notes: Vec::new(),
     };
-    let input = builder.inputs()?;
+    for (input, _) in &graph.inputs {
+        builder.inputs[*input] = true;
+    }
+    let input = builder.ports()?;
     for (number, node) in graph.nodes.iter().enumerate() {
-        let known = graph.inputs.iter().any(|(input, _)| *input == number);
-        if !known {
+        if !builder.inputs[number] {
             builder.made[number] = Some(builder.node(number, node)?);
         }
     }
@@ -155,9 +163,7 @@ impl Builder<'_> {
             place: &node.place,
         };
         match node.class {
-            "LSTM" | "GRU" | "SimpleRNN" | "RNN" | "CuDNNLSTM" | "CuDNNGRU" => {
-                self.recurrent(of, node, &reads)
-            }
+            class if RECURRENT.contains(&class) => self.recurrent(of, node, first),
             "Embedding" if one => self.embedding(of, first),
             "TimeDistributed" if one => self.time_distributed(of, first),
             "Masking" if one => self.masking(of, first),

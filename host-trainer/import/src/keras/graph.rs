@@ -18,6 +18,11 @@ use crate::error::{Error, Result, refused};
 
 /// Layers of all models of a file together: no image holds that many operations.
 const MAX_LAYERS: usize = 1024;
+/// Bytes of a name.
+const MAX_NAME: usize = 256;
+/// Recurrent layers.
+pub(super) const RECURRENT: [&str; 6] =
+    ["LSTM", "GRU", "SimpleRNN", "RNN", "CuDNNLSTM", "CuDNNGRU"];
 /// Models inside of models.
 const MAX_DEPTH: usize = 8;
 
@@ -245,6 +250,15 @@ impl<'a> Graph<'a> {
             }
             return self.model(entry.all, &entry.place, Some(&call.reads), depth + 1);
         }
+        let Call {
+            mut reads,
+            mut state,
+            masked,
+        } = call;
+        if RECURRENT.contains(&entry.class) && state.is_empty() && reads.len() > 1 {
+            // Keras 2 lists the states behind what is read.
+            state = reads.split_off(1);
+        }
         if self.nodes.len() >= MAX_LAYERS {
             let what = format!("it is past the {MAX_LAYERS} layers that are read");
             return Err(refused(entry.name, what, "take a smaller net"));
@@ -254,9 +268,9 @@ impl<'a> Graph<'a> {
             class: entry.class,
             config: entry.config,
             place: entry.place.clone(),
-            reads: call.reads,
-            state: call.state,
-            masked: call.masked,
+            reads,
+            state,
+            masked,
         });
         // Any tensor of it: a recurrent layer makes its states too.
         Ok((0..3)
@@ -317,6 +331,10 @@ fn source(made: &[Source], reference: &Reference<'_>) -> Result<Source> {
 fn entries<'a>(layers: &'a [Value], place: &Place) -> Result<Vec<Entry<'a>>> {
     let mut snake = Snake::default();
     let mut entries = Vec::new();
+    if layers.len() > MAX_LAYERS {
+        let all = layers.len();
+        return Err(damaged(format!("{all} layers are more than any net has")));
+    }
     for layer in layers {
         let all = layer.as_object();
         let config = all.and_then(|all| object(all, "config").or(Some(all)));
@@ -328,6 +346,9 @@ fn entries<'a>(layers: &'a [Value], place: &Place) -> Result<Vec<Entry<'a>>> {
         };
         let name = text(config, "name").or_else(|| text(all, "name"));
         let name = name.unwrap_or(class);
+        if name.len().max(class.len()) > MAX_NAME {
+            return Err(damaged("a layer has a name without an end"));
+        }
         known(name, class, all)?;
         let module = text(all, "module").unwrap_or_default();
         // Operations such as x + y are listed with the layers and have no weights.
@@ -350,7 +371,11 @@ fn entries<'a>(layers: &'a [Value], place: &Place) -> Result<Vec<Entry<'a>>> {
 
 /// Refuses what is code of somebody's own.
 pub(super) fn known(name: &str, class: &str, all: &Object) -> Result<()> {
-    let module = text(all, "module").unwrap_or("keras");
+    let module = match all.get("module") {
+        // Files before Keras 2.12 name no modules.
+        None => "keras",
+        module => module.and_then(Value::as_str).unwrap_or_default(),
+    };
     let own = ["keras", "tf_keras", "builtins"];
     let own = own.iter().any(|own| {
         let rest = module.strip_prefix(own);

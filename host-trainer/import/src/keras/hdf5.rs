@@ -11,6 +11,9 @@ use super::archive::budget;
 use super::json::damaged;
 use crate::error::{Error, Result, refused};
 
+/// Attributes that one long list of names is cut into; each holds up to 64 KB.
+const PARTS: usize = 64;
+
 /// A tensor of the file.
 #[derive(Debug)]
 pub(super) struct Tensor {
@@ -92,7 +95,7 @@ impl File {
             return of(attribute).map(Some);
         }
         let mut all: Option<Vec<String>> = None;
-        for part in 0..1024 {
+        for part in 0..PARTS {
             let Some(attribute) = self.attribute(path, &format!("{name}{part}"))? else {
                 break;
             };

@@ -63,6 +63,9 @@ pub(crate) fn read_h5(bytes: &[u8]) -> Result<Draft> {
 }
 
 fn draft(config: &[u8], store: Store, version: Option<&str>) -> Result<Draft> {
+    if config.len() as u64 > archive::TEXT {
+        return Err(damaged("its configuration is larger than that of any net"));
+    }
     let config: Value = serde_json::from_slice(config)
         .map_err(|error| damaged(format!("its configuration is no JSON: {error}")))?;
     let Value::Object(model) = &config else {

@@ -3,31 +3,32 @@
 use gatelet::net::MAX_SIZE;
 
 use super::build::{About, Builder, Form, Made};
-use super::graph::Source;
+use super::graph::{Graph, Source};
 use super::json::{damaged, size};
 use crate::draft::{Input, Kind, Output};
 use crate::error::{Error, Result, refused};
 
-impl Builder<'_> {
-    /// Whether an input is the start state of recurrent layers and nothing else.
-    pub(super) fn is_state(&self, input: usize) -> bool {
-        let nodes = &self.graph.nodes;
-        let is = |source: &Source| source.node == input;
-        let read = nodes.iter().any(|node| node.reads.iter().any(is));
-        let given = nodes.iter().any(|node| node.state.iter().any(is));
-        given && !read && !self.graph.outputs.iter().any(is)
+/// Which nodes are the start state of recurrent layers and nothing else, if they are inputs.
+pub(super) fn states(graph: &Graph<'_>) -> Vec<bool> {
+    let mut states = vec![false; graph.nodes.len()];
+    for source in graph.nodes.iter().flat_map(|node| &node.state) {
+        states[source.node] = true;
     }
+    let reads = graph.nodes.iter().flat_map(|node| &node.reads);
+    for source in reads.chain(&graph.outputs) {
+        states[source.node] = false;
+    }
+    states
+}
 
+impl Builder<'_> {
     /// What the net is given.
-    pub(super) fn inputs(&mut self) -> Result<Input> {
+    pub(super) fn ports(&mut self) -> Result<Input> {
         let graph = self.graph;
-        let inputs = graph
-            .inputs
-            .iter()
-            .filter(|(node, _)| !self.is_state(*node));
+        let inputs = graph.inputs.iter().filter(|(node, _)| !self.states[*node]);
         let inputs: Vec<&(usize, Vec<usize>)> = inputs.collect();
         for (node, _) in &graph.inputs {
-            if self.is_state(*node) {
+            if self.states[*node] {
                 let name = &graph.nodes[*node].name;
                 let note =
                     format!("{name}: a start state, which the stream carries; zeros at first");

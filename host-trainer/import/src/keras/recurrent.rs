@@ -21,15 +21,7 @@ use crate::draft::{Cell, Function, Kind, Matrix, Recurrent, blocks};
 use crate::error::{Result, refused};
 
 impl Builder<'_> {
-    pub(super) fn recurrent(
-        &mut self,
-        of: Of<'_>,
-        node: &Node<'_>,
-        reads: &[Made],
-    ) -> Result<Made> {
-        let Some((read, states)) = reads.split_first() else {
-            return Err(damaged(format!("{} reads nothing", of.name)));
-        };
+    pub(super) fn recurrent(&mut self, of: Of<'_>, node: &Node<'_>, read: Made) -> Result<Made> {
         let Form::Steps(steps) = read.form else {
             return Err(damaged(format!("{} reads a vector without steps", of.name)));
         };
@@ -43,7 +35,7 @@ impl Builder<'_> {
             let what = "go_backwards: it reads the sequence from its end, and a stream has none";
             return Err(refused(of.name, what, "train it forwards"));
         }
-        let mut notes = self.states(of, node, states)?;
+        let mut notes = self.states(of, node)?;
         let flags = [
             ("stateful", "stateful: a stream carries the state anyway"),
             (
@@ -70,20 +62,17 @@ impl Builder<'_> {
                 "return_sequences=False: the file's net gives its last step, a stream every one";
             notes.push(note.to_owned());
         }
-        let mut made = *read;
-        for (k, (class, config, place)) in self.cells(of)?.into_iter().enumerate() {
+        let mut made = read;
+        for (class, config, place) in self.cells(of)? {
+            let name = place.layer(of.name);
             let cell = Of {
                 class,
                 config,
+                name: &name,
                 place: &place,
                 ..of
             };
-            let notes = if k == 0 {
-                std::mem::take(&mut notes)
-            } else {
-                Vec::new()
-            };
-            made = self.cell(cell, made, notes)?;
+            made = self.cell(cell, of.class, made, std::mem::take(&mut notes))?;
         }
         made.form = match (sequences, steps) {
             (true, _) => read.form,
@@ -93,14 +82,10 @@ impl Builder<'_> {
     }
 
     /// States that the layer is given: none, or inputs of the net, which the stream carries.
-    fn states(&self, of: Of<'_>, node: &Node<'_>, called: &[Made]) -> Result<Vec<String>> {
-        let inputs = &self.graph.inputs;
-        let is_input = |input| inputs.iter().any(|(node, _)| *node == input);
-        let ours = node
-            .state
-            .iter()
-            .all(|source| is_input(source.node) && self.is_state(source.node));
-        if !(called.is_empty() && ours) {
+    fn states(&self, of: Of<'_>, node: &Node<'_>) -> Result<Vec<String>> {
+        let is_input = |node: usize| self.inputs[node] && self.states[node];
+        let ours = node.state.iter().all(|source| is_input(source.node));
+        if !ours {
             let what = "its initial_state is computed by other layers (an encoder)";
             let remedy = "import encoder and decoder as two nets, and set the state between them";
             return Err(refused(of.name, what, remedy));
@@ -149,7 +134,7 @@ impl Builder<'_> {
         }
     }
 
-    fn cell(&mut self, of: Of<'_>, read: Made, mut notes: Vec<String>) -> Result<Made> {
+    fn cell(&mut self, of: Of<'_>, from: &str, read: Made, mut notes: Vec<String>) -> Result<Made> {
         let units = size(of.config, "units", of.name)?;
         if units > MAX_SIZE {
             let what = format!("it has {units} units, of at most {MAX_SIZE}");
@@ -216,7 +201,7 @@ impl Builder<'_> {
         };
         let kind = Kind::Recurrent(Box::new(made));
         Ok(Made {
-            value: self.push(of.name, of.class, kind, &[read.value], about),
+            value: self.push(of.name, from, kind, &[read.value], about),
             width: units,
             ..read
         })

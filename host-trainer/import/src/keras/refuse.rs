@@ -10,7 +10,7 @@ pub(super) fn class(name: &str, class: &str) -> Error {
             return custom(name, class);
         }
         "Bidirectional" => (
-            "it is bidirectional: it also reads the sequence from its end, and a stream has none",
+            "it also reads the sequence from its end, and a stream has none",
             "train a net of one direction",
         ),
         "RepeatVector" => (

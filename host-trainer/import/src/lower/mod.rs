@@ -15,8 +15,8 @@ mod tests;
 mod view;
 
 use gatelet::net::{
-    Activation, Kind as NetKind, MAX_PARTS, Net, Operand, Output as NetOutput, Precision,
-    RnnActivation, Value,
+    Activation, Kind as NetKind, MAX_OPERATIONS, MAX_PARTS, MAX_SIZE, Net, Operand,
+    Output as NetOutput, Precision, RnnActivation, Value,
 };
 
 use crate::draft::{Cell, Draft, Function, Input, Kind, Layer, Matrix, Recurrent};
@@ -230,6 +230,10 @@ impl Lowering {
             );
             return Err(refused(name, what, "put some of them together before"));
         }
+        if self.weights.len() == MAX_OPERATIONS {
+            let what = format!("the net needs more than {MAX_OPERATIONS} operations");
+            return Err(refused(name, what, "take a net of fewer layers"));
+        }
         let value = |k: &usize| match k.checked_sub(1) {
             None => Value::INPUT,
             Some(operation) => Value::of(operation),
@@ -289,7 +293,13 @@ impl Lowering {
                 let view = read?;
                 let cost = "a dense operation of its own: no dense layer is before it";
                 self.notes.push(format!("{}: {cost}", layer.name));
-                self.dense(layer, &view, &identity(view.width(), 1), None, *function)?
+                self.dense(
+                    layer,
+                    &view,
+                    &identity(&layer.name, view.width(), 1)?,
+                    None,
+                    *function,
+                )?
             }
             Kind::Add => self.add(layer, &read?)?,
             Kind::Embedding { table } => self.embedding(layer, table)?,
@@ -389,7 +399,13 @@ impl Lowering {
                 Ok(self.last())
             }
             // Slices and normalised values are added by a product.
-            None => self.dense(layer, all, &identity(width, 2), None, Function::Linear),
+            None => self.dense(
+                layer,
+                all,
+                &identity(&layer.name, width, 2)?,
+                None,
+                Function::Linear,
+            ),
         }
     }
 
@@ -430,7 +446,7 @@ impl Lowering {
                     tensors: Vec::new(),
                     notes: Vec::new(),
                 };
-                let same = identity(view.width(), 1);
+                let same = identity(name, view.width(), 1)?;
                 self.dense(&layer, &view, &same, None, Function::Linear)?;
                 let cost = "a dense operation puts this output together";
                 self.notes.push(format!("{name}: {cost}"));
@@ -452,14 +468,18 @@ impl Lowering {
 }
 
 /// So many identity matrices side by side.
-fn identity(width: usize, times: usize) -> Matrix {
+fn identity(name: &str, width: usize, times: usize) -> Result<Matrix> {
+    if width > MAX_SIZE {
+        let what = format!("it makes {width} numbers, of at most {MAX_SIZE}");
+        return Err(refused(name, what, "take a smaller layer"));
+    }
     let mut all = Matrix::zeros(width, times * width);
     for row in 0..width {
         for k in 0..times {
             all.data[row * times * width + k * width + row] = 1.0;
         }
     }
-    all
+    Ok(all)
 }
 
 /// A dense layer in Gatelet's form: the slope of a hard sigmoid belongs to the weights.
