@@ -110,6 +110,7 @@ pub fn read(bytes: &[u8], path: &Path, _options: Options<'_>) -> Result<Draft> {
         Some(Format::Zip) if keras::is(bytes) => keras::read_zip(bytes),
         Some(Format::Safetensors) => torch::read_safetensors(bytes, options),
         Some(Format::Zip) if torch::is_archive(bytes) => torch::read(bytes, options),
+        Some(Format::Json) => json::read(bytes, options),
         Some(Format::Pickle) => torch::read_pickle(bytes, options),
         None | Some(_) => Err(Error::Unknown),
     }

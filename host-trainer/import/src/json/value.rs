@@ -7,6 +7,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 
 /// The longest text that is read: as many numbers as a net of the largest layers has need no more.
 const LONGEST: usize = 1 << 28;
+/// How many axes a tensor has at most.
+const AXES: usize = 8;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,13 +68,55 @@ impl Json {
         right.then_some(number as usize)
     }
 
-    /// The values of a list.
-    pub(crate) fn list(&self) -> Option<Vec<Json>> {
+    /// The values of a list that is not of numbers.
+    pub(crate) fn items(&self) -> Option<&[Json]> {
         match self {
-            Self::List(all) => Some(all.clone()),
-            Self::Numbers(all) => Some(all.iter().copied().map(Json::Number).collect()),
+            Self::List(all) => Some(all),
+            Self::Numbers(all) if all.is_empty() => Some(&[]),
             _ => None,
         }
+    }
+
+    /// A number, or lists of lists of numbers, as a tensor: its shape, and its numbers row after
+    /// row. Nothing where it is something else, or a list is longer than those beside it.
+    pub(crate) fn tensor(&self) -> Option<(Vec<usize>, Vec<f32>)> {
+        let mut shape = Vec::new();
+        let mut at = self;
+        loop {
+            match at {
+                Self::Numbers(all) => shape.push(all.len()),
+                Self::List(all) => {
+                    shape.push(all.len());
+                    at = all.first()?;
+                    if shape.len() < AXES {
+                        continue;
+                    }
+                    return None;
+                }
+                Self::Number(_) => {}
+                _ => return None,
+            }
+            break;
+        }
+        let mut numbers = Vec::new();
+        self.collect(&shape, &mut numbers)?;
+        Some((shape, numbers))
+    }
+
+    fn collect(&self, shape: &[usize], numbers: &mut Vec<f32>) -> Option<()> {
+        match (self, shape) {
+            (Self::Number(number), []) => numbers.push(*number as f32),
+            (Self::Numbers(all), [len]) if all.len() == *len => {
+                numbers.extend(all.iter().map(|x| *x as f32));
+            }
+            (Self::List(all), [len, inner @ ..]) if all.len() == *len => {
+                for value in all {
+                    value.collect(inner, numbers)?;
+                }
+            }
+            _ => return None,
+        }
+        Some(())
     }
 }
 
@@ -148,6 +192,25 @@ impl<'de> Visitor<'de> for Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_become_tensors_and_nothing_else_does() {
+        let of = |text: &str| parse(text.as_bytes()).expect("JSON").tensor();
+        let all = vec![1.0, 2.0, 3.0, 4.0];
+        assert_eq!(of("[[1, 2], [3, 4]]"), Some((vec![2, 2], all)));
+        assert_eq!(of("0.5"), Some((vec![], vec![0.5])));
+        assert_eq!(of("[]"), Some((vec![0], vec![])));
+        for wrong in [
+            "[[1, 2], [3]]",
+            "[1, [2]]",
+            "[[1], 2]",
+            "[true]",
+            "{}",
+            "[[[[[[[[[1]]]]]]]]]",
+        ] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn what_is_no_json_is_said() {

@@ -143,7 +143,7 @@ impl Builder<'_> {
                 (None, Some(one), None) => one,
                 _ => {
                     let what = format!("there is no unused module {}", name.escape_debug());
-                    return Err(self.ask(&what));
+                    return Err(self.misfit(&what));
                 }
             };
             let module = &self.modules[found];
@@ -151,7 +151,7 @@ impl Builder<'_> {
                 return Err(refused(&module.title(), what.as_str(), *remedy));
             }
             if !right(module) {
-                return Err(self.ask(&format!("{module} is no {}", item.written)));
+                return Err(self.misfit(&format!("{module} is no {}", item.written)));
             }
             return Ok(found);
         }
@@ -181,7 +181,7 @@ impl Builder<'_> {
                     item.written,
                     names[0]
                 );
-                Err(self.ask(&what))
+                Err(self.misfit(&what))
             }
             // The only one of its type: its shapes say what is wrong.
             ([], [one]) => Ok(*one),
@@ -193,14 +193,13 @@ impl Builder<'_> {
                     of(item.units),
                     of(width)
                 );
-                Err(self.ask(&what))
+                Err(self.misfit(&what))
             }
         }
     }
 
-    fn ask(&self, why: &str) -> Error {
-        let own: Vec<usize> = (0..self.modules.len()).collect();
-        guess::ask(&self.modules, &own, why)
+    fn misfit(&self, why: &str) -> Error {
+        guess::misfit(&self.modules, why)
     }
 
     /// A layer more, and its value.
@@ -271,7 +270,7 @@ impl Builder<'_> {
         let name = item.name.as_deref().unwrap_or_default();
         let found = self.modules.iter().position(|module| module.name == name);
         let found = found.ok_or_else(|| {
-            self.ask(&format!(
+            self.misfit(&format!(
                 "there is no module {} to leave out",
                 name.escape_debug()
             ))

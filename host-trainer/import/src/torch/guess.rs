@@ -211,13 +211,26 @@ pub(super) fn text(modules: &[Module], chain: &[usize]) -> String {
     parts.join(", ")
 }
 
-/// The error that shows what there is and what to write.
-pub(super) fn ask(modules: &[Module], chain: &[usize], why: &str) -> Error {
+/// All modules, for a message.
+fn listed(modules: &[Module]) -> String {
     let all: Vec<String> = modules.iter().take(16).map(ToString::to_string).collect();
+    all.join(", ")
+}
+
+/// The error that shows what there is and what to write.
+fn ask(modules: &[Module], chain: &[usize], why: &str) -> Error {
     Error::Order(format!(
         "the file does not say how its modules follow each other ({why}); it has {}; write the \
          order with its functions, as in --net \"{}\"",
-        all.join(", "),
+        listed(modules),
         text(modules, chain)
+    ))
+}
+
+/// The error for an order that does not fit the file.
+pub(super) fn misfit(modules: &[Module], why: &str) -> Error {
+    let all = listed(modules);
+    Error::Order(format!(
+        "the order does not fit the file: {why}; the file has {all}"
     ))
 }

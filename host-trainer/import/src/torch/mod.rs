@@ -23,7 +23,10 @@ use crate::draft::Draft;
 use crate::error::{Result, refused};
 
 pub(crate) use archive::is as is_archive;
-pub(crate) use state::State;
+pub(crate) use build::build;
+pub(crate) use modules::Gates;
+pub(crate) use order::{Item, Order, What};
+pub(crate) use state::{Numbers, State, Tensor};
 
 /// Reads a zip of `torch.save`.
 pub(crate) fn read(bytes: &[u8], options: Options<'_>) -> Result<Draft> {
@@ -38,7 +41,7 @@ pub(crate) fn read_safetensors(bytes: &[u8], options: Options<'_>) -> Result<Dra
 /// A draft of a state dict.
 pub(crate) fn draft(state: State, options: Options<'_>) -> Result<Draft> {
     let order = options.order.map(order::parse).transpose()?;
-    build::build(state, order.as_ref())
+    build(state, order.as_ref())
 }
 
 /// Says of a pickle without a zip around it what to do.

@@ -210,7 +210,7 @@ fn of_json(json: &Json) -> Result<Order> {
             "input" => order.input = Some(count(key, value)?),
             "outputs" => order.outputs = names(key, value)?,
             "layers" => {
-                let layers = value.list().ok_or_else(|| wrong("layers is no list"))?;
+                let layers = value.items().ok_or_else(|| wrong("layers is no list"))?;
                 order.items = layers.iter().map(item).collect::<Result<_>>()?;
             }
             _ => {
@@ -239,7 +239,7 @@ fn text(key: &str, value: &Json) -> Result<String> {
 
 /// A name, or a list of names.
 fn names(key: &str, value: &Json) -> Result<Vec<String>> {
-    match value.list() {
+    match value.items() {
         Some(all) => all.iter().map(|value| text(key, value)).collect(),
         None => Ok(vec![text(key, value)?]),
     }

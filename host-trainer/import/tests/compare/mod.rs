@@ -68,10 +68,11 @@ pub(crate) fn same(folder: &str, file: &str, order: Option<&str>) -> Imported {
     net
 }
 
-/// The one line with which a file is refused.
-pub(crate) fn refused(folder: &str, file: &str, order: Option<&str>) -> String {
-    let error = import(folder, file, order).expect_err(file).to_string();
-    assert!(!error.contains('\n'), "{file}: {error}");
+/// The one line with which the bytes of a file of this name are refused.
+pub(crate) fn refused(name: &str, bytes: &[u8], order: Option<&str>) -> String {
+    let draft = gatelet_import::read(bytes, Path::new(name), Options { order });
+    let error = draft.and_then(lower).expect_err(name).to_string();
+    assert!(!error.contains('\n'), "{name}: {error}");
     error
 }
 
