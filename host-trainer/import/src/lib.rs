@@ -101,7 +101,6 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
 pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
-pub fn read(bytes: &[u8], path: &Path, _options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
         // Readers stand here, one for each format.
         #[cfg(feature = "keras")]
