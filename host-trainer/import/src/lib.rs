@@ -16,6 +16,7 @@
 pub mod draft;
 mod error;
 mod lower;
+mod onnx;
 pub mod plain;
 
 use std::path::Path;
@@ -69,12 +70,13 @@ fn format(bytes: &[u8], path: &Path) -> Option<Format> {
 ///
 /// # Errors
 /// As [`Error`] says: a file that cannot be read, is damaged, or holds what cannot come along.
-pub fn read(path: &Path, _options: Options<'_>) -> Result<Draft> {
+pub fn read(path: &Path, options: Options<'_>) -> Result<Draft> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })?;
     match format(&bytes, path) {
+        Some(Format::Onnx) => onnx::read(&bytes, options),
         // Readers stand here, one for each format.
         None | Some(_) => Err(Error::Unknown),
     }
