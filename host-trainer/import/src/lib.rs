@@ -19,6 +19,7 @@ mod json;
 #[cfg(feature = "keras")]
 mod keras;
 mod lower;
+mod onnx;
 pub mod plain;
 mod torch;
 
@@ -103,6 +104,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
         // Readers stand here, one for each format.
+        Some(Format::Onnx) => onnx::read(bytes, options),
         #[cfg(feature = "keras")]
         Some(Format::Hdf5) => keras::read_h5(bytes),
         #[cfg(feature = "keras")]
