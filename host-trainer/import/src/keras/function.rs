@@ -68,6 +68,7 @@ pub(super) fn function(layer: &str, value: Option<&Value>, version: Version) -> 
         ("relu", _) => Function::Relu,
         ("tanh", _) => Function::Tanh,
         ("sigmoid", _) => Function::Sigmoid,
+        ("elu", _) => Function::Elu,
         ("hard_sigmoid", Some(slope)) => Function::HardSigmoid { slope, offset: 0.5 },
         ("hard_sigmoid", None) => {
             let what = "its hard_sigmoid is another in Keras 2 and 3, and the file does not say \

@@ -59,6 +59,9 @@ impl Reader {
             "Relu" => self.function(node, Function::Relu)?,
             "Tanh" => self.function(node, Function::Tanh)?,
             "Sigmoid" => self.function(node, Function::Sigmoid)?,
+            "Elu" if node.float("alpha").is_none_or(|alpha| alpha == 1.0) => {
+                self.function(node, Function::Elu)?
+            }
             "HardSigmoid" => {
                 let slope = node.float("alpha").unwrap_or(0.2);
                 let offset = node.float("beta").unwrap_or(0.5);
