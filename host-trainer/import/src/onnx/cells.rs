@@ -37,6 +37,7 @@ pub(super) fn together(reader: &mut Reader, mut outputs: Vec<Given>) -> Result<V
     for output in &outputs {
         for element in &*output.elements {
             if let Source::Op(op) = element.source
+                && reader.ops[op].width <= 1024
                 && !found.contains(&op)
                 && found.len() < 64
             {
@@ -81,14 +82,13 @@ fn starts(reader: &Reader, op: usize, outputs: &[Given]) -> Vec<(Values, bool)> 
     let width = reader.ops[op].width;
     let mut all = Vec::new();
     for (o, output) in outputs.iter().enumerate() {
-        let place = |u: usize| {
-            let of = Element {
-                source: Source::Op(op),
-                index: u,
-            };
-            output.elements.iter().position(|element| *element == of)
-        };
-        let Some(places) = (0..width).map(place).collect::<Option<Vec<_>>>() else {
+        let mut places = vec![None; width];
+        for (at, of) in output.elements.iter().enumerate().rev() {
+            if of.source == Source::Op(op) {
+                places[of.index] = Some(at);
+            }
+        }
+        let Some(places) = places.into_iter().collect::<Option<Vec<usize>>>() else {
             continue;
         };
         for (k, (name, count)) in reader.inputs.iter().enumerate() {
@@ -164,7 +164,8 @@ fn lstm(reader: &Reader, new: &[Element], h: &Values) -> Option<Found> {
             } else {
                 (right, left)
             };
-            if i.0 != out || forget != out || sum.len() != 2 {
+            let apart = old.iter().all(|of| !h.contains(of));
+            if i.0 != out || forget != out || sum.len() != 2 || !apart {
                 continue;
             }
             let gates = [&i.1, &f, &g.1, &o].map(|of| reader.linear(of));

@@ -170,6 +170,7 @@ impl Reader {
             );
         };
         let units = matrix.columns;
+        self.spend(node, matrix.data.len())?;
         let kind = Kind::Layer(Layer::Embedding { table: matrix });
         let made = self.push(node, kind, vec![Rc::new(vec![*token])], units);
         if let Some(op) = self.ops.last_mut() {

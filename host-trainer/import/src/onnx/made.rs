@@ -34,10 +34,8 @@ impl Reader {
 
     /// Numbers that axes hold, within bounds.
     fn room(&mut self, node: &Node, axes: &[Axis]) -> Step<usize> {
-        let dims = axes.iter().filter_map(Axis::len);
-        let count = dims.fold(1_usize, usize::saturating_mul);
-        self.spend(node, count)?;
-        Ok(count)
+        self.spend(node, super::reader::volume(axes))?;
+        Ok(axes.iter().filter_map(Axis::len).product())
     }
 
     pub(super) fn constant_of_shape(&mut self, node: &Node) -> Step<Tensor> {
