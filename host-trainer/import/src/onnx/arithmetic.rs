@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::outer::Outers;
 use super::proto::Node;
-use super::reader::{Kind, Reader, Step, together};
+use super::reader::{Kind, Reader, together};
+use super::step::Step;
 use super::tensor::{Axis, Data, Element, Num, Tensor, indices};
 use crate::draft::{Function, Kind as Layer};
 

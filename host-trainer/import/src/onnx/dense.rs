@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::proto::Node;
-use super::reader::{Kind, Reader, Step};
+use super::reader::{Kind, Reader};
+use super::step::Step;
 use super::tensor::{Axis, Data, Element, Tensor};
 use crate::draft::{Kind as Layer, Matrix};
 

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::proto::Node;
-use super::reader::{Reader, Step};
+use super::reader::Reader;
+use super::step::Step;
 use super::tensor::{Axis, Data, Num, Tensor};
 
 impl Reader {

@@ -20,6 +20,7 @@ mod reader;
 mod recurrent;
 mod reshape;
 mod states;
+mod step;
 mod structure;
 mod tensor;
 #[cfg(test)]
@@ -32,7 +33,8 @@ use prost::Message;
 use crate::Options;
 use crate::draft::Draft;
 use crate::error::{Error, Result, refused};
-use reader::{Known, Reader, Stop};
+use reader::{Known, Reader};
+use step::Stop;
 use tensor::Tensor;
 
 /// How often a graph is walked at most: each walk learns an axis of an input.

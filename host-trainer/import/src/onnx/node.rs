@@ -3,7 +3,8 @@
 use super::arithmetic::Operator;
 use super::constant::constant;
 use super::proto::Node;
-use super::reader::{Reader, Step};
+use super::reader::Reader;
+use super::step::Step;
 use super::tensor::{Axis, Data, Num, Tensor};
 use crate::draft::Function;
 

@@ -13,9 +13,10 @@ use std::rc::Rc;
 
 use super::outer::Outers;
 use super::proto::{Graph, Node};
+use super::step::Step;
 use super::tensor::{Axis, Data, Element, Num, Origin, Source, Tensor, elements};
 use crate::draft::Kind as Layer;
-use crate::error::{Error, refused};
+use crate::error::refused;
 
 /// What an operation does.
 #[derive(Clone, Debug)]
@@ -38,24 +39,6 @@ pub(super) struct Op {
     /// h and c at the start, where inputs of the graph give them.
     pub(super) start: [Vec<Element>; 2],
 }
-
-/// Why a walk ends early.
-#[derive(Debug)]
-pub(super) enum Stop {
-    Error(Error),
-    /// An axis of an input is batch or time.
-    Outer(Origin),
-    /// An axis of an input without a size has this one.
-    Fixed(Origin, usize),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-pub(super) type Step<T> = Result<T, Stop>;
 
 /// What earlier walks learnt about the axes of the inputs.
 #[derive(Debug, Default)]
@@ -104,21 +87,6 @@ pub(super) fn together(all: &[&Tensor]) -> Vec<String> {
         }
     }
     names
-}
-
-impl Node {
-    pub(super) fn error(&self, what: impl Into<String>, remedy: impl Into<String>) -> Error {
-        refused(&self.label(), what, remedy)
-    }
-
-    pub(super) fn refuse<T>(&self, what: impl Into<String>, remedy: impl Into<String>) -> Step<T> {
-        Err(self.error(what, remedy).into())
-    }
-
-    /// For what no right file has.
-    pub(super) fn wrong<T>(&self, what: impl Into<String>) -> Step<T> {
-        self.refuse(what, "check the file with onnx.checker")
-    }
 }
 
 impl Reader {

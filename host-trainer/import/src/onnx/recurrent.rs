@@ -10,7 +10,8 @@ use gatelet::net::Reset;
 
 use super::outer::Role;
 use super::proto::Node;
-use super::reader::{Kind, Reader, Step};
+use super::reader::{Kind, Reader};
+use super::step::Step;
 use super::tensor::{Axis, Element, Num, Source, Tensor, elements};
 use crate::draft::{Cell, Function, Kind as Layer, Matrix, Recurrent, blocks};
 

@@ -2,7 +2,8 @@
 
 use super::outer::Role;
 use super::proto::Node;
-use super::reader::{Reader, Step, together};
+use super::reader::{Reader, together};
+use super::step::Step;
 use super::tensor::{Axis, Data, Num, Tensor};
 
 /// What a slice or an index takes of an outer axis.
