@@ -106,6 +106,7 @@ impl AnyModel {
         let any = Self::any_from_bytes(bytes, path, isa)?;
         match any.given().net().dims() {
             Some(_) => Ok(any),
+            None if any.checkpoint.is_some() => Err(Error::NoVocabulary),
             None => Err(Error::NotAModel {
                 path: path.to_owned(),
                 found: "an image of a net that is no language model; `gatelet inspect` shows what it is".to_owned(),
@@ -137,7 +138,10 @@ impl AnyModel {
                 })?;
             return Ok(any);
         }
-        let checkpoint = Checkpoint::of_text(bytes, path)?;
+        let checkpoint = Checkpoint::from_bytes(bytes, path)?;
+        if checkpoint.vocab.is_some() {
+            checkpoint.shape()?;
+        }
         let image = export::own_image(&checkpoint, path)?;
         Ok(Self {
             running: image.for_isa(isa)?,

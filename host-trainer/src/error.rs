@@ -312,6 +312,11 @@ pub enum Error {
         /// What is wrong, naming the tensor or the field.
         what: String,
     },
+    /// A net without a vocabulary, where a net of a text is wanted.
+    #[error(
+        "the net has no vocabulary, and this is for nets of texts: `gatelet inspect` shows what it is, `gatelet export --calibrate` makes its image"
+    )]
+    NoVocabulary,
     /// The operation wants a checkpoint.
     #[error("{} is a .gatelet image, and {needs} needs a checkpoint (best.safetensors of a run folder)", path.display())]
     NeedsCheckpoint {
@@ -448,6 +453,33 @@ pub enum Error {
     /// Jobs of a sweep, or runs of a comparison, went wrong.
     #[error("{0}")]
     Some(String),
+    /// A net of another program cannot be imported.
+    #[error("{}: {source}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: gatelet_import::Error,
+    },
+    /// A file is no sequence of numbers.
+    #[error("{}: {source}", path.display())]
+    Sequence {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: gatelet_arrays::Error,
+    },
+    /// A step's numbers are none that the net takes.
+    #[error("step {step}: {what}")]
+    Step {
+        /// The step, from 0.
+        step: usize,
+        /// Why.
+        what: String,
+    },
+    /// A net's outputs are not those expected.
+    #[error("the outputs differ: {0}")]
+    Differs(String),
     /// Threads could not be started, or a signal handler not set.
     #[error("cannot start: {0}")]
     Start(String),

@@ -6,7 +6,7 @@
 //! cli                                                     the program `gatelet`
 //! page, figure                                            what is shown and drawn
 //! analysis                                                what can be said about a run and its net
-//! any_model, evaluate                                     a model's file, run by core's own session
+//! any_model, evaluate, stream, import                     a model's file, run by core's own session
 //! train                                                   runs: options, optimizers, checkpoints
 //! quantize                                                integers: ranges, QAT, images
 //! data                                                    texts, tables, sequences, rows -> a window
@@ -75,6 +75,7 @@ pub mod figure;
 pub mod files;
 mod hex;
 pub mod image;
+pub mod import;
 pub mod isa;
 pub mod memory;
 pub mod net;
@@ -84,6 +85,7 @@ pub mod random;
 pub mod real;
 pub mod shape;
 mod shell;
+pub mod stream;
 pub mod train;
 pub mod units;
 mod vector;

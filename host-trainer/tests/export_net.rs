@@ -3,7 +3,8 @@
 
 use gatelet::format::Provenance;
 use gatelet::net::{
-    Activation, Kind, Net, Operand, Output, Precision, Reset, RnnActivation, Value,
+    Activation, GateActivation, Kind, Net, Operand, Operation, Output, Precision, Reset,
+    RnnActivation, Value,
 };
 use gatelet::{Isa, Kernel, Scalar, Session, WithKernel};
 use gatelet_trainer::data::Data;
@@ -69,11 +70,18 @@ fn nets() -> Vec<Net> {
         units: 6,
         activation,
     };
-    let gru = |reset| Kind::Gru { units: 6, reset };
+    let gru = |reset| Kind::gru(6, reset);
+    let gates = GateActivation::HardSigmoid;
+    let hard = |reset, candidate| Kind::Gru {
+        units: 6,
+        reset,
+        gates,
+        candidate,
+    };
     let kinds = [
         rnn(RnnActivation::Tanh),
         rnn(RnnActivation::Relu),
-        Kind::Lstm { units: 6 },
+        Kind::lstm(6),
         gru(Reset::After),
         gru(Reset::Before),
         dense(7, Activation::None),
@@ -89,14 +97,26 @@ fn nets() -> Vec<Net> {
     let mixed = start
         .then(gru(Reset::After))
         .then(dense(5, Activation::Relu))
-        .then(Kind::Lstm { units: 6 })
+        .then(Kind::lstm(6))
         .with(Kind::Add, Operand::two(Value::of(0), Value::of(2)))
         .with(gru(Reset::Before), skip)
         .with(head, Operand::two(Value::of(4), Value::of(3)))
         .values()
         .with_output(Output::Values(Value::of(1)))
         .with_output(Output::Values(Value::of(2)));
-    one.into_iter().chain([mixed]).collect()
+    let others = [
+        Kind::Lstm { units: 6, gates },
+        hard(Reset::After, RnnActivation::Tanh),
+        hard(Reset::Before, RnnActivation::Relu),
+        Kind::Gru {
+            units: 6,
+            reset: Reset::After,
+            gates: GateActivation::Sigmoid,
+            candidate: RnnActivation::Relu,
+        },
+    ];
+    let others = others.map(|kind| start.then(kind).then(head).values());
+    one.into_iter().chain([mixed]).chain(others).collect()
 }
 
 /// What training computes: for each output its numbers at every step.
@@ -170,7 +190,13 @@ fn images_compute_what_training_does() {
             .operations()
             .map(|of| if of.kind.gates() > 0 { 4 } else { 8 })
             .collect();
-        for (bits, bound) in [(&[][..], 0.05), (&four, 0.35)] {
+        // A relu that feeds itself amplifies roundings that it was not trained for.
+        let grows = |of: &Operation| of.kind.cell().is_some_and(|form| form.unbounded);
+        let bounds = match net.operations().any(grows) {
+            true => [0.15, 0.6],
+            false => [0.05, 0.35],
+        };
+        for (bits, bound) in [&[][..], &four].into_iter().zip(bounds) {
             let int = image(Precision::Int8, bits);
             let found = Run(&int, 3).run(Scalar);
             let (error, most) = off(&found, &want);
@@ -188,7 +214,7 @@ fn images_compute_what_training_does() {
 
 #[test]
 fn a_net_of_tokens_has_no_such_image() {
-    let net = Net::tokens(Precision::F32, 4).then(Kind::Lstm { units: 3 });
+    let net = Net::tokens(Precision::F32, 4).then(Kind::lstm(3));
     let params = Params::zeros(net.then(dense(4, Activation::None)).scores());
     let error = image_of(&params, &Waves, Precision::F32, &[], Provenance::default());
     let error = error.expect_err("it has a vocabulary").to_string();

@@ -2,7 +2,8 @@
 //! every loss, and nets that mix them.
 
 use gatelet::net::{
-    Activation, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation, Value,
+    Activation, GateActivation, Kind, Net, Operand, Operation, Output, Precision, Reset,
+    RnnActivation, Value,
 };
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::net::{IGNORED, Loss, Packs, Params, Shard};
@@ -27,16 +28,26 @@ fn dense(units: usize, activation: Activation) -> Kind {
 }
 
 /// All recurrent kinds.
-fn recurrent(units: usize) -> [Kind; 5] {
-    let rnn = |activation| Kind::Rnn { units, activation };
-    let gru = |reset| Kind::Gru { units, reset };
-    [
-        rnn(RnnActivation::Tanh),
-        rnn(RnnActivation::Relu),
-        Kind::Lstm { units },
-        gru(Reset::After),
-        gru(Reset::Before),
-    ]
+fn recurrent(units: usize) -> Vec<Kind> {
+    let functions = [RnnActivation::Tanh, RnnActivation::Relu];
+    let mut all: Vec<Kind> = functions
+        .map(|activation| Kind::Rnn { units, activation })
+        .into();
+    for gates in [GateActivation::Sigmoid, GateActivation::HardSigmoid] {
+        all.push(Kind::Lstm { units, gates });
+        for (reset, candidate) in [Reset::After, Reset::Before]
+            .into_iter()
+            .flat_map(|reset| functions.map(|candidate| (reset, candidate)))
+        {
+            all.push(Kind::Gru {
+                units,
+                reset,
+                gates,
+                candidate,
+            });
+        }
+    }
+    all
 }
 
 /// Random parameters, away from the symmetric start.
@@ -227,7 +238,7 @@ fn dense_operations_and_losses() {
     let net = Net::tokens(Precision::F32, 6)
         .then(Kind::Embedding { units: 4 })
         .with_operation(tied(0, 6))
-        .then(Kind::Lstm { units: 4 })
+        .then(Kind::lstm(4))
         .with_operation(tied(2, 6))
         .scores()
         .with_output(Output::Values(Value::of(1)));

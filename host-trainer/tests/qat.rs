@@ -140,7 +140,7 @@ fn aware<'c>(
                 ranges,
             },
         }),
-        ..from.meta.config.clone()
+        ..from.config().unwrap().clone()
     };
     Trainer::qat(corpus, from, config, "test".to_owned()).unwrap()
 }
@@ -377,7 +377,7 @@ fn what_cannot_be_trained_so_is_refused() {
                 ranges: Ranges::default(),
             },
         }),
-        ..from.meta.config.clone()
+        ..from.config().unwrap().clone()
     };
     let error = Trainer::qat(&corpus, &from, config, String::new()).unwrap_err();
     assert!(error.to_string().contains("1040 numbers"), "{error}");

@@ -97,7 +97,7 @@ fn aware<'c>(corpus: &'c Corpus, from: &Checkpoint, bits: WeightBits) -> Trainer
     let config = Config {
         epochs: 6,
         qat: Some(qat),
-        ..from.meta.config.clone()
+        ..from.config().unwrap().clone()
     };
     Trainer::qat(corpus, from, config, "test".to_owned()).unwrap()
 }

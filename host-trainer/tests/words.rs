@@ -107,7 +107,7 @@ fn images_compute_the_trainers_loss() {
         let mut storage = vec![0; model.net().state_words()];
         model.self_test(gatelet::Scalar, &mut storage).unwrap();
         let words: Vec<String> = model.vocab().words().map(|w| w.to_string()).collect();
-        assert_eq!(words, checkpoint.vocab.words());
+        assert_eq!(words, checkpoint.vocabulary().unwrap().words());
         assert_eq!(words.len(), 30);
         assert!(words.iter().any(|word| word == "don't"), "{words:?}");
     }

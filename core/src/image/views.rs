@@ -5,28 +5,22 @@
 
 use bytemuck::AnyBitPattern;
 
-use crate::image::format::SectionKind;
+use crate::image::format::{MATRICES, SectionKind};
 use crate::kernel::Kernel;
-use crate::kernel::can;
+use crate::kernel::{can, can_any};
 use crate::net::{
-    Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Precision, Reset, RnnActivation,
+    Activation, Capabilities, Fused, Kind, Layout, MAX_MATRICES, MAX_OPERATIONS, MatrixForm, Net,
+    Precision, Reads,
 };
 use crate::weights::layer::{
-    AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, Fused, GruF32, GruInt8, LayerF32,
-    LayerInt8, ProductInt8, ReluF32, ReluInt8, Weights,
+    AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, LayerF32, LayerInt8, ProductInt8,
+    RecurrentF32, RecurrentInt8, Weights,
 };
 use crate::weights::matrix::{MatrixF32, MatrixInt8};
 use crate::weights::order::RowOrder;
 
 /// Kinds of sections that a step reads.
 const KINDS: usize = 8;
-/// Weights with their multipliers: of any operation, and the others of a GRU.
-const PRODUCT: [SectionKind; 2] = [SectionKind::Weights, SectionKind::Multipliers];
-const CANDIDATE: [SectionKind; 2] = [
-    SectionKind::CandidateWeights,
-    SectionKind::CandidateMultipliers,
-];
-const HIDDEN: [SectionKind; 2] = [SectionKind::HiddenWeights, SectionKind::HiddenMultipliers];
 
 /// What an image stores of an operation: its sections, and what else its views are made of.
 #[derive(Clone, Copy, Debug)]
@@ -122,21 +116,6 @@ impl<'a> Views<'a> {
             return Weights::None;
         };
         match of.kind {
-            Kind::Lstm { units } if can::<K>(Capabilities::LSTM) => {
-                stored.cell((Fused::Lstm, units), of.kind, columns, precision)
-            }
-            Kind::Rnn {
-                units,
-                activation: RnnActivation::Tanh,
-            } if can::<K>(Capabilities::RNN) => {
-                stored.cell((Fused::Rnn, units), of.kind, columns, precision)
-            }
-            Kind::Rnn { units, .. } if can::<K>(Capabilities::RELU) => {
-                stored.relu(units, columns, precision)
-            }
-            Kind::Gru { units, reset } if can::<K>(Capabilities::GRU) => {
-                stored.gru((units, reset), columns, precision)
-            }
             Kind::Dense { activation, .. } if can::<K>(Capabilities::DENSE) => {
                 stored.dense(activation, columns, precision)
             }
@@ -144,7 +123,15 @@ impl<'a> Views<'a> {
                 stored.embedding(units, precision)
             }
             Kind::Add if can::<K>(Capabilities::ADD) => stored.add(precision),
-            _ => Weights::None,
+            kind => match kind.fused() {
+                Some(fused) if can_any::<K>(Capabilities::FUSED) => {
+                    stored.cell((fused, kind.units()), kind, columns, precision)
+                }
+                None if can_any::<K>(Capabilities::UNFUSED) => {
+                    stored.recurrent(kind, columns, precision)
+                }
+                _ => Weights::None,
+            },
         }
     }
 }
@@ -248,58 +235,54 @@ impl<'a> Stored<'a> {
     }
 
     #[inline(never)]
-    fn relu(&self, units: usize, columns: usize, precision: Precision) -> Weights<'a> {
-        match precision {
-            Precision::F32 => Weights::ReluF32(ReluF32 {
-                units,
-                input: self.numbers(SectionKind::Input),
-                weights: self.matrix_f32(SectionKind::Weights, columns, self.order()),
-            }),
-            Precision::Int8 => Weights::ReluInt8(ReluInt8 {
-                units,
-                input: self.numbers(SectionKind::Input),
-                product: self.product(PRODUCT, columns, 0),
-                state_bits: self.state_bits.into(),
-            }),
-        }
-    }
-
-    #[inline(never)]
-    fn gru(
-        &self,
-        (units, reset): (usize, Reset),
-        columns: usize,
-        precision: Precision,
-    ) -> Weights<'a> {
-        let own = units.next_multiple_of(4);
+    fn recurrent(&self, kind: Kind, columns: usize, precision: Precision) -> Weights<'a> {
+        let Some(form) = kind.cell() else {
+            return Weights::None;
+        };
+        let own = kind.units().next_multiple_of(4);
         let inputs = columns.saturating_sub(own);
+        let columns = |matrix: Option<MatrixForm>| match matrix.map(|matrix| matrix.reads) {
+            Some(Reads::All) => columns,
+            Some(Reads::Inputs) => inputs,
+            Some(Reads::Own) => own,
+            None => 0,
+        };
         match precision {
             Precision::F32 => {
-                let f32 = |kind, columns| self.matrix_f32(kind, columns, self.order());
-                Weights::GruF32(GruF32 {
-                    units,
-                    reset,
+                let mut matrices = [MatrixF32::rows(0, &[]); MAX_MATRICES];
+                let places = matrices.iter_mut().zip(MATRICES).zip(form.matrices);
+                for ((to, [weights, _]), matrix) in places {
+                    let columns = columns(matrix);
+                    if columns > 0 {
+                        *to = self.matrix_f32(weights, columns, self.order());
+                    }
+                }
+                Weights::RecurrentF32(RecurrentF32 {
+                    kind,
                     inputs,
                     input: self.numbers(SectionKind::Input),
-                    gates: f32(SectionKind::Weights, columns),
-                    candidate: f32(SectionKind::CandidateWeights, inputs),
-                    hidden: f32(SectionKind::HiddenWeights, own),
+                    matrices,
                     bias: self.numbers(SectionKind::Bias),
                 })
             }
-            Precision::Int8 => Weights::GruInt8(GruInt8 {
-                units,
-                reset,
-                inputs,
-                input: self.numbers(SectionKind::Input),
-                gates: self.product(PRODUCT, columns, 0),
-                candidate: match inputs {
-                    0 => ProductInt8::NONE,
-                    _ => self.product(CANDIDATE, inputs, 1),
-                },
-                hidden: self.product(HIDDEN, own, 2),
-                bias: self.numbers(SectionKind::Bias),
-            }),
+            Precision::Int8 => {
+                let mut matrices = [ProductInt8::NONE; MAX_MATRICES];
+                let places = matrices.iter_mut().zip(MATRICES).zip(form.matrices);
+                for (number, ((to, kinds), matrix)) in places.enumerate() {
+                    let columns = columns(matrix);
+                    if columns > 0 {
+                        *to = self.product(kinds, columns, number);
+                    }
+                }
+                Weights::RecurrentInt8(RecurrentInt8 {
+                    kind,
+                    inputs,
+                    input: self.numbers(SectionKind::Input),
+                    matrices,
+                    bias: self.numbers(SectionKind::Bias),
+                    state_bits: self.state_bits.into(),
+                })
+            }
         }
     }
 
@@ -313,7 +296,7 @@ impl<'a> Stored<'a> {
             }),
             Precision::Int8 => Weights::DenseInt8(DenseInt8 {
                 activation,
-                product: self.product(PRODUCT, columns, 0),
+                product: self.product([SectionKind::Weights, SectionKind::Multipliers], columns, 0),
                 bias: self.numbers(SectionKind::Bias),
             }),
         }

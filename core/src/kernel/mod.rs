@@ -38,8 +38,10 @@ pub use int4::Int4;
 pub use only::Only;
 /// The integer specification piece by piece, for who trains through it (docs/numerics.md).
 pub mod integer {
-    pub use crate::cell::gru::{GruUnit, gru_unit, gru_unit_before, reset_h};
-    pub use crate::cell::lstm::{LstmUnit, lstm_unit};
+    pub use crate::cell::gru::{
+        GruFunctions, GruUnit, gru_unit, gru_unit_before, gru_unit_of, reset_h, reset_h_of,
+    };
+    pub use crate::cell::lstm::{LstmUnit, lstm_unit, lstm_unit_of};
     pub use crate::cell::rnn::rnn_int8;
     pub use crate::fixed::{preactivation, requantize};
     pub use crate::weights::layer::{embedded, projected};
@@ -260,6 +262,8 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
 }
 
 impl<K: Kernel> cell::Products for K {
+    const CAPABILITIES: Capabilities = K::CAPABILITIES;
+
     #[inline(always)]
     fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
         Kernel::add_products_f32(self, matrix, x, sums);
@@ -327,6 +331,12 @@ impl Kernel for Scalar {
 #[inline(always)]
 pub(crate) fn can<K: Kernel>(what: Capabilities) -> bool {
     K::CAPABILITIES.has(what)
+}
+
+/// Whether a kernel has what it takes for any of `what`, decided while compiling.
+#[inline(always)]
+pub(crate) fn can_any<K: Kernel>(what: Capabilities) -> bool {
+    K::CAPABILITIES.has_any(what)
 }
 
 /// `copy_from_slice` for lengths that were compared before, without its panic.

@@ -142,8 +142,7 @@ impl Net {
             let may = match of.kind {
                 Kind::Embedding { .. } => true,
                 // The token selects a row; other values may stand behind it.
-                Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. } => part == 0,
-                Kind::Dense { .. } | Kind::Add => false,
+                kind => kind.is_recurrent() && part == 0,
             };
             if is_token && !may {
                 return Err(NetError::ReadsToken { operation });

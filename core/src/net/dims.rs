@@ -49,11 +49,8 @@ impl Cell {
                 units,
                 activation: RnnActivation::Tanh,
             },
-            Cell::Lstm => Kind::Lstm { units },
-            Cell::Gru => Kind::Gru {
-                units,
-                reset: Reset::After,
-            },
+            Cell::Lstm => Kind::lstm(units),
+            Cell::Gru => Kind::gru(units, Reset::After),
         }
     }
 }

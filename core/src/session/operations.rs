@@ -6,10 +6,10 @@
 
 use core::ops::Range;
 
-use crate::cell::{add, dense, gru, relu};
+use crate::cell::{self, add, dense};
 use crate::fixed::{H_BITS, LOGIT_BITS};
 use crate::image::model::Model;
-use crate::kernel::{Kernel, can, copy};
+use crate::kernel::{Kernel, can, can_any, copy};
 use crate::net::TokenId;
 use crate::net::{Activation, Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
 use crate::session::state::{self, Parts};
@@ -144,7 +144,7 @@ pub(super) fn int8<K: Kernel>(
     let place = model.plan.at(index);
     let at = (index, place);
     match &model.weights_in::<K>(index, Precision::Int8) {
-        Weights::CellInt8(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
+        Weights::CellInt8(layer) if can_any::<K>(Capabilities::FUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
             let c = part(parts.cells, place.cell, layer.hidden);
@@ -170,21 +170,19 @@ pub(super) fn int8<K: Kernel>(
                 table.look_up(id, part(parts.values, place.value, units));
             }
         }
-        Weights::GruInt8(of) if can::<K>(Capabilities::GRU) => {
+        Weights::RecurrentInt8(of) if can_any::<K>(Capabilities::UNFUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
+            let units = of.kind.units();
             let token = token_of(place, token);
-            let addend = addends(of.input, token, 3 * of.units);
-            let carried = part(parts.cells, place.cell, of.units);
-            let next = part(parts.next, 0, of.units.next_multiple_of(4));
-            gru::step_int8(kernel, of, addend, x, carried, parts.sums, next);
-            keep(place, of.units, parts.next, parts.values);
-        }
-        Weights::ReluInt8(of) if can::<K>(Capabilities::RELU) => {
-            let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(place, token);
-            let addend = addends(of.input, token, of.units);
-            relu::step_int8(kernel, of, addend, x, parts.sums, parts.next);
-            keep(place, of.units, parts.next, parts.values);
+            let step = cell::Step {
+                addend: addends(of.input, token, of.kind.gates() * units),
+                x,
+                carried: part(parts.cells, place.cell, units),
+                sums: &mut *parts.sums,
+                next: part(parts.next, 0, units.next_multiple_of(4)),
+            };
+            cell::step_int8(kernel, of, step);
+            keep(place, units, parts.next, parts.values);
         }
         Weights::AddInt8(of) if can::<K>(Capabilities::ADD) => {
             let Some(operation) = model.net.operation(index) else {
@@ -211,7 +209,7 @@ pub(super) fn f32<K: Kernel>(
     let place = model.plan.at(index);
     let at = (index, place);
     match &model.weights_in::<K>(index, Precision::F32) {
-        Weights::CellF32(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
+        Weights::CellF32(layer) if can_any::<K>(Capabilities::FUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
             let c = part(parts.cells, place.cell, layer.hidden);
@@ -248,20 +246,19 @@ pub(super) fn f32<K: Kernel>(
                 table.look_up(id, part(parts.values, place.value, units));
             }
         }
-        Weights::GruF32(of) if can::<K>(Capabilities::GRU) => {
+        Weights::RecurrentF32(of) if can_any::<K>(Capabilities::UNFUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
+            let units = of.kind.units();
             let token = token_of(place, token);
-            let addend = addends(of.input, token, 3 * of.units);
-            let next = part(parts.next, 0, of.units.next_multiple_of(4));
-            gru::step_f32(kernel, of, addend, x, parts.sums, next);
-            keep(place, of.units, parts.next, parts.values);
-        }
-        Weights::ReluF32(of) if can::<K>(Capabilities::RELU) => {
-            let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(place, token);
-            let addend = addends(of.input, token, of.units);
-            relu::step_f32(kernel, of, addend, x, parts.next);
-            keep(place, of.units, parts.next, parts.values);
+            let step = cell::Step {
+                addend: addends(of.input, token, of.kind.gates() * units),
+                x,
+                carried: part(parts.cells, place.cell, units),
+                sums: &mut *parts.sums,
+                next: part(parts.next, 0, units.next_multiple_of(4)),
+            };
+            cell::step_f32(kernel, of, step);
+            keep(place, units, parts.next, parts.values);
         }
         Weights::None if can::<K>(Capabilities::ADD) => {
             let Some(operation) = model.net.operation(index) else {

@@ -1,7 +1,8 @@
 //! Nets that mix the operations.
 
 use gatelet::net::{
-    Activation, Input, Kind, Net, Operand, Output, Precision, Reset, RnnActivation, Value,
+    Activation, GateActivation, Input, Kind, Net, Operand, Output, Precision, Reset, RnnActivation,
+    Value,
 };
 
 use crate::Source;
@@ -87,8 +88,22 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
         (_, false) => Some(choice.one(&[any, Value::INPUT])),
     };
     let reset = choice.one(&[Reset::After, Reset::Before]);
+    let (hard, relu) = (choice.below(3) == 0, choice.below(4) == 0);
+    let gates = match hard {
+        false => GateActivation::Sigmoid,
+        true => GateActivation::HardSigmoid,
+    };
+    let gru = Kind::Gru {
+        units,
+        reset,
+        gates,
+        candidate: match relu {
+            false => RnnActivation::Tanh,
+            true => RnnActivation::Relu,
+        },
+    };
     let kind = match choice.below(if cell { 5 } else { 7 }) {
-        0 => Kind::Lstm { units },
+        0 => Kind::Lstm { units, gates },
         1 => Kind::Rnn {
             units,
             activation: RnnActivation::Tanh,
@@ -97,13 +112,13 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
             units,
             activation: RnnActivation::Relu,
         },
-        3 | 4 => Kind::Gru { units, reset },
+        3 | 4 => gru,
         5 => Kind::Dense {
             units,
             activation: activation(choice),
         },
         _ if second.is_some_and(|second| net.width(second) == net.width(last)) => Kind::Add,
-        _ => Kind::Gru { units, reset },
+        _ => gru,
     };
     let both = second.filter(|_| kind == Kind::Add || choice.below(3) == 0);
     let net = match both {
@@ -118,6 +133,8 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
 
 #[cfg(test)]
 mod tests {
+    use gatelet::net::Capabilities;
+
     use super::*;
     use crate::Seeded;
 
@@ -141,6 +158,13 @@ mod tests {
                 assert!(any(&drawn), "{kind} {size}");
             }
             assert!(any(&|net| net.operations().any(|of| of.kind == Kind::Add)));
+            for needed in [
+                Capabilities::HARD_LSTM,
+                Capabilities::HARD_GRU,
+                Capabilities::RELU_GRU,
+            ] {
+                assert!(any(&|net| net.capabilities().has(needed)), "{needed}");
+            }
             assert!(any(&|net| net.operations().any(|of| of.operand.len() > 1)));
             assert!(any(&|net| net.takes_tokens()) && any(&|net| !net.takes_tokens()));
             assert!(any(&|net| net.output_len() > 1));

@@ -111,7 +111,7 @@ pub(super) fn text_of(
     reads: Reads,
     checkpoint: &Checkpoint,
 ) -> Result<(Text, Option<String>)> {
-    let config = &checkpoint.meta.config;
+    let config = checkpoint.config()?;
     let arranged = |text| config.arranged(text, (IN_MEMORY, &std::env::temp_dir()));
     if let Some(input) = given {
         let text = input.text_for(Some(checkpoint), reads)?;
@@ -147,7 +147,7 @@ pub(super) fn split(
         true => Err(missing(checkpoint, "has changed since")),
         false => {
             let (text, _) = tokens.source();
-            Ok(text.split(len, checkpoint.meta.config.valid_fraction))
+            Ok(text.split(len, checkpoint.config()?.valid_fraction))
         }
     }
 }
@@ -169,7 +169,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (text, expected) = text_of(args.text.as_ref(), args.reads, &checkpoint)?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
-    let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
+    let (rules, vocab) = (
+        checkpoint.config()?.rules(),
+        checkpoint.vocabulary()?.clone(),
+    );
     let tokens = Reading::new(&text, rules, vocab, &progress);
     let split = split(&tokens, expected, &checkpoint)?;
     let precision = args.bits.unwrap_or(Bits::Eight).into();
@@ -184,7 +187,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if written {
         out.write(image.bytes())?;
     }
-    show(args, &report, checkpoint.vocab.level().unit())?;
+    show(args, &report, checkpoint.vocabulary()?.level().unit())?;
     let layout = show_layout(&image, note)?;
     if written && !past.is_empty() {
         let what = acceptance::list(&past);

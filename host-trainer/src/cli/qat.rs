@@ -57,6 +57,8 @@ pub(super) struct Start {
     path: std::path::PathBuf,
     sha256: String,
     pub(super) checkpoint: Checkpoint,
+    /// Its options.
+    config: Config,
     bits: Bits,
 }
 
@@ -74,6 +76,7 @@ impl Options {
         let (bytes, path) = (from.model_bytes()?, from.path());
         let checkpoint = Checkpoint::of_text(&bytes, path)?;
         Ok(Some(Start {
+            config: checkpoint.config()?.clone(),
             path: path.to_owned(),
             sha256: hex(&Sha256::digest(&bytes)),
             checkpoint,
@@ -101,7 +104,7 @@ impl Options {
 impl Start {
     /// What the options of the run are given over.
     pub(super) fn base(&self) -> Config {
-        let from = self.checkpoint.meta.config.clone();
+        let from = self.config.clone();
         let (epochs, rate, units) = match self.bits {
             Bits::Eight => EIGHT,
             Bits::Four | Bits::W4 => FOUR,
@@ -185,7 +188,7 @@ impl Start {
             Some(scheme) => (scheme.ranges, scheme.cell_bits),
             None => calibrated(checkpoint, path, corpus, corpus.split())?,
         };
-        let (from, nats) = match &checkpoint.meta.config.qat {
+        let (from, nats) = match &self.config.qat {
             // What counts is the float net that it all began with.
             Some(qat) => (qat.from.clone(), qat.nats),
             None => (path.display().to_string(), checkpoint.meta.provenance.nats),

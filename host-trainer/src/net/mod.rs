@@ -20,6 +20,7 @@ mod common;
 mod dense;
 pub mod dropout;
 mod embedding;
+mod gate;
 mod given;
 pub mod gru;
 mod gru_before;

@@ -10,7 +10,7 @@
 //! trained for a device has its integers beside them ([`qat`](crate::quantize::qat)); these are then what
 //! the integers stand for.
 
-use gatelet::net::{Kind, Net, Reset};
+use gatelet::net::{Fused, Kind, Net, Reset};
 
 use super::tensors::inputs;
 use super::{Params, Role};
@@ -120,7 +120,7 @@ impl<F: Engine> Pack<F> {
                 } else {
                     1
                 };
-                let lstm = matches!(kind, Kind::Lstm { .. });
+                let lstm = kind.fused() == Some(Fused::Lstm);
                 Self::Recurrent(Recurrent {
                     recurrent: Pair::new(units, own, lstm),
                     candidate: candidate.then(|| Pair::new(units, units, false)),

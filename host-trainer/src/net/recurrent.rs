@@ -12,11 +12,11 @@
 
 mod back;
 
-use gatelet::net::{Kind, Reset, RnnActivation};
+use gatelet::net::{GateActivation, Kind, Reset, RnnActivation};
 
 use super::common::Common;
 use super::packs::Recurrent as Pack;
-use super::{gru_before, rnn};
+use super::{gru, gru_before, lstm, rnn};
 use crate::engine::{Engine, TapeStep};
 use crate::memory::Memory;
 use crate::net::dropout;
@@ -56,6 +56,17 @@ fn ids(tokens: &[u16], rows: usize, t: usize) -> &[u16] {
     match tokens.is_empty() {
         true => &[],
         false => &tokens[t * rows..][..rows],
+    }
+}
+
+/// The functions of a cell's gates and of a GRU's candidate.
+fn functions(kind: Kind) -> (GateActivation, RnnActivation) {
+    match kind {
+        Kind::Gru {
+            gates, candidate, ..
+        } => (gates, candidate),
+        Kind::Lstm { gates, .. } => (gates, RnnActivation::Tanh),
+        _ => (GateActivation::Sigmoid, RnnActivation::Tanh),
     }
 }
 
@@ -159,6 +170,15 @@ impl<F: Engine> Tape<F> {
 
     fn is_gru(&self) -> bool {
         matches!(self.kind, Kind::Gru { .. })
+    }
+
+    /// The candidates of a GRU of relus, which h is drawn to: after the way forward, `[units]` a
+    /// time; of another cell none.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &[F]> {
+        let relu = self.is_gru() && functions(self.kind).1 == RnnActivation::Relu;
+        let steps = self.gates.chunks_exact(self.kind.gates() * self.units);
+        let last = self.gates.len().min(2 * self.units);
+        steps.filter(move |_| relu).map(move |gates| &gates[last..])
     }
 
     /// Room for states that are not seen as they are; `narrow` says that products read fewer bits
@@ -267,7 +287,8 @@ impl<F: Engine> Tape<F> {
         let columns = self.kind.gates() * units;
         let state = rows * units;
         let (masks, line_break) = (common.masks, common.line_break);
-        let narrow = qat.is_some() && self.is_gru();
+        let is_gru = self.is_gru();
+        let narrow = qat.is_some() && is_gru;
         match (qat, &pack.input) {
             (Some(qat), _) => {
                 if let Some(input) = &qat.input {
@@ -350,6 +371,7 @@ impl<F: Engine> Tape<F> {
             let (w, scratch) = (&pack.recurrent.forward, &mut common.scratch[..]);
             match (&mut self.before, &pack.candidate) {
                 (Some(before), Some(candidate)) => {
+                    let functions = functions(self.kind);
                     let step = gru_before::Step {
                         units,
                         seen,
@@ -360,11 +382,42 @@ impl<F: Engine> Tape<F> {
                         h,
                         scratch,
                     };
-                    gru_before::forward::<F>(w, &candidate.forward, step);
+                    gru_before::forward::<F>(functions, w, &candidate.forward, step);
+                }
+                _ if is_gru => {
+                    F::matmul(seen, w, false, &mut self.product, scratch);
+                    let (function, candidate) = functions(self.kind);
+                    let step = gru::Step {
+                        hidden: units,
+                        rows: None,
+                        product: &self.product,
+                        bias: &pack.recurrent_bias,
+                        carried,
+                        gates,
+                        u: &mut self.kept[t * kept..][..kept],
+                        h,
+                        function,
+                        candidate,
+                    };
+                    gru::forward(arch, step);
                 }
                 _ => {
                     F::matmul(seen, w, true, gates, scratch);
-                    rnn::forward(arch, RnnActivation::Relu, gates, h);
+                    match self.kind {
+                        Kind::Lstm {
+                            gates: function, ..
+                        } => {
+                            let step = lstm::Step {
+                                hidden: units,
+                                gates,
+                                c_before,
+                                function,
+                            };
+                            let tanh_c = &mut self.kept[t * kept..][..kept];
+                            lstm::forward(arch, step, c, tanh_c, h);
+                        }
+                        _ => rnn::forward(arch, RnnActivation::Relu, gates, h),
+                    }
                 }
             }
         }

@@ -358,6 +358,8 @@ impl<F: Engine> Shard<F> {
             *value = value.max(largest(work.tape.value()));
             if let Tape::Recurrent(tape) = &work.tape {
                 *cell = cell.max(largest(&tape.c));
+                // What h comes from has to fit as well.
+                *value = tape.candidates().map(largest).fold(*value, f64::max);
             }
         }
     }

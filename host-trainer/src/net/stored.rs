@@ -5,11 +5,12 @@
 //! "outputs":[{"scores":2}]}
 //! ```
 //! Values are counted as in an image: 0 is the input, 1 what the first operation makes. Weights
-//! have no bits here; how a net becomes integers is decided at its export.
+//! have no bits here; a cell's functions are named where they are not the usual ones:
+//! `"gates":"hard_sigmoid"`, `"activation":"relu"`. How a net becomes integers is decided at its export.
 
 use gatelet::net::{
-    Activation, Input, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation,
-    Value,
+    Activation, GateActivation, Input, Kind, Net, Operand, Operation, Output, Precision, Reset,
+    RnnActivation, Value,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -41,6 +42,8 @@ struct StoredOperation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    gates: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reset: Option<String>,
     reads: Vec<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +71,22 @@ impl From<&Operation> for StoredOperation {
             Kind::Rnn {
                 activation: RnnActivation::Relu,
                 ..
+            }
+            | Kind::Gru {
+                candidate: RnnActivation::Relu,
+                ..
             } => Some("relu"),
+            _ => None,
+        };
+        let gates = match of.kind {
+            Kind::Lstm {
+                gates: GateActivation::HardSigmoid,
+                ..
+            }
+            | Kind::Gru {
+                gates: GateActivation::HardSigmoid,
+                ..
+            } => Some(Activation::HardSigmoid.name()),
             _ => None,
         };
         let reset = match of.kind {
@@ -82,6 +100,7 @@ impl From<&Operation> for StoredOperation {
             kind: of.kind.name().to_owned(),
             units: of.kind.units(),
             activation: activation.map(str::to_owned),
+            gates: gates.map(str::to_owned),
             reset: reset.map(str::to_owned),
             reads: of.operand.parts().map(Value::code).collect(),
             tied: of.tied,
@@ -102,24 +121,35 @@ impl StoredOperation {
         let units = self.units;
         let unknown = |what: &str, name: &str| format!("an operation has the {what} {name:?}");
         let activation = self.activation.as_deref();
+        let function = || match activation {
+            None => Ok(RnnActivation::Tanh),
+            Some("relu") => Ok(RnnActivation::Relu),
+            Some(other) => Err(unknown("activation", other)),
+        };
+        let gates = match self.gates.as_deref() {
+            None => GateActivation::Sigmoid,
+            Some("hard_sigmoid") if matches!(&*self.kind, "lstm" | "gru") => {
+                GateActivation::HardSigmoid
+            }
+            Some(other) => return Err(unknown("gates", other)),
+        };
         let kind = match (&*self.kind, activation, self.reset.as_deref()) {
             ("embedding", None, None) => Kind::Embedding { units },
-            ("lstm", None, None) => Kind::Lstm { units },
+            ("lstm", None, None) => Kind::Lstm { units, gates },
             ("add", None, None) => Kind::Add,
-            ("gru", None, reset) => Kind::Gru {
+            ("gru", _, reset) => Kind::Gru {
                 units,
+                gates,
+                candidate: function()?,
                 reset: match reset {
                     None => Reset::After,
                     Some("before") => Reset::Before,
                     Some(other) => return Err(unknown("reset", other)),
                 },
             },
-            ("rnn", None | Some("relu"), None) => Kind::Rnn {
+            ("rnn", _, None) => Kind::Rnn {
                 units,
-                activation: match activation {
-                    None => RnnActivation::Tanh,
-                    Some(_) => RnnActivation::Relu,
-                },
+                activation: function()?,
             },
             ("dense", name, None) => {
                 let name = name.unwrap_or(Activation::None.name());
@@ -200,12 +230,19 @@ mod tests {
                 units: 4,
                 activation: RnnActivation::Relu,
             })
-            .with(
-                Kind::Lstm { units: 4 },
-                Operand::two(Value::INPUT, Value::of(1)),
-            );
-        for reset in [Reset::After, Reset::Before] {
-            net = net.then(Kind::Gru { units: 4, reset });
+            .with(Kind::lstm(4), Operand::two(Value::INPUT, Value::of(1)));
+        let (gates, relu) = (GateActivation::HardSigmoid, RnnActivation::Relu);
+        net = net.then(Kind::Lstm { units: 4, gates });
+        for (reset, gates, candidate) in [
+            (Reset::After, gates, RnnActivation::Tanh),
+            (Reset::Before, GateActivation::Sigmoid, relu),
+        ] {
+            net = net.then(Kind::gru(4, reset)).then(Kind::Gru {
+                units: 4,
+                reset,
+                gates,
+                candidate,
+            });
         }
         for activation in ACTIVATIONS {
             net = net.then(dense(activation));
@@ -219,7 +256,7 @@ mod tests {
             Holds(net)
         );
         let features = Net::features(Precision::F32, 3)
-            .then(Kind::Lstm { units: 5 })
+            .then(Kind::lstm(5))
             .values();
         let text = serde_json::to_string(&Holds(features)).expect("JSON");
         let operation = r#"{"kind":"lstm","units":5,"reads":[0]}"#;
@@ -242,6 +279,10 @@ mod tests {
         };
         assert!(net(r#"{"kind":"conv","units":3,"reads":[0]}"#).contains("conv"));
         assert!(net(r#"{"kind":"gru","units":3,"reset":"now","reads":[0]}"#).contains("now"));
+        assert!(net(r#"{"kind":"gru","units":3,"gates":"tanh","reads":[0]}"#).contains("tanh"));
+        assert!(
+            net(r#"{"kind":"rnn","units":3,"gates":"hard_sigmoid","reads":[0]}"#).contains("gates")
+        );
         assert!(net(r#"{"kind":"lstm","units":0,"reads":[0]}"#).contains("units"));
         assert!(net(r#"{"kind":"lstm","units":3,"reads":[2]}"#).contains("operation"));
         assert!(net(r#"{"kind":"lstm","units":3,"reads":[0],"more":1}"#).contains("more"));

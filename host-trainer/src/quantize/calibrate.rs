@@ -102,7 +102,10 @@ impl WithKernel for Count<'_> {
                         };
                         (dims.rows(), layer.multipliers.len(), layer.input, product)
                     }
-                    Weights::GruInt8(gru) => (2 * gru.units, 3 * gru.units, gru.input, gru.gates),
+                    Weights::RecurrentInt8(gru) => {
+                        let units = gru.kind.units();
+                        (2 * units, 3 * units, gru.input, gru.matrices[0])
+                    }
                     _ => continue,
                 };
                 let addends = &input[token * slots..(token + 1) * slots];

@@ -82,6 +82,9 @@ pub struct Report {
 /// # Errors
 /// [`Error::Checkpoint`] or [`Error::Export`]; neither happens for a checkpoint that was read without an error.
 pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
+    if checkpoint.vocab.is_none() {
+        return any::float_image(checkpoint);
+    }
     f32_image_of(checkpoint, path, &FloatNet::new(&checkpoint.params))
 }
 
@@ -100,10 +103,10 @@ pub fn own_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
     let int = quantize(&FloatNet::new(&checkpoint.params), plan)?;
     let label = Label {
         dims,
-        vocab: &checkpoint.vocab,
+        vocab: checkpoint.vocabulary()?,
         provenance: provenance(checkpoint),
         known_answer: KnownAnswer::default(),
-        rules: checkpoint.meta.config.rules(),
+        rules: checkpoint.config()?.rules(),
     };
     label.int(&int, &scheme.cell_bits[..dims.layers])
 }
@@ -114,10 +117,10 @@ pub(crate) fn f32_image_of(checkpoint: &Checkpoint, path: &Path, net: &FloatNet)
     let known_answer = KnownAnswer::default();
     let label = Label {
         dims,
-        vocab: &checkpoint.vocab,
+        vocab: checkpoint.vocabulary()?,
         provenance: provenance(checkpoint),
         known_answer,
-        rules: checkpoint.meta.config.rules(),
+        rules: checkpoint.config()?.rules(),
     };
     label.float(net)
 }
@@ -161,7 +164,7 @@ pub fn export_with(
             return Err(Error::TooShort {
                 name,
                 part,
-                unit: checkpoint.vocab.level().unit(),
+                unit: checkpoint.vocabulary()?.level().unit(),
                 have,
                 need: 2,
                 why: "to measure the loss".to_owned(),
@@ -179,17 +182,17 @@ pub fn export_with(
         Some(_) => quantize(&net, plan)?.on_device(&net, plan.ranges),
         None => net.clone(),
     };
-    let float_nats = checkpoint.meta.config.qat.as_ref().and_then(|qat| qat.nats);
+    let float_nats = checkpoint.config()?.qat.as_ref().and_then(|qat| qat.nats);
     let first = taken(tokens, train, held_out.min(SATURATION))?;
     let mut label = Label {
         dims: float_dims,
-        vocab: &checkpoint.vocab,
+        vocab: checkpoint.vocabulary()?,
         provenance: provenance(checkpoint),
         known_answer: KnownAnswer {
             tokens: &first[..first.len().min(KNOWN_ANSWER)],
             ..KnownAnswer::default()
         },
-        rules: checkpoint.meta.config.rules(),
+        rules: checkpoint.config()?.rules(),
     };
     let isa = isa::isa()?;
     let float = label.float(&float_net)?.for_isa(isa)?;

@@ -188,10 +188,10 @@ pub fn calibrated(
     )?;
     let label = Label {
         dims,
-        vocab: &checkpoint.vocab,
+        vocab: checkpoint.vocabulary()?,
         provenance: provenance(checkpoint),
         known_answer: KnownAnswer::default(),
-        rules: checkpoint.meta.config.rules(),
+        rules: checkpoint.config()?.rules(),
     };
     let plan = Plan::default();
     let ranges = choose_ranges(&label, &net, checkpoint, plan, &sample)?;

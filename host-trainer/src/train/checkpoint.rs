@@ -24,10 +24,16 @@
 //! go back to them, the parameters with the lowest held-out loss (`best`, flat). A net that is
 //! trained for 4-bit weights has `quant.range`, a number for every row with 4 bits
 //! ([`learned`](crate::quantize::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
+//!
+//! A net that comes from elsewhere has no vocabulary and no options of a run, but names of its
+//! inputs and outputs ([`Interface`]), and states to begin with where those are not zeros
+//! ([`Start`]).
 
 mod check;
+mod interface;
 mod meta;
 mod provenance;
+mod starts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -37,9 +43,11 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 
+pub use interface::{Interface, NamedInput, NamedOutput};
 pub use meta::{FORMAT, Meta, Resume};
 pub(crate) use provenance::typed;
 pub use provenance::{Change, Provenance};
+pub use starts::Start;
 
 use crate::data::corpus::{Level, Vocabulary};
 use crate::error::{Error, Result};
@@ -48,6 +56,7 @@ use crate::quantize::Plan;
 use crate::quantize::learned::Learned;
 use crate::quantize::qat::Scheme;
 use crate::shape::{Cell, Shape};
+use crate::train::config::Config;
 use crate::train::seal;
 
 /// Key of the metadata in the file.
@@ -63,13 +72,15 @@ struct Version {
     format: u32,
 }
 
-/// A net with its vocabulary and origin.
+/// A net with its origin, and its vocabulary if it was trained on a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Metadata.
     pub meta: Meta,
     /// Vocabulary, as in the metadata.
-    pub vocab: Vocabulary,
+    pub vocab: Option<Vocabulary>,
+    /// States to begin with, in the order of the operations; those that are not here are zero.
+    pub starts: Vec<Start>,
     /// Parameters.
     pub params: Params<f32>,
     /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only
@@ -152,15 +163,73 @@ impl Checkpoint {
         Shape::needed(self.params.net())
     }
 
+    /// A net without a vocabulary. Its normalisation of features has to be in its weights.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when numbers are not finite, or `interface` or `starts` are not of this
+    /// net.
+    pub fn of_net(
+        params: Params<f32>,
+        interface: Interface,
+        starts: Vec<Start>,
+        provenance: Provenance,
+    ) -> Result<Self> {
+        let meta = Meta {
+            format: FORMAT,
+            net: *params.net(),
+            interface,
+            vocabulary: String::new(),
+            words: Vec::new(),
+            config: None,
+            provenance,
+            position: None,
+        };
+        let sound = check::meta(&meta).and_then(|()| starts::check(&starts, &meta.net));
+        let numbers = match params.data.iter().all(|x| x.is_finite()) {
+            true => Ok(()),
+            false => Err("its parameters are not all finite".to_owned()),
+        };
+        sound.and(numbers).map_err(|what| Error::Checkpoint {
+            path: "net".into(),
+            what,
+        })?;
+        Ok(Self {
+            meta,
+            vocab: None,
+            starts,
+            params,
+            learned: None,
+            resume: None,
+        })
+    }
+
+    /// The vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::NoVocabulary`] when it has none.
+    pub fn vocabulary(&self) -> Result<&Vocabulary> {
+        self.vocab.as_ref().ok_or(Error::NoVocabulary)
+    }
+
+    /// The options of the run that trained it.
+    ///
+    /// # Errors
+    /// As [`Meta::config`].
+    pub fn config(&self) -> Result<&Config> {
+        self.meta.config()
+    }
+
     /// The token before which the state is zero, of a net of lines.
     pub fn line_break(&self) -> Option<u16> {
-        let lines = self.meta.config.lines;
-        lines.then(|| self.vocab.line_break()).flatten()
+        let lines = self.meta.config.as_ref().is_some_and(|config| config.lines);
+        let vocab = self.vocab.as_ref().filter(|_| lines);
+        vocab.and_then(Vocabulary::line_break)
     }
 
     /// The integers that its net was trained for, if it was.
     pub fn scheme(&self) -> Option<Scheme> {
-        self.meta.config.qat.as_ref().map(|qat| qat.scheme)
+        let config = self.meta.config.as_ref()?;
+        config.qat.as_ref().map(|qat| qat.scheme)
     }
 
     /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding
@@ -216,8 +285,16 @@ impl Checkpoint {
             let tensor = (vec![numbers.len()], bytes_of(numbers));
             tensors.insert((*name).to_owned(), tensor);
         }
+        for start in &self.starts {
+            for (part, numbers) in [("h", &start.h), ("c", &start.c)] {
+                if !numbers.is_empty() {
+                    let name = starts::name(start.operation, part);
+                    tensors.insert(name, (vec![numbers.len()], bytes_of(numbers)));
+                }
+            }
+        }
         if let Some(resume) = &self.resume {
-            for (name, slot) in self.meta.config.updates().slots().iter().zip(&resume.slots) {
+            for (name, slot) in self.config()?.updates().slots().iter().zip(&resume.slots) {
                 let tensor = (vec![slot.len()], bytes_of(slot));
                 tensors.insert(format!("optimizer.{name}"), tensor);
             }
@@ -252,6 +329,7 @@ impl Checkpoint {
     /// As [`Checkpoint::from_bytes`] and [`Checkpoint::shape`].
     pub fn of_text(bytes: &[u8], path: &Path) -> Result<Self> {
         let checkpoint = Self::from_bytes(bytes, path)?;
+        checkpoint.vocabulary()?;
         checkpoint.shape()?;
         Ok(checkpoint)
     }
@@ -283,9 +361,15 @@ impl Checkpoint {
         })?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_a_model)?;
         let file = SafeTensors::deserialize(bytes).map_err(not_a_model)?;
-        let meta = header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
-            broken(format!("no {KEY:?} in the metadata: this safetensors file was not written by `gatelet train`"))
-        })?;
+        let meta = header
+            .metadata()
+            .as_ref()
+            .and_then(|map| map.get(KEY))
+            .ok_or_else(|| {
+                broken(format!(
+                    "no {KEY:?} in the metadata: this safetensors file was not written by `gatelet`"
+                ))
+            })?;
         let of_meta = |error: serde_json::Error| broken(format!("metadata {KEY:?}: {error}"));
         let Version { format } = serde_json::from_str(meta).map_err(of_meta)?;
         if format != FORMAT {
@@ -294,29 +378,9 @@ impl Checkpoint {
             )));
         }
         let meta: Meta = serde_json::from_str(meta).map_err(of_meta)?;
-        let (net, config) = (meta.net, &meta.config);
-        config
-            .validate()
-            .map_err(|error| broken(format!("metadata: {error}")))?;
+        let net = meta.net;
         check::meta(&meta).map_err(|what| broken(format!("metadata: {what}")))?;
-        let (vocab, tokens) = match config.level {
-            Level::Char => (
-                Vocabulary::from_sorted(meta.vocabulary.chars().collect())
-                    .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some())),
-                "characters",
-            ),
-            Level::Word => (Vocabulary::from_words(meta.words.clone()), "words"),
-            Level::Byte => (
-                Vocabulary::from_bytes(meta.vocabulary.chars().collect()),
-                "bytes",
-            ),
-        };
-        let vocab = vocab.filter(|vocab| vocab.len() == net.vocab()).ok_or_else(|| {
-            broken(format!(
-                "metadata: the vocabulary is not {} distinct {tokens} in ascending order, U+FFFD among them where there is an unknown token",
-                net.vocab()
-            ))
-        })?;
+        let vocab = vocabulary_of(&meta).map_err(broken)?;
 
         let read =
             |name: &str, expected: &[usize]| read_tensor(&file, name, expected).map_err(broken);
@@ -347,7 +411,8 @@ impl Checkpoint {
             }
             params.data[tensor.range.clone()].copy_from_slice(&values);
         }
-        let learned = match &meta.config.qat {
+        let qat = meta.config.as_ref().and_then(|config| config.qat.as_ref());
+        let learned = match qat {
             None => None,
             Some(qat) => {
                 let count = Learned::count(params.shape(), &qat.scheme.bits);
@@ -366,8 +431,9 @@ impl Checkpoint {
         let resume = if meta.position.is_some() {
             let count = params.data.len();
             let (h, c) = carried(&net);
-            let batch = meta.config.batch;
-            let slots = meta.config.updates().slots().iter();
+            let config = meta.config()?;
+            let batch = config.batch;
+            let slots = config.updates().slots().iter();
             Some(Resume {
                 slots: slots
                     .map(|name| read(&format!("optimizer.{name}"), &[count]))
@@ -385,13 +451,15 @@ impl Checkpoint {
         let sound = learned
             .as_ref()
             .map_or(Ok(()), check::learned)
-            .and_then(|()| {
-                let slots = meta.config.updates();
-                let state = resume.as_ref();
-                state.map_or(Ok(()), |state| check::resume(state, slots.slots(), &meta))
+            .and_then(|()| match (&resume, &meta.config) {
+                (Some(state), Some(config)) => {
+                    check::resume(state, config.updates().slots(), &meta)
+                }
+                _ => Ok(()),
             });
         sound.map_err(broken)?;
         Ok(Self {
+            starts: read_starts(&net, &file, read)?,
             meta,
             vocab,
             params,
@@ -399,6 +467,60 @@ impl Checkpoint {
             resume,
         })
     }
+}
+
+/// The vocabulary of a net that was trained on a text.
+fn vocabulary_of(meta: &Meta) -> std::result::Result<Option<Vocabulary>, String> {
+    let Some(config) = &meta.config else {
+        return match meta.vocabulary.is_empty() && meta.words.is_empty() {
+            true => Ok(None),
+            false => Err("metadata: a vocabulary without the options of a run".to_owned()),
+        };
+    };
+    let chars = || meta.vocabulary.chars().collect();
+    let (vocab, tokens) = match config.level {
+        Level::Char => (
+            Vocabulary::from_sorted(chars())
+                .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some())),
+            "characters",
+        ),
+        Level::Word => (Vocabulary::from_words(meta.words.clone()), "words"),
+        Level::Byte => (Vocabulary::from_bytes(chars()), "bytes"),
+    };
+    let wanted = meta.net.vocab();
+    let vocab = vocab.filter(|vocab| vocab.len() == wanted);
+    vocab.map(Some).ok_or_else(|| {
+        format!(
+            "metadata: the vocabulary is not {wanted} distinct {tokens} in ascending order, \
+             U+FFFD among them where there is an unknown token"
+        )
+    })
+}
+
+/// The states to begin with that a file has.
+fn read_starts(
+    net: &Net,
+    file: &SafeTensors<'_>,
+    read: impl Fn(&str, &[usize]) -> Result<Vec<f32>>,
+) -> Result<Vec<Start>> {
+    let mut starts = Vec::new();
+    for (operation, of) in net.operations().enumerate() {
+        let (h, c) = starts::sizes(of.kind);
+        let name = starts::name(operation, "h");
+        if h == 0 || file.tensor(&name).is_err() {
+            continue;
+        }
+        let cell = starts::name(operation, "c");
+        starts.push(Start {
+            operation,
+            h: read(&name, &[h])?,
+            c: match c {
+                0 => Vec::new(),
+                c => read(&cell, &[c])?,
+            },
+        });
+    }
+    Ok(starts)
 }
 
 /// Numbers of h and of c of all recurrent operations of a net, for a stream.

@@ -40,7 +40,7 @@ use crate::isa::isa;
 use crate::net::dropout::Dropout;
 use crate::net::{IGNORED, Loss, Packs, Params, Window};
 use crate::quantize::learned::Learned;
-use crate::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
+use crate::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance, Resume};
 use crate::train::config::Config;
 use crate::train::learner::{Learner, Team};
 
@@ -152,7 +152,7 @@ impl<'c> Trainer<'c> {
     /// # Errors
     /// [`Error::Some`] when it is another than the checkpoint's.
     pub fn check_vocabulary(vocab: &Vocabulary, from: &Checkpoint) -> Result<()> {
-        if *vocab == from.vocab {
+        if Some(vocab) == from.vocab.as_ref() {
             return Ok(());
         }
         let what = "--qat: the text has other tokens than the checkpoint: train on the text it was trained on";
@@ -166,7 +166,7 @@ impl<'c> Trainer<'c> {
     /// can, or as [`Trainer::new`].
     pub fn resume(corpus: &'c Corpus, checkpoint: Checkpoint) -> Result<Self> {
         corpus.check_hash(&checkpoint.meta.provenance.corpus_sha256)?;
-        if corpus.vocab != checkpoint.vocab {
+        if Some(&corpus.vocab) != checkpoint.vocab.as_ref() {
             let what = "its vocabulary is not that of the text with the run's rules: another version of the program \
                         reads Unicode otherwise; go on with the one that began the run"
                 .to_owned();
@@ -175,7 +175,7 @@ impl<'c> Trainer<'c> {
                 what,
             });
         }
-        let mut trainer = Self::new(corpus, checkpoint.meta.config.clone(), String::new())?;
+        let mut trainer = Self::new(corpus, checkpoint.config()?.clone(), String::new())?;
         let (Some(resume), Some(position)) = (checkpoint.resume, checkpoint.meta.position) else {
             let what = "no optimizer state: a run is resumed from last.safetensors".to_owned();
             return Err(Error::Checkpoint {
@@ -237,6 +237,11 @@ impl<'c> Trainer<'c> {
         &self.corpus.vocab
     }
 
+    /// The options.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The parameters as they are now.
     pub fn params(&self) -> &Params<f32> {
         self.learner.params()
@@ -251,7 +256,8 @@ impl<'c> Trainer<'c> {
             net: *self.params().net(),
             vocabulary: self.corpus.vocab.chars().iter().collect(),
             words: self.corpus.vocab.words().to_vec(),
-            config: self.config.clone(),
+            interface: Interface::default(),
+            config: Some(self.config.clone()),
             provenance,
             position: whole.then(|| self.position.clone()),
         };
@@ -270,7 +276,8 @@ impl<'c> Trainer<'c> {
         });
         Checkpoint {
             meta,
-            vocab: self.corpus.vocab.clone(),
+            vocab: Some(self.corpus.vocab.clone()),
+            starts: Vec::new(),
             params: self.params().clone(),
             learned: self.learner.learned.as_ref().map(|learned| match whole {
                 true => learned.clone(),

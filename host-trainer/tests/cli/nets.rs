@@ -1,5 +1,9 @@
 //! Nets that are no language models.
 
+use gatelet::net::{Activation, Kind, Net, Precision};
+use gatelet_trainer::net::Params;
+use gatelet_trainer::train::checkpoint::{Checkpoint, Interface, Provenance, Start};
+
 use crate::place::Place;
 
 /// Nets that read and give numbers can be made, looked at and arranged; what is for texts refuses
@@ -54,5 +58,62 @@ fn a_net_of_real_numbers_is_made_and_described() {
             2,
             &[&option[2..], "from 1 to 1024"],
         );
+    }
+}
+
+/// A checkpoint of a net without a vocabulary.
+fn of_features(units: usize) -> Checkpoint {
+    let head = Kind::Dense {
+        units: 2,
+        activation: Activation::None,
+    };
+    let net = Net::features(Precision::F32, 3).then(Kind::Lstm { units });
+    let net = net.then(head).values();
+    let params = Params::init(net, 3);
+    let provenance = Provenance {
+        corpus: "net.onnx".to_owned(),
+        corpus_sha256: "ab".repeat(32),
+        command: "gatelet import net.onnx".to_owned(),
+        trainer: "gatelet-trainer".to_owned(),
+        seed: 0,
+        nats: None,
+        epoch: 0,
+        unigram_nats: None,
+        characters: 0,
+        changes: Vec::new(),
+    };
+    let start = Start {
+        operation: 0,
+        h: vec![0.25; units],
+        c: vec![-0.5; units],
+    };
+    let made = Checkpoint::of_net(params, Interface::default(), vec![start], provenance);
+    made.expect("a net")
+}
+
+/// Such a net is shown; commands for texts refuse it with a sentence.
+#[test]
+fn a_checkpoint_without_a_vocabulary_is_described() {
+    let place = Place::new();
+    let bytes = of_features(5).to_bytes().expect("a checkpoint");
+    place.write("n.safetensors", &bytes);
+    let told = place.json(&["inspect", "n.safetensors", "--json"]);
+    assert_eq!(
+        (&told["kind"], &told["cell"]),
+        (&"checkpoint".into(), &"lstm".into())
+    );
+    assert_eq!((&told["features"], &told["vocab"]), (&3.into(), &0.into()));
+    let text = place.good(&["inspect", "n.safetensors"]);
+    assert!(text.contains("3 features in, 2 numbers out"), "{text}");
+    place.write("t.txt", b"a text");
+    for line in [
+        &["predict", "n.safetensors", "a"][..],
+        &["generate", "n.safetensors", "--length", "9"],
+        &["eval", "n.safetensors", "t.txt"],
+        &["explain", "n.safetensors"],
+        &["trace", "n.safetensors", "t.txt"],
+        &["train", "t.txt", "--qat", "n.safetensors", "--out", "r"],
+    ] {
+        place.bad(line, 1, &["no vocabulary", "gatelet inspect"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use gatelet::net::Kind;
 
-use super::{Pack, Tape, around, ids, zero_rows};
+use super::{Pack, Tape, around, functions, ids, zero_rows};
 use crate::engine::Engine;
 use crate::net::common::{Common, Sink, multiply};
 use crate::net::dropout;
@@ -57,8 +57,11 @@ impl<F: Engine> Tape<F> {
                     let h = &self.h[(t + 1) * state..][..state];
                     rnn::backward(arch, activation, h, dh, now);
                 }
-                Kind::Lstm { .. } => {
+                Kind::Lstm {
+                    gates: function, ..
+                } => {
                     let step = lstm::Step {
+                        function,
                         hidden: units,
                         gates: now,
                         c_before: &self.c[t * state..][..state],
@@ -90,10 +93,13 @@ impl<F: Engine> Tape<F> {
                             d_candidate: &mut before.d_candidate[t * state..][..state],
                             scratch: &mut common.scratch,
                         };
-                        gru_before::backward::<F>(&candidate.back, back);
+                        gru_before::backward::<F>(functions(self.kind), &candidate.back, back);
                         continue;
                     }
+                    let (function, candidate) = functions(self.kind);
                     let back = gru::Back {
+                        function,
+                        candidate,
                         hidden: units,
                         carried,
                         dh,

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::image::{Image, storage};
 use crate::net::Params;
 use crate::quantize::{self, EMBEDDING_UNIT, GATE_UNIT, HEAD_UNIT, IntMatrix, SHIFT};
+use crate::train::checkpoint::{Checkpoint, Start};
 
 /// The numbers of an operation in integers.
 #[derive(Default)]
@@ -160,6 +161,29 @@ pub fn image_of(
         Precision::F32 => Steps::none(&net),
         Precision::Int8 => Steps::of(params, data)?,
     };
+    let known = known_features(data, width)?;
+    image(params, net, &[], &steps, provenance, &known)
+}
+
+/// The f32 image of a net without a vocabulary, to be run here: without a known answer.
+pub(super) fn float_image(checkpoint: &Checkpoint) -> Result<Image> {
+    let net = *checkpoint.params.net();
+    let (params, starts) = (&checkpoint.params, &checkpoint.starts);
+    let provenance = super::provenance(checkpoint);
+    image(params, net, starts, &Steps::none(&net), provenance, &[])
+}
+
+/// The image of these parameters as `net`, which says precision and bits.
+fn image(
+    params: &Params<f32>,
+    net: Net,
+    starts: &[Start],
+    steps: &Steps,
+    provenance: Provenance<'_>,
+    known: &[f32],
+) -> Result<Image> {
+    let failed = |what: &dyn std::fmt::Display| Error::Export(what.to_string());
+    let precision = net.precision;
     let mut of_net = Params::zeros(net);
     of_net.data.copy_from_slice(&params.data);
     let all: Vec<Of<'_>> = net
@@ -167,7 +191,7 @@ pub fn image_of(
         .enumerate()
         .map(|(index, of)| Of {
             params: &of_net,
-            steps: &steps,
+            steps,
             index,
             kind: of.kind,
         })
@@ -182,13 +206,19 @@ pub fn image_of(
                 .collect::<Result<_>>()?
         }
     };
-    let operations: Vec<OperationSpec<'_>> = match precision {
+    let mut operations: Vec<OperationSpec<'_>> = match precision {
         Precision::F32 => floats.iter().map(Floats::spec).collect(),
         Precision::Int8 => {
             let pairs = integers.iter().zip(&steps.state_bits);
             pairs.map(|(of, &bits)| of.spec(bits)).collect()
         }
     };
+    for start in starts {
+        if let Some(of) = operations.get_mut(start.operation) {
+            of.start_hidden = Numbers::F32(&start.h);
+            of.start_cell = numbers(&start.c, Numbers::F32);
+        }
+    }
     let mut outputs = [OutputSpec::default(); gatelet::net::MAX_OUTPUTS];
     for (to, output) in outputs.iter_mut().zip(net.outputs()) {
         let step = output
@@ -199,7 +229,6 @@ pub fn image_of(
             to.scale = step;
         }
     }
-    let known = known_features(data, width)?;
     let mut spec = ImageSpec {
         net,
         layout: Layout::Rows,
@@ -217,12 +246,15 @@ pub fn image_of(
         provenance,
         known_answer: KnownAnswer {
             tokens: &[],
-            features: &known,
+            features: known,
             hash: 0,
         },
         rules: TextRules::default(),
     };
     let first = Image::write(&spec).map_err(|error| failed(&error))?;
+    if known.is_empty() {
+        return Ok(first);
+    }
     let model = first.model().map_err(|error| failed(&error))?;
     let hash = model.known_answer_hash(Scalar, &mut storage(&net));
     spec.known_answer.hash = hash.map_err(|error| failed(&error))?;

@@ -1,6 +1,6 @@
 //! What the integers of a net's values stand for, from what the net does on data.
 
-use gatelet::net::{Activation, Kind, Net, RnnActivation, Value};
+use gatelet::net::{Activation, Kind, Net, Value};
 
 use crate::data::Data;
 use crate::error::Result;
@@ -57,10 +57,7 @@ impl Steps {
                 bits.clamp(least, 7)
             };
             let (step, bits) = match operation.kind {
-                Kind::Rnn {
-                    activation: RnnActivation::Relu,
-                    ..
-                } => {
+                kind if kind.cell().is_some_and(|form| form.unbounded) => {
                     let bits = bits(value * 128.0 / 127.0, 0);
                     (f32::from(1_u8 << bits), bits)
                 }

@@ -49,14 +49,22 @@ fn count(name: &str, x: u64, most: u64) -> Check {
 /// All of the metadata.
 pub(super) fn meta(meta: &Meta) -> Check {
     provenance(&meta.provenance)?;
-    let own = meta.config.shape(meta.net.vocab());
+    meta.interface.check(&meta.net)?;
+    let Some(config) = &meta.config else {
+        return match meta.position {
+            None => Ok(()),
+            Some(_) => Err("a position without the options of its run".to_owned()),
+        };
+    };
+    config.validate().map_err(|error| error.to_string())?;
+    let own = config.shape(meta.net.vocab());
     if Shape::of(&meta.net).is_some_and(|shape| own != shape) {
         return Err(format!(
             "its config is of another net than its operations: {own:?}"
         ));
     }
-    if let Some(qat) = &meta.config.qat {
-        integers(qat, &meta.config)?;
+    if let Some(qat) = &config.qat {
+        integers(qat, config)?;
     }
     meta.position.as_ref().map_or(Ok(()), position)
 }
@@ -173,7 +181,8 @@ pub(super) fn resume(resume: &Resume, slots: &[&str], meta: &Meta) -> Check {
         Kind::Rnn { activation, .. } => activation == RnnActivation::Relu,
         _ => false,
     };
-    let most = match meta.config.qat.is_some() {
+    let qat = (meta.config.as_ref()).is_some_and(|config| config.qat.is_some());
+    let most = match qat {
         _ if meta.net.operations().any(|of| relu(of.kind)) => f32::MAX,
         true => 32_768.0,
         false => 1.001,
