@@ -19,6 +19,7 @@ mod json;
 #[cfg(feature = "keras")]
 mod keras;
 mod lower;
+mod onnx;
 pub mod plain;
 mod torch;
 
@@ -101,9 +102,9 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
 pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
-pub fn read(bytes: &[u8], path: &Path, _options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
         // Readers stand here, one for each format.
+        Some(Format::Onnx) => onnx::read(bytes, options),
         #[cfg(feature = "keras")]
         Some(Format::Hdf5) => keras::read_h5(bytes),
         #[cfg(feature = "keras")]

@@ -1,6 +1,6 @@
 //! A net in f64, step by step, as plainly as it can be said: what imports are tested against.
 
-use gatelet::net::{Activation, Kind, Reset, RnnActivation, Value};
+use gatelet::net::{Activation, GateActivation, Kind, Reset, RnnActivation, Value};
 
 use crate::draft::{Matrix, Recurrent};
 use crate::lower::{Imported, Weights};
@@ -110,6 +110,21 @@ fn function(activation: Activation, y: f64) -> f64 {
     }
 }
 
+fn gated(gates: GateActivation, z: f64) -> f64 {
+    match gates {
+        GateActivation::Sigmoid => sigmoid(z),
+        GateActivation::HardSigmoid => function(Activation::HardSigmoid, z),
+    }
+}
+
+/// The candidate of a GRU, or h of a simple cell.
+fn made(activation: RnnActivation, sum: f64) -> f64 {
+    match activation {
+        RnnActivation::Tanh => sum.tanh(),
+        RnnActivation::Relu => sum.max(0.0),
+    }
+}
+
 /// A step of a recurrent cell.
 fn cell(kind: Kind, of: &Recurrent, x: &[f64], [h, c]: &mut [Vec<f64>; 2]) {
     let units = h.len();
@@ -119,15 +134,21 @@ fn cell(kind: Kind, of: &Recurrent, x: &[f64], [h, c]: &mut [Vec<f64>; 2]) {
     product(&of.recurrent, h, &mut own);
     let at = |gate: usize, unit: usize| gate * units + unit;
     match kind {
-        Kind::Lstm { .. } => {
+        Kind::Lstm { gates, .. } => {
             for u in 0..units {
                 let [i, f, g, o] = [0, 1, 2, 3].map(|k| sums[at(k, u)] + own[at(k, u)]);
-                c[u] = sigmoid(f) * c[u] + sigmoid(i) * g.tanh();
-                h[u] = sigmoid(o) * c[u].tanh();
+                let [i, f, o] = [i, f, o].map(|z| gated(gates, z));
+                c[u] = f * c[u] + i * g.tanh();
+                h[u] = o * c[u].tanh();
             }
         }
-        Kind::Gru { reset, .. } => {
-            let gate = |k, u| sigmoid(sums[at(k, u)] + own[at(k, u)]);
+        Kind::Gru {
+            reset,
+            gates,
+            candidate,
+            ..
+        } => {
+            let gate = |k, u| gated(gates, sums[at(k, u)] + own[at(k, u)]);
             let r: Vec<f64> = (0..units).map(|u| gate(0, u)).collect();
             let z: Vec<f64> = (0..units).map(|u| gate(1, u)).collect();
             let mut n = sums[2 * units..].to_vec();
@@ -148,16 +169,13 @@ fn cell(kind: Kind, of: &Recurrent, x: &[f64], [h, c]: &mut [Vec<f64>; 2]) {
                 }
             }
             for u in 0..units {
-                h[u] = z[u] * h[u] + (1.0 - z[u]) * n[u].tanh();
+                h[u] = z[u] * h[u] + (1.0 - z[u]) * made(candidate, n[u]);
             }
         }
         Kind::Rnn { activation, .. } => {
             for u in 0..units {
                 let sum = sums[u] + own[u];
-                h[u] = match activation {
-                    RnnActivation::Tanh => sum.tanh(),
-                    RnnActivation::Relu => sum.max(0.0),
-                };
+                h[u] = made(activation, sum);
             }
         }
         _ => {}

@@ -76,7 +76,8 @@ pub(super) fn recurrent(layer: &Layer, width: usize, of: &Recurrent) -> Result<C
         expect(layer, name, (numbers, &[numbers.len()]), &[right])?;
     }
     let remedy = "train it again with the usual activations (sigmoid, tanh)";
-    let kind = super::kind(of.cell, units).map_err(|what| refused(&layer.name, what, remedy))?;
+    let kind = super::functions::kind(of.cell, units)
+        .map_err(|what| refused(&layer.name, what, remedy))?;
     Ok(Checked {
         kind,
         cell: folded(of),

@@ -9,19 +9,20 @@
 //! Every tensor's shape is checked here, whatever the file declared.
 
 mod check;
+mod functions;
 mod fuse;
 #[cfg(test)]
 mod tests;
 mod view;
 
 use gatelet::net::{
-    Activation, Kind as NetKind, MAX_OPERATIONS, MAX_PARTS, MAX_SIZE, Net, Operand,
-    Output as NetOutput, Precision, RnnActivation, Value,
+    Kind as NetKind, MAX_OPERATIONS, MAX_PARTS, Net, Operand, Output as NetOutput, Precision, Value,
 };
 
-use crate::draft::{Cell, Draft, Function, Input, Kind, Layer, Matrix, Recurrent};
+use crate::draft::{Draft, Function, Input, Kind, Layer, Matrix, Recurrent};
 use crate::error::{Error, Result, refused};
 use check::{Checked, expect};
+use functions::{dense, identity};
 use view::{Product, View};
 
 /// The weights of an operation, in the order of [`draft`](crate::draft).
@@ -465,106 +466,4 @@ impl Lowering {
             softmax,
         })
     }
-}
-
-/// So many identity matrices side by side.
-fn identity(name: &str, width: usize, times: usize) -> Result<Matrix> {
-    if width > MAX_SIZE {
-        let what = format!("it makes {width} numbers, of at most {MAX_SIZE}");
-        return Err(refused(name, what, "take a smaller layer"));
-    }
-    let mut all = Matrix::zeros(width, times * width);
-    for row in 0..width {
-        for k in 0..times {
-            all.data[row * times * width + k * width + row] = 1.0;
-        }
-    }
-    Ok(all)
-}
-
-/// A dense layer in Gatelet's form: the slope of a hard sigmoid belongs to the weights.
-fn dense(
-    weight: &Matrix,
-    bias: Option<&[f32]>,
-    function: Function,
-) -> (Matrix, Vec<f32>, Activation) {
-    let (mut weight, mut bias) = (
-        weight.clone(),
-        bias.map_or_else(|| vec![0.0; weight.rows], <[f32]>::to_vec),
-    );
-    let activation = match function {
-        Function::Linear => Activation::None,
-        Function::Relu => Activation::Relu,
-        Function::Tanh => Activation::Tanh,
-        Function::Sigmoid => Activation::Sigmoid,
-        Function::HardSigmoid { slope, offset } => {
-            weight.data.iter_mut().for_each(|w| *w *= slope);
-            let bias = bias.iter_mut();
-            bias.for_each(|b| *b = *b * slope + (offset - 0.5));
-            Activation::HardSigmoid
-        }
-    };
-    (weight, bias, activation)
-}
-
-/// The activation of a simple cell.
-fn rnn(function: Function) -> Option<RnnActivation> {
-    match function {
-        Function::Tanh => Some(RnnActivation::Tanh),
-        Function::Relu => Some(RnnActivation::Relu),
-        _ => None,
-    }
-}
-
-/// The operation of a cell, if there is one.
-fn kind(cell: Cell, units: usize) -> std::result::Result<NetKind, String> {
-    match cell {
-        Cell::Rnn { function } => {
-            let activation = rnn(function).ok_or_else(|| named("its activation", function))?;
-            Ok(NetKind::Rnn { units, activation })
-        }
-        Cell::Lstm {
-            gate,
-            candidate,
-            output,
-        } => {
-            for (what, of) in [
-                ("its activation", candidate),
-                ("the activation of c", output),
-            ] {
-                if of != Function::Tanh {
-                    return Err(named(what, of));
-                }
-            }
-            if gate != Function::Sigmoid {
-                return Err(named("the activation of its gates", gate));
-            }
-            Ok(NetKind::Lstm { units })
-        }
-        Cell::Gru {
-            reset,
-            gate,
-            candidate,
-        } => {
-            if gate != Function::Sigmoid {
-                return Err(named("the activation of its gates", gate));
-            }
-            if candidate != Function::Tanh {
-                return Err(named("its activation", candidate));
-            }
-            Ok(NetKind::Gru { units, reset })
-        }
-    }
-}
-
-/// What is wrong with a function.
-fn named(what: &str, function: Function) -> String {
-    let name = match function {
-        Function::Linear => "linear",
-        Function::Relu => "relu",
-        Function::Tanh => "tanh",
-        Function::Sigmoid => "sigmoid",
-        Function::HardSigmoid { .. } => "hard_sigmoid",
-    };
-    format!("{what} is {name}, which Gatelet's cell has not")
 }

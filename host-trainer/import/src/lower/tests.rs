@@ -1,7 +1,7 @@
 use gatelet::net::Reset;
 
 use super::*;
-use crate::draft::Output;
+use crate::draft::{Cell, Output};
 use crate::plain::Plain;
 
 fn layer(kind: Kind, reads: &[usize]) -> Layer {

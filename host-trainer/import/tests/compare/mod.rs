@@ -76,6 +76,13 @@ pub(crate) fn refused(name: &str, bytes: &[u8], order: Option<&str>) -> String {
     error
 }
 
+/// The one line with which a file is refused.
+pub(crate) fn refused_file(folder: &str, file: &str, order: Option<&str>) -> String {
+    let error = import(folder, file, order).expect_err(file).to_string();
+    assert!(!error.contains('\n'), "{file}: {error}");
+    error
+}
+
 /// Cuts a file short at many places, and changes many of its bytes: whatever happens, nothing
 /// panics, and what is refused is refused in one line.
 pub(crate) fn damaged(folder: &str, file: &str, order: Option<&str>) {

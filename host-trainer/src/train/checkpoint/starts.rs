@@ -25,7 +25,7 @@ pub(super) fn name(operation: usize, part: &str) -> String {
 /// Numbers of h and c of an operation.
 pub(super) fn sizes(kind: Kind) -> (usize, usize) {
     match kind {
-        Kind::Lstm { units } => (units, units),
+        Kind::Lstm { units, .. } => (units, units),
         kind if kind.is_recurrent() => (kind.units(), 0),
         _ => (0, 0),
     }
