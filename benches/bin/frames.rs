@@ -100,8 +100,8 @@ fn params() -> Params<f32> {
         activation: Activation::Sigmoid,
     };
     let net = Net::features(Precision::F32, WIDTH)
-        .then(Kind::Lstm { units: UNITS })
-        .then(Kind::Lstm { units: UNITS })
+        .then(Kind::lstm(UNITS))
+        .then(Kind::lstm(UNITS))
         .then(head)
         .values();
     let mut params = Params::zeros(net);
