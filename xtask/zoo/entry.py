@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import json
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 import onnx
@@ -32,8 +33,8 @@ class Entry:
     # The description for `--net`, where the file has none.
     order: dict | None = None
     streams: list[Stream] = dataclasses.field(default_factory=list)
-    # A word that the one line of the refusal has to hold; None: the net has to come along.
-    refused: str | None = None
+    # Words of which the one line of the refusal has to hold one; none: the net has to come along.
+    refused: list[str] = dataclasses.field(default_factory=list)
     # What the streams would be by other means, measured and not judged: its name, [T, m] of each.
     aside: tuple[str, list[np.ndarray]] | None = None
 
@@ -53,18 +54,22 @@ PLUMBING = set("Cast Concat Constant ConstantOfShape Equal Gather Identity Pad R
 PLUMBING |= set("And Less Not Shape Size Slice Split Squeeze Sub Transpose Unsqueeze".split())
 
 
+def nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a graph and of its branches."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from nodes(attribute.g)
+
+
 def of_graph(model: onnx.ModelProto) -> str:
-    """The operators of a graph and of its branches, as in `6 Conv, LSTM 128`."""
-
-    def nodes(graph):
-        for node in graph.node:
-            units = "".join(f" {a.i}" for a in node.attribute if a.name == "hidden_size")
-            yield node.op_type + units
-            for attribute in node.attribute:
-                if attribute.type == onnx.AttributeProto.GRAPH:
-                    yield from nodes(attribute.g)
-
-    counts = collections.Counter(op for op in nodes(model.graph) if op not in PLUMBING)
+    """The operators of a graph and of its branches, as in `LSTM 128, 6 Conv`."""
+    counts = collections.Counter()
+    for node in nodes(model.graph):
+        units = "".join(f" {a.i}" for a in node.attribute if a.name == "hidden_size")
+        if node.op_type not in PLUMBING:
+            counts[node.op_type + units] += 1
     # Cells first, then what there is most of.
     first = sorted(counts, key=lambda op: (" " not in op, -counts[op]))
     names = [f"{counts[op]} {op}" if counts[op] > 1 else op for op in first]

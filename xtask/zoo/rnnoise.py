@@ -173,7 +173,8 @@ def graph(layers: dict[str, Layer]) -> onnx.ModelProto:
     denoise = gru("denoise", node("Concat", [vad, noise, "features"], "denoise.in", axis=2))
     dense("gains", denoise, "gains")
     dense("voice", vad, "voice")
-    tensor = lambda name, n: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["T", 1, n])
+    kind = onnx.TensorProto.FLOAT
+    tensor = lambda name, n: helper.make_tensor_value_info(name, kind, ["T", 1, n])
     outputs = [tensor("gains", 22), tensor("voice", 1)]
     made = helper.make_graph(nodes, "rnnoise", [tensor("features", FEATURES)], outputs, constants)
     opset = [helper.make_opsetid("", 14)]

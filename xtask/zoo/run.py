@@ -9,6 +9,7 @@ cannot come along has to be refused with one line.
 """
 
 import argparse
+import datetime
 import pathlib
 import subprocess
 import sys
@@ -69,16 +70,17 @@ def tried(entry: Entry, gatelet: pathlib.Path, folder: pathlib.Path) -> Result:
     done = call(imported, folder)
     if done.returncode != 0:
         said = done.stderr.strip()
-        result.outcome = "refused: " + said.removeprefix("error: ").replace("\n", " ")
+        sentence = said.removeprefix("error: ").removeprefix(f"{entry.file[0]}: ")
+        result.outcome = "refused: " + sentence.replace("\n", " ")
         if len(said.splitlines()) != 1 or done.returncode != 1:
             result.wrong = f"exit code {done.returncode}, {len(said.splitlines())} lines"
-        elif entry.refused is None:
+        elif not entry.refused:
             result.wrong = "it has to come along"
-        elif entry.refused not in said.lower():
-            result.wrong = f"the refusal does not say {entry.refused!r}"
+        elif not any(word in said for word in entry.refused):
+            result.wrong = f"the refusal says none of {', '.join(entry.refused)}"
         return result
     result.outcome = "imported"
-    if entry.refused is not None:
+    if entry.refused:
         result.wrong = "it was to be refused"
         return result
     found = []
@@ -125,11 +127,12 @@ def run(options) -> None:
         raise SystemExit(f"error: no net's name contains {options.only!r}")
     results = []
     for k, entry in enumerate(chosen):
-        result = tried(entry, options.gatelet, options.work / f"{k}")
+        result = tried(entry, options.gatelet.absolute(), options.work / f"{k}")
         show([result])
         results.append(result)
     if options.record:
-        rows = [COLUMNS, *(result.row() for result in results)]
+        today = datetime.date.today().isoformat()
+        rows = [["date", *COLUMNS], *([today, *result.row()] for result in results)]
         options.record.write_text("".join("\t".join(row) + "\n" for row in rows))
     wrong = [result.entry.name for result in results if result.wrong]
     compared = sum(result.error is not None for result in results)

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import safetensors.numpy
-from entry import Entry, Stream, of_graph
+from entry import Entry, Stream, nodes, of_graph
 from onnx import numpy_helper
 from packages import Package
 
@@ -26,8 +26,10 @@ def entries(packages: dict[str, Package]) -> list[Entry]:
     found = []
     for path, content in sorted(package.ending(".onnx").items()):
         name = path.rsplit("/", 1)[1]
-        graph = of_graph(onnx.load_from_string(content))
-        found.append(Entry(name, package, graph, (name, content), refused=""))
+        model = onnx.load_from_string(content)
+        # The node is named, with its operator in brackets.
+        named = [f"({node.op_type})" for node in nodes(model.graph)]
+        found.append(Entry(name, package, of_graph(model), (name, content), refused=named))
     return [*found, recurrent(package)]
 
 

@@ -1,4 +1,8 @@
-"""textgenrnn: Keras weights of two LSTMs and an attention over all their steps, which no stream has."""
+"""textgenrnn: weights of Keras for two LSTMs and an attention over all their steps.
+
+The file says nothing of how its layers follow each other, and a stream has no end over which
+attention could be taken: it is refused.
+"""
 
 import io
 
@@ -14,4 +18,5 @@ def entries(packages: dict[str, Package]) -> list[Entry]:
     with h5py.File(io.BytesIO(content)) as file:
         layers = [str(name, "ascii") for name in file.attrs["layer_names"]]
     operations = "layers " + ", ".join(layers)
-    return [Entry("textgenrnn", package, operations, ("weights.hdf5", content), refused="")]
+    refused = ["weights only", "attention"]
+    return [Entry("textgenrnn", package, operations, ("weights.hdf5", content), refused=refused)]
