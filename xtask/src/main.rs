@@ -4,6 +4,7 @@
 //! demo ---------> setup -> firmware build -> emulator -> hand the console over
 //! test (ci) ----> setup -> every check there is, in the order in which they fail fastest
 //! bench --------> the host's kernels against the machine's limit
+//! zoo ----------> published nets, imported and compared
 //! firmware ... -> build | run | bench | selftest | size | image | flash
 //! ```
 //!
@@ -62,6 +63,7 @@ mod terminal;
 mod units;
 mod workspace;
 mod written;
+mod zoo;
 
 use std::process::ExitCode;
 
