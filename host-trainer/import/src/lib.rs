@@ -94,23 +94,6 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     read().map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
-    })?;
-    match format(&bytes, path) {
-        Some(Format::Onnx) => onnx::read(&bytes, options),
-/// [`Error::Read`].
-pub fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let read = || {
-        let file = File::open(path)?;
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > LARGEST {
-            true => Err(io::Error::other("a file of more than 1 GiB is no net for this")),
-            false => Ok(bytes),
-        }
-    };
-    read().map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
     })
 }
 
@@ -120,9 +103,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
 pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
-pub fn read(bytes: &[u8], path: &Path, _options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
-        // Readers stand here, one for each format.
         Some(Format::Onnx) => onnx::read(bytes, options),
         #[cfg(feature = "keras")]
         Some(Format::Hdf5) => keras::read_h5(bytes),
