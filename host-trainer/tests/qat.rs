@@ -40,7 +40,7 @@ fn nets() -> impl Iterator<Item = (Config, WeightBits)> {
         (9, 0, false),
         (8, 7, false),
         (0, 5, false),
-        (6, 6, true),
+        (10, 10, true),
     ];
     let with_widths = widths.into_iter().enumerate().map(|(index, widths)| {
         let cell = match index {
