@@ -9,10 +9,10 @@ use gatelet::Isa;
 use gatelet_trainer::any_model::AnyModel;
 use gatelet_trainer::data::corpus::Vocabulary;
 use gatelet_trainer::net::Params;
+use gatelet_trainer::seal::seal;
 use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
 use gatelet_trainer::train::config::Config;
-use gatelet_trainer::train::seal::seal;
 
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};

@@ -13,8 +13,8 @@ use crate::files;
 use crate::image::{Image, KnownAnswer};
 use crate::isa::isa;
 use crate::quantize::export;
+use crate::seal;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::seal;
 
 /// Bytes of the largest file that is read as a model: the checkpoint of the largest net (LSTM, 4
 /// layers of 1024, 16,384 tokens, a projection) with two slots of its optimizer, the state of 4096
@@ -142,7 +142,7 @@ impl AnyModel {
         if checkpoint.vocab.is_some() {
             checkpoint.shape()?;
         }
-        let image = export::own_image(&checkpoint, path)?;
+        let image = export::own_image(&checkpoint)?;
         Ok(Self {
             running: image.for_isa(isa)?,
             image,

@@ -294,7 +294,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// How it was noticed.
-        what: crate::train::seal::Damage,
+        what: crate::seal::Damage,
     },
     /// The file is neither a checkpoint nor a model image.
     #[error("{} is no model: expected a safetensors checkpoint or a .gatelet image, found {found}", path.display())]
@@ -314,7 +314,7 @@ pub enum Error {
     },
     /// A net without a vocabulary, where a net of a text is wanted.
     #[error(
-        "the net has no vocabulary, and this is for nets of texts: `gatelet inspect` shows what it is, `gatelet export --calibrate` makes its image"
+        "the net has no vocabulary, and this is for nets of texts: `gatelet inspect` shows what it is, `gatelet run` runs it, `gatelet export --calibrate` makes its image"
     )]
     NoVocabulary,
     /// The operation wants a checkpoint.
@@ -377,6 +377,14 @@ pub enum Error {
     /// An int8 image loses more than its bounds.
     #[error("{} is not written, int8 loses too much: {what}; train longer, with --qat or a larger --hidden, export with --bits f32, or write it all the same with --accept-loss", path.display())]
     Lossy {
+        /// The image.
+        path: PathBuf,
+        /// Every measure past its bound, with both.
+        what: String,
+    },
+    /// The same of a net without a vocabulary.
+    #[error("{} is not written, int8 loses too much: {what}; export with --bits f32, or write it all the same with --accept-loss", path.display())]
+    NetLossy {
         /// The image.
         path: PathBuf,
         /// Every measure past its bound, with both.

@@ -28,7 +28,7 @@
 //!   train, on packed panels; `f64`, plainly, for the gradient tests.
 //! - [`train::learner`] is the loop, [`train::optim`] turns a gradient into an update, and
 //!   [`train`] makes a run of it, whose files [`train::run`] keeps. [`train::checkpoint`] is
-//!   safetensors with PyTorch's names, under a checksum ([`train::seal`]), and holds what a run needs
+//!   safetensors with PyTorch's names, under a checksum ([`seal`]), and holds what a run needs
 //!   to be resumed exactly. [`train::config`] is everything that decides a run; [`train::recipe`]
 //!   chooses what of it is not given; [`train::verdict`] says what the curve says.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md, [`quantize::qat`] trains
@@ -83,6 +83,7 @@ pub mod page;
 pub mod quantize;
 pub mod random;
 pub mod real;
+pub mod seal;
 pub mod shape;
 mod shell;
 pub mod stream;

@@ -1,7 +1,6 @@
 //! The image of any net of features: in f32 it computes what training does, in int8 and 4 bits
 //! nearly that, and the same integers on every kernel.
 
-use gatelet::format::Provenance;
 use gatelet::net::{
     Activation, GateActivation, Kind, Net, Operand, Operation, Output, Precision, Reset,
     RnnActivation, Value,
@@ -11,7 +10,9 @@ use gatelet_trainer::data::Data;
 use gatelet_trainer::error::Result;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::net::{Packs, Params, Shard, Window};
-use gatelet_trainer::quantize::export::image_of;
+use gatelet_trainer::quantize::export::export_net;
+use gatelet_trainer::quantize::{Sequence, WeightBits};
+use gatelet_trainer::train::checkpoint::{Checkpoint, Interface, Provenance};
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 
@@ -119,6 +120,29 @@ fn nets() -> Vec<Net> {
     one.into_iter().chain([mixed]).chain(others).collect()
 }
 
+/// All features of an example.
+fn sequence(example: usize) -> Vec<f32> {
+    (0..STEPS).flat_map(|t| wave(example, t)).collect()
+}
+
+/// A checkpoint as an importer makes it.
+fn checkpoint(params: Params<f32>) -> Checkpoint {
+    let provenance = Provenance {
+        corpus: "waves".to_owned(),
+        corpus_sha256: "00".repeat(32),
+        command: "a test".to_owned(),
+        trainer: "a test".to_owned(),
+        seed: 0,
+        nats: None,
+        epoch: 0,
+        unigram_nats: None,
+        characters: 0,
+        changes: Vec::new(),
+    };
+    let made = Checkpoint::of_net(params, Interface::default(), Vec::new(), provenance);
+    made.expect("a net")
+}
+
 /// What training computes: for each output its numbers at every step.
 fn trained(params: &Params<f32>, example: usize) -> Vec<Vec<f32>> {
     let mut shard = Shard::<f32>::new(params.net(), 1, STEPS);
@@ -175,29 +199,30 @@ fn images_compute_what_training_does() {
         let after = learner.score(&Waves).expect("made up").nats;
         assert!(after < 0.8 * before, "{net:?}: {before} {after}");
         let params = learner.params();
-        let image = |precision, bits: &[u8]| {
-            let image = image_of(params, &Waves, precision, bits, Provenance::default());
-            image.unwrap_or_else(|error| panic!("{net:?}: {error}"))
+        let checkpoint = checkpoint(params.clone());
+        let waves: Vec<Vec<f32>> = (0..40).map(sequence).collect();
+        let data: Vec<Sequence<'_>> = waves.iter().map(|of| Sequence::Features(of)).collect();
+        let image = |precision, bits| {
+            let made = export_net(&checkpoint, &data, precision, bits);
+            made.unwrap_or_else(|error| panic!("{net:?}: {error}"))
         };
         let want = trained(params, 3);
-        let float = Run(&image(Precision::F32, &[]), 3).run(Scalar);
+        let float = Run(&image(Precision::F32, WeightBits::EIGHT).0, 3).run(Scalar);
         let (error, most) = off(&float, &want);
         assert!(
             error < 1e-4 * most.max(1.0),
             "{net:?}: f32 is off by {error} of {most}"
         );
-        let four: Vec<u8> = net
-            .operations()
-            .map(|of| if of.kind.gates() > 0 { 4 } else { 8 })
-            .collect();
         // A relu that feeds itself amplifies roundings that it was not trained for.
         let grows = |of: &Operation| of.kind.cell().is_some_and(|form| form.unbounded);
         let bounds = match net.operations().any(grows) {
             true => [0.15, 0.6],
             false => [0.05, 0.35],
         };
-        for (bits, bound) in [&[][..], &four].into_iter().zip(bounds) {
-            let int = image(Precision::Int8, bits);
+        let bits = [WeightBits::EIGHT, WeightBits::four(&net)];
+        for (bits, bound) in bits.into_iter().zip(bounds) {
+            let (int, report) = image(Precision::Int8, bits);
+            println!("{net} {} {report:?}", bits.name(&net));
             let found = Run(&int, 3).run(Scalar);
             let (error, most) = off(&found, &want);
             assert!(
@@ -210,13 +235,4 @@ fn images_compute_what_training_does() {
             assert_eq!(Isa::detect().run(Run(&here, 3)), found, "{net:?}");
         }
     }
-}
-
-#[test]
-fn a_net_of_tokens_has_no_such_image() {
-    let net = Net::tokens(Precision::F32, 4).then(Kind::lstm(3));
-    let params = Params::zeros(net.then(dense(4, Activation::None)).scores());
-    let error = image_of(&params, &Waves, Precision::F32, &[], Provenance::default());
-    let error = error.expect_err("it has a vocabulary").to_string();
-    assert!(error.contains("with its text"), "{error}");
 }

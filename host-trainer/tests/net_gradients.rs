@@ -15,7 +15,7 @@ const ROWS: usize = 3;
 const WINDOW: usize = 5;
 const SCALE: f64 = 1.0 / (ROWS * WINDOW) as f64;
 
-const ACTIVATIONS: [Activation; 5] = [
+const ACTIVATIONS: [Activation; 6] = [
     Activation::None,
     Activation::Relu,
     Activation::Tanh,

@@ -20,7 +20,7 @@ const ONE: i32 = 1 << LOGIT_BITS;
 
 /// The activation of a sum, both Q15.16.
 #[inline]
-pub(crate) fn activate_int8(activation: Activation, sum: i32) -> i32 {
+pub fn activate_int8(activation: Activation, sum: i32) -> i32 {
     // |sum| <= 2^31 - 2^30: half a unit more fits where it is not near the limit, and near it the
     // table is flat.
     let z = |sum: i32| sat16(rounding_shift(sum.min(i32::MAX - 8), LOGIT_BITS - Z_BITS));

@@ -14,7 +14,7 @@ use crate::weights::layer::{RELU_LIMIT, RecurrentF32, RecurrentInt8};
 
 /// The new h of a unit in int8, from its sum with 12 fraction bits.
 #[inline(always)]
-pub(crate) fn relu_int8(sum: i32, state_bits: u32) -> i8 {
+pub fn relu_int8(sum: i32, state_bits: u32) -> i8 {
     sat8(rounding_shift(
         sum.max(0),
         (Z_BITS - H_BITS + state_bits) & 31,

@@ -38,10 +38,12 @@ pub use int4::Int4;
 pub use only::Only;
 /// The integer specification piece by piece, for who trains through it (docs/numerics.md).
 pub mod integer {
+    pub use crate::cell::dense::activate_int8;
     pub use crate::cell::gru::{
         GruFunctions, GruUnit, gru_unit, gru_unit_before, gru_unit_of, reset_h, reset_h_of,
     };
     pub use crate::cell::lstm::{LstmUnit, lstm_unit, lstm_unit_of};
+    pub use crate::cell::relu::relu_int8;
     pub use crate::cell::rnn::rnn_int8;
     pub use crate::fixed::{preactivation, requantize};
     pub use crate::weights::layer::{embedded, projected};

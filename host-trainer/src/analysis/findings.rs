@@ -265,13 +265,13 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let isa = isa()?;
     let macs = shape_macs(shape);
     let read = &held_out[..held_out.len().min(HELD_OUT).min((WORK / macs).max(1000))];
-    let image = export::f32_image(&checkpoint, path)?.for_isa(isa)?;
+    let image = export::f32_image(&checkpoint)?.for_isa(isa)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
     let confusion = confusion::measure(model, read, FREQUENT)?;
     told("the int8 image");
-    let device = on_device(&checkpoint, path, (before, held_out), fraction, read.len())?;
+    let device = on_device(&checkpoint, (before, held_out), fraction, read.len())?;
 
     let best = run
         .best()
@@ -411,7 +411,6 @@ fn names(vocab: &Vocabulary, ids: &[u16]) -> Vec<String> {
 /// The int8 image of the net, measured on as many held-out characters as the confusion was.
 fn on_device(
     checkpoint: &Checkpoint,
-    path: &Path,
     (before, held_out): (&[u16], &[u16]),
     fraction: f64,
     read: usize,
@@ -429,7 +428,7 @@ fn on_device(
         train: before.len(),
         len: tokens.len(),
     };
-    let (image, report) = export(checkpoint, path, &tokens, split, Precision::Int8)?;
+    let (image, report) = export(checkpoint, &tokens, split, Precision::Int8)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;

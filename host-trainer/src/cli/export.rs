@@ -1,5 +1,7 @@
 //! `gatelet export`.
 
+mod net;
+
 use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
@@ -15,10 +17,10 @@ use crate::error::{Error, Result};
 use crate::files::{IMAGE, Output};
 use crate::hex::hex;
 use crate::image::Image;
+use crate::quantize::WeightBits;
 use crate::quantize::acceptance;
 use crate::quantize::closed_loop::{ClosedLoop, Course};
 use crate::quantize::export::{CellRange, Report, export_with};
-use crate::quantize::row_range::WeightBits;
 use crate::train::checkpoint::Checkpoint;
 
 /// Number format of an image.
@@ -73,9 +75,12 @@ impl From<Bits> for Precision {
 /// Reports the loss before and after on the held-out part of the text. The text is the one of the training run if it
 /// is still where it was, or the one given with --text. An int8 model then writes 10,000 characters by itself, beside f32;
 /// one that loses more than the bounds of docs/training.md is not written, unless --accept-loss.
+///
+/// A net without a vocabulary is measured at its outputs, over the sequence given with --calibrate.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet"
+    after_help = "Examples:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet\n  \
+                  gatelet export net.safetensors --calibrate x.npy --out net.gatelet"
 )]
 pub(super) struct Args {
     /// Checkpoint of a run; or an image, to arrange it for another --target
@@ -92,6 +97,10 @@ pub(super) struct Args {
     /// Text for calibration and measurement [default: the one of the training run]
     #[arg(long, value_name = "FILE")]
     text: Option<Input>,
+    /// For a net without a vocabulary: a sequence of what it is given (.npy, .csv, .wav), on which
+    /// its integers are chosen and measured; NAME=FILE for one of several inputs
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    calibrate: Vec<String>,
     #[command(flatten)]
     reads: Reads,
     /// Write the image even if int8 loses more than the exporter's bounds
@@ -155,6 +164,17 @@ pub(super) fn split(
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = args.checkpoint.any_model()?;
+    let of_net = any.checkpoint.as_ref().filter(|of| of.vocab.is_none());
+    if let Some(checkpoint) = of_net {
+        return net::run(args, &any, checkpoint);
+    }
+    if let [first, ..] = &args.calibrate[..] {
+        return Err(Error::Option {
+            option: "calibrate",
+            found: first.clone(),
+            rule: "this model is no net without a vocabulary: it is measured on a text (--text)",
+        });
+    }
     let own = any
         .checkpoint
         .as_ref()
@@ -175,10 +195,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     );
     let tokens = Reading::new(&text, rules, vocab, &progress);
     let split = split(&tokens, expected, &checkpoint)?;
-    let precision = args.bits.unwrap_or(Bits::Eight).into();
+    let precision = Precision::from(args.bits.unwrap_or(Bits::Eight));
     let bits = weight_bits(args, &checkpoint, &tokens, split)?;
-    let (path, text) = (args.checkpoint.path(), (&tokens as &dyn Tokens, split));
-    let (image, mut report) = export_with(&checkpoint, path, text, precision, bits)?;
+    let text = (&tokens as &dyn Tokens, split);
+    let (image, mut report) = export_with(&checkpoint, text, precision, bits)?;
     bar.clear();
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
@@ -219,14 +239,13 @@ fn weight_bits(
     tokens: &dyn Tokens,
     split: Split,
 ) -> Result<WeightBits> {
-    let own = checkpoint.plan().bits;
-    let mixed_of = || mixed(checkpoint, args.checkpoint.path(), tokens, split);
+    let own = checkpoint.bits();
     let asked = match (args.bits, checkpoint.scheme()) {
         (None | Some(Bits::F32), _) => return Ok(own),
         (Some(Bits::W4), Some(_)) if own != WeightBits::EIGHT => return Ok(own),
         (Some(Bits::Eight), _) => WeightBits::EIGHT,
-        (Some(Bits::Four), _) => WeightBits::four(checkpoint.params.shape().tied),
-        (Some(Bits::W4), _) => mixed_of()?,
+        (Some(Bits::Four), _) => WeightBits::four(checkpoint.params.net()),
+        (Some(Bits::W4), _) => mixed(checkpoint, tokens, split)?,
     };
     if checkpoint.scheme().is_some() && asked != own {
         return Err(Error::Option {
@@ -235,11 +254,7 @@ fn weight_bits(
             rule: "this checkpoint was trained for other bits: leave --bits out, or export the float checkpoint it came from",
         });
     }
-    // Where the head is the embedding, its weights stay as those are.
-    Ok(match checkpoint.params.shape().tied {
-        true => WeightBits { head: 8, ..asked },
-        false => asked,
-    })
+    Ok(asked)
 }
 
 /// What an image calls the bits of its weights.

@@ -9,10 +9,8 @@ use crate::analysis::explain::mixed;
 use crate::data::corpus::Corpus;
 use crate::error::{Error, Result};
 use crate::hex::hex;
-use crate::quantize::Ranges;
 use crate::quantize::export::calibrated;
-use crate::quantize::qat::Scheme;
-use crate::quantize::row_range::WeightBits;
+use crate::quantize::{Scheme, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Config, Qat};
 
@@ -91,7 +89,7 @@ impl Options {
         };
         let bits = match qat.scheme.bits {
             WeightBits::EIGHT => "8",
-            bits if bits == WeightBits::four(config.tied) => "4",
+            bits if bits == WeightBits::four(&config.shape(2).net()) => "4",
             _ => "w4",
         };
         vec![
@@ -127,12 +125,8 @@ impl Start {
     /// Checks that the net can be trained so, that `given` options leave it as it is, and
     /// drop nothing.
     pub(super) fn check(&self, given: &Config) -> Result<()> {
-        let scheme = Scheme {
-            bits: WeightBits::EIGHT,
-            cell_bits: [3; gatelet::Dims::MAX_LAYERS],
-            ranges: Ranges::default(),
-        };
-        scheme.check(self.checkpoint.params.shape())?;
+        let net = self.checkpoint.params.net();
+        Scheme::plain(net).check_exact(net)?;
         const NET: &[&str] = &[
             "cell",
             "hidden",
@@ -181,12 +175,12 @@ impl Start {
         let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
-            Bits::Four => WeightBits::four(checkpoint.params.shape().tied),
-            Bits::W4 => mixed(checkpoint, path, corpus, corpus.split())?,
+            Bits::Four => WeightBits::four(checkpoint.params.net()),
+            Bits::W4 => mixed(checkpoint, corpus, corpus.split())?,
         };
-        let (ranges, cell_bits) = match checkpoint.scheme() {
-            Some(scheme) => (scheme.ranges, scheme.cell_bits),
-            None => calibrated(checkpoint, path, corpus, corpus.split())?,
+        let scheme = match checkpoint.scheme() {
+            Some(scheme) => scheme.clone(),
+            None => calibrated(checkpoint, corpus, corpus.split())?,
         };
         let (from, nats) = match &self.config.qat {
             // What counts is the float net that it all began with.
@@ -197,11 +191,7 @@ impl Start {
             from,
             from_sha256: self.sha256.clone(),
             nats,
-            scheme: Scheme {
-                bits,
-                cell_bits,
-                ranges,
-            },
+            scheme: scheme.with_bits(bits),
         })
     }
 }

@@ -69,7 +69,8 @@ pub(super) fn read(path: &Path) -> Result<Sequence> {
 }
 
 /// The input of a net from the files that were named, side by side in the net's order.
-pub(super) fn input(words: &[String], inputs: &[NamedInput]) -> Result<Sequence> {
+/// `option` names them.
+pub(super) fn input(option: &str, words: &[String], inputs: &[NamedInput]) -> Result<Sequence> {
     let names: Vec<&str> = inputs.iter().map(|input| &*input.name).collect();
     let all: usize = inputs.iter().map(|input| input.width).sum();
     if let [word] = words
@@ -84,14 +85,14 @@ pub(super) fn input(words: &[String], inputs: &[NamedInput]) -> Result<Sequence>
         let index = named.unwrap_or(place);
         let Some((to, input)) = found.get_mut(index).zip(inputs.get(index)) else {
             return Err(Error::Usage(format!(
-                "--input is given {} times, and the net has {} ({})",
+                "--{option} is given {} times, and the net has {} ({})",
                 words.len(),
                 inputs.len(),
                 names.join(", ")
             )));
         };
         if to.is_some() {
-            let what = format!("--input {} is given twice", input.name);
+            let what = format!("--{option} {} is given twice", input.name);
             return Err(Error::Usage(what));
         }
         let sequence = read(path)?;
@@ -99,7 +100,7 @@ pub(super) fn input(words: &[String], inputs: &[NamedInput]) -> Result<Sequence>
     }
     let missing = found.iter().zip(&names).find(|(of, _)| of.is_none());
     if let Some((_, name)) = missing {
-        let what = format!("the net's input {name} is missing: --input {name}=FILE");
+        let what = format!("the net's input {name} is missing: --{option} {name}=FILE");
         return Err(Error::Usage(what));
     }
     let sequences: Vec<Sequence> = found.into_iter().flatten().collect();

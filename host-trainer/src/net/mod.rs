@@ -9,6 +9,9 @@
 //! operand        what an operation reads: one value, or several side by side
 //! loss           cross entropy, binary, mean squared, mean absolute, Huber
 //! embedding, rnn, lstm, gru, gru_before, dense, add      an operation each, forward beside backward
+//! device         integers of a net, and training through them
+//! interface      names of inputs and outputs
+//! starts         the states that recurrent operations begin with
 //! recurrent      what the recurrent ones share: the steps of a window, dropout, lines
 //! ```
 //! Everything is generic over [`Real`](crate::real::Real): `f32` to train, on the kernels of
@@ -18,6 +21,7 @@
 mod add;
 mod common;
 mod dense;
+pub mod device;
 pub mod dropout;
 mod embedding;
 mod gate;
@@ -25,6 +29,7 @@ mod given;
 pub mod gru;
 mod gru_before;
 mod init;
+mod interface;
 mod loss;
 pub mod lstm;
 mod operand;
@@ -34,6 +39,7 @@ mod pass;
 mod recurrent;
 pub mod rnn;
 mod shard;
+pub(crate) mod starts;
 pub(crate) mod stored;
 mod sums;
 mod tensors;
@@ -43,8 +49,10 @@ pub use gatelet::net::Net;
 
 pub use self::given::{Seen, Window};
 pub use self::init::glorot;
+pub use self::interface::{Interface, NamedInput, NamedOutput};
 pub use self::loss::{IGNORED, Loss, Targets, softmax};
 pub use self::packs::Packs;
 pub use self::params::Params;
 pub use self::shard::Shard;
+pub use self::starts::Start;
 pub use self::tensors::{Role, Tensor, inputs, tensors};

@@ -7,7 +7,7 @@
 //! dense        W^T   W   b
 //! ```
 //! They are packed once an optimizer step, and then read once every time step. A net that is
-//! trained for a device has its integers beside them ([`qat`](crate::quantize::qat)); these are then what
+//! trained for a device has its integers beside them ([`qat`](crate::net::device::qat)); these are then what
 //! the integers stand for.
 
 use gatelet::net::{Fused, Kind, Net, Reset};
@@ -16,8 +16,9 @@ use super::tensors::inputs;
 use super::{Params, Role};
 use crate::engine::{Engine, Packed};
 use crate::error::Result;
-use crate::quantize::learned::Learned;
-use crate::quantize::qat::{Quantized, Scheme};
+use crate::net::device::Scheme;
+use crate::net::device::learned::Learned;
+use crate::net::device::qat::{Device, Quantized};
 
 /// A matrix `[k, n]`, forward and back.
 #[derive(Clone, Debug)]
@@ -192,7 +193,7 @@ impl<F: Engine> Packs<F> {
     /// The same for a net that is trained for its device.
     ///
     /// # Errors
-    /// As [`Scheme::check`].
+    /// As [`Scheme::check_exact`].
     pub fn qat(net: &Net, scheme: Scheme) -> Result<Self> {
         Ok(Self {
             qat: Some(Box::new(Quantized::new(net, scheme)?)),
@@ -218,8 +219,10 @@ impl<F: Engine> Packs<F> {
             None => self.pack(params),
             Some(mut qat) => {
                 let reals = qat.pack(params, learned).map(|reals| self.pack(reals));
-                if let Some(Pack::Table(table)) = self.operations.first_mut() {
-                    table.copy_from_slice(&qat.embedding);
+                for (pack, device) in self.operations.iter_mut().zip(&qat.operations) {
+                    if let (Pack::Table(table), Device::Table(of_device)) = (pack, device) {
+                        table.copy_from_slice(of_device);
+                    }
                 }
                 self.qat = Some(qat);
                 reals?;

@@ -19,8 +19,8 @@ use super::packs::Recurrent as Pack;
 use super::{gru, gru_before, lstm, rnn};
 use crate::engine::{Engine, TapeStep};
 use crate::memory::Memory;
+use crate::net::device::qat;
 use crate::net::dropout;
-use crate::quantize::qat;
 use crate::shape::Cell;
 
 /// Zeroes the rows of `state`, [rows, units], whose token is the line break.
@@ -244,6 +244,14 @@ impl<F: Engine> Tape<F> {
         (&self.h[..state], &self.c[..state.min(self.c.len())])
     }
 
+    /// [T, rows, units]: c of an LSTM after each step; else empty.
+    pub(super) fn memory(&self) -> &[F] {
+        match self.kind {
+            Kind::Lstm { .. } => &self.c[self.rows * self.units..],
+            _ => &[],
+        }
+    }
+
     /// The same, to change.
     pub(super) fn state_mut(&mut self) -> (&mut [F], &mut [F]) {
         let state = self.rows * self.units;
@@ -275,13 +283,13 @@ impl<F: Engine> Tape<F> {
     }
 
     /// The window forward. `qat` has the integers of a net that is trained for them, of which a
-    /// GRU is `narrow`.
+    /// GRU is `narrow`; `second` are the second columns of features.
     pub(super) fn forward(
         &mut self,
         common: &mut Common<F>,
         pack: &Pack<F>,
-        qat: Option<&qat::Layer<F>>,
-        x: &[F],
+        qat: Option<&qat::Recurrent<F>>,
+        (x, second): (&[F], &[F]),
     ) {
         let (units, rows, arch) = (self.units, common.rows, common.arch);
         let columns = self.kind.gates() * units;
@@ -292,7 +300,7 @@ impl<F: Engine> Tape<F> {
         match (qat, &pack.input) {
             (Some(qat), _) => {
                 if let Some(input) = &qat.input {
-                    F::matmul(x, input, false, &mut self.gates, &mut common.scratch);
+                    input.apply((x, second), &mut self.gates, &mut common.scratch);
                 }
             }
             (None, Some(input)) => self.read(common, pack, &input.forward, x),
@@ -324,23 +332,28 @@ impl<F: Engine> Tape<F> {
             let carried = around(h_before, ids, line_break, &mut self.carried);
             let gates = &mut self.gates[t * rows * columns..][..rows * columns];
             if let Some(layer) = qat {
-                let (add, sums) = match narrow {
-                    false => (layer.input.is_some(), &mut *gates),
-                    true => (false, &mut self.product[..]),
+                let (add, sums) = match (narrow, &self.before) {
+                    (false, _) => (layer.input.is_some(), &mut *gates),
+                    (true, None) => (false, &mut self.product[..]),
+                    (true, Some(_)) => (false, &mut self.product[..2 * state]),
                 };
-                let table = layer.input.is_none().then_some(ids);
                 F::matmul(seen, &layer.recurrent, add, sums, &mut common.scratch);
-                arch.dispatch(qat::Step {
-                    by: &layer.step,
-                    ids: table,
+                let step = qat::Step {
+                    by: layer,
+                    ids: self.reads_token.then_some(ids),
                     gates,
-                    product: &self.product,
+                    product: &mut self.product,
                     carried,
                     c_before,
                     c,
-                    kept: &mut self.kept[t * kept..][..kept],
+                    kept: match &mut self.before {
+                        None => &mut self.kept[t * kept..][..kept],
+                        Some(before) => &mut before.q[t * state..][..state],
+                    },
                     h,
-                });
+                    scratch: &mut common.scratch,
+                };
+                step.run(arch);
                 continue;
             }
             let table = pack.input.is_none().then_some((&pack.rows[..], ids));

@@ -23,17 +23,17 @@
 //! ([batch, units] of each recurrent operation, one after the other), and, while early stopping may
 //! go back to them, the parameters with the lowest held-out loss (`best`, flat). A net that is
 //! trained for 4-bit weights has `quant.range`, a number for every row with 4 bits
-//! ([`learned`](crate::quantize::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
+//! ([`learned`](crate::net::device::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
 //!
 //! A net that comes from elsewhere has no vocabulary and no options of a run, but names of its
 //! inputs and outputs ([`Interface`]), and states to begin with where those are not zeros
-//! ([`Start`]).
+//! ([`Start`]: `start.{operation}.h`, `.c`).
 
 mod check;
-mod interface;
 mod meta;
 mod provenance;
-mod starts;
+mod read;
+mod source;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -43,21 +43,21 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 
-pub use interface::{Interface, NamedInput, NamedOutput};
 pub use meta::{FORMAT, Meta, Resume};
 pub(crate) use provenance::typed;
 pub use provenance::{Change, Provenance};
-pub use starts::Start;
+use read::{read_starts, read_tensor, vocabulary_of};
+pub(crate) use source::provenance;
 
-use crate::data::corpus::{Level, Vocabulary};
+use crate::data::corpus::Vocabulary;
 use crate::error::{Error, Result};
-use crate::net::{Net, Params, Role, Tensor, inputs};
-use crate::quantize::Plan;
-use crate::quantize::learned::Learned;
-use crate::quantize::qat::Scheme;
+use crate::net::device::learned::Learned;
+pub use crate::net::{Interface, NamedInput, NamedOutput, Start};
+use crate::net::{Net, Params, Role, Tensor, inputs, starts};
+use crate::quantize::{Plan, Scheme, WeightBits};
+use crate::seal;
 use crate::shape::{Cell, Shape};
 use crate::train::config::Config;
-use crate::train::seal;
 
 /// Key of the metadata in the file.
 const KEY: &str = "gatelet";
@@ -65,6 +65,11 @@ const KEY: &str = "gatelet";
 const BEST: &str = "best";
 /// What is learnt of a net that is trained for 4 bits, in the order of [`Learned`].
 const LEARNED: [&str; 3] = ["quant.range", "quant.mean", "quant.square"];
+
+/// The name of a tensor of a state to begin with.
+fn start_name(operation: usize, part: &str) -> String {
+    format!("start.{operation}.{part}")
+}
 
 /// What is read of metadata of any version.
 #[derive(Deserialize)]
@@ -227,23 +232,21 @@ impl Checkpoint {
     }
 
     /// The integers that its net was trained for, if it was.
-    pub fn scheme(&self) -> Option<Scheme> {
+    pub fn scheme(&self) -> Option<&Scheme> {
         let config = self.meta.config.as_ref()?;
-        config.qat.as_ref().map(|qat| qat.scheme)
+        config.qat.as_ref().map(|qat| &qat.scheme)
     }
 
-    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding
-    /// and projection are still open.
-    pub fn plan(&self) -> Plan<'_> {
+    /// Bits of the weights that its net was trained for, or 8.
+    pub fn bits(&self) -> WeightBits {
+        self.scheme()
+            .map_or(WeightBits::EIGHT, |scheme| scheme.bits)
+    }
+
+    /// How its net becomes integers, if it was trained for some.
+    pub fn plan(&self) -> Option<Plan<'_>> {
         let learned = self.learned.as_ref();
-        match self.scheme() {
-            None => Plan::default(),
-            Some(Scheme { bits, ranges, .. }) => Plan {
-                ranges,
-                bits,
-                learned,
-            },
-        }
+        self.scheme().map(|scheme| Plan { scheme, learned })
     }
 
     /// The file's bytes, sealed.
@@ -288,7 +291,7 @@ impl Checkpoint {
         for start in &self.starts {
             for (part, numbers) in [("h", &start.h), ("c", &start.c)] {
                 if !numbers.is_empty() {
-                    let name = starts::name(start.operation, part);
+                    let name = start_name(start.operation, part);
                     tensors.insert(name, (vec![numbers.len()], bytes_of(numbers)));
                 }
             }
@@ -415,7 +418,7 @@ impl Checkpoint {
         let learned = match qat {
             None => None,
             Some(qat) => {
-                let count = Learned::count(params.shape(), &qat.scheme.bits);
+                let count = Learned::count_of(&net, &qat.scheme);
                 let wanted = |index: usize| count > 0 && (index == 0 || meta.position.is_some());
                 let numbers = |index: usize| match wanted(index) {
                     true => read(LEARNED[index], &[count]),
@@ -469,60 +472,6 @@ impl Checkpoint {
     }
 }
 
-/// The vocabulary of a net that was trained on a text.
-fn vocabulary_of(meta: &Meta) -> std::result::Result<Option<Vocabulary>, String> {
-    let Some(config) = &meta.config else {
-        return match meta.vocabulary.is_empty() && meta.words.is_empty() {
-            true => Ok(None),
-            false => Err("metadata: a vocabulary without the options of a run".to_owned()),
-        };
-    };
-    let chars = || meta.vocabulary.chars().collect();
-    let (vocab, tokens) = match config.level {
-        Level::Char => (
-            Vocabulary::from_sorted(chars())
-                .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some())),
-            "characters",
-        ),
-        Level::Word => (Vocabulary::from_words(meta.words.clone()), "words"),
-        Level::Byte => (Vocabulary::from_bytes(chars()), "bytes"),
-    };
-    let wanted = meta.net.vocab();
-    let vocab = vocab.filter(|vocab| vocab.len() == wanted);
-    vocab.map(Some).ok_or_else(|| {
-        format!(
-            "metadata: the vocabulary is not {wanted} distinct {tokens} in ascending order, \
-             U+FFFD among them where there is an unknown token"
-        )
-    })
-}
-
-/// The states to begin with that a file has.
-fn read_starts(
-    net: &Net,
-    file: &SafeTensors<'_>,
-    read: impl Fn(&str, &[usize]) -> Result<Vec<f32>>,
-) -> Result<Vec<Start>> {
-    let mut starts = Vec::new();
-    for (operation, of) in net.operations().enumerate() {
-        let (h, c) = starts::sizes(of.kind);
-        let name = starts::name(operation, "h");
-        if h == 0 || file.tensor(&name).is_err() {
-            continue;
-        }
-        let cell = starts::name(operation, "c");
-        starts.push(Start {
-            operation,
-            h: read(&name, &[h])?,
-            c: match c {
-                0 => Vec::new(),
-                c => read(&cell, &[c])?,
-            },
-        });
-    }
-    Ok(starts)
-}
-
 /// Numbers of h and of c of all recurrent operations of a net, for a stream.
 pub(crate) fn carried(net: &Net) -> (usize, usize) {
     let recurrent = net.operations().filter(|of| of.kind.is_recurrent());
@@ -535,38 +484,6 @@ pub(crate) fn carried(net: &Net) -> (usize, usize) {
         };
         (h + units, c + memory)
     })
-}
-
-/// One tensor's numbers, all finite.
-fn read_tensor(
-    file: &SafeTensors<'_>,
-    name: &str,
-    expected: &[usize],
-) -> std::result::Result<Vec<f32>, String> {
-    let view = file
-        .tensor(name)
-        .map_err(|_| format!("tensor {name} is missing (expected shape {expected:?})"))?;
-    if view.dtype() != Dtype::F32 {
-        return Err(format!(
-            "tensor {name} has type {:?}, expected F32",
-            view.dtype()
-        ));
-    }
-    if view.shape() != expected {
-        return Err(format!(
-            "tensor {name} has shape {:?}, expected {expected:?}",
-            view.shape()
-        ));
-    }
-    let (words, _) = view.data().as_chunks::<4>();
-    let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
-    match values.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(format!(
-            "tensor {name} holds {} at element {at}",
-            values[at]
-        )),
-        None => Ok(values),
-    }
 }
 
 #[cfg(test)]

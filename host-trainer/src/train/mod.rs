@@ -26,7 +26,6 @@ pub mod recipe;
 pub mod run;
 pub mod runs;
 pub mod samples;
-pub mod seal;
 pub mod verdict;
 
 use rand::{RngExt, SeedableRng};
@@ -37,9 +36,9 @@ use crate::data::corpus::{Corpus, Vocabulary};
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::isa::isa;
+use crate::net::device::learned::Learned;
 use crate::net::dropout::Dropout;
 use crate::net::{IGNORED, Loss, Packs, Params, Window};
-use crate::quantize::learned::Learned;
 use crate::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance, Resume};
 use crate::train::config::Config;
 use crate::train::learner::{Learner, Team};
@@ -94,7 +93,7 @@ impl<'c> Trainer<'c> {
         let params = Params::init(net, config.seed);
         let packs = match &config.qat {
             None => Packs::new(&net),
-            Some(qat) => Packs::qat(&net, qat.scheme)?,
+            Some(qat) => Packs::qat(&net, qat.scheme.clone())?,
         };
         let mut learner = Learner::with_packs(params, packs, config.updates());
         let masks = |rate| Dropout::new(config.seed, rate);
@@ -135,7 +134,7 @@ impl<'c> Trainer<'c> {
         let mut trainer = Self::new(corpus, config, command)?;
         *trainer.learner.params_mut() = from.params.clone();
         // A net that was trained for these integers before goes on with their ranges.
-        let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| qat.scheme);
+        let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| &qat.scheme);
         trainer.learner.learned = match from.learned.clone().filter(|_| known) {
             Some(learned) => Some(Learned {
                 mean: vec![0.0; learned.ranges.len()],

@@ -122,7 +122,7 @@ fn prompt(vocab: &Vocabulary, held_out: &[u16]) -> (Vec<u16>, String) {
 /// [`Error::Export`] or [`Error::Inference`]; neither happens for parameters that are finite.
 pub fn write(checkpoint: &Checkpoint, held_out: &[u16], at: &Metrics) -> Result<Sample> {
     let isa = isa()?;
-    let image = export::f32_image(checkpoint, Path::new("checkpoint"))?.for_isa(isa)?;
+    let image = export::f32_image(checkpoint)?.for_isa(isa)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;

@@ -5,6 +5,7 @@ use gatelet::net::Kind;
 use super::{Pack, Tape, around, functions, ids, zero_rows};
 use crate::engine::Engine;
 use crate::net::common::{Common, Sink, multiply};
+use crate::net::device::qat::Reads;
 use crate::net::dropout;
 use crate::net::params::Params;
 use crate::net::sums::{scatter_rows, sum_rows};
@@ -114,14 +115,15 @@ impl<F: Engine> Tape<F> {
     }
 
     /// The window backward, from the gradient `d` of the value: fills the operation's part of
-    /// `gradient` and `dx`. `range` is what the numbers stand for that `W_x` reads.
+    /// `gradient` and `dx`. `reads` says what the numbers stand for that matrices read, of a net that
+    /// is trained for integers.
     pub(in crate::net) fn backward(
         &mut self,
         common: &mut Common<F>,
         pack: &Pack<F>,
         (x, d): (&[F], &mut [F]),
         (gradient, index): (&mut Params<F>, usize),
-        (dx, range): (Option<Sink<'_, F>>, f32),
+        (dx, reads): (Option<Sink<'_, F>>, Option<&Reads<F>>),
     ) {
         let (units, arch) = (self.units, common.arch);
         let columns = self.kind.gates() * units;
@@ -145,6 +147,8 @@ impl<F: Engine> Tape<F> {
         } else {
             let dp = (&self.gates[..], columns);
             F::outer(seen, dp, false, d_recurrent, &mut common.scratch);
+            // A relu's h may stand for more than it is.
+            multiply(d_recurrent, reads.map_or(1.0, |reads| reads.own));
             if self.is_gru() {
                 gru::swap(&mut self.gates, &mut self.kept, units);
                 let d_bias = gradient.tensor_mut(index, Role::RecurrentBias);
@@ -168,7 +172,9 @@ impl<F: Engine> Tape<F> {
         let d_input = gradient.tensor_mut(index, Role::Input);
         let inputs = d_input.len() / columns;
         F::outer((x, inputs), dz, false, d_input, &mut common.scratch);
-        multiply(d_input, range);
+        if let Some(reads) = reads {
+            reads.by_rows(d_input);
+        }
         if let Some(Sink { dx, add }) = dx {
             F::matmul(dz.0, &input.back, add, dx, &mut common.scratch);
         }

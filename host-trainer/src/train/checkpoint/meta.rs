@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::interface::Interface;
 use super::provenance::Provenance;
 use crate::error::{Error, Result};
-use crate::net::Net;
+use crate::net::{Interface, Net};
 use crate::train::Position;
 use crate::train::config::Config;
 

@@ -238,7 +238,7 @@ fn a_net_without_a_vocabulary_comes_back() {
         units: 2,
         activation: RnnActivation::Relu,
     };
-    let net = Net::features(Precision::F32, 3).then(Kind::Lstm { units: 4 });
+    let net = Net::features(Precision::F32, 3).then(Kind::lstm(4));
     let net = net.then(rnn).then(dense(3)).scores();
     let named = |name: &str, width| NamedInput {
         name: name.to_owned(),

@@ -7,51 +7,7 @@
 //! With 255 steps nothing is gained by cutting a row's largest weight off; with 15 a finer step for all others is worth
 //! it. The parts that are tried are fixed, so that a row's range depends on the row alone.
 
-use gatelet::FourBits;
 use pulp::{Arch, NullaryFnOnce};
-use serde::{Deserialize, Serialize};
-
-/// Bits of the weights of a net's matrices: 8 or 4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct WeightBits {
-    /// Of every layer.
-    pub layers: [u8; gatelet::Dims::MAX_LAYERS],
-    /// Of the head.
-    pub head: u8,
-}
-
-impl WeightBits {
-    /// All matrices in int8.
-    pub const EIGHT: Self = Self::all(8);
-
-    /// 4 wherever there can be: a tied head has the embedding's 8.
-    pub const fn four(tied: bool) -> Self {
-        Self {
-            head: if tied { 8 } else { 4 },
-            ..Self::all(4)
-        }
-    }
-
-    /// The same as an image with so many layers says it.
-    pub fn four_bits(&self, layers: usize) -> FourBits {
-        let of = |layer: usize| layer < layers && self.layers[layer] == 4;
-        FourBits::new(std::array::from_fn(of), self.head == 4)
-    }
-
-    /// All matrices in `bits`.
-    pub const fn all(bits: u8) -> Self {
-        Self {
-            layers: [bits; gatelet::Dims::MAX_LAYERS],
-            head: bits,
-        }
-    }
-}
-
-impl Default for WeightBits {
-    fn default() -> Self {
-        Self::EIGHT
-    }
-}
 
 /// The largest integer of so many bits; the range is symmetric.
 pub const fn largest(bits: u8) -> f32 {

@@ -1,8 +1,4 @@
 //! The states that recurrent operations begin with, where those are not zeros.
-//!
-//! ```text
-//! start.{operation}.h  [units]        start.{operation}.c  [units], of an LSTM
-//! ```
 
 use gatelet::net::{Kind, Net};
 
@@ -17,13 +13,8 @@ pub struct Start {
     pub c: Vec<f32>,
 }
 
-/// The name of a tensor of a start.
-pub(super) fn name(operation: usize, part: &str) -> String {
-    format!("start.{operation}.{part}")
-}
-
 /// Numbers of h and c of an operation.
-pub(super) fn sizes(kind: Kind) -> (usize, usize) {
+pub(crate) fn sizes(kind: Kind) -> (usize, usize) {
     match kind {
         Kind::Lstm { units, .. } => (units, units),
         kind if kind.is_recurrent() => (kind.units(), 0),
@@ -35,7 +26,7 @@ pub(super) fn sizes(kind: Kind) -> (usize, usize) {
 ///
 /// # Errors
 /// What is not.
-pub(super) fn check(starts: &[Start], net: &Net) -> Result<(), String> {
+pub(crate) fn check(starts: &[Start], net: &Net) -> Result<(), String> {
     let mut next = 0;
     for start in starts {
         let operation = start.operation;

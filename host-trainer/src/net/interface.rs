@@ -47,7 +47,7 @@ impl Interface {
     ///
     /// # Errors
     /// What is not.
-    pub(super) fn check(&self, net: &Net) -> Result<(), String> {
+    pub(crate) fn check(&self, net: &Net) -> Result<(), String> {
         let features = match net.input {
             Input::Tokens { .. } => 1,
             Input::Features { width, .. } => width,

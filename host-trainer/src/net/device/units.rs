@@ -2,7 +2,7 @@
 
 use gatelet::matrix::PAIRS_MIN_SHIFT_INT4;
 
-use crate::quantize::row_range;
+use crate::net::device::row_range;
 
 /// What a result's one is, in steps of a pre-activation and of a logit.
 pub(crate) const GATE_UNIT: f64 = 4096.0;

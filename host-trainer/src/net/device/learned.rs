@@ -11,13 +11,14 @@
 //! gradient, and can move further out: zeroing it, as LSQ does, or holding the weight at the range, cost 0.04 nats on nets of 64
 //! units. Rows of matrices with 8 bits have no range of their own here.
 
+use gatelet::net::Net;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use crate::quantize::float_net::{Block, FloatMatrix, FloatNet};
-use crate::quantize::row_range::{self, WeightBits, largest};
-use crate::quantize::{GATE_UNIT, HEAD_UNIT, most_range};
-use crate::shape::Shape;
+use super::order::{Floats, Order};
+use super::row_range::{self, largest};
+use super::scheme::{Scheme, WeightBits};
+use super::units::most_range;
 
 /// The ranges' learning rate, as a multiple of the weights'.
 const RATE: f64 = 10.0;
@@ -30,7 +31,7 @@ const NARROWEST: f32 = 16.0;
 /// Range of a row that begins without any weights.
 const LEAST: f32 = 1e-3;
 
-/// A range for every row of the matrices with 4 bits: layers from the first up, rows as in an image, then the head.
+/// A range for every row of the matrices with 4 bits: operations in order, rows as in an image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
     /// What the largest integer of a row stands for.
@@ -41,28 +42,30 @@ pub struct Learned {
     pub square: Vec<f32>,
 }
 
-/// The matrices with 4 bits and the units of their results, from an image's net.
+/// A matrix with 4 bits: its numbers, their columns, and the unit of its results.
+type FourBits<'a> = (&'a [f32], usize, f64);
+
+/// The matrices with 4 bits, in the order of their operations.
 fn matrices<'a>(
-    net: &'a FloatNet,
-    bits: &'a WeightBits,
-    projection: f64,
-) -> impl Iterator<Item = (&'a FloatMatrix, f64)> {
-    let layers = net.layers.iter().enumerate();
-    let layers = layers
-        .filter(|&(index, _)| bits.layers[index] == 4)
-        .flat_map(|(_, layer)| &layer.matrices)
-        .map(|matrix| (matrix, GATE_UNIT));
-    let head = (bits.head == 4).then_some((&net.head.matrix, HEAD_UNIT * projection));
-    layers.chain(head)
+    orders: &'a [Order],
+    floats: &'a [Floats],
+    bits: WeightBits,
+) -> impl Iterator<Item = FourBits<'a>> {
+    let all = orders.iter().zip(floats).enumerate();
+    all.filter(move |&(index, _)| bits.of(index) == 4)
+        .flat_map(|(_, (order, floats))| {
+            let matrices = order.matrices();
+            matrices.map(|(at, of)| (&floats.matrices[at][..], of.columns, of.unit))
+        })
 }
 
 impl Learned {
-    /// Ranges that hold the weights of `net`.
-    pub fn of(net: &FloatNet, bits: &WeightBits) -> Self {
+    /// Ranges that hold the weights of a net.
+    pub(crate) fn of(orders: &[Order], floats: &[Floats], bits: WeightBits) -> Self {
         let arch = Arch::new();
         let largest = |row: &[f32]| (row_range::step(arch, row, 4) * largest(4)).max(LEAST);
-        let ranges: Vec<f32> = matrices(net, bits, 1.0)
-            .flat_map(|(matrix, _)| matrix.weights.chunks_exact(matrix.columns).map(largest))
+        let ranges: Vec<f32> = matrices(orders, floats, bits)
+            .flat_map(|(weights, columns, _)| weights.chunks_exact(columns).map(largest))
             .collect();
         Self {
             mean: vec![0.0; ranges.len()],
@@ -71,20 +74,23 @@ impl Learned {
         }
     }
 
-    /// How many ranges a net of this shape has.
-    pub fn count(shape: Shape, bits: &WeightBits) -> usize {
-        let layers = (0..shape.layers).filter(|&layer| bits.layers[layer] == 4);
-        let rows = layers.flat_map(|layer| Block::of(shape, layer).map(|block| block.rows()));
-        rows.sum::<usize>() + if bits.head == 4 { shape.vocab } else { 0 }
+    /// How many ranges a net has.
+    pub(crate) fn count_of(net: &Net, scheme: &Scheme) -> usize {
+        let orders = Order::all(net, scheme);
+        let four = orders.iter().enumerate();
+        let four = four.filter(|&(index, _)| scheme.bits.of(index) == 4);
+        four.flat_map(|(_, order)| order.matrices())
+            .map(|(_, matrix)| matrix.rows)
+            .sum()
     }
 
-    /// One step down the loss: `gradient` is that of the device's weights, `projection` the range of what the head reads
-    /// (1 if that is h), `steps` counts from 1.
-    pub fn update(
+    /// One step down the loss: `gradient` is that of the device's weights `floats`, `steps` counts
+    /// from 1.
+    pub(crate) fn update(
         &mut self,
-        (net, gradient): (&FloatNet, &FloatNet),
-        bits: &WeightBits,
-        projection: f64,
+        orders: &[Order],
+        (floats, gradient): (&[Floats], &[Floats]),
+        bits: WeightBits,
         steps: u64,
         rate: f64,
     ) {
@@ -92,9 +98,8 @@ impl Learned {
         let corrections = (1.0 - BETA1.powi(steps), 1.0 - BETA2.powi(steps));
         let rate = (RATE * rate) as f32;
         let mut start = 0;
-        let both = matrices(net, bits, projection).zip(matrices(gradient, bits, projection));
-        for ((matrix, unit), (gradient, _)) in both {
-            let (weights, columns) = (&matrix.weights, matrix.columns);
+        let both = matrices(orders, floats, bits).zip(matrices(orders, gradient, bits));
+        for ((weights, columns, unit), (gradient, ..)) in both {
             let cap = most_range(columns, unit);
             let rows = start..start + weights.len() / columns;
             start = rows.end;
@@ -103,7 +108,7 @@ impl Learned {
                 .zip(&mut self.square[rows]);
             let rows = weights
                 .par_chunks_exact(columns)
-                .zip(gradient.weights.par_chunks_exact(columns));
+                .zip(gradient.par_chunks_exact(columns));
             numbers
                 .zip(rows)
                 .for_each(|(((range, mean), square), (w, g))| {
