@@ -10,12 +10,14 @@
 //! loss           cross entropy, binary, mean squared, mean absolute, Huber
 //! embedding, rnn, lstm, gru, gru_before, dense, add      an operation each, forward beside backward
 //! recurrent      what the recurrent ones share: the steps of a window, dropout, lines
+//! step, cells    the buffers of a step of them, and which cell does it
 //! ```
 //! Everything is generic over [`Real`](crate::real::Real): `f32` to train, on the kernels of
 //! [`engine`](crate::engine); `f64`, plainly, for the gradient tests. The list itself is core's
 //! [`Net`].
 
 mod add;
+mod cells;
 mod common;
 mod dense;
 pub mod dropout;
@@ -34,6 +36,7 @@ mod pass;
 mod recurrent;
 pub mod rnn;
 mod shard;
+mod step;
 pub(crate) mod stored;
 mod sums;
 mod tensors;

@@ -40,7 +40,7 @@ impl Of<'_> {
         let unit = match self.kind {
             Kind::Embedding { .. } => EMBEDDING_UNIT,
             Kind::Dense { .. } | Kind::Add => HEAD_UNIT,
-            Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. } => GATE_UNIT,
+            _ => GATE_UNIT,
         };
         let bits = operation.map_or(8, |of| of.bits);
         let mut integers = Integers::default();

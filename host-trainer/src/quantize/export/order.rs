@@ -1,19 +1,10 @@
 //! The numbers of an operation in the order of an image.
 
-use gatelet::net::Kind;
+use gatelet::net::{CellForm, Kind, MatrixForm, Reads};
 
 use super::steps::Steps;
 use crate::net::{Params, Role};
 use crate::quantize::float_net::padded;
-
-/// Which rows a matrix has, `first..first + gates` of every unit, and which columns.
-#[derive(Clone, Copy)]
-struct Block {
-    first: usize,
-    gates: usize,
-    input: bool,
-    own: bool,
-}
 
 /// The numbers of an operation in the order of an image.
 #[derive(Default)]
@@ -33,31 +24,37 @@ pub(super) struct Of<'a> {
 }
 
 impl Of<'_> {
-    /// The number of the trainer's gate columns that a row of a block is.
-    fn column(&self, block: Block, row: usize) -> usize {
+    /// The number of the trainer's gate columns that a row is, of those from gate `first` on: the
+    /// gates of a unit next to each other, but of a cell of several matrices one gate behind the
+    /// other.
+    fn column(&self, form: &CellForm, (first, gates): (usize, usize), row: usize) -> usize {
         let units = self.kind.units();
-        match block.gates {
-            2 => block.first * units + row,
-            gates => (block.first + row % gates) * units + row / gates,
+        match form.matrices[1] {
+            Some(_) => first * units + row,
+            None => (first + row % gates) * units + row / gates,
         }
     }
 
     /// A matrix of a recurrent operation.
-    fn recurrent(&self, block: Block) -> (Vec<f32>, usize) {
+    fn recurrent(&self, form: &CellForm, matrix: MatrixForm) -> (Vec<f32>, usize) {
         let (net, units) = (self.params.net(), self.kind.units());
         let tensor = |role| self.params.tensor(self.index, role);
         let all = self.kind.gates() * units;
-        let candidate = tensor(Role::Candidate);
+        let [own_rows, _] = form.own_rows();
+        let first = match matrix.reads {
+            Reads::All => 0,
+            _ => self.kind.gates() - matrix.rows,
+        };
         let operand = net.operation(self.index).map(|of| of.operand);
         let (mut weights, mut columns) = (Vec::new(), 0);
-        for row in 0..block.gates * units {
-            let column = self.column(block, row);
+        for row in 0..matrix.rows * units {
+            let column = self.column(form, (first, matrix.rows), row);
             let start = weights.len();
             let mut at = 0;
             let parts = operand
                 .iter()
                 .flat_map(|of| of.parts())
-                .filter(|_| block.input);
+                .filter(|_| matches!(matrix.reads, Reads::All | Reads::Inputs));
             for part in parts {
                 let width = net.width(part);
                 for k in 0..width {
@@ -67,18 +64,14 @@ impl Of<'_> {
                 weights.resize(weights.len() + padded(width) - width, 0.0);
                 at += width;
             }
-            if block.own {
+            if matrix.reads != Reads::Inputs {
                 let own = self.steps.values[self.index];
-                for k in 0..units {
-                    let w = match block.first == 2 && !candidate.is_empty() {
-                        true => candidate[k * units + column - 2 * units],
-                        false => {
-                            let recurrent = tensor(Role::Recurrent);
-                            recurrent[k * (recurrent.len() / units) + column]
-                        }
-                    };
-                    weights.push(w * own);
-                }
+                let (of_h, column) = match matrix.reads {
+                    Reads::Made => (tensor(Role::Candidate), column - own_rows * units),
+                    _ => (tensor(Role::Recurrent), column),
+                };
+                let of_unit = of_h.chunks_exact(of_h.len() / units);
+                weights.extend(of_unit.map(|row| row[column] * own));
                 weights.resize(weights.len() + padded(units) - units, 0.0);
             }
             columns = weights.len() - start;
@@ -87,23 +80,12 @@ impl Of<'_> {
     }
 
     /// Rows of tokens with the bias, or the bias, in an image's order.
-    fn addends(&self) -> Vec<f32> {
+    fn addends(&self, form: &CellForm) -> Vec<f32> {
         let tensor = |role| self.params.tensor(self.index, role);
         let (rows, bias) = (tensor(Role::Rows), tensor(Role::Bias));
-        let gates = match self.kind {
-            Kind::Gru { .. } => 2,
-            kind => kind.gates(),
-        };
-        let whole = Block {
-            first: 0,
-            gates,
-            input: false,
-            own: false,
-        };
-        let columns: Vec<usize> = match self.kind {
-            Kind::Gru { .. } => (0..bias.len()).collect(),
-            _ => (0..bias.len()).map(|row| self.column(whole, row)).collect(),
-        };
+        let all = (0, form.addends);
+        let columns = (0..bias.len()).map(|row| self.column(form, all, row));
+        let columns: Vec<usize> = columns.collect();
         let count = (rows.len() / bias.len()).max(1);
         let number = |id: usize, column: usize| {
             let row = rows.get(id * bias.len() + column).copied().unwrap_or(0.0);
@@ -155,38 +137,19 @@ impl Of<'_> {
                     ..Floats::default()
                 }
             }
-            Kind::Rnn { .. } | Kind::Lstm { .. } => {
-                let whole = Block {
-                    first: 0,
-                    gates: self.kind.gates(),
-                    input: true,
-                    own: true,
+            kind => {
+                let Some(form) = kind.cell() else {
+                    return Floats::default();
                 };
+                let matrices = [0, 1, 2].map(|number| match form.matrices[number] {
+                    Some(matrix) if net.matrix(self.index, number).is_some() => {
+                        self.recurrent(&form, matrix)
+                    }
+                    _ => Default::default(),
+                });
                 Floats {
-                    matrices: [
-                        self.recurrent(whole),
-                        Default::default(),
-                        Default::default(),
-                    ],
-                    input: self.addends(),
-                    ..Floats::default()
-                }
-            }
-            Kind::Gru { .. } => {
-                let block = |first, gates, input, own| Block {
-                    first,
-                    gates,
-                    input,
-                    own,
-                };
-                let candidate = match tensor(Role::Input).is_empty() {
-                    true => Default::default(),
-                    false => self.recurrent(block(2, 1, true, false)),
-                };
-                let gates = self.recurrent(block(0, 2, true, true));
-                Floats {
-                    matrices: [gates, candidate, self.recurrent(block(2, 1, false, true))],
-                    input: self.addends(),
+                    matrices,
+                    input: self.addends(&form),
                     bias: tensor(Role::RecurrentBias).to_vec(),
                 }
             }

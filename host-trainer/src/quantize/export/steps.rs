@@ -1,6 +1,6 @@
 //! What the integers of a net's values stand for, from what the net does on data.
 
-use gatelet::net::{Activation, Kind, Net, Value};
+use gatelet::net::{Activation, Kind, Net, Precision, Value};
 
 use crate::data::Data;
 use crate::error::Result;
@@ -57,17 +57,20 @@ impl Steps {
                 bits.clamp(least, 7)
             };
             let (step, bits) = match operation.kind {
-                kind if kind.cell().is_some_and(|form| form.unbounded) => {
-                    let bits = bits(value * 128.0 / 127.0, 0);
-                    (f32::from(1_u8 << bits), bits)
-                }
-                Kind::Rnn { .. } => (1.0, 3),
-                Kind::Lstm { .. } => (1.0, bits(cell, 3)),
-                Kind::Gru { .. } => (1.0, 0),
                 Kind::Embedding { .. } | Kind::Add => (holding(value), 0),
                 Kind::Dense { activation, .. } => match activation {
                     Activation::None | Activation::Relu => (holding(value), 0),
                     Activation::Tanh | Activation::Sigmoid | Activation::HardSigmoid => (1.0, 0),
+                },
+                kind => match kind.cell() {
+                    Some(form) if form.unbounded => {
+                        let bits = bits(value * 128.0 / 127.0, 0);
+                        (f32::from(1_u8 << bits), bits)
+                    }
+                    Some(form) if form.carries(Precision::F32) => {
+                        (1.0, bits(cell, form.state_bits[0]))
+                    }
+                    form => (1.0, form.map_or(0, |form| form.state_bits[0])),
                 },
             };
             values.push(step);
