@@ -76,7 +76,7 @@ fn versions_and_capabilities_are_named() {
         let error = error.expect_err("another version").to_string();
         assert!(error.contains(&format!("version {version}, ")), "{error}");
     }
-    for (byte, bit, said) in [(26, 3, "bit 19"), (27, 7, "bit 31"), (24, 5, "gru")] {
+    for (byte, bit, said) in [(27, 0, "bit 24"), (27, 7, "bit 31"), (24, 5, "gru")] {
         let mut bytes = image.bytes().to_vec();
         bytes[byte] ^= 1 << bit;
         let error = Image::from_bytes(&bytes).model().map(|_| ());

@@ -443,7 +443,7 @@ fn the_fields_have_ranges() {
         (rules, 2, "unknown token"),
         (tokens, 4, "tokens"),
         (of(0, kind), 0, "operation 0 is of kind 0"),
-        (of(1, kind), 7, "operation 1 is of kind 7"),
+        (of(1, kind), 99, "operation 1 is of kind 99"),
         (of(1, variant), 2, "operation 1 is of kind 3, variant 2"),
         (of(2, variant), 5, "operation 2 is of kind 5, variant 5"),
         (of(0, units), 0, "operation 0 has 0 units"),

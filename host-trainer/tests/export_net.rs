@@ -2,8 +2,7 @@
 //! nearly that, and the same integers on every kernel.
 
 use gatelet::net::{
-    Activation, GateActivation, Kind, Net, Operand, Operation, Output, Precision, Reset,
-    RnnActivation, Value,
+    Activation, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation, Value,
 };
 use gatelet::{Isa, Kernel, Scalar, Session, WithKernel};
 use gatelet_trainer::data::Data;
@@ -72,13 +71,6 @@ fn nets() -> Vec<Net> {
         activation,
     };
     let gru = |reset| Kind::gru(6, reset);
-    let gates = GateActivation::HardSigmoid;
-    let hard = |reset, candidate| Kind::Gru {
-        units: 6,
-        reset,
-        gates,
-        candidate,
-    };
     let kinds = [
         rnn(RnnActivation::Tanh),
         rnn(RnnActivation::Relu),
@@ -105,17 +97,8 @@ fn nets() -> Vec<Net> {
         .values()
         .with_output(Output::Values(Value::of(1)))
         .with_output(Output::Values(Value::of(2)));
-    let others = [
-        Kind::Lstm { units: 6, gates },
-        hard(Reset::After, RnnActivation::Tanh),
-        hard(Reset::Before, RnnActivation::Relu),
-        Kind::Gru {
-            units: 6,
-            reset: Reset::After,
-            gates: GateActivation::Sigmoid,
-            candidate: RnnActivation::Relu,
-        },
-    ];
+    let others = Kind::CELLS.into_iter().map(|kind| kind.with_units(6));
+    let others = others.filter(|kind| !kinds.contains(kind));
     let others = others.map(|kind| start.then(kind).then(head).values());
     one.into_iter().chain([mixed]).chain(others).collect()
 }

@@ -1,10 +1,7 @@
 //! Gradients of any list of operations, against central finite differences in f64: every operation,
 //! every loss, and nets that mix them.
 
-use gatelet::net::{
-    Activation, GateActivation, Kind, Net, Operand, Operation, Output, Precision, Reset,
-    RnnActivation, Value,
-};
+use gatelet::net::{Activation, Kind, Net, Operand, Operation, Output, Precision, Value};
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::net::{IGNORED, Loss, Packs, Params, Shard};
 use rand::seq::IndexedRandom;
@@ -30,25 +27,8 @@ fn dense(units: usize, activation: Activation) -> Kind {
 
 /// All recurrent kinds.
 fn recurrent(units: usize) -> Vec<Kind> {
-    let functions = [RnnActivation::Tanh, RnnActivation::Relu];
-    let mut all: Vec<Kind> = functions
-        .map(|activation| Kind::Rnn { units, activation })
-        .into();
-    for gates in [GateActivation::Sigmoid, GateActivation::HardSigmoid] {
-        all.push(Kind::Lstm { units, gates });
-        for (reset, candidate) in [Reset::After, Reset::Before]
-            .into_iter()
-            .flat_map(|reset| functions.map(|candidate| (reset, candidate)))
-        {
-            all.push(Kind::Gru {
-                units,
-                reset,
-                gates,
-                candidate,
-            });
-        }
-    }
-    all
+    let all = Kind::CELLS.into_iter();
+    all.map(|kind| kind.with_units(units)).collect()
 }
 
 /// Random parameters, away from the symmetric start.
@@ -352,7 +332,8 @@ fn the_state_is_carried_and_begins_where_it_is_told() {
         let packs = Packs::of(&params(net, &mut Pcg64::seed_from_u64(5)));
         let run = |window: usize| {
             let mut shard = Shard::<f64>::new(&net, 1, window);
-            let memory = usize::from(matches!(kind, Kind::Lstm { .. })) * 4;
+            let carries = kind.cell().is_some_and(|form| form.carries(Precision::F32));
+            let memory = usize::from(carries) * 4;
             shard.start_from(0, &[0.1, -0.2, 0.3, 0.4], &vec![0.5; memory]);
             shard.reset();
             let mut loss = 0.0;

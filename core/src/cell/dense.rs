@@ -8,7 +8,7 @@
 //! int8   read by others: sat8( round(y >> 9) )                            scale 1/128
 //! ```
 
-use crate::cell::Products;
+use crate::cell::step::Products;
 use crate::fixed::activation::{SIGMOID, TANH, exp_f32, piecewise};
 use crate::fixed::{LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 use crate::fixed::{rounding_shift, sat16};

@@ -5,7 +5,7 @@
 //! hard sigmoid    z + 1/2, within 0 and 1             int8: clamp( z + 2^11, 0, 2^12 ) << 1, exact
 //! ```
 
-use crate::cell::Products;
+use crate::cell::step::Products;
 use crate::fixed::activation::{SIGMOID, piecewise};
 use crate::fixed::{SIGMOID_BITS, Z_BITS};
 use crate::net::GateActivation;

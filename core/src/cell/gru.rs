@@ -30,7 +30,7 @@
 //! has room for 64: |U h| of trained nets passes 8, where an int16 would saturate.
 
 use crate::cell::gate::{gate_int8, gates_f32};
-use crate::cell::{Products, StepF32, StepInt8, widen};
+use crate::cell::step::{Products, StepF32, StepInt8, widen};
 use crate::fixed::activation::{TANH, piecewise};
 use crate::fixed::{GRU_BITS, H_BITS, MAX_CELL_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 use crate::fixed::{rounding_shift, sat8, sat16};

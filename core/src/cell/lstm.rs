@@ -11,7 +11,7 @@
 //! it goes through sums in memory, by [`step_f32`] and [`step_int8`].
 
 use crate::cell::gate::{gate_int8, gates_f32};
-use crate::cell::{Products, StepF32, StepInt8, widen};
+use crate::cell::step::{Products, StepF32, StepInt8, widen};
 use crate::fixed::activation::{TANH, piecewise, sigmoid_f32, tanh_f32};
 use crate::fixed::{H_BITS, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS, rounding_shift, sat8, sat16};
 use crate::net::{GateActivation, Kind};

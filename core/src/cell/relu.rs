@@ -7,7 +7,7 @@
 //! Nothing bounds a relu, so its h has a scale of its own, and in f32 a limit: numbers of kernels stay
 //! finite, whatever the weights are.
 
-use crate::cell::{Products, StepF32, StepInt8};
+use crate::cell::step::{Products, StepF32, StepInt8};
 use crate::fixed::{H_BITS, Z_BITS};
 use crate::fixed::{rounding_shift, sat8};
 use crate::weights::layer::{RELU_LIMIT, RecurrentF32, RecurrentInt8};

@@ -8,10 +8,7 @@ use bytemuck::AnyBitPattern;
 use crate::image::format::{MATRICES, SectionKind};
 use crate::kernel::Kernel;
 use crate::kernel::{can, can_any};
-use crate::net::{
-    Activation, Capabilities, Fused, Kind, Layout, MAX_MATRICES, MAX_OPERATIONS, MatrixForm, Net,
-    Precision, Reads,
-};
+use crate::net::{Activation, Capabilities, Fused, Kind, Layout, MAX_OPERATIONS, Net, Precision};
 use crate::weights::layer::{
     AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, LayerF32, LayerInt8, ProductInt8,
     RecurrentF32, RecurrentInt8, Weights,
@@ -125,7 +122,7 @@ impl<'a> Views<'a> {
             Kind::Add if can::<K>(Capabilities::ADD) => stored.add(precision),
             kind => match kind.fused() {
                 Some(fused) if can_any::<K>(Capabilities::FUSED) => {
-                    stored.cell((fused, kind.units()), kind, columns, precision)
+                    stored.cell((fused, kind.units()), columns, precision)
                 }
                 None if can_any::<K>(Capabilities::UNFUSED) => {
                     stored.recurrent(kind, columns, precision)
@@ -205,11 +202,10 @@ impl<'a> Stored<'a> {
     fn cell(
         &self,
         (cell, hidden): (Fused, usize),
-        kind: Kind,
         columns: usize,
         precision: Precision,
     ) -> Weights<'a> {
-        let order = RowOrder::of_cell(self.form.0, kind);
+        let order = RowOrder::of_fused(self.form.0, Some(cell));
         match precision {
             Precision::F32 => Weights::CellF32(LayerF32 {
                 cell,
@@ -236,49 +232,43 @@ impl<'a> Stored<'a> {
 
     #[inline(never)]
     fn recurrent(&self, kind: Kind, columns: usize, precision: Precision) -> Weights<'a> {
-        let Some(form) = kind.cell() else {
-            return Weights::None;
-        };
         let own = kind.units().next_multiple_of(4);
         let inputs = columns.saturating_sub(own);
-        let columns = |matrix: Option<MatrixForm>| match matrix.map(|matrix| matrix.reads) {
-            Some(Reads::All) => columns,
-            Some(Reads::Inputs) => inputs,
-            Some(Reads::Own) => own,
-            None => 0,
-        };
+        // What each reads is the same for every cell.
+        let [weights, candidate, hidden] = MATRICES;
         match precision {
             Precision::F32 => {
-                let mut matrices = [MatrixF32::rows(0, &[]); MAX_MATRICES];
-                let places = matrices.iter_mut().zip(MATRICES).zip(form.matrices);
-                for ((to, [weights, _]), matrix) in places {
-                    let columns = columns(matrix);
-                    if columns > 0 {
-                        *to = self.matrix_f32(weights, columns, self.order());
-                    }
-                }
+                let matrix = |[kind, _]: [SectionKind; 2], columns| match self.section(kind) {
+                    [] => MatrixF32::rows(0, &[]),
+                    _ => self.matrix_f32(kind, columns, self.order()),
+                };
                 Weights::RecurrentF32(RecurrentF32 {
                     kind,
                     inputs,
                     input: self.numbers(SectionKind::Input),
-                    matrices,
+                    matrices: [
+                        matrix(weights, columns),
+                        matrix(candidate, inputs),
+                        matrix(hidden, own),
+                    ],
                     bias: self.numbers(SectionKind::Bias),
                 })
             }
             Precision::Int8 => {
-                let mut matrices = [ProductInt8::NONE; MAX_MATRICES];
-                let places = matrices.iter_mut().zip(MATRICES).zip(form.matrices);
-                for (number, ((to, kinds), matrix)) in places.enumerate() {
-                    let columns = columns(matrix);
-                    if columns > 0 {
-                        *to = self.product(kinds, columns, number);
-                    }
-                }
+                let product =
+                    |kinds: [SectionKind; 2], columns, number| match self.section(kinds[0]) {
+                        [] => ProductInt8::NONE,
+                        _ => self.product(kinds, columns, number),
+                    };
                 Weights::RecurrentInt8(RecurrentInt8 {
                     kind,
                     inputs,
                     input: self.numbers(SectionKind::Input),
-                    matrices,
+                    matrices: [
+                        product(weights, columns, 0),
+                        product(candidate, inputs, 1),
+                        product(hidden, own, 2),
+                    ],
                     bias: self.numbers(SectionKind::Bias),
                     state_bits: self.state_bits.into(),
                 })

@@ -6,7 +6,7 @@
 //! matrix              rows for every unit, times [x ; h], x or h
 //! ```
 
-use super::{Capabilities, GateActivation, Kind, Precision, Reset, RnnActivation};
+use super::{Capabilities, GateActivation, Kind, Precision, Reset, RnnActivation, at};
 
 /// A recurrent cell whose sums a kernel turns into a new state at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,10 @@ pub enum Reads {
     All,
     /// What it reads. There is no such matrix where that is a token alone.
     Inputs,
-    /// Its own h, or what the cell has made of it.
+    /// Its own h.
     Own,
+    /// What the cell has made of its own h, as `r h`.
+    Made,
 }
 
 /// A matrix of a cell.
@@ -59,7 +61,8 @@ pub struct CellForm {
     pub fused: Option<Fused>,
     /// Addends of a unit.
     pub addends: usize,
-    /// Its matrices.
+    /// Its matrices: the first multiplies all, the second what it reads, the third its own h or what
+    /// it has made of it.
     pub matrices: [Option<MatrixForm>; MAX_MATRICES],
     /// Numbers of the bias of a unit, which is not among the addends; with 12 fraction bits in int8.
     pub bias: usize,
@@ -125,14 +128,15 @@ const HARD_LSTM: CellForm = CellForm {
     ..LSTM
 };
 
+/// r and z of a GRU, and what its candidate reads.
+const GATES: Option<MatrixForm> = matrix(2, Reads::All);
+const INPUTS: Option<MatrixForm> = matrix(1, Reads::Inputs);
+
 const GRU: CellForm = CellForm {
     needs: Capabilities::GRU,
     addends: 3,
-    matrices: [
-        matrix(2, Reads::All),
-        matrix(1, Reads::Inputs),
-        matrix(1, Reads::Own),
-    ],
+    matrices: [GATES, INPUTS, matrix(1, Reads::Own)],
+    bias: 1,
     carries: [false, true],
     sums: [4; 2],
     ..NO_FORM
@@ -154,13 +158,70 @@ impl CellForm {
         precision.pick(self.carries)
     }
 
+    /// Rows of a unit that read its own h, and rows that read what it has made of it.
+    pub const fn own_rows(&self) -> [usize; 2] {
+        let (mut rows, mut index) = ([0; 2], 0);
+        while let Some(matrix) = at(&self.matrices, index) {
+            index += 1;
+            let [of_h, of_made] = &mut rows;
+            if let Some(MatrixForm { rows, reads }) = matrix {
+                match reads {
+                    Reads::All | Reads::Own => *of_h += *rows,
+                    Reads::Made => *of_made += *rows,
+                    Reads::Inputs => {}
+                }
+            }
+        }
+        rows
+    }
+
     /// Sums of a unit that it keeps in memory.
     pub const fn sums(&self, precision: Precision) -> usize {
         precision.pick(self.sums)
     }
 }
 
+const fn rnn(activation: RnnActivation) -> Kind {
+    let units = 1;
+    Kind::Rnn { units, activation }
+}
+
+const fn lstm(gates: GateActivation) -> Kind {
+    let units = 1;
+    Kind::Lstm { units, gates }
+}
+
+const fn gru(reset: Reset, gates: GateActivation, candidate: RnnActivation) -> Kind {
+    Kind::Gru {
+        units: 1,
+        reset,
+        gates,
+        candidate,
+    }
+}
+
 impl Kind {
+    /// Every recurrent operation, of one unit.
+    pub const CELLS: [Self; 12] = {
+        use GateActivation::{HardSigmoid, Sigmoid};
+        use Reset::{After, Before};
+        use RnnActivation::{Relu, Tanh};
+        [
+            rnn(Tanh),
+            rnn(Relu),
+            lstm(Sigmoid),
+            lstm(HardSigmoid),
+            gru(After, Sigmoid, Tanh),
+            gru(Before, Sigmoid, Tanh),
+            gru(After, HardSigmoid, Tanh),
+            gru(Before, HardSigmoid, Tanh),
+            gru(After, Sigmoid, Relu),
+            gru(Before, Sigmoid, Relu),
+            gru(After, HardSigmoid, Relu),
+            gru(Before, HardSigmoid, Relu),
+        ]
+    };
+
     /// What a recurrent operation is made of; nothing of another.
     pub const fn cell(self) -> Option<CellForm> {
         Some(match self {
@@ -181,7 +242,10 @@ impl Kind {
                 ..
             } => {
                 let mut form = GRU;
-                form.bias = matches!(reset, Reset::After) as usize;
+                if matches!(reset, Reset::Before) {
+                    form.matrices = [GATES, INPUTS, matrix(1, Reads::Made)];
+                    form.bias = 0;
+                }
                 if matches!(gates, GateActivation::HardSigmoid) {
                     form.needs = form.needs.and(Capabilities::HARD_GRU);
                 }
@@ -219,40 +283,23 @@ mod tests {
     /// What is told twice is told alike.
     #[test]
     fn forms_agree_with_kinds() {
-        let gates = [GateActivation::Sigmoid, GateActivation::HardSigmoid];
-        let functions = [RnnActivation::Tanh, RnnActivation::Relu];
-        let mut seen = 0;
-        let mut check = |kind: Kind| {
+        for (index, kind) in Kind::CELLS.into_iter().enumerate() {
             let Some(form) = kind.cell() else {
                 panic!("{kind} is no cell");
             };
-            let rows = form.matrices.iter().flatten();
-            let rows = rows.filter(|matrix| matrix.reads != Reads::Inputs);
-            assert_eq!(rows.map(|matrix| matrix.rows).sum::<usize>(), kind.gates());
+            let [all, inputs, last] = form.matrices.map(|matrix| matrix.map(|of| of.reads));
+            assert_eq!(all, Some(Reads::All), "{kind}");
+            assert!(matches!(inputs, None | Some(Reads::Inputs)), "{kind}");
+            assert!(
+                matches!(last, None | Some(Reads::Own | Reads::Made)),
+                "{kind}"
+            );
+            let [own, made] = form.own_rows();
+            assert_eq!(own + made, kind.gates(), "{kind}");
             assert_eq!((form.addends, form.fused), (kind.gates(), kind.fused()));
-            assert!(kind.is_recurrent());
-            seen += 1;
-        };
-        for activation in functions {
-            check(Kind::Rnn {
-                units: 1,
-                activation,
-            });
+            assert!(kind.is_recurrent() && kind.units() == 1);
+            assert_eq!(kind.with_units(7).units(), 7);
+            assert!(!Kind::CELLS[..index].contains(&kind));
         }
-        for gates in gates {
-            check(Kind::Lstm { units: 1, gates });
-            for (reset, candidate) in [Reset::After, Reset::Before]
-                .into_iter()
-                .flat_map(|reset| functions.map(|candidate| (reset, candidate)))
-            {
-                check(Kind::Gru {
-                    units: 1,
-                    reset,
-                    gates,
-                    candidate,
-                });
-            }
-        }
-        assert_eq!(seen, 12);
     }
 }

@@ -325,7 +325,7 @@ impl Net {
                 Kind::Rnn { .. } => Cell::Rnn,
                 Kind::Lstm { .. } => Cell::Lstm,
                 Kind::Gru { .. } => Cell::Gru,
-                Kind::Add => return None,
+                _ => return None,
             };
             let layers = dims.map_or(0, |dims| dims.layers);
             *fours.get_mut(layers)? = operation.bits == 4;

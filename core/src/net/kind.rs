@@ -205,6 +205,20 @@ impl Kind {
         }
     }
 
+    /// The same with so many units; a sum stays what it is.
+    #[must_use]
+    pub const fn with_units(mut self, with: usize) -> Self {
+        match &mut self {
+            Kind::Embedding { units }
+            | Kind::Rnn { units, .. }
+            | Kind::Lstm { units, .. }
+            | Kind::Gru { units, .. }
+            | Kind::Dense { units, .. } => *units = with,
+            Kind::Add => {}
+        }
+        self
+    }
+
     /// Whether it reads its own h of the step before.
     pub const fn is_recurrent(self) -> bool {
         matches!(

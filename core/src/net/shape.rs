@@ -120,7 +120,7 @@ impl Net {
         let columns = match matrix.reads {
             Reads::All => self.columns(index),
             Reads::Inputs => self.input_columns(index),
-            Reads::Own => self.stride(Value::of(index)),
+            Reads::Own | Reads::Made => self.stride(Value::of(index)),
         };
         if columns > 0 {
             Some((matrix.rows * units, columns))

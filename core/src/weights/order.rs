@@ -39,7 +39,12 @@ impl RowOrder {
     /// The order of an operation's weights in a layout: the gates of an LSTM that a kernel does at
     /// once stand together.
     pub const fn of_cell(layout: Layout, kind: Kind) -> Self {
-        match (layout.lane_bits(), kind.fused()) {
+        Self::of_fused(layout, kind.fused())
+    }
+
+    /// The same of what a kernel does at once.
+    pub const fn of_fused(layout: Layout, fused: Option<Fused>) -> Self {
+        match (layout.lane_bits(), fused) {
             (Some(lane_bits), Some(Fused::Lstm)) => RowOrder {
                 lane_bits,
                 vector_bits: 2,

@@ -1,9 +1,6 @@
 //! Nets that mix the operations.
 
-use gatelet::net::{
-    Activation, GateActivation, Input, Kind, Net, Operand, Output, Precision, Reset, RnnActivation,
-    Value,
-};
+use gatelet::net::{Activation, Input, Kind, Net, Operand, Output, Precision, Value};
 
 use crate::Source;
 
@@ -93,38 +90,14 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
         (_, true) => Some(any),
         (_, false) => Some(choice.one(&[any, Value::INPUT])),
     };
-    let reset = choice.one(&[Reset::After, Reset::Before]);
-    let (hard, relu) = (choice.below(3) == 0, choice.below(4) == 0);
-    let gates = match hard {
-        false => GateActivation::Sigmoid,
-        true => GateActivation::HardSigmoid,
-    };
-    let gru = Kind::Gru {
-        units,
-        reset,
-        gates,
-        candidate: match relu {
-            false => RnnActivation::Tanh,
-            true => RnnActivation::Relu,
-        },
-    };
+    let recurrent = choice.one(&Kind::CELLS).with_units(units);
     let kind = match choice.below(if cell { 5 } else { 7 }) {
-        0 => Kind::Lstm { units, gates },
-        1 => Kind::Rnn {
-            units,
-            activation: RnnActivation::Tanh,
-        },
-        2 => Kind::Rnn {
-            units,
-            activation: RnnActivation::Relu,
-        },
-        3 | 4 => gru,
         5 => Kind::Dense {
             units,
             activation: activation(choice, net.precision),
         },
-        _ if second.is_some_and(|second| net.width(second) == net.width(last)) => Kind::Add,
-        _ => gru,
+        6 if second.is_some_and(|second| net.width(second) == net.width(last)) => Kind::Add,
+        _ => recurrent,
     };
     let both = second.filter(|_| kind == Kind::Add || choice.below(3) == 0);
     let net = match both {
@@ -139,7 +112,7 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
 
 #[cfg(test)]
 mod tests {
-    use gatelet::net::Capabilities;
+    use gatelet::net::Operation;
 
     use super::*;
     use crate::Seeded;
@@ -164,12 +137,9 @@ mod tests {
                 assert!(any(&drawn), "{kind} {size}");
             }
             assert!(any(&|net| net.operations().any(|of| of.kind == Kind::Add)));
-            for needed in [
-                Capabilities::HARD_LSTM,
-                Capabilities::HARD_GRU,
-                Capabilities::RELU_GRU,
-            ] {
-                assert!(any(&|net| net.capabilities().has(needed)), "{needed}");
+            for cell in Kind::CELLS {
+                let drawn = |of: &Operation| of.kind.with_units(1) == cell;
+                assert!(any(&|net| net.operations().any(drawn)), "{cell}");
             }
             assert!(any(&|net| net.operations().any(|of| of.operand.len() > 1)));
             assert!(any(&|net| net.takes_tokens()) && any(&|net| !net.takes_tokens()));

@@ -170,7 +170,7 @@ impl Made {
                 let columns = match of.reads {
                     Reads::All => [&read[..], &own()].concat(),
                     Reads::Inputs => read.clone(),
-                    Reads::Own => own(),
+                    Reads::Own | Reads::Made => own(),
                 };
                 matrix(of.rows * units, &columns)
             }),

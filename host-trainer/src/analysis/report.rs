@@ -176,14 +176,16 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
     }
     let token = net.reads_token(index);
     let inputs = if token { net.vocab() } else { 1 };
+    let form = of.kind.cell();
+    let carries = form.is_some_and(|form| form.carries(Precision::F32));
     let (input_bytes, cell_bits) = match &weights {
         Weights::CellF32(of) => (size_of_val(of.input), None),
         Weights::RecurrentF32(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
-        Weights::RecurrentInt8(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
-        Weights::CellInt8(layer) => {
-            let lstm = matches!(of.kind, Kind::Lstm { .. });
-            (size_of_val(layer.input), lstm.then_some(layer.cell_bits))
+        Weights::RecurrentInt8(of) => {
+            let bytes = size_of_val(of.input) + size_of_val(of.bias);
+            (bytes, carries.then_some(of.state_bits))
         }
+        Weights::CellInt8(layer) => (size_of_val(layer.input), carries.then_some(layer.cell_bits)),
         _ => (0, None),
     };
     let step = all.first().and_then(|first| match first {
@@ -193,7 +195,7 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
     let rows = of.kind.gates() * units;
     let what = if token { " input rows" } else { " bias" };
     let mut lines = vec![part(what, [inputs, rows], (input_bytes, step), 0)];
-    let Some(form) = of.kind.cell() else {
+    let Some(form) = form else {
         return lines;
     };
     let one = all.len() == 1;
@@ -210,7 +212,7 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
         let columns = match matrix.reads {
             Reads::All => read + units,
             Reads::Inputs => read,
-            Reads::Own => units,
+            Reads::Own | Reads::Made => units,
         };
         let shape = (matrix.rows * units, columns);
         let name = if one { " weights" } else { name };

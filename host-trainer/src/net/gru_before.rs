@@ -14,52 +14,26 @@
 use gatelet::net::{GateActivation, RnnActivation};
 
 use super::gate::{candidate, d_candidate, d_gate, gate, with_functions};
+use super::step::{Back, Step};
 use crate::engine::Engine;
 
-/// One stream's h and gates.
+/// How many streams there are.
 fn streams<F>(gates: &[F], units: usize) -> usize {
     gates.len() / (3 * units)
 }
 
-/// The buffers of one step forward.
-#[derive(Debug)]
-pub(super) struct Step<'a, F> {
-    pub(super) units: usize,
-    /// [batch, units]: h as products read it.
-    pub(super) seen: &'a [F],
-    /// [batch, units]: h as the update gate keeps it.
-    pub(super) carried: &'a [F],
-    /// [batch, 3*units]: a in, activations out.
-    pub(super) gates: &'a mut [F],
-    /// [batch, 3*units]: room for products.
-    pub(super) product: &'a mut [F],
-    /// [batch, units]: q out.
-    pub(super) q: &'a mut [F],
-    /// [batch, units]: the new h.
-    pub(super) h: &'a mut [F],
-    pub(super) scratch: &'a mut [F],
-}
-
-/// One step of a batch; `w`: [units, 2*units], `u`: [units, units].
-pub(super) fn forward<F: Engine>(
-    functions: (GateActivation, RnnActivation),
-    w: &F::Packed,
-    u: &F::Packed,
-    step: Step<'_, F>,
-) {
+/// One step of a batch; `w`: [units, 2*units] of r and z, `u`: [units, units].
+pub(super) fn forward<F: Engine>(functions: (GateActivation, RnnActivation), step: Step<'_, F>) {
     let (gates, candidate) = functions;
-    with_functions!(gates, candidate, forward_of::<F>(w, u, step));
+    with_functions!(gates, candidate, forward_of::<F>(step));
 }
 
-fn forward_of<F: Engine, const HARD: bool, const RELU: bool>(
-    w: &F::Packed,
-    u: &F::Packed,
-    step: Step<'_, F>,
-) {
+fn forward_of<F: Engine, const HARD: bool, const RELU: bool>(step: Step<'_, F>) {
+    let Some(u) = step.u else { return };
     let n = step.units;
     let batch = streams(step.gates, n);
     let (p, of_q) = step.product.split_at_mut(2 * n * batch);
-    F::matmul(step.seen, w, false, p, step.scratch);
+    F::matmul(step.seen, step.w, false, p, step.scratch);
     for row in 0..batch {
         let gates = &mut step.gates[3 * n * row..][..2 * n];
         let sums = gates.iter_mut().zip(&p[2 * n * row..]);
@@ -80,39 +54,14 @@ fn forward_of<F: Engine, const HARD: bool, const RELU: bool>(
     }
 }
 
-/// The buffers of one step back.
-#[derive(Debug)]
-pub(super) struct Back<'a, F> {
-    pub(super) units: usize,
-    /// As in [`Step`].
-    pub(super) seen: &'a [F],
-    /// As in [`Step`].
-    pub(super) carried: &'a [F],
-    /// [batch, units]: what comes from above and through the products of the step after.
-    pub(super) dh: &'a [F],
-    /// [batch, units]: what comes around the products of the step after; leaves for the one before.
-    pub(super) around: &'a mut [F],
-    /// [batch, units]: dq r, for the step before.
-    pub(super) through: &'a mut [F],
-    /// [batch, 3*units]: activations in, da out.
-    pub(super) gates: &'a mut [F],
-    /// [batch, 2*units] and [batch, units]: parts of da, for the products' weights.
-    pub(super) d_gates: &'a mut [F],
-    pub(super) d_candidate: &'a mut [F],
-    pub(super) scratch: &'a mut [F],
-}
-
-/// The gradient of one step; `back`: `U^T`.
-pub(super) fn backward<F: Engine>(
-    functions: (GateActivation, RnnActivation),
-    back: &F::Packed,
-    step: Back<'_, F>,
-) {
+/// The gradient of one step.
+pub(super) fn backward<F: Engine>(functions: (GateActivation, RnnActivation), step: Back<'_, F>) {
     let (gates, candidate) = functions;
-    with_functions!(gates, candidate, backward_of::<F>(back, step));
+    with_functions!(gates, candidate, backward_of::<F>(step));
 }
 
-fn backward_of<F: Engine, const HARD: bool, const RELU: bool>(back: &F::Packed, step: Back<'_, F>) {
+fn backward_of<F: Engine, const HARD: bool, const RELU: bool>(step: Back<'_, F>) {
+    let Some(back) = step.u else { return };
     let n = step.units;
     let batch = streams(step.gates, n);
     let one = F::one();

@@ -13,12 +13,14 @@
 //! interface      names of inputs and outputs
 //! starts         the states that recurrent operations begin with
 //! recurrent      what the recurrent ones share: the steps of a window, dropout, lines
+//! step, cells    the buffers of a step of them, and which cell does it
 //! ```
 //! Everything is generic over [`Real`](crate::real::Real): `f32` to train, on the kernels of
 //! [`engine`](crate::engine); `f64`, plainly, for the gradient tests. The list itself is core's
 //! [`Net`].
 
 mod add;
+mod cells;
 mod common;
 mod dense;
 pub mod device;
@@ -40,6 +42,7 @@ mod recurrent;
 pub mod rnn;
 mod shard;
 pub(crate) mod starts;
+mod step;
 pub(crate) mod stored;
 mod sums;
 mod tensors;

@@ -10,7 +10,7 @@
 //! trained for a device has its integers beside them ([`qat`](crate::net::device::qat)); these are then what
 //! the integers stand for.
 
-use gatelet::net::{Fused, Kind, Net, Reset};
+use gatelet::net::{Fused, Kind, Net};
 
 use super::tensors::inputs;
 use super::{Params, Role};
@@ -50,7 +50,7 @@ impl<F: Engine> Pair<F> {
 pub(crate) struct Recurrent<F: Engine> {
     /// `W_h`.
     pub(crate) recurrent: Pair<F>,
-    /// `U` of a GRU that resets h.
+    /// What multiplies something made of h: `U` of a GRU that resets h.
     pub(crate) candidate: Option<Pair<F>>,
     /// `W_x`, where something is multiplied.
     pub(crate) input: Option<Pair<F>>,
@@ -101,21 +101,10 @@ impl<F: Engine> Pack<F> {
                 weights: Pair::new(inputs, units, false),
                 bias: vec![F::zero(); units],
             }),
-            Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. } => {
-                let reset = match kind {
-                    Kind::Gru { reset, .. } => Some(reset),
-                    _ => None,
-                };
-                let own = match reset {
-                    Some(Reset::Before) => 2 * units,
-                    _ => columns,
-                };
-                let candidate = reset == Some(Reset::Before);
-                let biases = if reset == Some(Reset::After) {
-                    units
-                } else {
-                    0
-                };
+            kind => {
+                let form = kind.cell();
+                let [own, made] = form.map_or([0; 2], |form| form.own_rows());
+                let biases = form.map_or(0, |form| form.bias);
                 let rows = if net.reads_token(index) {
                     net.vocab()
                 } else {
@@ -123,10 +112,10 @@ impl<F: Engine> Pack<F> {
                 };
                 let lstm = kind.fused() == Some(Fused::Lstm);
                 Self::Recurrent(Recurrent {
-                    recurrent: Pair::new(units, own, lstm),
-                    candidate: candidate.then(|| Pair::new(units, units, false)),
+                    recurrent: Pair::new(units, own * units, lstm),
+                    candidate: (made > 0).then(|| Pair::new(units, made * units, false)),
                     input: (inputs > 0).then(|| Pair::new(inputs, columns, false)),
-                    recurrent_bias: vec![F::zero(); biases],
+                    recurrent_bias: vec![F::zero(); biases * units],
                     rows: vec![F::zero(); rows * columns],
                 })
             }

@@ -38,7 +38,7 @@ mod source;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use gatelet::net::Kind;
+use gatelet::net::{Kind, Precision};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
@@ -477,11 +477,9 @@ pub(crate) fn carried(net: &Net) -> (usize, usize) {
     let recurrent = net.operations().filter(|of| of.kind.is_recurrent());
     recurrent.fold((0, 0), |(h, c), of| {
         let units = of.kind.units();
-        let memory = if matches!(of.kind, Kind::Lstm { .. }) {
-            units
-        } else {
-            0
-        };
+        let form = of.kind.cell();
+        let carries = form.is_some_and(|form| form.carries(Precision::F32));
+        let memory = if carries { units } else { 0 };
         (h + units, c + memory)
     })
 }

@@ -26,7 +26,7 @@ fn amplifier() -> String {
         },
         "state_dict": {
             "rec.weight_ih_l0": vec![[0.0]; 8], "rec.weight_hh_l0": vec![[0.0, 0.0]; 8],
-            "rec.bias_ih_l0": [0.0; 8], "rec.bias_hh_l0": [0.0; 8],
+            "rec.bias_ih_l0": vec![0.0; 8], "rec.bias_hh_l0": vec![0.0; 8],
             "lin.weight": [[1.0, 1.0]], "lin.bias": [0.25],
         },
     })

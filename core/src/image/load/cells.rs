@@ -15,12 +15,12 @@ use crate::weights::order::RowOrder;
 use crate::weights::tiles::Columns;
 
 /// A recurrent operation, and what it reads.
-pub(super) struct Cell<'r> {
-    pub(super) kind: Kind,
-    pub(super) form: &'r CellForm,
-    pub(super) inputs: &'r Columns,
+struct Cell<'r> {
+    kind: Kind,
+    form: &'r CellForm,
+    inputs: &'r Columns,
     /// The most that they can be in f32.
-    pub(super) bounds: &'r Bounds,
+    bounds: &'r Bounds,
 }
 
 impl Cell<'_> {
@@ -28,7 +28,7 @@ impl Cell<'_> {
     fn columns(&self, reads: Reads) -> Columns {
         let mut columns = match reads {
             Reads::All | Reads::Inputs => self.inputs.clone(),
-            Reads::Own => return Columns::new(self.kind.units()),
+            Reads::Own | Reads::Made => return Columns::new(self.kind.units()),
         };
         if reads == Reads::All {
             columns.push(self.kind.units());
@@ -40,7 +40,7 @@ impl Cell<'_> {
     fn bounds(&self, reads: Reads) -> Bounds {
         let mut bounds = match reads {
             Reads::All | Reads::Inputs => self.bounds.clone(),
-            Reads::Own => Bounds::new(),
+            Reads::Own | Reads::Made => Bounds::new(),
         };
         if self.form.unbounded && reads != Reads::Inputs {
             // There is room for one more than an operand has.
@@ -51,13 +51,20 @@ impl Cell<'_> {
 }
 
 impl<'a> Reader<'_, 'a, '_> {
-    /// A recurrent operation.
+    /// A recurrent operation that reads `inputs`, which are within `bounds` in f32.
     #[inline(always)]
     pub(super) fn recurrent<K: Kernel>(
         &mut self,
-        cell: &Cell<'_>,
+        (kind, form): (Kind, &CellForm),
+        (inputs, bounds): (&Columns, &Bounds),
         precision: Precision,
     ) -> Result<Weights<'a>, LoadError> {
+        let cell = &Cell {
+            kind,
+            form,
+            inputs,
+            bounds,
+        };
         match (cell.form.fused, precision) {
             (Some(fused), _) if can_any::<K>(Capabilities::FUSED) => {
                 self.fused(cell, fused, precision)

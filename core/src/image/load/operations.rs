@@ -1,6 +1,5 @@
 //! The weights of an image's operations, one operation after the other.
 
-use super::cells::Cell;
 use super::limits::{Bounds, fits, largest, largest_sum, small};
 use super::matrices::{check, check_shift, read_matrix, read_matrix_f32, read_slots};
 use super::sections::SectionReader;
@@ -143,14 +142,8 @@ pub(super) fn read_operation<'a, K: Kernel>(
             let Some(form) = &form else {
                 return Err(LoadError::HeaderEncoding);
             };
-            let (inputs, bounds) = (&read, &bounds);
-            let cell = Cell {
-                kind,
-                form,
-                inputs,
-                bounds,
-            };
-            (reader.recurrent::<K>(&cell, precision)?, form.bound())
+            let weights = reader.recurrent::<K>((kind, form), (&read, &bounds), precision)?;
+            (weights, form.bound())
         }
         // The image says that it needs none of it.
         _ => return Err(LoadError::HeaderEncoding),

@@ -8,7 +8,7 @@
 //! ```
 //! What depends on the text (windows of an epoch) is checked when a run is resumed on it.
 
-use gatelet::net::{Kind, Net, RnnActivation};
+use gatelet::net::{Kind, Net};
 
 use super::meta::{Meta, Resume};
 use super::provenance::Provenance;
@@ -146,10 +146,7 @@ pub(super) fn resume(resume: &Resume, slots: &[&str], meta: &Meta) -> Check {
         }
     }
     // An activation may be a rounding above 1; in integers h is a multiple of 2^-15. A relu has no end.
-    let relu = |kind| match kind {
-        Kind::Rnn { activation, .. } => activation == RnnActivation::Relu,
-        _ => false,
-    };
+    let relu = |kind: Kind| kind.cell().is_some_and(|form| form.unbounded);
     let qat = (meta.config.as_ref()).is_some_and(|config| config.qat.is_some());
     let most = match qat {
         _ if meta.net.operations().any(|of| relu(of.kind)) => f32::MAX,
