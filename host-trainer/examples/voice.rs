@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! scene (16 kHz) -> frames of 16 ms -> log energies of 7 octaves -> GRU of 24 units -> two scores
-//! scenes are made up from a seed (gatelet_sound::synth): noises, in three of four somebody who speaks
+//! scenes, from a seed (gatelet_sound::synth): noises, in three of four somebody who speaks
 //! frames right    of scenes that it was not trained on, by the int8 image
 //! ```
 //! The int8 image goes to `--out`. `cargo xtask listen voice` runs the committed one on a board;

@@ -1,7 +1,7 @@
 //! What is said about a sequence of answers, voice or noise, one a frame.
 //!
 //! ```text
-//! after CONFIRM equal answers in a row, if they say something new:  a line, with the time of the first of them
+//! CONFIRM equal answers in a row that say something new -> a line, with the time of the first
 //! ```
 
 use core::fmt::{self, Display, Formatter};

@@ -1,7 +1,7 @@
 //! What the streaming demos hear, on a board and on a host alike: docs/streaming.md.
 //!
 //! ```text
-//! voice       samples --bands--> 7 numbers a frame --net--> voice or noise --hearing--> lines with times
+//! voice       samples --bands--> 7 numbers a frame --net--> voice or noise --hearing--> lines
 //! amplifier   samples --net--> samples
 //! wire        blocks of samples on a serial line, each answered before the next is sent
 //! ```

@@ -3,7 +3,7 @@
 //! ```text
 //! block    length (u16) | that many bytes | sum of all bytes before it (u16)        little-endian
 //! host  -> board   a block of samples; an empty one is the end
-//! board -> host    the amplifier: a block of as many samples      the detector: lines of text, then ACK
+//! board -> host    amplifier: a block of as many samples      detector: lines of text, then ACK
 //! ```
 //! The host sends a block when the one before has been answered. So the board needs no queue and no
 //! flow control: while it computes, nothing arrives.

@@ -41,7 +41,11 @@ mod image {
         let storage = STATE.as_mut();
         let counter = match Counter::start() {
             Ok(counter) => counter,
-            Err(Uncountable) => rest(),
+            Err(Uncountable) => {
+                let why = "instructions cannot be counted: not QEMU, or without -icount";
+                let Ok(()) = say(&mut line, format_args!("error: {why}"));
+                rest()
+            }
         };
         let mut place = None;
         match embedded::model(&mut place, kernel, storage) {

@@ -1,9 +1,9 @@
-//! The demos that hear: a sound goes to a board in QEMU over its serial line, and what comes back is
-//! compared with what the engine on this machine makes of the same sound.
+//! The demos that hear: a sound goes to a board in QEMU over its serial line, and what comes back
+//! is compared with what the engine on this machine makes of the same sound.
 //!
 //! ```text
 //! amplifier   48 kHz, f32 -> an mps2-an500, Cortex-M7 -> a .wav; near the scalar kernel's
-//! voice       16 kHz, 16 bits -> an STM32F405, Cortex-M4 -> lines with times; the scalar kernel's to the bit
+//! voice       16 kHz, 16 bits -> an STM32F405, Cortex-M4 -> lines; the scalar kernel's to the bit
 //! ```
 
 mod amplifier;

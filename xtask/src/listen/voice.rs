@@ -26,8 +26,8 @@ pub(super) fn made_up() -> Vec<f32> {
     samples.iter().map(|&x| f32::from(x) / 32_768.0).collect()
 }
 
-/// Lets the board listen to a sound, and prints what it hears as it comes; the same lines and states
-/// as here.
+/// Lets the board listen to a sound, and prints what it hears as it comes; the same lines and
+/// states as here.
 pub(super) fn run(path: &Path, sound: &Sound) -> Result<()> {
     let samples = sound.integers();
     let (frames, rest) = samples.as_chunks::<FRAME>();

@@ -1,7 +1,7 @@
 //! Sounds that are like speech: syllables of vowels and hisses, in phrases.
 //!
 //! ```text
-//! voice      a pulse a period of 75 to 300 Hz, two low-passes, three formants that move from vowel to vowel
+//! voice      a pulse a period, 75 to 300 Hz; two low-passes; three formants, from vowel to vowel
 //! hiss       white noise behind a resonance of 2 to 6.5 kHz
 //! syllable   a hiss, often; then a vowel whose loudness rises and falls
 //! phrase     2 to 9 syllables, the pitch falling; then a pause
