@@ -5,11 +5,12 @@
 //! test (ci) ----> setup -> every check there is, in the order in which they fail fastest
 //! bench --------> the host's kernels against the machine's limit
 //! zoo ----------> published nets, imported and compared
+//! listen -------> a sound through a board in QEMU, and through the engine here
 //! firmware ... -> build | run | bench | selftest | size | image | flash
 //! ```
 //!
-//! It only starts processes (cargo, QEMU, probe-rs) and looks at what they make: of the project it
-//! links the table of boards and the writing of files. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! It starts processes (cargo, QEMU, probe-rs) and looks at what they make: of the project it links
+//! the table of boards, the writing of files and, for `listen`, the engine with its sounds. Exit codes: 0 done, 1 failed, 2 wrong usage.
 //! An error is one line on stderr.
 
 #![deny(unsafe_code)]
@@ -40,6 +41,7 @@ mod image;
 mod imports;
 mod lanes;
 mod layered;
+mod listen;
 #[cfg(test)]
 mod manifests;
 mod miri;
@@ -48,6 +50,7 @@ mod processors;
 mod qemu_tests;
 mod screen;
 mod selftest;
+mod serial;
 mod setup;
 mod shapes;
 mod size;
