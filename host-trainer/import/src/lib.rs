@@ -19,6 +19,8 @@ mod lower;
 mod onnx;
 pub mod plain;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 pub use error::{Error, Result};
@@ -65,19 +67,40 @@ fn format(bytes: &[u8], path: &Path) -> Option<Format> {
     })
 }
 
-/// Reads a file of any format that is known, by what it holds and, where that does not tell, by its
-/// name.
+/// Bytes of the largest file that is read.
+pub const LARGEST: u64 = 1 << 30;
+
+/// The bytes of a file, of at most [`LARGEST`].
 ///
 /// # Errors
-/// As [`Error`] says: a file that cannot be read, is damaged, or holds what cannot come along.
-pub fn read(path: &Path, options: Options<'_>) -> Result<Draft> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+/// [`Error::Read`].
+pub fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let read = || {
+        let file = File::open(path)?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > LARGEST {
+            true => Err(io::Error::other(
+                "a file of more than 1 GiB is no net for this",
+            )),
+            false => Ok(bytes),
+        }
+    };
+    read().map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
-    })?;
-    match format(&bytes, path) {
-        Some(Format::Onnx) => onnx::read(&bytes, options),
+    })
+}
+
+/// Reads a file of any format that is known, by what its bytes hold and, where that does not tell,
+/// by its name.
+///
+/// # Errors
+/// As [`Error`] says: a file that is damaged, or holds what cannot come along.
+pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
+    match format(bytes, path) {
         // Readers stand here, one for each format.
+        Some(Format::Onnx) => onnx::read(bytes, options),
         None | Some(_) => Err(Error::Unknown),
     }
 }
