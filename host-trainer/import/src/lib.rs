@@ -99,7 +99,6 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
 pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
-        // Readers stand here, one for each format.
         Some(Format::Onnx) => onnx::read(bytes, options),
         None | Some(_) => Err(Error::Unknown),
     }
