@@ -15,4 +15,5 @@ pub mod counts;
 pub mod entropy;
 pub mod image;
 pub mod keras;
+pub mod onnx;
 pub mod text;

@@ -19,6 +19,8 @@ pub(crate) enum Target {
     Image,
     /// Checkpoints, changed and sealed again
     Checkpoint,
+    /// Models of ONNX, changed in names, kinds of nodes and numbers
+    Onnx,
     /// The rules for texts and the tokenizer, on any Unicode
     Text,
     /// The console's bytes
@@ -34,6 +36,7 @@ impl Target {
         match self {
             Target::Image => "image",
             Target::Checkpoint => "checkpoint",
+            Target::Onnx => "onnx",
             Target::Text => "text",
             Target::Console => "console",
             Target::Serial => "serial",

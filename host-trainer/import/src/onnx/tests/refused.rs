@@ -1,241 +1,13 @@
-//! Nets of tests/make_onnx.py against what they give, and what is refused.
+//! What is refused, and with which words.
 
-use std::path::{Path, PathBuf};
+use prost::Message;
 
-use super::proto::{Attribute, Dimension, Graph, Model, Node, Opset, Shape, Tensor, TensorType};
-use super::proto::{Type, ValueInfo};
-use super::*;
+use super::super::proto::{Attribute, Model, Node, Tensor};
+use super::graph::{int, ints, model, named, node, strings, tensor, text, value};
+use super::import;
+use crate::Options;
 use crate::draft::{Cell, Function, Kind};
-use crate::lower::{Imported, lower};
-use crate::plain::Plain;
-
-/// Relative to the largest output, and to 1 where that is less.
-const BOUND: f64 = 1e-5;
-
-fn path(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/onnx");
-    folder.join(name)
-}
-
-fn import(bytes: &[u8]) -> Result<Imported> {
-    read(bytes, Options::default()).and_then(lower)
-}
-
-/// An array of float32, and how many there are of its first axis.
-fn numbers(name: &str) -> (usize, Vec<f32>) {
-    let bytes = std::fs::read(path(name)).expect(name);
-    let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let text = String::from_utf8_lossy(&bytes[10..header]).into_owned();
-    assert!(text.contains("'<f4'"), "{name}: {text}");
-    let shape = text.split("'shape': (").nth(1).expect("a shape");
-    let first = shape.split(',').next().expect("an axis");
-    let (all, _) = bytes[header..].as_chunks::<4>();
-    let all = all.iter().map(|x| f32::from_le_bytes(*x)).collect();
-    (first.parse().expect("a size"), all)
-}
-
-/// Imports a net and checks every output of every step.
-fn same(name: &str, input: &str) -> Imported {
-    let bytes = std::fs::read(path(&format!("{name}.onnx"))).expect(name);
-    let net = import(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let ((steps, x), (rows, y)) = (numbers(input), numbers(&format!("{name}.npy")));
-    assert!(steps >= 40 && rows == steps);
-    let (inputs, outputs) = (x.len() / steps, y.len() / steps);
-    let most = y
-        .iter()
-        .fold(1.0_f64, |most, y| most.max(f64::from(y.abs())));
-    let mut plain = Plain::new(&net);
-    for step in 0..steps {
-        let x = &x[step * inputs..][..inputs];
-        let got = plain.step(x, x[0] as usize);
-        assert_eq!(got.len(), outputs, "{name}");
-        for (got, right) in got.iter().zip(&y[step * outputs..]) {
-            let error = (got - f64::from(*right)).abs() / most;
-            assert!(error < BOUND, "{name}, step {step}: {got}, not {right}");
-        }
-    }
-    net
-}
-
-fn notes(net: &Imported) -> String {
-    let rows = net.rows.iter().flat_map(|row| &row.notes);
-    let all: Vec<&str> = net.notes.iter().chain(rows).map(String::as_str).collect();
-    all.join("\n")
-}
-
-#[test]
-fn nets_of_both_exporters() {
-    for name in ["last", "last_dynamo"] {
-        let net = same(name, "x.npy");
-        assert_eq!(net.net.len(), 3, "{name}");
-        assert!(net.outputs[0].softmax);
-        assert!(
-            notes(&net).contains("the last step only"),
-            "{}",
-            notes(&net)
-        );
-    }
-    for name in ["heads", "heads_dynamo"] {
-        let net = same(name, "x.npy");
-        let outputs: Vec<&str> = net.outputs.iter().map(|port| &*port.name).collect();
-        assert_eq!(outputs, ["gain", "voice"], "{name}");
-        assert!(
-            notes(&net).contains("the output c was left out"),
-            "{}",
-            notes(&net)
-        );
-    }
-}
-
-#[test]
-fn cells_in_parts_are_put_together() {
-    for name in ["step", "step_dynamo"] {
-        let net = same(name, "x.npy");
-        assert_eq!(net.net.len(), 3, "{name}");
-        assert!(notes(&net).contains("put together"), "{}", notes(&net));
-        assert!(notes(&net).contains("the input state and the output state_new"));
-    }
-    assert_eq!(same("before", "x.npy").net.len(), 1);
-}
-
-#[test]
-fn nets_that_were_written_node_by_node() {
-    let net = same("states", "x.npy");
-    assert_eq!(net.inputs.len(), 1);
-    assert_eq!(net.net.len(), 3);
-    assert_eq!(same("plain", "x.npy").net.len(), 2);
-    assert!(same("reset", "x.npy").outputs[0].softmax);
-    assert_eq!(same("dense", "x.npy").net.len(), 3);
-    assert!(same("words", "tokens.npy").net.takes_tokens());
-}
-
-/// Whatever is cut off or changed: no panic, and what is refused is refused in one line.
-#[test]
-fn damaged_files() {
-    for name in ["states", "heads", "step_dynamo", "plain", "dense"] {
-        let bytes = std::fs::read(path(&format!("{name}.onnx"))).expect(name);
-        let try_it = |bytes: &[u8]| {
-            if let Err(error) = import(bytes) {
-                assert!(!error.to_string().contains('\n'), "{name}: {error}");
-            }
-        };
-        let step = bytes.len().div_ceil(1000);
-        for at in (0..bytes.len()).step_by(step) {
-            try_it(&bytes[..at]);
-            for change in [0xff, 0x01, 0x80] {
-                let mut changed = bytes.clone();
-                changed[at] ^= change;
-                try_it(&changed);
-            }
-        }
-    }
-}
-
-fn text(name: &str) -> Option<String> {
-    Some(name.to_owned())
-}
-
-fn node(op: &str, input: &[&str], output: &[&str], attribute: Vec<Attribute>) -> Node {
-    let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    Node {
-        input: all(input),
-        output: all(output),
-        name: text(&format!("the {op}")),
-        op_type: text(op),
-        attribute,
-        domain: None,
-    }
-}
-
-fn named(name: &str) -> Attribute {
-    Attribute {
-        name: text(name),
-        ..Attribute::default()
-    }
-}
-
-fn int(name: &str, i: i64) -> Attribute {
-    Attribute {
-        i: Some(i),
-        ..named(name)
-    }
-}
-
-fn ints(name: &str, ints: &[i64]) -> Attribute {
-    Attribute {
-        ints: ints.to_vec(),
-        ..named(name)
-    }
-}
-
-fn strings(name: &str, all: &[&str]) -> Attribute {
-    Attribute {
-        s: all.first().map(|of| of.as_bytes().to_vec()),
-        strings: all.iter().map(|of| of.as_bytes().to_vec()).collect(),
-        ..named(name)
-    }
-}
-
-fn tensor(name: &str, dims: &[i64]) -> Tensor {
-    let count: i64 = dims.iter().product();
-    let number = |k: i64| ((k * 37 % 19) - 9) as f32 / 20.0;
-    Tensor {
-        dims: dims.to_vec(),
-        data_type: Some(1),
-        float_data: (0..count).map(number).collect(),
-        name: text(name),
-        ..Tensor::default()
-    }
-}
-
-fn value(name: &str, dims: &[i64]) -> ValueInfo {
-    let dim = |len: &i64| Dimension {
-        dim_value: Some(*len).filter(|len| *len > 0),
-    };
-    let shape = Some(Shape {
-        dim: dims.iter().map(dim).collect(),
-    });
-    let tensor_type = Some(TensorType {
-        elem_type: Some(1),
-        shape,
-    });
-    ValueInfo {
-        name: text(name),
-        r#type: Some(Type { tensor_type }),
-    }
-}
-
-/// A graph of nodes over x, `[time, 1, 4]`, with weights of cells of 3 units; y is its output.
-fn model(node: Vec<Node>) -> Model {
-    let of = |prefix: &str, gates: i64, inputs: i64| {
-        [
-            tensor(&format!("{prefix}W"), &[1, gates * 3, inputs]),
-            tensor(&format!("{prefix}R"), &[1, gates * 3, 3]),
-            tensor(&format!("{prefix}B"), &[1, gates * 6]),
-        ]
-    };
-    let mut initializer: Vec<Tensor> = [of("l", 4, 4), of("g", 3, 4), of("n", 3, 3)].concat();
-    initializer.push(tensor("P", &[1, 9]));
-    initializer.push(tensor("V", &[3, 2]));
-    initializer.push(Tensor {
-        data_type: Some(7),
-        int64_data: vec![0],
-        float_data: Vec::new(),
-        ..tensor("zero", &[1])
-    });
-    Model {
-        opset_import: vec![Opset {
-            domain: None,
-            version: Some(17),
-        }],
-        graph: Some(Graph {
-            node,
-            initializer,
-            input: vec![value("x", &[0, 1, 4])],
-            output: vec![value("y", &[])],
-        }),
-    }
-}
+use crate::onnx::read;
 
 /// The line with which a model is refused.
 fn refusal(model: &Model) -> String {
@@ -483,4 +255,37 @@ fn numbers_that_grow_are_bounded() {
         });
     }
     assert!(refusal(&huge).contains("too many here"));
+}
+
+/// A simple cell has no gates: names of states make the difference.
+#[test]
+fn a_simple_cell_is_known_by_its_names() {
+    let net = |h: &str, new: &str| {
+        let mut net = model(vec![
+            node("MatMul", &["a", "A"], &["a1"], Vec::new()),
+            node("MatMul", &[h, "A"], &["b1"], Vec::new()),
+            node("Add", &["a1", "b1"], &["sum"], Vec::new()),
+            node("Tanh", &["sum"], &[new], Vec::new()),
+        ]);
+        if let Some(graph) = &mut net.graph {
+            graph.initializer.push(tensor("A", &[3, 3]));
+            graph.input = vec![value("a", &[1, 3]), value(h, &[1, 3])];
+            graph.output = vec![value(new, &[])];
+        }
+        import(&net.encode_to_vec()).expect("a net")
+    };
+    let cell = net("h", "h_out");
+    assert_eq!((cell.net.len(), cell.inputs.len()), (1, 1));
+    assert!(matches!(
+        cell.weights[0],
+        crate::lower::Weights::Recurrent(_)
+    ));
+    let dense = net("frame", "frame_out");
+    assert_eq!(dense.inputs.len(), 2);
+    assert!(
+        dense
+            .weights
+            .iter()
+            .all(|of| !matches!(of, crate::lower::Weights::Recurrent(_)))
+    );
 }
