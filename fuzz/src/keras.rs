@@ -130,7 +130,7 @@ pub fn run(input: &[u8]) {
     COUNTS.count(accepted, start);
 }
 
-/// Cuts the end off, or changes up to eight bytes, often to what is an edge of a size or an address.
+/// Cuts the end off, or changes up to eight bytes, often to what is an edge of a size.
 fn change_bytes(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
     if bytes.is_empty() {
         return;

@@ -254,6 +254,10 @@ fn what_cannot_come_along_is_named() {
 
 #[test]
 fn damaged_files_are_refused() {
+    let looped = refused("keras", "loop2.h5", None);
+    assert!(looped.contains("has no tensor"), "{looped}");
+    let huge = refused("keras", "huge2.h5", None);
+    assert!(huge.contains("more than the file can hold"), "{huge}");
     for file in ["plain.keras", "norm2.keras", "vector2.h5", "cudnn2.h5"] {
         damaged("keras", file, None);
     }

@@ -8,6 +8,7 @@ golden.safetensors    NAME.x [T, inputs] (or tokens [T]), NAME.y [T, outputs]
 import json
 import os
 import pathlib
+import shutil
 import zipfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -240,6 +241,21 @@ def refused():
     keras2.Model(inputs, dense(dense(inputs))).save(HERE / "shared2.h5")
 
 
+def hostile():
+    """vector2.h5 with a kernel that is a link to itself, and with one larger than any memory."""
+    for name in ["loop2", "huge2"]:
+        shutil.copy(HERE / "vector2.h5", HERE / f"{name}.h5")
+        with h5py.File(HERE / f"{name}.h5", "r+") as file:
+            kernels = []
+            file.visit(lambda path: kernels.append(path) if path.endswith("kernel:0") else None)
+            del file[kernels[0]]
+            if name == "loop2":
+                file[kernels[0]] = h5py.SoftLink("/" + kernels[0])
+            else:
+                shape = (1 << 20, 1 << 20)
+                file.create_dataset(kernels[0], shape, "f4", chunks=(64, 64), compression="gzip")
+
+
 HERE.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(24)
 for keras, suffix in [(keras3, ""), (keras2, "2")]:
@@ -253,4 +269,5 @@ words(keras3, "words")
 last(keras3, "last")
 cudnn("cudnn2")
 refused()
+hostile()
 save_file(golden, HERE / "golden.safetensors")

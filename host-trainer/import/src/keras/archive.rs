@@ -33,8 +33,7 @@ pub(super) const fn budget(file: usize) -> usize {
 
 /// Unpacks a `.keras`.
 pub(super) fn open(bytes: &[u8]) -> Result<Archive> {
-    let mut zip = ZipArchive::new(Cursor::new(bytes))
-        .map_err(|e| damaged(e.to_string().escape_debug().to_string()))?;
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|e| damaged(e.to_string()))?;
     let weights = budget(bytes.len()) as u64;
     Ok(Archive {
         config: member(&mut zip, "config.json", TEXT)?,
@@ -48,7 +47,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Archive> {
 
 /// A member of at most `limit` bytes, whatever its header says.
 fn member(zip: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8>> {
-    let of = |e: &dyn std::fmt::Display| damaged(format!("{name}: {e}").escape_debug().to_string());
+    let of = |e: &dyn std::fmt::Display| damaged(format!("{name}: {e}"));
     let file = zip.by_name(name).map_err(|e| of(&e))?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1))

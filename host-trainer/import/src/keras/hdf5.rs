@@ -45,7 +45,7 @@ fn found<T>(of: std::result::Result<T, H5Error>) -> Result<Option<T>> {
 }
 
 fn wrong(error: &H5Error) -> Error {
-    damaged(error.to_string().escape_debug().to_string())
+    damaged(error.to_string())
 }
 
 impl File {

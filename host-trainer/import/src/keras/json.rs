@@ -7,11 +7,11 @@ use crate::error::{Error, Result, refused};
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
 
-/// The file is not what a file of Keras is.
+/// The file is not what a file of Keras is. What it calls things stays on one line.
 pub(super) fn damaged(what: impl Into<String>) -> Error {
     Error::Damaged {
         format: "Keras",
-        what: what.into(),
+        what: what.into().replace(char::is_control, "\u{fffd}"),
     }
 }
 
