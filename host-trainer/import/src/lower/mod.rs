@@ -88,6 +88,9 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
+/// Numbers that one operation may read, and as many parts of them.
+const WIDEST: usize = 2 * MAX_PARTS * gatelet::net::MAX_SIZE;
+
 /// A net that is being made.
 struct Lowering {
     net: Net,
@@ -113,6 +116,15 @@ pub fn lower(mut draft: Draft) -> Result<Imported> {
         if layer.reads.iter().any(|value| *value > index) {
             let what = "it reads a value that no layer before it makes";
             return Err(refused(&layer.name, what, "check the file"));
+        }
+    }
+    if let Input::Features(all) = &draft.input {
+        let width = all
+            .iter()
+            .fold(0_usize, |sum, (_, width)| sum.saturating_add(*width));
+        if width > gatelet::net::MAX_SIZE {
+            let what = format!("{width} numbers, of at most {}", gatelet::net::MAX_SIZE);
+            return Err(refused("the input", what, "take a net of fewer inputs"));
         }
     }
     fuse::fuse(&mut draft);
@@ -216,8 +228,14 @@ impl Lowering {
                 let remedy = "take what is before the softmax, or leave the layer out";
                 return Err(refused(&layer.name, what, remedy));
             }
-            let segments = self.views[*value].segments.iter();
-            all.segments.extend(segments.cloned());
+            let view = &self.views[*value];
+            // Concatenations of concatenations grow without end.
+            let sizes = [&all, view].map(|view| view.width() + view.segments.len());
+            if sizes.iter().sum::<usize>() > WIDEST {
+                let what = "it reads more numbers than any operation does";
+                return Err(refused(&layer.name, what, "join fewer values"));
+            }
+            all.segments.extend(view.segments.iter().cloned());
         }
         Ok(all)
     }

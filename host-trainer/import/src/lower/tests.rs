@@ -134,3 +134,15 @@ fn what_cannot_be_is_named() {
     let nan = error(vec![layer(kind, &[0])], 3, 1);
     assert!(nan.to_string().contains("at 4"), "{nan}");
 }
+
+/// Sizes that a file only declares cost no memory.
+#[test]
+fn sizes_without_numbers_are_refused() {
+    let wide = lower(draft(vec![layer(Kind::Identity, &[0])], 1 << 40, 1)).expect_err("too wide");
+    assert!(wide.to_string().contains("of at most 1024"), "{wide}");
+    for width in [0, 3] {
+        let join = |k: usize| layer(Kind::Concat, &[k; 8]);
+        let joined = lower(draft((0..40).map(join).collect(), width, 40)).expect_err("too wide");
+        assert!(joined.to_string().contains("any operation"), "{joined}");
+    }
+}

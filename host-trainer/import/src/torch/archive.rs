@@ -99,7 +99,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<State> {
         )
     })?;
     let mut archive = Archive { bytes, zip, folder };
-    if archive.file("constants.pkl")?.is_some() {
+    let constants = format!("{}constants.pkl", archive.folder);
+    if archive.zip.index_for_name(&constants).is_some() {
         let what = "it is a TorchScript archive: a program, not weights alone";
         let remedy = "save its state dict: torch.save(torch.jit.load(FILE).state_dict(), OTHER)";
         return Err(refused("the file", what, remedy));
