@@ -14,4 +14,5 @@ pub mod console;
 pub mod counts;
 pub mod entropy;
 pub mod image;
+pub mod keras;
 pub mod text;

@@ -21,6 +21,7 @@ const ACTIVATIONS: [Activation; 5] = [
     Activation::Tanh,
     Activation::Sigmoid,
     Activation::HardSigmoid,
+    Activation::Elu,
 ];
 
 fn dense(units: usize, activation: Activation) -> Kind {

@@ -25,6 +25,8 @@ pub(crate) enum Target {
     Console,
     /// Bursts of bytes through the queue of the board's serial line
     Serial,
+    /// Files of Keras, changed in configuration, HDF5 and zip
+    Keras,
 }
 
 impl Target {
@@ -35,6 +37,7 @@ impl Target {
             Target::Text => "text",
             Target::Console => "console",
             Target::Serial => "serial",
+            Target::Keras => "keras",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Whether a net is one that can be.
 
 use super::{
-    Input, Kind, MAX_COLUMNS, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, MAX_SIZE, MAX_VOCAB, Net,
-    NetError, Operation, Output, Precision,
+    Activation, Input, Kind, MAX_COLUMNS, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, MAX_SIZE,
+    MAX_VOCAB, Net, NetError, Operation, Output, Precision,
 };
 
 /// The sizes that a kind of operation may have: `1..=most`, and more for one that scores tokens.
@@ -103,6 +103,16 @@ impl Net {
         }
         if let Err(error) = self.check_operand(index, of) {
             return Err(error);
+        }
+        if let (
+            Kind::Dense {
+                activation: Activation::Elu,
+                ..
+            },
+            Precision::Int8,
+        ) = (of.kind, self.precision)
+        {
+            return Err(NetError::Elu { operation });
         }
         let has_weights = of.kind.gates() > 0 && of.tied.is_none();
         let four = of.bits == 4 && has_weights && matches!(self.precision, Precision::Int8);

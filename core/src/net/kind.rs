@@ -90,6 +90,9 @@ pub enum Activation {
     Sigmoid,
     /// y + 1/2, within 0 and 1. The slope belongs to the weights and the bias.
     HardSigmoid,
+    /// y above 0, e^y - 1 below. In f32 nets only: an int8 value is scaled by its weights, which
+    /// this function does not follow.
+    Elu,
 }
 
 impl Activation {
@@ -101,6 +104,7 @@ impl Activation {
             Activation::Tanh => "tanh",
             Activation::Sigmoid => "sigmoid",
             Activation::HardSigmoid => "hard_sigmoid",
+            Activation::Elu => "elu",
         }
     }
 }

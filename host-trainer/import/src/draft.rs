@@ -85,6 +85,8 @@ pub enum Function {
     Tanh,
     /// 1 / (1 + e^-x).
     Sigmoid,
+    /// x above 0, e^x - 1 below.
+    Elu,
     /// `slope x + offset`, within 0 and 1: 1/6 and 1/2 in Keras 3, 0.2 and 1/2 in Keras 2 and ONNX.
     HardSigmoid {
         /// What x is multiplied by.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use gatelet::visible;
+
 /// Why a file cannot be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -89,11 +91,11 @@ pub enum Error {
 /// What reading a file gives.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// [`Error::Refused`].
+/// [`Error::Refused`]; names of the file act on no terminal.
 pub(crate) fn refused(name: &str, what: impl Into<String>, remedy: impl Into<String>) -> Error {
     Error::Refused {
-        name: name.to_owned(),
-        what: what.into(),
+        name: visible::line(name).to_string(),
+        what: visible::line(&what.into()).to_string(),
         remedy: remedy.into(),
     }
 }

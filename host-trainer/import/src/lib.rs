@@ -21,6 +21,7 @@ mod keras;
 mod lower;
 mod onnx;
 pub mod plain;
+mod tflite;
 mod torch;
 
 use std::fs::File;
@@ -64,8 +65,8 @@ fn format(bytes: &[u8], path: &Path) -> Option<Format> {
         _ if is(b"PK\x03\x04") => Format::Zip,
         [_, _, _, _, b'T', b'F', b'L', b'3', ..] => Format::Tflite,
         [_, _, _, _, _, _, _, 0, b'{', ..] => Format::Safetensors,
-        _ if first == Some(&b'{') => Format::Json,
-        _ if is(b"\x80\x02") => Format::Pickle,
+        _ if first == Some(&b'{') || is(b"\xef\xbb\xbf{") => Format::Json,
+        [0x80, 2..=5, ..] => Format::Pickle,
         _ if path.extension().is_some_and(|name| name == "onnx") || is(b"\x08") => Format::Onnx,
         _ => return None,
     })
@@ -103,7 +104,6 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// As [`Error`] says: a file that is damaged, or holds what cannot come along.
 pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
     match format(bytes, path) {
-        // Readers stand here, one for each format.
         Some(Format::Onnx) => onnx::read(bytes, options),
         #[cfg(feature = "keras")]
         Some(Format::Hdf5) => keras::read_h5(bytes),
@@ -112,6 +112,7 @@ pub fn read(bytes: &[u8], path: &Path, options: Options<'_>) -> Result<Draft> {
         Some(Format::Safetensors) => torch::read_safetensors(bytes, options),
         Some(Format::Zip) if torch::is_archive(bytes) => torch::read(bytes, options),
         Some(Format::Json) => json::read(bytes, options),
+        Some(Format::Tflite) => tflite::read(bytes, options),
         Some(Format::Pickle) => torch::read_pickle(bytes, options),
         None | Some(_) => Err(Error::Unknown),
     }

@@ -107,6 +107,8 @@ fn function(activation: Activation, y: f64) -> f64 {
         Activation::Tanh => y.tanh(),
         Activation::Sigmoid => sigmoid(y),
         Activation::HardSigmoid => (y + 0.5).clamp(0.0, 1.0),
+        Activation::Elu if y > 0.0 => y,
+        Activation::Elu => y.exp_m1(),
     }
 }
 

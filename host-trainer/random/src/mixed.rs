@@ -49,7 +49,7 @@ pub fn mixed<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -
     let units = 2 + choice.below(30);
     net = net.then(Kind::Dense {
         units,
-        activation: activation(choice),
+        activation: activation(choice, precision),
     });
     net = match choice.below(2) {
         0 => net.scores(),
@@ -66,14 +66,20 @@ pub fn mixed<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -
     }
 }
 
-fn activation<S: Source>(choice: &mut S) -> Activation {
-    choice.one(&[
+fn activation<S: Source>(choice: &mut S, precision: Precision) -> Activation {
+    let all = [
         Activation::None,
         Activation::Relu,
         Activation::Tanh,
         Activation::Sigmoid,
         Activation::HardSigmoid,
-    ])
+        Activation::Elu,
+    ];
+    // The last is for f32 alone.
+    match precision {
+        Precision::F32 => choice.one(&all),
+        Precision::Int8 => choice.one(&all[..5]),
+    }
 }
 
 /// The net with an operation more.
@@ -115,7 +121,7 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
         3 | 4 => gru,
         5 => Kind::Dense {
             units,
-            activation: activation(choice),
+            activation: activation(choice, net.precision),
         },
         _ if second.is_some_and(|second| net.width(second) == net.width(last)) => Kind::Add,
         _ => gru,

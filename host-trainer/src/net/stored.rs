@@ -54,12 +54,13 @@ fn is_zero(units: &usize) -> bool {
     *units == 0
 }
 
-const ACTIVATIONS: [Activation; 5] = [
+const ACTIVATIONS: [Activation; 6] = [
     Activation::None,
     Activation::Relu,
     Activation::Tanh,
     Activation::Sigmoid,
     Activation::HardSigmoid,
+    Activation::Elu,
 ];
 
 impl From<&Operation> for StoredOperation {

@@ -59,6 +59,7 @@ const fn kind_codes(kind: Kind) -> (u8, u8) {
                 Activation::Tanh => 2,
                 Activation::Sigmoid => 3,
                 Activation::HardSigmoid => 4,
+                Activation::Elu => 5,
             },
         ),
         Kind::Add => (6, 0),
@@ -73,7 +74,7 @@ pub(crate) const fn largest_variant(kind: u8) -> u8 {
     match kind {
         2 | 3 => 1,
         4 => 7,
-        5 => 4,
+        5 => 5,
         _ => 0,
     }
 }
@@ -109,7 +110,8 @@ pub(crate) const fn kind_from(kind: u8, variant: u8, units: usize) -> Option<Kin
                 1 => Activation::Relu,
                 2 => Activation::Tanh,
                 3 => Activation::Sigmoid,
-                _ => Activation::HardSigmoid,
+                4 => Activation::HardSigmoid,
+                _ => Activation::Elu,
             },
         },
         6 if units == 0 => Kind::Add,

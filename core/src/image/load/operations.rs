@@ -369,7 +369,12 @@ impl<'a> Reader<'_, 'a, '_> {
         let carries = form.carries(precision);
         match precision {
             Precision::F32 => {
-                let (h, most) = (self.sections.next::<f32>()?, form.bound());
+                // Where nothing is scored as a token, an h to start from may be any number.
+                let most = match self.limit > F32_SUM_LIMIT {
+                    true => FEATURE_LIMIT,
+                    false => form.bound(),
+                };
+                let h = self.sections.next::<f32>()?;
                 check(hidden, h, |x| x.abs() <= most)?;
                 if carries {
                     check(cell, self.sections.next::<f32>()?, small)?;

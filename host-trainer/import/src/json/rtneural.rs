@@ -243,10 +243,11 @@ impl Reader {
             "tanh" => Kind::Activation(Function::Tanh),
             "relu" => Kind::Activation(Function::Relu),
             "sigmoid" => Kind::Activation(Function::Sigmoid),
+            "elu" => Kind::Activation(Function::Elu),
             "softmax" => Kind::Softmax,
             other => {
                 let what = format!("its activation is {}", other.escape_debug());
-                let remedy = "train it with tanh, relu, sigmoid, or softmax at the end";
+                let remedy = "train it with tanh, relu, elu, sigmoid, or softmax at the end";
                 return Err(refused(&of.name, what, remedy));
             }
         };

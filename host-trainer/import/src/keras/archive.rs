@@ -33,7 +33,8 @@ pub(super) const fn budget(file: usize) -> usize {
 
 /// Unpacks a `.keras`.
 pub(super) fn open(bytes: &[u8]) -> Result<Archive> {
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|e| damaged(e.to_string()))?;
+    let mut zip = ZipArchive::new(Cursor::new(bytes))
+        .map_err(|e| damaged(e.to_string().escape_debug().to_string()))?;
     let weights = budget(bytes.len()) as u64;
     Ok(Archive {
         config: member(&mut zip, "config.json", TEXT)?,
@@ -47,7 +48,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Archive> {
 
 /// A member of at most `limit` bytes, whatever its header says.
 fn member(zip: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8>> {
-    let of = |e: &dyn std::fmt::Display| damaged(format!("{name}: {e}"));
+    let of = |e: &dyn std::fmt::Display| damaged(format!("{name}: {e}").escape_debug().to_string());
     let file = zip.by_name(name).map_err(|e| of(&e))?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1))
@@ -56,5 +57,32 @@ fn member(zip: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: u64) -> Result
     match bytes.len() as u64 > limit {
         true => Err(of(&format_args!("it unpacks to more than {limit} bytes"))),
         false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_unpacked_to_its_limit_only() {
+        let mut made = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default();
+        made.start_file("config.json", options).expect("a member");
+        made.write_all(&[b' '; 1 << 20]).expect("its bytes");
+        let bytes = made.finish().expect("a zip").into_inner();
+        assert!(bytes.len() < 1 << 12);
+        let mut zip = ZipArchive::new(Cursor::new(&*bytes)).expect("a zip");
+        let error = member(&mut zip, "config.json", (1 << 20) - 1).expect_err("too much");
+        assert!(
+            error.to_string().contains("more than 1048575 bytes"),
+            "{error}"
+        );
+        assert!(member(&mut zip, "config.json", 1 << 20).is_ok());
     }
 }

@@ -1,72 +1,15 @@
-//! From a graph of Keras' layers to a draft.
+//! From a graph of Keras' layers to a draft: which layer is what, and what joins several values.
 
 use gatelet::net::MAX_COLUMNS;
 
+use super::builder::{About, Builder, Form, Made, Of, expect, masked, of_last_axis};
 use super::function::Version;
-use super::graph::{Graph, Node, RECURRENT, Source};
-use super::json::{Object, damaged, flag, size, text};
-use super::pointwise::of_last_axis;
-use super::weights::{Place, Store};
+use super::graph::{Graph, Node, RECURRENT, known};
+use super::json::{Object, damaged, flag, object, real, size, text};
+use super::weights::Store;
 use super::{ports, refuse};
-use crate::draft::{Draft, Kind, Layer, Matrix};
-use crate::error::{Error, Result, refused};
-
-/// How a value lies in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// `[batch, steps, width]`; 0 steps are any number.
-    Steps(usize),
-    /// `[batch, width]`; `last` of what is there after many steps.
-    Vector {
-        /// Whether it is what the last step gave.
-        last: bool,
-    },
-}
-
-/// What a layer made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Made {
-    /// The value of the draft.
-    pub(super) value: usize,
-    /// Numbers a step.
-    pub(super) width: usize,
-    /// How it lies in time.
-    pub(super) form: Form,
-    /// The layer that masks steps of it.
-    pub(super) masked: Option<usize>,
-}
-
-/// A layer of Keras, or what one wraps.
-#[derive(Clone, Copy)]
-pub(super) struct Of<'a> {
-    /// Its number in the graph.
-    pub(super) number: usize,
-    pub(super) name: &'a str,
-    pub(super) class: &'a str,
-    pub(super) config: &'a Object,
-    pub(super) place: &'a Place,
-}
-
-/// A draft that is being made.
-pub(super) struct Builder<'a> {
-    pub(super) store: Store,
-    pub(super) version: Version,
-    pub(super) graph: &'a Graph<'a>,
-    /// Whether a node is a start state, if it is an input.
-    pub(super) states: Vec<bool>,
-    /// Whether a node is an input.
-    pub(super) inputs: Vec<bool>,
-    layers: Vec<Layer>,
-    pub(super) made: Vec<Option<Made>>,
-    pub(super) notes: Vec<String>,
-}
-
-/// What a layer of the draft is besides its kind.
-#[derive(Default)]
-pub(super) struct About {
-    pub(super) tensors: Vec<String>,
-    pub(super) notes: Vec<String>,
-}
+use crate::draft::{Draft, Kind, Matrix};
+use crate::error::{Result, refused};
 
 /// The draft of a model.
 pub(super) fn draft(graph: &Graph<'_>, store: Store, version: Version) -> Result<Draft> {
@@ -100,53 +43,6 @@ pub(super) fn draft(graph: &Graph<'_>, store: Store, version: Version) -> Result
 }
 
 impl Builder<'_> {
-    /// What a layer reads.
-    pub(super) fn read(&self, layer: &str, source: Source) -> Result<Made> {
-        let made = self.made.get(source.node).copied().flatten();
-        let made = made.ok_or_else(|| damaged(format!("{layer} reads what is not there")))?;
-        match source.tensor {
-            0 => Ok(made),
-            // h is what the layer gives.
-            1 if self.returns_state(source.node) => Ok(Made {
-                form: Form::Vector { last: true },
-                ..made
-            }),
-            _ => {
-                let what = "it reads a state of another layer that is not h, or that has none";
-                Err(refused(
-                    layer,
-                    what,
-                    "let it read what the other layer gives",
-                ))
-            }
-        }
-    }
-
-    fn returns_state(&self, node: usize) -> bool {
-        let node = &self.graph.nodes[node];
-        flag(node.config, "return_state") && matches!(node.class, "LSTM" | "GRU" | "SimpleRNN")
-    }
-
-    /// A layer more; gives its value.
-    pub(super) fn push(
-        &mut self,
-        name: &str,
-        from: &str,
-        kind: Kind,
-        reads: &[usize],
-        About { tensors, notes }: About,
-    ) -> usize {
-        self.layers.push(Layer {
-            name: name.to_owned(),
-            from: from.to_owned(),
-            kind,
-            reads: reads.to_vec(),
-            tensors,
-            notes,
-        });
-        self.layers.len()
-    }
-
     fn node(&mut self, number: usize, node: &Node<'_>) -> Result<Made> {
         let name = &node.name;
         let reads = node.reads.iter().map(|source| self.read(name, *source));
@@ -203,12 +99,12 @@ impl Builder<'_> {
 
     fn time_distributed(&mut self, of: Of<'_>, read: Made) -> Result<Made> {
         let layer = of.config.get("layer").and_then(|layer| layer.as_object());
-        let config = layer.and_then(|layer| super::json::object(layer, "config"));
+        let config = layer.and_then(|layer| object(layer, "config"));
         let (Some(layer), Some(config)) = (layer, config) else {
             return Err(damaged(format!("{} wraps no layer", of.name)));
         };
         let class = text(layer, "class_name").unwrap_or_default();
-        super::graph::known(of.name, class, layer)?;
+        known(of.name, class, layer)?;
         let inner = Of {
             class,
             config,
@@ -232,7 +128,7 @@ impl Builder<'_> {
     /// Masking sets steps that equal its value to zero, which changes nothing if that is zero, and
     /// lets recurrent layers leave them out.
     fn masking(&mut self, of: Of<'_>, read: Made) -> Result<Made> {
-        if super::json::real(of.config, "mask_value") != Some(0.0) {
+        if real(of.config, "mask_value") != Some(0.0) {
             return Err(masked(of.name, of.name));
         }
         let notes = vec!["left out: no recurrent layer sees its mask, and zeros stay zeros".into()];
@@ -308,25 +204,4 @@ fn adds(config: &Object) -> bool {
 
 fn has_steps(form: Form) -> bool {
     matches!(form, Form::Steps(_))
-}
-
-/// A recurrent layer that leaves out steps.
-pub(super) fn masked(name: &str, by: &str) -> Error {
-    let what =
-        format!("steps that are masked by {by} would be left out, and a stream has no padding");
-    let remedy = "take the mask out of the model (Masking, mask_zero) and save it again";
-    refused(name, what, remedy)
-}
-
-/// Checks a tensor's shape.
-pub(super) fn expect(name: &str, tensor: &str, found: &[usize], expected: &[usize]) -> Result<()> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(Error::Shape {
-            name: name.to_owned(),
-            tensor: tensor.to_owned(),
-            found: format!("{found:?}"),
-            expected: format!("{expected:?}"),
-        }),
-    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::graph::known;
 use super::json::{Object, axis, object, real, text};
 use super::refuse;
 use crate::draft::Function;
@@ -46,7 +47,7 @@ pub(super) fn function(layer: &str, value: Option<&Value>, version: Version) -> 
         Some(Value::Object(all)) => {
             let class = text(all, "class_name").unwrap_or_default();
             if let Some(config) = object(all, "config") {
-                super::graph::known(layer, class, all)?;
+                known(layer, class, all)?;
                 return activation(layer, class, config, version);
             }
             let registered = text(all, "registered_name").unwrap_or_default();
@@ -68,6 +69,7 @@ pub(super) fn function(layer: &str, value: Option<&Value>, version: Version) -> 
         ("relu", _) => Function::Relu,
         ("tanh", _) => Function::Tanh,
         ("sigmoid", _) => Function::Sigmoid,
+        ("elu", _) => Function::Elu,
         ("hard_sigmoid", Some(slope)) => Function::HardSigmoid { slope, offset: 0.5 },
         ("hard_sigmoid", None) => {
             let what = "its hard_sigmoid is another in Keras 2 and 3, and the file does not say \
@@ -79,7 +81,10 @@ pub(super) fn function(layer: &str, value: Option<&Value>, version: Version) -> 
             ));
         }
         _ => {
-            let what = format!("its activation is {name}, which Gatelet has not");
+            let what = format!(
+                "its activation is {}, which Gatelet has not",
+                name.escape_debug()
+            );
             let remedy = "train with relu, tanh, sigmoid or hard_sigmoid (softmax at the end)";
             return Err(refused(layer, what, remedy));
         }

@@ -170,7 +170,7 @@ impl<'a> Graph<'a> {
         let number = |reference: &Reference<'_>| {
             let name = reference.layer;
             let number = numbers.get(name).copied();
-            number.ok_or_else(|| damaged(format!("there is no layer {name}")))
+            number.ok_or_else(|| damaged(format!("there is no layer {name:?}")))
         };
         let mut made: Vec<Option<Vec<Source>>> = entries.iter().map(|_| None).collect();
         let inputs = references(config.get("input_layers"))?;
@@ -346,9 +346,6 @@ fn entries<'a>(layers: &'a [Value], place: &Place) -> Result<Vec<Entry<'a>>> {
         };
         let name = text(config, "name").or_else(|| text(all, "name"));
         let name = name.unwrap_or(class);
-        if name.len().max(class.len()) > MAX_NAME {
-            return Err(damaged("a layer has a name without an end"));
-        }
         known(name, class, all)?;
         let module = text(all, "module").unwrap_or_default();
         // Operations such as x + y are listed with the layers and have no weights.
@@ -369,8 +366,12 @@ fn entries<'a>(layers: &'a [Value], place: &Place) -> Result<Vec<Entry<'a>>> {
     Ok(entries)
 }
 
-/// Refuses what is code of somebody's own.
+/// Refuses what is code of somebody's own, and names that no message could show.
 pub(super) fn known(name: &str, class: &str, all: &Object) -> Result<()> {
+    let shown = |name: &str| name.len() <= MAX_NAME && !name.contains(char::is_control);
+    if !(shown(name) && shown(class)) {
+        return Err(damaged("a layer has no name that could be shown"));
+    }
     let module = match all.get("module") {
         // Files before Keras 2.12 name no modules.
         None => "keras",

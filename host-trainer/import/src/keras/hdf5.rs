@@ -45,7 +45,7 @@ fn found<T>(of: std::result::Result<T, H5Error>) -> Result<Option<T>> {
 }
 
 fn wrong(error: &H5Error) -> Error {
-    damaged(error.to_string())
+    damaged(error.to_string().escape_debug().to_string())
 }
 
 impl File {
@@ -87,9 +87,16 @@ impl File {
 
     /// An attribute that is a list of texts; Keras cuts long ones into `name0`, `name1` and so on.
     pub(super) fn texts(&self, path: &str, name: &str) -> Result<Option<Vec<String>>> {
-        let of = |attribute: Attribute| match attribute.num_elements() {
-            Ok(0) => Ok(Vec::new()),
-            _ => attribute.read_strings().map_err(|error| wrong(&error)),
+        let of = |attribute: Attribute| {
+            let names = match attribute.num_elements() {
+                Ok(0) => Ok(Vec::new()),
+                _ => attribute.read_strings(),
+            };
+            let names = names.map_err(|error| wrong(&error))?;
+            match names.iter().any(|name| name.contains(char::is_control)) {
+                true => Err(damaged(format!("{name} holds what is no name"))),
+                false => Ok(names),
+            }
         };
         if let Some(attribute) = self.attribute(path, name)? {
             return of(attribute).map(Some);

@@ -8,6 +8,7 @@
 
 mod archive;
 mod build;
+mod builder;
 mod function;
 mod graph;
 mod hdf5;

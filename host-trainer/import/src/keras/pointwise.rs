@@ -2,25 +2,15 @@
 
 use serde_json::Value;
 
-use super::build::{About, Builder, Form, Made, Of, expect};
+use super::builder::{About, Builder, Form, Made, Of, expect, of_last_axis};
 use super::function::{Act, activation, function};
-use super::json::{axis, damaged, flag, list, real, size};
+use super::json::{damaged, flag, list, real, size};
 use super::refuse;
 use crate::draft::{Function, Kind, Matrix};
 use crate::error::{Result, refused};
 
 /// Smallest deviation that Normalization divides by.
 const EPSILON: f64 = 1e-7;
-
-/// Whether a layer works along the last axis.
-pub(super) fn of_last_axis(of: Of<'_>, form: Form, default: i64) -> Result<bool> {
-    let last = match form {
-        Form::Steps(_) => 2,
-        Form::Vector { .. } => 1,
-    };
-    let axis = axis(of.config, of.name)?.unwrap_or(default);
-    Ok(axis == -1 || axis == last)
-}
 
 impl Builder<'_> {
     /// A layer of one operand that keeps steps apart.

@@ -2,7 +2,7 @@
 
 use gatelet::net::MAX_SIZE;
 
-use super::build::{About, Builder, Form, Made};
+use super::builder::{About, Builder, Form, Made};
 use super::graph::{Graph, Source};
 use super::json::{damaged, size};
 use crate::draft::{Input, Kind, Output};

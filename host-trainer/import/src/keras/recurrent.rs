@@ -11,12 +11,12 @@
 use gatelet::net::{MAX_SIZE, Reset};
 use serde_json::Value;
 
-use super::build::{About, Builder, Form, Made, Of, expect, masked};
+use super::builder::{About, Builder, Form, Made, Of, expect, masked};
 use super::function::{Act, function};
-use super::graph::Node;
+use super::graph::{Node, known};
 use super::hdf5::Tensor;
-use super::json::{damaged, flag, list, object, real, size, text};
-use super::weights::Snake;
+use super::json::{Object, damaged, flag, list, object, real, size, text};
+use super::weights::{Place, Snake};
 use crate::draft::{Cell, Function, Kind, Matrix, Recurrent, blocks};
 use crate::error::{Result, refused};
 
@@ -97,10 +97,7 @@ impl Builder<'_> {
     }
 
     /// The cells of a layer, with their configurations and places.
-    fn cells<'a>(
-        &self,
-        of: Of<'a>,
-    ) -> Result<Vec<(&'a str, &'a super::json::Object, super::weights::Place)>> {
+    fn cells<'a>(&self, of: Of<'a>) -> Result<Vec<(&'a str, &'a Object, Place)>> {
         let place = match of.class {
             "CuDNNLSTM" | "CuDNNGRU" => of.place.clone(),
             _ => of.place.within("cell"),
@@ -115,7 +112,7 @@ impl Builder<'_> {
         };
         let missing = || damaged(format!("{} has no cell", of.name));
         let (class, config, all) = of.config.get("cell").and_then(cell).ok_or_else(missing)?;
-        super::graph::known(of.name, class, all)?;
+        known(of.name, class, all)?;
         if class != "StackedRNNCells" {
             return Ok(vec![(named(of, class)?, config, place)]);
         }
@@ -123,7 +120,7 @@ impl Builder<'_> {
         let mut cells = Vec::new();
         for value in list(config, "cells") {
             let (class, config, all) = cell(value).ok_or_else(missing)?;
-            super::graph::known(of.name, class, all)?;
+            known(of.name, class, all)?;
             let name = text(config, "name").unwrap_or_default();
             let place = place.cell(&snake.name(class), name);
             cells.push((named(of, class)?, config, place));

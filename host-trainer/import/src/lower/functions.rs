@@ -35,6 +35,7 @@ pub(super) fn dense(
         Function::Relu => Activation::Relu,
         Function::Tanh => Activation::Tanh,
         Function::Sigmoid => Activation::Sigmoid,
+        Function::Elu => Activation::Elu,
         Function::HardSigmoid { slope, offset } => {
             weight.data.iter_mut().for_each(|w| *w *= slope);
             let bias = bias.iter_mut();
@@ -109,6 +110,7 @@ fn named(what: &str, function: Function) -> String {
         Function::Relu => "relu",
         Function::Tanh => "tanh",
         Function::Sigmoid => "sigmoid",
+        Function::Elu => "elu",
         Function::HardSigmoid { .. } => "hard_sigmoid",
     };
     format!("{what} is {name}, which Gatelet's cell has not")

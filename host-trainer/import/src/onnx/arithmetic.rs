@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::outer::Outers;
 use super::proto::Node;
-use super::reader::{Kind, Reader, Step};
+use super::reader::{Kind, Reader, together};
+use super::step::Step;
 use super::tensor::{Axis, Data, Element, Num, Tensor, indices};
 use crate::draft::{Function, Kind as Layer};
 
@@ -21,7 +22,7 @@ pub(super) enum Operator {
 pub(super) fn whole(operator: Operator, a: &Num, b: &Num) -> Num {
     use Num::{Known, Size, Unknown};
     let size = |times: Option<i64>, of: &[usize], plus: Option<i64>| match (times, plus) {
-        (Some(times), Some(plus)) => Size {
+        (Some(times), Some(plus)) if of.len() <= 8 => Size {
             times,
             of: of.to_vec(),
             plus,
@@ -98,6 +99,7 @@ impl Reader {
         b: &Tensor,
     ) -> Step<(Vec<Axis>, Vec<usize>, Vec<usize>)> {
         let rank = a.axes.len().max(b.axes.len());
+        let uniform = [self.uniform(a, b), self.uniform(b, a)];
         let padded = |tensor: &Tensor| {
             let missing = rank - tensor.axes.len();
             let mut axes = vec![Axis::ONE; missing];
@@ -106,7 +108,12 @@ impl Reader {
             strides.extend(tensor.strides());
             (axes, strides)
         };
-        let ((left, steps), (right, other)) = (padded(a), padded(b));
+        let ((mut left, steps), (mut right, other)) = (padded(a), padded(b));
+        for (axes, uniform) in [(&mut left, &uniform[0]), (&mut right, &uniform[1])] {
+            for from_the_end in uniform {
+                axes[rank - 1 - from_the_end] = Axis::ONE;
+            }
+        }
         let (mut axes, mut dims) = (Vec::new(), Vec::new());
         let (mut from_a, mut from_b) = (Vec::new(), Vec::new());
         for (k, (x, y)) in left.iter().zip(&right).enumerate() {
@@ -140,11 +147,32 @@ impl Reader {
             }
             axes.push(axis);
         }
-        let count = dims
-            .iter()
-            .fold(1_usize, |all, len| all.saturating_mul(*len));
-        self.spend(node, count)?;
+        self.spend(node, super::reader::volume(&axes))?;
         Ok((axes, indices(&dims, &from_a), indices(&dims, &from_b)))
+    }
+
+    /// Axes of a constant, counted from the end, along which it is the same and the other value is
+    /// batch or time: one entry stands for all.
+    fn uniform(&self, constant: &Tensor, other: &Tensor) -> Vec<usize> {
+        let mut found = Vec::new();
+        let (axes, strides) = (&constant.axes, constant.strides());
+        for (k, (axis, outer)) in axes.iter().rev().zip(other.axes.iter().rev()).enumerate() {
+            let (Axis::Fixed { len: 2.., .. }, Axis::Outer(_)) = (axis, outer) else {
+                continue;
+            };
+            let at = axes.len() - 1 - k;
+            let len = axis.len().unwrap_or(1);
+            let first = |index: usize| index - (index / strides[at] % len) * strides[at];
+            let same = match &constant.data {
+                Data::Floats(all) => (0..all.len()).all(|k| all[k] == all[first(k)]),
+                Data::Ints(all) => (0..all.len()).all(|k| all[k] == all[first(k)]),
+                Data::Elements(_) => false,
+            };
+            if same {
+                found.push(k);
+            }
+        }
+        found
     }
 
     pub(super) fn elementwise(&mut self, node: &Node, operator: Operator) -> Step<Tensor> {
@@ -160,8 +188,7 @@ impl Reader {
     fn pair(&mut self, node: &Node, operator: Operator, a: &Tensor, b: &Tensor) -> Step<Tensor> {
         let (axes, in_a, in_b) = self.broadcast(node, a, b)?;
         let (left, right) = (a.picked(axes.clone(), &in_a), b.picked(axes.clone(), &in_b));
-        let mut names = a.names.clone();
-        names.extend(b.names.iter().cloned());
+        let names = together(&[a, b]);
         let constant = |data| Tensor {
             names: names.clone(),
             ..Tensor::new(axes.clone(), data)

@@ -24,6 +24,11 @@ struct Builder {
     widths: Vec<usize>,
 }
 
+/// A name of the file that acts on no terminal.
+fn visible(name: &str) -> String {
+    gatelet::visible::line(name).to_string()
+}
+
 /// Which operations an output depends on.
 fn needed(ops: &[Op], outputs: &[Given]) -> Vec<bool> {
     let mut needed = vec![false; ops.len()];
@@ -118,14 +123,14 @@ pub(super) fn draft(mut reader: Reader, outputs: Vec<Given>) -> Result<Draft> {
         features += reader.inputs[*input].1;
     }
     let mut names = Vec::new();
-    for (k, (name, width)) in reader.inputs.iter().enumerate() {
+    for (k, (name, width)) in reader.inputs.clone().iter().enumerate() {
         let state = reader.ops.iter().flat_map(|op| op.start.iter().flatten());
         let mut state = state.filter(|of| of.source == Source::Input(k));
         if first.contains_key(&k) {
-            names.push((name.clone(), *width));
+            names.push((visible(name), *width));
         } else if state.next().is_none() {
             let note = format!("the input {name} was left out: no output depends on it");
-            reader.notes.push(note);
+            reader.note(note);
         }
     }
     let mut builder = Builder {
@@ -158,7 +163,7 @@ pub(super) fn draft(mut reader: Reader, outputs: Vec<Given>) -> Result<Draft> {
     for output in outputs {
         let value = builder.value(&output.name, &output.elements)?;
         given.push(Output {
-            name: output.name,
+            name: visible(&output.name),
             value,
         });
     }

@@ -37,6 +37,7 @@ pub(super) fn together(reader: &mut Reader, mut outputs: Vec<Given>) -> Result<V
     for output in &outputs {
         for element in &*output.elements {
             if let Source::Op(op) = element.source
+                && reader.ops[op].width <= 1024
                 && !found.contains(&op)
                 && found.len() < 64
             {
@@ -49,8 +50,8 @@ pub(super) fn together(reader: &mut Reader, mut outputs: Vec<Given>) -> Result<V
         let Some((found, cell)) =
             starts(reader, op, &outputs)
                 .into_iter()
-                .find_map(|(h, alike)| {
-                    let found = cell(reader, op, h, alike)?;
+                .find_map(|(h, states)| {
+                    let found = cell(reader, op, h, states)?;
                     let cell = assembled(reader, op, &found)?;
                     Some((found, cell))
                 })
@@ -76,60 +77,66 @@ pub(super) fn together(reader: &mut Reader, mut outputs: Vec<Given>) -> Result<V
 }
 
 /// What may be h before `op`: numbers of an input at the places where an output has those of `op`;
-/// the likeliest first, and whether their names are alike.
+/// the likeliest first, and whether both are named as states.
 fn starts(reader: &Reader, op: usize, outputs: &[Given]) -> Vec<(Values, bool)> {
     let width = reader.ops[op].width;
     let mut all = Vec::new();
     for (o, output) in outputs.iter().enumerate() {
-        let place = |u: usize| {
-            let of = Element {
-                source: Source::Op(op),
-                index: u,
-            };
-            output.elements.iter().position(|element| *element == of)
-        };
-        let Some(places) = (0..width).map(place).collect::<Option<Vec<_>>>() else {
+        let mut places = vec![None; width];
+        for (at, of) in output.elements.iter().enumerate().rev() {
+            if of.source == Source::Op(op) {
+                places[of.index] = Some(at);
+            }
+        }
+        let Some(places) = places.into_iter().collect::<Option<Vec<usize>>>() else {
             continue;
         };
         for (k, (name, count)) in reader.inputs.iter().enumerate() {
             if *count != output.elements.len() {
                 continue;
             }
-            let alike = alike(name, &output.name);
+            let states = state(name) && state(&output.name);
+            let alike = alike(name, &output.name) || states;
             let (from, to) = (reader.inputs.len() - k, outputs.len() - o);
             let source = Source::Input(k);
             let h = places.iter().map(|index| Element {
                 source,
                 index: *index,
             });
-            all.push(((!alike, from.abs_diff(to)), h.collect(), alike));
+            all.push(((!alike, from.abs_diff(to)), h.collect(), states));
         }
     }
     all.sort_by_key(|(key, ..)| *key);
-    all.into_iter().map(|(_, h, alike)| (h, alike)).collect()
+    all.into_iter().map(|(_, h, states)| (h, states)).collect()
 }
 
-/// Whether an input and an output are named after the same thing: `h` and `h_out`.
+/// Whether a name is that of a state: `h`, `hn`, `s0`, `state_out`, `new_hidden`.
+fn state(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphabetic());
+    words.any(|word| {
+        matches!(
+            word,
+            "h" | "hx" | "hn" | "hs" | "s" | "hidden" | "state" | "states"
+        )
+    })
+}
+
+/// Whether an input and an output are named after the same thing: `c` and `c_out`.
 fn alike(input: &str, output: &str) -> bool {
     let stem = |name: &str| -> String {
-        let name = name.to_ascii_lowercase();
-        let letters = |c: &char| c.is_ascii_alphabetic();
-        name.chars().take_while(letters).collect()
+        let letters = name.chars().take_while(char::is_ascii_alphabetic);
+        letters.map(|c| c.to_ascii_lowercase()).collect()
     };
     let (a, b) = (stem(input), stem(output));
-    let all = |name: &str| name.to_ascii_lowercase();
-    let state = |name: &str| {
-        let name = all(name);
-        name.contains("state") || name.contains("hidden") || name.contains("hx")
-    };
-    (!a.is_empty() && a == b) || (state(input) && state(output))
+    !a.is_empty() && a == b
 }
 
-fn cell(reader: &Reader, op: usize, h: Values, alike: bool) -> Option<Found> {
+fn cell(reader: &Reader, op: usize, h: Values, states: bool) -> Option<Found> {
     let new = elements(Source::Op(op), reader.ops[op].width);
     lstm(reader, &new, &h)
         .or_else(|| gru(reader, &new, &h))
-        .or_else(|| alike.then(|| rnn(reader, &new, &h)).flatten())
+        .or_else(|| states.then(|| rnn(reader, &new, &h)).flatten())
 }
 
 fn lstm(reader: &Reader, new: &[Element], h: &Values) -> Option<Found> {
@@ -164,7 +171,8 @@ fn lstm(reader: &Reader, new: &[Element], h: &Values) -> Option<Found> {
             } else {
                 (right, left)
             };
-            if i.0 != out || forget != out || sum.len() != 2 {
+            let apart = old.iter().all(|of| !h.contains(of));
+            if i.0 != out || forget != out || sum.len() != 2 || !apart {
                 continue;
             }
             let gates = [&i.1, &f, &g.1, &o].map(|of| reader.linear(of));

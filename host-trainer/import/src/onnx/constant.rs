@@ -9,7 +9,7 @@ use crate::error::{Error, Result, refused};
 fn damaged(what: String) -> Error {
     Error::Damaged {
         format: "ONNX",
-        what,
+        what: gatelet::visible::line(&what).to_string(),
     }
 }
 
@@ -111,9 +111,10 @@ pub(super) fn constant(of: &proto::Tensor, fallback: &str) -> Result<Tensor> {
             return Err(refused(name, what, "save the model with float32 weights"));
         }
     };
-    let needed = dims
-        .iter()
-        .try_fold(1_usize, |all, len| all.checked_mul(*len));
+    // Axes of 0 count as 1, so that no product of sizes is past what can be counted.
+    let sizes = dims.iter().map(|len| (*len).max(1));
+    let volume = sizes.fold(1_usize, usize::saturating_mul);
+    let needed = (volume <= 1 << 32).then(|| dims.iter().product());
     let tensor = Tensor {
         names: vec![name.to_owned()],
         ..Tensor::new(dims.iter().map(|len| Axis::fixed(*len)).collect(), data)

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::proto::Node;
-use super::reader::{Kind, Reader, Step};
+use super::reader::{Kind, Reader};
+use super::step::Step;
 use super::tensor::{Axis, Data, Element, Tensor};
 use crate::draft::{Kind as Layer, Matrix};
 
@@ -170,6 +171,7 @@ impl Reader {
             );
         };
         let units = matrix.columns;
+        self.spend(node, matrix.data.len())?;
         let kind = Kind::Layer(Layer::Embedding { table: matrix });
         let made = self.push(node, kind, vec![Rc::new(vec![*token])], units);
         if let Some(op) = self.ops.last_mut() {

@@ -27,10 +27,11 @@ pub(super) type Values = Vec<Element>;
 pub(super) type Polynomial = BTreeMap<Vec<Values>, f64>;
 
 /// How deep sums may lie in each other, and how many products a polynomial has at most.
-const DEPTH: usize = 24;
+const DEPTH: usize = 8;
 const TERMS: usize = 16;
-/// The most numbers in a matrix.
+/// The most numbers in a matrix, and the most steps that the search for cells takes.
 const MOST: usize = 1 << 24;
+const STEPS: usize = 1 << 27;
 
 /// The operation that all elements are of.
 fn one(of: &[Element]) -> Option<usize> {
@@ -55,6 +56,13 @@ impl Reader {
         }
     }
 
+    /// Counts the steps of the search, so that it ends.
+    fn step(&self) -> Option<()> {
+        let steps = self.searched.get() + 1;
+        self.searched.set(steps);
+        (steps < STEPS).then_some(())
+    }
+
     /// The elements as sums of products of what is no sum.
     pub(super) fn linear(&self, of: &[Element]) -> Option<Linear> {
         let mut linear = Linear {
@@ -75,6 +83,7 @@ impl Reader {
         linear: &mut Linear,
         depth: usize,
     ) -> Option<()> {
+        self.step()?;
         let index = element.index;
         if let Source::Op(op) = element.source {
             let at = op;
@@ -115,6 +124,7 @@ impl Reader {
     }
 
     fn term(&self, of: Element, weight: f32, row: usize, linear: &mut Linear) -> Option<()> {
+        self.step()?;
         let (rows, columns) = (linear.bias.len(), self.width(of.source));
         let fits = rows.checked_mul(columns).is_some_and(|all| all <= MOST);
         if !fits || linear.terms.len() > 2 * TERMS {
@@ -150,6 +160,8 @@ impl Reader {
     }
 
     fn expanded(&self, of: &[Element], depth: usize) -> Option<Polynomial> {
+        self.searched.set(self.searched.get() + of.len());
+        self.step()?;
         let itself = || Some(Polynomial::from([(vec![of.to_vec()], 1.0)]));
         let Some(op) = one(of).and_then(|op| self.ops.get(op)) else {
             return itself();

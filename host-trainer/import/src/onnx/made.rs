@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::proto::Node;
-use super::reader::{Reader, Step};
+use super::reader::Reader;
+use super::step::Step;
 use super::tensor::{Axis, Data, Num, Tensor};
 
 impl Reader {
@@ -34,10 +35,8 @@ impl Reader {
 
     /// Numbers that axes hold, within bounds.
     fn room(&mut self, node: &Node, axes: &[Axis]) -> Step<usize> {
-        let dims = axes.iter().filter_map(Axis::len);
-        let count = dims.fold(1_usize, usize::saturating_mul);
-        self.spend(node, count)?;
-        Ok(count)
+        self.spend(node, super::reader::volume(axes))?;
+        Ok(axes.iter().filter_map(Axis::len).product())
     }
 
     pub(super) fn constant_of_shape(&mut self, node: &Node) -> Step<Tensor> {

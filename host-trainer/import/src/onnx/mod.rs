@@ -20,8 +20,11 @@ mod reader;
 mod recurrent;
 mod reshape;
 mod states;
+mod step;
 mod structure;
 mod tensor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
@@ -30,11 +33,12 @@ use prost::Message;
 use crate::Options;
 use crate::draft::Draft;
 use crate::error::{Error, Result, refused};
-use reader::{Known, Reader, Stop};
+use reader::{Known, Reader};
+use step::Stop;
 use tensor::Tensor;
 
 /// How often a graph is walked at most: each walk learns an axis of an input.
-const WALKS: usize = 64;
+const WALKS: usize = 32;
 
 /// Reads a model.
 ///
@@ -43,7 +47,7 @@ const WALKS: usize = 64;
 pub(crate) fn read(bytes: &[u8], _: Options<'_>) -> Result<Draft> {
     let damaged = |what: String| Error::Damaged {
         format: "ONNX",
-        what,
+        what: gatelet::visible::line(&what).to_string(),
     };
     needed::count(bytes).map_err(damaged)?;
     let model = proto::Model::decode(bytes).map_err(|error| damaged(error.to_string()))?;
@@ -55,6 +59,12 @@ pub(crate) fn read(bytes: &[u8], _: Options<'_>) -> Result<Draft> {
     let opset = model.opset_import.iter().find(standard);
     let opset = opset.and_then(|of| of.version).unwrap_or(1);
     needed::keep(&mut graph);
+    // What a loop counts would be refused before the loop itself, and say less.
+    let mut nodes = graph.node.iter();
+    if let Some(node) = nodes.find(|node| matches!(node.op(), "Loop" | "Scan")) {
+        let (what, remedy) = node::reason(node.op());
+        return Err(refused(&node.label(), what, remedy));
+    }
     let mut constants: HashMap<String, Tensor> = HashMap::new();
     for tensor in std::mem::take(&mut graph.initializer) {
         let tensor = constant::constant(&tensor, "a tensor without a name")?;

@@ -3,7 +3,8 @@
 use super::arithmetic::Operator;
 use super::constant::constant;
 use super::proto::Node;
-use super::reader::{Reader, Step};
+use super::reader::Reader;
+use super::step::Step;
 use super::tensor::{Axis, Data, Num, Tensor};
 use crate::draft::Function;
 
@@ -59,6 +60,9 @@ impl Reader {
             "Relu" => self.function(node, Function::Relu)?,
             "Tanh" => self.function(node, Function::Tanh)?,
             "Sigmoid" => self.function(node, Function::Sigmoid)?,
+            "Elu" if node.float("alpha").is_none_or(|alpha| alpha == 1.0) => {
+                self.function(node, Function::Elu)?
+            }
             "HardSigmoid" => {
                 let slope = node.float("alpha").unwrap_or(0.2);
                 let offset = node.float("beta").unwrap_or(0.5);
@@ -155,13 +159,13 @@ impl Reader {
 }
 
 /// Why a kind of node cannot come along, and what to do.
-fn reason(op: &str) -> (String, &'static str) {
+pub(super) fn reason(op: &str) -> (String, &'static str) {
     let text = |what: &str| what.to_owned();
     match op {
         "Loop" | "Scan" => (
             text("it is a loop over a graph of its own"),
             "export the recurrent layer whole, or a single step with its states as inputs and \
-             outputs",
+             outputs; a Keras model is imported from its .keras",
         ),
         "Conv" | "ConvTranspose" => (
             text("it is a convolution"),

@@ -1,7 +1,7 @@
 //! The outer axes: batch and time, which of them are the same, and what sizes are known.
 
 use super::proto::Node;
-use super::reader::{Step, Stop};
+use super::step::{Step, Stop};
 use super::tensor::{Axis, Num, Origin};
 
 /// What an outer axis is, once a recurrent node says so.

@@ -138,7 +138,7 @@ impl Node {
         let made = || self.output.iter().find(|name| !name.is_empty());
         let name = self.name.as_deref().filter(|name| !name.is_empty());
         match name.or_else(|| made().map(String::as_str)) {
-            Some(name) => format!("{name} ({})", self.op()),
+            Some(name) => gatelet::visible::line(&format!("{name} ({})", self.op())).to_string(),
             None => self.op().to_owned(),
         }
     }

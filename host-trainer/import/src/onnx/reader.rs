@@ -13,9 +13,10 @@ use std::rc::Rc;
 
 use super::outer::Outers;
 use super::proto::{Graph, Node};
-use super::tensor::{Axis, Element, Num, Origin, Source, Tensor, elements};
+use super::step::Step;
+use super::tensor::{Axis, Data, Element, Num, Origin, Source, Tensor, elements};
 use crate::draft::Kind as Layer;
-use crate::error::{Error, refused};
+use crate::error::refused;
 
 /// What an operation does.
 #[derive(Clone, Debug)]
@@ -39,24 +40,6 @@ pub(super) struct Op {
     pub(super) start: [Vec<Element>; 2],
 }
 
-/// Why a walk ends early.
-#[derive(Debug)]
-pub(super) enum Stop {
-    Error(Error),
-    /// An axis of an input is batch or time.
-    Outer(Origin),
-    /// An axis of an input without a size has this one.
-    Fixed(Origin, usize),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-pub(super) type Step<T> = Result<T, Stop>;
-
 /// What earlier walks learnt about the axes of the inputs.
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -66,7 +49,10 @@ pub(super) struct Known {
 
 /// The most numbers that a tensor made here may have, and all of them together.
 const MOST: usize = 1 << 24;
-const MOST_OF_ALL: usize = 1 << 28;
+const MOST_OF_ALL: usize = 1 << 26;
+/// The most axes of a value, and inputs and outputs of a graph.
+const AXES: usize = 64;
+pub(super) const PORTS: usize = 256;
 /// How deep graphs may lie in nodes.
 const DEPTH: usize = 16;
 
@@ -78,25 +64,29 @@ pub(super) struct Reader {
     /// Names and widths of the inputs.
     pub(super) inputs: Vec<(String, usize)>,
     values: HashMap<String, Tensor>,
-    /// Inputs of the graph that have no shape or are no tensors.
-    shapeless: BTreeSet<String>,
+    /// Inputs of the graph that no node can read, and why.
+    unread: HashMap<String, &'static str>,
     spent: usize,
+    /// What the search for cells took.
+    pub(super) searched: std::cell::Cell<usize>,
     depth: usize,
 }
 
-impl Node {
-    pub(super) fn error(&self, what: impl Into<String>, remedy: impl Into<String>) -> Error {
-        refused(&self.label(), what, remedy)
-    }
+/// What axes would hold if those of 0 were of 1.
+pub(super) fn volume(axes: &[Axis]) -> usize {
+    let lens = axes.iter().filter_map(Axis::len);
+    lens.fold(1, |all, len| all.saturating_mul(len.max(1)))
+}
 
-    pub(super) fn refuse<T>(&self, what: impl Into<String>, remedy: impl Into<String>) -> Step<T> {
-        Err(self.error(what, remedy).into())
+/// Names of tensors that a value was made of, each once, and not too many.
+pub(super) fn together(all: &[&Tensor]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in all.iter().flat_map(|tensor| &tensor.names) {
+        if names.len() < 16 && !names.contains(name) {
+            names.push(name.clone());
+        }
     }
-
-    /// For what no right file has.
-    pub(super) fn wrong<T>(&self, what: impl Into<String>) -> Step<T> {
-        self.refuse(what, "check the file with onnx.checker")
-    }
+    names
 }
 
 impl Reader {
@@ -108,8 +98,9 @@ impl Reader {
             notes: Vec::new(),
             inputs: Vec::new(),
             values: HashMap::new(),
-            shapeless: BTreeSet::new(),
+            unread: HashMap::new(),
             spent: 0,
+            searched: std::cell::Cell::new(0),
             depth: 0,
         }
     }
@@ -124,14 +115,22 @@ impl Reader {
         self.values.clone_from(constants);
         let given = |name: &str| constants.contains_key(name);
         let inputs = graph.input.iter().filter(|input| !given(input.name()));
+        if inputs.clone().count() > PORTS {
+            let what = format!("it has more than {PORTS} inputs without values");
+            return Err(refused("the graph", what, "make its weights initializers").into());
+        }
         for (index, input) in inputs.enumerate() {
             let name = input.name().to_owned();
             let of = input.r#type.as_ref().and_then(|of| of.tensor_type.as_ref());
             let Some(shape) = of.and_then(|of| of.shape.as_ref()) else {
                 self.inputs.push((name.clone(), 0));
-                self.shapeless.insert(name);
+                self.unread.insert(name, "no shape in the file");
                 continue;
             };
+            if shape.dim.len() > AXES {
+                let what = format!("this input has {} axes", shape.dim.len());
+                return Err(refused(&name, what, "check the file with onnx.checker").into());
+            }
             let mut axes = Vec::new();
             for (axis, dim) in shape.dim.iter().enumerate() {
                 let origin = (index, axis);
@@ -149,8 +148,10 @@ impl Reader {
             let dims = axes.iter().filter_map(Axis::len);
             let width = dims.fold(1_usize, usize::saturating_mul);
             if width > 1 << 16 {
-                let what = format!("this input has {width} numbers at every step");
-                return Err(refused(&name, what, "a step reads at most 1024 features").into());
+                self.inputs.push((name.clone(), 0));
+                self.unread
+                    .insert(name, "more numbers than a step can have");
+                continue;
             }
             let all = elements(Source::Input(index), width);
             self.values
@@ -166,7 +167,7 @@ impl Reader {
             let made = self.node(node)?;
             for (name, made) in node.output.iter().zip(made) {
                 if let Some(made) = made.filter(|_| !name.is_empty()) {
-                    self.spend(node, made.count())?;
+                    self.check(node, &made)?;
                     self.values.insert(name.clone(), made);
                 }
             }
@@ -192,6 +193,19 @@ impl Reader {
         Ok(made.collect())
     }
 
+    /// Bounds what a node made: its axes, its numbers, and what it takes of memory.
+    fn check(&mut self, node: &Node, made: &Tensor) -> Step<()> {
+        if made.axes.len() > AXES || volume(&made.axes) > 1 << 32 {
+            return node.wrong(format!("it makes a tensor of {} axes", made.axes.len()));
+        }
+        let each = match made.data {
+            Data::Floats(_) => 1,
+            Data::Elements(_) => 16,
+            Data::Ints(_) => 64,
+        };
+        self.spend(node, made.count().saturating_mul(each))
+    }
+
     /// Counts numbers that are made, so that a small file cannot make many.
     pub(super) fn spend(&mut self, node: &Node, numbers: usize) -> Step<()> {
         self.spent = self.spent.saturating_add(numbers).saturating_add(1);
@@ -209,9 +223,10 @@ impl Reader {
         };
         match self.values.get(name) {
             Some(tensor) => Ok(Some(tensor.clone())),
-            None if self.shapeless.contains(name) => {
-                let what = format!("it reads {name}, an input of which the file has no shape");
-                node.refuse(what, "export it with the input's shape")
+            None if self.unread.contains_key(name) => {
+                let why = self.unread[name];
+                let what = format!("it reads {name}, an input of the graph that has {why}");
+                node.refuse(what, "make weights initializers; give other inputs a shape")
             }
             None => node.wrong(format!("it reads {name}, which nothing before it makes")),
         }
@@ -299,7 +314,7 @@ impl Reader {
 
     /// Says once what was left out of the whole file.
     pub(super) fn note(&mut self, note: impl Into<String>) {
-        let note = note.into();
+        let note = gatelet::visible::line(&note.into()).to_string();
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }

@@ -10,7 +10,8 @@ use gatelet::net::Reset;
 
 use super::outer::Role;
 use super::proto::Node;
-use super::reader::{Kind, Reader, Step};
+use super::reader::{Kind, Reader};
+use super::step::Step;
 use super::tensor::{Axis, Element, Num, Source, Tensor, elements};
 use crate::draft::{Cell, Function, Kind as Layer, Matrix, Recurrent, blocks};
 
@@ -28,6 +29,7 @@ impl Reader {
         let (w, w_names) = self.weights(node, 1, "W")?;
         let (r, r_names) = self.weights(node, 2, "R")?;
         let units = r.columns;
+        self.spend(node, w.data.len() + r.data.len())?;
         let says = node.int("hidden_size");
         if says.is_some_and(|says| usize::try_from(says) != Ok(units)) || r.rows != gates * units {
             let (rows, says) = (r.rows, says.unwrap_or(-1));

@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 
 use super::proto::Node;
-use super::reader::{Reader, Step};
+use super::reader::Reader;
+use super::step::Step;
 use super::tensor::{Axis, Num, Tensor};
 
 #[derive(Clone, Debug)]

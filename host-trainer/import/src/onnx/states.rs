@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::proto::Graph;
-use super::reader::Reader;
+use super::reader::{PORTS, Reader};
 use super::tensor::{Element, Source};
 use crate::error::{Result, refused};
 
@@ -22,6 +22,10 @@ pub(super) struct Given {
 /// For an output that nothing makes, or that is a constant.
 pub(super) fn outputs(reader: &mut Reader, graph: &Graph) -> Result<Vec<Given>> {
     let mut all = Vec::new();
+    if graph.output.len() > PORTS {
+        let what = format!("it has more than {PORTS} outputs");
+        return Err(refused("the graph", what, "keep those that are needed"));
+    }
     for output in &graph.output {
         let name = output.name();
         let Some(tensor) = reader.output(name) else {
@@ -77,7 +81,7 @@ pub(super) fn pair(reader: &mut Reader, outputs: &mut Vec<Given>) -> Result<()> 
             return Err(refused(&op, what, remedy));
         };
         let back = &outputs[found].name;
-        reader.notes.push(format!(
+        reader.note(format!(
             "the input {name} and the output {back} are the state that a stream carries, zeros at \
              its start"
         ));

@@ -2,7 +2,8 @@
 
 use super::outer::Role;
 use super::proto::Node;
-use super::reader::{Reader, Step};
+use super::reader::{Reader, together};
+use super::step::Step;
 use super::tensor::{Axis, Data, Num, Tensor};
 
 /// What a slice or an index takes of an outer axis.
@@ -176,8 +177,8 @@ impl Reader {
                 outer => {
                     if step != 1 {
                         let what = match step {
-                            -1 => "it reverses the sequence".to_owned(),
-                            step => format!("it takes every {step}th step"),
+                            -1 => "it reverses the sequence",
+                            _ => "it leaves steps of the sequence out",
                         };
                         let remedy = "a stream takes steps as they come: train without it";
                         return node.refuse(what, remedy);
@@ -277,6 +278,7 @@ impl Reader {
         let mut all = Vec::new();
         for k in 0..node.input.len() {
             all.push(self.input(node, k)?);
+            self.spend(node, 64)?;
         }
         let Some(first) = all.first().cloned() else {
             return node.wrong("it reads nothing");
@@ -312,6 +314,10 @@ impl Reader {
                 "a stream has one step at a time: keep earlier steps as inputs of the net",
             );
         }
+        let count = all
+            .iter()
+            .fold(0, |sum, tensor| tensor.count().saturating_add(sum));
+        self.spend(node, count)?;
         // As one after the other along the first axis, then moved.
         let mut order: Vec<usize> = (0..rank).collect();
         order.remove(axis);
@@ -331,7 +337,7 @@ impl Reader {
         axes[axis] = Axis::fixed(len);
         let joined = Tensor {
             data,
-            names: all.iter().flat_map(|tensor| tensor.names.clone()).collect(),
+            names: together(&all.iter().collect::<Vec<_>>()),
             last: all.iter().any(|tensor| tensor.last),
             state: all.iter().all(|tensor| tensor.state),
             axes: order.iter().map(|k| axes[*k].clone()).collect(),

@@ -83,7 +83,7 @@ fn wrong(what: impl Into<String>) -> Error {
 }
 
 /// Types that can be written.
-const TYPES: &str = "gru, lstm, rnn, linear, embedding, batchnorm1d, sigmoid, tanh, relu, \
+const TYPES: &str = "gru, lstm, rnn, linear, embedding, batchnorm1d, sigmoid, tanh, relu, elu, \
                      hardsigmoid, softmax, dropout, add, concat, unused";
 
 /// A type by its name, in any case.
@@ -103,6 +103,7 @@ fn what(written: &str) -> Result<What> {
         "sigmoid" => What::Function(Function::Sigmoid),
         "tanh" => What::Function(Function::Tanh),
         "relu" => What::Function(Function::Relu),
+        "elu" => What::Function(Function::Elu),
         "hardsigmoid" | "hard_sigmoid" => What::Function(hard),
         "softmax" => What::Softmax,
         "dropout" | "identity" => What::Nothing,

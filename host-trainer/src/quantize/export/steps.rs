@@ -66,7 +66,7 @@ impl Steps {
                 Kind::Gru { .. } => (1.0, 0),
                 Kind::Embedding { .. } | Kind::Add => (holding(value), 0),
                 Kind::Dense { activation, .. } => match activation {
-                    Activation::None | Activation::Relu => (holding(value), 0),
+                    Activation::None | Activation::Relu | Activation::Elu => (holding(value), 0),
                     Activation::Tanh | Activation::Sigmoid | Activation::HardSigmoid => (1.0, 0),
                 },
             };
