@@ -114,7 +114,8 @@ def run(options) -> None:
         print(json.dumps(results))
         return
     print("microseconds a step; ratio: of the least to Gatelet's; error: see --help\n")
-    print(f"{'type':5} {'engine':13} {'least':>8} {'median':>8} {'form':6} {'ratio':>6} {'error':>9}")
+    figures = f"{'least':>8} {'median':>8} {'form':6} {'ratio':>6} {'error':>9}"
+    print(f"{'type':5} {'engine':13} {figures}")
     for result in results:
         own = result["engines"]["Gatelet"]["us"]
         for name, of in result["engines"].items():
