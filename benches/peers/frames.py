@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Gatelet, ONNX Runtime and LiteRT, the same step on a frame, timed in turn; prints a table.
 
-    python3 benches/peers/frames.py [--rounds N] [--isa NAME] [--json] [--record MACHINE]
+    python3 benches/peers/frames.py [--starts N] [--rounds N] [--isa NAME] [--json]
+        [--record MACHINE]
 
 One step, as the first stage of DTLN's noise suppression: a frame of 257 numbers, two LSTMs of 128
 units, a dense layer of 257 with a sigmoid; one stream, one thread, state carried. The weights are
 random: the published ones are in no package registry. Every engine is a process of its own that
 waits on stdin until it is asked for a sample (run.py), so only one computes at a time. A round asks
-each once, and the engine that begins is another one every round. The figure is the least of the
+each once, and the engine that begins is another one every round. All are started several times,
+since where a process has its weights in memory is in its times. The figure is the least of all
 rounds: what else runs on the machine can only add to it. Of the forms of a step the faster counts.
 
 Before anything is timed the outputs after 24 frames are compared with Gatelet's in f32: engines in
@@ -46,40 +48,45 @@ def error(found: list[float], expected: list[float], precision: str) -> float:
     return statistics.fmean(d * d for d in differences) ** 0.5 / statistics.pstdev(expected)
 
 
-def compare(precision: str, folder: pathlib.Path, options) -> dict:
-    """One precision: starts the engines, checks them, times them in turn."""
-    weights = folder / "weights.safetensors"
+def start(precision: str, weights: pathlib.Path, options) -> list[Engine]:
+    """Every engine, Gatelet first, checked."""
     isa = ["--isa", options.isa] if options.isa else []
     own = [TARGET / "release" / "frames", "--weights", weights, *isa, "--precision"]
     reference = Engine("Gatelet", "f32", [*own, "f32"])
     expected = reference.ask("values", CHECKED)
     reference.close()
-    gatelet = Engine("Gatelet", precision, [*own, precision])
-    engines = [gatelet]
+    engines = [Engine("Gatelet", precision, [*own, precision])]
     for name, (program, forms) in PEERS.items():
         for form in forms:
             command = [PYTHON, HERE / program, weights, precision, form]
             engines.append(Engine(name, form, command))
-    errors = {}
     most = 1e-5 if precision == "f32" else 0.1
     for engine in engines:
-        errors[engine] = error(engine.ask("values", CHECKED), expected, precision)
-        if not errors[engine] <= most:
-            what = f"computes something else: {errors[engine]}, at most {most}"
+        engine.error = error(engine.ask("values", CHECKED), expected, precision)
+        if not engine.error <= most:
+            what = f"computes something else: {engine.error}, at most {most}"
             raise Failure(f"{engine.name} ({engine.form}) {what}")
         engine.calibrate(SAMPLE)
-    for turn in range(options.rounds):
-        first = turn % len(engines)
-        for engine in engines[first:] + engines[:first]:
-            engine.sample()
-    best = {}
-    for engine in engines:
-        engine.close()
-        found = {"form": engine.form, "us": min(engine.samples) / 1e3, "error": errors[engine]}
-        found["median_us"] = statistics.median(engine.samples) / 1e3
-        if engine.name not in best or found["us"] < best[engine.name]["us"]:
-            best[engine.name] = found
-    return {"precision": precision, "isa": gatelet.ready.split()[1], "engines": best}
+    return engines
+
+
+def compare(precision: str, folder: pathlib.Path, options) -> dict:
+    """One precision: starts the engines, times them in turn, and starts them again."""
+    best, isa = {}, ""
+    for _ in range(options.starts):
+        engines = start(precision, folder / "weights.safetensors", options)
+        isa = engines[0].ready.split()[1]
+        for turn in range(options.rounds):
+            first = turn % len(engines)
+            for engine in engines[first:] + engines[:first]:
+                engine.sample()
+        for engine in engines:
+            engine.close()
+            found = {"form": engine.form, "us": min(engine.samples) / 1e3, "error": engine.error}
+            found["median_us"] = statistics.median(engine.samples) / 1e3
+            if engine.name not in best or found["us"] < best[engine.name]["us"]:
+                best[engine.name] = found
+    return {"precision": precision, "isa": isa, "engines": best}
 
 
 def record(results: list[dict], machine: str) -> None:
@@ -106,7 +113,9 @@ def run(options) -> None:
     if options.json:
         print(json.dumps(results))
         return
-    print("microseconds a step: least, median, form, times Gatelet's least, error\n")
+    print("microseconds a step; ratio: of the least to Gatelet's; error: see --help\n")
+    figures = f"{'least':>8} {'median':>8} {'form':6} {'ratio':>6} {'error':>9}"
+    print(f"{'type':5} {'engine':13} {figures}")
     for result in results:
         own = result["engines"]["Gatelet"]["us"]
         for name, of in result["engines"].items():
@@ -117,7 +126,10 @@ def run(options) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--starts", type=int, default=7, help="[default: %(default)s]")
     parser.add_argument("--rounds", type=int, default=201, help="[default: %(default)s]")
     parser.add_argument("--isa", metavar="NAME", help="Gatelet's kernel (default: the fastest)")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
