@@ -79,7 +79,7 @@ impl From<Bits> for Precision {
 /// A net without a vocabulary is measured at its outputs, over the sequence given with --calibrate.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet\n  \
+    after_help = "Example:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet\n  \
                   gatelet export net.safetensors --calibrate x.npy --out net.gatelet"
 )]
 pub(super) struct Args {
