@@ -219,3 +219,50 @@ fn images_compute_what_training_does() {
         }
     }
 }
+
+/// A feature that is mostly small and now and then large is too coarse in one column of int8.
+#[test]
+fn a_feature_that_is_too_coarse_takes_a_second_column() {
+    // What a dense head reads is all that is rounded, but for its weights.
+    let net = Net::features(Precision::F32, 2)
+        .then(dense(1, Activation::None))
+        .values();
+    let mut params = Params::<f32>::zeros(net);
+    params.data.copy_from_slice(&[1.0, -1.0, 0.25]);
+    let rare = |t: usize| match t % 50 {
+        0 => 9.0,
+        t => 0.04 * (t as f32).sin(),
+    };
+    let numbers: Vec<f32> = (0..400)
+        .flat_map(|t| [rare(t), (t as f32 * 0.7).sin()])
+        .collect();
+    let even: Vec<f32> = (0..800).map(|t| (t % 9) as f32 - 4.0).collect();
+    let report = |numbers: &[f32]| {
+        let data = [Sequence::Features(numbers)];
+        let bits = WeightBits::EIGHT;
+        let made = export_net(&checkpoint(params.clone()), &data, Precision::Int8, bits);
+        let (image, report) = made.expect("an image");
+        let model = image.model().expect("a good image");
+        (model.doubled_features().to_vec(), report)
+    };
+    let (doubled, found) = report(&numbers);
+    assert_eq!((&doubled[..], found.doubled), (&[0][..], 1), "{found:?}");
+    let (doubled, found) = report(&even);
+    assert!(doubled.is_empty(), "{found:?}");
+}
+
+#[test]
+fn data_that_a_net_is_not_given_are_refused() {
+    let net = Net::features(Precision::F32, 2).then(dense(1, Activation::None));
+    let checkpoint = checkpoint(Params::init(net.values(), 1));
+    for (data, part) in [
+        (Sequence::Features(&[1.0; 3]), "2 features a step"),
+        (Sequence::Features(&[]), "without a step"),
+        (Sequence::Features(&[f32::NAN; 2]), "NaN"),
+        (Sequence::Tokens(&[1]), "given features"),
+    ] {
+        let made = export_net(&checkpoint, &[data], Precision::Int8, WeightBits::EIGHT);
+        let error = made.expect_err("bad data").to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}

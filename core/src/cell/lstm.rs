@@ -98,10 +98,7 @@ pub(crate) fn step_int8<K: Products>(kernel: K, lstm: &RecurrentInt8<'_>, step: 
     }
 }
 
-/// Units whose tanh a kernel is asked for at once.
-const TILE: usize = 16;
-
-/// One step in f32 on sums in memory.
+/// One step in f32 on sums in memory. The new h is first g, then c'.
 #[inline(never)]
 pub(crate) fn step_f32<K: Products>(kernel: K, lstm: &RecurrentF32<'_>, step: StepF32<'_>) {
     let (Kind::Lstm { gates, .. }, [matrix, ..]) = (lstm.kind, &lstm.matrices) else {
@@ -113,26 +110,20 @@ pub(crate) fn step_f32<K: Products>(kernel: K, lstm: &RecurrentF32<'_>, step: St
         .for_each(|(to, &a)| *to = a);
     kernel.add_products_f32(matrix, step.x, sums);
     let (sums, _) = sums.as_chunks_mut::<4>();
-    let tiles = step
-        .next
-        .chunks_mut(TILE)
-        .zip(step.carried.chunks_mut(TILE));
-    for ((next, c), sums) in tiles.zip(sums.chunks_mut(TILE)) {
-        let mut tanh = [0.0; TILE];
-        for (g, [_, _, z, _]) in tanh.iter_mut().zip(&*sums) {
-            *g = *z;
-        }
-        kernel.tanh_f32(&mut tanh);
-        for (z, (c, g)) in sums.iter_mut().zip(c.iter_mut().zip(&mut tanh)) {
-            gates_f32(kernel, gates, z);
-            let [i, f, _, _] = z;
-            *c = *f * *c + *i * *g;
-            *g = *c;
-        }
-        kernel.tanh_f32(&mut tanh);
-        for (h, ([_, _, _, o], t)) in next.iter_mut().zip(sums.iter().zip(&tanh)) {
-            *h = o * t;
-        }
+    let next = step.next.get_mut(..sums.len()).unwrap_or_default();
+    for (g, [_, _, z, _]) in next.iter_mut().zip(&*sums) {
+        *g = *z;
+    }
+    kernel.tanh_f32(next);
+    for ((g, c), z) in next.iter_mut().zip(step.carried).zip(&mut *sums) {
+        gates_f32(kernel, gates, z);
+        let [i, f, _, _] = z;
+        *c = *f * *c + *i * *g;
+        *g = *c;
+    }
+    kernel.tanh_f32(next);
+    for (h, [_, _, _, o]) in next.iter_mut().zip(&*sums) {
+        *h *= o;
     }
 }
 

@@ -46,8 +46,7 @@ use serde::Deserialize;
 pub use meta::{FORMAT, Meta, Resume};
 pub(crate) use provenance::typed;
 pub use provenance::{Change, Provenance};
-use read::{read_starts, read_tensor, vocabulary_of};
-pub(crate) use source::provenance;
+use read::{read_starts, read_tensor, start_name, vocabulary_of};
 
 use crate::data::corpus::Vocabulary;
 use crate::error::{Error, Result};
@@ -65,11 +64,6 @@ const KEY: &str = "gatelet";
 const BEST: &str = "best";
 /// What is learnt of a net that is trained for 4 bits, in the order of [`Learned`].
 const LEARNED: [&str; 3] = ["quant.range", "quant.mean", "quant.square"];
-
-/// The name of a tensor of a state to begin with.
-fn start_name(operation: usize, part: &str) -> String {
-    format!("start.{operation}.{part}")
-}
 
 /// What is read of metadata of any version.
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use gatelet::Precision;
 
 use super::super::out::{say, say_json};
 use super::super::sequences;
-use super::{Args, Bits, show_layout};
+use super::args::{Args, Bits, show_layout};
 use crate::any_model::AnyModel;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;

@@ -13,7 +13,6 @@ use crate::data::corpus::List;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::shell::quoted;
-use crate::train::checkpoint::provenance;
 use crate::train::config::Config;
 use crate::train::run::RunFolder;
 use crate::train::verdict::{Verdict, judge};
@@ -83,7 +82,7 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     let need = footprint::int8(
         shape,
         checkpoint.vocabulary()?.words(),
-        provenance(&checkpoint),
+        checkpoint.meta.provenance.of_image(),
     )?;
     let unit = checkpoint.vocabulary()?.level().unit();
     let mut text = format!(
@@ -102,7 +101,10 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
         bytes(need.snapshot_bytes),
         grouped(need.macs_per_step),
     );
-    let (words, from) = (checkpoint.vocabulary()?.words(), provenance(&checkpoint));
+    let (words, from) = (
+        checkpoint.vocabulary()?.words(),
+        checkpoint.meta.provenance.of_image(),
+    );
     let planned = Planned {
         shape,
         words,

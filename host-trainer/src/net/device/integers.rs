@@ -18,10 +18,28 @@ use rayon::prelude::*;
 use super::learned::Learned;
 use super::order::{Floats, Matrix, Order, Part};
 use super::row_range;
-use super::scheme::Plan;
+use super::scheme::Scheme;
 use super::units::{GATE_UNIT, HEAD_UNIT, REQUANTIZED};
 use crate::error::{Error, Result};
 use crate::net::Params;
+
+/// A scheme, and what was learnt with the weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The scheme.
+    pub scheme: &'a Scheme,
+    /// Ranges of the rows with 4 bits; otherwise those with the least error are taken.
+    pub learned: Option<&'a Learned>,
+}
+
+impl<'a> From<&'a Scheme> for Plan<'a> {
+    fn from(scheme: &'a Scheme) -> Self {
+        Self {
+            scheme,
+            learned: None,
+        }
+    }
+}
 
 /// Shift of the requantization, unless a row is too large for it.
 pub(crate) const SHIFT: u8 = 24;
@@ -273,7 +291,6 @@ pub(crate) fn put_on_device(to: &mut Params<f32>, index: usize, order: &Order, o
 mod tests {
     use gatelet::net::{Net, Precision, RnnActivation};
 
-    use super::super::Scheme;
     use super::super::order::Floats;
     use super::*;
     use crate::net::Role;

@@ -15,4 +15,5 @@ pub mod row_range;
 pub(crate) mod scheme;
 mod units;
 
-pub use self::scheme::{Plan, Scheme, WeightBits};
+pub use self::integers::Plan;
+pub use self::scheme::{Scheme, WeightBits};

@@ -12,8 +12,6 @@
 use gatelet::net::{Activation, Input, Kind, MAX_OPERATIONS, Net, NetError, Precision, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::net::device::learned::Learned;
-
 /// What the second column of a feature is finer by.
 const FINER: f32 = 16.0;
 /// Columns of a matrix whose sums are exact in f32: 127 x 128 x 1032 is below 2^24.
@@ -99,24 +97,6 @@ pub struct Scheme {
     /// Features with a second column, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubled: Vec<u16>,
-}
-
-/// A scheme, and what was learnt with the weights.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan<'a> {
-    /// The scheme.
-    pub scheme: &'a Scheme,
-    /// Ranges of the rows with 4 bits; otherwise those with the least error are taken.
-    pub learned: Option<&'a Learned>,
-}
-
-impl<'a> From<&'a Scheme> for Plan<'a> {
-    fn from(scheme: &'a Scheme) -> Self {
-        Self {
-            scheme,
-            learned: None,
-        }
-    }
 }
 
 /// Whether the step of an operation's value can be chosen: a relu RNN's follows its state bits.

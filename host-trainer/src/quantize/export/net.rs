@@ -27,6 +27,8 @@ const CALIBRATION: usize = 4_000;
 const MEASURED: usize = 50_000;
 /// Multiply-accumulates that finding features with second columns may take.
 const SEARCH: usize = 3_000_000_000;
+/// Noise by signal that is fine as it is, 40 dB: features that fill their column are at 45.
+const FINE: f64 = 1e-4;
 /// What second columns have to leave of the error, at most.
 const WORTH: f64 = 0.9;
 /// Part of the other noise that features without second columns may add.
@@ -139,7 +141,7 @@ impl Work<'_> {
             self.noise(&all, data, want)?,
         );
         // NaN is not worth anything.
-        let is_worth = with < WORTH * without;
+        let is_worth = without > FINE && with < WORTH * without;
         if !is_worth {
             return Ok(plain);
         }

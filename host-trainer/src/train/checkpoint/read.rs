@@ -2,10 +2,15 @@
 
 use safetensors::tensor::{Dtype, SafeTensors};
 
-use super::{Meta, start_name};
+use super::meta::Meta;
 use crate::data::corpus::{Level, Vocabulary};
 use crate::error::Result;
 use crate::net::{Net, Start, starts};
+
+/// The name of a tensor of a state to begin with.
+pub(super) fn start_name(operation: usize, part: &str) -> String {
+    format!("start.{operation}.{part}")
+}
 
 /// The vocabulary of a net that was trained on a text.
 pub(super) fn vocabulary_of(meta: &Meta) -> std::result::Result<Option<Vocabulary>, String> {

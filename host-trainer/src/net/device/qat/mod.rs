@@ -29,10 +29,10 @@ pub(crate) use self::gru::read;
 
 use self::forward::Input;
 use self::requantize::{Requantize, real};
-use super::integers::{Integers, Whole};
+use super::integers::{Integers, Plan, Whole};
 use super::learned::Learned;
 use super::order::{Floats, Matrix, Order};
-use super::scheme::{MOST_COLUMNS, Plan, Scheme, is_relu};
+use super::scheme::{MOST_COLUMNS, Scheme, is_relu};
 use crate::engine::{Engine, Packed};
 use crate::error::{Error, Result};
 use crate::net::{Params, Role};
