@@ -21,11 +21,11 @@ use gatelet::format::Provenance;
 use gatelet::net::{Activation, Kind, Net};
 use gatelet::{Isa, Kernel, Model, Precision, Session, WithKernel};
 use gatelet_benches::{SEED, prepared};
-use gatelet_random::{Seeded, Source};
-use gatelet_trainer::data::Data;
+use gatelet_random::{Seeded, Source as _};
 use gatelet_trainer::image::storage;
-use gatelet_trainer::net::{Params, Window};
-use gatelet_trainer::quantize::export::image_of;
+use gatelet_trainer::net::Params;
+use gatelet_trainer::quantize::export::{Source, export_net};
+use gatelet_trainer::quantize::{Sequence, WeightBits};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -62,35 +62,6 @@ enum Bits {
 /// A frame: numbers within 2, the same as the peers'.
 fn frame(t: usize) -> [f32; WIDTH] {
     std::array::from_fn(|k| ((131 * t + 37 * k) % 401) as f32 / 100.0 - 2.0)
-}
-
-/// Frames one after the other, of which nothing is asked.
-struct Frames;
-
-impl Data<f32> for Frames {
-    fn len(&self) -> usize {
-        1
-    }
-    fn steps(&self) -> usize {
-        FRAMES
-    }
-    fn counted(&self, _example: usize) -> usize {
-        0
-    }
-    fn fill(
-        &self,
-        _example: usize,
-        row: usize,
-        window: &mut Window<'_, f32>,
-        _room: &mut Vec<u16>,
-    ) -> gatelet_trainer::error::Result<()> {
-        window.ignore(row);
-        for t in 0..FRAMES {
-            let at = (t * window.rows + row) * WIDTH;
-            window.features[at..][..WIDTH].copy_from_slice(&frame(t));
-        }
-        Ok(())
-    }
 }
 
 /// The net with weights as PyTorch starts them; the head's are larger, so that its sigmoid is used.
@@ -188,7 +159,10 @@ fn run(args: &Args) -> Result<()> {
     };
     let params = params();
     write_weights(&params, &args.weights)?;
-    let image = image_of(&params, &Frames, precision, &[], Provenance::default())?;
+    let frames: Vec<f32> = (0..FRAMES).flat_map(frame).collect();
+    let source = Source::of_net(&params, Provenance::default());
+    let data = [Sequence::Features(&frames)];
+    let (image, _) = export_net(source, &data, precision, WeightBits::EIGHT)?;
     let image = prepared(&image, isa)?;
     println!("ready {}", isa.name());
     isa.run(Answers(image.model()?))

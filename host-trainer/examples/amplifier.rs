@@ -20,12 +20,13 @@ use gatelet::net::{Activation, Kind, Net, Operand, Precision, Value};
 use gatelet::{Isa, Kernel, Provenance, Session, WithKernel};
 use gatelet_sound::synth::circuit::Circuit;
 use gatelet_sound::synth::guitar::{RATE, play};
-use gatelet_trainer::data::Data;
+use gatelet_trainer::data::{Data, features};
 use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::files;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::net::{Params, Window};
-use gatelet_trainer::quantize::export::image_of;
+use gatelet_trainer::quantize::export::{Source, export_net};
+use gatelet_trainer::quantize::{Sequence, WeightBits};
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 
@@ -192,7 +193,10 @@ fn train(options: &Options, stages: &[Stage], held_out: [&[f32]; 2]) -> Result<(
             squared = learner.epoch(&data, batch, rate, options.seed + epoch as u64)?;
             done += steps * clips;
         }
-        let image = image_of(learner.params(), &data, Precision::F32, &[], provenance)?;
+        let clip = features(&data, 1, 1)?;
+        let source = Source::of_net(learner.params(), provenance);
+        let data = [Sequence::Features(&clip[0])];
+        let (image, _) = export_net(source, &data, Precision::F32, WeightBits::EIGHT)?;
         let found = Isa::detect().run(Through(&image, held_out[0]))?;
         let db = esr(&found, held_out[1]);
         println!(

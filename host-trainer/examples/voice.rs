@@ -21,12 +21,13 @@ use gatelet_sound::Bands;
 use gatelet_sound::bands::{BANDS, FRAME};
 use gatelet_sound::listener::VOICE;
 use gatelet_sound::synth::scene::scene;
-use gatelet_trainer::data::Data;
+use gatelet_trainer::data::{Data, features};
 use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::files;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::net::{Params, Window};
-use gatelet_trainer::quantize::export::image_of;
+use gatelet_trainer::quantize::export::{Source, export_net};
+use gatelet_trainer::quantize::{Sequence, WeightBits};
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 use rayon::prelude::*;
@@ -240,7 +241,11 @@ fn main() -> Result<(), Shown> {
         nats: f32::NAN,
         ..Provenance::default()
     };
-    let image = image_of(learner.params(), &data, Precision::Int8, &[], provenance)?;
+    // Ranges are chosen on some of what it was trained on.
+    let scenes = features(&data, BANDS, 40)?;
+    let scenes: Vec<_> = scenes.iter().map(|of| Sequence::Features(of)).collect();
+    let source = Source::of_net(learner.params(), provenance);
+    let (image, _) = export_net(source, &scenes, Precision::Int8, WeightBits::EIGHT)?;
     let right = Isa::detect().run(Answers(&image.for_isa(Isa::detect())?, &held_out))?;
     println!(
         "\nin int8, held out: {:.1} % of frames right; of voice {:.1} %, of noise {:.1} %",

@@ -28,6 +28,20 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// A net without a vocabulary, which begins with zeros and was not trained for integers.
+    pub fn of_net(params: &'a Params<f32>, provenance: Provenance<'a>) -> Self {
+        Self {
+            params,
+            vocab: None,
+            rules: TextRules::default(),
+            starts: &[],
+            outputs: &[],
+            provenance,
+            plan: None,
+            float_nats: None,
+        }
+    }
+
     /// What its image says; without a known answer.
     pub(crate) fn label(&self) -> Label<'a> {
         Label {
