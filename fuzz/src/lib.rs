@@ -15,3 +15,4 @@ pub mod counts;
 pub mod entropy;
 pub mod image;
 pub mod text;
+pub mod weights;

@@ -25,6 +25,8 @@ pub(crate) enum Target {
     Console,
     /// Bursts of bytes through the queue of the board's serial line
     Serial,
+    /// Files of PyTorch, JSON and TFLite, changed in pickles, texts, tables and numbers
+    Weights,
 }
 
 impl Target {
@@ -35,6 +37,7 @@ impl Target {
             Target::Text => "text",
             Target::Console => "console",
             Target::Serial => "serial",
+            Target::Weights => "weights",
         }
     }
 }
