@@ -17,3 +17,4 @@ pub mod image;
 pub mod keras;
 pub mod onnx;
 pub mod text;
+pub mod weights;

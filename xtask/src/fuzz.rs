@@ -29,6 +29,8 @@ pub(crate) enum Target {
     Serial,
     /// Files of Keras, changed in configuration, HDF5 and zip
     Keras,
+    /// Files of PyTorch, JSON and TFLite, changed in pickles, texts, tables and numbers
+    Weights,
 }
 
 impl Target {
@@ -41,6 +43,7 @@ impl Target {
             Target::Console => "console",
             Target::Serial => "serial",
             Target::Keras => "keras",
+            Target::Weights => "weights",
         }
     }
 }

@@ -67,7 +67,7 @@ fn of_features(units: usize) -> Checkpoint {
         units: 2,
         activation: Activation::None,
     };
-    let net = Net::features(Precision::F32, 3).then(Kind::Lstm { units });
+    let net = Net::features(Precision::F32, 3).then(Kind::lstm(units));
     let net = net.then(head).values();
     let params = Params::init(net, 3);
     let provenance = Provenance {
