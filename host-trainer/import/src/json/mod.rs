@@ -12,9 +12,9 @@ mod nam;
 mod rtneural;
 pub(crate) mod value;
 
-use crate::Options;
 use crate::draft::Draft;
 use crate::error::{Error, Result, refused};
+use crate::options::Options;
 use crate::torch::{self, Numbers, State, Tensor};
 use value::Json;
 

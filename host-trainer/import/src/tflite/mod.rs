@@ -15,9 +15,9 @@ mod lstm;
 mod model;
 mod names;
 
-use crate::Options;
 use crate::draft::Draft;
 use crate::error::Result;
+use crate::options::Options;
 
 /// Reads a file.
 pub(crate) fn read(bytes: &[u8], _: Options<'_>) -> Result<Draft> {
