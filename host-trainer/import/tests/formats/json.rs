@@ -48,8 +48,8 @@ fn what_cannot_come_along_is_named() {
         ),
         (
             "rtneural.json",
-            |net| net["layers"][4]["activation"] = json!("elu"),
-            "is elu",
+            |net| net["layers"][4]["activation"] = json!("selu"),
+            "is selu",
         ),
         (
             "rtneural.json",
