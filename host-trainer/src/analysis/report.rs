@@ -439,15 +439,22 @@ impl std::fmt::Display for Description {
         let nats = |nats: Option<f64>| {
             nats.map_or_else(|| "not measured".to_owned(), |n| format!("{n:.4} nats"))
         };
-        writeln!(f, "text           {}", line(&from.corpus))?;
+        let (origin, made) = match self.tokens {
+            "features" => ("from     ", "made by   "),
+            _ => ("text     ", "trained by"),
+        };
+        writeln!(f, "{origin}      {}", line(&from.corpus))?;
         writeln!(f, "sha256         {}", from.corpus_sha256)?;
-        writeln!(f, "trained by     {}", line(&from.command))?;
+        writeln!(f, "{made}     {}", line(&from.command))?;
         writeln!(
             f,
             "with           {}, seed {}",
             line(&from.trainer),
             from.seed
         )?;
+        if from.nats_f32.is_none() && from.nats.is_none() {
+            return write!(f, "held out       not measured");
+        }
         write!(
             f,
             "held out       f32 {}, this model {}",
