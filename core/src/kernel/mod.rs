@@ -50,7 +50,7 @@ pub use thumb::Thumb;
 
 use crate::cell;
 use crate::net::{Capabilities, Layout, Net};
-use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
 use crate::weights::matrix::MatrixF32;
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
@@ -236,6 +236,20 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
         copy(bias.get(..y.len()).unwrap_or_default(), y);
         self.add_products_int8(product, x, y);
+    }
+
+    /// One step of a GRU in f32. `addend: [3 units]`, `x: [inputs + own]`, `sums: [4 units]`,
+    /// `next: [own]`.
+    #[inline(always)]
+    fn gru_f32(
+        self,
+        gru: &GruF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        sums: &mut [f32],
+        next: &mut [f32],
+    ) {
+        cell::gru::step_f32(self, gru, addend, x, sums, next);
     }
 
     /// The cells of a GRU with reset after, in int8: `sums: [4, units]` of r, z, what the candidate
