@@ -178,6 +178,10 @@ macro_rules! tile_kernel {
                     tile::add_products_int8::<_, $lanes>(v, back, product, Some(bias), x, y);
                 }
 
+                fn gru_cells_int8(k, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+                    tile::gru::cells_int8::<_, $lanes>(k.vectors, sums, carried, next);
+                }
+
                 fn gru_f32(
                     k,
                     gru: &GruF32<'_>,

@@ -9,10 +9,16 @@
 //! session's memory, which is near. Of a small GRU registers hold all sums (`small`): every number of x is read once for all
 //! matrices, and only z, which is wanted last, goes through memory.
 
+use gatelet_simd::slices::{put, take};
 use gatelet_simd::{Simd, gates};
 
+use super::fixed::FixedSimd;
+use super::int8::rounding_shift;
 use super::rows::add_products_f32;
 use super::{ROWS, both_f32, from, from_mut};
+use crate::cell::gru::LARGEST_U;
+use crate::fixed::activation::Function;
+use crate::fixed::{GRU_BITS, H_BITS, SIGMOID_BITS, TANH_BITS};
 use crate::net::Reset;
 use crate::weights::layer::GruF32;
 use crate::weights::matrix::MatrixF32;
@@ -82,6 +88,42 @@ pub(crate) fn gru_f32<V: Simd<U>, const U: usize>(
             Reset::Before => n,
         };
         v.store_part_f32(gates::gru(v, z, n, h), from_mut(next, at));
+    }
+}
+
+/// The integer cells with reset after, as `cell::gru::cells`. `sums: [4, units]`, `carried: [units]`, `next: [units]` or more.
+#[inline(always)]
+pub(crate) fn cells_int8<V: FixedSimd<U>, const U: usize>(
+    v: V,
+    sums: &[i32],
+    carried: &mut [i16],
+    next: &mut [i8],
+) {
+    let units = carried.len();
+    let next = next.get_mut(..units).unwrap_or_default();
+    let (low, high) = (i16::MIN.into(), i16::MAX.into());
+    for at in (0..units).step_by(U) {
+        let r = v.load_i32(&take(sums, at));
+        let z = v.load_i32(&take(sums, units + at));
+        let x = v.load_i32(&take(sums, 2 * units + at));
+        let u = v.load_i32(&take(sums, 3 * units + at));
+        let gates = [v.clamp_i32(r, low, high), v.clamp_i32(z, low, high)];
+        let [r, keep] = v.piecewise(Function::Sigmoid, gates);
+        let u = v.clamp_i32(u, -LARGEST_U, LARGEST_U);
+        let n = v.add_i32(x, v.requantize(u, r, SIGMOID_BITS));
+        let [n] = v.piecewise(Function::Tanh, [v.clamp_i32(n, low, high)]);
+        let old = v.load_i16(&take(carried, at));
+        let negative = v.mul_i16(keep, v.splat_i32(-1));
+        let new = v.add_i32(v.splat_i32(1 << SIGMOID_BITS), negative);
+        let candidate = v.shl_i32(v.mul_i16(new, n), GRU_BITS - TANH_BITS);
+        let both = v.add_i32(v.mul_i16(keep, old), candidate);
+        let state = v.clamp_i32(rounding_shift(v, both, SIGMOID_BITS), low, high);
+        let h = rounding_shift(v, state, GRU_BITS - H_BITS);
+        let (mut state_out, mut h_out) = ([0; U], [0; U]);
+        v.store_i16(state, &mut state_out);
+        v.store_i8(v.clamp_i32(h, i8::MIN.into(), i8::MAX.into()), &mut h_out);
+        put(state_out, carried, at);
+        put(h_out, next, at);
     }
 }
 

@@ -42,6 +42,9 @@ pub(crate) fn add_products_f32<V: Simd<U>, const U: usize>(
     sums: &mut [f32],
 ) {
     let x = x.get(..matrix.columns).unwrap_or_default();
+    if sums.len() <= U {
+        return part_of_tile::<V, U, 1>(v, matrix.weights, bias, x, sums);
+    }
     let whole = sums.len() / (ROWS * U);
     let (first, last) = sums
         .split_at_mut_checked(whole * ROWS * U)

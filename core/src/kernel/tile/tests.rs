@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::fixed::{FixedSimd, LstmTiles};
 use super::{gru, layer_f32, single};
-use crate::cell::gru::step_f32;
+use crate::cell::gru::{cells, step_f32};
 use crate::cell::lstm::lstm_unit;
 use crate::fixed::MIN_CELL_BITS;
 use crate::fixed::activation::{Function, piecewise};
@@ -283,4 +283,27 @@ fn few_tiles<V: FixedSimd<U>, const U: usize>(v: V) {
 #[test]
 fn few_tiles_side_by_side_have_the_same_bits() {
     on_every_isa!(few_tiles);
+}
+
+/// The integer cells of a GRU beside the specification's, from sums that hardly move a gate to such as saturate all.
+fn gru_cells<V: FixedSimd<U>, const U: usize>(v: V) {
+    let mut numbers = Numbers(9);
+    for (units, width) in UNITS
+        .into_iter()
+        .flat_map(|units| [2, 12, 16].map(|w| (units, w)))
+    {
+        let sums: Vec<i32> = (0..4 * units).map(|_| numbers.next() >> width).collect();
+        let carried: Vec<i16> = (0..units).map(|_| numbers.next() as i16).collect();
+        let (mut expected, mut found) = (carried.clone(), carried);
+        let mut next = [std::vec![9; units + 3], std::vec![9; units + 3]];
+        let [expected_h, found_h] = &mut next;
+        cells(&sums, &mut expected, &mut expected_h[..]);
+        gru::cells_int8(v, &sums, &mut found, &mut found_h[..]);
+        assert_eq!((found, found_h), (expected, expected_h), "{units} units");
+    }
+}
+
+#[test]
+fn integer_cells_of_a_gru_are_those_of_the_specification() {
+    on_every_isa!(gru_cells);
 }
