@@ -13,11 +13,10 @@ pub mod report;
 pub mod rounds;
 pub mod show;
 
-use gatelet::{Dims, Isa, Precision};
+use gatelet::{Dims, FourBits, Isa, Precision};
 use gatelet_trainer::error::{Error, Result};
 use gatelet_trainer::image::Image;
 use gatelet_trainer::quantize::export;
-use gatelet_trainer::quantize::row_range::WeightBits;
 use gatelet_trainer::random;
 use gatelet_trainer::shape::{Cell, Shape};
 
@@ -59,8 +58,8 @@ pub fn model(shape: Shape, precision: Precision, isa: Isa) -> Result<Image> {
 pub fn model_of_four_bits(shape: Shape, isa: Isa) -> Result<Image> {
     let dims = shape.dims(Precision::Int8);
     let dims = dims.map_err(|why| Error::Export(why.to_string()))?;
-    let all = WeightBits::all(4).four_bits(shape.layers);
-    let dims = dims.with_four_bits(all);
+    let layers = std::array::from_fn(|layer| layer < shape.layers);
+    let dims = dims.with_four_bits(FourBits::new(layers, true));
     let dims = dims.map_err(|why| Error::Export(why.to_string()))?;
     prepared(&random::image(&dims.net(), false, SEED, "bench")?, isa)
 }

@@ -54,7 +54,7 @@ fn assert_close(what: &str, found: impl IntoIterator<Item = f32>, expected: &[f3
 /// Core's session from the start state PyTorch had, restored as a snapshot.
 fn core_agrees(name: &str) {
     let golden = Golden::read(name);
-    let image = f32_image(&golden.checkpoint, Path::new(name)).expect("an image");
+    let image = f32_image(&golden.checkpoint).expect("an image");
     let model = image.model().expect("a good image");
     let dims = model.dims();
     let mut memory = storage(&dims.net());

@@ -33,10 +33,7 @@ const HEAD: Kind = Kind::Dense {
 };
 
 fn gru(units: usize) -> Kind {
-    Kind::Gru {
-        units,
-        reset: Reset::After,
-    }
+    Kind::gru(units, Reset::After)
 }
 
 #[test]
@@ -310,7 +307,7 @@ fn a_batch_is_as_many_sessions() {
 /// A net of an LSTM and a GRU that starts from a state of its own.
 fn starting(precision: Precision, start: bool) -> Image {
     let net = Net::features(precision, 1)
-        .then(Kind::Lstm { units: 2 })
+        .then(Kind::lstm(2))
         .then(gru(2))
         .values();
     let (real, int8, int16, int32) = ([0.0; 64], [0; 64], [0_i16; 64], [0_i32; 64]);

@@ -26,7 +26,7 @@ use gatelet_trainer::image::storage;
 use gatelet_trainer::net::Params;
 use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
-use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
+use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance};
 use gatelet_trainer::train::config::Config;
 
 /// Anything that stops the program.
@@ -134,21 +134,23 @@ fn main() -> ExitCode {
 fn write_weights(shape: Shape, out: &Path) -> Result<()> {
     let vocabulary: String = (' '..).take(shape.vocab).collect();
     let checkpoint = Checkpoint {
-        vocab: Vocabulary::of(&vocabulary),
+        vocab: Some(Vocabulary::of(&vocabulary)),
+        starts: Vec::new(),
         params: Params::init(shape.net(), SEED),
         learned: None,
         resume: None,
         meta: Meta {
             format: FORMAT,
             net: shape.net(),
+            interface: Interface::default(),
             vocabulary,
             words: Vec::new(),
-            config: Config {
+            config: Some(Config {
                 cell: shape.cell,
                 hidden: shape.hidden,
                 layers: shape.layers,
                 ..Config::default()
-            },
+            }),
             provenance: Provenance {
                 corpus: "random weights".to_owned(),
                 corpus_sha256: "00".repeat(32),

@@ -152,12 +152,9 @@ impl Weights {
         let hidden: Vec<f32> = candidate.flat_map(|k| row(k)[4..].to_vec()).collect();
         let cell = OperationSpec::cell_f32(&input, &weights);
         let (kind, cell) = match self.cell {
-            Cell::Lstm => (Kind::Lstm { units }, cell),
+            Cell::Lstm => (Kind::lstm(units), cell),
             Cell::Gru => (
-                Kind::Gru {
-                    units,
-                    reset: Reset::After,
-                },
+                Kind::gru(units, Reset::After),
                 OperationSpec {
                     candidate: MatrixSpec::f32(&read),
                     hidden: MatrixSpec::f32(&hidden),

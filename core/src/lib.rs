@@ -124,7 +124,8 @@ pub use kernel::{
 };
 #[doc(hidden)]
 pub use layer::{
-    DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, GruF32, GruInt8, LayerF32, LayerInt8, Weights,
+    DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, LayerF32, LayerInt8, RecurrentF32,
+    RecurrentInt8, Weights,
 };
 #[doc(hidden)]
 pub use matrix::{MatrixF32, MatrixInt8};

@@ -10,6 +10,7 @@ use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
 use cortex_m_semihosting::hprintln;
 
 use crate::embedded::QEMU;
+use crate::stream::Count;
 
 /// SysTick's reload value: all of its 24 bits.
 const RELOAD: u32 = 0x00ff_ffff;
@@ -69,5 +70,12 @@ impl Counter {
         let before = SYST::get_current();
         black_box(work());
         QEMU.instructions(before.wrapping_sub(SYST::get_current()) & RELOAD)
+    }
+}
+
+impl Count for Counter {
+    #[inline(always)]
+    fn instructions(&self, work: impl FnOnce()) -> u32 {
+        Counter::instructions(self, work)
     }
 }

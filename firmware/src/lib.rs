@@ -13,6 +13,7 @@
 //! - [`console`]: what each key does;
 //! - [`boot`]: is the model sound? Says what it is, or why it is refused;
 //! - [`ending`]: why the run before ended;
+//! - [`stream`]: the other demos, which hear: an amplifier, and voice or noise;
 //! - [`budget`]: does a model fit a board? Used by `build.rs`;
 //! - `remedy`: what to do if it does not; only `build.rs` has it;
 //! - [`embedded`]: the model this crate was built with.
@@ -36,6 +37,7 @@ pub mod keys;
 pub mod line;
 #[cfg(test)]
 mod remedy;
+pub mod stream;
 mod tokens;
 pub mod view;
 pub mod write;

@@ -9,10 +9,10 @@ use gatelet::Isa;
 use gatelet_trainer::any_model::AnyModel;
 use gatelet_trainer::data::corpus::Vocabulary;
 use gatelet_trainer::net::Params;
+use gatelet_trainer::seal::seal;
 use gatelet_trainer::shape::{Cell, Shape};
-use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance};
+use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance};
 use gatelet_trainer::train::config::Config;
-use gatelet_trainer::train::seal::seal;
 
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};
@@ -51,9 +51,10 @@ fn files() -> &'static [Vec<u8>] {
             let meta = Meta {
                 format: FORMAT,
                 net: shape.net(),
+                interface: Interface::default(),
                 vocabulary: "abcd".to_owned(),
                 words: Vec::new(),
-                config,
+                config: Some(config),
                 provenance: Provenance {
                     corpus: "a.txt".to_owned(),
                     corpus_sha256: "00".repeat(32),
@@ -70,7 +71,8 @@ fn files() -> &'static [Vec<u8>] {
             };
             let checkpoint = Checkpoint {
                 meta,
-                vocab: Vocabulary::of("abcd"),
+                vocab: Some(Vocabulary::of("abcd")),
+                starts: Vec::new(),
                 params: Params::init(shape.net(), 1),
                 learned: None,
                 resume: None,

@@ -14,4 +14,7 @@ pub mod console;
 pub mod counts;
 pub mod entropy;
 pub mod image;
+pub mod keras;
+pub mod onnx;
 pub mod text;
+pub mod weights;

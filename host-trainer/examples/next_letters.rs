@@ -136,14 +136,8 @@ fn main() -> Result<(), Shown> {
     let command = "cargo run --release --example next_letters".to_owned();
     let mut checkpoint = Trainer::new(&corpus, config, command)?.checkpoint(false);
     checkpoint.params = learner.params().clone();
-    let float = f32_image(&checkpoint, Path::new("next_letters"))?.for_isa(isa()?)?;
-    let (image, report) = export(
-        &checkpoint,
-        Path::new("next_letters"),
-        &corpus,
-        corpus.split(),
-        Precision::Int8,
-    )?;
+    let float = f32_image(&checkpoint)?.for_isa(isa()?)?;
+    let (image, report) = export(&checkpoint, &corpus, corpus.split(), Precision::Int8)?;
     let held_out = corpus.train_len..corpus.len() - WINDOW;
     let windows = learner.score(&rows(&corpus, held_out)?)?;
     let mut counts = vec![0; corpus.vocab.len()];

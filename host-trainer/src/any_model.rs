@@ -13,8 +13,8 @@ use crate::files;
 use crate::image::{Image, KnownAnswer};
 use crate::isa::isa;
 use crate::quantize::export;
+use crate::seal;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::seal;
 
 /// Bytes of the largest file that is read as a model: the checkpoint of the largest net (LSTM, 4
 /// layers of 1024, 16,384 tokens, a projection) with two slots of its optimizer, the state of 4096
@@ -106,6 +106,7 @@ impl AnyModel {
         let any = Self::any_from_bytes(bytes, path, isa)?;
         match any.given().net().dims() {
             Some(_) => Ok(any),
+            None if any.checkpoint.is_some() => Err(Error::NoVocabulary),
             None => Err(Error::NotAModel {
                 path: path.to_owned(),
                 found: "an image of a net that is no language model; `gatelet inspect` shows what it is".to_owned(),
@@ -137,8 +138,11 @@ impl AnyModel {
                 })?;
             return Ok(any);
         }
-        let checkpoint = Checkpoint::of_text(bytes, path)?;
-        let image = export::own_image(&checkpoint, path)?;
+        let checkpoint = Checkpoint::from_bytes(bytes, path)?;
+        if checkpoint.vocab.is_some() {
+            checkpoint.shape()?;
+        }
+        let image = export::own_image(&checkpoint)?;
         Ok(Self {
             running: image.for_isa(isa)?,
             image,

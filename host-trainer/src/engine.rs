@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use std::sync::OnceLock;
 
 use gatelet::Isa;
-use gatelet::net::RnnActivation;
+use gatelet::net::{GateActivation, RnnActivation};
 use gatelet_products::{
     Addends, Columns, PANEL, PANEL_SCRATCH, PackedShape, Products, TapeF32, outer_columns,
 };
@@ -111,6 +111,8 @@ fn gru_step<F: Engine>(w: &F::Packed, step: TapeStep<'_, F>) {
         gates: step.gates,
         u: step.kept,
         h: step.h,
+        function: GateActivation::Sigmoid,
+        candidate: RnnActivation::Tanh,
     };
     gru::forward(Arch::new(), cells);
 }
@@ -364,6 +366,7 @@ impl Engine for f64 {
             hidden: step.hidden,
             gates: step.gates,
             c_before: step.c_before,
+            function: GateActivation::Sigmoid,
         };
         lstm::forward(Arch::new(), before, step.c, step.kept, step.h);
     }

@@ -294,7 +294,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// How it was noticed.
-        what: crate::train::seal::Damage,
+        what: crate::seal::Damage,
     },
     /// The file is neither a checkpoint nor a model image.
     #[error("{} is no model: expected a safetensors checkpoint or a .gatelet image, found {found}", path.display())]
@@ -312,6 +312,11 @@ pub enum Error {
         /// What is wrong, naming the tensor or the field.
         what: String,
     },
+    /// A net without a vocabulary, where a net of a text is wanted.
+    #[error(
+        "the net has no vocabulary, and this is for nets of texts: `gatelet inspect` shows what it is, `gatelet run` runs it, `gatelet export --calibrate` makes its image"
+    )]
+    NoVocabulary,
     /// The operation wants a checkpoint.
     #[error("{} is a .gatelet image, and {needs} needs a checkpoint (best.safetensors of a run folder)", path.display())]
     NeedsCheckpoint {
@@ -372,6 +377,14 @@ pub enum Error {
     /// An int8 image loses more than its bounds.
     #[error("{} is not written, int8 loses too much: {what}; train longer, with --qat or a larger --hidden, export with --bits f32, or write it all the same with --accept-loss", path.display())]
     Lossy {
+        /// The image.
+        path: PathBuf,
+        /// Every measure past its bound, with both.
+        what: String,
+    },
+    /// The same of a net without a vocabulary.
+    #[error("{} is not written, int8 loses too much: {what}; export with --bits f32, or write it all the same with --accept-loss", path.display())]
+    NetLossy {
         /// The image.
         path: PathBuf,
         /// Every measure past its bound, with both.
@@ -448,6 +461,33 @@ pub enum Error {
     /// Jobs of a sweep, or runs of a comparison, went wrong.
     #[error("{0}")]
     Some(String),
+    /// A net of another program cannot be imported.
+    #[error("{}: {source}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: gatelet_import::Error,
+    },
+    /// A file is no sequence of numbers.
+    #[error("{}: {source}", path.display())]
+    Sequence {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: gatelet_arrays::Error,
+    },
+    /// A step's numbers are none that the net takes.
+    #[error("step {step}: {what}")]
+    Step {
+        /// The step, from 0.
+        step: usize,
+        /// Why.
+        what: String,
+    },
+    /// A net's outputs are not those expected.
+    #[error("the outputs differ: {0}")]
+    Differs(String),
     /// Threads could not be started, or a signal handler not set.
     #[error("cannot start: {0}")]
     Start(String),

@@ -155,6 +155,19 @@ pub const CHECKPOINT: Kind = Kind {
     },
 };
 
+/// Numbers of a net's outputs: they are another program's kinds of file, so only the form tells.
+pub const SEQUENCE: Kind = Kind {
+    name: "a .npy, a .wav or rows of numbers",
+    is: |file| {
+        let head = head(file, HEAD)?;
+        let binary = head.starts_with(b"\x93NUMPY") || head.starts_with(b"RIFF");
+        let row = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let text = std::str::from_utf8(row).unwrap_or("-");
+        let number = |cell: &str| cell.trim().parse::<f32>().is_ok();
+        Ok(binary || text.split([',', ';', '\t']).all(number))
+    },
+};
+
 /// Whether a checkpoint's header can be read; without it there is nothing to tell by whose it is.
 pub fn has_header(path: &Path) -> bool {
     let read = || -> io::Result<bool> {

@@ -6,7 +6,7 @@
 //! cli                                                     the program `gatelet`
 //! page, figure                                            what is shown and drawn
 //! analysis                                                what can be said about a run and its net
-//! any_model, evaluate                                     a model's file, run by core's own session
+//! any_model, evaluate, stream, import                     a model's file, run by core's own session
 //! train                                                   runs: options, optimizers, checkpoints
 //! quantize                                                integers: ranges, QAT, images
 //! data                                                    texts, tables, sequences, rows -> a window
@@ -28,7 +28,7 @@
 //!   train, on packed panels; `f64`, plainly, for the gradient tests.
 //! - [`train::learner`] is the loop, [`train::optim`] turns a gradient into an update, and
 //!   [`train`] makes a run of it, whose files [`train::run`] keeps. [`train::checkpoint`] is
-//!   safetensors with PyTorch's names, under a checksum ([`train::seal`]), and holds what a run needs
+//!   safetensors with PyTorch's names, under a checksum ([`seal`]), and holds what a run needs
 //!   to be resumed exactly. [`train::config`] is everything that decides a run; [`train::recipe`]
 //!   chooses what of it is not given; [`train::verdict`] says what the curve says.
 //! - [`quantize`] turns parameters into the integers of docs/numerics.md, [`quantize::qat`] trains
@@ -75,6 +75,7 @@ pub mod figure;
 pub mod files;
 mod hex;
 pub mod image;
+pub mod import;
 pub mod isa;
 pub mod memory;
 pub mod net;
@@ -82,8 +83,10 @@ pub mod page;
 pub mod quantize;
 pub mod random;
 pub mod real;
+pub mod seal;
 pub mod shape;
 mod shell;
+pub mod stream;
 pub mod train;
 pub mod units;
 mod vector;

@@ -11,7 +11,7 @@
 //! size are made by [`export::random`](crate::quantize::export::random) too, as training starts.
 
 use gatelet::format::{FeatureSpec, ImageSpec, MAX_KNOWN_FEATURES, VocabSpec};
-use gatelet::net::{Input, Kind, Net, RnnActivation, Value};
+use gatelet::net::{Input, Kind, Net, Value};
 use gatelet::{KnownAnswer, Layout, Precision, Provenance, Scalar, TextRules, UNKNOWN};
 use gatelet_random::{Added, Addends, Matrix, Numbers, Operations, Wanted};
 use rand::{RngExt, SeedableRng};
@@ -44,10 +44,7 @@ fn steps(net: &Net) -> Vec<f32> {
     for operation in net.operations() {
         let of = |part: usize| steps[usize::from(operation.operand.part(part).code())];
         let next = match operation.kind {
-            Kind::Rnn {
-                activation: RnnActivation::Relu,
-                ..
-            } => f32::from(1_u8 << RELU_BITS),
+            kind if kind.cell().is_some_and(|form| form.unbounded) => f32::from(1_u8 << RELU_BITS),
             Kind::Add => 2.0 * of(0).max(of(1)),
             _ => 1.0,
         };

@@ -35,11 +35,8 @@ impl Cell {
                 units,
                 activation: RnnActivation::Tanh,
             },
-            Self::Lstm => Kind::Lstm { units },
-            Self::Gru => Kind::Gru {
-                units,
-                reset: Reset::After,
-            },
+            Self::Lstm => Kind::lstm(units),
+            Self::Gru => Kind::gru(units, Reset::After),
         }
     }
 

@@ -6,9 +6,7 @@
 //! ```
 
 use gatelet_trainer::data::corpus::{Corpus, Text};
-use gatelet_trainer::quantize::Ranges;
-use gatelet_trainer::quantize::qat::Scheme;
-use gatelet_trainer::quantize::row_range::WeightBits;
+use gatelet_trainer::quantize::{Scheme, WeightBits};
 use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::config::{Config, Qat};
@@ -106,14 +104,11 @@ fn a_step_for_integers_allocates_nothing() {
                 tied,
                 ..Config::default()
             };
-            let scheme = Scheme {
-                bits: match bits {
-                    4 => WeightBits::four(tied),
-                    _ => WeightBits::EIGHT,
-                },
-                cell_bits: [4; 4],
-                ranges: Ranges::default(),
-            };
+            let net = config.shape(2).net();
+            let scheme = Scheme::plain(&net).with_bits(match bits {
+                4 => WeightBits::four(&net),
+                _ => WeightBits::EIGHT,
+            });
             let found = allocations(config, Some(scheme));
             assert_eq!(found, 0, "{cell}, {bits} bits, tied {tied}");
         }

@@ -1,12 +1,10 @@
 //! Checkpoint to image: the f32 image computes what the trainer computes, and int8 stays close to it.
 
-use gatelet_trainer::image::LanguageModel as _;
-use std::path::Path;
-
 use gatelet::{Isa, Model, Precision};
 use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::evaluate::{evaluate, trace};
 use gatelet_trainer::image::Image;
+use gatelet_trainer::image::LanguageModel as _;
 use gatelet_trainer::net::{Packs, Shard};
 use gatelet_trainer::quantize::acceptance::breaches;
 use gatelet_trainer::quantize::export::{export, f32_image, random};
@@ -65,7 +63,7 @@ fn the_f32_image_computes_the_trainers_loss() {
         let mut shard = Shard::<f32>::new(checkpoint.params.net(), 1, 200);
         shard.load(|_, t| (tokens[t], tokens[t + 1]));
         let want = shard.forward(&Packs::of(&checkpoint.params), 0.0) / 200.0;
-        let image = f32_image(&checkpoint, Path::new("x")).unwrap();
+        let image = f32_image(&checkpoint).unwrap();
         let found = evaluate(image.model().unwrap(), &tokens).unwrap();
         assert!(
             (found.nats - want).abs() < 1e-5,
@@ -81,16 +79,7 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
     let corpus = corpus();
     for (cell, layers) in NETS {
         let checkpoint = trained(&corpus, cell, layers);
-        let make = |precision| {
-            export(
-                &checkpoint,
-                Path::new("x"),
-                &corpus,
-                corpus.split(),
-                precision,
-            )
-            .unwrap()
-        };
+        let make = |precision| export(&checkpoint, &corpus, corpus.split(), precision).unwrap();
         let (image, report) = make(Precision::Int8);
         assert_eq!(
             image.bytes(),

@@ -1,14 +1,11 @@
 //! Lists: which lines are held out, in what order they are learnt, and that nothing of a line reaches the next.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use gatelet::Precision;
 use gatelet_trainer::data::corpus::{Corpus, IN_MEMORY, Level, Outline, Text, Tokens};
 use gatelet_trainer::evaluate::{evaluate, evaluate_part};
 use gatelet_trainer::quantize::export::{calibrated, export, f32_image, own_image};
-use gatelet_trainer::quantize::qat::Scheme;
-use gatelet_trainer::quantize::row_range::WeightBits;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::config::{Config, Qat};
 
@@ -229,7 +226,7 @@ fn every_loss_of_a_list_is_the_same_one() {
     }
     let nats = trainer.evaluate().unwrap();
     let checkpoint = trainer.checkpoint(false);
-    let image = f32_image(&checkpoint, Path::new("x")).unwrap();
+    let image = f32_image(&checkpoint).unwrap();
     let model = image.model().unwrap();
     assert!(model.rules().lines && model.vocab().line_break().is_some());
     let whole = evaluate_part(model, &corpus, split.train..split.len).unwrap();
@@ -250,16 +247,11 @@ fn every_loss_of_a_list_is_the_same_one() {
     assert!((sum / count as f64 - whole.nats).abs() < 1e-9);
 
     // Trained on for integers: what is trained is the image's loss.
-    let (ranges, cell_bits) = calibrated(&checkpoint, Path::new("x"), &corpus, split).unwrap();
     let qat = Qat {
         from: "x".to_owned(),
         from_sha256: String::new(),
         nats: None,
-        scheme: Scheme {
-            bits: WeightBits::EIGHT,
-            cell_bits,
-            ranges,
-        },
+        scheme: calibrated(&checkpoint, &corpus, split).unwrap(),
     };
     let config = Config {
         qat: Some(qat),
@@ -271,11 +263,10 @@ fn every_loss_of_a_list_is_the_same_one() {
     }
     let nats = aware.evaluate().unwrap();
     let checkpoint = aware.checkpoint(false);
-    let image = own_image(&checkpoint, Path::new("x")).unwrap();
+    let image = own_image(&checkpoint).unwrap();
     let found = evaluate(image.model().unwrap(), &tokens).unwrap();
     assert!((found.nats - nats).abs() < 1e-4, "{} {nats}", found.nats);
-    let (image, report) =
-        export(&checkpoint, Path::new("x"), &corpus, split, Precision::Int8).unwrap();
+    let (image, report) = export(&checkpoint, &corpus, split, Precision::Int8).unwrap();
     assert!(image.model().unwrap().rules().lines);
     assert!((report.after.nats - nats).abs() < 1e-4, "{report:?}");
 }

@@ -1,9 +1,7 @@
 //! Gradients of any list of operations, against central finite differences in f64: every operation,
 //! every loss, and nets that mix them.
 
-use gatelet::net::{
-    Activation, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation, Value,
-};
+use gatelet::net::{Activation, Kind, Net, Operand, Operation, Output, Precision, Value};
 use gatelet_trainer::engine::Engine;
 use gatelet_trainer::net::{IGNORED, Loss, Packs, Params, Shard};
 use rand::seq::IndexedRandom;
@@ -14,12 +12,13 @@ const ROWS: usize = 3;
 const WINDOW: usize = 5;
 const SCALE: f64 = 1.0 / (ROWS * WINDOW) as f64;
 
-const ACTIVATIONS: [Activation; 5] = [
+const ACTIVATIONS: [Activation; 6] = [
     Activation::None,
     Activation::Relu,
     Activation::Tanh,
     Activation::Sigmoid,
     Activation::HardSigmoid,
+    Activation::Elu,
 ];
 
 fn dense(units: usize, activation: Activation) -> Kind {
@@ -27,16 +26,9 @@ fn dense(units: usize, activation: Activation) -> Kind {
 }
 
 /// All recurrent kinds.
-fn recurrent(units: usize) -> [Kind; 5] {
-    let rnn = |activation| Kind::Rnn { units, activation };
-    let gru = |reset| Kind::Gru { units, reset };
-    [
-        rnn(RnnActivation::Tanh),
-        rnn(RnnActivation::Relu),
-        Kind::Lstm { units },
-        gru(Reset::After),
-        gru(Reset::Before),
-    ]
+fn recurrent(units: usize) -> Vec<Kind> {
+    let all = Kind::CELLS.into_iter();
+    all.map(|kind| kind.with_units(units)).collect()
 }
 
 /// Random parameters, away from the symmetric start.
@@ -227,7 +219,7 @@ fn dense_operations_and_losses() {
     let net = Net::tokens(Precision::F32, 6)
         .then(Kind::Embedding { units: 4 })
         .with_operation(tied(0, 6))
-        .then(Kind::Lstm { units: 4 })
+        .then(Kind::lstm(4))
         .with_operation(tied(2, 6))
         .scores()
         .with_output(Output::Values(Value::of(1)));
@@ -340,7 +332,8 @@ fn the_state_is_carried_and_begins_where_it_is_told() {
         let packs = Packs::of(&params(net, &mut Pcg64::seed_from_u64(5)));
         let run = |window: usize| {
             let mut shard = Shard::<f64>::new(&net, 1, window);
-            let memory = usize::from(matches!(kind, Kind::Lstm { .. })) * 4;
+            let carries = kind.cell().is_some_and(|form| form.carries(Precision::F32));
+            let memory = usize::from(carries) * 4;
             shard.start_from(0, &[0.1, -0.2, 0.3, 0.4], &vec![0.5; memory]);
             shard.reset();
             let mut loss = 0.0;

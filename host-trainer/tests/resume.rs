@@ -383,7 +383,7 @@ fn a_time_limit_holds_over_all_parts_of_a_run() {
     // With more time it goes on, and the time so far counts.
     let more = Config {
         minutes: Some(0.02),
-        ..checkpoint.meta.config.clone()
+        ..checkpoint.config().unwrap().clone()
     };
     let steps = trainer.position().step;
     change(&mut checkpoint.meta, more, &["minutes"]).unwrap();
@@ -409,7 +409,7 @@ fn changes_are_recorded_and_the_rest_stays() {
     let more = position.epoch + 2;
     let changed = |edit: &dyn Fn(&mut Config)| {
         let mut meta = stopped.meta.clone();
-        let mut config = meta.config.clone();
+        let mut config = meta.config().unwrap().clone();
         edit(&mut config);
         change(&mut meta, config, &options).map(|changes| (meta, changes))
     };

@@ -86,14 +86,11 @@ fn images_compute_the_trainers_loss() {
         let mut shard = Shard::<f32>::new(checkpoint.params.net(), 1, 200);
         shard.load(|_, t| (tokens[t], tokens[t + 1]));
         let want = shard.forward(&Packs::of(&checkpoint.params), 0.0) / 200.0;
-        let image = f32_image(&checkpoint, Path::new("x")).unwrap();
+        let image = f32_image(&checkpoint).unwrap();
         let found = evaluate(image.model().unwrap(), &tokens).unwrap().nats;
         assert!((found - want).abs() < 1e-5, "{what}: {found} {want}");
 
-        let make = || {
-            let path = Path::new("x");
-            export(&checkpoint, path, &corpus, corpus.split(), Precision::Int8).unwrap()
-        };
+        let make = || export(&checkpoint, &corpus, corpus.split(), Precision::Int8).unwrap();
         let (image, report) = make();
         assert_eq!(image.bytes(), make().0.bytes(), "{what}: the same bytes");
         assert!(
@@ -107,7 +104,7 @@ fn images_compute_the_trainers_loss() {
         let mut storage = vec![0; model.net().state_words()];
         model.self_test(gatelet::Scalar, &mut storage).unwrap();
         let words: Vec<String> = model.vocab().words().map(|w| w.to_string()).collect();
-        assert_eq!(words, checkpoint.vocab.words());
+        assert_eq!(words, checkpoint.vocabulary().unwrap().words());
         assert_eq!(words.len(), 30);
         assert!(words.iter().any(|word| word == "don't"), "{words:?}");
     }
@@ -186,8 +183,7 @@ fn acted_out(image: &Image, content: &str, from: usize) -> Typing {
 #[test]
 fn keystrokes_are_those_of_the_definition() {
     let (corpus, checkpoint) = trained(config(Cell::Lstm, 1, (9, 9, true)), 2);
-    let path = Path::new("x");
-    let (image, _) = export(&checkpoint, path, &corpus, corpus.split(), Precision::Int8).unwrap();
+    let (image, _) = export(&checkpoint, &corpus, corpus.split(), Precision::Int8).unwrap();
     let content: String = (0..40)
         .map(|i| format!("{TEXT}word{i} ' the end\n"))
         .collect();

@@ -76,6 +76,8 @@ impl Golden {
                     },
                 };
                 let state = |part| self.find(&format!("golden.{index}.{part}0"));
+                let slope = self.operation(index)["slope"].as_f64().unwrap_or(1.0) as f32;
+                let cell = cell.with_slope(kind, slope);
                 Numbered {
                     start_hidden: state("h").expect("a start state"),
                     start_cell: state("c").unwrap_or_default(),
@@ -120,6 +122,18 @@ impl Cell {
             for bias in [first, second] {
                 bias[..2 * units].rotate_left(units);
             }
+        }
+        self
+    }
+
+    /// The slope of hard sigmoids belongs to the weights of the gates: all but the third block.
+    fn with_slope(mut self, kind: Kind, slope: f32) -> Self {
+        let gates = (0..kind.gates()).filter(|&gate| gate != 2);
+        let rows = gates.flat_map(|gate| gate * self.units..(gate + 1) * self.units);
+        for row in rows {
+            let weights = self.x[row].iter_mut().chain(&mut self.h[row]);
+            let biases = self.bias.iter_mut().map(|bias| &mut bias[row]);
+            weights.chain(biases).for_each(|x| *x *= slope);
         }
         self
     }

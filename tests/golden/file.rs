@@ -3,7 +3,8 @@
 
 use gatelet::format::{FeatureSpec, ImageSpec, KnownAnswer, OperationSpec, Provenance, VocabSpec};
 use gatelet::net::{
-    Activation, Input, Kind, Net, Operand, Output, Precision, Reset, RnnActivation, Value,
+    Activation, GateActivation, Input, Kind, Net, Operand, Output, Precision, Reset, RnnActivation,
+    Value,
 };
 use gatelet::{Layout, TextRules};
 use gatelet_trainer::image::Image;
@@ -120,22 +121,29 @@ fn values(list: &Json) -> Vec<Value> {
 fn kind(of: &Json) -> Kind {
     let units = of["units"].as_u64().unwrap_or_default() as usize;
     let word = |key: &str| of[key].as_str().unwrap_or_default();
+    let gates = match word("gates") {
+        "hard_sigmoid" => GateActivation::HardSigmoid,
+        _ => GateActivation::Sigmoid,
+    };
+    let function = match word("activation") {
+        "relu" => RnnActivation::Relu,
+        _ => RnnActivation::Tanh,
+    };
     match word("kind") {
         "embedding" => Kind::Embedding { units },
-        "lstm" => Kind::Lstm { units },
+        "lstm" => Kind::Lstm { units, gates },
         "gru" => Kind::Gru {
             units,
             reset: match word("reset") {
                 "after" => Reset::After,
                 _ => Reset::Before,
             },
+            gates,
+            candidate: function,
         },
         "rnn" => Kind::Rnn {
             units,
-            activation: match word("activation") {
-                "relu" => RnnActivation::Relu,
-                _ => RnnActivation::Tanh,
-            },
+            activation: function,
         },
         "dense" => Kind::Dense {
             units,

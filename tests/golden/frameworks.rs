@@ -147,3 +147,8 @@ fn a_noise_suppressors_wiring_agrees_with_keras() {
 fn tokens_agree_with_keras() {
     agrees("keras_tokens");
 }
+
+#[test]
+fn hard_sigmoids_and_relu_candidates_agree_with_keras() {
+    agrees("keras_functions");
+}

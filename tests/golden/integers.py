@@ -25,14 +25,15 @@ SPREAD = {8: 73.0, 4: 4.3}
 OPERAND = 50.0
 
 
-def gru(reads: list, units: int, reset: str, shifts: list, bits: int = 8) -> dict:
+def gru(reads: list, units: int, reset: str, shifts: list, bits: int = 8, **functions) -> dict:
     """Shifts of gates, candidate and hidden weights."""
     rest = {"units": units, "reset": reset, "shifts": shifts, "bits": bits}
-    return {"kind": "gru", "reads": reads, **rest}
+    return {"kind": "gru", "reads": reads, **rest, **functions}
 
 
-def lstm(reads: list, units: int, state: int, shift: int) -> dict:
-    return {"kind": "lstm", "reads": reads, "units": units, "state": state, "shifts": [shift]}
+def lstm(reads: list, units: int, state: int, shift: int, **functions) -> dict:
+    rest = {"units": units, "state": state, "shifts": [shift]}
+    return {"kind": "lstm", "reads": reads, **rest, **functions}
 
 
 def rnn(reads: list, units: int, activation: str, state: int, shift: int) -> dict:
@@ -77,6 +78,16 @@ MIXED = [
     gru([6, 1], 3, "before", [24, 24, 24]),
     dense([7], 2, "none", 20),
 ]
+HARD = {"gates": "hard_sigmoid"}
+FUNCTIONS = [
+    lstm([0], 9, 4, 24, **HARD),
+    gru([1], 6, "after", [24, 24, 24], **HARD),
+    gru([2, 0], 17, "before", [24, 23, 24], **HARD),
+    gru([3], 5, "after", [24, 24, 24], activation="relu", state=2),
+    gru([4], 7, "before", [24, 24, 24], activation="relu", state=0, **HARD),
+    gru([5, 3], 4, "before", [24, 24, 24], bits=4, activation="relu", state=5),
+    dense([6, 1], 3, "none", 20),
+]
 # Inputs, operations, outputs.
 NETS = {
     "int8_gru_after": ({"features": 3, "doubled": 2}, GRU_AFTER, [2, 1]),
@@ -84,6 +95,7 @@ NETS = {
     "int8_gru_tokens": ({"tokens": 11}, GRU_TOKENS, [4]),
     "int8_lstm": ({"features": 4, "doubled": 4}, LSTM, [5, 3]),
     "int8_mixed": ({"tokens": 9}, MIXED, [8, 6, 4, 7]),
+    "int8_functions": ({"features": 5}, FUNCTIONS, [7, 4]),
 }
 
 
@@ -207,22 +219,31 @@ class Recurrent:
     def step(self, x: np.ndarray, token: int) -> np.ndarray:
         both = np.concatenate([x, self.h])
         a = self.a[token]
+        gate = lambda sums: piecewise(SIGMOID, sums)
+        if self.op.get("gates") == "hard_sigmoid":
+            gate = lambda sums: np.clip(sums + 2**11, 0, 2**12) << 1
         match self.op["kind"]:
             case "gru":
-                r, z = piecewise(SIGMOID, sat16(a[:2] + self.gates.of(both)))
+                r, z = gate(sat16(a[:2] + self.gates.of(both)))
                 n = a[2] + (self.candidate.of(x)[0] if self.candidate else 0)
                 if self.op["reset"] == "after":
                     u = clamp("u", self.b + self.hidden.of(self.h)[0], -(2**18 - 1), 2**18 - 1)
-                    n = piecewise(TANH, sat16(n + rounded(r * u, 13)))
+                    n = n + rounded(r * u, 13)
                 else:
                     q = sat8(rounded(r * self.carried, 21))
-                    n = piecewise(TANH, sat16(n + self.hidden.of(q)[0]))
-                self.carried = sat16(rounded(z * self.carried + (2**13 - z) * (n << 4), 13))
+                    n = n + self.hidden.of(q)[0]
+                if self.op.get("activation") == "relu":
+                    e = self.op["state"]
+                    n = (np.maximum(n, 0) << 3) + (2**e >> 1) >> e
+                    n = clamp("relu", n, 0, 2**15 - 1)
+                else:
+                    n = piecewise(TANH, sat16(n)) << 4
+                self.carried = sat16(rounded(z * self.carried + (2**13 - z) * n, 13))
                 self.h = sat8(rounded(self.carried, 8))
             case "lstm":
                 e = self.op["state"]
                 sums = sat16(a + self.gates.of(both))
-                i, f, o = (piecewise(SIGMOID, sums[gate]) for gate in (0, 1, 3))
+                i, f, o = (gate(sums[number]) for number in (0, 1, 3))
                 g = piecewise(TANH, sums[2])
                 self.carried = sat16(rounded(f * self.carried + (((i * g) << 1) >> (e - 3)), 13))
                 self.h = sat8(rounded(o * piecewise(TANH, sat16(self.carried << (e - 3))), 17))

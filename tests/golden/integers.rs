@@ -312,6 +312,11 @@ fn lstms_and_rnns_are_numpys() {
 }
 
 #[test]
+fn hard_sigmoids_and_relu_candidates_are_numpys() {
+    equals("int8_functions");
+}
+
+#[test]
 fn a_net_that_mixes_operations_is_numpys() {
     equals("int8_mixed");
 }

@@ -154,6 +154,20 @@ NETS = {
         ],
         [4],
     ),
+    # RNNoise's relu candidate, and gates as Keras 2 had them.
+    "keras_functions": (
+        "Keras",
+        {"features": 4},
+        [
+            Op("lstm", [0], units=7, gates="hard_sigmoid", slope=FIFTH),
+            Op("gru", [1], units=6, reset="after", gates="hard_sigmoid", slope=SIXTH),
+            Op("gru", [2], units=5, reset="after", activation="relu"),
+            Op("gru", [3, 0], units=6, reset="before", activation="relu"),
+            Op("gru", [4], units=9, reset="before", gates="hard_sigmoid", slope=FIFTH),
+            dense([5, 2], 2),
+        ],
+        [6, 3],
+    ),
 }
 
 
@@ -204,6 +218,11 @@ def in_torch(op: Op, x: np.ndarray, state: list, random) -> tuple[dict, np.ndarr
 
 def keras_layer(op: Op):
     sequences = {"return_sequences": True, "return_state": True}
+    fifth = lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)  # Keras 2: backend.hard_sigmoid
+    if "gates" in op:
+        sequences["recurrent_activation"] = fifth if op["slope"] == FIFTH else op["gates"]
+    if op["kind"] == "gru" and "activation" in op:
+        sequences["activation"] = op["activation"]
     match op["kind"]:
         case "embedding":
             return keras.layers.Embedding(op["vocab"], op["units"])
@@ -215,7 +234,7 @@ def keras_layer(op: Op):
             return keras.layers.SimpleRNN(op["units"], activation=op["activation"], **sequences)
     activation = None if op["activation"] == "none" else op["activation"]
     if op.get("slope") == FIFTH:
-        activation = lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)  # Keras 2: backend.hard_sigmoid
+        activation = fifth
     return keras.layers.Dense(op["units"], activation=activation)
 
 

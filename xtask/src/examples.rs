@@ -1,5 +1,5 @@
-//! The course's examples, in their short form: each asserts its own result. And the letters of the
-//! last, on the board.
+//! The examples, those of the course and of the streaming demos, in their short form: each asserts
+//! its own result. And the letters of the course's last, on the board.
 //!
 //! ```text
 //! for each example:   cargo run --example NAME -- --quick
@@ -28,6 +28,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("vanishing_gradients", &["--out", OUT]),
     ("exploding_gradients", &["--out", OUT]),
     ("lstm_gates", &["--out", OUT]),
+    ("amplifier", &[]),
+    ("voice", &[]),
 ];
 /// How the console shows a blank among its suggestions.
 const BLANK: char = '␣';

@@ -19,12 +19,18 @@ pub(crate) enum Target {
     Image,
     /// Checkpoints, changed and sealed again
     Checkpoint,
+    /// Models of ONNX, changed in names, kinds of nodes and numbers
+    Onnx,
     /// The rules for texts and the tokenizer, on any Unicode
     Text,
     /// The console's bytes
     Console,
     /// Bursts of bytes through the queue of the board's serial line
     Serial,
+    /// Files of Keras, changed in configuration, HDF5 and zip
+    Keras,
+    /// Files of PyTorch, JSON and TFLite, changed in pickles, texts, tables and numbers
+    Weights,
 }
 
 impl Target {
@@ -32,9 +38,12 @@ impl Target {
         match self {
             Target::Image => "image",
             Target::Checkpoint => "checkpoint",
+            Target::Onnx => "onnx",
             Target::Text => "text",
             Target::Console => "console",
             Target::Serial => "serial",
+            Target::Keras => "keras",
+            Target::Weights => "weights",
         }
     }
 }

@@ -4,11 +4,13 @@
 //! demo ---------> setup -> firmware build -> emulator -> hand the console over
 //! test (ci) ----> setup -> every check there is, in the order in which they fail fastest
 //! bench --------> the host's kernels against the machine's limit
+//! zoo ----------> published nets, imported and compared
+//! listen -------> a sound through a board in QEMU, and through the engine here
 //! firmware ... -> build | run | bench | selftest | size | image | flash
 //! ```
 //!
-//! It only starts processes (cargo, QEMU, probe-rs) and looks at what they make: of the project it
-//! links the table of boards and the writing of files. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! It starts processes (cargo, QEMU, probe-rs) and looks at what they make: of the project it links
+//! the table of boards, the writing of files and, for `listen`, the engine with its sounds. Exit codes: 0 done, 1 failed, 2 wrong usage.
 //! An error is one line on stderr.
 
 #![deny(unsafe_code)]
@@ -39,6 +41,7 @@ mod image;
 mod imports;
 mod lanes;
 mod layered;
+mod listen;
 #[cfg(test)]
 mod manifests;
 mod miri;
@@ -47,6 +50,7 @@ mod processors;
 mod qemu_tests;
 mod screen;
 mod selftest;
+mod serial;
 mod setup;
 mod shapes;
 mod size;
@@ -62,6 +66,7 @@ mod terminal;
 mod units;
 mod workspace;
 mod written;
+mod zoo;
 
 use std::process::ExitCode;
 

@@ -11,8 +11,8 @@ use crate::firmware::{Log, PACKAGE, TARGET, console};
 use crate::image::{self, Format};
 use crate::lanes::Step;
 use crate::{
-    architecture, circles, conformance, costs, emulator, examples, floats, lanes, processors,
-    qemu_tests, setup, shapes, tables, written,
+    architecture, circles, conformance, costs, emulator, examples, floats, lanes, listen,
+    processors, qemu_tests, setup, shapes, tables, written,
 };
 
 /// Before the boards' steps.
@@ -75,6 +75,7 @@ const BOARDS: &[Step] = &[
     ("QEMU: the same bits as on the host", qemu_tests::same_bits),
     ("QEMU: every board, many shapes", shapes::run),
     ("QEMU: f32 on the FPU", floats::run),
+    ("QEMU: sounds that the board hears", listen::check),
     (
         "QEMU: instruction counts are exact",
         qemu_tests::counting_is_exact,

@@ -136,7 +136,7 @@ fn cell<V: Simd<U>, const U: usize>(
 /// The candidate of a GRU with reset after: `n_x + r n_h`, r the sigmoid of `zr`.
 #[inline(always)]
 pub fn gru_candidate<V: Simd<U>, const U: usize>(v: V, zr: V::F32, x: V::F32, h: V::F32) -> V::F32 {
-    let [r] = v.one_and_exp_f32([zr]);
+    let r = v.one_and_exp_f32(zr);
     v.add_f32(x, v.div_f32(h, r))
 }
 
@@ -149,7 +149,7 @@ pub fn gru_candidate<V: Simd<U>, const U: usize>(v: V, zr: V::F32, x: V::F32, h:
 #[inline(always)]
 pub fn gru<V: Simd<U>, const U: usize>(v: V, zz: V::F32, n: V::F32, h: V::F32) -> V::F32 {
     let one = v.splat_f32(1.0);
-    let [z] = v.one_and_exp_f32([zz]);
+    let z = v.one_and_exp_f32(zz);
     let z = v.div_f32(one, z);
     let take = v.madd_f32(z, v.splat_f32(-1.0), one);
     let (p, q, x) = tanh_parts(v, n);

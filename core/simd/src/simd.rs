@@ -107,6 +107,8 @@ pub trait Simd<const U: usize>: Copy + core::fmt::Debug + Send + Sync {
         gates: [[Self::F32; 4]; T],
         c: [Self::F32; T],
     ) -> [[Self::F32; T]; 2];
+    /// `1 + e^-x`, where an absolute error of its inverse counts.
+    fn one_and_exp_f32(self, x: Self::F32) -> Self::F32;
 
     /// A number in all lanes.
     fn splat_f32(self, x: f32) -> Self::F32;
@@ -135,8 +137,8 @@ pub trait Simd<const U: usize>: Copy + core::fmt::Debug + Send + Sync {
     fn load_part_f32(self, from: &[f32]) -> Self::F32 {
         self.load_f32(&slices::take(from, 0))
     }
-    /// Writes the first lanes, as many as there is room for: so that what is read soon afterwards, four
-    /// numbers from a multiple of four on, is in one piece.
+    /// Writes the first lanes, as many as there is room for: so that what is read soon afterwards,
+    /// four numbers from a multiple of four on, is in one piece.
     #[inline(always)]
     fn store_part_f32(self, x: Self::F32, to: &mut [f32]) {
         match to.first_chunk_mut() {
@@ -147,14 +149,6 @@ pub trait Simd<const U: usize>: Copy + core::fmt::Debug + Send + Sync {
                 slices::put(all, to, 0);
             }
         }
-    }
-    /// `1 + e^-x` of `T` vectors, where an absolute error of its inverse counts.
-    #[inline(always)]
-    fn one_and_exp_f32<const T: usize>(self, mut x: [Self::F32; T]) -> [Self::F32; T] {
-        for x in &mut x {
-            *x = crate::gates::one_and_exp(self, *x);
-        }
-        x
     }
     /// `a + b`.
     fn add_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;

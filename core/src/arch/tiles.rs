@@ -5,17 +5,17 @@
 use crate::kernel::tile::{self, pipelined, two_pass};
 use crate::kernel::{Kernel, Portable, StreamF32, StreamInt8, sealed};
 use crate::net::{Layout, Net};
-use crate::weights::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
 
 /// Methods of a kernel, each compiled for the instructions.
 macro_rules! compiled {
     ($token:ident, $feature:meta, $(
-        fn $name:ident($k:ident $(, $argument:ident: $type:ty)*) $body:block
+        fn $name:ident($k:ident $(, $argument:ident: $type:ty)*) $(-> $result:ty)? $body:block
     )*) => {$(
-        fn $name(self $(, $argument: $type)*) {
+        fn $name(self $(, $argument: $type)*) $(-> $result)? {
             #[$feature]
-            fn run($k: $token $(, $argument: $type)*) $body
+            fn run($k: $token $(, $argument: $type)*) $(-> $result)? $body
             // SAFETY: a value of the vectors' type exists only where the instructions do.
             #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
             unsafe { run(self $(, $argument)*) }
@@ -184,17 +184,19 @@ macro_rules! tile_kernel {
 
                 fn gru_f32(
                     k,
-                    gru: &GruF32<'_>,
+                    gru: &RecurrentF32<'_>,
                     addend: &[f32],
                     x: &[f32],
                     sums: &mut [f32],
                     next: &mut [f32]
-                ) {
-                    if gru.gates.order.lanes() != $lanes {
-                        return Portable.gru_f32(gru, addend, x, sums, next);
+                ) -> bool {
+                    let [gates, ..] = &gru.matrices;
+                    if gates.order.lanes() != $lanes {
+                        return false;
                     }
                     let (v, back) = (k.vectors, k.backward);
                     tile::gru::gru_f32::<_, $lanes>(v, back, gru, addend, x, sums, next);
+                    true
                 }
 
                 fn sigmoid_f32(k, numbers: &mut [f32]) {

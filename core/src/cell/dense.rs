@@ -4,11 +4,12 @@
 //! int8   s = b + round(acc m >> s)                                        Q15.16
 //!        none s        relu max(s, 0)        hard sigmoid clamp(s + 2^15, 0, 2^16)
 //!        tanh, sigmoid  the table's of sat16( round(s >> 4) ), in Q15.16 again
-//!        read by others: sat8( round(y >> 9) )                            scale 1/128
+//! f32    elu  s above 0, e^s - 1 below
+//! int8   read by others: sat8( round(y >> 9) )                            scale 1/128
 //! ```
 
-use crate::cell::Products;
-use crate::fixed::activation::{SIGMOID, TANH, piecewise};
+use crate::cell::step::Products;
+use crate::fixed::activation::{SIGMOID, TANH, exp_f32, piecewise};
 use crate::fixed::{LOGIT_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 use crate::fixed::{rounding_shift, sat16};
 use crate::net::Activation;
@@ -19,12 +20,13 @@ const ONE: i32 = 1 << LOGIT_BITS;
 
 /// The activation of a sum, both Q15.16.
 #[inline]
-pub(crate) fn activate_int8(activation: Activation, sum: i32) -> i32 {
+pub fn activate_int8(activation: Activation, sum: i32) -> i32 {
     // |sum| <= 2^31 - 2^30: half a unit more fits where it is not near the limit, and near it the
     // table is flat.
     let z = |sum: i32| sat16(rounding_shift(sum.min(i32::MAX - 8), LOGIT_BITS - Z_BITS));
     match activation {
-        Activation::None => sum,
+        // An int8 net has no elu.
+        Activation::None | Activation::Elu => sum,
         Activation::Relu => sum.max(0),
         Activation::Tanh => i32::from(piecewise(&TANH, z(sum))) << (LOGIT_BITS - TANH_BITS),
         Activation::Sigmoid => {
@@ -46,7 +48,13 @@ pub(crate) fn activate_f32<K: Products>(kernel: K, activation: Activation, sums:
             sums.iter_mut()
                 .for_each(|y| *y = (*y + 0.5).clamp(0.0, 1.0));
         }
+        Activation::Elu => sums.iter_mut().for_each(|y| *y = elu(*y)),
     }
+}
+
+/// y above 0, e^y - 1 below; within 3e-7.
+fn elu(y: f32) -> f32 {
+    if y > 0.0 { y } else { exp_f32(y) - 1.0 }
 }
 
 /// One step in int8, without the activation. `x: [columns]`, `y: [units]`.
@@ -65,6 +73,22 @@ pub(crate) fn sums_f32<K: Products>(kernel: K, dense: &DenseF32<'_>, x: &[f32], 
 mod tests {
     use super::*;
     use crate::kernel::Scalar;
+
+    #[test]
+    fn an_elu_is_its_definition() {
+        for k in -4000..400 {
+            let y = k as f32 / 40.0;
+            let exact = if k > 0 {
+                f64::from(y)
+            } else {
+                f64::from(y).exp_m1()
+            };
+            let mut found = [y];
+            activate_f32(Scalar, Activation::Elu, &mut found);
+            let [found] = found;
+            assert!((f64::from(found) - exact).abs() < 3e-7, "{y}: {found}");
+        }
+    }
 
     #[test]
     fn integers_follow_the_reals() {

@@ -18,15 +18,24 @@
 //! H'   = sat16( round( z H + (2^13 - z) (n << 4) >> 13 ) )                   Q0.15, carried
 //! h    = sat8( round(H' >> 8) )                                              scale 1/128, what products read
 //! ```
+//! r and z may be hard sigmoids ([`gate`](super::gate)), and the candidate a relu, whose state has e bits
+//! before the point:
+//!
+//! ```text
+//! f32    n = min( max( sum, 0 ), 2^14 )
+//! int8   n = min( round( max( sum, 0 ) << 3 >> e ), 2^15 - 1 )                     Qe.(15-e), as H'
+//! H'   = sat16( round( z H + (2^13 - z) n >> 13 ) )                          h: scale 2^e / 128
+//! ```
 //! With z = 0.99 a carried h of 8 bits sticks at a fifth of what it is drawn to; 16 bits get there. u
 //! has room for 64: |U h| of trained nets passes 8, where an int16 would saturate.
 
-use crate::cell::Products;
-use crate::fixed::activation::{SIGMOID, TANH, piecewise};
-use crate::fixed::{GRU_BITS, H_BITS, SIGMOID_BITS, TANH_BITS};
+use crate::cell::gate::{gate_int8, gates_f32};
+use crate::cell::step::{Products, StepF32, StepInt8, widen};
+use crate::fixed::activation::{TANH, piecewise};
+use crate::fixed::{GRU_BITS, H_BITS, MAX_CELL_BITS, SIGMOID_BITS, TANH_BITS, Z_BITS};
 use crate::fixed::{rounding_shift, sat8, sat16};
-use crate::net::Reset;
-use crate::weights::layer::{GruF32, GruInt8};
+use crate::net::{Capabilities, GateActivation, Kind, Reset, RnnActivation};
+use crate::weights::layer::{RELU_LIMIT, RecurrentF32, RecurrentInt8};
 
 /// The most that a candidate's part of h may be in int8, in magnitude.
 pub(crate) const LARGEST_U: i32 = (1 << 18) - 1;
@@ -38,52 +47,101 @@ pub struct GruUnit {
     pub r: i16,
     /// Update gate, Q2.13.
     pub z: i16,
-    /// Candidate, Q4.11.
+    /// Candidate, Q4.11; a relu in the format of the carried h.
     pub n: i16,
-    /// The new h, scale 1/128.
+    /// The new h, scale 1/128, or 2^e / 128.
     pub h: i8,
+}
+
+/// The functions of a GRU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GruFunctions {
+    /// Of r and z.
+    pub gates: GateActivation,
+    /// Of n.
+    pub candidate: RnnActivation,
+    /// Bits of its state before the point, with a relu.
+    pub state_bits: u32,
+}
+
+impl GruFunctions {
+    /// Sigmoids and a tanh.
+    pub const PLAIN: Self = GruFunctions {
+        gates: GateActivation::Sigmoid,
+        candidate: RnnActivation::Tanh,
+        state_bits: 0,
+    };
 }
 
 /// The cells of a unit whose reset gate multiplies the product: `r` and `z` are the sums of the gates,
 /// `x` that of what the candidate reads, `u` that of its h; 12 fraction bits. Updates the carried h.
 #[inline(always)]
-pub fn gru_unit([r, z, x, u]: [i32; 4], carried: &mut i16) -> GruUnit {
-    let r = piecewise(&SIGMOID, sat16(r));
-    let u = u.clamp(-LARGEST_U, LARGEST_U);
-    let n = x + rounding_shift(i32::from(r) * u, SIGMOID_BITS);
-    update(r, piecewise(&SIGMOID, sat16(z)), n, carried)
+pub fn gru_unit(sums: [i32; 4], carried: &mut i16) -> GruUnit {
+    gru_unit_of(GruFunctions::PLAIN, Reset::After, sums, carried)
 }
 
 /// The same of a unit whose reset gate multiplies h: `u` is the product of [`reset_h`].
 #[inline(always)]
-pub fn gru_unit_before([r, z, x, u]: [i32; 4], carried: &mut i16) -> GruUnit {
-    let r = piecewise(&SIGMOID, sat16(r));
-    update(
-        r,
-        piecewise(&SIGMOID, sat16(z)),
-        x.saturating_add(u),
-        carried,
-    )
+pub fn gru_unit_before(sums: [i32; 4], carried: &mut i16) -> GruUnit {
+    gru_unit_of(GruFunctions::PLAIN, Reset::Before, sums, carried)
 }
 
-/// h times the reset gate, whose sum is `r`: scale 1/128.
+/// The same with these functions.
 #[inline(always)]
-pub fn reset_h(r: i32, carried: i16) -> i8 {
-    let r = piecewise(&SIGMOID, sat16(r));
-    let product = i32::from(r) * i32::from(carried);
-    sat8(rounding_shift(product, SIGMOID_BITS + GRU_BITS - H_BITS))
-}
-
-/// The new h, from z and the candidate's sum.
-#[inline(always)]
-fn update(r: i16, z: i16, n: i32, carried: &mut i16) -> GruUnit {
-    let n = piecewise(&TANH, sat16(n));
+pub fn gru_unit_of(
+    of: GruFunctions,
+    reset: Reset,
+    [r, z, x, u]: [i32; 4],
+    carried: &mut i16,
+) -> GruUnit {
+    let r = gate_int8(of.gates, sat16(r));
+    let n = match reset {
+        Reset::After => {
+            let u = u.clamp(-LARGEST_U, LARGEST_U);
+            x + rounding_shift(i32::from(r) * u, SIGMOID_BITS)
+        }
+        Reset::Before => x.saturating_add(u),
+    };
+    let z = gate_int8(of.gates, sat16(z));
+    // What the update gate mixes, in the format of the carried h.
+    let (n, candidate) = match of.candidate {
+        RnnActivation::Tanh => {
+            let n = piecewise(&TANH, sat16(n));
+            (n, i32::from(n) << (GRU_BITS - TANH_BITS))
+        }
+        RnnActivation::Relu => {
+            let n = relu(n, of.state_bits);
+            (n, n.into())
+        }
+    };
     let (keep, take) = (i32::from(z), (1 << SIGMOID_BITS) - i32::from(z));
-    let candidate = i32::from(n) << (GRU_BITS - TANH_BITS);
     let both = keep * i32::from(*carried) + take * candidate;
     *carried = sat16(rounding_shift(both, SIGMOID_BITS));
     let h = sat8(rounding_shift((*carried).into(), GRU_BITS - H_BITS));
     GruUnit { r, z, n, h }
+}
+
+/// A candidate of so many bits before the point, from its sum with 12 fraction bits.
+#[inline(always)]
+fn relu(sum: i32, state_bits: u32) -> i16 {
+    // More than the largest saturates with any bits.
+    let sum = sum.clamp(0, 1 << (Z_BITS + MAX_CELL_BITS)) << (GRU_BITS - Z_BITS);
+    let half = (1 << (state_bits & 31)) >> 1;
+    sat16((sum + half) >> (state_bits & 31))
+}
+
+/// h times the reset gate, whose sum is `r`: scale 1/128, or that of h.
+#[inline(always)]
+pub fn reset_h(r: i32, carried: i16) -> i8 {
+    reset_h_of(GateActivation::Sigmoid, r, carried)
+}
+
+/// The same with this function of the gate.
+#[inline(always)]
+pub fn reset_h_of(gates: GateActivation, r: i32, carried: i16) -> i8 {
+    let r = gate_int8(gates, sat16(r));
+    let product = i32::from(r) * i32::from(carried);
+    sat8(rounding_shift(product, SIGMOID_BITS + GRU_BITS - H_BITS))
 }
 
 /// The sums of the gates, of what the candidate reads, and of its h.
@@ -93,57 +151,71 @@ fn parts<T>(sums: &mut [T], units: usize) -> Option<(&mut [T], &mut [T], &mut [T
     Some((gates, x, rest.get_mut(..units)?))
 }
 
-/// One step in int8. `addend: [3 units]` Q3.12, `x: [inputs + own]`, `carried: [units]`, `sums: [4
-/// units]`, `next: [own]`, which keeps `r h` for reset before until the new h is there.
+/// One step in int8. `next` keeps `r h` for reset before until the new h is there.
 #[inline(never)]
-pub(crate) fn step_int8<K: Products>(
-    kernel: K,
-    gru: &GruInt8<'_>,
-    addend: &[i16],
-    x: &[i8],
-    carried: &mut [i16],
-    sums: &mut [i32],
-    next: &mut [i8],
-) {
-    let units = gru.units;
-    widen(addend, sums.get_mut(..3 * units).unwrap_or_default());
-    let (Some((gates, candidate, hidden)), Some((read, own))) =
-        (parts(sums, units), x.split_at_checked(gru.inputs))
+pub(crate) fn step_int8<K: Products>(kernel: K, gru: &RecurrentInt8<'_>, step: StepInt8<'_>) {
+    let Kind::Gru {
+        units,
+        reset,
+        gates: gate,
+        candidate: function,
+    } = gru.kind
     else {
         return;
     };
-    kernel.add_products_int8(&gru.gates, x, gates);
+    let of = GruFunctions {
+        gates: gate,
+        candidate: function,
+        state_bits: gru.state_bits,
+    };
+    let can = |what| K::CAPABILITIES.has(what);
+    let plain = !(can(Capabilities::HARD_GRU) && gate == GateActivation::HardSigmoid
+        || can(Capabilities::RELU_GRU) && function == RnnActivation::Relu);
+    let [of_gates, of_candidate, of_hidden] = &gru.matrices;
+    let (sums, next) = (step.sums, step.next);
+    widen(step.addend, sums.get_mut(..3 * units).unwrap_or_default());
+    let (Some((gates, candidate, hidden)), Some((read, own))) =
+        (parts(sums, units), step.x.split_at_checked(gru.inputs))
+    else {
+        return;
+    };
+    kernel.add_products_int8(of_gates, step.x, gates);
     if gru.inputs > 0 {
-        kernel.add_products_int8(&gru.candidate, read, candidate);
+        kernel.add_products_int8(of_candidate, read, candidate);
     }
-    let carried = carried.get_mut(..units).unwrap_or_default();
-    match gru.reset {
+    let carried = step.carried;
+    match reset {
         Reset::After => {
-            kernel.dense_int8(&gru.hidden, gru.bias, own, hidden);
-            kernel.gru_cells_int8(sums, carried, next);
+            kernel.dense_int8(of_hidden, gru.bias, own, hidden);
+            if plain {
+                kernel.gru_cells_int8(sums, carried, next);
+                return;
+            }
         }
         Reset::Before => {
             next.fill(0);
             for ((q, r), h) in next.iter_mut().zip(&*gates).zip(&*carried) {
-                *q = reset_h(*r, *h);
+                *q = match plain {
+                    true => reset_h(*r, *h),
+                    false => reset_h_of(gate, *r, *h),
+                };
             }
             hidden.fill(0);
-            kernel.add_products_int8(&gru.hidden, next, hidden);
-            units_int8(gru_unit_before, sums, carried, next);
+            kernel.add_products_int8(of_hidden, next, hidden);
+            if plain {
+                units_int8(gru_unit_before, sums, carried, next);
+                return;
+            }
         }
     }
+    other_cells(of, reset, sums, carried, next);
 }
 
-/// Addends as sums to begin with, by fours: one by one takes a small core twice as long.
-fn widen(from: &[i16], to: &mut [i32]) {
-    let (fours, rest) = from.as_chunks::<4>();
-    let (to_fours, to_rest) = to.as_chunks_mut::<4>();
-    for (to, &[a, b, c, d]) in to_fours.iter_mut().zip(fours) {
-        *to = [a.into(), b.into(), c.into(), d.into()];
-    }
-    for (to, from) in to_rest.iter_mut().zip(rest) {
-        *to = i32::from(*from);
-    }
+/// The cells of all units, with functions that are not those of [`cells`].
+#[inline(never)]
+fn other_cells(of: GruFunctions, reset: Reset, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+    let unit = |sums: [i32; 4], carried: &mut i16| gru_unit_of(of, reset, sums, carried);
+    units_int8(unit, sums, carried, next);
 }
 
 /// The cells of all units with reset after: `sums: [4, units]` of r, z, what the candidate reads
@@ -170,33 +242,40 @@ fn units_int8(
     }
 }
 
-/// One step in f32; shapes as in [`step_int8`], without a carried h besides x's.
+/// One step in f32.
 #[inline(never)]
-pub(crate) fn step_f32<K: Products>(
-    kernel: K,
-    gru: &GruF32<'_>,
-    addend: &[f32],
-    x: &[f32],
-    sums: &mut [f32],
-    next: &mut [f32],
-) {
-    let units = gru.units;
-    let start = sums.iter_mut().take(3 * units);
-    start.zip(addend).for_each(|(to, &a)| *to = a);
-    let (Some((gates, n, hidden)), Some((read, own))) =
-        (parts(sums, units), x.split_at_checked(gru.inputs))
+pub(crate) fn step_f32<K: Products>(kernel: K, gru: &RecurrentF32<'_>, step: StepF32<'_>) {
+    let Kind::Gru {
+        units,
+        reset,
+        gates: gate,
+        candidate: function,
+    } = gru.kind
     else {
         return;
     };
-    kernel.add_products_f32(&gru.gates, x, gates);
-    kernel.sigmoid_f32(gates);
+    let can = |what| K::CAPABILITIES.has(what);
+    let [of_gates, of_candidate, of_hidden] = &gru.matrices;
+    let (sums, next) = (step.sums, step.next);
+    let start = sums.iter_mut().take(3 * units);
+    start.zip(step.addend).for_each(|(to, &a)| *to = a);
+    let (Some((gates, n, hidden)), Some((read, own))) =
+        (parts(sums, units), step.x.split_at_checked(gru.inputs))
+    else {
+        return;
+    };
+    kernel.add_products_f32(of_gates, step.x, gates);
+    match can(Capabilities::HARD_GRU) {
+        true => gates_f32(kernel, gate, gates),
+        false => kernel.sigmoid_f32(gates),
+    }
     if gru.inputs > 0 {
-        kernel.add_products_f32(&gru.candidate, read, n);
+        kernel.add_products_f32(of_candidate, read, n);
     }
     let (r, z) = gates.split_at_checked(units).unwrap_or_default();
-    match gru.reset {
+    match reset {
         Reset::After => {
-            kernel.dense_f32(&gru.hidden, gru.bias, own, hidden);
+            kernel.dense_f32(of_hidden, gru.bias, own, hidden);
             for (n, (r, u)) in n.iter_mut().zip(r.iter().zip(&*hidden)) {
                 *n += r * u;
             }
@@ -206,10 +285,15 @@ pub(crate) fn step_f32<K: Products>(
             for (q, (r, h)) in next.iter_mut().zip(r.iter().zip(own)) {
                 *q = r * h;
             }
-            kernel.add_products_f32(&gru.hidden, next, n);
+            kernel.add_products_f32(of_hidden, next, n);
         }
     }
-    kernel.tanh_f32(n);
+    match function {
+        RnnActivation::Relu if can(Capabilities::RELU_GRU) => {
+            n.iter_mut().for_each(|n| *n = n.clamp(0.0, RELU_LIMIT));
+        }
+        _ => kernel.tanh_f32(n),
+    }
     for ((next, n), (z, h)) in next.iter_mut().zip(&*n).zip(z.iter().zip(own)) {
         *next = z * h + (1.0 - z) * n;
     }
@@ -218,30 +302,58 @@ pub(crate) fn step_f32<K: Products>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    extern crate std;
+
+    use crate::cell::gate::hard_sigmoid;
     use crate::fixed::activation::{sigmoid_f32, tanh_f32};
 
-    /// The integer cells follow those of f32, in both forms, and h is the carried one in 8 bits.
+    /// The integer cells follow those of f32, in all forms, and h is the carried one in 8 bits.
     #[test]
     fn integer_cells_follow_the_f32_cells() {
-        for reset in [Reset::After, Reset::Before] {
-            let (mut carried, mut h) = (0_i16, 0_f32);
-            for step in 0..300_i32 {
-                let sums = [0, 1, 2, 3].map(|g| (step * 7919 + g * 104_729) % 24_000 - 11_000);
-                let unit = match reset {
-                    Reset::After => gru_unit(sums, &mut carried),
-                    Reset::Before => gru_unit_before(sums, &mut carried),
+        let gates = [GateActivation::Sigmoid, GateActivation::HardSigmoid];
+        let tanh = (RnnActivation::Tanh, 0);
+        let relus = (0..=7).map(|bits| (RnnActivation::Relu, bits));
+        for (candidate, state_bits) in relus.chain([tanh]) {
+            for (gates, reset) in gates
+                .map(|gates| [(gates, Reset::After), (gates, Reset::Before)])
+                .concat()
+            {
+                let of = GruFunctions {
+                    gates,
+                    candidate,
+                    state_bits,
                 };
-                let [r, z, x, u] = sums.map(|s| s as f32 / 4096.0);
-                let z = sigmoid_f32(z);
-                let n = match reset {
-                    Reset::After => x + sigmoid_f32(r) * u,
-                    Reset::Before => x + u,
-                };
-                h = z * h + (1.0 - z) * tanh_f32(n);
-                let error = (f32::from(carried) / 32_768.0 - h).abs();
-                assert!(error < 4e-3, "{step}: off by {error}");
-                assert!((f32::from(unit.h) / 128.0 - h).abs() < 8e-3, "{step}");
+                follow(of, reset);
             }
+        }
+    }
+
+    fn follow(of: GruFunctions, reset: Reset) {
+        let range = (1 << of.state_bits) as f32;
+        let gate = |z: f32| match of.gates {
+            GateActivation::Sigmoid => sigmoid_f32(z),
+            GateActivation::HardSigmoid => hard_sigmoid(z),
+        };
+        let (mut carried, mut h) = (0_i16, 0_f32);
+        for step in 0..300_i32 {
+            let sums = [0, 1, 2, 3].map(|g| (step * 7919 + g * 104_729) % 24_000 - 11_000);
+            let unit = gru_unit_of(of, reset, sums, &mut carried);
+            let [r, z, x, u] = sums.map(|s| s as f32 / 4096.0);
+            let z = gate(z);
+            let n = match reset {
+                Reset::After => x + gate(r) * u,
+                Reset::Before => x + u,
+            };
+            let n = match of.candidate {
+                RnnActivation::Tanh => tanh_f32(n),
+                // What does not fit saturates.
+                RnnActivation::Relu => n.clamp(0.0, range),
+            };
+            h = z * h + (1.0 - z) * n;
+            let error = (f32::from(carried) / 32_768.0 - h / range).abs();
+            assert!(error < 4e-3, "{of:?} {reset:?} {step}: off by {error}");
+            let error = (f32::from(unit.h) / 128.0 - h / range).abs();
+            assert!(error < 8e-3, "{of:?} {reset:?} {step}: {error}");
         }
     }
 
@@ -267,5 +379,18 @@ mod tests {
         let least = [1 << 29, -(1 << 29), -(1 << 29), -(1 << 29)];
         assert_eq!(gru_unit(least, &mut carried).h, i8::MIN);
         assert_eq!(reset_h(i32::MAX, i16::MIN), i8::MIN);
+        for state_bits in 0..=7 {
+            let of = GruFunctions {
+                gates: GateActivation::HardSigmoid,
+                candidate: RnnActivation::Relu,
+                state_bits,
+            };
+            let most = [1 << 29, -(1 << 29), 1 << 30, 1 << 30];
+            for reset in [Reset::After, Reset::Before] {
+                let mut carried = 0;
+                assert_eq!(gru_unit_of(of, reset, most, &mut carried).h, i8::MAX);
+                assert_eq!(carried, i16::MAX);
+            }
+        }
     }
 }

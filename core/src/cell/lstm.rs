@@ -7,9 +7,15 @@
 //! in int8      i, f, o: Q2.13   g: Q4.11   c: Qe.(15-e), e = cell_bits   h: scale 1/128
 //! c' = sat16( round( f c + align(i g) >> 13 ) )      h' = sat8( round( o tanh(c') >> 17 ) )
 //! ```
+//! Kernels do an LSTM of sigmoids at once. With another function of its gates ([`gate`](super::gate))
+//! it goes through sums in memory, by [`step_f32`] and [`step_int8`].
 
-use crate::fixed::activation::{SIGMOID, TANH, piecewise, sigmoid_f32, tanh_f32};
+use crate::cell::gate::{gate_int8, gates_f32};
+use crate::cell::step::{Products, StepF32, StepInt8, widen};
+use crate::fixed::activation::{TANH, piecewise, sigmoid_f32, tanh_f32};
 use crate::fixed::{H_BITS, MIN_CELL_BITS, SIGMOID_BITS, TANH_BITS, rounding_shift, sat8, sat16};
+use crate::net::{GateActivation, Kind};
+use crate::weights::layer::{RecurrentF32, RecurrentInt8};
 
 /// The gates of an LSTM unit, from its pre-activations in the order i, f, g, o: updates c, returns h'.
 pub(crate) fn lstm_f32(z: [f32; 4], c: &mut f32) -> f32 {
@@ -43,10 +49,16 @@ pub struct LstmUnit {
 /// The gates of an LSTM unit, from its pre-activations (Q3.12) in the order i, f, g, o: updates c.
 #[inline(always)]
 pub fn lstm_unit(z: [i16; 4], c: &mut i16, cell_bits: u32) -> LstmUnit {
-    let i = piecewise(&SIGMOID, z[0]); // Q2.13
-    let f = piecewise(&SIGMOID, z[1]); // Q2.13
+    lstm_unit_of(GateActivation::Sigmoid, z, c, cell_bits)
+}
+
+/// The same with this function of its gates.
+#[inline(always)]
+pub fn lstm_unit_of(gates: GateActivation, z: [i16; 4], c: &mut i16, cell_bits: u32) -> LstmUnit {
+    let i = gate_int8(gates, z[0]); // Q2.13
+    let f = gate_int8(gates, z[1]); // Q2.13
     let g = piecewise(&TANH, z[2]); // Q4.11
-    let o = piecewise(&SIGMOID, z[3]); // Q2.13
+    let o = gate_int8(gates, z[3]); // Q2.13
 
     // f c has 13 + 15 - e fraction bits, i g has 24: one bit too few at e = 3, as many at 4, too many above.
     let extra = cell_bits - MIN_CELL_BITS;
@@ -69,6 +81,50 @@ pub fn lstm_unit(z: [i16; 4], c: &mut i16, cell_bits: u32) -> LstmUnit {
 #[inline(always)]
 pub(crate) fn lstm_int8(z: [i16; 4], c: &mut i16, cell_bits: u32) -> i8 {
     lstm_unit(z, c, cell_bits).h
+}
+
+/// One step in int8 on sums in memory.
+#[inline(never)]
+pub(crate) fn step_int8<K: Products>(kernel: K, lstm: &RecurrentInt8<'_>, step: StepInt8<'_>) {
+    let (Kind::Lstm { gates, .. }, [product, ..]) = (lstm.kind, &lstm.matrices) else {
+        return;
+    };
+    let sums = step.sums.get_mut(..step.addend.len()).unwrap_or_default();
+    widen(step.addend, sums);
+    kernel.add_products_int8(product, step.x, sums);
+    let (sums, _) = sums.as_chunks::<4>();
+    for ((h, c), sums) in step.next.iter_mut().zip(step.carried).zip(sums) {
+        *h = lstm_unit_of(gates, sums.map(sat16), c, lstm.state_bits).h;
+    }
+}
+
+/// One step in f32 on sums in memory. The new h is first g, then c'.
+#[inline(never)]
+pub(crate) fn step_f32<K: Products>(kernel: K, lstm: &RecurrentF32<'_>, step: StepF32<'_>) {
+    let (Kind::Lstm { gates, .. }, [matrix, ..]) = (lstm.kind, &lstm.matrices) else {
+        return;
+    };
+    let sums = step.sums.get_mut(..step.addend.len()).unwrap_or_default();
+    sums.iter_mut()
+        .zip(step.addend)
+        .for_each(|(to, &a)| *to = a);
+    kernel.add_products_f32(matrix, step.x, sums);
+    let (sums, _) = sums.as_chunks_mut::<4>();
+    let next = step.next.get_mut(..sums.len()).unwrap_or_default();
+    for (g, [_, _, z, _]) in next.iter_mut().zip(&*sums) {
+        *g = *z;
+    }
+    kernel.tanh_f32(next);
+    for ((g, c), z) in next.iter_mut().zip(step.carried).zip(&mut *sums) {
+        gates_f32(kernel, gates, z);
+        let [i, f, _, _] = z;
+        *c = *f * *c + *i * *g;
+        *g = *c;
+    }
+    kernel.tanh_f32(next);
+    for (h, [_, _, _, o]) in next.iter_mut().zip(&*sums) {
+        *h *= o;
+    }
 }
 
 #[cfg(test)]

@@ -3,22 +3,44 @@
 
 pub(crate) mod add;
 pub(crate) mod dense;
+pub(crate) mod gate;
 pub(crate) mod gru;
 pub(crate) mod lstm;
 pub(crate) mod relu;
 pub(crate) mod rnn;
+mod step;
 
-use crate::weights::layer::ProductInt8;
-use crate::weights::matrix::MatrixF32;
+pub(crate) use self::step::{Products, Step, StepF32, StepInt8};
+use crate::net::{Capabilities, GateActivation, Kind, RnnActivation};
+use crate::weights::layer::{RecurrentF32, RecurrentInt8};
 
-/// What cells ask of a kernel. Methods are those of [`Kernel`](crate::Kernel), which every kernel
-/// has: so cells do not depend on kernels.
-pub(crate) trait Products: Copy {
-    fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]);
-    fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]);
-    fn dense_f32(self, matrix: &MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]);
-    fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]);
-    fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]);
-    fn sigmoid_f32(self, numbers: &mut [f32]);
-    fn tanh_f32(self, numbers: &mut [f32]);
+/// One step in f32.
+#[inline(always)]
+pub(crate) fn step_f32<K: Products>(kernel: K, of: &RecurrentF32<'_>, mut step: StepF32<'_>) {
+    let can = |what| K::CAPABILITIES.has(what);
+    match of.kind {
+        Kind::Rnn { .. } if can(Capabilities::RELU) => relu::step_f32(kernel, of, step),
+        Kind::Lstm { .. } if can(Capabilities::HARD_LSTM) => lstm::step_f32(kernel, of, step),
+        Kind::Gru {
+            gates, candidate, ..
+        } if can(Capabilities::GRU) => {
+            let plain = gates == GateActivation::Sigmoid && candidate == RnnActivation::Tanh;
+            if !(plain && kernel.gru_f32(of, &mut step)) {
+                gru::step_f32(kernel, of, step);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// One step in int8.
+#[inline(always)]
+pub(crate) fn step_int8<K: Products>(kernel: K, of: &RecurrentInt8<'_>, step: StepInt8<'_>) {
+    let can = |what| K::CAPABILITIES.has(what);
+    match of.kind {
+        Kind::Rnn { .. } if can(Capabilities::RELU) => relu::step_int8(kernel, of, step),
+        Kind::Lstm { .. } if can(Capabilities::HARD_LSTM) => lstm::step_int8(kernel, of, step),
+        Kind::Gru { .. } if can(Capabilities::GRU) => gru::step_int8(kernel, of, step),
+        _ => {}
+    }
 }

@@ -28,7 +28,7 @@ pub use crate::image::spec::{
     write_image,
 };
 pub use crate::net::ALIGN;
-use crate::net::{MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS};
+use crate::net::{MAX_MATRICES, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS};
 pub use crate::text::words::MAX_WORD;
 
 #[cfg(target_endian = "big")]
@@ -84,6 +84,17 @@ pub(crate) static CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDL
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     CRC.checksum(bytes)
 }
+
+/// The matrices of an operation, with their multipliers, in the order of
+/// [`CellForm::matrices`](crate::net::CellForm::matrices).
+pub(crate) const MATRICES: [[SectionKind; 2]; MAX_MATRICES] = [
+    [SectionKind::Weights, SectionKind::Multipliers],
+    [
+        SectionKind::CandidateWeights,
+        SectionKind::CandidateMultipliers,
+    ],
+    [SectionKind::HiddenWeights, SectionKind::HiddenMultipliers],
+];
 
 /// What a section holds. Columns are padded with zeros to a multiple of four for every value that an
 /// operand consists of; slots are rows, rounded up to whole tiles in a tile layout.
@@ -153,6 +164,17 @@ impl SectionKind {
         let index = usize::from(code).checked_sub(1)?;
         Self::ALL.get(index).copied()
     }
+}
+
+/// The matrix that a section holds, or has the multipliers of: its place in [`MATRICES`], and whether
+/// it is the multipliers.
+pub(crate) fn matrix_of(kind: SectionKind) -> Option<(usize, bool)> {
+    let mut all = MATRICES.iter().enumerate();
+    all.find_map(|(number, [weights, multipliers])| match kind {
+        _ if kind == *weights => Some((number, false)),
+        _ if kind == *multipliers => Some((number, true)),
+        _ => None,
+    })
 }
 
 impl Display for SectionKind {
@@ -254,7 +276,7 @@ impl KnownAnswer<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct OperationEntry {
     pub(crate) kind: u8,
-    /// The activation, or what a GRU resets.
+    /// Its functions, and what a GRU resets.
     pub(crate) variant: u8,
     pub(crate) units: u16,
     /// 8 or 4.
@@ -264,7 +286,7 @@ pub(crate) struct OperationEntry {
     /// Right shifts of weights, candidate weights and hidden weights; of an embedding or a sum the
     /// first.
     pub(crate) shifts: [u8; 3],
-    /// Integer bits of an LSTM's c, or of a relu RNN's h.
+    /// Integer bits of an LSTM's c, or of an h that nothing bounds.
     pub(crate) state_bits: u8,
     /// 1 with a state to start from that is not zero.
     pub(crate) start: u8,

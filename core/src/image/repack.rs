@@ -5,11 +5,11 @@ use bytemuck::NoUninit;
 
 use crate::image::error::WriteError;
 use crate::image::format::SectionName;
-use crate::image::format::{Header, SectionKind, layout_of, sections_of};
+use crate::image::format::{Header, SectionKind, layout_of, matrix_of, sections_of};
 use crate::image::model::Model;
 use crate::image::write::{Source, capabilities, check_shift, len_with, table, write_with};
-use crate::net::{Input, Kind, Layout, Operation};
-use crate::weights::layer::{DenseInt8, Matrix, Weights};
+use crate::net::{Input, Layout, Operation};
+use crate::weights::layer::{Matrix, Weights};
 use crate::weights::order::RowOrder;
 use crate::weights::tiles::emit_slots;
 
@@ -42,7 +42,7 @@ fn header<'a>(model: &Model<'a>, layout: Layout) -> Result<Header<'a>, WriteErro
     // A row of an embedding is looked up: no kernel multiplies it.
     let multiplied = |of: &(usize, &Operation)| of.1.kind.gates() > 0;
     for (index, operation) in net.operations().enumerate().filter(multiplied) {
-        for matrix in model.weights(index).matrices() {
+        for matrix in model.weights(index).matrices().into_iter().flatten() {
             if let Matrix::Int8(matrix) = matrix {
                 check_shift(layout, operation.bits, matrix.shift as u8)?;
             }
@@ -93,103 +93,56 @@ impl Source for Repacked<'_, '_> {
             return Err(WriteError::Header);
         };
         let [from, to] = [model.layout(), self.layout].map(|l| layout_of(model.net(), index, l));
-        let cell = [from, to].map(|layout| RowOrder::of_cell(layout, operation.kind));
-        let rows = [from, to].map(RowOrder::of_rows);
-        let form = (to, u32::from(operation.bits));
-        let units = operation.kind.units();
+        let orders = [from, to].map(|layout| RowOrder::of_cell(layout, operation.kind));
         let weights = model.weights(index);
-        match name.kind {
-            SectionKind::Weights => {
-                let rows = match operation.kind {
-                    Kind::Embedding { .. } => model.net().vocab(),
-                    Kind::Gru { units, .. } => 2 * units,
-                    kind => kind.gates() * units,
-                };
-                let [_, order] = cell;
-                emit_matrix(weights.matrices().next(), rows, form, order, sink)
-            }
-            SectionKind::CandidateWeights => {
-                emit_matrix(weights.matrices().nth(1), units, form, rows[1], sink)
-            }
-            SectionKind::HiddenWeights => {
-                emit_matrix(weights.matrices().last(), units, form, rows[1], sink)
-            }
-            _ => emit_numbers(
-                &weights,
-                name.kind,
-                (units, operation.kind),
-                [cell, rows],
-                sink,
-            ),
+        if let Some((number, multipliers)) = matrix_of(name.kind)
+            && let Some((rows, _)) = model.net().matrix(index, number)
+        {
+            let matrix = weights.matrices().get(number).copied().flatten();
+            let form = (to, u32::from(operation.bits));
+            return match (matrix, multipliers, &weights) {
+                (_, true, Weights::EmbeddingInt8(of)) => {
+                    sink(bytes_of(of.multipliers));
+                    Ok(())
+                }
+                (Some(Matrix::F32(matrix)), false, _) => {
+                    matrix.emit(rows, orders[1], sink);
+                    Ok(())
+                }
+                (Some(Matrix::Int8(matrix)), false, _) => {
+                    matrix.weights.emit(rows, form, orders[1], sink);
+                    Ok(())
+                }
+                (Some(Matrix::Int8(matrix)), true, _) => {
+                    emit_slots(matrix.multipliers, rows, orders[0], orders[1], sink);
+                    Ok(())
+                }
+                _ => Err(WriteError::Header),
+            };
         }
+        let rows = operation.kind.gates() * operation.kind.units();
+        emit_numbers(&weights, name.kind, rows, orders, sink)
     }
 }
 
-/// A matrix in another layout.
-fn emit_matrix(
-    matrix: Option<Matrix<'_>>,
-    rows: usize,
-    form: (Layout, u32),
-    order: RowOrder,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), WriteError> {
-    match matrix {
-        Some(Matrix::F32(matrix)) => matrix.emit(rows, order, sink),
-        Some(Matrix::Int8(matrix)) => matrix.weights.emit(rows, form, order, sink),
-        None => return Err(WriteError::Header),
-    }
-    Ok(())
-}
-
-/// What there is one of for each row, and what is in no layout.
+/// What is added to sums, and what is in no layout.
 fn emit_numbers(
     weights: &Weights<'_>,
     section: SectionKind,
-    (units, kind): (usize, Kind),
-    [cell, rows]: [[RowOrder; 2]; 2],
+    rows: usize,
+    [from, to]: [RowOrder; 2],
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<(), WriteError> {
-    let all = kind.gates() * units;
-    let slots = |sink: &mut dyn FnMut(&[u8]), numbers: &[i32], count, [from, to]: [RowOrder; 2]| {
-        emit_slots(numbers, count, from, to, sink);
-    };
     match (section, weights) {
-        (SectionKind::Input, Weights::CellF32(of)) => {
-            emit_slots(of.input, all, cell[0], cell[1], sink);
-        }
-        (SectionKind::Input, Weights::CellInt8(of)) => {
-            emit_slots(of.input, all, cell[0], cell[1], sink);
-        }
-        (SectionKind::Multipliers, Weights::CellInt8(of)) => slots(sink, of.multipliers, all, cell),
-        (SectionKind::Input, Weights::ReluF32(of)) => sink(bytes_of(of.input)),
-        (SectionKind::Input, Weights::ReluInt8(of)) => sink(bytes_of(of.input)),
-        (SectionKind::Multipliers, Weights::ReluInt8(of)) => {
-            slots(sink, of.product.multipliers, units, rows);
-        }
-        (SectionKind::Input, Weights::GruF32(of)) => sink(bytes_of(of.input)),
-        (SectionKind::Input, Weights::GruInt8(of)) => sink(bytes_of(of.input)),
-        (SectionKind::Bias, Weights::GruF32(of)) => sink(bytes_of(of.bias)),
-        (SectionKind::Bias, Weights::GruInt8(of)) => sink(bytes_of(of.bias)),
-        (SectionKind::Multipliers, Weights::GruInt8(of)) => {
-            slots(sink, of.gates.multipliers, 2 * units, rows);
-        }
-        (SectionKind::CandidateMultipliers, Weights::GruInt8(of)) => {
-            slots(sink, of.candidate.multipliers, units, rows);
-        }
-        (SectionKind::HiddenMultipliers, Weights::GruInt8(of)) => {
-            slots(sink, of.hidden.multipliers, units, rows);
-        }
-        (SectionKind::Multipliers, Weights::EmbeddingInt8(of)) => sink(bytes_of(of.multipliers)),
+        (SectionKind::Input, Weights::CellF32(of)) => emit_slots(of.input, rows, from, to, sink),
+        (SectionKind::Input, Weights::CellInt8(of)) => emit_slots(of.input, rows, from, to, sink),
+        (SectionKind::Input, Weights::RecurrentF32(of)) => sink(bytes_of(of.input)),
+        (SectionKind::Input, Weights::RecurrentInt8(of)) => sink(bytes_of(of.input)),
+        (SectionKind::Bias, Weights::RecurrentF32(of)) => sink(bytes_of(of.bias)),
+        (SectionKind::Bias, Weights::RecurrentInt8(of)) => sink(bytes_of(of.bias)),
         (SectionKind::Multipliers, Weights::AddInt8(of)) => sink(bytes_of(of.multipliers)),
-        (SectionKind::Bias, Weights::DenseF32(of)) => {
-            emit_slots(of.bias, units, rows[0], rows[1], sink);
-        }
-        (SectionKind::Bias, Weights::DenseInt8(DenseInt8 { bias, .. })) => {
-            slots(sink, bias, units, rows);
-        }
-        (SectionKind::Multipliers, Weights::DenseInt8(of)) => {
-            slots(sink, of.product.multipliers, units, rows);
-        }
+        (SectionKind::Bias, Weights::DenseF32(of)) => emit_slots(of.bias, rows, from, to, sink),
+        (SectionKind::Bias, Weights::DenseInt8(of)) => emit_slots(of.bias, rows, from, to, sink),
         _ => return Err(WriteError::Header),
     }
     Ok(())

@@ -13,13 +13,11 @@ pub use self::numbers::{MatrixSpec, Numbers};
 use crate::image::error::WriteError;
 use crate::image::format::SectionName;
 use crate::image::format::{
-    Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, layout_of, operation_entry,
-    output_entry, precision_code, sections_of,
+    Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, layout_of, matrix_of,
+    operation_entry, output_entry, precision_code, sections_of,
 };
 use crate::image::write::{Source, capabilities, check_shift, len_with, table, write_with};
-use crate::net::{
-    Input, Kind, Layout, MAX_OUTPUTS, Net, Operation, Precision, RnnActivation, Value,
-};
+use crate::net::{Input, Kind, Layout, MAX_OUTPUTS, Net, Precision, Value};
 use crate::text::rules::TextRules;
 use crate::text::words;
 use crate::weights::order::RowOrder;
@@ -38,8 +36,8 @@ pub struct OperationSpec<'a> {
     pub hidden: MatrixSpec<'a>,
     /// [`SectionKind::Bias`].
     pub bias: Numbers<'a>,
-    /// Integer bits of an int8 LSTM's c, 3 to 7, or of an int8 relu RNN's h, 0 to 7; of an int8 tanh
-    /// RNN 3.
+    /// Integer bits of an int8 LSTM's c, 3 to 7, or of an int8 h that nothing bounds, 0 to 7; of an
+    /// int8 tanh RNN 3.
     pub state_bits: u8,
     /// [`SectionKind::StartHidden`]; none to start from zeros.
     pub start_hidden: Numbers<'a>,
@@ -115,6 +113,15 @@ impl<'a> OperationSpec<'a> {
         start_hidden: Numbers::None,
         start_cell: Numbers::None,
     };
+
+    /// Matrix `number`, as [`CellForm::matrices`](crate::net::CellForm::matrices) has them.
+    const fn matrix(&self, number: usize) -> &MatrixSpec<'a> {
+        match number {
+            0 => &self.weights,
+            1 => &self.candidate,
+            _ => &self.hidden,
+        }
+    }
 
     /// Whether it has a state to start from.
     const fn starts(&self) -> bool {
@@ -231,69 +238,50 @@ impl<'a> ImageSpec<'a> {
         let Some(operation) = self.net.operation(index) else {
             return Err(WriteError::Header);
         };
-        let units = operation.kind.units();
+        let (kind, units) = (operation.kind, operation.kind.units());
         let layout = layout_of(&self.net, index, self.layout);
-        let rows = RowOrder::of_rows(layout);
-        let cell = RowOrder::of_cell(layout, operation.kind);
+        let order = RowOrder::of_cell(layout, kind);
         let quantized = matches!(self.net.precision, Precision::Int8);
-        let shape = Shape::of(&self.net, index, operation);
-        let matrix = |of: &MatrixSpec<'_>, (rows, columns), order, sink: &mut dyn FnMut(&[u8])| {
-            emit_matrix(
-                name,
-                of,
-                (rows, columns),
-                (layout, operation.bits),
-                order,
-                sink,
-            )
-        };
-        let inputs = if self.net.reads_token(index) {
-            self.net.vocab()
-        } else {
-            1
-        };
-        match name.kind {
-            SectionKind::Input => {
-                let order = if shape.in_slots {
-                    cell
+        let form = kind.cell();
+        if let Some((number, multipliers)) = matrix_of(name.kind) {
+            let matrix = of.matrix(number);
+            // Of a sum there are multipliers alone.
+            let numbers = (2 * self.net.width(Value::of(index)), 0);
+            let shape = self.net.matrix(index, number).unwrap_or(numbers);
+            return match (multipliers, kind) {
+                (false, _) => {
+                    let form = (layout, operation.bits);
+                    emit_matrix(name, matrix, shape, form, order, sink)
+                }
+                (true, Kind::Embedding { .. } | Kind::Add) => {
+                    let plain = RowOrder::PLAIN;
+                    emit_slots_of(name, matrix.multipliers, (1, shape.0), plain, sink)
+                }
+                (true, _) => emit_slots_of(name, matrix.multipliers, (1, shape.0), order, sink),
+            };
+        }
+        match (name.kind, &form) {
+            (SectionKind::Input, Some(form)) => {
+                let inputs = if self.net.reads_token(index) {
+                    self.net.vocab()
                 } else {
-                    RowOrder::PLAIN
+                    1
                 };
-                emit_numbers(name, of.input, (quantized, inputs, shape.rows), order, sink)
-            }
-            SectionKind::Weights => matrix(&of.weights, shape.weights, cell, sink),
-            SectionKind::Multipliers => {
-                let order = match operation.kind {
-                    Kind::Embedding { .. } | Kind::Add => RowOrder::PLAIN,
-                    _ => cell,
+                let order = match form.fused {
+                    Some(_) => order,
+                    None => RowOrder::PLAIN,
                 };
-                let count = match operation.kind {
-                    Kind::Add => 2 * self.net.width(Value::of(index)),
-                    _ => shape.weights.0,
-                };
-                emit_slots_of(name, of.weights.multipliers, (1, count), order, sink)
+                let shape = (quantized, inputs, form.addends * units);
+                emit_numbers(name, of.input, shape, order, sink)
             }
-            SectionKind::CandidateWeights => {
-                let columns = self.net.input_columns(index);
-                matrix(&of.candidate, (units, columns), rows, sink)
+            (SectionKind::Bias, Some(form)) => {
+                let shape = (quantized, form.bias * units);
+                emit_wide(name, of.bias, shape, RowOrder::PLAIN, sink)
             }
-            SectionKind::CandidateMultipliers => {
-                emit_slots_of(name, of.candidate.multipliers, (1, units), rows, sink)
+            (SectionKind::Bias, None) => emit_wide(name, of.bias, (quantized, units), order, sink),
+            (SectionKind::StartHidden, _) => {
+                emit_start(name, of.start_hidden, units, quantized, sink)
             }
-            SectionKind::HiddenWeights => {
-                matrix(&of.hidden, (units, units.next_multiple_of(4)), rows, sink)
-            }
-            SectionKind::HiddenMultipliers => {
-                emit_slots_of(name, of.hidden.multipliers, (1, units), rows, sink)
-            }
-            SectionKind::Bias => {
-                let order = match operation.kind {
-                    Kind::Gru { .. } => RowOrder::PLAIN,
-                    _ => rows,
-                };
-                emit_wide(name, of.bias, (quantized, units), order, sink)
-            }
-            SectionKind::StartHidden => emit_start(name, of.start_hidden, units, quantized, sink),
             _ => emit_numbers(
                 name,
                 of.start_cell,
@@ -350,12 +338,15 @@ impl<'a> ImageSpec<'a> {
             entry.state_bits = of.state_bits;
             entry.start = of.starts().into();
             if operation.kind.gates() > 0 && matches!(net.precision, Precision::Int8) {
-                let used = match operation.kind {
-                    Kind::Gru { .. } => [true, !of.candidate.multipliers.is_empty(), true],
-                    _ => [true, false, false],
-                };
-                for (shift, _) in entry.shifts.iter().zip(used).filter(|(_, used)| *used) {
-                    check_shift(self.layout, operation.bits, *shift)?;
+                let form = operation.kind.cell();
+                for (number, shift) in entry.shifts.iter().enumerate() {
+                    let there = match form {
+                        Some(_) => !of.matrix(number).multipliers.is_empty(),
+                        None => number == 0,
+                    };
+                    if there {
+                        check_shift(self.layout, operation.bits, *shift)?;
+                    }
                 }
             }
             operations.push(entry).map_err(|_| WriteError::Header)?;
@@ -386,36 +377,6 @@ impl<'a> ImageSpec<'a> {
             provenance: self.provenance,
             sections: table(&net, self.layout, self.lengths())?,
         })
-    }
-}
-
-/// The rows of an operation's numbers.
-struct Shape {
-    /// Rows of what is added.
-    rows: usize,
-    /// Rows and padded columns of the weights.
-    weights: (usize, usize),
-    /// Whether what is added stands in slots.
-    in_slots: bool,
-}
-
-impl Shape {
-    fn of(net: &Net, index: usize, operation: &Operation) -> Self {
-        let (units, columns) = (operation.kind.units(), net.columns(index));
-        let (rows, weights, in_slots) = match operation.kind {
-            Kind::Embedding { units } => (0, (net.vocab(), units.next_multiple_of(4)), false),
-            Kind::Gru { .. } => (3 * units, (2 * units, columns), false),
-            Kind::Rnn {
-                activation: RnnActivation::Relu,
-                ..
-            } => (units, (units, columns), false),
-            kind => (kind.gates() * units, (kind.gates() * units, columns), true),
-        };
-        Shape {
-            rows,
-            weights,
-            in_slots,
-        }
     }
 }
 

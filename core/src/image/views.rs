@@ -5,28 +5,19 @@
 
 use bytemuck::AnyBitPattern;
 
-use crate::image::format::SectionKind;
+use crate::image::format::{MATRICES, SectionKind};
 use crate::kernel::Kernel;
-use crate::kernel::can;
-use crate::net::{
-    Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Precision, Reset, RnnActivation,
-};
+use crate::kernel::{can, can_any};
+use crate::net::{Activation, Capabilities, Fused, Kind, Layout, MAX_OPERATIONS, Net, Precision};
 use crate::weights::layer::{
-    AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, Fused, GruF32, GruInt8, LayerF32,
-    LayerInt8, ProductInt8, ReluF32, ReluInt8, Weights,
+    AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, LayerF32, LayerInt8, ProductInt8,
+    RecurrentF32, RecurrentInt8, Weights,
 };
 use crate::weights::matrix::{MatrixF32, MatrixInt8};
 use crate::weights::order::RowOrder;
 
 /// Kinds of sections that a step reads.
 const KINDS: usize = 8;
-/// Weights with their multipliers: of any operation, and the others of a GRU.
-const PRODUCT: [SectionKind; 2] = [SectionKind::Weights, SectionKind::Multipliers];
-const CANDIDATE: [SectionKind; 2] = [
-    SectionKind::CandidateWeights,
-    SectionKind::CandidateMultipliers,
-];
-const HIDDEN: [SectionKind; 2] = [SectionKind::HiddenWeights, SectionKind::HiddenMultipliers];
 
 /// What an image stores of an operation: its sections, and what else its views are made of.
 #[derive(Clone, Copy, Debug)]
@@ -122,21 +113,6 @@ impl<'a> Views<'a> {
             return Weights::None;
         };
         match of.kind {
-            Kind::Lstm { units } if can::<K>(Capabilities::LSTM) => {
-                stored.cell((Fused::Lstm, units), of.kind, columns, precision)
-            }
-            Kind::Rnn {
-                units,
-                activation: RnnActivation::Tanh,
-            } if can::<K>(Capabilities::RNN) => {
-                stored.cell((Fused::Rnn, units), of.kind, columns, precision)
-            }
-            Kind::Rnn { units, .. } if can::<K>(Capabilities::RELU) => {
-                stored.relu(units, columns, precision)
-            }
-            Kind::Gru { units, reset } if can::<K>(Capabilities::GRU) => {
-                stored.gru((units, reset), columns, precision)
-            }
             Kind::Dense { activation, .. } if can::<K>(Capabilities::DENSE) => {
                 stored.dense(activation, columns, precision)
             }
@@ -144,7 +120,15 @@ impl<'a> Views<'a> {
                 stored.embedding(units, precision)
             }
             Kind::Add if can::<K>(Capabilities::ADD) => stored.add(precision),
-            _ => Weights::None,
+            kind => match kind.fused() {
+                Some(fused) if can_any::<K>(Capabilities::FUSED) => {
+                    stored.cell((fused, kind.units()), columns, precision)
+                }
+                None if can_any::<K>(Capabilities::UNFUSED) => {
+                    stored.recurrent(kind, columns, precision)
+                }
+                _ => Weights::None,
+            },
         }
     }
 }
@@ -218,11 +202,10 @@ impl<'a> Stored<'a> {
     fn cell(
         &self,
         (cell, hidden): (Fused, usize),
-        kind: Kind,
         columns: usize,
         precision: Precision,
     ) -> Weights<'a> {
-        let order = RowOrder::of_cell(self.form.0, kind);
+        let order = RowOrder::of_fused(self.form.0, Some(cell));
         match precision {
             Precision::F32 => Weights::CellF32(LayerF32 {
                 cell,
@@ -248,58 +231,48 @@ impl<'a> Stored<'a> {
     }
 
     #[inline(never)]
-    fn relu(&self, units: usize, columns: usize, precision: Precision) -> Weights<'a> {
-        match precision {
-            Precision::F32 => Weights::ReluF32(ReluF32 {
-                units,
-                input: self.numbers(SectionKind::Input),
-                weights: self.matrix_f32(SectionKind::Weights, columns, self.order()),
-            }),
-            Precision::Int8 => Weights::ReluInt8(ReluInt8 {
-                units,
-                input: self.numbers(SectionKind::Input),
-                product: self.product(PRODUCT, columns, 0),
-                state_bits: self.state_bits.into(),
-            }),
-        }
-    }
-
-    #[inline(never)]
-    fn gru(
-        &self,
-        (units, reset): (usize, Reset),
-        columns: usize,
-        precision: Precision,
-    ) -> Weights<'a> {
-        let own = units.next_multiple_of(4);
+    fn recurrent(&self, kind: Kind, columns: usize, precision: Precision) -> Weights<'a> {
+        let own = kind.units().next_multiple_of(4);
         let inputs = columns.saturating_sub(own);
+        // What each reads is the same for every cell.
+        let [weights, candidate, hidden] = MATRICES;
         match precision {
             Precision::F32 => {
-                let f32 = |kind, columns| self.matrix_f32(kind, columns, self.order());
-                Weights::GruF32(GruF32 {
-                    units,
-                    reset,
+                let matrix = |[kind, _]: [SectionKind; 2], columns| match self.section(kind) {
+                    [] => MatrixF32::rows(0, &[]),
+                    _ => self.matrix_f32(kind, columns, self.order()),
+                };
+                Weights::RecurrentF32(RecurrentF32 {
+                    kind,
                     inputs,
                     input: self.numbers(SectionKind::Input),
-                    gates: f32(SectionKind::Weights, columns),
-                    candidate: f32(SectionKind::CandidateWeights, inputs),
-                    hidden: f32(SectionKind::HiddenWeights, own),
+                    matrices: [
+                        matrix(weights, columns),
+                        matrix(candidate, inputs),
+                        matrix(hidden, own),
+                    ],
                     bias: self.numbers(SectionKind::Bias),
                 })
             }
-            Precision::Int8 => Weights::GruInt8(GruInt8 {
-                units,
-                reset,
-                inputs,
-                input: self.numbers(SectionKind::Input),
-                gates: self.product(PRODUCT, columns, 0),
-                candidate: match inputs {
-                    0 => ProductInt8::NONE,
-                    _ => self.product(CANDIDATE, inputs, 1),
-                },
-                hidden: self.product(HIDDEN, own, 2),
-                bias: self.numbers(SectionKind::Bias),
-            }),
+            Precision::Int8 => {
+                let product =
+                    |kinds: [SectionKind; 2], columns, number| match self.section(kinds[0]) {
+                        [] => ProductInt8::NONE,
+                        _ => self.product(kinds, columns, number),
+                    };
+                Weights::RecurrentInt8(RecurrentInt8 {
+                    kind,
+                    inputs,
+                    input: self.numbers(SectionKind::Input),
+                    matrices: [
+                        product(weights, columns, 0),
+                        product(candidate, inputs, 1),
+                        product(hidden, own, 2),
+                    ],
+                    bias: self.numbers(SectionKind::Bias),
+                    state_bits: self.state_bits.into(),
+                })
+            }
         }
     }
 
@@ -313,7 +286,7 @@ impl<'a> Stored<'a> {
             }),
             Precision::Int8 => Weights::DenseInt8(DenseInt8 {
                 activation,
-                product: self.product(PRODUCT, columns, 0),
+                product: self.product([SectionKind::Weights, SectionKind::Multipliers], columns, 0),
                 bias: self.numbers(SectionKind::Bias),
             }),
         }

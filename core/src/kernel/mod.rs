@@ -38,8 +38,12 @@ pub use int4::Int4;
 pub use only::Only;
 /// The integer specification piece by piece, for who trains through it (docs/numerics.md).
 pub mod integer {
-    pub use crate::cell::gru::{GruUnit, gru_unit, gru_unit_before, reset_h};
-    pub use crate::cell::lstm::{LstmUnit, lstm_unit};
+    pub use crate::cell::dense::activate_int8;
+    pub use crate::cell::gru::{
+        GruFunctions, GruUnit, gru_unit, gru_unit_before, gru_unit_of, reset_h, reset_h_of,
+    };
+    pub use crate::cell::lstm::{LstmUnit, lstm_unit, lstm_unit_of};
+    pub use crate::cell::relu::relu_int8;
     pub use crate::cell::rnn::rnn_int8;
     pub use crate::fixed::{preactivation, requantize};
     pub use crate::weights::layer::{embedded, projected};
@@ -50,7 +54,7 @@ pub use thumb::Thumb;
 
 use crate::cell;
 use crate::net::{Capabilities, Layout, Net};
-use crate::weights::layer::{GruF32, LayerF32, LayerInt8, ProductInt8};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
@@ -238,18 +242,20 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         self.add_products_int8(product, x, y);
     }
 
-    /// One step of a GRU in f32. `addend: [3 units]`, `x: [inputs + own]`, `sums: [4 units]`,
-    /// `next: [own]`.
+    /// One step of a GRU of sigmoids and a tanh in f32, if the kernel has such a step of its own:
+    /// false, and nothing is done, if not. `addend: [3 units]`, `x: [inputs + own]`,
+    /// `sums: [4 units]`, `next: [own]`.
     #[inline(always)]
     fn gru_f32(
         self,
-        gru: &GruF32<'_>,
+        gru: &RecurrentF32<'_>,
         addend: &[f32],
         x: &[f32],
         sums: &mut [f32],
         next: &mut [f32],
-    ) {
-        cell::gru::step_f32(self, gru, addend, x, sums, next);
+    ) -> bool {
+        let _ = (gru, addend, x, sums, next);
+        false
     }
 
     /// The cells of a GRU with reset after, in int8: `sums: [4, units]` of r, z, what the candidate
@@ -274,6 +280,8 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
 }
 
 impl<K: Kernel> cell::Products for K {
+    const CAPABILITIES: Capabilities = K::CAPABILITIES;
+
     #[inline(always)]
     fn add_products_f32(self, matrix: &MatrixF32<'_>, x: &[f32], sums: &mut [f32]) {
         Kernel::add_products_f32(self, matrix, x, sums);
@@ -292,6 +300,11 @@ impl<K: Kernel> cell::Products for K {
     #[inline(always)]
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
         Kernel::dense_int8(self, product, bias, x, y);
+    }
+
+    #[inline(always)]
+    fn gru_f32(self, gru: &RecurrentF32<'_>, step: &mut cell::StepF32<'_>) -> bool {
+        Kernel::gru_f32(self, gru, step.addend, step.x, step.sums, step.next)
     }
 
     #[inline(always)]
@@ -341,6 +354,12 @@ impl Kernel for Scalar {
 #[inline(always)]
 pub(crate) fn can<K: Kernel>(what: Capabilities) -> bool {
     K::CAPABILITIES.has(what)
+}
+
+/// Whether a kernel has what it takes for any of `what`, decided while compiling.
+#[inline(always)]
+pub(crate) fn can_any<K: Kernel>(what: Capabilities) -> bool {
+    K::CAPABILITIES.has_any(what)
 }
 
 /// `copy_from_slice` for lengths that were compared before, without its panic.

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use super::{Activation, Kind, NOWHERE, Net, Output, Plan, Precision, RnnActivation};
+use super::{Activation, Kind, NOWHERE, Net, Output, Plan, Precision};
 
 /// A set of abilities: those that a net needs, or those that a kernel has. The bits stand in the
 /// image's preamble, so that a reader that lacks one can name it.
@@ -45,8 +45,20 @@ impl Capabilities {
     /// int8.
     pub const INT8: Self = Capabilities(1 << 15);
 
+    /// An LSTM whose gates are hard sigmoids.
+    pub const HARD_LSTM: Self = Capabilities(1 << 16);
+    /// A GRU whose gates are hard sigmoids.
+    pub const HARD_GRU: Self = Capabilities(1 << 17);
+    /// A GRU whose candidate is a relu.
+    pub const RELU_GRU: Self = Capabilities(1 << 18);
+
+    /// Recurrent cells that a kernel does at once.
+    pub const FUSED: Self = Self::RNN.and(Self::LSTM);
+    /// Recurrent cells on sums in memory.
+    pub const UNFUSED: Self = Self::RELU.and(Self::GRU).and(Self::HARD_LSTM);
+
     /// What this build can do.
-    pub const ALL: Self = Capabilities((1 << 16) - 1);
+    pub const ALL: Self = Capabilities((1 << 19) - 1);
 
     /// Both sets.
     #[must_use]
@@ -57,6 +69,11 @@ impl Capabilities {
     /// Whether all of `other` are in this set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is in this set.
+    pub const fn has_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Those of this set that `other` has not.
@@ -83,7 +100,7 @@ impl Capabilities {
 
 impl Display for Capabilities {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        const NAMES: [&str; 16] = [
+        const NAMES: [&str; 19] = [
             "tokens",
             "features",
             "embedding",
@@ -100,6 +117,9 @@ impl Display for Capabilities {
             "several outputs",
             "f32",
             "int8",
+            "hard sigmoid lstm",
+            "hard sigmoid gru",
+            "relu gru",
         ];
         let mut first = true;
         for bit in 0..u32::BITS {
@@ -136,18 +156,12 @@ impl Net {
             let place = plan.at(index);
             all = all.and(match operation.kind {
                 Kind::Embedding { .. } => Capabilities::EMBEDDING,
-                Kind::Rnn {
-                    activation: RnnActivation::Tanh,
-                    ..
-                } => Capabilities::RNN,
-                Kind::Rnn {
-                    activation: RnnActivation::Relu,
-                    ..
-                } => Capabilities::RELU,
-                Kind::Lstm { .. } => Capabilities::LSTM,
-                Kind::Gru { .. } => Capabilities::GRU,
                 Kind::Dense { .. } => Capabilities::DENSE,
                 Kind::Add => Capabilities::ADD,
+                kind => match kind.cell() {
+                    Some(form) => form.needs,
+                    None => Capabilities(0),
+                },
             });
             if let Kind::Dense { activation, .. } = operation.kind
                 && (!matches!(activation, Activation::None) || place.value != NOWHERE)

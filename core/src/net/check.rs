@@ -1,8 +1,8 @@
 //! Whether a net is one that can be.
 
 use super::{
-    Input, Kind, MAX_COLUMNS, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, MAX_SIZE, MAX_VOCAB, Net,
-    NetError, Operation, Output, Precision,
+    Activation, Input, Kind, MAX_COLUMNS, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, MAX_SIZE,
+    MAX_VOCAB, Net, NetError, Operation, Output, Precision,
 };
 
 /// The sizes that a kind of operation may have: `1..=most`, and more for one that scores tokens.
@@ -104,6 +104,16 @@ impl Net {
         if let Err(error) = self.check_operand(index, of) {
             return Err(error);
         }
+        if let (
+            Kind::Dense {
+                activation: Activation::Elu,
+                ..
+            },
+            Precision::Int8,
+        ) = (of.kind, self.precision)
+        {
+            return Err(NetError::Elu { operation });
+        }
         let has_weights = of.kind.gates() > 0 && of.tied.is_none();
         let four = of.bits == 4 && has_weights && matches!(self.precision, Precision::Int8);
         if of.bits != 8 && !four {
@@ -142,8 +152,7 @@ impl Net {
             let may = match of.kind {
                 Kind::Embedding { .. } => true,
                 // The token selects a row; other values may stand behind it.
-                Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. } => part == 0,
-                Kind::Dense { .. } | Kind::Add => false,
+                kind => kind.is_recurrent() && part == 0,
             };
             if is_token && !may {
                 return Err(NetError::ReadsToken { operation });

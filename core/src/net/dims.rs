@@ -49,11 +49,8 @@ impl Cell {
                 units,
                 activation: RnnActivation::Tanh,
             },
-            Cell::Lstm => Kind::Lstm { units },
-            Cell::Gru => Kind::Gru {
-                units,
-                reset: Reset::After,
-            },
+            Cell::Lstm => Kind::lstm(units),
+            Cell::Gru => Kind::gru(units, Reset::After),
         }
     }
 }
@@ -328,7 +325,7 @@ impl Net {
                 Kind::Rnn { .. } => Cell::Rnn,
                 Kind::Lstm { .. } => Cell::Lstm,
                 Kind::Gru { .. } => Cell::Gru,
-                Kind::Add => return None,
+                _ => return None,
             };
             let layers = dims.map_or(0, |dims| dims.layers);
             *fours.get_mut(layers)? = operation.bits == 4;

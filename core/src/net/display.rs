@@ -43,16 +43,13 @@ mod tests {
 
     #[test]
     fn a_net_is_one_line() {
-        let gru = Kind::Gru {
-            units: 5,
-            reset: Reset::Before,
-        };
+        let gru = Kind::gru(5, Reset::Before);
         let head = Kind::Dense {
             units: 7,
             activation: Activation::Tanh,
         };
         let net = Net::features(Precision::Int8, 17)
-            .then(Kind::Lstm { units: 33 })
+            .then(Kind::lstm(33))
             .with(gru, Operand::two(Value::INPUT, Value::of(0)))
             .then(head)
             .with_bits(2, 4);

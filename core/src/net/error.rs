@@ -99,6 +99,11 @@ pub enum NetError {
         /// Numbers that the operation reads.
         reads: usize,
     },
+    /// An elu in an int8 net.
+    Elu {
+        /// The operation.
+        operation: usize,
+    },
     /// Outputs outside 1..=[`MAX_OUTPUTS`].
     Outputs {
         /// What was given.
@@ -205,6 +210,10 @@ impl Display for NetError {
                 f,
                 "operation {operation} reads {reads} numbers and the embedding has {embedding}: for \
                  its weights to be the embedding's, they must be as many"
+            ),
+            NetError::Elu { operation } => write!(
+                f,
+                "operation {operation} has an elu, which an int8 net cannot: use f32"
             ),
             NetError::Outputs { found } => write!(
                 f,

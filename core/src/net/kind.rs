@@ -66,6 +66,16 @@ pub enum Reset {
     Before,
 }
 
+/// The function of the gates of an LSTM or a GRU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum GateActivation {
+    /// 1 / (1 + e^-z).
+    Sigmoid,
+    /// z + 1/2, within 0 and 1. The slope belongs to the weights and the bias.
+    HardSigmoid,
+}
+
 /// The function on the results of a dense operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -80,6 +90,9 @@ pub enum Activation {
     Sigmoid,
     /// y + 1/2, within 0 and 1. The slope belongs to the weights and the bias.
     HardSigmoid,
+    /// y above 0, e^y - 1 below. In f32 nets only: an int8 value is scaled by its weights, which
+    /// this function does not follow.
+    Elu,
 }
 
 impl Activation {
@@ -91,6 +104,7 @@ impl Activation {
             Activation::Tanh => "tanh",
             Activation::Sigmoid => "sigmoid",
             Activation::HardSigmoid => "hard_sigmoid",
+            Activation::Elu => "elu",
         }
     }
 }
@@ -122,6 +136,8 @@ pub enum Kind {
     Lstm {
         /// Units.
         units: usize,
+        /// The function of i, f and o.
+        gates: GateActivation,
     },
     /// A gated recurrent unit with gates r, z and candidate n in this order (the order PyTorch
     /// uses): `h' = z h + (1 - z) n`.
@@ -130,6 +146,10 @@ pub enum Kind {
         units: usize,
         /// What r multiplies.
         reset: Reset,
+        /// The function of r and z.
+        gates: GateActivation,
+        /// The function of n.
+        candidate: RnnActivation,
     },
     /// `f(W x + b)`: a projection, a head.
     Dense {
@@ -143,6 +163,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// An LSTM whose gates are sigmoids.
+    pub const fn lstm(units: usize) -> Self {
+        Kind::Lstm {
+            units,
+            gates: GateActivation::Sigmoid,
+        }
+    }
+
+    /// A GRU whose gates are sigmoids and whose candidate is a tanh.
+    pub const fn gru(units: usize, reset: Reset) -> Self {
+        Kind::Gru {
+            units,
+            reset,
+            gates: GateActivation::Sigmoid,
+            candidate: RnnActivation::Tanh,
+        }
+    }
+
     /// The name used by files, options and reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -160,11 +198,25 @@ impl Kind {
         match self {
             Kind::Embedding { units }
             | Kind::Rnn { units, .. }
-            | Kind::Lstm { units }
+            | Kind::Lstm { units, .. }
             | Kind::Gru { units, .. }
             | Kind::Dense { units, .. } => units,
             Kind::Add => 0,
         }
+    }
+
+    /// The same with so many units; a sum stays what it is.
+    #[must_use]
+    pub const fn with_units(mut self, with: usize) -> Self {
+        match &mut self {
+            Kind::Embedding { units }
+            | Kind::Rnn { units, .. }
+            | Kind::Lstm { units, .. }
+            | Kind::Gru { units, .. }
+            | Kind::Dense { units, .. } => *units = with,
+            Kind::Add => {}
+        }
+        self
     }
 
     /// Whether it reads its own h of the step before.
@@ -199,10 +251,27 @@ impl Display for Kind {
                 activation: RnnActivation::Relu,
                 ..
             } => f.write_str(" relu"),
-            Kind::Gru {
-                reset: Reset::Before,
+            Kind::Lstm {
+                gates: GateActivation::HardSigmoid,
                 ..
-            } => f.write_str(" reset before"),
+            } => f.write_str(" hard_sigmoid"),
+            Kind::Gru {
+                reset,
+                gates,
+                candidate,
+                ..
+            } => {
+                if matches!(reset, Reset::Before) {
+                    f.write_str(" reset before")?;
+                }
+                if matches!(gates, GateActivation::HardSigmoid) {
+                    f.write_str(" hard_sigmoid")?;
+                }
+                if matches!(candidate, RnnActivation::Relu) {
+                    f.write_str(" relu")?;
+                }
+                Ok(())
+            }
             Kind::Dense { activation, .. } if !matches!(activation, Activation::None) => {
                 write!(f, " {activation}")
             }

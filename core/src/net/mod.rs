@@ -17,7 +17,7 @@
 //! // Six numbers of a sensor, a GRU of 24 units, scores of 3 classes.
 //! const NET: Net = {
 //!     let mut net = Net::features(Precision::Int8, 6);
-//!     net = net.then(Kind::Gru { units: 24, reset: Reset::After });
+//!     net = net.then(Kind::gru(24, Reset::After));
 //!     net = net.then(Kind::Dense { units: 3, activation: Activation::None });
 //!     match net.scores().checked() {
 //!         Ok(net) => net,
@@ -28,6 +28,7 @@
 //! ```
 
 mod capabilities;
+mod cell;
 mod check;
 pub(crate) mod dims;
 mod display;
@@ -40,8 +41,9 @@ mod shape;
 mod token;
 
 pub use capabilities::Capabilities;
+pub use cell::{CellForm, Fused, MAX_MATRICES, MatrixForm, Reads};
 pub use error::NetError;
-pub use kind::{Activation, Kind, Precision, Reset, RnnActivation};
+pub use kind::{Activation, GateActivation, Kind, Precision, Reset, RnnActivation};
 pub use layout::{ALIGN, Layout, LayoutError, PAIRS_MAX_COLUMNS};
 pub(crate) use plan::{NOWHERE, Place, Plan};
 pub use shape::Recurrent;

@@ -1,13 +1,13 @@
 //! Where a session keeps what: values, carried state, sums and outputs, in one stretch of words.
 //!
 //! ```text
-//! [ values | c of LSTMs, h of 16 bits of int8 GRUs | h being computed | operands put together | sums | outputs ]
+//! [ values | what cells carry besides h | h being computed | operands put together | sums | outputs ]
 //! ```
 //! Values stand in the order in which they are made, each padded with zeros to a multiple of four
 //! elements. So the operand of a layer above another, `[h below ; h own]`, is a slice of the values
 //! and costs no copy; one whose parts do not stand side by side is put together first.
 
-use super::{Input, Kind, MAX_OPERATIONS, Net, Precision, RnnActivation, Value, at, at_mut};
+use super::{Input, Kind, MAX_OPERATIONS, Net, Precision, Value, at, at_mut};
 
 /// No place.
 pub(crate) const NOWHERE: usize = usize::MAX;
@@ -141,10 +141,11 @@ impl Plan {
         if is_read {
             self.values += stride;
         }
-        let carried = match (kind, self.precision) {
-            (Kind::Lstm { .. }, _) | (Kind::Gru { .. }, Precision::Int8) => stride,
-            _ => 0,
+        let (carries, sums) = match kind.cell() {
+            Some(form) => (form.carries(self.precision), form.sums(self.precision)),
+            None => (false, 0),
         };
+        let carried = if carries { stride } else { 0 };
         self.cells += carried;
         if kind.is_recurrent() {
             self.next = larger(self.next, stride);
@@ -166,18 +167,10 @@ impl Plan {
             self.gathered = larger(self.gathered, columns);
         }
         let sums = match (kind, self.precision) {
-            (Kind::Gru { units, .. }, _) => 4 * units,
-            (Kind::Dense { units, .. }, Precision::Int8) if !is_output => units,
-            (
-                Kind::Rnn {
-                    units,
-                    activation: RnnActivation::Relu,
-                },
-                Precision::Int8,
-            ) => units,
-            _ => 0,
+            (Kind::Dense { .. }, Precision::Int8) if !is_output => 1,
+            _ => sums,
         };
-        self.sums = larger(self.sums, sums);
+        self.sums = larger(self.sums, sums * kind.units());
     }
 
     /// The first element of operation `index`'s operand, if its parts stand side by side.
@@ -307,8 +300,8 @@ mod tests {
     #[test]
     fn layers_above_each_other_are_side_by_side() {
         let net = Net::tokens(Precision::Int8, 9)
-            .then(Kind::Lstm { units: 5 })
-            .then(Kind::Lstm { units: 7 })
+            .then(Kind::lstm(5))
+            .then(Kind::lstm(7))
             .then(HEAD)
             .scores();
         let plan = Plan::of(&net);
@@ -325,10 +318,7 @@ mod tests {
     fn what_is_not_side_by_side_is_put_together() {
         let skip = Operand::two(Value::INPUT, Value::of(1));
         let net = Net::features(Precision::F32, 3)
-            .then(Kind::Gru {
-                units: 6,
-                reset: Reset::After,
-            })
+            .then(Kind::gru(6, Reset::After))
             .then(Kind::Dense {
                 units: 2,
                 activation: Activation::Relu,

@@ -1,6 +1,6 @@
 //! Sizes that follow from a net: widths of values, rows and columns of matrices, words of a session.
 
-use super::{Input, Kind, Net, Operation, Plan, Value};
+use super::{Input, Kind, Net, Operation, Plan, Reads, Value, at};
 
 /// The matrices of a recurrent operation, as rows and padded columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,38 @@ impl Net {
             }
             Some(_) => self.input_columns(index),
             None => 0,
+        }
+    }
+
+    /// Rows and padded columns of matrix `number` of operation `index`, of those that
+    /// [`CellForm::matrices`](super::CellForm::matrices) has, and of another operation the first;
+    /// nothing if there is no such matrix.
+    pub const fn matrix(&self, index: usize, number: usize) -> Option<(usize, usize)> {
+        let Some(operation) = self.operation(index) else {
+            return None;
+        };
+        let units = operation.kind.units();
+        let Some(form) = operation.kind.cell() else {
+            return match operation.kind {
+                Kind::Embedding { .. } if number == 0 => {
+                    Some((self.vocab(), units.next_multiple_of(4)))
+                }
+                Kind::Dense { .. } if number == 0 => Some((units, self.columns(index))),
+                _ => None,
+            };
+        };
+        let Some(Some(matrix)) = at(&form.matrices, number) else {
+            return None;
+        };
+        let columns = match matrix.reads {
+            Reads::All => self.columns(index),
+            Reads::Inputs => self.input_columns(index),
+            Reads::Own | Reads::Made => self.stride(Value::of(index)),
+        };
+        if columns > 0 {
+            Some((matrix.rows * units, columns))
+        } else {
+            None
         }
     }
 
@@ -198,30 +230,22 @@ impl Net {
         let Some(first) = self.operation(0) else {
             return None;
         };
-        let gates = match first.kind {
-            Kind::Lstm { .. } => 4,
-            Kind::Rnn {
-                activation: super::RnnActivation::Tanh,
-                ..
-            } => 1,
-            _ => return None,
+        let Some(fused) = first.kind.fused() else {
+            return None;
         };
+        let gates = fused.gates();
         let (units, mut layers) = (first.kind.units(), 0);
         while let Some(operation) = self.operation(layers) {
             if !operation.kind.is_recurrent() {
                 break;
             }
-            let alike = operation.kind.gates() == gates && operation.kind.units() == units;
-            let tanh = !matches!(
-                operation.kind,
-                Kind::Rnn {
-                    activation: super::RnnActivation::Relu,
-                    ..
-                }
-            );
+            let alike = match operation.kind.fused() {
+                Some(other) => other.gates() == gates && operation.kind.units() == units,
+                None => false,
+            };
             let reads =
                 operation.operand.len() == 1 && operation.operand.part(0).code() as usize == layers;
-            if !(alike && tanh && reads) {
+            if !(alike && reads) {
                 return None;
             }
             layers += 1;
@@ -259,11 +283,8 @@ mod tests {
             units: 9,
             activation: Activation::None,
         };
-        let layer = Kind::Lstm { units: 5 };
-        let gru = Kind::Gru {
-            units: 5,
-            reset: Reset::After,
-        };
+        let layer = Kind::lstm(5);
+        let gru = Kind::gru(5, Reset::After);
         let embedding = Kind::Embedding { units: 5 };
         let plain = Net::tokens(Precision::Int8, 9).then(layer).then(head);
         let ahead = |net: Net| net.is_pipelined();

@@ -6,10 +6,10 @@
 
 use core::ops::Range;
 
-use crate::cell::{add, dense, gru, relu};
+use crate::cell::{self, add, dense};
 use crate::fixed::{H_BITS, LOGIT_BITS};
 use crate::image::model::Model;
-use crate::kernel::{Kernel, can, copy};
+use crate::kernel::{Kernel, can, can_any, copy};
 use crate::net::TokenId;
 use crate::net::{Activation, Capabilities, Kind, NOWHERE, Operation, Place, Precision, Value};
 use crate::session::state::{self, Parts};
@@ -18,8 +18,8 @@ use crate::weights::layer::{Weights, addends, projected};
 type PartsF32<'a> = Parts<'a, f32, f32, f32>;
 type PartsInt8<'a> = Parts<'a, i8, i16, i32>;
 
-/// How many operations' views a session keeps: a step of a small net takes longer to make them than to multiply. A
-/// microcontroller has no memory for them.
+/// How many operations' views a session keeps: a step of a small net takes longer to make them than
+/// to multiply. A microcontroller has no memory for them.
 const KEPT: usize = if cfg!(target_arch = "arm") { 0 } else { 4 };
 /// The views of the first operations of a model.
 pub(super) type Kept<'m> = [Weights<'m>; KEPT];
@@ -150,7 +150,8 @@ fn keep<H: Copy>(place: &Place, units: usize, next: &[H], values: &mut [H]) {
             copy(new, old);
             return;
         }
-        // By fours, as products read them: what is larger could not be read until it is in the cache.
+        // By fours, as products read them: what is larger could not be read until it is in the
+        // cache.
         let (fours, rest) = new.as_chunks::<4>();
         let (to, to_rest) = old.as_chunks_mut::<4>();
         for (to, four) in to.iter_mut().zip(fours) {
@@ -195,7 +196,7 @@ fn int8_of<K: Kernel>(
     let place = model.plan.at(index);
     let at = (index, place);
     match weights {
-        Weights::CellInt8(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
+        Weights::CellInt8(layer) if can_any::<K>(Capabilities::FUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
             let c = part(parts.cells, place.cell, layer.hidden);
@@ -221,21 +222,19 @@ fn int8_of<K: Kernel>(
                 table.look_up(id, part(parts.values, place.value, units));
             }
         }
-        Weights::GruInt8(of) if can::<K>(Capabilities::GRU) => {
+        Weights::RecurrentInt8(of) if can_any::<K>(Capabilities::UNFUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
+            let units = of.kind.units();
             let token = token_of(place, token);
-            let addend = addends(of.input, token, 3 * of.units);
-            let carried = part(parts.cells, place.cell, of.units);
-            let next = part(parts.next, 0, of.units.next_multiple_of(4));
-            gru::step_int8(kernel, of, addend, x, carried, parts.sums, next);
-            keep(place, of.units, parts.next, parts.values);
-        }
-        Weights::ReluInt8(of) if can::<K>(Capabilities::RELU) => {
-            let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(place, token);
-            let addend = addends(of.input, token, of.units);
-            relu::step_int8(kernel, of, addend, x, parts.sums, parts.next);
-            keep(place, of.units, parts.next, parts.values);
+            let step = cell::Step {
+                addend: addends(of.input, token, of.kind.gates() * units),
+                x,
+                carried: part(parts.cells, place.cell, units),
+                sums: &mut *parts.sums,
+                next: part(parts.next, 0, units.next_multiple_of(4)),
+            };
+            cell::step_int8(kernel, of, step);
+            keep(place, units, parts.next, parts.values);
         }
         Weights::AddInt8(of) if can::<K>(Capabilities::ADD) => {
             let Some(operation) = model.net.operation(index) else {
@@ -275,7 +274,7 @@ fn f32_of<K: Kernel>(
     let place = model.plan.at(index);
     let at = (index, place);
     match weights {
-        Weights::CellF32(layer) if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
+        Weights::CellF32(layer) if can_any::<K>(Capabilities::FUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
             let c = part(parts.cells, place.cell, layer.hidden);
@@ -312,20 +311,19 @@ fn f32_of<K: Kernel>(
                 table.look_up(id, part(parts.values, place.value, units));
             }
         }
-        Weights::GruF32(of) if can::<K>(Capabilities::GRU) => {
+        Weights::RecurrentF32(of) if can_any::<K>(Capabilities::UNFUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
+            let units = of.kind.units();
             let token = token_of(place, token);
-            let addend = addends(of.input, token, 3 * of.units);
-            let next = part(parts.next, 0, of.units.next_multiple_of(4));
-            kernel.gru_f32(of, addend, x, parts.sums, next);
-            keep(place, of.units, parts.next, parts.values);
-        }
-        Weights::ReluF32(of) if can::<K>(Capabilities::RELU) => {
-            let x = operand::<_, K>(model, at, parts.values, parts.gathered);
-            let token = token_of(place, token);
-            let addend = addends(of.input, token, of.units);
-            relu::step_f32(kernel, of, addend, x, parts.next);
-            keep(place, of.units, parts.next, parts.values);
+            let step = cell::Step {
+                addend: addends(of.input, token, of.kind.gates() * units),
+                x,
+                carried: part(parts.cells, place.cell, units),
+                sums: &mut *parts.sums,
+                next: part(parts.next, 0, units.next_multiple_of(4)),
+            };
+            cell::step_f32(kernel, of, step);
+            keep(place, units, parts.next, parts.values);
         }
         Weights::None if can::<K>(Capabilities::ADD) => {
             let Some(operation) = model.net.operation(index) else {

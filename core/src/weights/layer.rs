@@ -19,7 +19,8 @@ pub use crate::fixed::{
     TANH_BITS, Z_BITS,
 };
 use crate::fixed::{requantize, sat8};
-use crate::net::{Activation, Reset, TokenId};
+pub use crate::net::Fused;
+use crate::net::{Activation, Kind, MAX_MATRICES, TokenId};
 use crate::weights::matrix::{MatrixF32, MatrixInt8};
 
 /// What the rounded product of accumulator and multiplier stays below, and the most a bias may be: an int32 holds their
@@ -40,25 +41,6 @@ pub const FEATURE_LIMIT: f32 = 65_536.0;
 pub const F32_FEATURE_LIMIT: f32 = 268_435_456.0; // 2^28
 /// The most that a unit of a relu RNN may be in f32.
 pub const RELU_LIMIT: f32 = F32_LIMIT;
-
-/// A recurrent cell whose sums a kernel turns into a new state at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fused {
-    /// The tanh RNN.
-    Rnn,
-    /// The LSTM.
-    Lstm,
-}
-
-impl Fused {
-    /// Rows of the weight matrix per unit.
-    pub const fn gates(self) -> usize {
-        match self {
-            Fused::Rnn => 1,
-            Fused::Lstm => 4,
-        }
-    }
-}
 
 /// An LSTM or a tanh RNN in f32.
 #[derive(Clone, Copy, Debug)]
@@ -194,70 +176,37 @@ pub struct DenseInt8<'a> {
     pub bias: &'a [i32],
 }
 
-/// A relu RNN in f32.
+/// A recurrent operation on sums in memory, in f32. Its matrices are those of its
+/// [`CellForm`](crate::net::CellForm); one that is not there is empty.
 #[derive(Clone, Copy, Debug)]
-pub struct ReluF32<'a> {
-    /// Units.
-    pub units: usize,
-    /// `[vocab, units]`, or `[units]`.
-    pub input: &'a [f32],
-    /// `[units, columns]`.
-    pub weights: MatrixF32<'a>,
-}
-
-/// A relu RNN in int8.
-#[derive(Clone, Copy, Debug)]
-pub struct ReluInt8<'a> {
-    /// Units.
-    pub units: usize,
-    /// `[vocab, units]`, or `[units]`; Q3.12.
-    pub input: &'a [i16],
-    /// `[units, columns]`; unit 2^12.
-    pub product: ProductInt8<'a>,
-    /// Integer bits of h: its scale is `2^state_bits / 128`.
-    pub state_bits: u32,
-}
-
-/// A GRU in f32.
-#[derive(Clone, Copy, Debug)]
-pub struct GruF32<'a> {
-    /// Units.
-    pub units: usize,
-    /// What r multiplies.
-    pub reset: Reset,
+pub struct RecurrentF32<'a> {
+    /// The operation.
+    pub kind: Kind,
     /// Padded columns of what it reads besides its own h.
     pub inputs: usize,
-    /// `[vocab, 3 units]`, or `[3 units]`: of r, z and n.
+    /// `[vocab, addends * units]`, or `[addends * units]`.
     pub input: &'a [f32],
-    /// r and z: `[2 units, inputs + own]`.
-    pub gates: MatrixF32<'a>,
-    /// n: `[units, inputs]`; empty where it reads the token alone.
-    pub candidate: MatrixF32<'a>,
-    /// n: `[units, own]`.
-    pub hidden: MatrixF32<'a>,
-    /// b_h of n: `[units]`; empty for reset before.
+    /// `[rows * units, columns]` each.
+    pub matrices: [MatrixF32<'a>; MAX_MATRICES],
+    /// `[bias * units]`.
     pub bias: &'a [f32],
 }
 
-/// A GRU in int8.
+/// A recurrent operation on sums in memory, in int8; shapes as in [`RecurrentF32`].
 #[derive(Clone, Copy, Debug)]
-pub struct GruInt8<'a> {
-    /// Units.
-    pub units: usize,
-    /// What r multiplies.
-    pub reset: Reset,
+pub struct RecurrentInt8<'a> {
+    /// The operation.
+    pub kind: Kind,
     /// Padded columns of what it reads besides its own h.
     pub inputs: usize,
-    /// `[vocab, 3 units]`, or `[3 units]`: of r, z and n; Q3.12.
+    /// Q3.12.
     pub input: &'a [i16],
-    /// r and z: `[2 units, inputs + own]`; unit 2^12.
-    pub gates: ProductInt8<'a>,
-    /// n: `[units, inputs]`; unit 2^12; empty where it reads the token alone.
-    pub candidate: ProductInt8<'a>,
-    /// n: `[units, own]`; unit 2^12.
-    pub hidden: ProductInt8<'a>,
-    /// b_h of n: `[units]`, with 12 fraction bits; empty for reset before.
+    /// Unit 2^12.
+    pub matrices: [ProductInt8<'a>; MAX_MATRICES],
+    /// 12 fraction bits.
     pub bias: &'a [i32],
+    /// Bits before the point of its state.
+    pub state_bits: u32,
 }
 
 /// A sum of two values in int8.
@@ -279,10 +228,8 @@ pub enum Weights<'a> {
     EmbeddingInt8(EmbeddingInt8<'a>),
     CellF32(LayerF32<'a>),
     CellInt8(LayerInt8<'a>),
-    GruF32(GruF32<'a>),
-    GruInt8(GruInt8<'a>),
-    ReluF32(ReluF32<'a>),
-    ReluInt8(ReluInt8<'a>),
+    RecurrentF32(RecurrentF32<'a>),
+    RecurrentInt8(RecurrentInt8<'a>),
     DenseF32(DenseF32<'a>),
     DenseInt8(DenseInt8<'a>),
     AddInt8(AddInt8<'a>),
@@ -298,8 +245,9 @@ pub enum Matrix<'a> {
 }
 
 impl<'a> Weights<'a> {
-    /// The matrices: the weights, then a GRU's candidate and hidden weights.
-    pub fn matrices(&self) -> impl Iterator<Item = Matrix<'a>> + use<'a> {
+    /// The matrices: weights, candidate weights and hidden weights, of which only a recurrent
+    /// operation has more than the first.
+    pub fn matrices(&self) -> [Option<Matrix<'a>>; MAX_MATRICES] {
         let int8 = |weights, multipliers, shift| {
             Matrix::Int8(ProductInt8 {
                 weights,
@@ -307,36 +255,26 @@ impl<'a> Weights<'a> {
                 shift,
             })
         };
-        let [first, second, third] = match *self {
-            Weights::None | Weights::AddInt8(_) => [None; 3],
-            Weights::EmbeddingF32(of) => [Some(Matrix::F32(of.weights)), None, None],
-            Weights::EmbeddingInt8(of) => {
-                [Some(int8(of.weights, of.multipliers, of.shift)), None, None]
+        let first = match *self {
+            Weights::None | Weights::AddInt8(_) => return [None; MAX_MATRICES],
+            Weights::RecurrentF32(of) => {
+                return of
+                    .matrices
+                    .map(|matrix| (matrix.columns > 0).then_some(Matrix::F32(matrix)));
             }
-            Weights::CellF32(of) => [Some(Matrix::F32(of.weights)), None, None],
-            Weights::CellInt8(of) => [Some(int8(of.weights, of.multipliers, of.shift)), None, None],
-            Weights::GruF32(of) => {
-                let candidate = (of.inputs > 0).then_some(Matrix::F32(of.candidate));
-                [
-                    Some(Matrix::F32(of.gates)),
-                    candidate,
-                    Some(Matrix::F32(of.hidden)),
-                ]
+            Weights::RecurrentInt8(of) => {
+                return of.matrices.map(|product| {
+                    (product.weights.columns() > 0).then_some(Matrix::Int8(product))
+                });
             }
-            Weights::GruInt8(of) => {
-                let candidate = (of.inputs > 0).then_some(Matrix::Int8(of.candidate));
-                [
-                    Some(Matrix::Int8(of.gates)),
-                    candidate,
-                    Some(Matrix::Int8(of.hidden)),
-                ]
-            }
-            Weights::ReluF32(of) => [Some(Matrix::F32(of.weights)), None, None],
-            Weights::ReluInt8(of) => [Some(Matrix::Int8(of.product)), None, None],
-            Weights::DenseF32(of) => [Some(Matrix::F32(of.weights)), None, None],
-            Weights::DenseInt8(of) => [Some(Matrix::Int8(of.product)), None, None],
+            Weights::EmbeddingF32(of) => Matrix::F32(of.weights),
+            Weights::EmbeddingInt8(of) => int8(of.weights, of.multipliers, of.shift),
+            Weights::CellF32(of) => Matrix::F32(of.weights),
+            Weights::CellInt8(of) => int8(of.weights, of.multipliers, of.shift),
+            Weights::DenseF32(of) => Matrix::F32(of.weights),
+            Weights::DenseInt8(of) => Matrix::Int8(of.product),
         };
-        [first, second, third].into_iter().flatten()
+        [Some(first), None, None]
     }
 }
 

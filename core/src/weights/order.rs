@@ -15,7 +15,7 @@
 //! offset because VNNI multiplies unsigned by signed bytes, and everything else can widen unsigned bytes as well:
 //! `sum w x = sum (w + 128) x - 128 sum x`, and the last term is one number for all rows.
 
-use crate::net::{Kind, Layout};
+use crate::net::{Fused, Kind, Layout};
 
 /// Where the rows of a matrix stand. [`RowOrder::PLAIN`] is the order of [`Layout::Rows`]: tiles of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +36,16 @@ impl RowOrder {
         gates: false,
     };
 
-    /// The order of a recurrent operation's rows in a layout: an LSTM's gates stand together.
+    /// The order of an operation's weights in a layout: the gates of an LSTM that a kernel does at
+    /// once stand together.
     pub const fn of_cell(layout: Layout, kind: Kind) -> Self {
-        match (layout.lane_bits(), kind) {
-            (Some(lane_bits), Kind::Lstm { .. }) => RowOrder {
+        Self::of_fused(layout, kind.fused())
+    }
+
+    /// The same of what a kernel does at once.
+    pub const fn of_fused(layout: Layout, fused: Option<Fused>) -> Self {
+        match (layout.lane_bits(), fused) {
+            (Some(lane_bits), Some(Fused::Lstm)) => RowOrder {
                 lane_bits,
                 vector_bits: 2,
                 gates: true,

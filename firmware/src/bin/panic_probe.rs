@@ -21,7 +21,9 @@ mod image {
     use gatelet::format::{
         self, FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, VocabSpec,
     };
-    use gatelet::net::{Activation, Kind, Net, Operand, Reset, RnnActivation, Value};
+    use gatelet::net::{
+        Activation, GateActivation, Kind, Net, Operand, Reset, RnnActivation, Value,
+    };
     use gatelet::{
         Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, NativeF32,
         NativeInt4, NativeInt4Rows, Only, Sampler, Session, StateBuf, StateHash, StateView,
@@ -206,11 +208,17 @@ mod image {
     fn net() -> Net {
         let reset = black_box(Reset::Before);
         let units = black_box(4);
+        let gates = black_box(GateActivation::HardSigmoid);
         let activation = black_box(Activation::Tanh);
         Net::tokens(black_box(gatelet::Precision::Int8), black_box(3))
             .then(Kind::Embedding { units })
-            .then(Kind::Lstm { units })
-            .then(Kind::Gru { units, reset })
+            .then(Kind::Lstm { units, gates })
+            .then(Kind::Gru {
+                units,
+                reset,
+                gates,
+                candidate: black_box(RnnActivation::Relu),
+            })
             .then(Kind::Rnn {
                 units,
                 activation: black_box(RnnActivation::Relu),

@@ -28,9 +28,7 @@ fn net(entropy: &mut Entropy<'_>) -> Net {
     // An output may be what no output can be, such as an embedding: the net is then taken without.
     match net.checked() {
         Ok(net) => net,
-        Err(_) => Net::features(precision, 2)
-            .then(Kind::Lstm { units: 3 })
-            .values(),
+        Err(_) => Net::features(precision, 2).then(Kind::lstm(3)).values(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Numbers of models: typical, as large as loading accepts, or just beyond.
 
 use gatelet::Layout;
-use gatelet::net::{Kind, Net, Precision, RnnActivation, Value};
+use gatelet::net::{Kind, Net, Precision, Value};
 use gatelet_random::{Added, Addends, Matrix, Numbers, Wanted};
 
 use crate::entropy::{Entropy, Source};
@@ -195,11 +195,7 @@ fn bound(net: &Net, value: Value) -> f32 {
     let operation = value.operation().and_then(|index| net.operation(index));
     match operation.map(|of| of.kind) {
         None => FEATURE,
-        Some(Kind::Lstm { .. } | Kind::Gru { .. }) => 1.0,
-        Some(Kind::Rnn {
-            activation: RnnActivation::Tanh,
-            ..
-        }) => 1.0,
+        Some(kind) if kind.cell().is_some_and(|form| !form.unbounded) => 1.0,
         // As `affine` makes them of the usual size.
         Some(Kind::Embedding { .. }) => 2.0,
         _ => LARGE,

@@ -1,8 +1,6 @@
 //! Nets that mix the operations.
 
-use gatelet::net::{
-    Activation, Input, Kind, Net, Operand, Output, Precision, Reset, RnnActivation, Value,
-};
+use gatelet::net::{Activation, Input, Kind, Net, Operand, Output, Precision, Value};
 
 use crate::Source;
 
@@ -48,7 +46,7 @@ pub fn mixed<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -
     let units = 2 + choice.below(30);
     net = net.then(Kind::Dense {
         units,
-        activation: activation(choice),
+        activation: activation(choice, precision),
     });
     net = match choice.below(2) {
         0 => net.scores(),
@@ -65,14 +63,20 @@ pub fn mixed<S: Source>(choice: &mut S, precision: Precision, sizes: &[usize]) -
     }
 }
 
-fn activation<S: Source>(choice: &mut S) -> Activation {
-    choice.one(&[
+fn activation<S: Source>(choice: &mut S, precision: Precision) -> Activation {
+    let all = [
         Activation::None,
         Activation::Relu,
         Activation::Tanh,
         Activation::Sigmoid,
         Activation::HardSigmoid,
-    ])
+        Activation::Elu,
+    ];
+    // The last is for f32 alone.
+    match precision {
+        Precision::F32 => choice.one(&all),
+        Precision::Int8 => choice.one(&all[..5]),
+    }
 }
 
 /// The net with an operation more.
@@ -86,24 +90,14 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
         (_, true) => Some(any),
         (_, false) => Some(choice.one(&[any, Value::INPUT])),
     };
-    let reset = choice.one(&[Reset::After, Reset::Before]);
+    let recurrent = choice.one(&Kind::CELLS).with_units(units);
     let kind = match choice.below(if cell { 5 } else { 7 }) {
-        0 => Kind::Lstm { units },
-        1 => Kind::Rnn {
-            units,
-            activation: RnnActivation::Tanh,
-        },
-        2 => Kind::Rnn {
-            units,
-            activation: RnnActivation::Relu,
-        },
-        3 | 4 => Kind::Gru { units, reset },
         5 => Kind::Dense {
             units,
-            activation: activation(choice),
+            activation: activation(choice, net.precision),
         },
-        _ if second.is_some_and(|second| net.width(second) == net.width(last)) => Kind::Add,
-        _ => Kind::Gru { units, reset },
+        6 if second.is_some_and(|second| net.width(second) == net.width(last)) => Kind::Add,
+        _ => recurrent,
     };
     let both = second.filter(|_| kind == Kind::Add || choice.below(3) == 0);
     let net = match both {
@@ -118,6 +112,8 @@ fn layer<S: Source>(net: Net, choice: &mut S, sizes: &[usize], cell: bool) -> Ne
 
 #[cfg(test)]
 mod tests {
+    use gatelet::net::Operation;
+
     use super::*;
     use crate::Seeded;
 
@@ -141,6 +137,10 @@ mod tests {
                 assert!(any(&drawn), "{kind} {size}");
             }
             assert!(any(&|net| net.operations().any(|of| of.kind == Kind::Add)));
+            for cell in Kind::CELLS {
+                let drawn = |of: &Operation| of.kind.with_units(1) == cell;
+                assert!(any(&|net| net.operations().any(drawn)), "{cell}");
+            }
             assert!(any(&|net| net.operations().any(|of| of.operand.len() > 1)));
             assert!(any(&|net| net.takes_tokens()) && any(&|net| !net.takes_tokens()));
             assert!(any(&|net| net.output_len() > 1));

@@ -2,7 +2,7 @@
 //! how large they are, by a [`Numbers`].
 
 use gatelet::format::{MatrixSpec, Numbers as Spec, OperationSpec};
-use gatelet::net::{Kind, Net, Operation, Precision, Reset, RnnActivation, Value};
+use gatelet::net::{Kind, MAX_MATRICES, Net, Operation, Precision, Reads, Value};
 
 /// A matrix that is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ pub trait Numbers {
     /// The multipliers of a sum, `[2, numbers]`, and their shift.
     fn ratios(&mut self, net: &Net, index: usize) -> (Vec<i32>, u8);
 
-    /// Integer bits of an LSTM's c or a relu RNN's h.
+    /// Integer bits of an LSTM's c, or of an h that nothing bounds.
     fn state_bits(&mut self, kind: Kind) -> u8;
 
     /// A state to start from that is not zero: h and c of so many units, in Q0.15 and in integers.
@@ -98,9 +98,8 @@ const LARGEST_BIAS: i32 = 1 << 30;
 struct Made {
     kind: Kind,
     tied: bool,
-    weights: Matrix,
-    candidate: Matrix,
-    hidden: Matrix,
+    /// In the order of core's `CellForm`.
+    matrices: [Matrix; MAX_MATRICES],
     input: (Vec<f32>, Vec<i16>),
     bias: Addends,
     state_bits: u8,
@@ -151,9 +150,9 @@ impl Made {
     fn new(net: &Net, index: usize, numbers: &mut impl Numbers) -> Self {
         let operation = net.operation(index).expect("it is one of the net's");
         let (kind, units) = (operation.kind, operation.kind.units());
-        let own = [Value::of(index)].into_iter();
-        let parts = || operation.operand.parts();
-        let read = columns(net, parts());
+        let form = kind.cell();
+        let own = || columns(net, [Value::of(index)].into_iter());
+        let read = columns(net, operation.operand.parts());
         let mut matrix = |rows: usize, columns: &[Option<Value>]| match (rows, columns) {
             (0, _) | (_, []) => Matrix::default(),
             _ => numbers.matrix(&Wanted {
@@ -163,40 +162,39 @@ impl Made {
                 columns,
             }),
         };
-        let (mut candidate, mut hidden) = (Matrix::default(), Matrix::default());
-        let weights = match kind {
-            Kind::Embedding { .. } => matrix(net.vocab(), &columns(net, own)),
-            Kind::Dense { .. } => matrix(units, &read),
-            Kind::Add => {
+        let matrices = match (kind, &form) {
+            (_, Some(form)) => form.matrices.map(|of| {
+                let Some(of) = of else {
+                    return Matrix::default();
+                };
+                let columns = match of.reads {
+                    Reads::All => [&read[..], &own()].concat(),
+                    Reads::Inputs => read.clone(),
+                    Reads::Own | Reads::Made => own(),
+                };
+                matrix(of.rows * units, &columns)
+            }),
+            (Kind::Embedding { .. }, _) => only(matrix(net.vocab(), &own())),
+            (Kind::Add, _) => {
                 let (multipliers, shift) = numbers.ratios(net, index);
-                Matrix {
+                only(Matrix {
                     multipliers,
                     shift,
                     ..Matrix::default()
-                }
+                })
             }
-            Kind::Gru { .. } => {
-                let gates = matrix(2 * units, &columns(net, parts().chain(own.clone())));
-                candidate = matrix(units, &read);
-                hidden = matrix(units, &columns(net, own));
-                gates
-            }
-            kind => matrix(kind.gates() * units, &columns(net, parts().chain(own))),
+            _ => only(matrix(units, &read)),
         };
         let inputs = if net.reads_token(index) {
             net.vocab()
         } else {
             1
         };
-        let recurrent = kind.is_recurrent();
-        let (added, biased) = match kind {
-            Kind::Gru {
-                reset: Reset::After,
-                ..
-            } => (inputs * 3 * units, units),
-            Kind::Dense { .. } => (0, units),
-            kind if recurrent => (inputs * kind.gates() * units, 0),
-            _ => (0, 0),
+        let recurrent = form.is_some();
+        let (added, biased) = match &form {
+            Some(form) => (inputs * form.addends * units, form.bias * units),
+            None if matches!(kind, Kind::Dense { .. }) => (0, units),
+            None => (0, 0),
         };
         let mut addends = |count: usize, unit: f32, most: i32| match count {
             0 => Addends::default(),
@@ -210,29 +208,22 @@ impl Made {
         };
         let input = addends(added, CELL, i16::MAX.into());
         let bias = addends(biased, if recurrent { CELL } else { DENSE }, LARGEST_BIAS);
-        let state_bits = match kind {
-            Kind::Rnn {
-                activation: RnnActivation::Tanh,
-                ..
-            } => 3,
-            Kind::Rnn { .. } | Kind::Lstm { .. } => numbers.state_bits(kind),
-            _ => 0,
+        let state_bits = match form.map_or([0, 0], |form| form.state_bits) {
+            [least, most] if least == most => least,
+            _ => numbers.state_bits(kind),
         };
         let start = match recurrent {
             true => numbers.start(units),
             false => None,
         };
         let [h, mut c] = start.unwrap_or_default();
-        match (kind, net.precision) {
-            (Kind::Lstm { .. }, _) | (Kind::Gru { .. }, Precision::Int8) => {}
-            _ => c.clear(),
+        if !form.is_some_and(|form| form.carries(net.precision)) {
+            c.clear();
         }
         Self {
             kind,
             tied: operation.tied.is_some(),
-            weights,
-            candidate,
-            hidden,
+            matrices,
             input: (
                 input.real,
                 input.integers.iter().map(|&a| narrow(a)).collect(),
@@ -249,15 +240,16 @@ impl Made {
 
     fn spec(&self, precision: Precision) -> OperationSpec<'_> {
         let float = precision == Precision::F32;
+        let [weights, candidate, hidden] = &self.matrices;
         OperationSpec {
             weights: match (self.kind, float) {
                 (Kind::Add, true) => MatrixSpec::default(),
-                (Kind::Add, false) => without_weights(&self.weights, precision),
-                _ if self.tied => without_weights(&self.weights, precision),
-                _ => spec(&self.weights, precision),
+                (Kind::Add, false) => without_weights(weights, precision),
+                _ if self.tied => without_weights(weights, precision),
+                _ => spec(weights, precision),
             },
-            candidate: spec(&self.candidate, precision),
-            hidden: spec(&self.hidden, precision),
+            candidate: spec(candidate, precision),
+            hidden: spec(hidden, precision),
             input: either(float, &self.input.0, &self.input.1, Spec::I16),
             bias: either(float, &self.bias.real, &self.bias.integers, Spec::I32),
             state_bits: if float { 0 } else { self.state_bits },
@@ -265,6 +257,11 @@ impl Made {
             start_cell: either(float, &self.start_cell.0, &self.start_cell.1, Spec::I16),
         }
     }
+}
+
+/// The only matrix of an operation.
+fn only(matrix: Matrix) -> [Matrix; MAX_MATRICES] {
+    [matrix, Matrix::default(), Matrix::default()]
 }
 
 /// The nearest number of 16 bits.

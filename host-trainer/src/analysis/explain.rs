@@ -10,6 +10,7 @@
 use std::path::Path;
 
 use gatelet::Precision;
+use gatelet::net::{Kind, Net};
 use serde::Serialize;
 
 use crate::analysis::report::describe;
@@ -18,10 +19,9 @@ use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::image::Image;
 use crate::isa::isa;
+use crate::net::device::row_range::rounded;
 use crate::quantize::export::{export_with, f32_image_of, taken};
-use crate::quantize::float_net::{FloatHead, FloatMatrix, FloatNet};
-use crate::quantize::row_range::{WeightBits, rounded};
-use crate::shape::Shape;
+use crate::quantize::{Ordered, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 
 /// Characters of training text on which a choice of bits is measured, at most.
@@ -29,60 +29,40 @@ const SAMPLE: usize = 20_000;
 /// Part of the bytes of all weights that 4-bit weights are to be made of, at least.
 const LARGE: f64 = 0.5;
 
-/// A part of a net with numbers of its own.
+/// A part of a net with numbers of its own: of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The embedding.
-    Embedding,
-    /// The rows of the first layer, or the bias of one above; layers from 0.
+enum Part {
+    /// The rows of tokens, or the bias.
     Input(usize),
-    /// The weights of a layer.
+    /// The weights.
     Weights(usize),
-    /// The projection.
-    Projection,
-    /// The head.
-    Head,
 }
 
 /// The parts of a net, in the order of an image.
-fn parts(shape: Shape) -> Vec<Part> {
-    let when = |there: bool, part| there.then_some(part);
-    let layers = (0..shape.layers).flat_map(|layer| [Part::Input(layer), Part::Weights(layer)]);
-    when(shape.embedding > 0, Part::Embedding)
-        .into_iter()
-        .chain(layers)
-        .chain(when(shape.projection > 0, Part::Projection))
-        .chain(when(true, Part::Head))
-        .collect()
+fn parts(net: &Net) -> Vec<Part> {
+    let of = |(index, kind): (usize, Kind)| {
+        let input = kind.is_recurrent().then_some(Part::Input(index));
+        let weights = (kind != Kind::Add).then_some(Part::Weights(index));
+        input.into_iter().chain(weights)
+    };
+    let kinds = net.operations().map(|of| of.kind).enumerate();
+    kinds.flat_map(of).collect()
 }
 
-/// `net` with one part as integers of so many bits can hold it.
-fn with_rounded(net: &FloatNet, part: Part, bits: u8) -> FloatNet {
+/// `net` with one part as integers of so many bits can hold it; 8 where there may not be 4.
+fn with_rounded(net: &Ordered, part: Part, bits: u8, may: WeightBits) -> Ordered {
     let mut net = net.clone();
     match part {
-        Part::Embedding => {
-            if let Some(table) = &mut net.embedding {
-                rounded(&mut table.weights, table.columns, 8);
-            }
-        }
-        Part::Input(layer) => {
-            for x in &mut net.layers[layer].input {
+        Part::Input(index) => {
+            for x in &mut net.floats[index].input {
                 *x = (*x * 4096.0).round().clamp(-32768.0, 32767.0) / 4096.0;
             }
         }
-        Part::Weights(layer) => {
-            for matrix in &mut net.layers[layer].matrices {
-                rounded(&mut matrix.weights, matrix.columns, bits);
+        Part::Weights(index) => {
+            for (at, matrix) in net.orders[index].matrices() {
+                let weights = &mut net.floats[index].matrices[at];
+                rounded(weights, matrix.columns, bits.max(may.of(index)));
             }
-        }
-        Part::Projection => {
-            if let Some(FloatHead { matrix, .. }) = &mut net.projection {
-                rounded(&mut matrix.weights, matrix.columns, 8);
-            }
-        }
-        Part::Head => {
-            let matrix = &mut net.head.matrix;
-            rounded(&mut matrix.weights, matrix.columns, bits);
         }
     }
     net
@@ -91,32 +71,32 @@ fn with_rounded(net: &FloatNet, part: Part, bits: u8) -> FloatNet {
 /// The f32 net of a checkpoint, and its loss with some part rounded.
 struct Float<'a> {
     checkpoint: &'a Checkpoint,
-    path: &'a Path,
     tokens: &'a [u16],
-    net: FloatNet,
+    net: Ordered,
+    may: WeightBits,
 }
 
 impl<'a> Float<'a> {
-    fn new(checkpoint: &'a Checkpoint, path: &'a Path, tokens: &'a [u16]) -> Self {
+    fn new(checkpoint: &'a Checkpoint, tokens: &'a [u16]) -> Self {
         Self {
             checkpoint,
-            path,
             tokens,
-            net: FloatNet::new(&checkpoint.params),
+            net: Ordered::plain(&checkpoint.params),
+            may: WeightBits::four(checkpoint.params.net()),
         }
     }
 
-    fn image(&self, net: &FloatNet) -> Result<Image> {
-        f32_image_of(self.checkpoint, self.path, net)
+    fn image(&self, net: &Ordered) -> Result<Image> {
+        f32_image_of(self.checkpoint.into(), &net.floats)
     }
 
-    fn loss(&self, net: &FloatNet) -> Result<f64> {
+    fn loss(&self, net: &Ordered) -> Result<f64> {
         loss_of(&self.image(net)?, self.tokens)
     }
 
     /// What rounding a part alone costs, in nats, above a loss of `whole`.
     fn cost(&self, part: Part, bits: u8, whole: f64) -> Result<f64> {
-        let net = with_rounded(&self.net, part, bits);
+        let net = with_rounded(&self.net, part, bits, self.may);
         Ok(self.loss(&net)? - whole)
     }
 }
@@ -134,39 +114,26 @@ fn loss_of(image: &Image, tokens: &[u16]) -> Result<f64> {
 ///
 /// # Errors
 /// As [`evaluate`], or what reading the tokens says.
-pub fn mixed(
-    checkpoint: &Checkpoint,
-    path: &Path,
-    tokens: &dyn Tokens,
-    split: Split,
-) -> Result<WeightBits> {
+pub fn mixed(checkpoint: &Checkpoint, tokens: &dyn Tokens, split: Split) -> Result<WeightBits> {
     let sample = taken(tokens, 0, SAMPLE.min(split.train))?;
-    let float = Float::new(checkpoint, path, &sample);
-    let (shape, whole) = (checkpoint.params.shape(), float.loss(&float.net)?);
-    let count = |all: &[FloatMatrix]| all.iter().map(|m| m.weights.len()).sum::<usize>();
-    let weights = |part: &Part| match *part {
-        Part::Weights(layer) => Some(count(&float.net.layers[layer].matrices)),
-        Part::Head => (!shape.tied).then_some(float.net.head.matrix.weights.len()),
-        _ => None,
-    };
+    let float = Float::new(checkpoint, &sample);
+    let whole = float.loss(&float.net)?;
     let mut costs = Vec::new();
-    for part in parts(shape) {
-        if let Some(weights) = weights(&part) {
-            costs.push((part, float.cost(part, 4, whole)? / weights as f64, weights));
-        }
+    for index in (0..checkpoint.params.net().len()).filter(|&index| float.may.of(index) == 4) {
+        let matrices = float.net.floats[index].matrices.iter();
+        let weights: usize = matrices.map(Vec::len).sum();
+        let cost = float.cost(Part::Weights(index), 4, whole)?;
+        costs.push((index, cost / weights as f64, weights));
     }
     costs.sort_by(|a, b| a.1.total_cmp(&b.1));
     let all: usize = costs.iter().map(|&(_, _, weights)| weights).sum();
     let (mut bits, mut small) = (WeightBits::EIGHT, 0);
-    for (part, _, weights) in costs {
+    for (index, _, weights) in costs {
         if small as f64 >= LARGE * all as f64 {
             break;
         }
         small += weights;
-        match part {
-            Part::Weights(layer) => bits.layers[layer] = 4,
-            _ => bits.head = 4,
-        }
+        bits = bits.with(index, 4);
     }
     Ok(bits)
 }
@@ -212,18 +179,17 @@ pub fn explain(
         });
     }
     let held_out = taken(tokens, split.train, split.held_out().min(most))?;
-    let float = Float::new(checkpoint, path, &held_out);
+    let float = Float::new(checkpoint, &held_out);
     let whole = float.loss(&float.net)?;
-    let (shape, tied) = (checkpoint.params.shape(), checkpoint.params.shape().tied);
-    let four = WeightBits::four(tied);
+    let net = checkpoint.params.net();
     let integers = |bits| {
         let text = (tokens, split);
-        export_with(checkpoint, path, text, Precision::Int8, bits).map(|(image, _)| image)
+        export_with(checkpoint, text, Precision::Int8, bits).map(|(image, _)| image)
     };
     let images = [
         float.image(&float.net)?,
         integers(WeightBits::EIGHT)?,
-        integers(four)?,
+        integers(float.may)?,
     ];
     let nats = [
         whole,
@@ -238,15 +204,16 @@ pub fn explain(
         ));
     }
     let bytes = [0, 1, 2].map(|image: usize| images[image].bytes().len());
+    let is_tied = |index| net.operation(index).is_some_and(|of| of.tied.is_some());
     let mut lines = Vec::new();
-    for (index, part) in parts(shape).into_iter().enumerate() {
+    for (index, part) in parts(net).into_iter().enumerate() {
         let costs = [float.cost(part, 8, whole)?, float.cost(part, 4, whole)?];
         lines.push(Line {
             name: described[0].parts[index].name.clone(),
             bytes: [0, 1, 2].map(|image: usize| described[image].parts[index].bytes),
             loss: match part {
                 // The weights of a tied head are the embedding's, and rounded with it.
-                Part::Head if tied => [None; 2],
+                Part::Weights(index) if is_tied(index) => [None; 2],
                 _ => costs.map(Some),
             },
         });

@@ -202,8 +202,8 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let typed = match question.text {
         None => None,
         Some(text) => {
-            let rules = checkpoint.meta.config.rules();
-            let text = text(Rules::of(rules, &checkpoint.vocab))?;
+            let rules = checkpoint.config()?.rules();
+            let text = text(Rules::of(rules, checkpoint.vocabulary()?))?;
             if text.is_empty() {
                 return Err(Error::Option {
                     option: "text",
@@ -211,17 +211,22 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
                     rule: "it has to have at least one character",
                 });
             }
-            Some(encoded(&checkpoint.vocab, &text)?)
+            Some(encoded(checkpoint.vocabulary()?, &text)?)
         }
     };
-    let config = &checkpoint.meta.config;
+    let config = checkpoint.config()?;
     let encoding = match question.encoding {
         None => config.encoding()?,
         given => given,
     };
     let text = text_of(&run, question.corpus.clone())?.encoded(encoding);
     let text = config.arranged(text, (IN_MEMORY, &std::env::temp_dir()))?;
-    let reading = Reading::new(&text, config.rules(), checkpoint.vocab.clone(), &|_| {});
+    let reading = Reading::new(
+        &text,
+        config.rules(),
+        checkpoint.vocabulary()?.clone(),
+        &|_| {},
+    );
     let (len, sha256) = reading.measure()?;
     if hex(&sha256) != run.corpus_sha256 {
         return Err(Error::NoCorpus {
@@ -238,7 +243,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let (before, held_out) = tokens.split_at(seam - from);
     if held_out.len() < 3 {
         return Err(Error::TooShort {
-            unit: checkpoint.vocab.level().unit(),
+            unit: checkpoint.vocabulary()?.level().unit(),
             name: text.name,
             part: "held-out part",
             have: held_out.len(),
@@ -253,20 +258,20 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         .transpose()?;
 
     told("the gradient's reach");
-    let reach = reaches(&checkpoint, held_out, other);
+    let reach = reaches(&checkpoint, held_out, other)?;
     told("gates over a text");
-    let activity = watch(&checkpoint, before, held_out, typed, layer);
+    let activity = watch(&checkpoint, before, held_out, typed, layer)?;
     told("confusion");
     let isa = isa()?;
     let macs = shape_macs(shape);
     let read = &held_out[..held_out.len().min(HELD_OUT).min((WORK / macs).max(1000))];
-    let image = export::f32_image(&checkpoint, path)?.for_isa(isa)?;
+    let image = export::f32_image(&checkpoint)?.for_isa(isa)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
     let confusion = confusion::measure(model, read, FREQUENT)?;
     told("the int8 image");
-    let device = on_device(&checkpoint, path, (before, held_out), fraction, read.len())?;
+    let device = on_device(&checkpoint, (before, held_out), fraction, read.len())?;
 
     let best = run
         .best()
@@ -279,7 +284,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
         parameters: shape.parameters(),
         corpus: run.corpus.clone(),
         corpus_sha256: run.corpus_sha256.clone(),
-        unit: checkpoint.vocab.level().unit(),
+        unit: checkpoint.vocabulary()?.level().unit(),
         characters: (len, split.held_out()),
         command: run.command.clone(),
         trainer: checkpoint.meta.provenance.trainer.clone(),
@@ -337,8 +342,8 @@ fn reaches(
     checkpoint: &Checkpoint,
     held_out: &[u16],
     other: Option<(String, Checkpoint)>,
-) -> Vec<Reach> {
-    let config = &checkpoint.meta.config;
+) -> Result<Vec<Reach>> {
+    let config = checkpoint.config()?;
     let shape = checkpoint.params.shape();
     let reach = |name: String, trained, params: &Params<f32>| Reach {
         name,
@@ -356,7 +361,7 @@ fn reaches(
         let fresh = Params::init(Shape { cell, ..shape }.net(), config.seed);
         reaches.push(reach(format!("{cell}, untrained"), false, &fresh));
     }
-    reaches
+    Ok(reaches)
 }
 
 /// The gates over the text that was typed, or over the beginning of the held-out text.
@@ -366,22 +371,22 @@ fn watch(
     held_out: &[u16],
     typed: Option<Vec<u16>>,
     layer: usize,
-) -> Activity {
+) -> Result<Activity> {
     let (params, line_break) = (&checkpoint.params, checkpoint.line_break());
-    match typed {
+    Ok(match typed {
         Some(ids) => {
             let ids = &ids[..ids.len().min(2 * SHOWN)];
             let before: Vec<u16> = line_break.into_iter().collect();
-            let names = names(&checkpoint.vocab, ids);
+            let names = names(checkpoint.vocabulary()?, ids);
             gates::watch(params, &before, &names, ids, line_break, (layer, UNITS))
         }
         None => {
             let before = &before[before.len().saturating_sub(WARM_UP)..];
             let ids = &held_out[..held_out.len().min(SHOWN)];
-            let names = names(&checkpoint.vocab, ids);
+            let names = names(checkpoint.vocabulary()?, ids);
             gates::watch(params, before, &names, ids, line_break, (layer, UNITS))
         }
-    }
+    })
 }
 
 /// The tokens of a text that was typed; of words the last one too.
@@ -406,7 +411,6 @@ fn names(vocab: &Vocabulary, ids: &[u16]) -> Vec<String> {
 /// The int8 image of the net, measured on as many held-out characters as the confusion was.
 fn on_device(
     checkpoint: &Checkpoint,
-    path: &Path,
     (before, held_out): (&[u16], &[u16]),
     fraction: f64,
     read: usize,
@@ -424,7 +428,7 @@ fn on_device(
         train: before.len(),
         len: tokens.len(),
     };
-    let (image, report) = export(checkpoint, path, &tokens, split, Precision::Int8)?;
+    let (image, report) = export(checkpoint, &tokens, split, Precision::Int8)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;

@@ -1,7 +1,7 @@
 //! What a model is made of and what it needs on a device, as a table and as JSON.
 
 use gatelet::layer::Matrix;
-use gatelet::net::{Input, Kind, Net, Operation, Value};
+use gatelet::net::{Input, Kind, Net, Operation, Reads, Value};
 use gatelet::visible::line;
 use gatelet::{Layout, Model, Native, Precision, Weights};
 use serde::Serialize;
@@ -144,7 +144,7 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
     };
     let units = of.kind.units();
     let read: usize = of.operand.parts().map(|value| net.width(value)).sum();
-    let all: Vec<Matrix<'_>> = weights.matrices().collect();
+    let all: Vec<Matrix<'_>> = weights.matrices().into_iter().flatten().collect();
     let line = |what, number: usize, (rows, columns), unit, macs| {
         let found = all.get(number).map_or((0, None), |of| matrix(of, unit));
         part(what, [rows, columns], found, macs)
@@ -176,16 +176,16 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
     }
     let token = net.reads_token(index);
     let inputs = if token { net.vocab() } else { 1 };
+    let form = of.kind.cell();
+    let carries = form.is_some_and(|form| form.carries(Precision::F32));
     let (input_bytes, cell_bits) = match &weights {
         Weights::CellF32(of) => (size_of_val(of.input), None),
-        Weights::ReluF32(of) => (size_of_val(of.input), None),
-        Weights::ReluInt8(of) => (size_of_val(of.input), None),
-        Weights::GruF32(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
-        Weights::GruInt8(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
-        Weights::CellInt8(layer) => {
-            let lstm = matches!(of.kind, Kind::Lstm { .. });
-            (size_of_val(layer.input), lstm.then_some(layer.cell_bits))
+        Weights::RecurrentF32(of) => (size_of_val(of.input) + size_of_val(of.bias), None),
+        Weights::RecurrentInt8(of) => {
+            let bytes = size_of_val(of.input) + size_of_val(of.bias);
+            (bytes, carries.then_some(of.state_bits))
         }
+        Weights::CellInt8(layer) => (size_of_val(layer.input), carries.then_some(layer.cell_bits)),
         _ => (0, None),
     };
     let step = all.first().and_then(|first| match first {
@@ -195,28 +195,32 @@ fn operation(model: &Model<'_>, index: usize, of: &Operation, name: &str) -> Vec
     let rows = of.kind.gates() * units;
     let what = if token { " input rows" } else { " bias" };
     let mut lines = vec![part(what, [inputs, rows], (input_bytes, step), 0)];
-    let columns = read + units;
-    match of.kind {
-        Kind::Gru { .. } => {
-            let gates = (2 * units, columns);
-            lines.push(line(" gate weights", 0, gates, 4096.0, gates.0 * gates.1));
-            if all.len() > 2 {
-                let shape = (units, read);
-                lines.push(line(" candidate weights", 1, shape, 4096.0, units * read));
-            }
-            let (shape, last) = ((units, units), all.len() - 1);
-            lines.push(line(
-                " candidate's h weights",
-                last,
-                shape,
-                4096.0,
-                units * units,
-            ));
-        }
-        _ => {
-            let whole = line(" weights", 0, (rows, columns), 4096.0, rows * columns);
-            lines.push(Part { cell_bits, ..whole });
-        }
+    let Some(form) = form else {
+        return lines;
+    };
+    let one = all.len() == 1;
+    let names = [
+        " gate weights",
+        " candidate weights",
+        " candidate's h weights",
+    ];
+    // Those that are there, of which `all` has one each.
+    let matrices = names.into_iter().zip(form.matrices).enumerate();
+    let matrices = matrices.filter(|(number, _)| net.matrix(index, *number).is_some());
+    for (number, (_, (name, matrix))) in matrices.enumerate() {
+        let Some(matrix) = matrix else { continue };
+        let columns = match matrix.reads {
+            Reads::All => read + units,
+            Reads::Inputs => read,
+            Reads::Own | Reads::Made => units,
+        };
+        let shape = (matrix.rows * units, columns);
+        let name = if one { " weights" } else { name };
+        let found = line(name, number, shape, 4096.0, shape.0 * shape.1);
+        lines.push(Part {
+            cell_bits: if number == 0 { cell_bits } else { None },
+            ..found
+        });
     }
     lines
 }

@@ -78,7 +78,7 @@ fn arranged(args: &Args, any: &AnyModel, text: Text) -> Result<Text> {
 /// What the run of a checkpoint held out.
 fn stored_fraction(any: &AnyModel) -> Option<f64> {
     let checkpoint = any.checkpoint.as_ref();
-    checkpoint.map(|checkpoint| checkpoint.meta.config.valid_fraction)
+    Some(checkpoint?.meta.config.as_ref()?.valid_fraction)
 }
 
 /// Runs the command.

@@ -54,7 +54,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (text, expected) = text_of(args.text.as_ref(), args.reads, &checkpoint)?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
-    let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
+    let (rules, vocab) = (
+        checkpoint.config()?.rules(),
+        checkpoint.vocabulary()?.clone(),
+    );
     let tokens = Reading::new(&text, rules, vocab, &progress);
     let split = split(&tokens, expected, &checkpoint)?;
     let found = explain(
@@ -64,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         HELD_OUT,
     )?;
     bar.clear();
-    show(&found, checkpoint.vocab.level().unit())?;
+    show(&found, checkpoint.vocabulary()?.level().unit())?;
     if let Some(folder) = &args.plot {
         let path = save_apart(
             &chart(&found).draw(),

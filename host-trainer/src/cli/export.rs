@@ -1,109 +1,29 @@
 //! `gatelet export`.
 
+mod args;
+mod net;
+
 use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
 use gatelet::net::Net;
 
+use self::args::show_layout;
+pub(super) use self::args::{Args, Bits};
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
-use super::stream::{Destination, Input, Reads};
-use super::target::Target;
+use super::stream::{Input, Reads};
 use crate::analysis::explain::mixed;
 use crate::data::corpus::{IN_MEMORY, Reading, Split, Text, Tokens};
 use crate::error::{Error, Result};
 use crate::files::{IMAGE, Output};
 use crate::hex::hex;
 use crate::image::Image;
+use crate::quantize::WeightBits;
 use crate::quantize::acceptance;
 use crate::quantize::closed_loop::{ClosedLoop, Course};
 use crate::quantize::export::{CellRange, Report, export_with};
-use crate::quantize::row_range::WeightBits;
 use crate::train::checkpoint::Checkpoint;
-
-/// Number format of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Bits {
-    /// IEEE 754 binary32.
-    F32,
-    /// Integers only.
-    #[value(name = "8")]
-    Eight,
-    /// Integers, weights of 4 bits: train for them with `train --qat`.
-    #[value(name = "4")]
-    Four,
-    /// Integers, weights of 4 bits where the loss bears it.
-    W4,
-}
-
-impl Bits {
-    /// Whether this is what an image calls the bits of its weights.
-    fn is(self, weight_bits: &str) -> bool {
-        match self {
-            Self::F32 => true,
-            Self::Eight => weight_bits == "8",
-            Self::Four => weight_bits == "4",
-            Self::W4 => weight_bits == "mixed",
-        }
-    }
-}
-
-impl std::fmt::Display for Bits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::Eight => "8",
-            Self::Four => "4",
-            Self::W4 => "w4",
-        })
-    }
-}
-
-impl From<Bits> for Precision {
-    fn from(bits: Bits) -> Self {
-        match bits {
-            Bits::F32 => Self::F32,
-            Bits::Eight | Bits::Four | Bits::W4 => Self::Int8,
-        }
-    }
-}
-
-/// Turn a checkpoint into a .gatelet image, for a device.
-///
-/// Reports the loss before and after on the held-out part of the text. The text is the one of the training run if it
-/// is still where it was, or the one given with --text. An int8 model then writes 10,000 characters by itself, beside f32;
-/// one that loses more than the bounds of docs/training.md is not written, unless --accept-loss.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  gatelet export runs/novels/best.safetensors --out novels.gatelet"
-)]
-pub(super) struct Args {
-    /// Checkpoint of a run; or an image, to arrange it for another --target
-    checkpoint: Input,
-    /// Image to write
-    #[arg(long, value_name = "FILE")]
-    out: Destination,
-    /// Number format [default: 8, or what the checkpoint was trained for]
-    #[arg(long)]
-    bits: Option<Bits>,
-    /// Processor whose kernel the weights are arranged for
-    #[arg(long, default_value = "any")]
-    target: Target,
-    /// Text for calibration and measurement [default: the one of the training run]
-    #[arg(long, value_name = "FILE")]
-    text: Option<Input>,
-    #[command(flatten)]
-    reads: Reads,
-    /// Write the image even if int8 loses more than the exporter's bounds
-    #[arg(long)]
-    accept_loss: bool,
-    /// Replace --out if it is there
-    #[arg(long)]
-    force: bool,
-    /// Print the result as one JSON object on the last line of stdout
-    #[arg(long)]
-    json: bool,
-}
 
 /// The text given, or that of the run, and the hash that this one has to have.
 pub(super) fn text_of(
@@ -111,7 +31,7 @@ pub(super) fn text_of(
     reads: Reads,
     checkpoint: &Checkpoint,
 ) -> Result<(Text, Option<String>)> {
-    let config = &checkpoint.meta.config;
+    let config = checkpoint.config()?;
     let arranged = |text| config.arranged(text, (IN_MEMORY, &std::env::temp_dir()));
     if let Some(input) = given {
         let text = input.text_for(Some(checkpoint), reads)?;
@@ -147,7 +67,7 @@ pub(super) fn split(
         true => Err(missing(checkpoint, "has changed since")),
         false => {
             let (text, _) = tokens.source();
-            Ok(text.split(len, checkpoint.meta.config.valid_fraction))
+            Ok(text.split(len, checkpoint.config()?.valid_fraction))
         }
     }
 }
@@ -155,6 +75,17 @@ pub(super) fn split(
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let any = args.checkpoint.any_model()?;
+    let of_net = any.checkpoint.as_ref().filter(|of| of.vocab.is_none());
+    if let Some(checkpoint) = of_net {
+        return net::run(args, &any, checkpoint);
+    }
+    if let [first, ..] = &args.calibrate[..] {
+        return Err(Error::Option {
+            option: "calibrate",
+            found: first.clone(),
+            rule: "this model is no net without a vocabulary: it is measured on a text (--text)",
+        });
+    }
     let own = any
         .checkpoint
         .as_ref()
@@ -169,13 +100,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (text, expected) = text_of(args.text.as_ref(), args.reads, &checkpoint)?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
-    let (rules, vocab) = (checkpoint.meta.config.rules(), checkpoint.vocab.clone());
+    let (rules, vocab) = (
+        checkpoint.config()?.rules(),
+        checkpoint.vocabulary()?.clone(),
+    );
     let tokens = Reading::new(&text, rules, vocab, &progress);
     let split = split(&tokens, expected, &checkpoint)?;
-    let precision = args.bits.unwrap_or(Bits::Eight).into();
+    let precision = Precision::from(args.bits.unwrap_or(Bits::Eight));
     let bits = weight_bits(args, &checkpoint, &tokens, split)?;
-    let (path, text) = (args.checkpoint.path(), (&tokens as &dyn Tokens, split));
-    let (image, mut report) = export_with(&checkpoint, path, text, precision, bits)?;
+    let text = (&tokens as &dyn Tokens, split);
+    let (image, mut report) = export_with(&checkpoint, text, precision, bits)?;
     bar.clear();
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
@@ -184,7 +118,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if written {
         out.write(image.bytes())?;
     }
-    show(args, &report, checkpoint.vocab.level().unit())?;
+    show(args, &report, checkpoint.vocabulary()?.level().unit())?;
     let layout = show_layout(&image, note)?;
     if written && !past.is_empty() {
         let what = acceptance::list(&past);
@@ -216,14 +150,13 @@ fn weight_bits(
     tokens: &dyn Tokens,
     split: Split,
 ) -> Result<WeightBits> {
-    let own = checkpoint.plan().bits;
-    let mixed_of = || mixed(checkpoint, args.checkpoint.path(), tokens, split);
+    let own = checkpoint.bits();
     let asked = match (args.bits, checkpoint.scheme()) {
         (None | Some(Bits::F32), _) => return Ok(own),
         (Some(Bits::W4), Some(_)) if own != WeightBits::EIGHT => return Ok(own),
         (Some(Bits::Eight), _) => WeightBits::EIGHT,
-        (Some(Bits::Four), _) => WeightBits::four(checkpoint.params.shape().tied),
-        (Some(Bits::W4), _) => mixed_of()?,
+        (Some(Bits::Four), _) => WeightBits::four(checkpoint.params.net()),
+        (Some(Bits::W4), _) => mixed(checkpoint, tokens, split)?,
     };
     if checkpoint.scheme().is_some() && asked != own {
         return Err(Error::Option {
@@ -232,11 +165,7 @@ fn weight_bits(
             rule: "this checkpoint was trained for other bits: leave --bits out, or export the float checkpoint it came from",
         });
     }
-    // Where the head is the embedding, its weights stay as those are.
-    Ok(match checkpoint.params.shape().tied {
-        true => WeightBits { head: 8, ..asked },
-        false => asked,
-    })
+    Ok(asked)
 }
 
 /// What an image calls the bits of its weights.
@@ -276,18 +205,6 @@ fn rearrange(args: &Args, image: Image, out: &Output) -> Result<()> {
         say_json(serde_json::json!({ "out": out, "bytes": bytes, "layout": layout }))?;
     }
     Ok(())
-}
-
-/// Says how the weights are arranged, and why not as asked.
-fn show_layout(image: &Image, note: Option<String>) -> Result<&'static str> {
-    let layout = image
-        .model()
-        .map_or("unknown", |model| model.layout().name());
-    say(format!("layout {layout}"))?;
-    if let Some(note) = note {
-        say(format!("note: {note}"))?;
-    }
-    Ok(layout)
 }
 
 fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {

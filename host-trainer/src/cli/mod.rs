@@ -6,6 +6,7 @@ mod explain;
 mod export;
 mod front;
 mod generate;
+mod import;
 mod inspect;
 mod out;
 mod predict;
@@ -14,6 +15,8 @@ mod qat;
 mod random;
 mod recipe;
 mod report;
+mod run;
+mod sequences;
 mod stream;
 mod suite;
 mod sweep;
@@ -51,6 +54,8 @@ enum Command {
     Predict(predict::Args),
     Generate(generate::Args),
     Explain(explain::Args),
+    Import(import::Args),
+    Run(run::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Trace(trace::Args),
@@ -70,6 +75,8 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Trace(args) => trace::run(&args),

@@ -9,10 +9,8 @@ use crate::analysis::explain::mixed;
 use crate::data::corpus::Corpus;
 use crate::error::{Error, Result};
 use crate::hex::hex;
-use crate::quantize::Ranges;
 use crate::quantize::export::calibrated;
-use crate::quantize::qat::Scheme;
-use crate::quantize::row_range::WeightBits;
+use crate::quantize::{Scheme, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Config, Qat};
 
@@ -57,6 +55,8 @@ pub(super) struct Start {
     path: std::path::PathBuf,
     sha256: String,
     pub(super) checkpoint: Checkpoint,
+    /// Its options.
+    config: Config,
     bits: Bits,
 }
 
@@ -74,6 +74,7 @@ impl Options {
         let (bytes, path) = (from.model_bytes()?, from.path());
         let checkpoint = Checkpoint::of_text(&bytes, path)?;
         Ok(Some(Start {
+            config: checkpoint.config()?.clone(),
             path: path.to_owned(),
             sha256: hex(&Sha256::digest(&bytes)),
             checkpoint,
@@ -88,7 +89,7 @@ impl Options {
         };
         let bits = match qat.scheme.bits {
             WeightBits::EIGHT => "8",
-            bits if bits == WeightBits::four(config.tied) => "4",
+            bits if bits == WeightBits::four(&config.shape(2).net()) => "4",
             _ => "w4",
         };
         vec![
@@ -101,7 +102,7 @@ impl Options {
 impl Start {
     /// What the options of the run are given over.
     pub(super) fn base(&self) -> Config {
-        let from = self.checkpoint.meta.config.clone();
+        let from = self.config.clone();
         let (epochs, rate, units) = match self.bits {
             Bits::Eight => EIGHT,
             Bits::Four | Bits::W4 => FOUR,
@@ -124,12 +125,8 @@ impl Start {
     /// Checks that the net can be trained so, that `given` options leave it as it is, and
     /// drop nothing.
     pub(super) fn check(&self, given: &Config) -> Result<()> {
-        let scheme = Scheme {
-            bits: WeightBits::EIGHT,
-            cell_bits: [3; gatelet::Dims::MAX_LAYERS],
-            ranges: Ranges::default(),
-        };
-        scheme.check(self.checkpoint.params.shape())?;
+        let net = self.checkpoint.params.net();
+        Scheme::plain(net).check_exact(net)?;
         const NET: &[&str] = &[
             "cell",
             "hidden",
@@ -178,14 +175,14 @@ impl Start {
         let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
-            Bits::Four => WeightBits::four(checkpoint.params.shape().tied),
-            Bits::W4 => mixed(checkpoint, path, corpus, corpus.split())?,
+            Bits::Four => WeightBits::four(checkpoint.params.net()),
+            Bits::W4 => mixed(checkpoint, corpus, corpus.split())?,
         };
-        let (ranges, cell_bits) = match checkpoint.scheme() {
-            Some(scheme) => (scheme.ranges, scheme.cell_bits),
-            None => calibrated(checkpoint, path, corpus, corpus.split())?,
+        let scheme = match checkpoint.scheme() {
+            Some(scheme) => scheme.clone(),
+            None => calibrated(checkpoint, corpus, corpus.split())?,
         };
-        let (from, nats) = match &checkpoint.meta.config.qat {
+        let (from, nats) = match &self.config.qat {
             // What counts is the float net that it all began with.
             Some(qat) => (qat.from.clone(), qat.nats),
             None => (path.display().to_string(), checkpoint.meta.provenance.nats),
@@ -194,11 +191,7 @@ impl Start {
             from,
             from_sha256: self.sha256.clone(),
             nats,
-            scheme: Scheme {
-                bits,
-                cell_bits,
-                ranges,
-            },
+            scheme: scheme.with_bits(bits),
         })
     }
 }

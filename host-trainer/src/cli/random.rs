@@ -13,7 +13,6 @@ use crate::data::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;
 use crate::quantize::export::random;
-use crate::quantize::row_range::WeightBits;
 use crate::random::image;
 use crate::shape::{Cell, Shape};
 use crate::train::config::Config;
@@ -164,12 +163,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let precision = Precision::from(args.bits);
     let four_bits = match args.bits {
         Bits::F32 | Bits::Eight => FourBits::NONE,
-        Bits::Four => WeightBits::four(args.tied).four_bits(args.layers),
-        Bits::W4 => WeightBits {
-            head: 8,
-            ..WeightBits::all(4)
+        Bits::Four | Bits::W4 => {
+            let layers = std::array::from_fn(|layer| layer < args.layers);
+            FourBits::new(layers, args.bits == Bits::Four && !args.tied)
         }
-        .four_bits(args.layers),
     };
     let plain = four_bits.is_none()
         && !args.words

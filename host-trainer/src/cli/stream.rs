@@ -126,7 +126,7 @@ impl Input {
         let Some(from) = from.filter(|_| reads.encoding.is_none()) else {
             return Ok(text);
         };
-        let own = match from.meta.config.encoding()? {
+        let own = match from.config()?.encoding()? {
             Some(own) if hex(&text.sha256()?) == from.meta.provenance.corpus_sha256 => Some(own),
             _ => None,
         };
@@ -148,7 +148,12 @@ impl Input {
 
     /// The same of any net, which need not be a language model.
     pub(super) fn any_model(&self) -> Result<AnyModel> {
-        AnyModel::any_from_bytes(&self.model_bytes()?, self.path(), isa()?)
+        self.any_model_for(isa()?)
+    }
+
+    /// The same for a kernel.
+    pub(super) fn any_model_for(&self, isa: Isa) -> Result<AnyModel> {
+        AnyModel::any_from_bytes(&self.model_bytes()?, self.path(), isa)
     }
 
     /// The bytes of a model.

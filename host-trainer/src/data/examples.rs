@@ -32,3 +32,22 @@ pub trait Data<F>: Sync {
         self.len() == 0
     }
 }
+
+/// The features of the first examples of `data`, [steps, width] each.
+///
+/// # Errors
+/// What reading them says.
+pub fn features(data: &dyn Data<f32>, width: usize, examples: usize) -> Result<Vec<Vec<f32>>> {
+    let one = |example| {
+        let mut features = vec![0.0; data.steps() * width];
+        let mut window = Window {
+            rows: 1,
+            tokens: &mut [],
+            features: &mut features,
+            targets: &mut [],
+        };
+        data.fill(example, 0, &mut window, &mut Vec::new())?;
+        Ok(features)
+    };
+    (0..data.len().min(examples)).map(one).collect()
+}

@@ -12,4 +12,4 @@ pub mod ngrams;
 pub mod rows;
 pub mod sequences;
 
-pub use self::examples::Data;
+pub use self::examples::{Data, features};

@@ -27,6 +27,8 @@ pub(super) struct Common<F: Engine> {
     pub(super) line_break: Option<u16>,
     /// What the products need.
     pub(super) scratch: Memory<F>,
+    /// Sums of a dense operation, of a net that is trained for integers.
+    pub(super) sums: Vec<i32>,
 }
 
 /// The gradient of a value, [T, rows, units], and whether anything has been written to it yet.
@@ -47,7 +49,4 @@ pub(super) struct Sink<'a, F> {
 pub(super) trait Made<F> {
     /// [T, rows, units]: what other operations see; of a head nothing.
     fn value(&self) -> &[F];
-
-    /// Whether it is rows of a table.
-    fn is_table(&self) -> bool;
 }

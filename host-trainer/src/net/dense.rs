@@ -47,6 +47,9 @@ impl<F: Real> NullaryFnOnce for Forward<'_, F> {
                     *z = if y > one { one } else { y };
                 });
             }
+            Activation::Elu => z
+                .iter_mut()
+                .for_each(|z| *z = if *z > zero { *z } else { z.exp() - one }),
         }
     }
 }
@@ -67,6 +70,13 @@ pub(super) fn slope<F: Real>(activation: Activation, y: F) -> F {
         Activation::Tanh => one - y * y,
         Activation::Sigmoid => y * (one - y),
         Activation::HardSigmoid => inside(y > zero && y < one),
+        Activation::Elu => {
+            if y > zero {
+                one
+            } else {
+                y + one
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::dense;
 use super::loss::{Asked, IGNORED, Loss, Targets};
 use crate::engine::Engine;
 use crate::memory::Memory;
+use crate::net::device::qat::Dense;
 
 /// An output at work.
 #[derive(Clone, Debug)]
@@ -17,9 +18,18 @@ pub(super) struct Given<F: Engine> {
     pub(super) loss: Loss,
     /// z, and then its gradient: [block, width] of a head, otherwise [T, rows, width].
     pub(super) z: Memory<F>,
+    /// The same as the device gives it, activated; empty where that is z.
+    pub(super) device: Vec<F>,
 }
 
 impl<F: Engine> Given<F> {
+    /// Takes sums of a dense operation as the device has them.
+    pub(super) fn take(&mut self, device: &Dense<F>, sums: &[i32]) {
+        device.reals(sums, &mut self.z[..sums.len()]);
+        self.device.resize(self.z.len(), F::zero());
+        device.given(sums, &mut self.device[..sums.len()]);
+    }
+
     /// Loss of the steps from `first` on whose z are in the first `len` numbers.
     pub(super) fn apply(
         &mut self,
@@ -32,7 +42,10 @@ impl<F: Engine> Given<F> {
         let z = &mut self.z[..steps * self.width];
         if let Some(see) = see {
             let mut numbers = z.to_vec();
-            dense::activate(arch, self.activation, &mut numbers);
+            match self.device.get(..z.len()) {
+                Some(device) if !device.is_empty() => numbers.copy_from_slice(device),
+                _ => dense::activate(arch, self.activation, &mut numbers),
+            }
             see(Seen {
                 output: index,
                 first,

@@ -9,13 +9,15 @@
 //!            dr = da_n u          dz = dh' (h - n)      da_s = dp_s = ds s (1 - s)  for s = r, z
 //!            dh = dh' z + dp W_h^T
 //! ```
-//! Because the reset gate multiplies what W_h made, all of p is one product, and a step waits for h
+//! r and z may be hard sigmoids and n a relu (`gate`). Because the reset gate multiplies what W_h made, all of p is one product, and a step waits for h
 //! once; but p_n cannot be added to a_n. A row of `gates` is a on the way in and [r | z | n] after
 //! the step. On the way back it becomes dp, which is what W_h gets, and da_n goes where u was: for
 //! W_x the two change places ([`swap`]).
 
+use gatelet::net::{GateActivation, RnnActivation};
 use pulp::{Arch, NullaryFnOnce};
 
+use super::gate::{candidate, d_candidate, d_gate, gate, with_functions};
 use crate::real::Real;
 use crate::vector::{TILE, load, store, vectorized};
 
@@ -39,11 +41,15 @@ pub struct Step<'a, F> {
     pub u: &'a mut [F],
     /// [batch, hidden]: the new h.
     pub h: &'a mut [F],
+    /// The function of r and z.
+    pub function: GateActivation,
+    /// The function of n.
+    pub candidate: RnnActivation,
 }
 
-struct Forward<'a, F>(Step<'a, F>);
+struct Forward<'a, F, const HARD: bool, const RELU: bool>(Step<'a, F>);
 
-impl<F: Real> NullaryFnOnce for Forward<'_, F> {
+impl<F: Real, const HARD: bool, const RELU: bool> NullaryFnOnce for Forward<'_, F, HARD, RELU> {
     type Output = ();
 
     #[inline(always)]
@@ -57,6 +63,7 @@ impl<F: Real> NullaryFnOnce for Forward<'_, F> {
             gates,
             u,
             h,
+            ..
         } = self.0;
         let streams = gates
             .chunks_exact_mut(3 * n)
@@ -76,14 +83,14 @@ impl<F: Real> NullaryFnOnce for Forward<'_, F> {
                 let (mut n_tile, mut h_tile) =
                     (load(&new[tile.clone()]), load(&carried[tile.clone()]));
                 for k in 0..TILE {
-                    r_tile[k] = (r_tile[k] + p_r[k]).sigmoid();
+                    r_tile[k] = gate::<F, HARD>(r_tile[k] + p_r[k]);
                 }
                 for k in 0..TILE {
-                    z_tile[k] = (z_tile[k] + p_z[k]).sigmoid();
+                    z_tile[k] = gate::<F, HARD>(z_tile[k] + p_z[k]);
                 }
                 for k in 0..TILE {
                     u_tile[k] += bias[k];
-                    n_tile[k] = (n_tile[k] + r_tile[k] * u_tile[k]).tanh();
+                    n_tile[k] = candidate::<F, RELU>(n_tile[k] + r_tile[k] * u_tile[k]);
                     h_tile[k] = n_tile[k] + z_tile[k] * (h_tile[k] - n_tile[k]);
                 }
                 store(&mut r[tile.clone()], &r_tile);
@@ -111,11 +118,15 @@ pub struct Back<'a, F> {
     pub gates: &'a mut [F],
     /// [batch, hidden]: u in, da_n out.
     pub u: &'a mut [F],
+    /// As in [`Step`].
+    pub function: GateActivation,
+    /// As in [`Step`].
+    pub candidate: RnnActivation,
 }
 
-struct Backward<'a, F>(Back<'a, F>);
+struct Backward<'a, F, const HARD: bool, const RELU: bool>(Back<'a, F>);
 
-impl<F: Real> NullaryFnOnce for Backward<'_, F> {
+impl<F: Real, const HARD: bool, const RELU: bool> NullaryFnOnce for Backward<'_, F, HARD, RELU> {
     type Output = ();
 
     #[inline(always)]
@@ -127,6 +138,7 @@ impl<F: Real> NullaryFnOnce for Backward<'_, F> {
             around,
             gates,
             u,
+            ..
         } = self.0;
         let one = F::one();
         let streams = gates
@@ -144,9 +156,9 @@ impl<F: Real> NullaryFnOnce for Backward<'_, F> {
                 for k in 0..TILE {
                     let (r, z, new, u) = (r_tile[k], z_tile[k], n_tile[k], u_tile[k]);
                     let d = d_tile[k] + dh_tile[k];
-                    let da_n = d * (one - z) * (one - new * new);
-                    r_tile[k] = da_n * u * r * (one - r);
-                    z_tile[k] = d * (h_tile[k] - new) * z * (one - z);
+                    let da_n = d * (one - z) * d_candidate::<F, RELU>(new);
+                    r_tile[k] = da_n * u * d_gate::<F, HARD>(r);
+                    z_tile[k] = d * (h_tile[k] - new) * d_gate::<F, HARD>(z);
                     n_tile[k] = da_n * r;
                     u_tile[k] = da_n;
                     d_tile[k] = d * z;
@@ -171,12 +183,20 @@ fn split<F>(gates: &mut [F], n: usize) -> (&mut [F], &mut [F], &mut [F]) {
 
 /// One step of a batch.
 pub fn forward<F: Real>(arch: Arch, step: Step<'_, F>) {
-    vectorized(arch, Forward(step));
+    with_functions!(step.function, step.candidate, forward_of::<F>(arch, step));
+}
+
+fn forward_of<F: Real, const HARD: bool, const RELU: bool>(arch: Arch, step: Step<'_, F>) {
+    vectorized(arch, Forward::<F, HARD, RELU>(step));
 }
 
 /// The gradient of one step.
 pub fn backward<F: Real>(arch: Arch, back: Back<'_, F>) {
-    vectorized(arch, Backward(back));
+    with_functions!(back.function, back.candidate, backward_of::<F>(arch, back));
+}
+
+fn backward_of<F: Real, const HARD: bool, const RELU: bool>(arch: Arch, back: Back<'_, F>) {
+    vectorized(arch, Backward::<F, HARD, RELU>(back));
 }
 
 /// Exchanges what is in the place of n in `gates`, [rows, 3*hidden], and `u`, [rows, hidden]: dp
@@ -202,6 +222,7 @@ mod tests {
         bias: Vec<f64>,
         carried: Vec<f64>,
         weights: Vec<f64>,
+        functions: (GateActivation, RnnActivation),
     }
 
     impl Numbers {
@@ -217,6 +238,7 @@ mod tests {
                 bias: numbers(hidden, 3),
                 carried: numbers(hidden * streams, 4),
                 weights: numbers(hidden * streams, 5),
+                functions: (GateActivation::Sigmoid, RnnActivation::Tanh),
             }
         }
 
@@ -233,6 +255,8 @@ mod tests {
                 gates: &mut gates,
                 u: &mut u,
                 h: &mut h,
+                function: self.functions.0,
+                candidate: self.functions.1,
             };
             forward(Arch::new(), step);
             [gates, u, h]
@@ -247,8 +271,16 @@ mod tests {
     /// The gradient of each of a step's numbers, on both sides of the edges of tiles.
     #[test]
     fn the_way_back_is_the_derivative_of_the_way_forward() {
-        for hidden in [1, 2, 15, 16, 17, 33] {
-            let numbers = Numbers::new(hidden, 2);
+        let gates = [GateActivation::Sigmoid, GateActivation::HardSigmoid];
+        let all = gates.map(|of| [(of, RnnActivation::Tanh), (of, RnnActivation::Relu)]);
+        for (hidden, functions) in [1, 2, 15, 16, 17, 33]
+            .into_iter()
+            .flat_map(|n| all.concat().into_iter().map(move |of| (n, of)))
+        {
+            let numbers = Numbers {
+                functions,
+                ..Numbers::new(hidden, 2)
+            };
             let [mut gates, mut u, _] = numbers.run(None);
             let mut around = vec![0.0; 2 * hidden];
             let back = Back {
@@ -258,6 +290,8 @@ mod tests {
                 around: &mut around,
                 gates: &mut gates,
                 u: &mut u,
+                function: numbers.functions.0,
+                candidate: numbers.functions.1,
             };
             backward(Arch::new(), back);
             let dp = gates.clone();

@@ -11,42 +11,33 @@
 //! Two products in a row, where the reset after the product ([`gru`](super::gru)) needs one. `h` is
 //! what products read of it in p and q, and `carried` what the update gate keeps.
 
+use gatelet::net::{GateActivation, RnnActivation};
+
+use super::gate::{candidate, d_candidate, d_gate, gate, with_functions};
+use super::step::{Back, Step};
 use crate::engine::Engine;
 
-/// One stream's h and gates.
+/// How many streams there are.
 fn streams<F>(gates: &[F], units: usize) -> usize {
     gates.len() / (3 * units)
 }
 
-/// The buffers of one step forward.
-#[derive(Debug)]
-pub(super) struct Step<'a, F> {
-    pub(super) units: usize,
-    /// [batch, units]: h as products read it.
-    pub(super) seen: &'a [F],
-    /// [batch, units]: h as the update gate keeps it.
-    pub(super) carried: &'a [F],
-    /// [batch, 3*units]: a in, activations out.
-    pub(super) gates: &'a mut [F],
-    /// [batch, 3*units]: room for products.
-    pub(super) product: &'a mut [F],
-    /// [batch, units]: q out.
-    pub(super) q: &'a mut [F],
-    /// [batch, units]: the new h.
-    pub(super) h: &'a mut [F],
-    pub(super) scratch: &'a mut [F],
+/// One step of a batch; `w`: [units, 2*units] of r and z, `u`: [units, units].
+pub(super) fn forward<F: Engine>(functions: (GateActivation, RnnActivation), step: Step<'_, F>) {
+    let (gates, candidate) = functions;
+    with_functions!(gates, candidate, forward_of::<F>(step));
 }
 
-/// One step of a batch; `w`: [units, 2*units], `u`: [units, units].
-pub(super) fn forward<F: Engine>(w: &F::Packed, u: &F::Packed, step: Step<'_, F>) {
+fn forward_of<F: Engine, const HARD: bool, const RELU: bool>(step: Step<'_, F>) {
+    let Some(u) = step.u else { return };
     let n = step.units;
     let batch = streams(step.gates, n);
     let (p, of_q) = step.product.split_at_mut(2 * n * batch);
-    F::matmul(step.seen, w, false, p, step.scratch);
+    F::matmul(step.seen, step.w, false, p, step.scratch);
     for row in 0..batch {
         let gates = &mut step.gates[3 * n * row..][..2 * n];
         let sums = gates.iter_mut().zip(&p[2 * n * row..]);
-        sums.for_each(|(a, &p)| *a = (*a + p).sigmoid());
+        sums.for_each(|(a, &p)| *a = gate::<F, HARD>(*a + p));
         let q = step.q[n * row..][..n].iter_mut();
         let reads = gates.iter().zip(&step.seen[n * row..]);
         q.zip(reads).for_each(|(q, (&r, &h))| *q = r * h);
@@ -56,37 +47,21 @@ pub(super) fn forward<F: Engine>(w: &F::Packed, u: &F::Packed, step: Step<'_, F>
         let gates = &mut step.gates[3 * n * row..][..3 * n];
         for k in 0..n {
             let (z, at) = (gates[n + k], n * row + k);
-            let new = (gates[2 * n + k] + of_q[at]).tanh();
+            let new = candidate::<F, RELU>(gates[2 * n + k] + of_q[at]);
             gates[2 * n + k] = new;
             step.h[at] = new + z * (step.carried[at] - new);
         }
     }
 }
 
-/// The buffers of one step back.
-#[derive(Debug)]
-pub(super) struct Back<'a, F> {
-    pub(super) units: usize,
-    /// As in [`Step`].
-    pub(super) seen: &'a [F],
-    /// As in [`Step`].
-    pub(super) carried: &'a [F],
-    /// [batch, units]: what comes from above and through the products of the step after.
-    pub(super) dh: &'a [F],
-    /// [batch, units]: what comes around the products of the step after; leaves for the one before.
-    pub(super) around: &'a mut [F],
-    /// [batch, units]: dq r, for the step before.
-    pub(super) through: &'a mut [F],
-    /// [batch, 3*units]: activations in, da out.
-    pub(super) gates: &'a mut [F],
-    /// [batch, 2*units] and [batch, units]: parts of da, for the products' weights.
-    pub(super) d_gates: &'a mut [F],
-    pub(super) d_candidate: &'a mut [F],
-    pub(super) scratch: &'a mut [F],
+/// The gradient of one step.
+pub(super) fn backward<F: Engine>(functions: (GateActivation, RnnActivation), step: Back<'_, F>) {
+    let (gates, candidate) = functions;
+    with_functions!(gates, candidate, backward_of::<F>(step));
 }
 
-/// The gradient of one step; `back`: `U^T`.
-pub(super) fn backward<F: Engine>(back: &F::Packed, step: Back<'_, F>) {
+fn backward_of<F: Engine, const HARD: bool, const RELU: bool>(step: Back<'_, F>) {
+    let Some(back) = step.u else { return };
     let n = step.units;
     let batch = streams(step.gates, n);
     let one = F::one();
@@ -95,10 +70,10 @@ pub(super) fn backward<F: Engine>(back: &F::Packed, step: Back<'_, F>) {
         for k in 0..n {
             let (z, new, at) = (gates[n + k], gates[2 * n + k], n * row + k);
             let d = step.dh[at] + step.around[at];
-            let da_n = d * (one - z) * (one - new * new);
+            let da_n = d * (one - z) * d_candidate::<F, RELU>(new);
             step.d_candidate[at] = da_n;
             gates[2 * n + k] = da_n;
-            gates[n + k] = d * (step.carried[at] - new) * z * (one - z);
+            gates[n + k] = d * (step.carried[at] - new) * d_gate::<F, HARD>(z);
             step.around[at] = d * z;
         }
     }
@@ -110,7 +85,7 @@ pub(super) fn backward<F: Engine>(back: &F::Packed, step: Back<'_, F>) {
         let reads = through.zip(&step.seen[n * row..]);
         for (r, (through, &h)) in r.iter_mut().zip(reads) {
             let (gate, dq) = (*r, *through);
-            *r = dq * h * gate * (one - gate);
+            *r = dq * h * d_gate::<F, HARD>(gate);
             *through = dq * gate;
         }
         let d_gates = step.d_gates[2 * n * row..][..2 * n].split_at_mut(n);

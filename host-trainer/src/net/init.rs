@@ -99,7 +99,7 @@ impl<F: Real> Params<F> {
                 Role::Recurrent | Role::Candidate => orthogonal_gates(&tensor, &mut rng, out),
                 Role::Bias => {
                     let operation = net.operation(tensor.operation).map(|of| of.kind);
-                    if let Some(Kind::Lstm { units }) = operation {
+                    if let Some(Kind::Lstm { units, .. }) = operation {
                         out[units..2 * units].fill(F::one());
                     }
                 }
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     fn net() -> Net {
-        let layer = Kind::Lstm { units: 5 };
+        let layer = Kind::lstm(5);
         Net::tokens(Precision::F32, 7)
             .then(layer)
             .then(layer)

@@ -7,12 +7,15 @@
 //!            di = dc' g    dg = dc' i    df = dc' c    dc = dc' f
 //!            dz_s = ds s (1 - s)  for s = i, f, o      dz_g = dg (1 - g^2)
 //! ```
+//! A hard sigmoid may be in place of the sigmoid (`gate`).
 //! A row of `z` is [i | f | g | o], each of `hidden` numbers. The activations overwrite `z` on the
 //! way forward and the gradients overwrite the activations on the way back, so a window keeps one
 //! buffer for all three.
 
+use gatelet::net::GateActivation;
 use pulp::{Arch, NullaryFnOnce};
 
+use super::gate::{d_gate, gate};
 use crate::real::Real;
 use crate::vector::{TILE, load, store, vectorized};
 
@@ -26,6 +29,8 @@ pub struct Step<'a, F> {
     pub gates: &'a mut [F],
     /// [batch, hidden]: cell state before the step.
     pub c_before: &'a [F],
+    /// The function of i, f and o.
+    pub function: GateActivation,
 }
 
 /// The four gates of a tile of units.
@@ -56,14 +61,14 @@ impl<F: Real> Lanes<F> {
     }
 }
 
-struct Forward<'a, F> {
+struct Forward<'a, F, const HARD: bool> {
     step: Step<'a, F>,
     c: &'a mut [F],
     tanh_c: &'a mut [F],
     h: &'a mut [F],
 }
 
-impl<F: Real> NullaryFnOnce for Forward<'_, F> {
+impl<F: Real, const HARD: bool> NullaryFnOnce for Forward<'_, F, HARD> {
     type Output = ();
 
     #[inline(always)]
@@ -89,10 +94,10 @@ impl<F: Real> NullaryFnOnce for Forward<'_, F> {
                     &g[tile.clone()],
                     &o[tile.clone()],
                 );
-                lanes.i.iter_mut().for_each(|x| *x = x.sigmoid());
-                lanes.f.iter_mut().for_each(|x| *x = x.sigmoid());
+                lanes.i.iter_mut().for_each(|x| *x = gate::<F, HARD>(*x));
+                lanes.f.iter_mut().for_each(|x| *x = gate::<F, HARD>(*x));
                 lanes.g.iter_mut().for_each(|x| *x = x.tanh());
-                lanes.o.iter_mut().for_each(|x| *x = x.sigmoid());
+                lanes.o.iter_mut().for_each(|x| *x = gate::<F, HARD>(*x));
                 let mut c_new = load(&c_before[tile.clone()]);
                 let gates = lanes.f.iter().zip(&lanes.i).zip(&lanes.g);
                 for (c, ((&f, &i), &g)) in c_new.iter_mut().zip(gates) {
@@ -115,14 +120,14 @@ impl<F: Real> NullaryFnOnce for Forward<'_, F> {
     }
 }
 
-struct Backward<'a, F> {
+struct Backward<'a, F, const HARD: bool> {
     step: Step<'a, F>,
     tanh_c: &'a [F],
     dh: &'a [F],
     dc: &'a mut [F],
 }
 
-impl<F: Real> NullaryFnOnce for Backward<'_, F> {
+impl<F: Real, const HARD: bool> NullaryFnOnce for Backward<'_, F, HARD> {
     type Output = ();
 
     #[inline(always)]
@@ -159,10 +164,10 @@ impl<F: Real> NullaryFnOnce for Backward<'_, F> {
                 };
                 for k in 0..TILE {
                     let d = dc_tile[k] + dh[k] * a.o[k] * (one - t[k] * t[k]);
-                    dz.i[k] = d * a.g[k] * a.i[k] * (one - a.i[k]);
-                    dz.f[k] = d * c_before[k] * a.f[k] * (one - a.f[k]);
+                    dz.i[k] = d * a.g[k] * d_gate::<F, HARD>(a.i[k]);
+                    dz.f[k] = d * c_before[k] * d_gate::<F, HARD>(a.f[k]);
                     dz.g[k] = d * a.i[k] * (one - a.g[k] * a.g[k]);
-                    dz.o[k] = dh[k] * t[k] * a.o[k] * (one - a.o[k]);
+                    dz.o[k] = dh[k] * t[k] * d_gate::<F, HARD>(a.o[k]);
                     dc_tile[k] = d * a.f[k];
                 }
                 store(&mut dc[tile.clone()], &dc_tile);
@@ -190,20 +195,38 @@ fn split<F>(gates: &mut [F], n: usize) -> (&mut [F], &mut [F], &mut [F], &mut [F
 /// One step of a batch: fills `c`, `tanh_c` and `h` ([batch, hidden]) and turns `step.gates` into
 /// activations.
 pub fn forward<F: Real>(arch: Arch, step: Step<'_, F>, c: &mut [F], tanh_c: &mut [F], h: &mut [F]) {
-    vectorized(arch, Forward { step, c, tanh_c, h });
+    match step.function {
+        GateActivation::Sigmoid => {
+            vectorized(arch, Forward::<F, false> { step, c, tanh_c, h });
+        }
+        GateActivation::HardSigmoid => {
+            vectorized(arch, Forward::<F, true> { step, c, tanh_c, h });
+        }
+    }
 }
 
 /// The gradient of one step: `dc` ([batch, hidden]) comes from the step after and leaves for the
 /// step before; `dh` is the whole gradient of this step's output; `step.gates` turns from
 /// activations into dz.
 pub fn backward<F: Real>(arch: Arch, step: Step<'_, F>, tanh_c: &[F], dh: &[F], dc: &mut [F]) {
-    vectorized(
-        arch,
-        Backward {
-            step,
-            tanh_c,
-            dh,
-            dc,
-        },
-    );
+    match step.function {
+        GateActivation::Sigmoid => vectorized(
+            arch,
+            Backward::<F, false> {
+                step,
+                tanh_c,
+                dh,
+                dc,
+            },
+        ),
+        GateActivation::HardSigmoid => vectorized(
+            arch,
+            Backward::<F, true> {
+                step,
+                tanh_c,
+                dh,
+                dc,
+            },
+        ),
+    }
 }

@@ -91,6 +91,16 @@ impl<F: Engine> Operand<F> {
         }
     }
 
+    /// Whether a part is the features.
+    pub(super) fn reads_features(&self) -> bool {
+        self.sources.iter().any(|source| source.operation.is_none())
+    }
+
+    /// Whether parts are put side by side.
+    pub(super) fn is_gathered(&self) -> bool {
+        !self.gathered.is_empty()
+    }
+
     /// The two values that are added.
     pub(super) fn both<'a>(
         &self,
@@ -152,11 +162,5 @@ impl<F: Engine> Operand<F> {
         for source in &self.sources {
             source.sink(gradients).into_iter().for_each(&mut to);
         }
-    }
-
-    /// Whether it is rows of a table.
-    pub(super) fn reads_table(&self, below: &[impl Made<F>]) -> bool {
-        let mut operations = self.sources.iter().filter_map(|source| source.operation);
-        operations.any(|index| below[index].is_table())
     }
 }

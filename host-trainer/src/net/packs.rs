@@ -7,17 +7,18 @@
 //! dense        W^T   W   b
 //! ```
 //! They are packed once an optimizer step, and then read once every time step. A net that is
-//! trained for a device has its integers beside them ([`qat`](crate::quantize::qat)); these are then what
+//! trained for a device has its integers beside them ([`qat`](crate::net::device::qat)); these are then what
 //! the integers stand for.
 
-use gatelet::net::{Kind, Net, Reset};
+use gatelet::net::{Fused, Kind, Net};
 
 use super::tensors::inputs;
 use super::{Params, Role};
 use crate::engine::{Engine, Packed};
 use crate::error::Result;
-use crate::quantize::learned::Learned;
-use crate::quantize::qat::{Quantized, Scheme};
+use crate::net::device::Scheme;
+use crate::net::device::learned::Learned;
+use crate::net::device::qat::{Device, Quantized};
 
 /// A matrix `[k, n]`, forward and back.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ impl<F: Engine> Pair<F> {
 pub(crate) struct Recurrent<F: Engine> {
     /// `W_h`.
     pub(crate) recurrent: Pair<F>,
-    /// `U` of a GRU that resets h.
+    /// What multiplies something made of h: `U` of a GRU that resets h.
     pub(crate) candidate: Option<Pair<F>>,
     /// `W_x`, where something is multiplied.
     pub(crate) input: Option<Pair<F>>,
@@ -100,32 +101,21 @@ impl<F: Engine> Pack<F> {
                 weights: Pair::new(inputs, units, false),
                 bias: vec![F::zero(); units],
             }),
-            Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. } => {
-                let reset = match kind {
-                    Kind::Gru { reset, .. } => Some(reset),
-                    _ => None,
-                };
-                let own = match reset {
-                    Some(Reset::Before) => 2 * units,
-                    _ => columns,
-                };
-                let candidate = reset == Some(Reset::Before);
-                let biases = if reset == Some(Reset::After) {
-                    units
-                } else {
-                    0
-                };
+            kind => {
+                let form = kind.cell();
+                let [own, made] = form.map_or([0; 2], |form| form.own_rows());
+                let biases = form.map_or(0, |form| form.bias);
                 let rows = if net.reads_token(index) {
                     net.vocab()
                 } else {
                     1
                 };
-                let lstm = matches!(kind, Kind::Lstm { .. });
+                let lstm = kind.fused() == Some(Fused::Lstm);
                 Self::Recurrent(Recurrent {
-                    recurrent: Pair::new(units, own, lstm),
-                    candidate: candidate.then(|| Pair::new(units, units, false)),
+                    recurrent: Pair::new(units, own * units, lstm),
+                    candidate: (made > 0).then(|| Pair::new(units, made * units, false)),
                     input: (inputs > 0).then(|| Pair::new(inputs, columns, false)),
-                    recurrent_bias: vec![F::zero(); biases],
+                    recurrent_bias: vec![F::zero(); biases * units],
                     rows: vec![F::zero(); rows * columns],
                 })
             }
@@ -192,7 +182,7 @@ impl<F: Engine> Packs<F> {
     /// The same for a net that is trained for its device.
     ///
     /// # Errors
-    /// As [`Scheme::check`].
+    /// As [`Scheme::check_exact`].
     pub fn qat(net: &Net, scheme: Scheme) -> Result<Self> {
         Ok(Self {
             qat: Some(Box::new(Quantized::new(net, scheme)?)),
@@ -218,8 +208,10 @@ impl<F: Engine> Packs<F> {
             None => self.pack(params),
             Some(mut qat) => {
                 let reals = qat.pack(params, learned).map(|reals| self.pack(reals));
-                if let Some(Pack::Table(table)) = self.operations.first_mut() {
-                    table.copy_from_slice(&qat.embedding);
+                for (pack, device) in self.operations.iter_mut().zip(&qat.operations) {
+                    if let (Pack::Table(table), Device::Table(of_device)) = (pack, device) {
+                        table.copy_from_slice(of_device);
+                    }
                 }
                 self.qat = Some(qat);
                 reals?;

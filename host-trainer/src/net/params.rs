@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn tensors_tile_the_buffer() {
         let token = Operand::two(Value::INPUT, Value::of(0));
-        let kind = |reset| Kind::Gru { units: 3, reset };
+        let kind = |reset| Kind::gru(3, reset);
         let head = Operation {
             kind: Kind::Dense {
                 units: 9,
@@ -135,7 +135,7 @@ mod tests {
         };
         let net = Net::tokens(Precision::F32, 9)
             .then(Kind::Embedding { units: 4 })
-            .with(Kind::Lstm { units: 5 }, token)
+            .with(Kind::lstm(5), token)
             .then(kind(Reset::After))
             .then(kind(Reset::Before))
             .then(Kind::Rnn {

@@ -2,13 +2,14 @@
 
 use gatelet::net::Kind;
 
-use super::common::{Gradient, Sink, multiply};
+use super::common::{Common, Gradient, Sink, multiply};
 use super::given::{See, Seen};
 use super::packs::{Linear, Pack, Packs};
 use super::shard::{Shard, Tape, Work};
 use super::tensors::Role;
 use super::{add, dense, embedding};
 use crate::engine::Engine;
+use crate::net::device::qat::Device;
 
 impl<F: Engine> Shard<F> {
     /// Runs the window forward. For a `scale` other than 0 it leaves the outputs' part of the
@@ -35,10 +36,18 @@ impl<F: Engine> Shard<F> {
             self.narrow = narrow;
             self.make_room();
         }
+        if let Some(qat) = &packs.qat {
+            qat.take_features(&self.features, &mut self.columns);
+        }
         self.gradients.iter_mut().for_each(|of| of.written = false);
         self.tables.fill(false);
-        let (mut loss, mut layers) = (0.0, 0);
+        let mut loss = 0.0;
         for (index, pack) in packs.operations.iter().enumerate() {
+            let device = packs.qat.as_ref().map(|qat| &qat.operations[index]);
+            let features = match device {
+                None => &self.features[..],
+                Some(_) => &self.columns.first,
+            };
             let (below, here) = self.works.split_at_mut(index);
             let Work {
                 kind,
@@ -46,32 +55,36 @@ impl<F: Engine> Shard<F> {
                 tape,
                 ..
             } = &mut here[0];
-            operand.gather(below, &self.features);
-            let x = operand.read(below, &self.features);
-            let common = &mut self.common;
+            operand.gather(below, features);
+            let x = operand.read(below, features);
+            let (common, second) = (&mut self.common, &self.columns.second[..]);
             let mut is_head = false;
             match (tape, pack) {
                 (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
-                    let qat = packs.qat.as_ref().map(|qat| &qat.layers[layers]);
-                    layers += 1;
-                    tape.forward(common, pack, qat, x);
+                    let qat = match device {
+                        Some(Device::Recurrent(device)) => Some(device),
+                        _ => None,
+                    };
+                    tape.forward(common, pack, qat, (x, second));
                 }
                 (Tape::Value(value), Pack::Table(table)) => {
                     embedding::forward(common, table, kind.units(), value);
                 }
                 (Tape::Value(value), Pack::Nothing) => {
-                    let (a, b) = operand.both(below, &self.features);
-                    add::forward(a, b, value);
-                }
-                (Tape::Value(value), Pack::Dense(linear)) => {
-                    let device = packs.qat.as_ref().and_then(|a| a.projection.as_ref());
+                    let (a, b) = operand.both(below, features);
                     match device {
-                        None => linear.apply(x, value, &mut common.scratch),
-                        Some(device) => {
-                            device.project(common.arch, x, value, &mut common.scratch);
-                        }
+                        Some(Device::Sum(device)) => device.apply(a, b, value),
+                        _ => add::forward(a, b, value),
                     }
                 }
+                (Tape::Value(value), Pack::Dense(linear)) => match device {
+                    Some(Device::Dense(device)) => {
+                        let Common { sums, scratch, .. } = common;
+                        device.sums((x, second), value, sums, scratch);
+                        device.value(sums, value);
+                    }
+                    _ => linear.apply(x, value, &mut common.scratch),
+                },
                 (Tape::Head(_), Pack::Dense(linear)) => {
                     is_head = true;
                     loss += self.run_head(index, (packs, linear), scale, &mut see);
@@ -79,23 +92,42 @@ impl<F: Engine> Shard<F> {
                 _ => {}
             }
             if !is_head {
-                loss += self.run_outputs(index, scale, &mut see);
+                loss += self.run_outputs((packs, index), scale, &mut see);
+            }
+            // On the way back products read features as they are.
+            let operand = &mut self.works[index].operand;
+            if device.is_some() && operand.is_gathered() && operand.reads_features() {
+                let (below, here) = self.works.split_at_mut(index);
+                here[0].operand.gather(below, &self.columns.straight);
             }
         }
         loss
     }
 
     /// The outputs that are what operation `index` has made, and its activation.
-    fn run_outputs(&mut self, index: usize, scale: F, see: &mut Option<See<'_, F>>) -> f64 {
+    fn run_outputs(
+        &mut self,
+        (packs, index): (&Packs<F>, usize),
+        scale: F,
+        see: &mut Option<See<'_, F>>,
+    ) -> f64 {
         let (arch, mut loss) = (self.common.arch, 0.0);
+        let device = packs.qat.as_ref().map(|qat| &qat.operations[index]);
+        let own = packs.qat.as_ref().map_or(1.0, |qat| qat.reads[index].own);
         let Work { kind, tape, .. } = &mut self.works[index];
         let all = self.given.iter_mut().enumerate().zip(&self.targets);
         for ((output, given), targets) in all.filter(|of| of.0.1.operation == index) {
-            given.z.copy_from_slice(tape.value());
+            match device {
+                Some(Device::Dense(device)) => given.take(device, &self.common.sums),
+                _ => {
+                    given.z.copy_from_slice(tape.value());
+                    multiply(&mut given.z, own);
+                }
+            }
             let steps = given.z.len() / given.width;
             loss += given.apply((arch, output), targets, (0, steps), scale, see);
         }
-        if let (Kind::Dense { activation, .. }, Tape::Value(value)) = (kind, tape) {
+        if let (Kind::Dense { activation, .. }, Tape::Value(value), None) = (kind, tape, device) {
             dense::activate(arch, *activation, value);
         }
         loss
@@ -123,23 +155,38 @@ impl<F: Engine> Shard<F> {
         let (common, output) = (&mut self.common, *output);
         let (given, targets) = (&mut self.given[output], &self.targets[output]);
         let units = given.width;
-        let (x, mut sink) = operand.both_ways(below, &self.features, &mut self.gradients);
+        let device = match packs.qat.as_ref().map(|qat| &qat.operations[index]) {
+            Some(Device::Dense(device)) => Some(device),
+            _ => None,
+        };
+        let (features, second) = match device {
+            None => (&self.features[..], &[][..]),
+            Some(_) => (&self.columns.first[..], &self.columns.second[..]),
+        };
+        let (x, mut sink) = operand.both_ways(below, features, &mut self.gradients);
         let steps = common.rows * common.window;
         let width = x.len() / steps;
         let block = given.z.len() / units;
         let add_table = tied.is_some_and(|table| self.tables[table]);
-        let range = packs
-            .qat
-            .as_ref()
-            .map_or(1.0, |qat| qat.scheme.ranges.projection);
+        let doubled = second.len() / steps;
+        let reads = packs.qat.as_ref().map(|qat| &qat.reads[index]);
+        if let (Some(reads), true, true) = (reads, add_table, scale != F::zero()) {
+            reads.undo_columns(self.gradient.tensor_mut(index, Role::Weight));
+        }
         let mut loss = 0.0;
         for first in (0..steps).step_by(block) {
             let count = block.min(steps - first);
             let x = &x[first * width..][..count * width];
+            let second = &second[first * doubled..][..count * doubled];
             let z = &mut given.z[..count * units];
-            match &packs.qat {
-                None => linear.apply(x, z, &mut common.scratch),
-                Some(qat) => qat.head.logits(common.arch, x, z, &mut common.scratch),
+            let Common { sums, scratch, .. } = common;
+            match device {
+                None => linear.apply(x, z, scratch),
+                Some(device) if device.is_activated() => {
+                    device.sums((x, second), z, sums, scratch);
+                    given.take(device, sums);
+                }
+                Some(device) => device.logits(common.arch, (x, second), z, scratch),
             }
             let of = (common.arch, output);
             loss += given.apply(of, targets, (first, count), scale, see);
@@ -163,8 +210,9 @@ impl<F: Engine> Shard<F> {
             );
         }
         if scale != F::zero() {
-            // Nothing but a model of words for a device has another range than 1, and one head.
-            multiply(self.gradient.tensor_mut(index, Role::Weight), range);
+            if let Some(reads) = reads {
+                reads.by_columns(self.gradient.tensor_mut(index, Role::Weight));
+            }
             if let Some(table) = *tied {
                 self.tables[table] = true;
             }
@@ -176,7 +224,12 @@ impl<F: Engine> Shard<F> {
     /// Backward through the window of the last [`Shard::forward`], whose scale was not 0; fills
     /// [`Shard::gradient`].
     pub fn backward(&mut self, packs: &Packs<F>) {
+        let features = match packs.qat {
+            None => &self.features[..],
+            Some(_) => &self.columns.straight,
+        };
         for (index, pack) in packs.operations.iter().enumerate().rev() {
+            let reads = packs.qat.as_ref().map(|qat| &qat.reads[index]);
             let (below, here) = self.works.split_at_mut(index);
             let Work {
                 kind,
@@ -207,11 +260,9 @@ impl<F: Engine> Shard<F> {
             let common = &mut self.common;
             match (tape, pack) {
                 (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
-                    let of_embedding = packs.qat.as_ref().filter(|_| operand.reads_table(below));
-                    let range = of_embedding.map_or(1.0, |qat| qat.scheme.ranges.embedding);
-                    let (x, sink) = operand.both_ways(below, &self.features, gradients);
+                    let (x, sink) = operand.both_ways(below, features, gradients);
                     let gradient = (&mut self.gradient, index);
-                    tape.backward(common, pack, (x, d), gradient, (sink, range));
+                    tape.backward(common, pack, (x, d), gradient, (sink, reads));
                 }
                 (Tape::Value(_), Pack::Table(_)) => {
                     let d_table = self.gradient.tensor_mut(index, Role::Table);
@@ -221,10 +272,13 @@ impl<F: Engine> Shard<F> {
                     operand.each(gradients, |sink| add::backward(d, sink.add, sink.dx));
                 }
                 (Tape::Value(_), Pack::Dense(linear)) => {
-                    let (x, sink) = operand.both_ways(below, &self.features, gradients);
+                    let (x, sink) = operand.both_ways(below, features, gradients);
                     let add = tied.is_some_and(|t| std::mem::replace(&mut self.tables[t], true));
                     let [d_weight, d_bias] =
                         self.gradient.both_mut(index, [Role::Weight, Role::Bias]);
+                    if let (Some(reads), true) = (reads, add) {
+                        reads.undo_columns(d_weight);
+                    }
                     dense::gradients(
                         common,
                         linear,
@@ -233,6 +287,9 @@ impl<F: Engine> Shard<F> {
                         (d_bias, false),
                         sink,
                     );
+                    if let Some(reads) = reads {
+                        reads.by_columns(self.gradient.tensor_mut(index, Role::Weight));
+                    }
                 }
                 _ => {}
             }

@@ -12,15 +12,16 @@
 
 mod back;
 
-use gatelet::net::{Kind, Reset, RnnActivation};
+use gatelet::net::{Kind, Precision};
 
+use super::cells;
 use super::common::Common;
 use super::packs::Recurrent as Pack;
-use super::{gru_before, rnn};
+use super::step;
 use crate::engine::{Engine, TapeStep};
 use crate::memory::Memory;
+use crate::net::device::qat;
 use crate::net::dropout;
-use crate::quantize::qat;
 use crate::shape::Cell;
 
 /// Zeroes the rows of `state`, [rows, units], whose token is the line break.
@@ -59,15 +60,15 @@ fn ids(tokens: &[u16], rows: usize, t: usize) -> &[u16] {
     }
 }
 
-/// What a GRU that resets h keeps besides; empty for others.
+/// What a cell keeps besides that multiplies something made of h; empty for others.
 #[derive(Clone, Debug)]
-struct Before<F: Engine> {
-    /// [T, rows, units]: q.
+struct Made<F: Engine> {
+    /// [T, rows, units]: what it made of h.
     q: Memory<F>,
-    /// [T, rows, 2*units] and [T, rows, units]: the gradients of p and of q U.
+    /// [T, rows, own*units] and [T, rows, made*units]: the gradients of h W_h and of q U.
     d_gates: Memory<F>,
     d_candidate: Memory<F>,
-    /// [rows, units]: dq r.
+    /// [rows, units]: what comes back to h by q.
     through: Vec<F>,
 }
 
@@ -102,7 +103,11 @@ pub(super) struct Tape<F: Engine> {
     carried: Vec<F>,
     /// [rows, units]: what comes back through W_h, when not all of it goes on; else empty.
     dh: Vec<F>,
-    before: Option<Before<F>>,
+    made: Option<Made<F>>,
+    /// Whether h goes around the products, as a GRU's.
+    mixes: bool,
+    /// Numbers that `W_h` makes for a stream.
+    own: usize,
     /// h and c to begin with, [units] each; empty for zeros.
     start: (Vec<F>, Vec<F>),
 }
@@ -117,15 +122,11 @@ impl<F: Engine> Tape<F> {
     ) -> Self {
         let (units, all) = (kind.units(), steps * rows);
         let numbers = |wanted: bool, count: usize| if wanted { count } else { 0 };
-        let is_lstm = matches!(kind, Kind::Lstm { .. });
-        let is_gru = matches!(kind, Kind::Gru { .. });
-        let resets_h = matches!(
-            kind,
-            Kind::Gru {
-                reset: Reset::Before,
-                ..
-            }
-        );
+        let form = kind.cell();
+        let c = form.is_some_and(|form| form.carries(Precision::F32));
+        let bias = form.is_some_and(|form| form.bias > 0);
+        let mixes = form.is_some_and(|form| form.matrices[1].is_some());
+        let [own, made] = form.map_or([0; 2], |form| form.own_rows());
         Self {
             kind,
             units,
@@ -134,20 +135,22 @@ impl<F: Engine> Tape<F> {
             reads_token,
             gates: Memory::zeroed(all * kind.gates() * units),
             h: Memory::zeroed((all + rows) * units),
-            c: Memory::zeroed(numbers(is_lstm, (all + rows) * units)),
-            kept: Memory::zeroed(numbers(is_lstm || is_gru && !resets_h, all * units)),
+            c: Memory::zeroed(numbers(c, (all + rows) * units)),
+            kept: Memory::zeroed(numbers(c || bias, all * units)),
             dropped: Vec::new(),
             seen: Vec::new(),
             dc: vec![F::zero(); rows * units],
-            product: vec![F::zero(); numbers(is_gru, rows * kind.gates() * units)],
+            product: vec![F::zero(); numbers(mixes, rows * kind.gates() * units)],
             carried: Vec::new(),
-            dh: vec![F::zero(); numbers(resets_h, rows * units)],
-            before: resets_h.then(|| Before {
+            dh: vec![F::zero(); numbers(made > 0, rows * units)],
+            made: (made > 0).then(|| Made {
                 q: Memory::zeroed(all * units),
-                d_gates: Memory::zeroed(all * 2 * units),
-                d_candidate: Memory::zeroed(all * units),
+                d_gates: Memory::zeroed(all * own * units),
+                d_candidate: Memory::zeroed(all * made * units),
                 through: vec![F::zero(); rows * units],
             }),
+            mixes,
+            own: own * units,
             start: Default::default(),
         }
     }
@@ -157,8 +160,16 @@ impl<F: Engine> Tape<F> {
         Cell::of(self.kind)
     }
 
-    fn is_gru(&self) -> bool {
-        matches!(self.kind, Kind::Gru { .. })
+    /// The candidates, the last gates, that an h is drawn to which nothing bounds: after the way
+    /// forward, `[units]` a time; of another cell none.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &[F]> {
+        let unbounded = self.kind.cell().is_some_and(|form| form.unbounded);
+        let relu = unbounded && self.mixes;
+        let steps = self.gates.chunks_exact(self.kind.gates() * self.units);
+        let first = (self.kind.gates() - 1) * self.units;
+        steps
+            .filter(move |_| relu)
+            .map(move |gates| &gates[first..])
     }
 
     /// Room for states that are not seen as they are; `narrow` says that products read fewer bits
@@ -169,11 +180,11 @@ impl<F: Engine> Tape<F> {
             |wanted: bool, steps: usize| vec![F::zero(); if wanted { steps * state } else { 0 }];
         let lines = common.line_break.is_some();
         let recurrent = common.masks.recurrent.is_some() || lines;
-        let narrow = narrow && self.is_gru();
+        let narrow = narrow && self.mixes;
         self.dropped = room(common.masks.output.is_some() || narrow, common.window);
         self.seen = room(recurrent || narrow, common.window);
-        self.dh = room(recurrent || self.before.is_some(), 1);
-        self.carried = room(lines && self.is_gru(), 1);
+        self.dh = room(recurrent || self.made.is_some(), 1);
+        self.carried = room(lines && self.mixes, 1);
     }
 
     /// Begins with this h and c, `[units]` each, after a reset.
@@ -224,6 +235,14 @@ impl<F: Engine> Tape<F> {
         (&self.h[..state], &self.c[..state.min(self.c.len())])
     }
 
+    /// [T, rows, units]: c of an LSTM after each step; else empty.
+    pub(super) fn memory(&self) -> &[F] {
+        match self.kind {
+            Kind::Lstm { .. } => &self.c[self.rows * self.units..],
+            _ => &[],
+        }
+    }
+
     /// The same, to change.
     pub(super) fn state_mut(&mut self) -> (&mut [F], &mut [F]) {
         let state = self.rows * self.units;
@@ -255,23 +274,23 @@ impl<F: Engine> Tape<F> {
     }
 
     /// The window forward. `qat` has the integers of a net that is trained for them, of which a
-    /// GRU is `narrow`.
+    /// GRU is `narrow`; `second` are the second columns of features.
     pub(super) fn forward(
         &mut self,
         common: &mut Common<F>,
         pack: &Pack<F>,
-        qat: Option<&qat::Layer<F>>,
-        x: &[F],
+        qat: Option<&qat::Recurrent<F>>,
+        (x, second): (&[F], &[F]),
     ) {
         let (units, rows, arch) = (self.units, common.rows, common.arch);
         let columns = self.kind.gates() * units;
         let state = rows * units;
         let (masks, line_break) = (common.masks, common.line_break);
-        let narrow = qat.is_some() && self.is_gru();
+        let narrow = qat.is_some() && self.mixes;
         match (qat, &pack.input) {
             (Some(qat), _) => {
                 if let Some(input) = &qat.input {
-                    F::matmul(x, input, false, &mut self.gates, &mut common.scratch);
+                    input.apply((x, second), &mut self.gates, &mut common.scratch);
                 }
             }
             (None, Some(input)) => self.read(common, pack, &input.forward, x),
@@ -303,23 +322,28 @@ impl<F: Engine> Tape<F> {
             let carried = around(h_before, ids, line_break, &mut self.carried);
             let gates = &mut self.gates[t * rows * columns..][..rows * columns];
             if let Some(layer) = qat {
-                let (add, sums) = match narrow {
-                    false => (layer.input.is_some(), &mut *gates),
-                    true => (false, &mut self.product[..]),
+                let (add, sums) = match (narrow, &self.made) {
+                    (false, _) => (layer.input.is_some(), &mut *gates),
+                    (true, None) => (false, &mut self.product[..]),
+                    (true, Some(_)) => (false, &mut self.product[..2 * state]),
                 };
-                let table = layer.input.is_none().then_some(ids);
                 F::matmul(seen, &layer.recurrent, add, sums, &mut common.scratch);
-                arch.dispatch(qat::Step {
-                    by: &layer.step,
-                    ids: table,
+                let step = qat::Step {
+                    by: layer,
+                    ids: self.reads_token.then_some(ids),
                     gates,
-                    product: &self.product,
+                    product: &mut self.product,
                     carried,
                     c_before,
                     c,
-                    kept: &mut self.kept[t * kept..][..kept],
+                    kept: match &mut self.made {
+                        None => &mut self.kept[t * kept..][..kept],
+                        Some(made) => &mut made.q[t * state..][..state],
+                    },
                     h,
-                });
+                    scratch: &mut common.scratch,
+                };
+                step.run(arch);
                 continue;
             }
             let table = pack.input.is_none().then_some((&pack.rows[..], ids));
@@ -347,26 +371,25 @@ impl<F: Engine> Tape<F> {
                     z.copy_from_slice(&table[usize::from(id) * columns..][..columns]);
                 }
             }
-            let (w, scratch) = (&pack.recurrent.forward, &mut common.scratch[..]);
-            match (&mut self.before, &pack.candidate) {
-                (Some(before), Some(candidate)) => {
-                    let step = gru_before::Step {
-                        units,
-                        seen,
-                        carried,
-                        gates,
-                        product: &mut self.product,
-                        q: &mut before.q[t * state..][..state],
-                        h,
-                        scratch,
-                    };
-                    gru_before::forward::<F>(w, &candidate.forward, step);
-                }
-                _ => {
-                    F::matmul(seen, w, true, gates, scratch);
-                    rnn::forward(arch, RnnActivation::Relu, gates, h);
-                }
-            }
+            let q = self.made.as_mut();
+            let step = step::Step {
+                arch,
+                units,
+                w: &pack.recurrent.forward,
+                u: pack.candidate.as_ref().map(|candidate| &candidate.forward),
+                bias: &pack.recurrent_bias,
+                seen,
+                carried,
+                c_before,
+                gates,
+                product: &mut self.product,
+                c,
+                kept: &mut self.kept[t * kept..][..kept],
+                q: q.map_or(&mut [][..], |made| &mut made.q[t * state..][..state]),
+                h,
+                scratch: &mut common.scratch,
+            };
+            cells::forward(self.kind, step);
         }
         if !self.dropped.is_empty() {
             self.dropped.copy_from_slice(&self.h[state..]);

@@ -33,6 +33,7 @@ use super::tensors::inputs;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::memory::Memory;
+use crate::net::device::qat::Columns;
 use crate::net::dropout::{Dropout, Masks};
 
 /// Scores that are held at a time, at most (one step of a shard's rows is the least): 4 MiB in f32,
@@ -75,10 +76,6 @@ impl<F: Engine> Made<F> for Work<F> {
     fn value(&self) -> &[F] {
         self.tape.value()
     }
-
-    fn is_table(&self) -> bool {
-        matches!(self.kind, Kind::Embedding { .. })
-    }
 }
 
 /// `rows` streams of the batch, with their state, their buffers and their share of the gradient.
@@ -94,6 +91,8 @@ pub struct Shard<F: Engine> {
     pub(super) tables: Vec<bool>,
     pub(super) given: Vec<Given<F>>,
     pub(super) targets: Vec<Targets<F>>,
+    /// Features as the device has them, of a net that is trained for integers.
+    pub(super) columns: Columns<F>,
     /// Whether products read fewer bits of h than are carried: of GRUs that are trained for
     /// integers.
     pub(super) narrow: bool,
@@ -176,6 +175,7 @@ impl<F: Engine> Shard<F> {
                 activation: activation(net, output),
                 loss: Loss::usual(net, output),
                 z: Memory::zeroed(steps * width),
+                device: Vec::new(),
             });
         }
         let tokens = if net.takes_tokens() { steps } else { 0 };
@@ -191,6 +191,7 @@ impl<F: Engine> Shard<F> {
                 masks: Masks::default(),
                 line_break: None,
                 scratch: Memory::zeroed(scratch),
+                sums: Vec::new(),
             },
             features: vec![F::zero(); steps * net.width(Value::INPUT)],
             tables: vec![false; works.len()],
@@ -198,6 +199,7 @@ impl<F: Engine> Shard<F> {
             gradients,
             given,
             targets: targets.collect(),
+            columns: Columns::default(),
             narrow: false,
             gradient: Params::zeros(*net),
         }
@@ -347,17 +349,18 @@ impl<F: Engine> Shard<F> {
         }
     }
 
-    /// Raises `most`, (value, c) for each operation, to the largest magnitudes of the last window.
-    /// Of a head nothing is kept.
-    pub(crate) fn largest(&self, most: &mut [(f64, f64)]) {
-        let largest = |numbers: &[F]| {
-            let magnitudes = numbers.iter().map(|x| x.to_f64().abs());
-            magnitudes.fold(0.0, f64::max)
-        };
-        for (work, (value, cell)) in self.works.iter().zip(most) {
-            *value = value.max(largest(work.tape.value()));
+    /// Shows what each operation has made in the last window, [T, rows, units], and the c of an LSTM
+    /// after each step; of a GRU of relus its candidates as well, which have to fit too. Of a head
+    /// nothing is kept.
+    pub(crate) fn each_value(&self, mut see: impl FnMut(usize, &[F], &[F])) {
+        for (index, work) in self.works.iter().enumerate() {
+            let c = match &work.tape {
+                Tape::Recurrent(tape) => tape.memory(),
+                _ => &[],
+            };
+            see(index, work.tape.value(), c);
             if let Tape::Recurrent(tape) = &work.tape {
-                *cell = cell.max(largest(&tape.c));
+                tape.candidates().for_each(|n| see(index, n, &[]));
             }
         }
     }

@@ -5,11 +5,12 @@
 //! "outputs":[{"scores":2}]}
 //! ```
 //! Values are counted as in an image: 0 is the input, 1 what the first operation makes. Weights
-//! have no bits here; how a net becomes integers is decided at its export.
+//! have no bits here; a cell's functions are named where they are not the usual ones:
+//! `"gates":"hard_sigmoid"`, `"activation":"relu"`. How a net becomes integers is decided at its export.
 
 use gatelet::net::{
-    Activation, Input, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation,
-    Value,
+    Activation, GateActivation, Input, Kind, Net, Operand, Operation, Output, Precision, Reset,
+    RnnActivation, Value,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -41,6 +42,8 @@ struct StoredOperation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    gates: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reset: Option<String>,
     reads: Vec<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,38 +54,61 @@ fn is_zero(units: &usize) -> bool {
     *units == 0
 }
 
-const ACTIVATIONS: [Activation; 5] = [
+const ACTIVATIONS: [Activation; 6] = [
     Activation::None,
     Activation::Relu,
     Activation::Tanh,
     Activation::Sigmoid,
     Activation::HardSigmoid,
+    Activation::Elu,
 ];
+
+/// What a kind is called besides its name: activation, gates, reset; the usual ones are not told.
+fn words(kind: Kind) -> [Option<&'static str>; 3] {
+    let relu = |function| match function {
+        RnnActivation::Tanh => None,
+        RnnActivation::Relu => Some(Activation::Relu.name()),
+    };
+    let hard = |gates| match gates {
+        GateActivation::Sigmoid => None,
+        GateActivation::HardSigmoid => Some(Activation::HardSigmoid.name()),
+    };
+    match kind {
+        Kind::Rnn { activation, .. } => [relu(activation), None, None],
+        Kind::Lstm { gates, .. } => [None, hard(gates), None],
+        Kind::Gru {
+            reset,
+            gates,
+            candidate,
+            ..
+        } => {
+            let reset = (reset == Reset::Before).then_some("before");
+            [relu(candidate), hard(gates), reset]
+        }
+        Kind::Dense { activation, .. } if activation != Activation::None => {
+            [Some(activation.name()), None, None]
+        }
+        _ => [None; 3],
+    }
+}
+
+/// Every kind of operation.
+fn kinds() -> impl Iterator<Item = Kind> {
+    let units = 1;
+    let dense = ACTIVATIONS.map(|activation| Kind::Dense { units, activation });
+    let others = [Kind::Embedding { units }, Kind::Add];
+    Kind::CELLS.into_iter().chain(dense).chain(others)
+}
 
 impl From<&Operation> for StoredOperation {
     fn from(of: &Operation) -> Self {
-        let activation = match of.kind {
-            Kind::Dense { activation, .. } if activation != Activation::None => {
-                Some(activation.name())
-            }
-            Kind::Rnn {
-                activation: RnnActivation::Relu,
-                ..
-            } => Some("relu"),
-            _ => None,
-        };
-        let reset = match of.kind {
-            Kind::Gru {
-                reset: Reset::Before,
-                ..
-            } => Some("before"),
-            _ => None,
-        };
+        let [activation, gates, reset] = words(of.kind).map(|word| word.map(str::to_owned));
         Self {
             kind: of.kind.name().to_owned(),
             units: of.kind.units(),
-            activation: activation.map(str::to_owned),
-            reset: reset.map(str::to_owned),
+            activation,
+            gates,
+            reset,
             reads: of.operand.parts().map(Value::code).collect(),
             tied: of.tied,
         }
@@ -98,39 +124,27 @@ fn value(code: u8) -> Value {
 }
 
 impl StoredOperation {
-    fn operation(&self) -> Result<Operation, String> {
-        let units = self.units;
-        let unknown = |what: &str, name: &str| format!("an operation has the {what} {name:?}");
-        let activation = self.activation.as_deref();
-        let kind = match (&*self.kind, activation, self.reset.as_deref()) {
-            ("embedding", None, None) => Kind::Embedding { units },
-            ("lstm", None, None) => Kind::Lstm { units },
-            ("add", None, None) => Kind::Add,
-            ("gru", None, reset) => Kind::Gru {
-                units,
-                reset: match reset {
-                    None => Reset::After,
-                    Some("before") => Reset::Before,
-                    Some(other) => return Err(unknown("reset", other)),
-                },
-            },
-            ("rnn", None | Some("relu"), None) => Kind::Rnn {
-                units,
-                activation: match activation {
-                    None => RnnActivation::Tanh,
-                    Some(_) => RnnActivation::Relu,
-                },
-            },
-            ("dense", name, None) => {
-                let name = name.unwrap_or(Activation::None.name());
-                let known = ACTIVATIONS.into_iter().find(|known| known.name() == name);
-                Kind::Dense {
-                    units,
-                    activation: known.ok_or_else(|| unknown("activation", name))?,
-                }
-            }
-            (kind, ..) => return Err(unknown("kind", kind)),
+    fn kind(&self) -> Result<Kind, String> {
+        let told = [&self.activation, &self.gates, &self.reset].map(Option::as_deref);
+        let of_name = || kinds().filter(|kind| kind.name() == self.kind);
+        if let Some(kind) = of_name().find(|&kind| words(kind) == told) {
+            return Ok(kind.with_units(self.units));
+        }
+        // The first word that no operation of this name has.
+        let named = ["activation", "gates", "reset"].into_iter().zip(told);
+        let mut named = named.enumerate().filter_map(|(k, (what, word))| {
+            let known = of_name().any(|kind| words(kind)[k] == word);
+            (!known).then_some((what, word.unwrap_or_default()))
+        });
+        let (what, word) = match of_name().next() {
+            Some(_) => named.next().unwrap_or(("kind", &self.kind)),
+            None => ("kind", &*self.kind),
         };
+        Err(format!("an operation has the {what} {word:?}"))
+    }
+
+    fn operation(&self) -> Result<Operation, String> {
+        let kind = self.kind()?;
         let reads: Vec<Value> = self.reads.iter().map(|&code| value(code)).collect();
         Ok(Operation {
             kind,
@@ -190,36 +204,26 @@ mod tests {
 
     #[test]
     fn a_net_of_all_operations_comes_back() {
-        let dense = |activation| Kind::Dense {
-            units: 4,
-            activation,
-        };
-        let mut net = Net::tokens(Precision::F32, 9)
-            .then(Kind::Embedding { units: 4 })
-            .then(Kind::Rnn {
-                units: 4,
-                activation: RnnActivation::Relu,
-            })
-            .with(
-                Kind::Lstm { units: 4 },
-                Operand::two(Value::INPUT, Value::of(1)),
+        let start = Net::tokens(Precision::F32, 9).then(Kind::Embedding { units: 4 });
+        for kinds in kinds().collect::<Vec<_>>().chunks(4) {
+            let mut net = start.with(Kind::lstm(4), Operand::two(Value::INPUT, Value::of(0)));
+            for kind in kinds.iter().map(|kind| kind.with_units(4)) {
+                net = match kind {
+                    Kind::Embedding { .. } => net.with(kind, Operand::one(Value::INPUT)),
+                    Kind::Add => net.with(kind, Operand::two(Value::of(0), Value::of(1))),
+                    kind => net.then(kind),
+                };
+            }
+            let net = net.scores().with_output(Output::Values(Value::of(2)));
+            let net = net.checked().expect("a net");
+            let text = serde_json::to_string(&Holds(net)).expect("JSON");
+            assert_eq!(
+                serde_json::from_str::<Holds>(&text).expect("a net"),
+                Holds(net)
             );
-        for reset in [Reset::After, Reset::Before] {
-            net = net.then(Kind::Gru { units: 4, reset });
         }
-        for activation in ACTIVATIONS {
-            net = net.then(dense(activation));
-        }
-        net = net.with(Kind::Add, Operand::two(Value::of(3), Value::of(4)));
-        let net = net.scores().with_output(Output::Values(Value::of(2)));
-        let net = net.checked().expect("a net");
-        let text = serde_json::to_string(&Holds(net)).expect("JSON");
-        assert_eq!(
-            serde_json::from_str::<Holds>(&text).expect("a net"),
-            Holds(net)
-        );
         let features = Net::features(Precision::F32, 3)
-            .then(Kind::Lstm { units: 5 })
+            .then(Kind::lstm(5))
             .values();
         let text = serde_json::to_string(&Holds(features)).expect("JSON");
         let operation = r#"{"kind":"lstm","units":5,"reads":[0]}"#;
@@ -242,6 +246,10 @@ mod tests {
         };
         assert!(net(r#"{"kind":"conv","units":3,"reads":[0]}"#).contains("conv"));
         assert!(net(r#"{"kind":"gru","units":3,"reset":"now","reads":[0]}"#).contains("now"));
+        assert!(net(r#"{"kind":"gru","units":3,"gates":"tanh","reads":[0]}"#).contains("tanh"));
+        assert!(
+            net(r#"{"kind":"rnn","units":3,"gates":"hard_sigmoid","reads":[0]}"#).contains("gates")
+        );
         assert!(net(r#"{"kind":"lstm","units":0,"reads":[0]}"#).contains("units"));
         assert!(net(r#"{"kind":"lstm","units":3,"reads":[2]}"#).contains("operation"));
         assert!(net(r#"{"kind":"lstm","units":3,"reads":[0],"more":1}"#).contains("more"));

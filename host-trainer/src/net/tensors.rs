@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use gatelet::net::{Kind, Net, Reset};
+use gatelet::net::{Kind, Net};
 
 /// What a tensor is in its operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,33 +92,22 @@ pub fn tensors(net: &Net) -> Vec<Tensor> {
                 }
                 add(Role::Bias, 1, units);
             }
-            kind @ (Kind::Rnn { .. } | Kind::Lstm { .. } | Kind::Gru { .. }) => {
+            kind => {
                 let columns = kind.gates() * units;
                 let vocab = if net.reads_token(index) {
                     net.vocab()
                 } else {
                     0
                 };
+                let form = kind.cell();
+                let [own, made] = form.map_or([0; 2], |form| form.own_rows());
                 add(Role::Rows, vocab, columns);
                 add(Role::Input, inputs, columns);
-                match kind {
-                    Kind::Gru { reset, .. } => match reset {
-                        Reset::After => {
-                            add(Role::Recurrent, units, columns);
-                            add(Role::Bias, 1, columns);
-                            add(Role::RecurrentBias, 1, units);
-                        }
-                        Reset::Before => {
-                            add(Role::Recurrent, units, 2 * units);
-                            add(Role::Candidate, units, units);
-                            add(Role::Bias, 1, columns);
-                        }
-                    },
-                    _ => {
-                        add(Role::Recurrent, units, columns);
-                        add(Role::Bias, 1, columns);
-                    }
-                }
+                add(Role::Recurrent, units, own * units);
+                add(Role::Candidate, units, made * units);
+                add(Role::Bias, 1, columns);
+                let biases = form.map_or(0, |form| form.bias);
+                add(Role::RecurrentBias, 1, biases * units);
             }
         }
     }

@@ -4,7 +4,10 @@
 //! loss     held-out nats in int8 - in f32        <= 0.02      mean KL   int8 from f32 over the free run     <= 0.02
 //! growth   KL of the last tenth - of the first   <= 0.01      RMS       of h or c, last tenth, beside f32   <= 10 %
 //! ```
-//! Whatever is not at most its bound is past it, NaN too. The bounds leave room above what sound
+//! Of a net without a vocabulary: signal to noise of values at least 20 dB, an error of a tenth; of
+//! scores at least 99 % of the decisions as in f32.
+//!
+//! Whatever is not within its bound is past it, NaN too. The bounds leave room above what sound
 //! nets were seen to have on `corpora/novels.txt` (2026-11-25): the default model's recipe, and
 //! seven LSTMs and RNNs of 8 to 64 units, of characters and of words, after one or two epochs.
 
@@ -12,7 +15,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
 
-use crate::quantize::export::Report;
+use crate::quantize::export::{NetReport, OutputReport, Report};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -112,6 +115,84 @@ pub fn breaches(report: &Report) -> Vec<Breach> {
     Measure::ALL.into_iter().filter_map(past).collect()
 }
 
+/// The least signal to noise in dB at an output of values.
+const DECIBELS: f64 = 20.0;
+/// The least part of the steps at which an output of scores decides as in f32.
+const AGREEMENT: f64 = 0.99;
+
+/// A bound that the image of a net without a vocabulary is past.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetBreach {
+    /// Signal to noise of an output of values.
+    Decibels {
+        /// The output.
+        output: String,
+        /// What was found.
+        found: f64,
+        /// The least that is let through.
+        bound: f64,
+    },
+    /// Decisions of an output of scores.
+    Agreement {
+        /// The output.
+        output: String,
+        /// What was found.
+        found: f64,
+        /// The least that is let through.
+        bound: f64,
+    },
+}
+
+impl Display for NetBreach {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decibels {
+                output,
+                found,
+                bound,
+            } => write!(
+                f,
+                "output {output} has {found:.1} dB of signal to noise against f32 (at least {bound})"
+            ),
+            Self::Agreement {
+                output,
+                found,
+                bound,
+            } => write!(
+                f,
+                "output {output} decides as in f32 at {:.2} % of the steps (at least {:.0} %)",
+                100.0 * found,
+                100.0 * bound
+            ),
+        }
+    }
+}
+
+/// The bounds that an export of a net without a vocabulary is past; none for an f32 image.
+pub fn net_breaches(report: &NetReport) -> Vec<NetBreach> {
+    let past = |of: &OutputReport| {
+        let output = of.name.clone();
+        match (of.agreement, of.decibels) {
+            (Some(found), _) => (found < AGREEMENT).then_some(NetBreach::Agreement {
+                output,
+                found,
+                bound: AGREEMENT,
+            }),
+            (None, Some(found)) => {
+                let within = found >= DECIBELS;
+                (!within).then_some(NetBreach::Decibels {
+                    output,
+                    found,
+                    bound: DECIBELS,
+                })
+            }
+            (None, None) => None,
+        }
+    };
+    report.outputs.iter().filter_map(past).collect()
+}
+
 /// Breaches in one line.
 pub fn list(breaches: &[Breach]) -> String {
     let all: Vec<String> = breaches.iter().map(Breach::to_string).collect();
@@ -202,6 +283,38 @@ mod tests {
             });
         });
         assert_eq!(cells, [Measure::RmsDrift]);
+    }
+
+    #[test]
+    fn outputs_have_bounds() {
+        let output = |decibels, agreement| OutputReport {
+            name: "y".to_owned(),
+            width: 2,
+            decibels,
+            largest_error: 0.1,
+            largest: 1.0,
+            agreement,
+        };
+        let past = |of| {
+            net_breaches(&NetReport {
+                precision: "int8".to_owned(),
+                weight_bits: Some("8"),
+                bytes: 1,
+                steps: 1,
+                outputs: vec![of],
+                costs: Vec::new(),
+                state_bits: Vec::new(),
+                doubled: 0,
+                saturated_inputs: 0,
+            })
+            .len()
+        };
+        assert_eq!(past(output(Some(20.0), None)), 0, "at the bound");
+        assert_eq!(past(output(None, None)), 0, "no error at all");
+        assert_eq!(past(output(Some(19.9), None)), 1);
+        assert_eq!(past(output(Some(f64::NAN), None)), 1);
+        assert_eq!(past(output(Some(3.0), Some(0.99))), 0);
+        assert_eq!(past(output(Some(50.0), Some(0.98))), 1);
     }
 
     #[test]

@@ -2,17 +2,14 @@
 
 use gatelet::kernel::integer;
 use gatelet::layer::ProductInt8;
-use gatelet::{
-    Dims, EmbeddingInt8, Kernel, Model, Precision, Session, TokenId, Weights, WithKernel,
-};
+use gatelet::net::Net;
+use gatelet::{EmbeddingInt8, Kernel, Model, Precision, Session, TokenId, Weights, WithKernel};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::image::LanguageModel as _;
 use crate::image::storage;
 use crate::isa::isa;
-use crate::net::Params;
-use crate::net::unroll::Unrolled;
 
 /// Numbers that hit the end of their range while a text was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,10 +27,10 @@ pub struct Saturation {
 }
 
 /// Steps that fit a budget of multiply-accumulates, at most `most`.
-pub fn steps_within(dims: &Dims, most: usize) -> usize {
+pub fn steps_within(net: &Net, most: usize) -> usize {
     // About ten seconds of the scalar kernel.
     const BUDGET: usize = 6_000_000_000;
-    (BUDGET / dims.macs_per_step().max(1)).clamp(64, most)
+    (BUDGET / net.macs_per_step().max(1)).clamp(64, most)
 }
 
 /// Counts saturations while an int8 model reads `tokens`; f32 models have none.
@@ -102,7 +99,10 @@ impl WithKernel for Count<'_> {
                         };
                         (dims.rows(), layer.multipliers.len(), layer.input, product)
                     }
-                    Weights::GruInt8(gru) => (2 * gru.units, 3 * gru.units, gru.input, gru.gates),
+                    Weights::RecurrentInt8(gru) => {
+                        let units = gru.kind.units();
+                        (2 * units, 3 * units, gru.input, gru.matrices[0])
+                    }
                     _ => continue,
                 };
                 let addends = &input[token * slots..(token + 1) * slots];
@@ -139,83 +139,4 @@ fn embedded(table: &EmbeddingInt8<'_>, id: TokenId) -> Vec<i8> {
     let row = table.weights.row(id.index());
     row.map(|e| integer::embedded(e, multiplier, table.shift))
         .collect()
-}
-
-/// Magnitudes of a layer's c on a text, in the float net.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct CellMagnitude {
-    /// The largest.
-    pub largest: f64,
-    /// The 99.9th percentile.
-    pub percentile_999: f64,
-}
-
-/// Magnitudes of every layer's c while a net reads `tokens`, in f64; empty for a cell without c. `line_break` is that of a
-/// text of lines.
-pub fn cell_magnitudes(
-    params: &Params<f32>,
-    tokens: &[u16],
-    line_break: Option<u16>,
-) -> Vec<CellMagnitude> {
-    let net = Unrolled::of_lines(params.cast(), tokens, line_break);
-    let magnitude = |c: Vec<f64>| {
-        let mut c: Vec<f64> = c.into_iter().map(f64::abs).collect();
-        c.sort_unstable_by(f64::total_cmp);
-        let largest = *c.last()?;
-        // The nearest rank: so many are at most as large.
-        let rank = (c.len() * 999).div_ceil(1000);
-        Some(CellMagnitude {
-            largest,
-            percentile_999: c[rank - 1],
-        })
-    };
-    let cells = net.tapes.into_iter().map(|tape| tape.c);
-    cells.filter_map(magnitude).collect()
-}
-
-/// The largest magnitude of what the head reads while a net reads `tokens`, in f64. `line_break` is that of a text of
-/// lines.
-pub fn largest_read(params: &Params<f32>, tokens: &[u16], line_break: Option<u16>) -> f64 {
-    let net = Unrolled::of_lines(params.cast(), tokens, line_break);
-    let numbers = (0..net.steps).flat_map(|t| net.read(t));
-    numbers.fold(0.0, |largest, x| x.abs().max(largest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::Role;
-    use crate::shape::{Cell, Shape};
-
-    #[test]
-    fn the_largest_c_and_the_one_that_a_thousandth_is_above() {
-        let shape = Shape {
-            cell: Cell::Lstm,
-            layers: 1,
-            hidden: 1,
-            vocab: 2,
-            embedding: 0,
-            projection: 0,
-            tied: false,
-        };
-        let mut params = Params::<f32>::zeros(shape.net());
-        // i, f and g are 1, so that c counts the steps.
-        params.tensor_mut(shape.layer(0), Role::Bias).fill(100.0);
-        let found = cell_magnitudes(&params, &[1; 2000], None);
-        let [magnitude] = found[..] else {
-            panic!("one layer: {found:?}");
-        };
-        assert_eq!(
-            (magnitude.largest, magnitude.percentile_999),
-            (2000.0, 1998.0)
-        );
-        let shape = Shape {
-            cell: Cell::Rnn,
-            ..shape
-        };
-        assert_eq!(
-            cell_magnitudes(&Params::zeros(shape.net()), &[1; 9], None),
-            []
-        );
-    }
 }

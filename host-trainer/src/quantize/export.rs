@@ -8,33 +8,35 @@
 //! The same checkpoint and text give the same bytes. Losses go into the image rounded to 1e-4 nats,
 //! so that the last bits of an f32 kernel do not change a file.
 
-mod any;
-mod label;
-mod order;
-mod steps;
+mod measure;
+mod net;
+mod source;
+mod text;
 
-use std::path::Path;
-
+use gatelet::net::Kind;
 use gatelet::{KnownAnswer, Precision, Provenance, TextRules};
 use serde::Serialize;
 
+use super::calibrate::{self, Saturation};
+use super::choose::{self, Tried};
+use super::closed_loop::{ClosedLoop, closed_loop};
+use super::label::{Label, model_of};
+use super::magnitudes::{Begin, CellMagnitude, Magnitudes, Sequence};
+use super::order::Floats;
+use super::{Ordered, on_device, quantize};
+use super::{Plan, Scheme, WeightBits};
 use crate::data::corpus::{Split, Tokens, Vocabulary};
 use crate::error::{Error, Result};
-use crate::evaluate::{Scores, evaluate_part};
+use crate::evaluate::{Scores, evaluate, evaluate_part};
 use crate::image::Image;
 use crate::isa;
-use crate::quantize::calibrate::{self, Saturation};
-use crate::quantize::closed_loop::{ClosedLoop, closed_loop};
-use crate::quantize::float_net::FloatNet;
-pub use crate::quantize::ranges::{CellRange, calibrated};
-use crate::quantize::ranges::{choose_cell_bits, choose_ranges};
-use crate::quantize::row_range::WeightBits;
-use crate::quantize::{Plan, quantize};
+use crate::net::Params;
 use crate::shape::Shape;
-use crate::train::checkpoint::Checkpoint;
-pub use any::image_of;
-use label::with_bits;
-pub(crate) use label::{CALIBRATION, Label, dims, provenance, taken};
+
+pub use self::net::{Cost, NetReport, OutputReport, calibrated_net, export_net, image_by};
+pub use self::source::Source;
+pub(crate) use self::text::taken;
+pub use self::text::{CellRange, calibrated};
 
 /// Tokens of the known-answer test.
 pub(crate) const KNOWN_ANSWER: usize = 32;
@@ -77,132 +79,108 @@ pub struct Report {
     pub closed_loop: Option<ClosedLoop>,
 }
 
-/// A checkpoint as an f32 image in memory, for running it; without a known-answer test.
+/// A net as an f32 image in memory, for running it; without a known-answer test.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] or [`Error::Export`]; neither happens for a checkpoint that was read without an error.
-pub fn f32_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
-    f32_image_of(checkpoint, path, &FloatNet::new(&checkpoint.params))
+/// [`Error::Export`]; does not happen for a checkpoint that was read without an error.
+pub fn f32_image<'a>(source: impl Into<Source<'a>>) -> Result<Image> {
+    let source = source.into();
+    f32_image_of(source, &Ordered::plain(source.params).floats)
 }
 
-/// A checkpoint as an image in memory, for running it: integers if its net was trained for them,
+/// A net as an image in memory, for running it: integers if its net was trained for them,
 /// f32 otherwise; without a known-answer test.
 ///
 /// # Errors
 /// As [`f32_image`].
-pub fn own_image(checkpoint: &Checkpoint, path: &Path) -> Result<Image> {
-    let Some(scheme) = checkpoint.scheme() else {
-        return f32_image(checkpoint, path);
+pub fn own_image<'a>(source: impl Into<Source<'a>>) -> Result<Image> {
+    let source = source.into();
+    let Some(plan) = source.plan else {
+        return f32_image(source);
     };
-    let plan = checkpoint.plan();
-    let dims = dims(checkpoint.params.shape(), Precision::Int8, path)?;
-    let dims = with_bits(dims, &plan.bits)?;
-    let int = quantize(&FloatNet::new(&checkpoint.params), plan)?;
-    let label = Label {
-        dims,
-        vocab: &checkpoint.vocab,
-        provenance: provenance(checkpoint),
-        known_answer: KnownAnswer::default(),
-        rules: checkpoint.meta.config.rules(),
-    };
-    label.int(&int, &scheme.cell_bits[..dims.layers])
+    let all = quantize(source.params, plan)?;
+    source.label().int(&all, plan.scheme)
 }
 
-/// The same as [`f32_image`] with other numbers than the checkpoint's.
-pub(crate) fn f32_image_of(checkpoint: &Checkpoint, path: &Path, net: &FloatNet) -> Result<Image> {
-    let dims = dims(checkpoint.params.shape(), Precision::F32, path)?;
-    let known_answer = KnownAnswer::default();
-    let label = Label {
-        dims,
-        vocab: &checkpoint.vocab,
-        provenance: provenance(checkpoint),
-        known_answer,
-        rules: checkpoint.meta.config.rules(),
-    };
-    label.float(net)
+/// The same as [`f32_image`] with other numbers than the net's.
+pub(crate) fn f32_image_of(source: Source<'_>, floats: &[Floats]) -> Result<Image> {
+    source.label().float(floats)
 }
 
 fn rounded(nats: f64) -> f32 {
     ((nats * 1e4).round() / 1e4) as f32
 }
 
-/// Makes the image of a checkpoint. `tokens` are those of the whole text, of which as much is held
+/// Makes the image of a language model. `tokens` are those of the whole text, of which as much is held
 /// out as in training ([`Text::split`](crate::data::corpus::Text::split)). They need not be in memory.
 /// Weights have the bits that the net was trained for, or 8.
 ///
 /// # Errors
-/// [`Error::TooShort`], [`Error::Quantize`], [`Error::Export`], or what reading the tokens says.
-pub fn export(
-    checkpoint: &Checkpoint,
-    path: &Path,
+/// [`Error::NoVocabulary`], [`Error::TooShort`], [`Error::Quantize`], [`Error::Export`], or what
+/// reading the tokens says.
+pub fn export<'a>(
+    source: impl Into<Source<'a>>,
     tokens: &dyn Tokens,
     split: Split,
     precision: Precision,
 ) -> Result<(Image, Report)> {
-    let bits = checkpoint.plan().bits;
-    export_with(checkpoint, path, (tokens, split), precision, bits)
+    let source = source.into();
+    let bits = source
+        .plan
+        .map_or(WeightBits::EIGHT, |plan| plan.scheme.bits);
+    export_with(source, (tokens, split), precision, bits)
 }
 
 /// [`export`] with weights of these bits.
 ///
 /// # Errors
 /// As [`export`].
-pub fn export_with(
-    checkpoint: &Checkpoint,
-    path: &Path,
+pub fn export_with<'a>(
+    source: impl Into<Source<'a>>,
     (tokens, split): (&dyn Tokens, Split),
     precision: Precision,
     bits: WeightBits,
 ) -> Result<(Image, Report)> {
+    let source = source.into();
+    let vocab = source.vocab.ok_or(Error::NoVocabulary)?;
     let (Split { train, len }, held_out) = (split, split.held_out());
     for (part, have) in [("training part", train), ("validation part", held_out)] {
         if have < 2 {
-            let name = checkpoint.meta.provenance.corpus.clone();
+            let name = source.provenance.corpus.to_owned();
             return Err(Error::TooShort {
                 name,
                 part,
-                unit: checkpoint.vocab.level().unit(),
+                unit: vocab.level().unit(),
                 have,
                 need: 2,
                 why: "to measure the loss".to_owned(),
             });
         }
     }
-    let float_dims = dims(checkpoint.params.shape(), Precision::F32, path)?;
-    let net = FloatNet::new(&checkpoint.params);
-    let plan = Plan {
-        bits,
-        ..checkpoint.plan()
-    };
+    let params = source.params;
     // Of a net that was trained for integers the weights in f32 are what those stand for.
-    let float_net = match checkpoint.scheme() {
-        Some(_) => quantize(&net, plan)?.on_device(&net, plan.ranges),
-        None => net.clone(),
-    };
-    let float_nats = checkpoint.meta.config.qat.as_ref().and_then(|qat| qat.nats);
+    let own = source.plan;
+    let device = own.map(|plan| on_device(params, plan)).transpose()?;
+    let floats = Ordered::plain(device.as_ref().unwrap_or(params)).floats;
+    let float_nats = source.float_nats;
     let first = taken(tokens, train, held_out.min(SATURATION))?;
     let mut label = Label {
-        dims: float_dims,
-        vocab: &checkpoint.vocab,
-        provenance: provenance(checkpoint),
         known_answer: KnownAnswer {
             tokens: &first[..first.len().min(KNOWN_ANSWER)],
             ..KnownAnswer::default()
         },
-        rules: checkpoint.meta.config.rules(),
+        ..source.label()
     };
     let isa = isa::isa()?;
-    let float = label.float(&float_net)?.for_isa(isa)?;
-    let float_model = float
-        .model()
-        .map_err(|error| Error::Export(error.to_string()))?;
+    let float = label.float(&floats)?.for_isa(isa)?;
+    let float_model = model_of(&float)?;
     let before = evaluate_part(float_model, tokens, train..len)?;
     label.provenance.nats_f32 = rounded(float_nats.unwrap_or(before.nats));
     label.provenance.heldout_tokens = u32::try_from(held_out).unwrap_or(u32::MAX);
 
     if precision == Precision::F32 {
         label.provenance.nats = rounded(before.nats);
-        let image = label.finish(|label| label.float(&float_net))?;
+        let image = label.finish(|label| label.float(&floats))?;
         let report = Report {
             precision: precision.to_string(),
             weight_bits: None,
@@ -222,48 +200,47 @@ pub fn export_with(
         return Ok((image, report));
     }
 
-    label.dims = with_bits(dims(checkpoint.params.shape(), precision, path)?, &bits)?;
-    let calibration = calibrate::steps_within(&label.dims, CALIBRATION).min(train);
-    let sample = taken(tokens, 0, calibration)?;
-    let ranges = match checkpoint.scheme() {
-        Some(scheme) => scheme.ranges,
-        None => choose_ranges(&label, &net, checkpoint, plan, &sample)?,
+    let (scheme, cell_ranges) = match own {
+        Some(plan) => (plan.scheme.clone().with_bits(bits), Vec::new()),
+        None => text::chosen(&label, params, (tokens, split), bits)?,
     };
-    let int = quantize(&net, Plan { ranges, ..plan })?;
-    let (cell_bits, cell_ranges) = match checkpoint.scheme() {
-        Some(scheme) => (scheme.cell_bits[..label.dims.layers].to_vec(), Vec::new()),
-        None => choose_cell_bits(&label, &int, &checkpoint.params, &sample)?,
+    let learned = own.and_then(|plan| plan.learned);
+    let plan = Plan {
+        scheme: &scheme,
+        learned,
     };
-    let image = label.int(&int, &cell_bits)?.for_isa(isa)?;
-    let model = image
-        .model()
-        .map_err(|error| Error::Export(error.to_string()))?;
+    let all = quantize(params, plan)?;
+    let image = label.int(&all, &scheme)?.for_isa(isa)?;
+    let model = model_of(&image)?;
     let after = evaluate_part(model, tokens, train..len)?;
-    let counted = &first[..first
-        .len()
-        .min(calibrate::steps_within(&label.dims, SATURATION))];
+    let within = |most| calibrate::steps_within(model.net(), most);
+    let counted = &first[..first.len().min(within(SATURATION))];
     let saturation = calibrate::saturation(model, counted)?;
-    let closed = closed_loop(
-        model,
-        float_model,
-        calibrate::steps_within(&label.dims, WRITTEN),
-    )?;
+    let closed = closed_loop(model, float_model, within(WRITTEN))?;
     label.provenance.nats = rounded(after.nats);
-    let dims = label.dims;
-    let image = label.finish(|label| label.int(&int, &cell_bits))?;
+    let net = label.net;
+    let image = label.finish(|label| label.int(&all, &scheme))?;
+    let step_of = |wanted: &dyn Fn(Kind) -> bool| {
+        let mut operations = net.operations().enumerate();
+        let found =
+            operations.find(|&(index, of)| wanted(of.kind) && super::scheme::has_step(&net, index));
+        found.map(|(index, _)| scheme.steps[index])
+    };
+    let lstms = net.operations().zip(&scheme.state_bits);
+    let cell_bits = lstms.filter(|(of, _)| of.kind.is_recurrent());
     let report = Report {
         precision: precision.to_string(),
-        weight_bits: Some(dims.weight_bits()),
+        weight_bits: Some(bits.name(&net)),
         float_nats,
         bytes: image.bytes().len(),
         before,
         after,
         loss_nats: after.nats - float_nats.unwrap_or(before.nats),
-        cell_bits,
+        cell_bits: cell_bits.map(|(_, &bits)| bits).collect(),
         cell_ranges,
-        embedding_range: int.embedding.as_ref().map(|_| ranges.embedding),
-        projection_range: int.projection.as_ref().map(|_| ranges.projection),
-        saturated_inputs: int.layers.iter().map(|layer| layer.saturated).sum(),
+        embedding_range: step_of(&|kind| matches!(kind, Kind::Embedding { .. })),
+        projection_range: step_of(&|kind| matches!(kind, Kind::Dense { .. })),
+        saturated_inputs: all.iter().map(|of| of.saturated).sum(),
         saturation: Some(saturation),
         closed_loop: Some(closed),
     };
@@ -275,10 +252,10 @@ pub fn export_with(
 /// # Errors
 /// [`Error::Export`] or [`Error::Quantize`].
 pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> Result<Image> {
-    let path = Path::new("random");
-    let dims = dims(shape, precision, path)?;
-    let params = crate::net::Params::<f32>::init(shape.net(), seed);
-    let net = FloatNet::new(&params);
+    let net = shape.net();
+    net.checked()
+        .map_err(|error| Error::Export(error.to_string()))?;
+    let params = Params::<f32>::init(net, seed);
     let characters: Vec<char> = (0x20..0x7F)
         .chain(0xA1..=u32::from(char::MAX))
         .filter_map(char::from_u32)
@@ -299,8 +276,9 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
         ..Provenance::default()
     };
     let label = Label {
-        dims,
-        vocab: &vocab,
+        net,
+        vocab: Some(&vocab),
+        starts: &[],
         provenance,
         known_answer: KnownAnswer {
             tokens: &tokens,
@@ -309,11 +287,19 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
         rules: TextRules::default(),
     };
     match precision {
-        Precision::F32 => label.finish(|label| label.float(&net)),
+        Precision::F32 => {
+            let floats = Ordered::plain(&params).floats;
+            label.finish(|label| label.float(&floats))
+        }
         Precision::Int8 => {
-            let bits = if shape.cell.has_memory() { 4 } else { 3 };
-            let int = quantize(&net, Plan::default())?;
-            label.finish(|label| label.int(&int, &vec![bits; shape.layers]))
+            let mut scheme = Scheme::plain(&net);
+            for (bits, of) in scheme.state_bits.iter_mut().zip(net.operations()) {
+                if let Kind::Lstm { .. } = of.kind {
+                    *bits = 4;
+                }
+            }
+            let all = quantize(&params, (&scheme).into())?;
+            label.finish(|label| label.int(&all, &scheme))
         }
     }
 }

@@ -23,16 +23,22 @@
 //! ([batch, units] of each recurrent operation, one after the other), and, while early stopping may
 //! go back to them, the parameters with the lowest held-out loss (`best`, flat). A net that is
 //! trained for 4-bit weights has `quant.range`, a number for every row with 4 bits
-//! ([`learned`](crate::quantize::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
+//! ([`learned`](crate::net::device::learned)), and in `last.safetensors` `quant.mean` and `quant.square`.
+//!
+//! A net that comes from elsewhere has no vocabulary and no options of a run, but names of its
+//! inputs and outputs ([`Interface`]), and states to begin with where those are not zeros
+//! ([`Start`]: `start.{operation}.h`, `.c`).
 
 mod check;
 mod meta;
 mod provenance;
+mod read;
+mod source;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use gatelet::net::Kind;
+use gatelet::net::{Kind, Precision};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
@@ -40,15 +46,17 @@ use serde::Deserialize;
 pub use meta::{FORMAT, Meta, Resume};
 pub(crate) use provenance::typed;
 pub use provenance::{Change, Provenance};
+use read::{read_starts, read_tensor, start_name, vocabulary_of};
 
-use crate::data::corpus::{Level, Vocabulary};
+use crate::data::corpus::Vocabulary;
 use crate::error::{Error, Result};
-use crate::net::{Net, Params, Role, Tensor, inputs};
-use crate::quantize::Plan;
-use crate::quantize::learned::Learned;
-use crate::quantize::qat::Scheme;
+use crate::net::device::learned::Learned;
+pub use crate::net::{Interface, NamedInput, NamedOutput, Start};
+use crate::net::{Net, Params, Role, Tensor, inputs, starts};
+use crate::quantize::{Plan, Scheme, WeightBits};
+use crate::seal;
 use crate::shape::{Cell, Shape};
-use crate::train::seal;
+use crate::train::config::Config;
 
 /// Key of the metadata in the file.
 const KEY: &str = "gatelet";
@@ -63,13 +71,15 @@ struct Version {
     format: u32,
 }
 
-/// A net with its vocabulary and origin.
+/// A net with its origin, and its vocabulary if it was trained on a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Metadata.
     pub meta: Meta,
     /// Vocabulary, as in the metadata.
-    pub vocab: Vocabulary,
+    pub vocab: Option<Vocabulary>,
+    /// States to begin with, in the order of the operations; those that are not here are zero.
+    pub starts: Vec<Start>,
     /// Parameters.
     pub params: Params<f32>,
     /// Ranges of the rows with 4 bits, of a net that was trained for them; Adam's part of it only
@@ -152,29 +162,85 @@ impl Checkpoint {
         Shape::needed(self.params.net())
     }
 
+    /// A net without a vocabulary. Its normalisation of features has to be in its weights.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when numbers are not finite, or `interface` or `starts` are not of this
+    /// net.
+    pub fn of_net(
+        params: Params<f32>,
+        interface: Interface,
+        starts: Vec<Start>,
+        provenance: Provenance,
+    ) -> Result<Self> {
+        let meta = Meta {
+            format: FORMAT,
+            net: *params.net(),
+            interface,
+            vocabulary: String::new(),
+            words: Vec::new(),
+            config: None,
+            provenance,
+            position: None,
+        };
+        let sound = check::meta(&meta).and_then(|()| starts::check(&starts, &meta.net));
+        let numbers = match params.data.iter().all(|x| x.is_finite()) {
+            true => Ok(()),
+            false => Err("its parameters are not all finite".to_owned()),
+        };
+        sound.and(numbers).map_err(|what| Error::Checkpoint {
+            path: "net".into(),
+            what,
+        })?;
+        Ok(Self {
+            meta,
+            vocab: None,
+            starts,
+            params,
+            learned: None,
+            resume: None,
+        })
+    }
+
+    /// The vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::NoVocabulary`] when it has none.
+    pub fn vocabulary(&self) -> Result<&Vocabulary> {
+        self.vocab.as_ref().ok_or(Error::NoVocabulary)
+    }
+
+    /// The options of the run that trained it.
+    ///
+    /// # Errors
+    /// As [`Meta::config`].
+    pub fn config(&self) -> Result<&Config> {
+        self.meta.config()
+    }
+
     /// The token before which the state is zero, of a net of lines.
     pub fn line_break(&self) -> Option<u16> {
-        let lines = self.meta.config.lines;
-        lines.then(|| self.vocab.line_break()).flatten()
+        let lines = self.meta.config.as_ref().is_some_and(|config| config.lines);
+        let vocab = self.vocab.as_ref().filter(|_| lines);
+        vocab.and_then(Vocabulary::line_break)
     }
 
     /// The integers that its net was trained for, if it was.
-    pub fn scheme(&self) -> Option<Scheme> {
-        self.meta.config.qat.as_ref().map(|qat| qat.scheme)
+    pub fn scheme(&self) -> Option<&Scheme> {
+        let config = self.meta.config.as_ref()?;
+        config.qat.as_ref().map(|qat| &qat.scheme)
     }
 
-    /// How its net becomes integers. Of a net that was not trained for any the ranges of embedding
-    /// and projection are still open.
-    pub fn plan(&self) -> Plan<'_> {
+    /// Bits of the weights that its net was trained for, or 8.
+    pub fn bits(&self) -> WeightBits {
+        self.scheme()
+            .map_or(WeightBits::EIGHT, |scheme| scheme.bits)
+    }
+
+    /// How its net becomes integers, if it was trained for some.
+    pub fn plan(&self) -> Option<Plan<'_>> {
         let learned = self.learned.as_ref();
-        match self.scheme() {
-            None => Plan::default(),
-            Some(Scheme { bits, ranges, .. }) => Plan {
-                ranges,
-                bits,
-                learned,
-            },
-        }
+        self.scheme().map(|scheme| Plan { scheme, learned })
     }
 
     /// The file's bytes, sealed.
@@ -216,8 +282,16 @@ impl Checkpoint {
             let tensor = (vec![numbers.len()], bytes_of(numbers));
             tensors.insert((*name).to_owned(), tensor);
         }
+        for start in &self.starts {
+            for (part, numbers) in [("h", &start.h), ("c", &start.c)] {
+                if !numbers.is_empty() {
+                    let name = start_name(start.operation, part);
+                    tensors.insert(name, (vec![numbers.len()], bytes_of(numbers)));
+                }
+            }
+        }
         if let Some(resume) = &self.resume {
-            for (name, slot) in self.meta.config.updates().slots().iter().zip(&resume.slots) {
+            for (name, slot) in self.config()?.updates().slots().iter().zip(&resume.slots) {
                 let tensor = (vec![slot.len()], bytes_of(slot));
                 tensors.insert(format!("optimizer.{name}"), tensor);
             }
@@ -252,6 +326,7 @@ impl Checkpoint {
     /// As [`Checkpoint::from_bytes`] and [`Checkpoint::shape`].
     pub fn of_text(bytes: &[u8], path: &Path) -> Result<Self> {
         let checkpoint = Self::from_bytes(bytes, path)?;
+        checkpoint.vocabulary()?;
         checkpoint.shape()?;
         Ok(checkpoint)
     }
@@ -283,9 +358,15 @@ impl Checkpoint {
         })?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_a_model)?;
         let file = SafeTensors::deserialize(bytes).map_err(not_a_model)?;
-        let meta = header.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| {
-            broken(format!("no {KEY:?} in the metadata: this safetensors file was not written by `gatelet train`"))
-        })?;
+        let meta = header
+            .metadata()
+            .as_ref()
+            .and_then(|map| map.get(KEY))
+            .ok_or_else(|| {
+                broken(format!(
+                    "no {KEY:?} in the metadata: this safetensors file was not written by `gatelet`"
+                ))
+            })?;
         let of_meta = |error: serde_json::Error| broken(format!("metadata {KEY:?}: {error}"));
         let Version { format } = serde_json::from_str(meta).map_err(of_meta)?;
         if format != FORMAT {
@@ -294,29 +375,9 @@ impl Checkpoint {
             )));
         }
         let meta: Meta = serde_json::from_str(meta).map_err(of_meta)?;
-        let (net, config) = (meta.net, &meta.config);
-        config
-            .validate()
-            .map_err(|error| broken(format!("metadata: {error}")))?;
+        let net = meta.net;
         check::meta(&meta).map_err(|what| broken(format!("metadata: {what}")))?;
-        let (vocab, tokens) = match config.level {
-            Level::Char => (
-                Vocabulary::from_sorted(meta.vocabulary.chars().collect())
-                    .and_then(|vocab| vocab.with_unknown(config.max_vocab.is_some())),
-                "characters",
-            ),
-            Level::Word => (Vocabulary::from_words(meta.words.clone()), "words"),
-            Level::Byte => (
-                Vocabulary::from_bytes(meta.vocabulary.chars().collect()),
-                "bytes",
-            ),
-        };
-        let vocab = vocab.filter(|vocab| vocab.len() == net.vocab()).ok_or_else(|| {
-            broken(format!(
-                "metadata: the vocabulary is not {} distinct {tokens} in ascending order, U+FFFD among them where there is an unknown token",
-                net.vocab()
-            ))
-        })?;
+        let vocab = vocabulary_of(&meta).map_err(broken)?;
 
         let read =
             |name: &str, expected: &[usize]| read_tensor(&file, name, expected).map_err(broken);
@@ -347,10 +408,11 @@ impl Checkpoint {
             }
             params.data[tensor.range.clone()].copy_from_slice(&values);
         }
-        let learned = match &meta.config.qat {
+        let qat = meta.config.as_ref().and_then(|config| config.qat.as_ref());
+        let learned = match qat {
             None => None,
             Some(qat) => {
-                let count = Learned::count(params.shape(), &qat.scheme.bits);
+                let count = Learned::count_of(&net, &qat.scheme);
                 let wanted = |index: usize| count > 0 && (index == 0 || meta.position.is_some());
                 let numbers = |index: usize| match wanted(index) {
                     true => read(LEARNED[index], &[count]),
@@ -366,8 +428,9 @@ impl Checkpoint {
         let resume = if meta.position.is_some() {
             let count = params.data.len();
             let (h, c) = carried(&net);
-            let batch = meta.config.batch;
-            let slots = meta.config.updates().slots().iter();
+            let config = meta.config()?;
+            let batch = config.batch;
+            let slots = config.updates().slots().iter();
             Some(Resume {
                 slots: slots
                     .map(|name| read(&format!("optimizer.{name}"), &[count]))
@@ -385,13 +448,15 @@ impl Checkpoint {
         let sound = learned
             .as_ref()
             .map_or(Ok(()), check::learned)
-            .and_then(|()| {
-                let slots = meta.config.updates();
-                let state = resume.as_ref();
-                state.map_or(Ok(()), |state| check::resume(state, slots.slots(), &meta))
+            .and_then(|()| match (&resume, &meta.config) {
+                (Some(state), Some(config)) => {
+                    check::resume(state, config.updates().slots(), &meta)
+                }
+                _ => Ok(()),
             });
         sound.map_err(broken)?;
         Ok(Self {
+            starts: read_starts(&net, &file, read)?,
             meta,
             vocab,
             params,
@@ -406,45 +471,11 @@ pub(crate) fn carried(net: &Net) -> (usize, usize) {
     let recurrent = net.operations().filter(|of| of.kind.is_recurrent());
     recurrent.fold((0, 0), |(h, c), of| {
         let units = of.kind.units();
-        let memory = if matches!(of.kind, Kind::Lstm { .. }) {
-            units
-        } else {
-            0
-        };
+        let form = of.kind.cell();
+        let carries = form.is_some_and(|form| form.carries(Precision::F32));
+        let memory = if carries { units } else { 0 };
         (h + units, c + memory)
     })
-}
-
-/// One tensor's numbers, all finite.
-fn read_tensor(
-    file: &SafeTensors<'_>,
-    name: &str,
-    expected: &[usize],
-) -> std::result::Result<Vec<f32>, String> {
-    let view = file
-        .tensor(name)
-        .map_err(|_| format!("tensor {name} is missing (expected shape {expected:?})"))?;
-    if view.dtype() != Dtype::F32 {
-        return Err(format!(
-            "tensor {name} has type {:?}, expected F32",
-            view.dtype()
-        ));
-    }
-    if view.shape() != expected {
-        return Err(format!(
-            "tensor {name} has shape {:?}, expected {expected:?}",
-            view.shape()
-        ));
-    }
-    let (words, _) = view.data().as_chunks::<4>();
-    let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
-    match values.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(format!(
-            "tensor {name} holds {} at element {at}",
-            values[at]
-        )),
-        None => Ok(values),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::data::corpus::lines::arrange;
 use crate::data::corpus::{CorpusOptions, Encoding, HeldOut, Level, MAX_VOCAB, Normalise, Text};
 use crate::error::{Error, Result};
-pub use crate::quantize::qat::Qat;
+pub use crate::net::device::qat::Qat;
 use crate::shape::{Cell, Shape};
 use crate::train::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
 

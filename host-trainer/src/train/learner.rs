@@ -46,9 +46,10 @@ use rayon::prelude::*;
 use crate::data::Data;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::net::device::learned::Learned;
 use crate::net::dropout::Dropout;
 use crate::net::{Loss, Packs, Params};
-use crate::quantize::learned::Learned;
+use crate::quantize::Scheme;
 use crate::train::optim::{OptimizerConfig, Updater};
 
 pub use self::look::{Score, binary_accuracy, top1};
@@ -87,6 +88,23 @@ impl<F: Engine> Learner<F> {
     pub fn new(params: Params<F>, updates: OptimizerConfig) -> Self {
         let packs = Packs::new(params.net());
         Self::with_packs(params, packs, updates)
+    }
+
+    /// Goes on from the parameters of a float net, for the integers of a scheme
+    /// ([`quantize::qat`](crate::net::device::qat)).
+    ///
+    /// # Errors
+    /// [`Error::Some`] for a scheme of another net, or sums that are not exact.
+    pub fn qat(params: Params<F>, scheme: Scheme, updates: OptimizerConfig) -> Result<Self> {
+        let packs = Packs::qat(params.net(), scheme)?;
+        let mut learner = Self::with_packs(params, packs, updates);
+        learner.learned = learner.ranges();
+        Ok(learner)
+    }
+
+    /// Ranges of the rows with 4 bits, of a net that is trained for integers.
+    pub fn learned(&self) -> Option<&Learned> {
+        self.learned.as_ref()
     }
 
     /// The same with the packs of a net that may be trained for integers.

@@ -13,7 +13,7 @@ use crate::data::corpus::Vocabulary;
 use crate::error::{Error, Result};
 use crate::net::{Params, Role};
 use crate::train::Position;
-use crate::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume, carried};
+use crate::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance, Resume, carried};
 use crate::train::config::Config;
 use crate::train::learner::Learner;
 
@@ -70,11 +70,13 @@ pub fn checkpoint(
             net,
             vocabulary,
             words: Vec::new(),
-            config: config.clone(),
+            interface: Interface::default(),
+            config: Some(config.clone()),
             provenance,
             position: Some(position),
         },
-        vocab,
+        vocab: Some(vocab),
+        starts: Vec::new(),
         params: learner.params().clone(),
         learned: None,
         resume: Some(Resume {
@@ -91,7 +93,7 @@ pub fn checkpoint(
 /// # Errors
 /// [`Error::Checkpoint`] when it holds no such memory.
 pub fn load(checkpoint: Checkpoint) -> Result<Learner<f32>> {
-    let config = &checkpoint.meta.config;
+    let config = checkpoint.config()?.clone();
     let (Some(resume), Some(position)) = (checkpoint.resume, &checkpoint.meta.position) else {
         return Err(Error::Checkpoint {
             path: "checkpoint".into(),

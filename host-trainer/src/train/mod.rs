@@ -26,7 +26,6 @@ pub mod recipe;
 pub mod run;
 pub mod runs;
 pub mod samples;
-pub mod seal;
 pub mod verdict;
 
 use rand::{RngExt, SeedableRng};
@@ -37,10 +36,10 @@ use crate::data::corpus::{Corpus, Vocabulary};
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::isa::isa;
+use crate::net::device::learned::Learned;
 use crate::net::dropout::Dropout;
 use crate::net::{IGNORED, Loss, Packs, Params, Window};
-use crate::quantize::learned::Learned;
-use crate::train::checkpoint::{Checkpoint, FORMAT, Meta, Provenance, Resume};
+use crate::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance, Resume};
 use crate::train::config::Config;
 use crate::train::learner::{Learner, Team};
 
@@ -94,7 +93,7 @@ impl<'c> Trainer<'c> {
         let params = Params::init(net, config.seed);
         let packs = match &config.qat {
             None => Packs::new(&net),
-            Some(qat) => Packs::qat(&net, qat.scheme)?,
+            Some(qat) => Packs::qat(&net, qat.scheme.clone())?,
         };
         let mut learner = Learner::with_packs(params, packs, config.updates());
         let masks = |rate| Dropout::new(config.seed, rate);
@@ -135,7 +134,7 @@ impl<'c> Trainer<'c> {
         let mut trainer = Self::new(corpus, config, command)?;
         *trainer.learner.params_mut() = from.params.clone();
         // A net that was trained for these integers before goes on with their ranges.
-        let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| qat.scheme);
+        let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| &qat.scheme);
         trainer.learner.learned = match from.learned.clone().filter(|_| known) {
             Some(learned) => Some(Learned {
                 mean: vec![0.0; learned.ranges.len()],
@@ -152,7 +151,7 @@ impl<'c> Trainer<'c> {
     /// # Errors
     /// [`Error::Some`] when it is another than the checkpoint's.
     pub fn check_vocabulary(vocab: &Vocabulary, from: &Checkpoint) -> Result<()> {
-        if *vocab == from.vocab {
+        if Some(vocab) == from.vocab.as_ref() {
             return Ok(());
         }
         let what = "--qat: the text has other tokens than the checkpoint: train on the text it was trained on";
@@ -166,7 +165,7 @@ impl<'c> Trainer<'c> {
     /// can, or as [`Trainer::new`].
     pub fn resume(corpus: &'c Corpus, checkpoint: Checkpoint) -> Result<Self> {
         corpus.check_hash(&checkpoint.meta.provenance.corpus_sha256)?;
-        if corpus.vocab != checkpoint.vocab {
+        if Some(&corpus.vocab) != checkpoint.vocab.as_ref() {
             let what = "its vocabulary is not that of the text with the run's rules: another version of the program \
                         reads Unicode otherwise; go on with the one that began the run"
                 .to_owned();
@@ -175,7 +174,7 @@ impl<'c> Trainer<'c> {
                 what,
             });
         }
-        let mut trainer = Self::new(corpus, checkpoint.meta.config.clone(), String::new())?;
+        let mut trainer = Self::new(corpus, checkpoint.config()?.clone(), String::new())?;
         let (Some(resume), Some(position)) = (checkpoint.resume, checkpoint.meta.position) else {
             let what = "no optimizer state: a run is resumed from last.safetensors".to_owned();
             return Err(Error::Checkpoint {
@@ -237,6 +236,11 @@ impl<'c> Trainer<'c> {
         &self.corpus.vocab
     }
 
+    /// The options.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The parameters as they are now.
     pub fn params(&self) -> &Params<f32> {
         self.learner.params()
@@ -251,7 +255,8 @@ impl<'c> Trainer<'c> {
             net: *self.params().net(),
             vocabulary: self.corpus.vocab.chars().iter().collect(),
             words: self.corpus.vocab.words().to_vec(),
-            config: self.config.clone(),
+            interface: Interface::default(),
+            config: Some(self.config.clone()),
             provenance,
             position: whole.then(|| self.position.clone()),
         };
@@ -270,7 +275,8 @@ impl<'c> Trainer<'c> {
         });
         Checkpoint {
             meta,
-            vocab: self.corpus.vocab.clone(),
+            vocab: Some(self.corpus.vocab.clone()),
+            starts: Vec::new(),
             params: self.params().clone(),
             learned: self.learner.learned.as_ref().map(|learned| match whole {
                 true => learned.clone(),

@@ -13,6 +13,7 @@ use std::path::Path;
 use gatelet::{Kernel, Model, Sampler, Session, TokenId, WithKernel};
 use serde::{Deserialize, Serialize};
 
+use crate::data::corpus::Vocabulary;
 use crate::data::corpus::words::{Joiner, shown_bytes};
 use crate::error::{Error, Result};
 use crate::files;
@@ -95,8 +96,8 @@ impl WithKernel for Write1<'_> {
 pub const START: usize = 2 * PROMPT;
 
 /// The first whole words of a text, if there are any in reach; else its first characters.
-fn prompt(checkpoint: &Checkpoint, held_out: &[u16]) -> (Vec<u16>, String) {
-    let chars = checkpoint.vocab.chars();
+fn prompt(vocab: &Vocabulary, held_out: &[u16]) -> (Vec<u16>, String) {
+    let chars = vocab.chars();
     let start: Vec<char> = held_out
         .iter()
         .take(START)
@@ -121,13 +122,13 @@ fn prompt(checkpoint: &Checkpoint, held_out: &[u16]) -> (Vec<u16>, String) {
 /// [`Error::Export`] or [`Error::Inference`]; neither happens for parameters that are finite.
 pub fn write(checkpoint: &Checkpoint, held_out: &[u16], at: &Metrics) -> Result<Sample> {
     let isa = isa()?;
-    let image = export::f32_image(checkpoint, Path::new("checkpoint"))?.for_isa(isa)?;
+    let image = export::f32_image(checkpoint)?.for_isa(isa)?;
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
     let (tokens, prompt) = match model.vocab().is_words() {
         _ if model.rules().lines => (Vec::new(), String::new()),
-        false => prompt(checkpoint, held_out),
+        false => prompt(checkpoint.vocabulary()?, held_out),
         true => {
             let tokens = &held_out[..held_out.len().min(WORDS.1)];
             let (mut joiner, mut text) = (Joiner::new(model.vocab()), String::new());

@@ -183,7 +183,8 @@ fn a_run_that_has_ended_says_so_and_more_epochs_are_on_record() {
     assert!(message.contains("--lr 0.001 instead of 0.03"), "{message}");
     for name in ["last", "best"] {
         let meta = place.checkpoint(&format!("run/{name}.safetensors")).meta;
-        assert_eq!((meta.config.epochs, meta.config.lr), (4, 0.001), "{name}");
+        let config = meta.config().unwrap();
+        assert_eq!((config.epochs, config.lr), (4, 0.001), "{name}");
         let changes: Vec<_> = meta
             .provenance
             .changes
@@ -227,8 +228,9 @@ fn a_changed_run_does_not_replace_a_better_net_from_its_former_future() {
 
     place.good(&[&resume[..], &["2", "--lr", "0.001"]].concat());
     let meta = place.checkpoint("run/last.safetensors").meta;
+    let lr = meta.config().unwrap().lr;
     let position = meta.position.unwrap();
-    assert_eq!((meta.config.lr, position.epoch), (0.001, 2));
+    assert_eq!((lr, position.epoch), (0.001, 2));
     assert!(fs::read(place.path("run/best.safetensors")).unwrap() == best);
     // The lines of that future are gone from the metrics: they are not of this run any more.
     let lines = place.result("run").2;

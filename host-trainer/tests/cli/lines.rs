@@ -54,6 +54,7 @@ fn a_list_is_recognised_said_and_can_be_refused() {
             .checkpoint(&format!("{run}/best.safetensors"))
             .meta
             .config
+            .unwrap()
             .lines
     };
     let said = train(&place, "names.txt", "list", &[]);
@@ -174,7 +175,13 @@ fn a_run_on_a_list_goes_on_as_one() {
     );
     let resume = ["train", "names.txt", "--out", "parts", "--resume"];
     place.good(&[&resume[..], &["--epochs", "3", "--quiet"]].concat());
-    assert!(place.checkpoint("parts/last.safetensors").meta.config.lines);
+    assert!(
+        place
+            .checkpoint("parts/last.safetensors")
+            .config()
+            .unwrap()
+            .lines
+    );
     place.bad(&[&resume[..], &["--no-lines"]].concat(), 1, &["lines"]);
     // Trained on for integers it is still a list, held-out lines and all.
     let float = "whole/best.safetensors";
@@ -191,7 +198,7 @@ fn a_run_on_a_list_goes_on_as_one() {
     ];
     place.good(&line);
     let aware = place.checkpoint("aware/best.safetensors");
-    assert!(aware.meta.config.lines);
+    assert!(aware.config().unwrap().lines);
     place.bad(
         &[&line[..3], &["x", "--qat", float, "--no-lines"]].concat(),
         2,

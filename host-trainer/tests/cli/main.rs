@@ -8,6 +8,7 @@ mod disk;
 mod fed;
 #[cfg(unix)]
 mod hostile;
+mod import;
 mod keep;
 #[cfg(unix)]
 mod kill;

@@ -173,9 +173,10 @@ fn a_net_of_words_is_trained_for_its_integers_too() {
         assert!((trained - image).abs() < 0.01, "{bits}: {trained} {image}");
         let of = |model: &str| place.json(&["eval", model, "text.txt", "--json"]);
         assert_eq!(of(&best), of("m.gatelet"), "--bits {bits}");
-        let scheme = &place.checkpoint(&best).meta.config.qat.unwrap().scheme;
+        let checkpoint = place.checkpoint(&best);
+        let scheme = checkpoint.scheme().unwrap();
         let range = found["embedding_range"].as_f64().unwrap();
-        assert_eq!(f64::from(scheme.ranges.embedding), range);
+        assert_eq!(f64::from(scheme.steps[0]), range);
     }
     let config = std::fs::read_to_string(place.path("run-4/config.json")).unwrap();
     assert!(config.contains("--bits 4"), "{config}");

@@ -145,6 +145,11 @@ macro_rules! shared_operations {
         ) -> [[__m256; T]; 2] {
             gates::lstm(self, gates, c)
         }
+
+        #[inline(always)]
+        fn one_and_exp_f32(self, x: __m256) -> __m256 {
+            gates::one_and_exp(self, x)
+        }
     };
 }
 

@@ -138,9 +138,10 @@ impl Simd<16> for Avx512 {
     }
 
     #[inline(always)]
-    fn one_and_exp_f32<const T: usize>(self, x: [__m512; T]) -> [__m512; T] {
+    fn one_and_exp_f32(self, x: __m512) -> __m512 {
         // SAFETY: `self` exists, so `new` has found the instructions.
-        unsafe { gates::one_and_exp(x) }
+        let [x] = unsafe { gates::one_and_exp([x]) };
+        x
     }
 
     #[inline(always)]

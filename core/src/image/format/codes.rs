@@ -1,7 +1,9 @@
 //! The numbers that stand for kinds, activations and values in a header.
 
 use super::{OperationEntry, OutputEntry};
-use crate::net::{Activation, Kind, Operation, Output, Precision, Reset, RnnActivation, Value};
+use crate::net::{
+    Activation, GateActivation, Kind, Operation, Output, Precision, Reset, RnnActivation, Value,
+};
 
 /// The number that stands for a precision in the header.
 pub(crate) const fn precision_code(precision: Precision) -> u8 {
@@ -11,25 +13,44 @@ pub(crate) const fn precision_code(precision: Precision) -> u8 {
     }
 }
 
+const fn function_code(function: RnnActivation) -> u8 {
+    matches!(function, RnnActivation::Relu) as u8
+}
+
+const fn function_from(code: u8) -> RnnActivation {
+    match code {
+        0 => RnnActivation::Tanh,
+        _ => RnnActivation::Relu,
+    }
+}
+
+const fn gates_code(gates: GateActivation) -> u8 {
+    matches!(gates, GateActivation::HardSigmoid) as u8
+}
+
+const fn gates_from(code: u8) -> GateActivation {
+    match code {
+        0 => GateActivation::Sigmoid,
+        _ => GateActivation::HardSigmoid,
+    }
+}
+
 /// The numbers that stand for a kind of operation and its variant.
 const fn kind_codes(kind: Kind) -> (u8, u8) {
     match kind {
         Kind::Embedding { .. } => (1, 0),
-        Kind::Rnn { activation, .. } => (
-            2,
-            match activation {
-                RnnActivation::Tanh => 0,
-                RnnActivation::Relu => 1,
-            },
-        ),
-        Kind::Lstm { .. } => (3, 0),
-        Kind::Gru { reset, .. } => (
-            4,
-            match reset {
-                Reset::After => 0,
-                Reset::Before => 1,
-            },
-        ),
+        Kind::Rnn { activation, .. } => (2, function_code(activation)),
+        Kind::Lstm { gates, .. } => (3, gates_code(gates)),
+        Kind::Gru {
+            reset,
+            gates,
+            candidate,
+            ..
+        } => {
+            let before = matches!(reset, Reset::Before) as u8;
+            let functions = 2 * gates_code(gates) + 4 * function_code(candidate);
+            (4, before + functions)
+        }
         Kind::Dense { activation, .. } => (
             5,
             match activation {
@@ -38,6 +59,7 @@ const fn kind_codes(kind: Kind) -> (u8, u8) {
                 Activation::Tanh => 2,
                 Activation::Sigmoid => 3,
                 Activation::HardSigmoid => 4,
+                Activation::Elu => 5,
             },
         ),
         Kind::Add => (6, 0),
@@ -50,8 +72,9 @@ pub(crate) const LARGEST_KIND: u8 = 6;
 /// The largest number of a kind's variant.
 pub(crate) const fn largest_variant(kind: u8) -> u8 {
     match kind {
-        2 | 4 => 1,
-        5 => 4,
+        2 | 3 => 1,
+        4 => 7,
+        5 => 5,
         _ => 0,
     }
 }
@@ -65,18 +88,20 @@ pub(crate) const fn kind_from(kind: u8, variant: u8, units: usize) -> Option<Kin
         1 => Kind::Embedding { units },
         2 => Kind::Rnn {
             units,
-            activation: match variant {
-                0 => RnnActivation::Tanh,
-                _ => RnnActivation::Relu,
-            },
+            activation: function_from(variant),
         },
-        3 => Kind::Lstm { units },
+        3 => Kind::Lstm {
+            units,
+            gates: gates_from(variant),
+        },
         4 => Kind::Gru {
             units,
-            reset: match variant {
+            reset: match variant & 1 {
                 0 => Reset::After,
                 _ => Reset::Before,
             },
+            gates: gates_from(variant & 2),
+            candidate: function_from(variant & 4),
         },
         5 => Kind::Dense {
             units,
@@ -85,7 +110,8 @@ pub(crate) const fn kind_from(kind: u8, variant: u8, units: usize) -> Option<Kin
                 1 => Activation::Relu,
                 2 => Activation::Tanh,
                 3 => Activation::Sigmoid,
-                _ => Activation::HardSigmoid,
+                4 => Activation::HardSigmoid,
+                _ => Activation::Elu,
             },
         },
         6 if units == 0 => Kind::Add,

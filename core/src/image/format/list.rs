@@ -1,12 +1,10 @@
 //! The sections of an image: which a net has, in what order, and of how many bytes.
 
-use super::{Lengths, MAX_SECTIONS_OF_ONE, SectionKind};
+use super::{Lengths, MATRICES, MAX_SECTIONS_OF_ONE, SectionKind};
 use crate::image::format::SectionName;
-use crate::kernel::can;
 use crate::kernel::{Kernel, Scalar};
-use crate::net::{
-    Capabilities, Input, Kind, Layout, Net, Operation, Precision, Reset, RnnActivation, Value,
-};
+use crate::kernel::{can, can_any};
+use crate::net::{Capabilities, Input, Kind, Layout, Net, Operation, Precision, Value};
 use crate::weights::int4;
 use crate::weights::matrix::{PAIRS_ROWS, pairs_block_words};
 use crate::weights::order::RowOrder;
@@ -50,111 +48,103 @@ pub(crate) fn layout_of(net: &Net, index: usize, layout: Layout) -> Layout {
     }
 }
 
-/// The sections of operation `index`, in the order of the image, with the bytes of each. A program
-/// with a kernel that leaves something out leaves out its sections as well.
+/// The sections of an operation, with the bytes of each.
+#[derive(Clone)]
+struct Sections {
+    all: [Option<(SectionName, usize)>; MAX_SECTIONS_OF_ONE],
+    operation: usize,
+    len: usize,
+}
+
+impl Sections {
+    /// A section more.
+    fn push(&mut self, kind: SectionKind, bytes: usize) {
+        let operation = Some(self.operation);
+        if let Some(to) = self.all.get_mut(self.len) {
+            *to = Some((SectionName { kind, operation }, bytes));
+            self.len += 1;
+        }
+    }
+}
+
+/// The sections of operation `index`, in the order of the image. A program with a kernel that leaves
+/// something out leaves out its sections as well.
 fn sections_of_one<K: Kernel>(
     net: &Net,
     index: usize,
     layout: Layout,
     start: bool,
 ) -> [Option<(SectionName, usize)>; MAX_SECTIONS_OF_ONE] {
-    use SectionKind::{
-        Bias, CandidateMultipliers, CandidateWeights, HiddenMultipliers, HiddenWeights,
-        Multipliers, StartCell, StartHidden, Weights,
+    let mut sections = Sections {
+        all: [None; MAX_SECTIONS_OF_ONE],
+        operation: index,
+        len: 0,
     };
-    let mut sections = [None; MAX_SECTIONS_OF_ONE];
     let Some(operation) = net.operation(index) else {
-        return sections;
+        return sections.all;
     };
+    let kind = operation.kind;
     let quantized = matches!(net.precision, Precision::Int8);
+    // Bytes of what is added to sums, and of everything else there is one of for each row.
     let (small, number) = if quantized { (2, 4) } else { (4, 4) };
-    let of = |kind, bytes| {
-        let operation = Some(index);
-        Some((SectionName { kind, operation }, bytes))
-    };
-    let units = operation.kind.units();
+    let units = kind.units();
     let layout = layout_of(net, index, layout);
-    let form = (layout, operation.bits);
-    let rows = RowOrder::of_rows(layout);
-    let matrix = |rows_of: usize, columns, order: RowOrder| {
-        matrix_bytes(net.precision, (rows_of, columns), form, order)
-    };
-    let multipliers = |kind, slots: usize| quantized.then(|| of(kind, slots * 4)).flatten();
-    let inputs = if net.reads_token(index) {
-        net.vocab()
-    } else {
-        1
-    };
-    let (columns, read) = (net.columns(index), net.input_columns(index));
-    let input = |slots: usize| of(SectionKind::Input, inputs * slots * small);
-    let all: &[Option<(SectionName, usize)>] = match operation.kind {
-        Kind::Embedding { .. } if can::<K>(Capabilities::EMBEDDING) => {
-            let vocab = net.vocab();
-            &[
-                of(Weights, matrix(vocab, units.next_multiple_of(4), rows)),
-                multipliers(Multipliers, vocab),
-            ]
-        }
-        Kind::Lstm { .. }
-        | Kind::Rnn {
-            activation: RnnActivation::Tanh,
-            ..
-        } if can::<K>(Capabilities::LSTM) || can::<K>(Capabilities::RNN) => {
-            let order = RowOrder::of_cell(layout, operation.kind);
-            let all = operation.kind.gates() * units;
-            &[
-                input(order.slots(all)),
-                of(Weights, matrix(all, columns, order)),
-                multipliers(Multipliers, order.slots(all)),
-            ]
-        }
-        Kind::Rnn { .. } if can::<K>(Capabilities::RELU) => &[
-            input(units),
-            of(Weights, matrix(units, columns, rows)),
-            multipliers(Multipliers, rows.slots(units)),
-        ],
-        Kind::Gru { reset, .. } if can::<K>(Capabilities::GRU) => {
-            let own = net.stride(Value::of(index));
-            let reads = |section| if read > 0 { section } else { None };
-            let after = matches!(reset, Reset::After);
-            &[
-                input(3 * units),
-                of(Weights, matrix(2 * units, columns, rows)),
-                multipliers(Multipliers, rows.slots(2 * units)),
-                reads(of(CandidateWeights, matrix(units, read, rows))),
-                reads(multipliers(CandidateMultipliers, rows.slots(units))),
-                of(HiddenWeights, matrix(units, own, rows)),
-                multipliers(HiddenMultipliers, rows.slots(units)),
-                after.then(|| of(Bias, units * number)).flatten(),
-            ]
-        }
-        Kind::Dense { .. } if can::<K>(Capabilities::DENSE) => &[
-            if operation.tied.is_none() {
-                of(Weights, matrix(units, columns, rows))
-            } else {
-                None
-            },
-            multipliers(Multipliers, rows.slots(units)),
-            of(Bias, rows.slots(units) * number),
-        ],
-        Kind::Add if can::<K>(Capabilities::ADD) => {
-            &[multipliers(Multipliers, 2 * net.width(Value::of(index)))]
-        }
-        _ => &[],
-    };
-    let hidden = if quantized { 1 } else { 4 };
-    let carries = matches!(operation.kind, Kind::Lstm { .. })
-        || quantized && matches!(operation.kind, Kind::Gru { .. });
-    let starts = [
-        start.then(|| of(StartHidden, units * hidden)).flatten(),
-        (start && carries)
-            .then(|| of(StartCell, units * small))
-            .flatten(),
-    ];
-    for (to, from) in sections.iter_mut().zip(all.iter().chain(&starts)) {
-        *to = *from;
+    let order = RowOrder::of_cell(layout, kind);
+    let can_recur = can_any::<K>(Capabilities::FUSED.and(Capabilities::UNFUSED));
+    let form = if can_recur { kind.cell() } else { None };
+    if let Some(form) = &form {
+        let inputs = if net.reads_token(index) {
+            net.vocab()
+        } else {
+            1
+        };
+        let rows = form.addends * units;
+        let rows = match form.fused {
+            Some(_) => order.slots(rows),
+            None => rows,
+        };
+        sections.push(SectionKind::Input, inputs * rows * small);
     }
-    sections
+    for (place, [weights, multipliers]) in MATRICES.into_iter().enumerate() {
+        let Some((rows, columns)) = net.matrix(index, place) else {
+            continue;
+        };
+        if operation.tied.is_none() {
+            let form = (layout, operation.bits);
+            let bytes = matrix_bytes(net.precision, (rows, columns), form, order);
+            sections.push(weights, bytes);
+        }
+        if quantized {
+            let slots = match kind {
+                Kind::Embedding { .. } => rows,
+                _ => order.slots(rows),
+            };
+            sections.push(multipliers, slots * 4);
+        }
+    }
+    match kind {
+        Kind::Dense { .. } if can::<K>(Capabilities::DENSE) => {
+            sections.push(SectionKind::Bias, order.slots(units) * number);
+        }
+        Kind::Add if can::<K>(Capabilities::ADD) && quantized => {
+            let numbers = net.width(Value::of(index));
+            sections.push(SectionKind::Multipliers, 2 * numbers * 4);
+        }
+        _ => {}
+    }
+    if let Some(form) = &form {
+        if form.bias > 0 {
+            sections.push(SectionKind::Bias, form.bias * units * number);
+        }
+        if start && can::<K>(Capabilities::START) {
+            let hidden = net.precision.hidden_bytes();
+            sections.push(SectionKind::StartHidden, units * hidden);
+            if form.carries(net.precision) {
+                sections.push(SectionKind::StartCell, units * small);
+            }
+        }
+    }
+    sections.all
 }
 
 /// The sections a net has, in the order of the image, with the bytes of each.

@@ -28,9 +28,9 @@ pub(super) fn small(x: &f32) -> bool {
     x.abs() <= F32_LIMIT
 }
 
-/// The most that the numbers of an operand can be: `(end, bound)` for each of its values, up to that
-/// padded column, and 1 behind them.
-pub(super) type Bounds = heapless::Vec<(usize, f32), MAX_PARTS>;
+/// The most that the numbers of an operand can be: `(end, bound)` for each of its values and an own h,
+/// up to that padded column, and 1 behind them.
+pub(super) type Bounds = heapless::Vec<(usize, f32), { MAX_PARTS + 1 }>;
 
 /// The most that a row's products can sum up to, once that is below the limit.
 ///

@@ -8,18 +8,25 @@ use crate::image::format::SectionName;
 use crate::image::format::{OperationEntry, SectionKind, layout_of};
 use crate::image::views::{Stored, Views};
 use crate::kernel::Kernel;
-use crate::kernel::can;
+use crate::kernel::{can, can_any};
 use crate::net::{
-    Activation, Capabilities, Kind, Layout, MAX_OPERATIONS, Net, Operation, Precision,
-    RnnActivation, Value,
+    Activation, Capabilities, CellForm, Kind, Layout, MAX_OPERATIONS, Net, Operation, Precision,
+    Value,
 };
 use crate::weights::layer::{
     AddInt8, DenseF32, DenseInt8, EmbeddingF32, EmbeddingInt8, F32_FEATURE_LIMIT, F32_SUM_LIMIT,
-    FEATURE_LIMIT, Fused, ProductInt8, RELU_LIMIT, REQUANTIZED_LIMIT, Weights,
+    FEATURE_LIMIT, ProductInt8, RELU_LIMIT, REQUANTIZED_LIMIT, Weights,
 };
 use crate::weights::matrix::MatrixF32;
 use crate::weights::order::RowOrder;
 use crate::weights::tiles::Columns;
+
+impl CellForm {
+    /// The most that a number of its h can be in f32.
+    const fn bound(&self) -> f32 {
+        if self.unbounded { RELU_LIMIT } else { 1.0 }
+    }
+}
 
 /// What is known of an image while its operations are read.
 pub(super) struct Reading<'n> {
@@ -73,11 +80,8 @@ impl<'n> Reading<'n> {
 
 /// Whether every number of a value is about 1: of tokens, and without a relu to grow.
 fn is_bounded(net: &Net) -> bool {
-    let relu = |of: &Operation| {
-        let activation = RnnActivation::Relu;
-        matches!(of.kind, Kind::Rnn { activation: found, .. } if found == activation)
-    };
-    net.takes_tokens() && !net.operations().any(relu)
+    let grows = |of: &Operation| of.kind.cell().is_some_and(|form| form.unbounded);
+    net.takes_tokens() && !net.operations().any(grows)
 }
 
 /// Reads and checks operation `index`, and takes note of where its sections lie.
@@ -110,11 +114,8 @@ pub(super) fn read_operation<'a, K: Kernel>(
     };
     let (net, bounds) = (reading.net, reading.operand(&operation));
     let read = reading.read_columns(&operation);
-    let mut all = read.clone();
-    if operation.kind.is_recurrent() {
-        all.push(operation.kind.units());
-    }
     let (units, precision) = (operation.kind.units(), net.precision);
+    let form = operation.kind.cell();
     let precision = match (can::<K>(Capabilities::F32), can::<K>(Capabilities::INT8)) {
         (true, false) => Precision::F32,
         (false, true) => Precision::Int8,
@@ -124,27 +125,6 @@ pub(super) fn read_operation<'a, K: Kernel>(
         Kind::Embedding { .. } if can::<K>(Capabilities::EMBEDDING) => {
             reader.embedding(net, units, precision)?
         }
-        Kind::Gru { reset, .. } if can::<K>(Capabilities::GRU) => match precision {
-            Precision::F32 => (reader.gru_f32(units, reset, [&read, &all], &bounds)?, 1.0),
-            Precision::Int8 => (reader.gru_int8(units, reset, [&read, &all])?, 1.0),
-        },
-        Kind::Rnn {
-            activation: RnnActivation::Relu,
-            ..
-        } if can::<K>(Capabilities::RELU) => {
-            (reader.relu(units, precision, &all, &bounds)?, RELU_LIMIT)
-        }
-        Kind::Rnn {
-            activation: RnnActivation::Tanh,
-            ..
-        } if can::<K>(Capabilities::RNN) => (
-            reader.cell((Fused::Rnn, units), precision, &all, &bounds)?,
-            1.0,
-        ),
-        Kind::Lstm { .. } if can::<K>(Capabilities::LSTM) => (
-            reader.cell((Fused::Lstm, units), precision, &all, &bounds)?,
-            1.0,
-        ),
         Kind::Dense { activation, .. } if can::<K>(Capabilities::DENSE) => {
             let table = operation.tied.map(usize::from);
             if let Some(table) = table.and_then(|table| views.stored.get(table)) {
@@ -158,14 +138,21 @@ pub(super) fn read_operation<'a, K: Kernel>(
             Precision::F32 => (Weights::None, bounds.iter().map(|(_, bound)| bound).sum()),
             Precision::Int8 => (reader.add(net.width(Value::of(index)))?, 1.0),
         },
+        kind if can_any::<K>(Capabilities::FUSED.and(Capabilities::UNFUSED)) => {
+            let Some(form) = &form else {
+                return Err(LoadError::HeaderEncoding);
+            };
+            let weights = reader.recurrent::<K>((kind, form), (&read, &bounds), precision)?;
+            (weights, form.bound())
+        }
         // The image says that it needs none of it.
         _ => return Err(LoadError::HeaderEncoding),
     };
     if let Some(to) = reading.bounds.get_mut(index + 1) {
         *to = bound;
     }
-    if can::<K>(Capabilities::START) && entry.start != 0 {
-        reader.start(operation.kind, net.precision)?;
+    if let (true, Some(form)) = (can::<K>(Capabilities::START) && entry.start != 0, &form) {
+        reader.start(form, net.precision)?;
     }
     if let Some(to) = views.stored.get_mut(index) {
         *to = sections.found;
@@ -369,27 +356,26 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     /// A state to start from: only its range is checked here.
-    fn start(&mut self, kind: Kind, precision: Precision) -> Result<(), LoadError> {
+    fn start(&mut self, form: &CellForm, precision: Precision) -> Result<(), LoadError> {
         let hidden = self.name(SectionKind::StartHidden);
         let cell = self.name(SectionKind::StartCell);
-        let most = match kind {
-            Kind::Rnn {
-                activation: RnnActivation::Relu,
-                ..
-            } => RELU_LIMIT,
-            _ => 1.0,
-        };
+        let carries = form.carries(precision);
         match precision {
             Precision::F32 => {
+                // Where nothing is scored as a token, an h to start from may be any number.
+                let most = match self.limit > F32_SUM_LIMIT {
+                    true => FEATURE_LIMIT,
+                    false => form.bound(),
+                };
                 let h = self.sections.next::<f32>()?;
                 check(hidden, h, |x| x.abs() <= most)?;
-                if matches!(kind, Kind::Lstm { .. }) {
+                if carries {
                     check(cell, self.sections.next::<f32>()?, small)?;
                 }
             }
             Precision::Int8 => {
                 self.sections.next::<i8>()?;
-                if matches!(kind, Kind::Lstm { .. } | Kind::Gru { .. }) {
+                if carries {
                     self.sections.next::<i16>()?;
                 }
             }

@@ -1,6 +1,5 @@
 //! Preamble, header and section table of an image, and the sections one after the other.
 
-use crate::fixed::{MAX_CELL_BITS, MIN_CELL_BITS};
 use crate::image::error::LoadError;
 use crate::image::format::SectionName;
 use crate::image::format::{
@@ -10,7 +9,7 @@ use crate::image::format::{
 use crate::image::header::{self, Decoded, Sections};
 use crate::image::views::Stored;
 use crate::kernel::Kernel;
-use crate::net::{Capabilities, Input, Kind, Layout, Net, Precision, RnnActivation};
+use crate::net::{Capabilities, Input, Layout, Net, Precision};
 use crate::text::rules::TextRules;
 
 /// Little-endian u32 at `at`; the caller has checked that it is there.
@@ -126,25 +125,19 @@ pub(super) fn check_scales(net: &Net, header: &Decoded<'_>) -> Result<(), LoadEr
     let quantized = matches!(net.precision, Precision::Int8);
     let mut absent = 0;
     for (index, (operation, entry)) in net.operations().zip(&header.operations).enumerate() {
-        let inputs = net.input_columns(index);
-        let there = match operation.kind {
-            Kind::Gru { .. } => [true, inputs > 0, true],
-            _ => [true, false, false],
-        };
-        for (shift, there) in entry.shifts.iter().zip(there) {
+        let form = operation.kind.cell();
+        for (number, shift) in entry.shifts.iter().enumerate() {
+            let there = match form {
+                Some(_) => net.matrix(index, number).is_some(),
+                None => number == 0,
+            };
             if !(there && quantized) {
                 absent |= shift;
             }
         }
-        let (min, max) = match operation.kind {
-            _ if !quantized => (0, 0),
-            Kind::Lstm { .. } => (MIN_CELL_BITS, MAX_CELL_BITS),
-            Kind::Rnn {
-                activation: RnnActivation::Tanh,
-                ..
-            } => (MIN_CELL_BITS, MIN_CELL_BITS),
-            Kind::Rnn { .. } => (0, MAX_CELL_BITS),
-            _ => (0, 0),
+        let [min, max] = match form {
+            Some(form) if quantized => form.state_bits,
+            _ => [0, 0],
         };
         field(
             "state bits",

@@ -1,4 +1,5 @@
-//! A GRU's step in one call: its products, and behind them its cells, a vector of units at a time.
+//! A step of a GRU of sigmoids and a tanh in one call: its products, and behind them its cells, a
+//! vector of units at a time.
 //!
 //! ```text
 //! sums        [ r | z ] = a + W [x ; h]      n_x = a_n + W_n x      n_h = b_h + U h, or U (r h)
@@ -19,8 +20,8 @@ use super::{ROWS, both_f32, from, from_mut};
 use crate::cell::gru::LARGEST_U;
 use crate::fixed::activation::Function;
 use crate::fixed::{GRU_BITS, H_BITS, SIGMOID_BITS, TANH_BITS};
-use crate::net::Reset;
-use crate::weights::layer::GruF32;
+use crate::net::{Kind, Reset};
+use crate::weights::layer::RecurrentF32;
 use crate::weights::matrix::MatrixF32;
 
 /// One step. `addend: [3 units]`, `x: [inputs + own]`, `sums: [4 units]`, `next: [own]`.
@@ -28,16 +29,18 @@ use crate::weights::matrix::MatrixF32;
 pub(crate) fn gru_f32<V: Simd<U>, const U: usize>(
     v: V,
     backward: bool,
-    gru: &GruF32<'_>,
+    gru: &RecurrentF32<'_>,
     addend: &[f32],
     x: &[f32],
     sums: &mut [f32],
     next: &mut [f32],
 ) {
-    let units = gru.units;
-    if gru.reset == Reset::After {
+    let Kind::Gru { units, reset, .. } = gru.kind else {
+        return;
+    };
+    if reset == Reset::After {
         // Vectors of the gates and of the units, in tiles of two; whether the last tile has but one.
-        match (gru.units.div_ceil(U), (2 * gru.units).div_ceil(U)) {
+        match (units.div_ceil(U), (2 * units).div_ceil(U)) {
             (1, 1) => return small::<V, U, 1, true, 1, true, 4>(v, gru, addend, x, sums, next),
             (1, 2) => return small::<V, U, 1, false, 1, true, 4>(v, gru, addend, x, sums, next),
             (2, 3) => return small::<V, U, 2, true, 1, false, 2>(v, gru, addend, x, sums, next),
@@ -58,20 +61,21 @@ pub(crate) fn gru_f32<V: Simd<U>, const U: usize>(
     let (gates, rest) = sums.split_at_mut_checked(2 * units).unwrap_or_default();
     let (n, hidden) = rest.split_at_mut_checked(units).unwrap_or_default();
     let (read, own) = x.split_at_checked(gru.inputs).unwrap_or_default();
-    add_products_f32(v, backward, &gru.gates, Some(addend), x, gates);
+    let [of_gates, of_candidate, of_hidden] = &gru.matrices;
+    add_products_f32(v, backward, of_gates, Some(addend), x, gates);
     let of_n = Some(from(addend, 2 * units));
-    add_products_f32(v, backward, &gru.candidate, of_n, read, n);
-    match gru.reset {
+    add_products_f32(v, backward, of_candidate, of_n, read, n);
+    match reset {
         Reset::After => {
-            add_products_f32(v, backward, &gru.hidden, Some(gru.bias), own, hidden);
+            add_products_f32(v, backward, of_hidden, Some(gru.bias), own, hidden);
         }
         Reset::Before => {
             for at in (0..units).step_by(U) {
-                let [r] = v.one_and_exp_f32([v.load_part_f32(from(gates, at))]);
+                let r = v.one_and_exp_f32(v.load_part_f32(from(gates, at)));
                 let h = v.load_part_f32(from(own, at));
                 v.store_part_f32(v.div_f32(h, r), from_mut(next, at));
             }
-            add_products_f32(v, backward, &gru.hidden, None, next, n);
+            add_products_f32(v, backward, of_hidden, None, next, n);
         }
     }
     let (r, z) = gates.split_at_checked(units).unwrap_or_default();
@@ -79,7 +83,7 @@ pub(crate) fn gru_f32<V: Simd<U>, const U: usize>(
         let h = v.load_part_f32(from(own, at));
         let z = v.load_part_f32(from(z, at));
         let n = v.load_part_f32(from(n, at));
-        let n = match gru.reset {
+        let n = match reset {
             Reset::After => {
                 let r = v.load_part_f32(from(r, at));
                 let hidden = v.load_part_f32(from(hidden, at));
@@ -250,21 +254,22 @@ fn small<
     const S: usize,
 >(
     v: V,
-    gru: &GruF32<'_>,
+    gru: &RecurrentF32<'_>,
     addend: &[f32],
     x: &[f32],
     sums: &mut [f32],
     next: &mut [f32],
 ) {
-    let units = gru.units;
+    let units = gru.kind.units();
+    let [of_gates, of_candidate, of_hidden] = &gru.matrices;
     let Some((read, own)) = x.split_at_checked(gru.inputs) else {
         return;
     };
-    let gates = tiles_of::<U, A>(&gru.gates, 0);
-    let candidate = tiles_of::<U, B>(&gru.candidate, 0);
+    let gates = tiles_of::<U, A>(of_gates, 0);
+    let candidate = tiles_of::<U, B>(of_candidate, 0);
     let (mut all, of_n) = columns::<V, U, A, A_ODD, B, B_ODD, S>(v, (gates, candidate), read);
-    let gates = tiles_of::<U, A>(&gru.gates, gru.inputs);
-    let hidden = tiles_of::<U, B>(&gru.hidden, 0);
+    let gates = tiles_of::<U, A>(of_gates, gru.inputs);
+    let hidden = tiles_of::<U, B>(of_hidden, 0);
     for (index, sum) in all.as_flattened_mut().iter_mut().enumerate() {
         if !(A_ODD && index == 2 * A - 1) {
             *sum = v.add_f32(*sum, v.load_part_f32(from(addend, index * U)));

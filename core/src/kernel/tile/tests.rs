@@ -6,14 +6,16 @@ use std::vec::Vec;
 
 use super::fixed::{FixedSimd, LstmTiles};
 use super::{gru, layer_f32, single};
+use crate::cell::StepF32;
 use crate::cell::gru::{cells, step_f32};
 use crate::cell::lstm::lstm_unit;
 use crate::fixed::MIN_CELL_BITS;
 use crate::fixed::activation::{Function, piecewise};
 use crate::fixed::preactivation;
 use crate::kernel::{Scalar, StreamF32};
-use crate::net::{Kind, Layout, Reset};
-use crate::weights::layer::{Fused, GruF32, LayerF32};
+use crate::net::dims::Cell;
+use crate::net::{GateActivation, Kind, Layout, Reset, RnnActivation};
+use crate::weights::layer::{Fused, LayerF32, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
 use crate::weights::order::RowOrder;
 
@@ -205,14 +207,20 @@ fn fused_gru<V: FixedSimd<U>, const U: usize>(v: V) {
         let addend = numbers.reals(3 * units);
         let mut bias = numbers.reals(units);
         bias.resize(order.slots(units), 0.0);
-        let view = |index: usize, order| GruF32 {
-            units,
-            reset,
+        let view = |index: usize, order| RecurrentF32 {
+            kind: Kind::Gru {
+                units,
+                reset,
+                gates: GateActivation::Sigmoid,
+                candidate: RnnActivation::Tanh,
+            },
             inputs,
             input: &addend,
-            gates: matrix(order, inputs + own, &gates[index]),
-            candidate: matrix(order, inputs, &candidate[index]),
-            hidden: matrix(order, own, &hidden[index]),
+            matrices: [
+                matrix(order, inputs + own, &gates[index]),
+                matrix(order, inputs, &candidate[index]),
+                matrix(order, own, &hidden[index]),
+            ],
             bias: if reset == Reset::After { &bias } else { &[] },
         };
         let (plain, tiles) = (view(0, RowOrder::PLAIN), view(1, order));
@@ -222,7 +230,14 @@ fn fused_gru<V: FixedSimd<U>, const U: usize>(v: V) {
             let (mut expected, mut found) = (std::vec![0.0; own], std::vec![0.0; own]);
             found[..units].fill(9.0);
             let mut sums = std::vec![9.0; 4 * units];
-            step_f32(Scalar, &plain, &addend, &x, &mut sums, &mut expected);
+            let of_specification = StepF32 {
+                addend: &addend,
+                x: &x,
+                carried: &mut [],
+                sums: &mut sums,
+                next: &mut expected,
+            };
+            step_f32(Scalar, &plain, of_specification);
             gru::gru_f32(v, step % 2 == 1, &tiles, &addend, &x, &mut sums, &mut found);
             for (unit, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 let off = (found - expected).abs();
@@ -243,7 +258,7 @@ fn a_gru_in_one_call_is_that_of_the_specification() {
 
 /// An LSTM of few tiles side by side has the bits of one tile by tile.
 fn few_tiles<V: FixedSimd<U>, const U: usize>(v: V) {
-    let order = RowOrder::of_cell(layout::<U>(), Kind::Lstm { units: 1 });
+    let order = RowOrder::of_cell(layout::<U>(), Cell::Lstm.kind(1));
     let mut numbers = Numbers(8);
     for (units, read) in UNITS
         .into_iter()

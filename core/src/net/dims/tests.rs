@@ -78,9 +78,9 @@ fn the_shorthand_of_a_net_is_that_it_was_made_of() {
             }
         }
     }
-    let other = Net::features(Precision::Int8, 4).then(Kind::Lstm { units: 8 });
+    let other = Net::features(Precision::Int8, 4).then(Kind::lstm(8));
     assert_eq!(other.values().dims(), None);
-    let two_sizes = Net::tokens(Precision::Int8, 9).then(Kind::Lstm { units: 8 });
-    let two_sizes = two_sizes.then(Kind::Lstm { units: 4 });
+    let two_sizes = Net::tokens(Precision::Int8, 9).then(Kind::lstm(8));
+    let two_sizes = two_sizes.then(Kind::lstm(4));
     assert_eq!(two_sizes.then(Cell::Rnn.kind(9)).scores().dims(), None);
 }

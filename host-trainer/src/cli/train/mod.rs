@@ -164,8 +164,9 @@ fn say_unknown(args: &Args, corpus: &Corpus) -> Result<()> {
 
 /// Writes `config.json`: the options and the origin in `meta`.
 fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
+    let config = meta.config()?;
     folder.write_config(
-        &json!({ "config": meta.config, "shape": meta.config.shape(meta.net.vocab()), "provenance": meta.provenance }),
+        &json!({ "config": config, "shape": config.shape(meta.net.vocab()), "provenance": meta.provenance }),
     )
 }
 
@@ -177,9 +178,10 @@ fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
     let folder = args.open(Mode::Resume, save_every)?;
     let (mut checkpoint, found) = folder.load()?;
     let meta = &mut checkpoint.meta;
-    args.check_preset(&meta.config)?;
+    let own = meta.config()?.clone();
+    args.check_preset(&own)?;
     let options = [OPTIONS, recipe::OPTIONS].concat();
-    let changes = change(meta, args.config(meta.config.clone()), &options)?;
+    let changes = change(meta, args.config(own), &options)?;
     if let (false, Some(nats), Some(position)) =
         (changes.is_empty(), folder.best_nats(), &mut meta.position)
         && position.best_nats.is_none_or(|best| nats < best)
@@ -187,9 +189,11 @@ fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
         // With other options the way there is not gone again: only what is better may replace the file.
         (position.best_nats, meta.provenance.nats) = (Some(nats), Some(nats));
     }
-    let text = text.encoded(meta.config.encoding()?);
-    let text = arranged(args, text, &mut meta.config, true)?;
-    let outline = outlined(args, &text, &meta.config)?;
+    let mut config = meta.config()?.clone();
+    let text = text.encoded(config.encoding()?);
+    let text = arranged(args, text, &mut config, true)?;
+    let outline = outlined(args, &text, &config)?;
+    meta.config = Some(config);
     outline.check_hash(&meta.provenance.corpus_sha256)?;
     let corpus = outline.corpus(&text, folder.path())?;
     say_unknown(args, &corpus)?;
@@ -238,7 +242,7 @@ fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()
     let mut progress = Progress::new(args.quiet, trainer.position());
     let result = trainer.run(folder, &stop, &mut progress);
     progress.finish();
-    let lr = trainer.checkpoint(false).meta.config.lr;
+    let lr = trainer.config().lr;
     let end = result.map_err(|error| with_command(error, args, lr))?;
     report(args, folder, &trainer, end, false)
 }

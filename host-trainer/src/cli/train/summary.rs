@@ -11,7 +11,6 @@ use crate::analysis::blame::Planned;
 use crate::analysis::footprint;
 use crate::data::corpus::List;
 use crate::error::{Error, Result};
-use crate::quantize::export::provenance;
 use crate::shape::Shape;
 use crate::shell::quoted;
 use crate::train::config::Config;
@@ -80,8 +79,12 @@ fn widths(shape: &Shape) -> String {
 pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
     let shape = trainer.params().shape();
     let checkpoint = trainer.checkpoint(false);
-    let need = footprint::int8(shape, checkpoint.vocab.words(), provenance(&checkpoint))?;
-    let unit = checkpoint.vocab.level().unit();
+    let need = footprint::int8(
+        shape,
+        checkpoint.vocabulary()?.words(),
+        checkpoint.meta.provenance.of_image(),
+    )?;
+    let unit = checkpoint.vocabulary()?.level().unit();
     let mut text = format!(
         "{}, {} layer{} of {} units{}, {} {unit}s, {} parameters\n\
          its int8 image needs at most {} of flash, {} of RAM and {} for each snapshot, \
@@ -98,7 +101,10 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
         bytes(need.snapshot_bytes),
         grouped(need.macs_per_step),
     );
-    let (words, from) = (checkpoint.vocab.words(), provenance(&checkpoint));
+    let (words, from) = (
+        checkpoint.vocabulary()?.words(),
+        checkpoint.meta.provenance.of_image(),
+    );
     let planned = Planned {
         shape,
         words,
@@ -108,7 +114,7 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     if let Some(blame) = planned.blame() {
         text += &format!("\n{blame}");
     }
-    let config = &checkpoint.meta.config;
+    let config = checkpoint.config()?;
     if trainer.position().step == 0 && config.qat.is_none() {
         let tokens = trainer.train_len();
         text += &format!("\n{}", chosen(args, config, tokens, unit));
@@ -144,7 +150,7 @@ pub(super) fn report(
     before: bool,
 ) -> Result<()> {
     let position = trainer.position();
-    let config = &trainer.checkpoint(false).meta.config;
+    let config = trainer.config();
     let unit = trainer.vocab().level().unit();
     let best = folder.best();
     let best_nats = folder.best_nats();

@@ -1,15 +1,14 @@
 //! The way back of a recurrent operation over a window.
 
-use gatelet::net::Kind;
-
 use super::{Pack, Tape, around, ids, zero_rows};
 use crate::engine::Engine;
 use crate::net::common::{Common, Sink, multiply};
+use crate::net::device::qat::Reads;
 use crate::net::dropout;
 use crate::net::params::Params;
 use crate::net::sums::{scatter_rows, sum_rows};
 use crate::net::tensors::Role;
-use crate::net::{gru, gru_before, lstm, rnn};
+use crate::net::{cells, gru, step};
 
 impl<F: Engine> Tape<F> {
     /// The recurrence backward: `d`, the gradient of the value, becomes that of h but for what goes
@@ -19,6 +18,8 @@ impl<F: Engine> Tape<F> {
         let columns = self.kind.gates() * units;
         let state = rows * units;
         let (masks, line_break) = (common.masks, common.line_break);
+        // What a cell does not have is empty.
+        let (memory, kept) = (state.min(self.c.len()), state.min(self.kept.len()));
         self.dc.fill(F::zero());
         for t in (0..common.window).rev() {
             let (now, later) = self.gates[t * rows * columns..].split_at_mut(rows * columns);
@@ -32,13 +33,13 @@ impl<F: Engine> Tape<F> {
                     F::matmul_turned(dz_after, back, turned, true, dh, scratch);
                 } else {
                     let sums = &mut self.dh;
-                    let dz_after = match &self.before {
+                    let dz_after = match &self.made {
                         None => &later[..rows * columns],
-                        Some(before) => &before.d_gates[(t + 1) * 2 * state..][..2 * state],
+                        Some(made) => &made.d_gates[(t + 1) * rows * self.own..][..rows * self.own],
                     };
                     F::matmul_turned(dz_after, back, turned, false, sums, &mut common.scratch);
-                    if let Some(before) = &self.before {
-                        let through = sums.iter_mut().zip(&before.through);
+                    if let Some(made) = &self.made {
+                        let through = sums.iter_mut().zip(&made.through);
                         through.for_each(|(sum, &x)| *sum += x);
                     }
                     if let Some(dropout) = masks.recurrent {
@@ -52,70 +53,54 @@ impl<F: Engine> Tape<F> {
                 }
             }
             let h_before = &self.h[t * state..][..state];
-            match self.kind {
-                Kind::Rnn { activation, .. } => {
-                    let h = &self.h[(t + 1) * state..][..state];
-                    rnn::backward(arch, activation, h, dh, now);
+            let ids = ids(&common.tokens, rows, t);
+            let carried = around(h_before, ids, line_break, &mut self.carried);
+            let seen = match self.seen.is_empty() {
+                true => h_before,
+                false => &self.seen[t * state..][..state],
+            };
+            let (through, d_gates, d_candidate) = match &mut self.made {
+                None => (&mut [][..], &mut [][..], &mut [][..]),
+                Some(made) => {
+                    let of_u = made.d_candidate.len() / common.window;
+                    (
+                        &mut made.through[..],
+                        &mut made.d_gates[t * rows * self.own..][..rows * self.own],
+                        &mut made.d_candidate[t * of_u..][..of_u],
+                    )
                 }
-                Kind::Lstm { .. } => {
-                    let step = lstm::Step {
-                        hidden: units,
-                        gates: now,
-                        c_before: &self.c[t * state..][..state],
-                    };
-                    let tanh_c = &self.kept[t * state..][..state];
-                    lstm::backward(arch, step, tanh_c, dh, &mut self.dc);
-                }
-                _ => {
-                    let carried = around(
-                        h_before,
-                        ids(&common.tokens, rows, t),
-                        line_break,
-                        &mut self.carried,
-                    );
-                    if let (Some(before), Some(candidate)) = (&mut self.before, &pack.candidate) {
-                        let seen = match self.seen.is_empty() {
-                            true => h_before,
-                            false => &self.seen[t * state..][..state],
-                        };
-                        let back = gru_before::Back {
-                            units,
-                            seen,
-                            carried,
-                            dh,
-                            around: &mut self.dc,
-                            through: &mut before.through,
-                            gates: now,
-                            d_gates: &mut before.d_gates[t * 2 * state..][..2 * state],
-                            d_candidate: &mut before.d_candidate[t * state..][..state],
-                            scratch: &mut common.scratch,
-                        };
-                        gru_before::backward::<F>(&candidate.back, back);
-                        continue;
-                    }
-                    let back = gru::Back {
-                        hidden: units,
-                        carried,
-                        dh,
-                        around: &mut self.dc,
-                        gates: now,
-                        u: &mut self.kept[t * state..][..state],
-                    };
-                    gru::backward(arch, back);
-                }
-            }
+            };
+            let back = step::Back {
+                arch,
+                units,
+                u: pack.candidate.as_ref().map(|candidate| &candidate.back),
+                h: &self.h[(t + 1) * state..][..state],
+                seen,
+                carried,
+                c_before: &self.c[t * memory..][..memory],
+                dh,
+                around: &mut self.dc,
+                through,
+                gates: now,
+                kept: &mut self.kept[t * kept..][..kept],
+                d_gates,
+                d_candidate,
+                scratch: &mut common.scratch,
+            };
+            cells::backward(self.kind, back);
         }
     }
 
     /// The window backward, from the gradient `d` of the value: fills the operation's part of
-    /// `gradient` and `dx`. `range` is what the numbers stand for that `W_x` reads.
+    /// `gradient` and `dx`. `reads` says what the numbers stand for that matrices read, of a net that
+    /// is trained for integers.
     pub(in crate::net) fn backward(
         &mut self,
         common: &mut Common<F>,
         pack: &Pack<F>,
         (x, d): (&[F], &mut [F]),
         (gradient, index): (&mut Params<F>, usize),
-        (dx, range): (Option<Sink<'_, F>>, f32),
+        (dx, reads): (Option<Sink<'_, F>>, Option<&Reads<F>>),
     ) {
         let (units, arch) = (self.units, common.arch);
         let columns = self.kind.gates() * units;
@@ -129,19 +114,21 @@ impl<F: Engine> Tape<F> {
         self.rewind(common, pack, d);
         let seen = (self.seen(state), units);
         let d_recurrent = gradient.tensor_mut(index, Role::Recurrent);
-        if let Some(before) = &self.before {
-            let d_gates = (&before.d_gates[..], 2 * units);
+        if let Some(made) = &self.made {
+            let d_gates = (&made.d_gates[..], self.own);
             F::outer(seen, d_gates, false, d_recurrent, &mut common.scratch);
             let d_candidate = gradient.tensor_mut(index, Role::Candidate);
-            let of_q = (&before.d_candidate[..], units);
-            let q = (&before.q[..], units);
+            let of_q = (&made.d_candidate[..], d_candidate.len() / units);
+            let q = (&made.q[..], units);
             F::outer(q, of_q, false, d_candidate, &mut common.scratch);
         } else {
             let dp = (&self.gates[..], columns);
             F::outer(seen, dp, false, d_recurrent, &mut common.scratch);
-            if self.is_gru() {
+            // A relu's h may stand for more than it is.
+            multiply(d_recurrent, reads.map_or(1.0, |reads| reads.own));
+            let d_bias = gradient.tensor_mut(index, Role::RecurrentBias);
+            if !d_bias.is_empty() {
                 gru::swap(&mut self.gates, &mut self.kept, units);
-                let d_bias = gradient.tensor_mut(index, Role::RecurrentBias);
                 sum_rows(arch, &self.kept, false, d_bias);
             }
         }
@@ -162,7 +149,9 @@ impl<F: Engine> Tape<F> {
         let d_input = gradient.tensor_mut(index, Role::Input);
         let inputs = d_input.len() / columns;
         F::outer((x, inputs), dz, false, d_input, &mut common.scratch);
-        multiply(d_input, range);
+        if let Some(reads) = reads {
+            reads.by_rows(d_input);
+        }
         if let Some(Sink { dx, add }) = dx {
             F::matmul(dz.0, &input.back, add, dx, &mut common.scratch);
         }

@@ -8,15 +8,14 @@
 //! ```
 //! What depends on the text (windows of an epoch) is checked when a run is resumed on it.
 
-use gatelet::net::{Kind, RnnActivation};
+use gatelet::net::{Kind, Net};
 
 use super::meta::{Meta, Resume};
 use super::provenance::Provenance;
-use crate::quantize::learned::Learned;
-use crate::quantize::qat::Qat;
+use crate::net::device::learned::Learned;
+use crate::net::device::qat::Qat;
 use crate::shape::Shape;
 use crate::train::Position;
-use crate::train::config::Config;
 
 /// Counts above this are not exact in the JSON of other programs, and no run gets there.
 const MOST: u64 = 1 << 53;
@@ -49,14 +48,22 @@ fn count(name: &str, x: u64, most: u64) -> Check {
 /// All of the metadata.
 pub(super) fn meta(meta: &Meta) -> Check {
     provenance(&meta.provenance)?;
-    let own = meta.config.shape(meta.net.vocab());
+    meta.interface.check(&meta.net)?;
+    let Some(config) = &meta.config else {
+        return match meta.position {
+            None => Ok(()),
+            Some(_) => Err("a position without the options of its run".to_owned()),
+        };
+    };
+    config.validate().map_err(|error| error.to_string())?;
+    let own = config.shape(meta.net.vocab());
     if Shape::of(&meta.net).is_some_and(|shape| own != shape) {
         return Err(format!(
             "its config is of another net than its operations: {own:?}"
         ));
     }
-    if let Some(qat) = &meta.config.qat {
-        integers(qat, &meta.config)?;
+    if let Some(qat) = &config.qat {
+        integers(qat, &meta.net)?;
     }
     meta.position.as_ref().map_or(Ok(()), position)
 }
@@ -80,40 +87,10 @@ fn provenance(from: &Provenance) -> Check {
         .try_for_each(|change| count("provenance.changes.step", change.step, MOST))
 }
 
-fn integers(qat: &Qat, config: &Config) -> Check {
-    let scheme = &qat.scheme;
+fn integers(qat: &Qat, net: &Net) -> Check {
     real("qat.nats", qat.nats.unwrap_or(0.0), MOST_NATS)?;
-    let bits = scheme.bits.layers.iter().chain([&scheme.bits.head]);
-    for &bits in bits {
-        number(
-            [4, 8].contains(&bits),
-            "qat.scheme.bits",
-            bits,
-            "it has to be 4 or 8",
-        )?;
-    }
-    let head = !config.tied || scheme.bits.head == 8;
-    number(
-        head,
-        "qat.scheme.bits.head",
-        4,
-        "with a tied head it has to be 8",
-    )?;
-    for &bits in &scheme.cell_bits {
-        let good = (3..=7).contains(&bits);
-        number(
-            good,
-            "qat.scheme.cell_bits",
-            bits,
-            "it has to be from 3 to 7",
-        )?;
-    }
-    let ranges = [scheme.ranges.embedding, scheme.ranges.projection];
-    for range in ranges {
-        let good = range > 0.0 && range.is_finite();
-        number(good, "qat.scheme.ranges", range, "it has to be above 0")?;
-    }
-    Ok(())
+    let of_scheme = qat.scheme.check(net);
+    of_scheme.map_err(|what| format!("qat.{what}"))
 }
 
 fn position(p: &Position) -> Check {
@@ -169,11 +146,9 @@ pub(super) fn resume(resume: &Resume, slots: &[&str], meta: &Meta) -> Check {
         }
     }
     // An activation may be a rounding above 1; in integers h is a multiple of 2^-15. A relu has no end.
-    let relu = |kind| match kind {
-        Kind::Rnn { activation, .. } => activation == RnnActivation::Relu,
-        _ => false,
-    };
-    let most = match meta.config.qat.is_some() {
+    let relu = |kind: Kind| kind.cell().is_some_and(|form| form.unbounded);
+    let qat = (meta.config.as_ref()).is_some_and(|config| config.qat.is_some());
+    let most = match qat {
         _ if meta.net.operations().any(|of| relu(of.kind)) => f32::MAX,
         true => 32_768.0,
         false => 1.001,

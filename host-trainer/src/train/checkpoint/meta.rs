@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::provenance::Provenance;
-use crate::net::Net;
+use crate::error::{Error, Result};
+use crate::net::{Interface, Net};
 use crate::train::Position;
 use crate::train::config::Config;
 
@@ -18,18 +19,34 @@ pub struct Meta {
     /// The net.
     #[serde(with = "crate::net::stored")]
     pub net: Net,
-    /// All characters in ascending order; the rank is the token id.
+    /// Names of inputs and outputs.
+    #[serde(default, skip_serializing_if = "Interface::is_empty")]
+    pub interface: Interface,
+    /// All characters in ascending order; the rank is the token id. Empty for words, and in a net
+    /// without a vocabulary.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub vocabulary: String,
     /// All words in the order of their bytes, instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<String>,
-    /// Options of the run.
-    pub config: Config,
+    /// Options of the run that trained it on a text; `None` for a net that comes from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Config>,
     /// Origin.
     pub provenance: Provenance,
     /// Where the run stands; only in `last.safetensors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
+}
+
+impl Meta {
+    /// The options of the run.
+    ///
+    /// # Errors
+    /// [`Error::NoVocabulary`] when no text was trained on.
+    pub fn config(&self) -> Result<&Config> {
+        self.config.as_ref().ok_or(Error::NoVocabulary)
+    }
 }
 
 /// What a run needs to go on exactly where it stopped.

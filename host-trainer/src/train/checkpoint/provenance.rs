@@ -32,6 +32,34 @@ pub struct Provenance {
     pub changes: Vec<Change>,
 }
 
+/// Bytes of a hash in hexadecimal; zeros if it is none.
+fn hash_bytes(hex: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (byte, at) in bytes.iter_mut().zip((0..hex.len()).step_by(2)) {
+        *byte = hex
+            .get(at..at + 2)
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .unwrap_or(0);
+    }
+    bytes
+}
+
+impl Provenance {
+    /// The same as an image has it; the losses are not known yet.
+    pub(crate) fn of_image(&self) -> gatelet::Provenance<'_> {
+        gatelet::Provenance {
+            corpus: &self.corpus,
+            corpus_sha256: hash_bytes(&self.corpus_sha256),
+            command: &self.command,
+            trainer: &self.trainer,
+            seed: self.seed,
+            nats_f32: self.nats.map_or(f32::NAN, |nats| nats as f32),
+            nats: f32::NAN,
+            heldout_tokens: 0,
+        }
+    }
+}
+
 /// An option that holds another value from some step on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {

@@ -37,15 +37,17 @@ fn of_cell(cell: Cell) -> Checkpoint {
     let meta = Meta {
         format: FORMAT,
         net: shape.net(),
+        interface: Interface::default(),
         vocabulary: "abcd".into(),
         words: Vec::new(),
-        config,
+        config: Some(config),
         provenance,
         position: None,
     };
     Checkpoint {
         meta,
-        vocab: Vocabulary::of("abcd"),
+        vocab: Some(Vocabulary::of("abcd")),
+        starts: Vec::new(),
         params: Params::init(shape.net(), 1),
         learned: None,
         resume: None,
@@ -146,11 +148,15 @@ fn the_memory_of_every_optimizer_comes_back() {
     ] {
         let mut checkpoint = example();
         let count = checkpoint.params.data.len();
-        checkpoint.meta.config = Config {
+        checkpoint.meta.config = Some(Config {
             momentum,
             batch: 5,
-            ..checkpoint.meta.config.with_optimizer(optimizer)
-        };
+            ..checkpoint
+                .config()
+                .unwrap()
+                .clone()
+                .with_optimizer(optimizer)
+        });
         checkpoint.meta.position = Some(Position::default());
         let slot = |first: usize| (first..first + count).map(|i| i as f32).collect();
         checkpoint.resume = Some(Resume {
@@ -189,14 +195,8 @@ fn a_net_of_any_operations_comes_back() {
 
     let net = Net::tokens(Precision::F32, 4)
         .then(Kind::Embedding { units: 3 })
-        .with(
-            Kind::Lstm { units: 2 },
-            Operand::two(Value::INPUT, Value::of(0)),
-        )
-        .then(Kind::Gru {
-            units: 3,
-            reset: Reset::Before,
-        })
+        .with(Kind::lstm(2), Operand::two(Value::INPUT, Value::of(0)))
+        .then(Kind::gru(3, Reset::Before))
         .then(Kind::Dense {
             units: 4,
             activation: Activation::None,
@@ -223,4 +223,84 @@ fn older_formats_are_refused_in_a_sentence() {
         said.contains("this program reads 6: train the net again"),
         "{said}"
     );
+}
+
+/// A net of features with names, a softmax and start states, as an importer makes it.
+#[test]
+fn a_net_without_a_vocabulary_comes_back() {
+    use gatelet::net::{Activation, Precision, RnnActivation};
+
+    let dense = |units| Kind::Dense {
+        units,
+        activation: Activation::None,
+    };
+    let rnn = Kind::Rnn {
+        units: 2,
+        activation: RnnActivation::Relu,
+    };
+    let net = Net::features(Precision::F32, 3).then(Kind::lstm(4));
+    let net = net.then(rnn).then(dense(3)).scores();
+    let named = |name: &str, width| NamedInput {
+        name: name.to_owned(),
+        width,
+    };
+    let interface = Interface {
+        inputs: vec![named("sound", 2), named("speed", 1)],
+        outputs: vec![NamedOutput {
+            name: "class".to_owned(),
+            softmax: true,
+        }],
+    };
+    let starts = vec![
+        Start {
+            operation: 0,
+            h: vec![0.5; 4],
+            c: vec![-1.5; 4],
+        },
+        Start {
+            operation: 1,
+            h: vec![2.0; 2],
+            c: Vec::new(),
+        },
+    ];
+    let from = || example().meta.provenance;
+    let made = |interface: &Interface, starts: &[Start]| {
+        let params = Params::init(net, 5);
+        Checkpoint::of_net(params, interface.clone(), starts.to_vec(), from())
+    };
+    let checkpoint = made(&interface, &starts).unwrap();
+    let bytes = checkpoint.to_bytes().unwrap();
+    let read = Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap();
+    assert_eq!(read, checkpoint);
+    let error = Checkpoint::of_text(&bytes, Path::new("x")).unwrap_err();
+    assert!(error.to_string().contains("no vocabulary"), "{error}");
+    let said =
+        |interface: &Interface, starts: &[Start]| made(interface, starts).unwrap_err().to_string();
+    let wide = Interface {
+        inputs: vec![named("sound", 4)],
+        ..interface.clone()
+    };
+    assert!(said(&wide, &[]).contains("the net has 3"));
+    let twice = Interface {
+        inputs: vec![named("class", 3)],
+        ..interface.clone()
+    };
+    assert!(said(&twice, &[]).contains("names have to differ"));
+    let first = starts[0].clone();
+    let said = |start| said(&interface, &[start]);
+    let head = Start {
+        operation: 2,
+        ..first.clone()
+    };
+    assert!(said(head).contains("operation 2"));
+    let bare = Start {
+        c: Vec::new(),
+        ..first.clone()
+    };
+    assert!(said(bare).contains("(4, 0)"));
+    let bad = Start {
+        h: vec![f32::NAN; 4],
+        ..first
+    };
+    assert!(said(bad).contains("NaN"));
 }

@@ -34,7 +34,7 @@ const FREE: &[&str] = &[
 pub fn change(meta: &mut Meta, given: Config, options: &[&'static str]) -> Result<Vec<Change>> {
     given.validate()?;
     let values = |config: &Config| serde_json::to_value(config).unwrap_or_default();
-    let (old, new) = (values(&meta.config), values(&given));
+    let (old, new) = (values(meta.config()?), values(&given));
     let step = meta.position.as_ref().map_or(0, |position| position.step);
     let mut changes = Vec::new();
     for &option in options {
@@ -83,6 +83,6 @@ pub fn change(meta: &mut Meta, given: Config, options: &[&'static str]) -> Resul
     let provenance = &mut meta.provenance;
     provenance.command += &format!(" # from step {step}: --resume {}", words.join(" "));
     provenance.changes.extend(changes.iter().cloned());
-    meta.config = given;
+    meta.config = Some(given);
     Ok(changes)
 }

@@ -1,0 +1,51 @@
+//! Audio: `.wav`.
+
+use std::io::Cursor;
+
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+
+use crate::{Result, SAMPLE_RATE, Sequence, form};
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "samples of 32 bits are rounded to the 24 of f32"
+)]
+pub(crate) fn read(bytes: &[u8]) -> Result<Sequence> {
+    let damaged = |error: hound::Error| form(format!("the .wav cannot be read: {error}"));
+    let reader = WavReader::new(bytes).map_err(damaged)?;
+    let spec = reader.spec();
+    if u64::from(reader.len()) > bytes.len() as u64 {
+        return Err(form("the .wav is cut off"));
+    }
+    let samples: std::result::Result<Vec<f32>, hound::Error> = match spec.sample_format {
+        SampleFormat::Float => reader.into_samples::<f32>().collect(),
+        SampleFormat::Int => {
+            let scale = f32::from(spec.bits_per_sample.saturating_sub(1)).exp2();
+            let samples = reader.into_samples::<i32>();
+            samples.map(|x| x.map(|x| x as f32 / scale)).collect()
+        }
+    };
+    Ok(Sequence {
+        width: spec.channels.into(),
+        numbers: samples.map_err(damaged)?,
+        sample_rate: Some(spec.sample_rate),
+    })
+}
+
+pub(crate) fn write(of: &Sequence) -> Result<Vec<u8>> {
+    let failed = |error: hound::Error| form(error.to_string());
+    let too_many = |_| form(format!("a .wav has no {} channels: write a .npy", of.width));
+    let spec = WavSpec {
+        channels: u16::try_from(of.width).map_err(too_many)?,
+        sample_rate: of.sample_rate.unwrap_or(SAMPLE_RATE),
+        bits_per_sample: 32,
+        sample_format: SampleFormat::Float,
+    };
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = WavWriter::new(&mut bytes, spec).map_err(failed)?;
+    for sample in &of.numbers {
+        writer.write_sample(*sample).map_err(failed)?;
+    }
+    writer.finalize().map_err(failed)?;
+    Ok(bytes.into_inner())
+}
