@@ -127,7 +127,7 @@ fn net() -> Net {
     };
     let skip = Operand::two(Value::INPUT, Value::of(1));
     Net::features(Precision::F32, 1)
-        .then(Kind::Lstm { units: UNITS })
+        .then(Kind::lstm(UNITS))
         .then(dense)
         .with(Kind::Add, skip)
         .values()

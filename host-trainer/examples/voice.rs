@@ -125,10 +125,7 @@ fn net() -> Net {
         units: 2,
         activation: Activation::None,
     };
-    let gru = Kind::Gru {
-        units: UNITS,
-        reset: Reset::After,
-    };
+    let gru = Kind::gru(UNITS, Reset::After);
     Net::features(Precision::F32, BANDS)
         .then(gru)
         .then(scores)

@@ -12,13 +12,14 @@ const ROWS: usize = 3;
 const WINDOW: usize = 5;
 const SCALE: f64 = 1.0 / (ROWS * WINDOW) as f64;
 
-const ACTIVATIONS: [Activation; 6] = [
+const ACTIVATIONS: [Activation; 7] = [
     Activation::None,
     Activation::Relu,
     Activation::Tanh,
     Activation::Sigmoid,
     Activation::HardSigmoid,
     Activation::Elu,
+    Activation::Softmax,
 ];
 
 fn dense(units: usize, activation: Activation) -> Kind {

@@ -118,7 +118,9 @@ fn random_net(seed: u64) -> Net {
         // What is for f32, or not trained for integers.
         match &mut operation.kind {
             Kind::Gru { candidate, .. } => *candidate = RnnActivation::Tanh,
-            Kind::Dense { activation, .. } if *activation == Activation::Elu => {
+            Kind::Dense { activation, .. }
+                if matches!(activation, Activation::Elu | Activation::Softmax) =>
+            {
                 *activation = Activation::None;
             }
             _ => {}

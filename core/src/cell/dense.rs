@@ -4,7 +4,7 @@
 //! int8   s = b + round(acc m >> s)                                        Q15.16
 //!        none s        relu max(s, 0)        hard sigmoid clamp(s + 2^15, 0, 2^16)
 //!        tanh, sigmoid  the table's of sat16( round(s >> 4) ), in Q15.16 again
-//! f32    elu  s above 0, e^s - 1 below
+//! f32    elu  s above 0, e^s - 1 below        softmax  e^s by the sum of them all
 //! int8   read by others: sat8( round(y >> 9) )                            scale 1/128
 //! ```
 
@@ -25,8 +25,8 @@ pub fn activate_int8(activation: Activation, sum: i32) -> i32 {
     // table is flat.
     let z = |sum: i32| sat16(rounding_shift(sum.min(i32::MAX - 8), LOGIT_BITS - Z_BITS));
     match activation {
-        // An int8 net has no elu.
-        Activation::None | Activation::Elu => sum,
+        // An int8 net has neither an elu nor a softmax.
+        Activation::None | Activation::Elu | Activation::Softmax => sum,
         Activation::Relu => sum.max(0),
         Activation::Tanh => i32::from(piecewise(&TANH, z(sum))) << (LOGIT_BITS - TANH_BITS),
         Activation::Sigmoid => {
@@ -49,12 +49,25 @@ pub(crate) fn activate_f32<K: Products>(kernel: K, activation: Activation, sums:
                 .for_each(|y| *y = (*y + 0.5).clamp(0.0, 1.0));
         }
         Activation::Elu => sums.iter_mut().for_each(|y| *y = elu(*y)),
+        Activation::Softmax => softmax(sums),
     }
 }
 
 /// y above 0, e^y - 1 below; within 3e-7.
 fn elu(y: f32) -> f32 {
     if y > 0.0 { y } else { exp_f32(y) - 1.0 }
+}
+
+/// e^y by the sum of them all; within 1e-6.
+fn softmax(sums: &mut [f32]) {
+    let most = sums.iter().fold(f32::NEG_INFINITY, |most, y| most.max(*y));
+    let mut sum = 0.0;
+    for y in sums.iter_mut() {
+        *y = exp_f32(*y - most);
+        sum += *y;
+    }
+    // The largest is e^0.
+    sums.iter_mut().for_each(|y| *y /= sum);
 }
 
 /// One step in int8, without the activation. `x: [columns]`, `y: [units]`.
@@ -87,6 +100,17 @@ mod tests {
             activate_f32(Scalar, Activation::Elu, &mut found);
             let [found] = found;
             assert!((f64::from(found) - exact).abs() < 3e-7, "{y}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_softmax_is_its_definition() {
+        let sums = [-90.0, 0.5, 3.0, 2.999, -1.0];
+        let mut found = sums;
+        activate_f32(Scalar, Activation::Softmax, &mut found);
+        let all: f64 = sums.iter().map(|s| f64::from(*s).exp()).sum();
+        for (found, sum) in found.iter().zip(sums) {
+            assert!((f64::from(*found) - f64::from(sum).exp() / all).abs() < 1e-6);
         }
     }
 

@@ -106,13 +106,13 @@ impl Net {
         }
         if let (
             Kind::Dense {
-                activation: Activation::Elu,
+                activation: Activation::Elu | Activation::Softmax,
                 ..
             },
             Precision::Int8,
         ) = (of.kind, self.precision)
         {
-            return Err(NetError::Elu { operation });
+            return Err(NetError::F32Only { operation });
         }
         let has_weights = of.kind.gates() > 0 && of.tied.is_none();
         let four = of.bits == 4 && has_weights && matches!(self.precision, Precision::Int8);

@@ -99,8 +99,8 @@ pub enum NetError {
         /// Numbers that the operation reads.
         reads: usize,
     },
-    /// An elu in an int8 net.
-    Elu {
+    /// An elu or a softmax in an int8 net.
+    F32Only {
         /// The operation.
         operation: usize,
     },
@@ -211,9 +211,9 @@ impl Display for NetError {
                 "operation {operation} reads {reads} numbers and the embedding has {embedding}: for \
                  its weights to be the embedding's, they must be as many"
             ),
-            NetError::Elu { operation } => write!(
+            NetError::F32Only { operation } => write!(
                 f,
-                "operation {operation} has an elu, which an int8 net cannot: use f32"
+                "operation {operation} has an elu or a softmax, which an int8 net cannot: use f32"
             ),
             NetError::Outputs { found } => write!(
                 f,

@@ -93,6 +93,9 @@ pub enum Activation {
     /// y above 0, e^y - 1 below. In f32 nets only: an int8 value is scaled by its weights, which
     /// this function does not follow.
     Elu,
+    /// e^y by the sum of them all. In f32 nets only, and for values that others read: scores are
+    /// what is before a softmax.
+    Softmax,
 }
 
 impl Activation {
@@ -105,6 +108,7 @@ impl Activation {
             Activation::Sigmoid => "sigmoid",
             Activation::HardSigmoid => "hard_sigmoid",
             Activation::Elu => "elu",
+            Activation::Softmax => "softmax",
         }
     }
 }

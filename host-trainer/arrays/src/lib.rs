@@ -11,25 +11,18 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod error;
 mod npy;
+mod sequence;
 mod table;
 mod wav;
 
 use std::path::Path;
 
-/// Samples a second of a `.wav` that came from no other.
-pub const SAMPLE_RATE: u32 = 48_000;
+pub use error::{Error, Result};
+pub use sequence::{SAMPLE_RATE, Sequence};
 
-/// A sequence of steps.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sequence {
-    /// Numbers of a step.
-    pub width: usize,
-    /// `[steps, width]`.
-    pub numbers: Vec<f32>,
-    /// Samples a second, of a `.wav`.
-    pub sample_rate: Option<u32>,
-}
+use error::form;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,34 +33,6 @@ pub enum Format {
     Csv,
     /// Audio.
     Wav,
-}
-
-/// What is wrong with a file. Its name is for the caller to say.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file is damaged, or of a form that is none of a sequence.
-    #[error("{0}")]
-    Form(String),
-    /// A number that is no number.
-    #[error("number {column} of step {step} is {found}: every one has to be finite")]
-    NotFinite {
-        /// The step, from 0.
-        step: usize,
-        /// Which of its numbers, from 0.
-        column: usize,
-        /// What it is.
-        found: f32,
-    },
-    /// No kind of file has this ending.
-    #[error("its name has to end in .npy, .csv or .wav, which says what is to be written")]
-    Ending,
-}
-
-/// The result of reading or writing.
-pub type Result<T> = std::result::Result<T, Error>;
-
-fn form(what: impl Into<String>) -> Error {
-    Error::Form(what.into())
 }
 
 impl Format {
@@ -98,21 +63,6 @@ impl Format {
 }
 
 impl Sequence {
-    /// Steps.
-    pub fn len(&self) -> usize {
-        self.numbers.len() / self.width.max(1)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
-    }
-
-    /// A step's numbers, one step after the other.
-    pub fn steps(&self) -> impl Iterator<Item = &[f32]> {
-        self.numbers.chunks_exact(self.width.max(1))
-    }
-
     /// Reads a file's bytes.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 
 use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 
-use crate::{Result, Sequence, form};
+use crate::error::{Result, form};
+use crate::sequence::Sequence;
 
 /// Steps and width of an array of this shape.
 fn sizes(shape: &[u64]) -> Result<(u64, u64)> {

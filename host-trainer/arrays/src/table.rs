@@ -2,7 +2,8 @@
 
 use csv::{ReaderBuilder, StringRecord, Trim, WriterBuilder};
 
-use crate::{Result, Sequence, form};
+use crate::error::{Result, form};
+use crate::sequence::Sequence;
 
 /// What separates the numbers of the first line: of a comma, a semicolon and a tab the most frequent.
 fn delimiter(bytes: &[u8]) -> u8 {

@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
-use crate::{Result, SAMPLE_RATE, Sequence, form};
+use crate::error::{Result, form};
+use crate::sequence::{SAMPLE_RATE, Sequence};
 
 #[expect(
     clippy::cast_precision_loss,

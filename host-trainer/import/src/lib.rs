@@ -20,6 +20,7 @@ mod json;
 mod keras;
 mod lower;
 mod onnx;
+mod options;
 pub mod plain;
 mod tflite;
 mod torch;
@@ -31,15 +32,9 @@ use std::path::Path;
 pub use error::{Error, Result};
 pub use lower::{Imported, Port, Row, Weights, lower};
 
-use draft::Draft;
+pub use options::Options;
 
-/// What a reader is told besides the file.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options<'a> {
-    /// How layers follow each other, where the file does not say it: the text of a description
-    /// (JSON), or a list such as `gru 24, linear 3`.
-    pub order: Option<&'a str>,
-}
+use draft::Draft;
 
 /// The formats, by what a file begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

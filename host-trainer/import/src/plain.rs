@@ -69,7 +69,10 @@ impl<'a> Plain<'a> {
                 (Weights::Dense { weight, bias }, Kind::Dense { activation, .. }) => {
                     let mut y = wide(bias);
                     product(weight, &x, &mut y);
-                    y.iter_mut().for_each(|y| *y = function(activation, *y));
+                    match activation {
+                        Activation::Softmax => softmax(&mut y),
+                        _ => y.iter_mut().for_each(|y| *y = function(activation, *y)),
+                    }
                     y
                 }
                 (Weights::Recurrent(of), kind) => {
@@ -89,15 +92,21 @@ impl<'a> Plain<'a> {
             match port.softmax {
                 false => all.extend_from_slice(value),
                 true => {
-                    let most = value.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    let all_of = value.iter().map(|x| (x - most).exp());
-                    let sum: f64 = all_of.clone().sum();
-                    all.extend(all_of.map(|x| x / sum));
+                    let mut value = value.clone();
+                    softmax(&mut value);
+                    all.extend(value);
                 }
             }
         }
         all
     }
+}
+
+fn softmax(all: &mut [f64]) {
+    let most = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    all.iter_mut().for_each(|x| *x = (*x - most).exp());
+    let sum: f64 = all.iter().sum();
+    all.iter_mut().for_each(|x| *x /= sum);
 }
 
 fn function(activation: Activation, y: f64) -> f64 {
@@ -109,6 +118,8 @@ fn function(activation: Activation, y: f64) -> f64 {
         Activation::HardSigmoid => (y + 0.5).clamp(0.0, 1.0),
         Activation::Elu if y > 0.0 => y,
         Activation::Elu => y.exp_m1(),
+        // Done for all at once.
+        Activation::Softmax => y,
     }
 }
 

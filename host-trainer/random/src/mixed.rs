@@ -71,8 +71,9 @@ fn activation<S: Source>(choice: &mut S, precision: Precision) -> Activation {
         Activation::Sigmoid,
         Activation::HardSigmoid,
         Activation::Elu,
+        Activation::Softmax,
     ];
-    // The last is for f32 alone.
+    // The last two are for f32 alone.
     match precision {
         Precision::F32 => choice.one(&all),
         Precision::Int8 => choice.one(&all[..5]),

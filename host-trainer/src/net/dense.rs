@@ -16,20 +16,22 @@ use gatelet::net::Activation;
 use pulp::NullaryFnOnce;
 
 use super::common::{Common, Sink};
+use super::loss::softmax;
 use super::packs::Linear;
 use super::sums::sum_rows;
 use crate::engine::Engine;
 use crate::real::Real;
 use crate::vector::vectorized;
 
-struct Forward<'a, F>(Activation, &'a mut [F]);
+/// A function, and z: [steps, units].
+struct Forward<'a, F>(Activation, &'a mut [F], usize);
 
 impl<F: Real> NullaryFnOnce for Forward<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self(activation, z) = self;
+        let Self(activation, z, units) = self;
         let (zero, one) = (F::zero(), F::one());
         match activation {
             Activation::None => {}
@@ -50,22 +52,28 @@ impl<F: Real> NullaryFnOnce for Forward<'_, F> {
             Activation::Elu => z
                 .iter_mut()
                 .for_each(|z| *z = if *z > zero { *z } else { z.exp() - one }),
+            Activation::Softmax => z.chunks_exact_mut(units).for_each(softmax),
         }
     }
 }
 
-/// `z` becomes `y`.
-pub(super) fn activate<F: Real>(arch: pulp::Arch, activation: Activation, z: &mut [F]) {
-    vectorized(arch, Forward(activation, z));
+/// `z` becomes `y`: [steps, units].
+pub(super) fn activate<F: Real>(
+    arch: pulp::Arch,
+    activation: Activation,
+    z: &mut [F],
+    units: usize,
+) {
+    vectorized(arch, Forward(activation, z, units));
 }
 
-/// `f'` at a `y`.
+/// `f'` at a `y`; of a softmax the part of it that [`backward`] has not done.
 #[inline(always)]
 pub(super) fn slope<F: Real>(activation: Activation, y: F) -> F {
     let (zero, one) = (F::zero(), F::one());
     let inside = |inside: bool| if inside { one } else { zero };
     match activation {
-        Activation::None => one,
+        Activation::None | Activation::Softmax => one,
         Activation::Relu => inside(y > zero),
         Activation::Tanh => one - y * y,
         Activation::Sigmoid => y * (one - y),
@@ -80,8 +88,18 @@ pub(super) fn slope<F: Real>(activation: Activation, y: F) -> F {
     }
 }
 
-/// `dy` becomes `dz`.
-pub(super) fn backward<F: Real>(activation: Activation, y: &[F], dy: &mut [F]) {
+/// `dy` becomes `dz`: [steps, units].
+pub(super) fn backward<F: Real>(activation: Activation, y: &[F], dy: &mut [F], units: usize) {
+    if activation == Activation::Softmax {
+        for (dy, y) in dy.chunks_exact_mut(units).zip(y.chunks_exact(units)) {
+            let pairs = dy.iter().zip(y);
+            let mean = pairs.fold(F::zero(), |sum, (dy, y)| sum + *dy * *y);
+            dy.iter_mut()
+                .zip(y)
+                .for_each(|(dy, &y)| *dy = y * (*dy - mean));
+        }
+        return;
+    }
     if activation != Activation::None {
         let pairs = dy.iter_mut().zip(y);
         pairs.for_each(|(dy, &y)| *dy *= slope(activation, y));

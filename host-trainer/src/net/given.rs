@@ -44,7 +44,7 @@ impl<F: Engine> Given<F> {
             let mut numbers = z.to_vec();
             match self.device.get(..z.len()) {
                 Some(device) if !device.is_empty() => numbers.copy_from_slice(device),
-                _ => dense::activate(arch, self.activation, &mut numbers),
+                _ => dense::activate(arch, self.activation, &mut numbers, self.width),
             }
             see(Seen {
                 output: index,
@@ -53,6 +53,14 @@ impl<F: Engine> Given<F> {
             });
         }
         let asked = Asked::of(targets, (first, first + steps), self.width);
+        if self.activation == Activation::Softmax {
+            // Its derivative is not one number by itself.
+            dense::activate(arch, self.activation, z, self.width);
+            let y = z.to_vec();
+            let loss = self.loss.apply(arch, Activation::None, z, asked, scale);
+            dense::backward(self.activation, &y, z, self.width);
+            return loss;
+        }
         self.loss.apply(arch, self.activation, z, asked, scale)
     }
 }

@@ -189,15 +189,15 @@ impl Loss {
             Self::ScoredBinary => scored_binary(z, tokens, scale),
             Self::Binary => pointwise(z, Of::Binary),
             Self::MeanSquared => {
-                activate(arch, activation, z);
+                activate(arch, activation, z, z.len());
                 pointwise(z, Of::Squared)
             }
             Self::MeanAbsolute => {
-                activate(arch, activation, z);
+                activate(arch, activation, z, z.len());
                 pointwise(z, Of::Absolute)
             }
             Self::Huber { delta } => {
-                activate(arch, activation, z);
+                activate(arch, activation, z, z.len());
                 pointwise(z, Of::Huber(F::from_f64(delta)))
             }
         }

@@ -127,8 +127,9 @@ impl<F: Engine> Shard<F> {
             let steps = given.z.len() / given.width;
             loss += given.apply((arch, output), targets, (0, steps), scale, see);
         }
-        if let (Kind::Dense { activation, .. }, Tape::Value(value), None) = (kind, tape, device) {
-            dense::activate(arch, *activation, value);
+        if let (Kind::Dense { activation, units }, Tape::Value(value), None) = (kind, tape, device)
+        {
+            dense::activate(arch, *activation, value, *units);
         }
         loss
     }
@@ -245,10 +246,10 @@ impl<F: Engine> Shard<F> {
                 numbers: d,
                 written,
             } = &mut own[0];
-            if let (Kind::Dense { activation, .. }, Tape::Value(y), true) =
+            if let (Kind::Dense { activation, units }, Tape::Value(y), true) =
                 (*kind, &*tape, *written)
             {
-                dense::backward(activation, y, d);
+                dense::backward(activation, y, d, units);
             }
             for given in self.given.iter().filter(|of| of.operation == index) {
                 add::backward(&given.z, std::mem::replace(written, true), d);

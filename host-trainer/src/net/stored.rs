@@ -54,13 +54,14 @@ fn is_zero(units: &usize) -> bool {
     *units == 0
 }
 
-const ACTIVATIONS: [Activation; 6] = [
+const ACTIVATIONS: [Activation; 7] = [
     Activation::None,
     Activation::Relu,
     Activation::Tanh,
     Activation::Sigmoid,
     Activation::HardSigmoid,
     Activation::Elu,
+    Activation::Softmax,
 ];
 
 /// What a kind is called besides its name: activation, gates, reset; the usual ones are not told.

@@ -60,6 +60,7 @@ const fn kind_codes(kind: Kind) -> (u8, u8) {
                 Activation::Sigmoid => 3,
                 Activation::HardSigmoid => 4,
                 Activation::Elu => 5,
+                Activation::Softmax => 6,
             },
         ),
         Kind::Add => (6, 0),
@@ -74,7 +75,7 @@ pub(crate) const fn largest_variant(kind: u8) -> u8 {
     match kind {
         2 | 3 => 1,
         4 => 7,
-        5 => 5,
+        5 => 6,
         _ => 0,
     }
 }
@@ -111,7 +112,8 @@ pub(crate) const fn kind_from(kind: u8, variant: u8, units: usize) -> Option<Kin
                 2 => Activation::Tanh,
                 3 => Activation::Sigmoid,
                 4 => Activation::HardSigmoid,
-                _ => Activation::Elu,
+                5 => Activation::Elu,
+                _ => Activation::Softmax,
             },
         },
         6 if units == 0 => Kind::Add,

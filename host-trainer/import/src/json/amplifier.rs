@@ -5,7 +5,7 @@
 //! skip    so many of the first inputs are added to the outputs; one is added to all of them
 //! ```
 
-use super::state_dict;
+use super::state::state_dict;
 use super::value::Json;
 use crate::draft::{Draft, Kind, Layer, Output};
 use crate::error::{Error, Result, refused};

@@ -10,13 +10,14 @@
 mod amplifier;
 mod nam;
 mod rtneural;
+mod state;
 pub(crate) mod value;
 
-use crate::Options;
 use crate::draft::Draft;
 use crate::error::{Error, Result, refused};
-use crate::torch::{self, Numbers, State, Tensor};
-use value::Json;
+use crate::options::Options;
+use crate::torch;
+use state::state_dict;
 
 /// Reads a file.
 pub(crate) fn read(bytes: &[u8], options: Options<'_>) -> Result<Draft> {
@@ -49,38 +50,4 @@ pub(crate) fn read(bytes: &[u8], options: Options<'_>) -> Result<Draft> {
     }
     let state = json.get("state_dict").unwrap_or(&json);
     torch::draft(state_dict(state, "PyTorch JSON")?, options)
-}
-
-/// A state dict whose tensors are lists.
-fn state_dict(json: &Json, format: &'static str) -> Result<State> {
-    let Json::Map(entries) = json else {
-        return Err(Error::Unknown);
-    };
-    let is = |(name, value): &(String, Json)| {
-        let lists = matches!(value, Json::List(_) | Json::Numbers(_));
-        lists && (name.contains("weight") || name.contains("bias"))
-    };
-    if !entries.iter().any(is) {
-        return Err(Error::Unknown);
-    }
-    let tensors = entries.iter().map(|(name, value)| {
-        let (shape, numbers) = value.tensor().ok_or_else(|| Error::Damaged {
-            format,
-            what: format!(
-                "{name} is no tensor: a list in it is longer than those beside it, or \
-                           holds what is no number"
-            ),
-        })?;
-        Ok(Tensor {
-            name: name.clone(),
-            shape,
-            numbers: Numbers::Real(numbers),
-        })
-    });
-    Ok(State {
-        format,
-        tensors: tensors.collect::<Result<_>>()?,
-        ordered: true,
-        notes: Vec::new(),
-    })
 }

@@ -4,7 +4,7 @@
 //! no operation    identity, concatenation, slice, normalisation: a view, taken into the next weights
 //! part of dense   normalisation and functions behind it
 //! one operation   embedding, recurrent, dense; a sum; a function that no dense layer is before
-//! the output      softmax
+//! the output      softmax; inside of a net an operation
 //! ```
 //! Every tensor's shape is checked here, whatever the file declared.
 
@@ -16,7 +16,8 @@ mod tests;
 mod view;
 
 use gatelet::net::{
-    Kind as NetKind, MAX_OPERATIONS, MAX_PARTS, Net, Operand, Output as NetOutput, Precision, Value,
+    Activation, Kind as NetKind, MAX_OPERATIONS, MAX_PARTS, Net, Operand, Output as NetOutput,
+    Precision, Value,
 };
 
 use crate::draft::{Draft, Function, Input, Kind, Layer, Matrix, Recurrent};
@@ -156,7 +157,7 @@ pub fn lower(mut draft: Draft) -> Result<Imported> {
         let before = lowering.weights.len();
         lowering.layer(&layer)?;
         rows.push(Row {
-            operation: (lowering.weights.len() > before).then_some(before),
+            operation: (lowering.weights.len() > before).then(|| lowering.weights.len() - 1),
             name: layer.name,
             from: layer.from,
             tensors: layer.tensors,
@@ -220,13 +221,11 @@ fn input(input: &Input) -> (Net, Vec<Port>) {
 
 impl Lowering {
     /// What a layer reads, side by side.
-    fn reads(&self, layer: &Layer) -> Result<View> {
+    fn reads(&mut self, layer: &Layer) -> Result<View> {
         let mut all = View::default();
         for value in &layer.reads {
             if self.softmax[*value] {
-                let what = "it reads a softmax, which Gatelet has only at the end of a net";
-                let remedy = "take what is before the softmax, or leave the layer out";
-                return Err(refused(&layer.name, what, remedy));
+                self.softmax_inside(layer, *value)?;
             }
             let view = &self.views[*value];
             // Concatenations of concatenations grow without end.
@@ -238,6 +237,28 @@ impl Lowering {
             all.segments.extend(view.segments.iter().cloned());
         }
         Ok(all)
+    }
+
+    /// Computes a softmax that a layer reads: a dense operation that does nothing else.
+    fn softmax_inside(&mut self, layer: &Layer, value: usize) -> Result<()> {
+        let view = self.views[value].clone();
+        self.numbers(layer, &view)?;
+        let same = identity(&layer.name, view.width(), 1)?;
+        let Product {
+            reads,
+            weight,
+            bias,
+        } = view.product(&same, &self.widths);
+        let kind = NetKind::Dense {
+            units: weight.rows,
+            activation: Activation::Softmax,
+        };
+        self.push(&layer.name, kind, &reads, Weights::Dense { weight, bias })?;
+        self.views[value] = self.last();
+        self.softmax[value] = false;
+        let cost = "it reads a softmax, which a dense operation of its own computes";
+        self.notes.push(format!("{}: {cost}", layer.name));
+        Ok(())
     }
 
     /// Takes an operation more, and gives its value.
@@ -273,11 +294,16 @@ impl Lowering {
     }
 
     fn layer(&mut self, layer: &Layer) -> Result<()> {
-        let read = self.reads(layer);
+        let is_through = matches!(layer.kind, Kind::Identity);
+        let through = is_through && layer.reads.iter().any(|value| self.softmax[*value]);
+        let read = match through {
+            true => Ok(View::default()),
+            false => self.reads(layer),
+        };
         let mut softmax = false;
         let view = match &layer.kind {
             Kind::Identity => {
-                softmax = layer.reads.iter().any(|value| self.softmax[*value]);
+                softmax = through;
                 match softmax {
                     true => self.views[layer.reads[0]].clone(),
                     false => read?,

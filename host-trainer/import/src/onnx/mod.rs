@@ -30,9 +30,9 @@ use std::collections::HashMap;
 
 use prost::Message;
 
-use crate::Options;
 use crate::draft::Draft;
 use crate::error::{Error, Result, refused};
+use crate::options::Options;
 use reader::{Known, Reader};
 use step::Stop;
 use tensor::Tensor;

@@ -3,7 +3,8 @@
 //! ```text
 //! flat      tables of the file, every access checked
 //! model     operators, tensors, weights
-//! graph     operators become layers, one after the other
+//! graph     what each tensor is in the net that is made
+//! operators they become layers, one after the other
 //! lstm      UNIDIRECTIONAL_SEQUENCE_LSTM
 //! ```
 //! Shapes tell time from numbers: a tensor is `[1, T, n]`, `[T, 1, n]` or `[1, n]`, and only its
@@ -14,12 +15,13 @@ mod graph;
 mod lstm;
 mod model;
 mod names;
+mod operators;
 
-use crate::Options;
 use crate::draft::Draft;
 use crate::error::Result;
+use crate::options::Options;
 
 /// Reads a file.
 pub(crate) fn read(bytes: &[u8], _: Options<'_>) -> Result<Draft> {
-    graph::read(bytes)
+    operators::read(bytes)
 }

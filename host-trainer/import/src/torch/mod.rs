@@ -18,9 +18,9 @@ mod pickle;
 mod safetensors;
 mod state;
 
-use crate::Options;
 use crate::draft::Draft;
 use crate::error::{Result, refused};
+use crate::options::Options;
 
 pub(crate) use archive::is as is_archive;
 pub(crate) use build::build;

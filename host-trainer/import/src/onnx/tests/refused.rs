@@ -5,9 +5,9 @@ use prost::Message;
 use super::super::proto::{Attribute, Model, Node, Tensor};
 use super::graph::{int, ints, model, named, node, strings, tensor, text, value};
 use super::import;
-use crate::Options;
 use crate::draft::{Cell, Function, Kind};
 use crate::onnx::read;
+use crate::options::Options;
 
 /// The line with which a model is refused.
 fn refusal(model: &Model) -> String {

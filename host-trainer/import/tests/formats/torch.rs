@@ -1,8 +1,6 @@
 //! Files of PyTorch, made by `make_torch.py`.
 
-mod compare;
-
-use compare::{damaged, refused, same};
+use crate::compare::{damaged, refused, same};
 
 const DEEP: &str = r#"{"input": 4, "layers": [
     {"type": "BatchNorm1d", "name": "norm"},
@@ -55,7 +53,7 @@ fn nets_give_what_pytorch_gives() {
 /// A state dict of one module, whose tensors have no prefix.
 #[test]
 fn a_module_alone_has_no_name() {
-    let net = compare::import("torch", "alone.pt", None).expect("a net");
+    let net = crate::compare::import("torch", "alone.pt", None).expect("a net");
     assert_eq!((net.net.len(), net.rows[0].name.as_str()), (1, "lstm"));
 }
 
@@ -131,7 +129,7 @@ fn what_cannot_come_along_is_named() {
             ["no unused", "linear"],
         ),
     ] {
-        let bytes = std::fs::read(compare::path("torch", file)).expect(file);
+        let bytes = std::fs::read(crate::compare::path("torch", file)).expect(file);
         let error = refused(file, &bytes, order);
         for part in parts {
             assert!(error.contains(part), "{file} {order:?}: {error}");
@@ -139,7 +137,7 @@ fn what_cannot_come_along_is_named() {
     }
     // Left out on purpose.
     let order = Some("gru 2, linear 2 a, unused b");
-    let net = compare::import("torch", "two.pt", order).expect("a net");
+    let net = crate::compare::import("torch", "two.pt", order).expect("a net");
     assert_eq!(net.net.len(), 2);
 }
 

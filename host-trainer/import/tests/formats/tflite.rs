@@ -1,8 +1,6 @@
 //! Nets of TFLite, made by `make_tflite.py`.
 
-mod compare;
-
-use compare::{damaged, refused, same};
+use crate::compare::{damaged, refused, same};
 
 #[test]
 fn nets_give_what_tflite_gives() {
@@ -25,7 +23,7 @@ fn nets_give_what_tflite_gives() {
 #[test]
 fn shapes_and_the_last_step_are_no_operations() {
     for (file, operations, note) in [("open.tflite", 1, ""), ("last.tflite", 2, "last step")] {
-        let net = compare::import("tflite", file, None).expect(file);
+        let net = crate::compare::import("tflite", file, None).expect(file);
         assert_eq!(net.net.len(), operations, "{file}");
         let mut notes = net.rows.iter().flat_map(|row| &row.notes);
         assert!(notes.any(|found| found.contains(note)), "{file}");
@@ -49,7 +47,7 @@ fn what_cannot_come_along_is_named() {
         ("norm.tflite", "layer norm"),
         ("clipped.tflite", "cell_clip"),
     ] {
-        let bytes = std::fs::read(compare::path("tflite", file)).expect(file);
+        let bytes = std::fs::read(crate::compare::path("tflite", file)).expect(file);
         let error = refused(file, &bytes, None);
         assert!(error.contains(part), "{file}: {error}");
     }

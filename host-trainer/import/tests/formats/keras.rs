@@ -1,12 +1,10 @@
 //! Files of Keras 2 and 3, made by `make_keras.py`.
 #![cfg(feature = "keras")]
 
-mod compare;
-
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
-use compare::{damaged, import, path, refused_file, same};
+use crate::compare::{damaged, import, path, refused_file, same};
 use gatelet_import::draft::{Cell, Function, Kind};
 use gatelet_import::{Imported, Options, lower};
 use zip::write::SimpleFileOptions;
@@ -254,9 +252,9 @@ fn what_cannot_come_along_is_named() {
 
 #[test]
 fn damaged_files_are_refused() {
-    let looped = refused("keras", "loop2.h5", None);
+    let looped = refused_file("keras", "loop2.h5", None);
     assert!(looped.contains("has no tensor"), "{looped}");
-    let huge = refused("keras", "huge2.h5", None);
+    let huge = refused_file("keras", "huge2.h5", None);
     assert!(huge.contains("more than the file can hold"), "{huge}");
     for file in ["plain.keras", "norm2.keras", "vector2.h5", "cudnn2.h5"] {
         damaged("keras", file, None);
