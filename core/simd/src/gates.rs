@@ -110,6 +110,12 @@ pub fn lstm<V: Simd<U>, const U: usize, const T: usize>(
     [c, h]
 }
 
+/// `1 + e^-x` for x from -87 to 87, and the value at the end of that range beyond it.
+#[inline(always)]
+pub(crate) fn one_and_exp<V: Simd<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
+    v.add_f32(v.splat_f32(1.0), exp_of_negative(v, x, -87.0, 87.0))
+}
+
 /// One vector of [`lstm`].
 #[inline(always)]
 fn cell<V: Simd<U>, const U: usize>(
@@ -117,15 +123,38 @@ fn cell<V: Simd<U>, const U: usize>(
     [i, f, g, o]: [V::F32; 4],
     c: V::F32,
 ) -> (V::F32, V::F32) {
-    let one = v.splat_f32(1.0);
-    let i = v.add_f32(one, exp_of_negative(v, i, -87.0, 87.0));
+    let i = one_and_exp(v, i);
     let (p, q, x) = tanh_parts(v, g);
     let ig = v.div_f32(v.mul_f32(p, x), v.mul_f32(q, i));
-    let f = v.add_f32(one, exp_of_negative(v, f, -87.0, 87.0));
+    let f = one_and_exp(v, f);
     let c = v.add_f32(v.div_f32(c, f), ig);
-    let o = v.add_f32(one, exp_of_negative(v, o, -87.0, 87.0));
+    let o = one_and_exp(v, o);
     let (p, q, x) = tanh_parts(v, c);
     (c, v.div_f32(v.mul_f32(p, x), v.mul_f32(q, o)))
+}
+
+/// The candidate of a GRU with reset after: `n_x + r n_h`, r the sigmoid of `zr`.
+#[inline(always)]
+pub fn gru_candidate<V: Simd<U>, const U: usize>(v: V, zr: V::F32, x: V::F32, h: V::F32) -> V::F32 {
+    let r = v.one_and_exp_f32(zr);
+    v.add_f32(x, v.div_f32(h, r))
+}
+
+/// The new h of a GRU, `z h + (1 - z) tanh n`, z the sigmoid of `zz`.
+///
+/// ```text
+/// z = 1 / (1 + e^-zz)       h' = p (x (1 - z) / q) + z h       tanh n = p x / q
+/// ```
+/// q has fewer powers than p: the division is done while p is computed.
+#[inline(always)]
+pub fn gru<V: Simd<U>, const U: usize>(v: V, zz: V::F32, n: V::F32, h: V::F32) -> V::F32 {
+    let one = v.splat_f32(1.0);
+    let z = v.one_and_exp_f32(zz);
+    let z = v.div_f32(one, z);
+    let take = v.madd_f32(z, v.splat_f32(-1.0), one);
+    let (p, q, x) = tanh_parts(v, n);
+    let x = v.mul_f32(v.div_f32(take, q), x);
+    v.madd_f32(p, x, v.mul_f32(z, h))
 }
 
 /// The cells of an LSTM that keep their activations, `T` vectors of them: the pre-activations i, f,

@@ -1,5 +1,7 @@
 //! The vector operations that kernels use, and nothing more.
 
+use crate::slices;
+
 /// 1.5 * 2^23: a sum with it is rounded to a whole number, which its low bits are.
 pub const ROUND: f32 = 12_582_912.0;
 /// Vectors of a panel: [`Simd::tall`].
@@ -105,6 +107,8 @@ pub trait Simd<const U: usize>: Copy + core::fmt::Debug + Send + Sync {
         gates: [[Self::F32; 4]; T],
         c: [Self::F32; T],
     ) -> [[Self::F32; T]; 2];
+    /// `1 + e^-x`, where an absolute error of its inverse counts.
+    fn one_and_exp_f32(self, x: Self::F32) -> Self::F32;
 
     /// A number in all lanes.
     fn splat_f32(self, x: f32) -> Self::F32;
@@ -128,6 +132,24 @@ pub trait Simd<const U: usize>: Copy + core::fmt::Debug + Send + Sync {
     fn load_f32(self, from: &[f32; U]) -> Self::F32;
     /// Writes a vector.
     fn store_f32(self, x: Self::F32, to: &mut [f32; U]);
+    /// Reads the first lanes, as many as there are numbers; the others are zero.
+    #[inline(always)]
+    fn load_part_f32(self, from: &[f32]) -> Self::F32 {
+        self.load_f32(&slices::take(from, 0))
+    }
+    /// Writes the first lanes, as many as there is room for: so that what is read soon afterwards,
+    /// four numbers from a multiple of four on, is in one piece.
+    #[inline(always)]
+    fn store_part_f32(self, x: Self::F32, to: &mut [f32]) {
+        match to.first_chunk_mut() {
+            Some(all) => self.store_f32(x, all),
+            None => {
+                let mut all = [0.0; U];
+                self.store_f32(x, &mut all);
+                slices::put(all, to, 0);
+            }
+        }
+    }
     /// `a + b`.
     fn add_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b`.

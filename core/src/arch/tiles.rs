@@ -5,17 +5,17 @@
 use crate::kernel::tile::{self, pipelined, two_pass};
 use crate::kernel::{Kernel, Portable, StreamF32, StreamInt8, sealed};
 use crate::net::{Layout, Net};
-use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
 
 /// Methods of a kernel, each compiled for the instructions.
 macro_rules! compiled {
     ($token:ident, $feature:meta, $(
-        fn $name:ident($k:ident $(, $argument:ident: $type:ty)*) $body:block
+        fn $name:ident($k:ident $(, $argument:ident: $type:ty)*) $(-> $result:ty)? $body:block
     )*) => {$(
-        fn $name(self $(, $argument: $type)*) {
+        fn $name(self $(, $argument: $type)*) $(-> $result)? {
             #[$feature]
-            fn run($k: $token $(, $argument: $type)*) $body
+            fn run($k: $token $(, $argument: $type)*) $(-> $result)? $body
             // SAFETY: a value of the vectors' type exists only where the instructions do.
             #[allow(unused_unsafe, reason = "an architecture's baseline needs no proof")]
             unsafe { run(self $(, $argument)*) }
@@ -64,18 +64,6 @@ macro_rules! tile_kernel {
                 self.backward
             }
 
-            fn layer_f32(
-                self,
-                layer: &LayerF32<'_>,
-                addend: &[f32],
-                x: &[f32],
-                c: &mut [f32],
-                next: &mut [f32],
-            ) {
-                let stream = StreamF32 { addend, x, c, next };
-                self.layer_f32_batch(layer, &mut [stream]);
-            }
-
             fn layer_int8(
                 self,
                 layer: &LayerInt8<'_>,
@@ -93,6 +81,21 @@ macro_rules! tile_kernel {
             }
 
             compiled! { $token, $feature,
+                fn layer_f32(
+                    k,
+                    layer: &LayerF32<'_>,
+                    addend: &[f32],
+                    x: &[f32],
+                    c: &mut [f32],
+                    next: &mut [f32]
+                ) {
+                    if layer.weights.order.lanes() != $lanes {
+                        return Portable.layer_f32(layer, addend, x, c, next);
+                    }
+                    let (v, stream) = (k.vectors, StreamF32 { addend, x, c, next });
+                    tile::single::layer_f32::<_, $lanes, $batch>(v, k.backward, layer, stream);
+                }
+
                 fn layer_f32_batch(k, layer: &LayerF32<'_>, streams: &mut [StreamF32<'_>]) {
                     if layer.weights.order.lanes() != $lanes {
                         return Portable.layer_f32_batch(layer, streams);
@@ -173,6 +176,27 @@ macro_rules! tile_kernel {
                     }
                     let (v, back) = (k.vectors, k.backward);
                     tile::add_products_int8::<_, $lanes>(v, back, product, Some(bias), x, y);
+                }
+
+                fn gru_cells_int8(k, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
+                    tile::gru::cells_int8::<_, $lanes>(k.vectors, sums, carried, next);
+                }
+
+                fn gru_f32(
+                    k,
+                    gru: &RecurrentF32<'_>,
+                    addend: &[f32],
+                    x: &[f32],
+                    sums: &mut [f32],
+                    next: &mut [f32]
+                ) -> bool {
+                    let [gates, ..] = &gru.matrices;
+                    if gates.order.lanes() != $lanes {
+                        return false;
+                    }
+                    let (v, back) = (k.vectors, k.backward);
+                    tile::gru::gru_f32::<_, $lanes>(v, back, gru, addend, x, sums, next);
+                    true
                 }
 
                 fn sigmoid_f32(k, numbers: &mut [f32]) {

@@ -38,7 +38,7 @@ use crate::net::{Capabilities, GateActivation, Kind, Reset, RnnActivation};
 use crate::weights::layer::{RELU_LIMIT, RecurrentF32, RecurrentInt8};
 
 /// The most that a candidate's part of h may be in int8, in magnitude.
-const LARGEST_U: i32 = (1 << 18) - 1;
+pub(crate) const LARGEST_U: i32 = (1 << 18) - 1;
 
 /// What a GRU unit computes in integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What cells ask of a kernel, and the parts of a step.
 
 use crate::net::Capabilities;
-use crate::weights::layer::ProductInt8;
+use crate::weights::layer::{ProductInt8, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
 
 /// What cells ask of a kernel. Methods are those of [`Kernel`](crate::Kernel), which every kernel
@@ -14,6 +14,7 @@ pub(crate) trait Products: Copy {
     fn add_products_int8(self, product: &ProductInt8<'_>, x: &[i8], sums: &mut [i32]);
     fn dense_f32(self, matrix: &MatrixF32<'_>, bias: &[f32], x: &[f32], y: &mut [f32]);
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]);
+    fn gru_f32(self, gru: &RecurrentF32<'_>, step: &mut StepF32<'_>) -> bool;
     fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]);
     fn sigmoid_f32(self, numbers: &mut [f32]);
     fn tanh_f32(self, numbers: &mut [f32]);

@@ -54,7 +54,7 @@ pub use thumb::Thumb;
 
 use crate::cell;
 use crate::net::{Capabilities, Layout, Net};
-use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
 
 /// Keeps [`Kernel`] to this crate's types: its operations rely on views that were checked by
@@ -242,6 +242,22 @@ pub trait Kernel: Copy + Send + Sync + core::fmt::Debug + sealed::Sealed {
         self.add_products_int8(product, x, y);
     }
 
+    /// One step of a GRU of sigmoids and a tanh in f32, if the kernel has such a step of its own:
+    /// false, and nothing is done, if not. `addend: [3 units]`, `x: [inputs + own]`,
+    /// `sums: [4 units]`, `next: [own]`.
+    #[inline(always)]
+    fn gru_f32(
+        self,
+        gru: &RecurrentF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        sums: &mut [f32],
+        next: &mut [f32],
+    ) -> bool {
+        let _ = (gru, addend, x, sums, next);
+        false
+    }
+
     /// The cells of a GRU with reset after, in int8: `sums: [4, units]` of r, z, what the candidate
     /// reads and its h, `carried: [units]`, `next: [units]` or more.
     fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {
@@ -284,6 +300,11 @@ impl<K: Kernel> cell::Products for K {
     #[inline(always)]
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
         Kernel::dense_int8(self, product, bias, x, y);
+    }
+
+    #[inline(always)]
+    fn gru_f32(self, gru: &RecurrentF32<'_>, step: &mut cell::StepF32<'_>) -> bool {
+        Kernel::gru_f32(self, gru, step.addend, step.x, step.sums, step.next)
     }
 
     #[inline(always)]

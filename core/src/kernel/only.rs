@@ -7,7 +7,7 @@
 
 use super::{Kernel, sealed};
 use crate::net::{Capabilities, Layout, Net};
-use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8};
+use crate::weights::layer::{LayerF32, LayerInt8, ProductInt8, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
 
 /// The kernel `K` with the capabilities of these bits: a [`Session`](crate::Session) refuses models that
@@ -66,6 +66,18 @@ impl<K: Kernel, const BITS: u32> Kernel for Only<K, BITS> {
 
     fn dense_int8(self, product: &ProductInt8<'_>, bias: &[i32], x: &[i8], y: &mut [i32]) {
         self.0.dense_int8(product, bias, x, y);
+    }
+
+    #[inline(always)]
+    fn gru_f32(
+        self,
+        gru: &RecurrentF32<'_>,
+        addend: &[f32],
+        x: &[f32],
+        sums: &mut [f32],
+        next: &mut [f32],
+    ) -> bool {
+        self.0.gru_f32(gru, addend, x, sums, next)
     }
 
     fn gru_cells_int8(self, sums: &[i32], carried: &mut [i16], next: &mut [i8]) {

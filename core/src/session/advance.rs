@@ -43,7 +43,7 @@ impl<K: Kernel> Session<'_, '_, K> {
                 _ => {}
             }
         }
-        operations::step(self.model, self.kernel, token, self.storage);
+        operations::step(self.model, &self.kept, self.kernel, token, self.storage);
     }
 
     /// The words for sums hold nothing of this state.
@@ -58,7 +58,7 @@ impl<K: Kernel> Session<'_, '_, K> {
     fn go_two_pass<N: Numbers>(&mut self, id: TokenId) {
         if self.sums == Sums::Restored {
             self.sums = Sums::Old;
-            return operations::step(self.model, self.kernel, Some(id), self.storage);
+            return operations::step(self.model, &self.kept, self.kernel, Some(id), self.storage);
         }
         let (model, kernel) = (self.model, self.kernel);
         let weights = model.weights_in::<K>(0, N::PRECISION);

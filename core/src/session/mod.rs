@@ -37,6 +37,8 @@ use crate::text::logits::Logits;
 pub struct Session<'m, 's, K: Kernel> {
     model: &'m Model<'m>,
     kernel: K,
+    /// Views of the model's operations.
+    kept: operations::Kept<'m>,
     /// Exactly [`Net::state_words`](crate::net::Net::state_words) words, divided by [`state::split`].
     storage: &'s mut [u32],
     schedule: Schedule,
@@ -70,6 +72,7 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         let mut session = Session {
             model,
             kernel,
+            kept: operations::kept::<K>(model),
             storage,
             schedule,
             pipeline,

@@ -18,15 +18,41 @@ use crate::weights::layer::{Weights, addends, projected};
 type PartsF32<'a> = Parts<'a, f32, f32, f32>;
 type PartsInt8<'a> = Parts<'a, i8, i16, i32>;
 
+/// How many operations' views a session keeps: a step of a small net takes longer to make them than
+/// to multiply. A microcontroller has no memory for them.
+const KEPT: usize = if cfg!(target_arch = "arm") { 0 } else { 4 };
+/// The views of the first operations of a model.
+pub(super) type Kept<'m> = [Weights<'m>; KEPT];
+
+/// Makes the views that a session keeps.
+#[inline(always)]
+pub(super) fn kept<'m, K: Kernel>(model: &Model<'m>) -> Kept<'m> {
+    core::array::from_fn(|index| model.weights_in::<K>(index, model.net.precision))
+}
+
 /// All operations of one step.
 #[inline(always)]
-pub(crate) fn step<K: Kernel>(
+pub(super) fn step<K: Kernel>(
     model: &Model<'_>,
+    kept: &Kept<'_>,
     kernel: K,
     token: Option<TokenId>,
     storage: &mut [u32],
 ) {
-    run(model, kernel, token, storage, 0..model.net.len());
+    let of = 0..model.net.len();
+    if KEPT == 0 || of.len() > KEPT {
+        run(model, kernel, token, storage, of);
+    } else if can::<K>(Capabilities::INT8) && matches!(model.net.precision, Precision::Int8) {
+        let mut parts = state::split(&model.plan, storage);
+        for (index, weights) in of.zip(kept) {
+            int8_of(model, kernel, token, &mut parts, (index, weights));
+        }
+    } else if can::<K>(Capabilities::F32) {
+        let mut parts = state::split(&model.plan, storage);
+        for (index, weights) in of.zip(kept) {
+            f32_of(model, kernel, token, &mut parts, (index, weights));
+        }
+    }
     copy_outputs::<K>(model, storage);
 }
 
@@ -120,7 +146,20 @@ fn token_of(place: &Place, token: Option<TokenId>) -> Option<TokenId> {
 fn keep<H: Copy>(place: &Place, units: usize, next: &[H], values: &mut [H]) {
     let old = values.get_mut(place.value..place.value + units);
     if let (Some(old), Some(new)) = (old, next.get(..units)) {
-        copy(new, old);
+        if cfg!(target_arch = "arm") {
+            copy(new, old);
+            return;
+        }
+        // By fours, as products read them: what is larger could not be read until it is in the
+        // cache.
+        let (fours, rest) = new.as_chunks::<4>();
+        let (to, to_rest) = old.as_chunks_mut::<4>();
+        for (to, four) in to.iter_mut().zip(fours) {
+            *to = *four;
+        }
+        if !rest.is_empty() {
+            copy(rest, to_rest);
+        }
     }
 }
 
@@ -141,9 +180,22 @@ pub(super) fn int8<K: Kernel>(
     parts: &mut PartsInt8<'_>,
     index: usize,
 ) {
+    let weights = model.weights_in::<K>(index, Precision::Int8);
+    int8_of(model, kernel, token, parts, (index, &weights));
+}
+
+/// Operation `index`, which has these weights.
+#[inline(always)]
+fn int8_of<K: Kernel>(
+    model: &Model<'_>,
+    kernel: K,
+    token: Option<TokenId>,
+    parts: &mut PartsInt8<'_>,
+    (index, weights): (usize, &Weights<'_>),
+) {
     let place = model.plan.at(index);
     let at = (index, place);
-    match &model.weights_in::<K>(index, Precision::Int8) {
+    match weights {
         Weights::CellInt8(layer) if can_any::<K>(Capabilities::FUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));
@@ -206,9 +258,22 @@ pub(super) fn f32<K: Kernel>(
     parts: &mut PartsF32<'_>,
     index: usize,
 ) {
+    let weights = model.weights_in::<K>(index, Precision::F32);
+    f32_of(model, kernel, token, parts, (index, &weights));
+}
+
+/// Operation `index`, which has these weights.
+#[inline(always)]
+fn f32_of<K: Kernel>(
+    model: &Model<'_>,
+    kernel: K,
+    token: Option<TokenId>,
+    parts: &mut PartsF32<'_>,
+    (index, weights): (usize, &Weights<'_>),
+) {
     let place = model.plan.at(index);
     let at = (index, place);
-    match &model.weights_in::<K>(index, Precision::F32) {
+    match weights {
         Weights::CellF32(layer) if can_any::<K>(Capabilities::FUSED) => {
             let x = operand::<_, K>(model, at, parts.values, parts.gathered);
             let addend = layer.addend(token_of(place, token));

@@ -64,6 +64,7 @@ pub(crate) struct Parts<'a, H, C, L> {
 
 /// Splits `storage` ([`Net::state_words`](crate::net::Net::state_words) words, as checked when the
 /// session was made).
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 pub(crate) fn split<'a, H, C, L>(plan: &Plan, storage: &'a mut [u32]) -> Parts<'a, H, C, L>
 where
     H: AnyBitPattern + NoUninit,

@@ -102,6 +102,11 @@ macro_rules! shared_operations {
             gates::lstm(self, gates, c)
         }
 
+        #[inline(always)]
+        fn one_and_exp_f32(self, x: float32x4_t) -> float32x4_t {
+            gates::one_and_exp(self, x)
+        }
+
         // Four loads: there is no gather.
         #[inline(always)]
         fn look_up(self, table: &[u32; 256], index: int32x4_t) -> int32x4_t {

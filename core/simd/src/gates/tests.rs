@@ -209,3 +209,64 @@ fn f32_bits_on_a_coarse_sweep() {
 fn f32_bits_exhaustive() {
     avx512_has_the_bits_of_avx2(1);
 }
+
+/// Some lanes, read and written: the others are zero, and what is behind them stays.
+#[inline(always)]
+fn parts<V: Simd<U>, const U: usize>(v: V) {
+    let from: [f32; 20] = core::array::from_fn(|index| index as f32 + 1.0);
+    for len in 0..=20 {
+        let x = v.load_part_f32(&from[..len]);
+        let mut found = [9.0; U];
+        v.store_f32(x, &mut found);
+        for (lane, found) in found.into_iter().enumerate() {
+            let expected = if lane < len { from[lane] } else { 0.0 };
+            assert_eq!(found, expected, "{len} numbers, lane {lane}");
+        }
+        let mut to = [-1.0; 20];
+        let all: [f32; U] = core::array::from_fn(|lane| lane as f32 + 1.0);
+        v.store_part_f32(v.load_f32(&all), &mut to[..len]);
+        for (index, to) in to.into_iter().enumerate() {
+            let written = index < len.min(U);
+            let expected = if written { index as f32 + 1.0 } else { -1.0 };
+            assert_eq!(to, expected, "room for {len}, number {index}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_vectors_are_read_and_written() {
+    on_every_isa!(parts);
+}
+
+/// A GRU's cells beside those of f64: for pre-activations that saturate too.
+#[inline(always)]
+fn gru_cells<V: Simd<U>, const U: usize>(v: V) {
+    let z = [
+        -300.0_f32, -20.0, -3.1, -0.4, 0.0, 1e-3, 0.9, 4.2, 17.0, 1e4,
+    ];
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-f64::from(x)).exp());
+    for before in [-1.0_f32, -0.3, 0.0, 1e-6, 0.7] {
+        let all = z.iter().flat_map(|i| z.iter().map(move |f| (*i, *f)));
+        for ((r, update), (x, u)) in all.clone().flat_map(|a| all.clone().map(move |b| (a, b))) {
+            let sums = [r, update, x, u, before].map(|z| v.splat_f32(z));
+            let [of_r, of_z, of_x, of_u, h] = sums;
+            let n = gru_candidate(v, of_r, of_x, of_u);
+            let mut found = [0.0; U];
+            v.store_f32(gru(v, of_z, n, h), &mut found);
+            let n = (f64::from(x) + sigmoid(r) * f64::from(u)).tanh();
+            let expected = sigmoid(update) * f64::from(before) + (1.0 - sigmoid(update)) * n;
+            let off = (f64::from(found[U - 1]) - expected).abs();
+            // The candidate's sum is as exact as its larger part.
+            let bound = 1e-6 * (1.0 + f64::from(x.abs().max(u.abs())));
+            assert!(
+                off <= bound,
+                "{r} {update} {x} {u} {before}: off by {off:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn gru_cells_are_those_of_f64() {
+    on_every_isa!(gru_cells);
+}

@@ -82,6 +82,11 @@ impl Simd<4> for Simd128 {
         gates::lstm(self, gates, c)
     }
 
+    #[inline(always)]
+    fn one_and_exp_f32(self, x: v128) -> v128 {
+        gates::one_and_exp(self, x)
+    }
+
     // Four loads: there is no gather.
     #[inline(always)]
     fn look_up(self, table: &[u32; 256], index: v128) -> v128 {

@@ -7,6 +7,9 @@ use super::prefetch::prefetch;
 use crate::gates;
 use crate::simd::Simd;
 
+/// As many lanes as are wanted, from the place on that is as many before the middle.
+static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
 /// AVX2 and FMA: a value exists only where the processor and the operating system have them.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2 {
@@ -43,6 +46,30 @@ macro_rules! shared_operations {
         fn splat_f32(self, x: f32) -> __m256 { _mm256_set1_ps(x) }
         fn load_f32(self, from: &[f32; 8]) -> __m256 { _mm256_loadu_ps(from.as_ptr()) }
         fn store_f32(self, x: __m256, to: &mut [f32; 8]) { _mm256_storeu_ps(to.as_mut_ptr(), x) }
+        fn load_part_f32(self, from: &[f32]) -> __m256 {
+            if let Some(all) = from.first_chunk::<8>() {
+                return _mm256_loadu_ps(all.as_ptr());
+            }
+            let mask = MASKS.get(8 - from.len().min(8)..).and_then(|masks| masks.first_chunk());
+            let mask: &[i32; 8] = mask.unwrap_or(&[0; 8]);
+            _mm256_maskload_ps(from.as_ptr(), _mm256_loadu_si256(mask.as_ptr().cast()))
+        }
+        fn store_part_f32(self, x: __m256, to: &mut [f32]) {
+            if let Some(all) = to.first_chunk_mut::<8>() {
+                return _mm256_storeu_ps(all.as_mut_ptr(), x);
+            }
+            let mut low = _mm256_castps256_ps128(x);
+            let (fours, rest) = to.as_chunks_mut::<4>();
+            if let Some(four) = fours.first_mut() {
+                _mm_storeu_ps(four.as_mut_ptr(), low);
+                low = _mm256_extractf128_ps::<1>(x);
+            }
+            let mut four = [0.0; 4];
+            _mm_storeu_ps(four.as_mut_ptr(), low);
+            for (to, x) in rest.iter_mut().zip(four) {
+                *to = x;
+            }
+        }
         fn add_f32(self, a: __m256, b: __m256) -> __m256 { _mm256_add_ps(a, b) }
         fn mul_f32(self, a: __m256, b: __m256) -> __m256 { _mm256_mul_ps(a, b) }
         fn div_f32(self, a: __m256, b: __m256) -> __m256 { _mm256_div_ps(a, b) }
@@ -117,6 +144,11 @@ macro_rules! shared_operations {
             c: [__m256; T],
         ) -> [[__m256; T]; 2] {
             gates::lstm(self, gates, c)
+        }
+
+        #[inline(always)]
+        fn one_and_exp_f32(self, x: __m256) -> __m256 {
+            gates::one_and_exp(self, x)
         }
     };
 }

@@ -52,6 +52,30 @@ impl Simd<16> for Avx512 {
         fn splat_f32(self, x: f32) -> __m512 { _mm512_set1_ps(x) }
         fn load_f32(self, from: &[f32; 16]) -> __m512 { _mm512_loadu_ps(from.as_ptr()) }
         fn store_f32(self, x: __m512, to: &mut [f32; 16]) { _mm512_storeu_ps(to.as_mut_ptr(), x) }
+        fn load_part_f32(self, from: &[f32]) -> __m512 {
+            let mask = (1_u32 << from.len().min(16)) - 1;
+            _mm512_maskz_loadu_ps(mask as u16, from.as_ptr())
+        }
+        // A masked store would keep what follows from being read before it is in the cache.
+        fn store_part_f32(self, x: __m512, to: &mut [f32]) {
+            if let Some(all) = to.first_chunk_mut::<16>() {
+                return _mm512_storeu_ps(all.as_mut_ptr(), x);
+            }
+            let mut low = _mm512_castps512_ps256(x);
+            let (eights, rest) = to.as_chunks_mut::<8>();
+            if let Some(eight) = eights.first_mut() {
+                _mm256_storeu_ps(eight.as_mut_ptr(), low);
+                low = _mm512_extractf32x8_ps::<1>(x);
+            }
+            let mut last = _mm256_castps256_ps128(low);
+            let (fours, rest) = rest.as_chunks_mut::<4>();
+            if let Some(four) = fours.first_mut() {
+                _mm_storeu_ps(four.as_mut_ptr(), last);
+                last = _mm256_extractf128_ps::<1>(low);
+            }
+            let mask = (1_u32 << rest.len().min(3)) - 1;
+            _mm_mask_storeu_ps(rest.as_mut_ptr(), mask as u8, last);
+        }
         fn add_f32(self, a: __m512, b: __m512) -> __m512 { _mm512_add_ps(a, b) }
         fn mul_f32(self, a: __m512, b: __m512) -> __m512 { _mm512_mul_ps(a, b) }
         fn div_f32(self, a: __m512, b: __m512) -> __m512 { _mm512_div_ps(a, b) }
@@ -111,6 +135,13 @@ impl Simd<16> for Avx512 {
         fn dot(self, sum: __m512i, w: &[[u8; 4]; 16], x: __m512i) -> __m512i {
             _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(w.as_ptr().cast()), x)
         }
+    }
+
+    #[inline(always)]
+    fn one_and_exp_f32(self, x: __m512) -> __m512 {
+        // SAFETY: `self` exists, so `new` has found the instructions.
+        let [x] = unsafe { gates::one_and_exp([x]) };
+        x
     }
 
     #[inline(always)]

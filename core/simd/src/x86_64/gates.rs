@@ -67,7 +67,7 @@ fn within(x: __m512, limit: f32) -> __m512 {
 /// 1 + e^-x for x from -87 to 87, and the value at the end of that range beyond it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-fn one_and_exp<const T: usize>(mut x: [__m512; T]) -> [__m512; T] {
+pub(super) fn one_and_exp<const T: usize>(mut x: [__m512; T]) -> [__m512; T] {
     let log = _mm512_set1_ps(-core::f32::consts::LOG2_E);
     let round = _mm512_set1_ps(SIXTEENTHS);
     // SAFETY: a load of 16 numbers through a reference to as many.

@@ -105,7 +105,11 @@ fn preactivations<V: FixedSimd<U>, const U: usize, const N: usize>(
 
 /// Adds half a unit of the result, then shifts right arithmetically.
 #[inline(always)]
-fn rounding_shift<V: FixedSimd<U>, const U: usize>(v: V, x: V::I32, bits: u32) -> V::I32 {
+pub(super) fn rounding_shift<V: FixedSimd<U>, const U: usize>(
+    v: V,
+    x: V::I32,
+    bits: u32,
+) -> V::I32 {
     v.shr_i32(v.add_i32(x, v.splat_i32(1 << (bits - 1))), bits)
 }
 

@@ -12,24 +12,29 @@
 //! step read last is still in the cache then. The products of a layer that stands alone are computed before their step (`two_pass.rs`), of several layers
 //! the last is begun first (`pipelined.rs`). No result depends on any of it.
 //!
+//! An LSTM of few tiles takes them side by side (`single.rs`), and a GRU is one call (`gru.rs`).
+//!
 //! `B` sessions at once share each load of weights (`Kernel::layer_f32_batch`).
 
 pub(crate) mod fixed;
+pub(crate) mod gru;
 pub(crate) mod int8;
 pub(crate) mod pipelined;
 mod products;
+mod rows;
+pub(crate) mod single;
 #[cfg(test)]
 mod tests;
 pub(crate) mod two_pass;
 
 use gatelet_simd::Simd;
-use gatelet_simd::gates::{sigmoid_f32, tanh_f32};
-use gatelet_simd::slices::{put, take};
+use gatelet_simd::gates::tanh_f32;
+use gatelet_simd::slices::take;
 
 pub(crate) use self::int8::{add_products_int8, layer_int8};
+pub(crate) use self::rows::{activate, add_products_f32};
 use crate::kernel::StreamF32;
 use crate::weights::layer::{Fused, LayerF32};
-use crate::weights::matrix::MatrixF32;
 
 /// Vectors of an LSTM's tile.
 const GATES: usize = 4;
@@ -50,35 +55,23 @@ fn part<T>(numbers: &[T], index: usize, len: usize) -> &[T] {
         .unwrap_or_default()
 }
 
+/// The numbers from `at` on.
+#[inline(always)]
+fn from<T>(numbers: &[T], at: usize) -> &[T] {
+    numbers.get(at..).unwrap_or_default()
+}
+
+/// As [`from`], to change.
+#[inline(always)]
+fn from_mut<T>(numbers: &mut [T], at: usize) -> &mut [T] {
+    numbers.get_mut(at..).unwrap_or_default()
+}
+
 /// `N` vectors of addends: part `tile` of `numbers`.
 #[inline(always)]
 fn vectors<T, const U: usize, const N: usize>(numbers: &[T], tile: usize) -> Option<&[[T; U]; N]> {
     let (vectors, _) = part(numbers, tile, N * U).as_chunks::<U>();
     vectors.first_chunk()
-}
-
-/// tanh of every number, in place, or its sigmoid.
-#[inline(always)]
-pub(crate) fn activate<V: Simd<U>, const U: usize, const TANH: bool>(v: V, numbers: &mut [f32]) {
-    let (vectors, rest) = numbers.as_chunks_mut::<U>();
-    for x in vectors {
-        activate_vector::<V, U, TANH>(v, x);
-    }
-    if !rest.is_empty() {
-        let mut last = take(rest, 0);
-        activate_vector::<V, U, TANH>(v, &mut last);
-        put(last, rest, 0);
-    }
-}
-
-#[inline(always)]
-fn activate_vector<V: Simd<U>, const U: usize, const TANH: bool>(v: V, x: &mut [f32; U]) {
-    let z = v.load_f32(x);
-    let y = match TANH {
-        true => tanh_f32(v, z),
-        false => sigmoid_f32(v, z),
-    };
-    v.store_f32(y, x);
 }
 
 /// What products of a tile are added to: a bias, which has a number for every slot, or sums so far.
@@ -100,7 +93,7 @@ fn addends<T: Copy + Default, const U: usize, const N: usize>(
 fn add_f32<V: Simd<U>, const U: usize, const N: usize>(
     v: V,
     mut sums: [V::F32; N],
-    column: &[[f32; U]; N],
+    column: &[[f32; U]],
     x: V::F32,
 ) -> [V::F32; N] {
     for (sum, w) in sums.iter_mut().zip(column) {
@@ -109,23 +102,36 @@ fn add_f32<V: Simd<U>, const U: usize, const N: usize>(
     sums
 }
 
-/// `run x` for `T` runs of as many columns, side by side. `run: [columns, N, U]`; four divides the columns, and `S` four: as many sets of
-/// sums take the columns in turn, so that one addition does not wait for the last.
+/// `run x` for `T` runs of as many columns, side by side: the first `N` vectors of tiles of `M`. `run: [columns, M, U]`; four
+/// divides the columns, and `S` four: as many sets of sums take the columns in turn, so that one addition does not wait for
+/// the last.
 #[inline(always)]
-fn runs_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize, const T: usize>(
+fn runs_f32<
+    V: Simd<U>,
+    const U: usize,
+    const N: usize,
+    const M: usize,
+    const S: usize,
+    const T: usize,
+>(
     v: V,
     runs: [&[f32]; T],
     x: &[f32],
 ) -> [[V::F32; N]; T] {
     let mut sets = [[[v.splat_f32(0.0); N]; S]; T];
-    let mut runs = runs.map(|run| run.as_chunks::<U>().0.as_chunks::<N>().0.as_chunks::<4>().0);
-    for x in x.as_chunks::<4>().0 {
+    let mut runs = runs.map(|run| run.as_chunks::<U>().0.as_chunks::<M>().0.as_chunks::<4>().0);
+    let mut fours = x.as_chunks::<4>().0;
+    for run in &mut runs {
+        fours = fours.get(..run.len()).unwrap_or(fours);
+    }
+    for run in &mut runs {
+        *run = run.get(..fours.len()).unwrap_or_default();
+    }
+    let mut each = runs.map(|run| run.iter());
+    for x in fours {
         let x = v.spread(x);
-        for (sets, run) in sets.iter_mut().zip(&mut runs) {
-            let Some((columns, rest)) = run.split_first() else {
-                continue;
-            };
-            *run = rest;
+        for (sets, run) in sets.iter_mut().zip(&mut each) {
+            let Some(columns) = run.next() else { continue };
             let turns = columns.as_chunks::<S>().0.iter().zip(x.as_chunks::<S>().0);
             for (columns, x) in turns {
                 for (sums, (column, &x)) in sets.iter_mut().zip(columns.iter().zip(x)) {
@@ -135,9 +141,18 @@ fn runs_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize, const T:
         }
     }
     let mut all = [[v.splat_f32(0.0); N]; T];
-    for (all, sets) in all.iter_mut().zip(sets) {
-        for sums in sets {
-            *all = both_f32(v, *all, sums);
+    for (all, mut sets) in all.iter_mut().zip(sets) {
+        // In pairs, which do not wait for one another.
+        let mut len = S;
+        while len > 1 {
+            len /= 2;
+            let (left, right) = sets.split_at_mut_checked(len).unwrap_or_default();
+            for (left, right) in left.iter_mut().zip(right) {
+                *left = both_f32(v, *left, *right);
+            }
+        }
+        if let Some(sums) = sets.first() {
+            *all = *sums;
         }
     }
     all
@@ -150,7 +165,7 @@ fn run_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     run: &[f32],
     x: &[f32],
 ) -> [V::F32; N] {
-    let [sums] = runs_f32::<V, U, N, S, 1>(v, [run], x);
+    let [sums] = runs_f32::<V, U, N, N, S, 1>(v, [run], x);
     sums
 }
 
@@ -248,7 +263,7 @@ fn done_f32<V: Simd<U>, const U: usize, const N: usize, const T: usize>(
             for (gate, sum) in gates.iter_mut().zip(sums) {
                 *gate = sum;
             }
-            *c = v.load_f32(&take(stream.c, (first + index) * U));
+            *c = v.load_part_f32(from(stream.c, (first + index) * U));
         }
         let [c, h] = v.lstm_f32(gates, c);
         for (index, each) in c.into_iter().zip(h).enumerate() {
@@ -257,9 +272,10 @@ fn done_f32<V: Simd<U>, const U: usize, const N: usize, const T: usize>(
         return;
     }
     for (index, sum) in sums.into_iter().flatten().enumerate() {
-        let mut h = [0.0; U];
-        v.store_f32(tanh_f32(v, sum), &mut h);
-        put(h, stream.next, (N * first + index) * U);
+        v.store_part_f32(
+            tanh_f32(v, sum),
+            from_mut(stream.next, (N * first + index) * U),
+        );
     }
 }
 
@@ -271,11 +287,8 @@ fn store_f32<V: Simd<U>, const U: usize>(
     tile: usize,
     stream: &mut StreamF32<'_>,
 ) {
-    let (mut c_out, mut h_out) = ([0.0; U], [0.0; U]);
-    v.store_f32(c, &mut c_out);
-    v.store_f32(h, &mut h_out);
-    put(c_out, stream.c, tile * U);
-    put(h_out, stream.next, tile * U);
+    v.store_part_f32(c, from_mut(stream.c, tile * U));
+    v.store_part_f32(h, from_mut(stream.next, tile * U));
 }
 
 #[inline(always)]
@@ -298,7 +311,7 @@ fn lstm_f32<V: Simd<U>, const U: usize, const S: usize, const B: usize>(
     }
     let sums = products_f32::<V, U, GATES, S, B>(v, weights, operands, sums);
     for (gates, stream) in sums.into_iter().zip(streams) {
-        let c = v.load_f32(&take(stream.c, tile * U));
+        let c = v.load_part_f32(from(stream.c, tile * U));
         let [[c], [h]] = v.lstm_f32([gates], [c]);
         store_f32(v, (c, h), tile, stream);
     }
@@ -325,57 +338,5 @@ fn rnn_f32<V: Simd<U>, const U: usize, const S: usize, const B: usize>(
     let sums = products_f32::<V, U, ROWS, S, B>(v, weights, operands, sums);
     for (sums, stream) in sums.into_iter().zip(streams) {
         done_f32(v, tile, [sums], stream);
-    }
-}
-
-/// Adds the products of one operand, to `bias` or to what `sums` hold; three tiles at a time where registers hold their sums: 96
-/// characters are three tiles of AVX-512.
-#[inline(always)]
-pub(crate) fn add_products_f32<V: Simd<U>, const U: usize>(
-    v: V,
-    backward: bool,
-    matrix: &MatrixF32<'_>,
-    bias: Option<&[f32]>,
-    x: &[f32],
-    sums: &mut [f32],
-) {
-    let tiles = sums.len().div_ceil(ROWS * U);
-    let together = if V::REGISTERS >= 32 { 3 } else { 1 };
-    for block in sweep(tiles.div_ceil(together), backward) {
-        let first = block * together;
-        if first + 3 <= tiles && together == 3 {
-            tiles_of::<V, U, 3>(v, first, matrix, bias, x, sums);
-        } else {
-            for tile in first..tiles.min(first + together) {
-                tiles_of::<V, U, 1>(v, tile, matrix, bias, x, sums);
-            }
-        }
-    }
-}
-
-/// `T` tiles of a matrix from tile `first` on.
-#[inline(always)]
-fn tiles_of<V: Simd<U>, const U: usize, const T: usize>(
-    v: V,
-    first: usize,
-    matrix: &MatrixF32<'_>,
-    bias: Option<&[f32]>,
-    x: &[f32],
-    sums: &mut [f32],
-) {
-    let mut tiles = [&[][..]; T];
-    for (index, tile) in tiles.iter_mut().enumerate() {
-        let weights = matrix.weights;
-        *tile = part(weights, first + index, ROWS * U * matrix.columns);
-    }
-    let x = x.get(..matrix.columns).unwrap_or_default();
-    let found = runs_f32::<V, U, ROWS, 4, T>(v, tiles, x);
-    for (index, found) in found.into_iter().enumerate() {
-        let tile = first + index;
-        let addends: [[f32; U]; ROWS] = addends(bias, sums, tile);
-        for (index, (sum, mut total)) in found.into_iter().zip(addends).enumerate() {
-            v.store_f32(v.add_f32(v.load_f32(&total), sum), &mut total);
-            put(total, sums, (ROWS * tile + index) * U);
-        }
     }
 }

@@ -111,7 +111,7 @@ fn pair_f32<V: Simd<U>, const U: usize, const N: usize, const S: usize>(
     let all = layer.weights.weights;
     let tiles = halves(all, pair, N * U * layer.columns, half);
     // Two streams of reads, which from afar are faster than one, even where registers do not hold the sums of both.
-    runs_f32::<V, U, N, S, 2>(v, tiles, x)
+    runs_f32::<V, U, N, N, S, 2>(v, tiles, x)
 }
 
 /// Puts away a pair's sums.

@@ -2,11 +2,22 @@
 
 extern crate std;
 
+use std::vec::Vec;
+
 use super::fixed::{FixedSimd, LstmTiles};
+use super::{gru, layer_f32, single};
+use crate::cell::StepF32;
+use crate::cell::gru::{cells, step_f32};
 use crate::cell::lstm::lstm_unit;
 use crate::fixed::MIN_CELL_BITS;
 use crate::fixed::activation::{Function, piecewise};
 use crate::fixed::preactivation;
+use crate::kernel::{Scalar, StreamF32};
+use crate::net::dims::Cell;
+use crate::net::{GateActivation, Kind, Layout, Reset, RnnActivation};
+use crate::weights::layer::{Fused, LayerF32, RecurrentF32};
+use crate::weights::matrix::MatrixF32;
+use crate::weights::order::RowOrder;
 
 /// Runs a check with the vectors of every instruction set that is there.
 macro_rules! on_every_isa {
@@ -120,4 +131,194 @@ fn integer_cells<V: FixedSimd<U>, const U: usize>(v: V) {
 #[test]
 fn integer_cells_are_those_of_the_specification() {
     on_every_isa!(integer_cells);
+}
+
+/// Sizes on both sides of vectors' and tiles' edges, and of what registers hold.
+const UNITS: [usize; 14] = [1, 2, 3, 5, 8, 16, 17, 20, 32, 40, 48, 64, 100, 129];
+
+impl Numbers {
+    /// Numbers within 1.
+    fn reals(&mut self, count: usize) -> Vec<f32> {
+        let mut one = || self.next() as f32 / i32::MAX as f32;
+        (0..count).map(|_| one()).collect()
+    }
+}
+
+/// A matrix of random numbers, whose columns past `used` of each part of `columns` are zero: row by row, and in
+/// the order of a layout.
+fn matrices(
+    numbers: &mut Numbers,
+    (rows, order): (usize, RowOrder),
+    parts: &[(usize, usize)],
+) -> [Vec<f32>; 2] {
+    let columns = parts.iter().map(|&(_, padded)| padded).sum();
+    let mut plain = Vec::new();
+    for _ in 0..rows {
+        for &(used, padded) in parts {
+            plain.extend(numbers.reals(used).iter().map(|w| 0.3 * w));
+            plain.resize(plain.len() + padded - used, 0.0);
+        }
+    }
+    let mut tiles = Vec::new();
+    let matrix = MatrixF32::rows(columns, &plain);
+    matrix.emit(rows, order, &mut |bytes| {
+        tiles.extend(
+            bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b)),
+        );
+    });
+    [plain, tiles]
+}
+
+/// A layout's order, and the columns and weights of a matrix in it.
+fn matrix(order: RowOrder, columns: usize, weights: &[f32]) -> MatrixF32<'_> {
+    MatrixF32 {
+        order,
+        columns,
+        weights,
+    }
+}
+
+fn layout<const U: usize>() -> Layout {
+    match U {
+        4 => Layout::Tiles4,
+        8 => Layout::Tiles8,
+        _ => Layout::Tiles16,
+    }
+}
+
+/// A GRU in one call beside the specification's, for a few steps, from both ends, with inputs and without.
+fn fused_gru<V: FixedSimd<U>, const U: usize>(v: V) {
+    let order = RowOrder::of_rows(layout::<U>());
+    let mut numbers = Numbers(7);
+    let resets = [Reset::After, Reset::Before];
+    let shapes = UNITS
+        .into_iter()
+        .flat_map(|units| [0, 1, 6].map(|read| (units, read)));
+    for ((units, read), reset) in shapes.flat_map(|shape| resets.map(|reset| (shape, reset))) {
+        let (own, inputs) = (units.next_multiple_of(4), usize::next_multiple_of(read, 4));
+        let (of_x, of_h) = ((read, inputs), (units, own));
+        let gates = matrices(&mut numbers, (2 * units, order), &[of_x, of_h]);
+        let candidate = matrices(&mut numbers, (units, order), &[of_x]);
+        let hidden = matrices(&mut numbers, (units, order), &[of_h]);
+        let addend = numbers.reals(3 * units);
+        let mut bias = numbers.reals(units);
+        bias.resize(order.slots(units), 0.0);
+        let view = |index: usize, order| RecurrentF32 {
+            kind: Kind::Gru {
+                units,
+                reset,
+                gates: GateActivation::Sigmoid,
+                candidate: RnnActivation::Tanh,
+            },
+            inputs,
+            input: &addend,
+            matrices: [
+                matrix(order, inputs + own, &gates[index]),
+                matrix(order, inputs, &candidate[index]),
+                matrix(order, own, &hidden[index]),
+            ],
+            bias: if reset == Reset::After { &bias } else { &[] },
+        };
+        let (plain, tiles) = (view(0, RowOrder::PLAIN), view(1, order));
+        let mut x = std::vec![0.0; inputs + own];
+        for step in 0..4 {
+            x[..read].copy_from_slice(&numbers.reals(read));
+            let (mut expected, mut found) = (std::vec![0.0; own], std::vec![0.0; own]);
+            found[..units].fill(9.0);
+            let mut sums = std::vec![9.0; 4 * units];
+            let of_specification = StepF32 {
+                addend: &addend,
+                x: &x,
+                carried: &mut [],
+                sums: &mut sums,
+                next: &mut expected,
+            };
+            step_f32(Scalar, &plain, of_specification);
+            gru::gru_f32(v, step % 2 == 1, &tiles, &addend, &x, &mut sums, &mut found);
+            for (unit, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let off = (found - expected).abs();
+                assert!(
+                    off < 2e-6,
+                    "{reset:?} {units} of {read}, {unit}: {found} {expected}"
+                );
+            }
+            x[inputs..].copy_from_slice(&expected);
+        }
+    }
+}
+
+#[test]
+fn a_gru_in_one_call_is_that_of_the_specification() {
+    on_every_isa!(fused_gru);
+}
+
+/// An LSTM of few tiles side by side has the bits of one tile by tile.
+fn few_tiles<V: FixedSimd<U>, const U: usize>(v: V) {
+    let order = RowOrder::of_cell(layout::<U>(), Cell::Lstm.kind(1));
+    let mut numbers = Numbers(8);
+    for (units, read) in UNITS
+        .into_iter()
+        .flat_map(|units| [0, 1, 6].map(|read| (units, read)))
+    {
+        let (own, below) = (units.next_multiple_of(4), usize::next_multiple_of(read, 4));
+        let parts = [(read, below), (units, own)];
+        let [_, weights] = matrices(&mut numbers, (4 * units, order), &parts);
+        let addend = numbers.reals(order.slots(4 * units));
+        let layer = LayerF32 {
+            cell: Fused::Lstm,
+            hidden: units,
+            columns: below + own,
+            input: &addend,
+            weights: matrix(order, below + own, &weights),
+        };
+        let x = numbers.reals(below + own);
+        let before = numbers.reals(units);
+        let run = |together: bool| {
+            let (mut c, mut next) = (before.clone(), std::vec![0.0; own]);
+            let stream = StreamF32 {
+                addend: &addend,
+                x: &x,
+                c: &mut c,
+                next: &mut next,
+            };
+            match together {
+                true => single::layer_f32::<V, U, 2>(v, false, &layer, stream),
+                false => layer_f32::<V, U, 2>(v, false, &layer, &mut [stream]),
+            }
+            (c, next)
+        };
+        assert_eq!(run(true), run(false), "{units} units, {read} inputs");
+    }
+}
+
+#[test]
+fn few_tiles_side_by_side_have_the_same_bits() {
+    on_every_isa!(few_tiles);
+}
+
+/// The integer cells of a GRU beside the specification's, from sums that hardly move a gate to such as saturate all.
+fn gru_cells<V: FixedSimd<U>, const U: usize>(v: V) {
+    let mut numbers = Numbers(9);
+    for (units, width) in UNITS
+        .into_iter()
+        .flat_map(|units| [2, 12, 16].map(|w| (units, w)))
+    {
+        let sums: Vec<i32> = (0..4 * units).map(|_| numbers.next() >> width).collect();
+        let carried: Vec<i16> = (0..units).map(|_| numbers.next() as i16).collect();
+        let (mut expected, mut found) = (carried.clone(), carried);
+        let mut next = [std::vec![9; units + 3], std::vec![9; units + 3]];
+        let [expected_h, found_h] = &mut next;
+        cells(&sums, &mut expected, &mut expected_h[..]);
+        gru::cells_int8(v, &sums, &mut found, &mut found_h[..]);
+        assert_eq!((found, found_h), (expected, expected_h), "{units} units");
+    }
+}
+
+#[test]
+fn integer_cells_of_a_gru_are_those_of_the_specification() {
+    on_every_isa!(gru_cells);
 }
