@@ -7,9 +7,9 @@ use gatelet::net::{Kind, Net};
 pub struct Start {
     /// The operation, from 0.
     pub operation: usize,
-    /// [units]
+    /// `[units]`
     pub h: Vec<f32>,
-    /// [units] of an LSTM; else empty.
+    /// `[units]` of an LSTM; else empty.
     pub c: Vec<f32>,
 }
 

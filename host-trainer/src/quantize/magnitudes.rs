@@ -9,9 +9,9 @@ use crate::net::{Packs, Params, Role, Shard, Start};
 /// What a net is given, step after step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sequence<'a> {
-    /// [steps]
+    /// `[steps]`
     Tokens(&'a [u16]),
-    /// [steps, width]
+    /// `[steps, width]`
     Features(&'a [f32]),
 }
 

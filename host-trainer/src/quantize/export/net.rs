@@ -229,7 +229,8 @@ fn kind_name(kind: Kind) -> String {
 /// with the least error at the outputs on `data`. An f32 image needs no data.
 ///
 /// # Errors
-/// [`Error::Quantize`], or [`Error::Export`], also for data that the net is not given.
+/// [`Error::Quantize`](crate::error::Error::Quantize), or
+/// [`Error::Export`](crate::error::Error::Export), also for data that the net is not given.
 pub fn export_net<'a>(
     source: impl Into<Source<'a>>,
     data: &[Sequence<'_>],

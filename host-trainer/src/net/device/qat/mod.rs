@@ -12,7 +12,7 @@
 //! states that this does. h is on the tape as h / 128, c as c / 2^(15-e): powers of two, which
 //! change no bit of a product. A GRU carries H / 2^15, which products read as h / 128. Every other
 //! value is there as the device has it too, q / 128, which stands for its step times as much:
-//! gradients of the matrices that read it are multiplied by the step ([`Reads`]). Gradients of
+//! gradients of the matrices that read it are multiplied by the step (`Reads`). Gradients of
 //! values are those of what they stand for.
 
 use gatelet::net::{Kind, Net, Operation, Reset};
