@@ -191,6 +191,8 @@ fn smooth(net: Net) -> Net {
                     smooth => smooth,
                 },
             },
+            Kind::Lstm { units, .. } => Kind::lstm(units),
+            Kind::Gru { units, reset, .. } => Kind::gru(units, reset),
             kind => kind,
         };
         to = to.with_operation(Operation { kind, ..*of });

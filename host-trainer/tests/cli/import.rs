@@ -94,7 +94,8 @@ fn an_amplifier_adds_its_input() {
     ]);
     assert_eq!(read(&place, "y.csv"), b"0.75\n-0.75\n");
     let told = place.good(&["inspect", "amp.safetensors"]);
-    assert!(told.contains("lstm 2"), "{told}");
+    assert!(told.contains("1 layer of 2 units"), "{told}");
+    assert!(told.contains("from           amp.json"), "{told}");
     // What is for texts refuses it.
     place.bad(&["predict", "amp.safetensors", "a"], 1, &["no vocabulary"]);
 }
@@ -141,7 +142,7 @@ fn what_is_there_stays_and_what_does_not_fit_is_named() {
         &["y.xls", ".npy"],
     );
     let twice = ["x.csv", "--input", "x.csv"];
-    place.bad(&[&run[..], &twice[..]].concat(), 1, &["given 2 times"]);
+    place.bad(&[&run[..], &twice[..]].concat(), 2, &["given 2 times"]);
 
     place.write("broken.json", &chain(1.0, 0.0).as_bytes()[..40]);
     place.bad(&["import", "broken.json"], 1, &["broken.json"]);
