@@ -14,6 +14,7 @@ pub mod console;
 pub mod counts;
 pub mod entropy;
 pub mod image;
+mod imported;
 pub mod keras;
 pub mod onnx;
 pub mod text;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use gatelet_import::plain::Plain;
-use gatelet_import::{Options, lower, read};
+use gatelet_import::{Options, read};
 
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};
+use crate::imported;
 
 /// Inputs so far.
 pub static COUNTS: Counts = Counts::new("onnx");
@@ -57,23 +57,7 @@ pub fn run(input: &[u8]) {
         }
     }
     let draft = read(&bytes, Path::new("net.onnx"), Options::default());
-    let accepted = match draft.and_then(lower) {
-        Ok(net) => {
-            let inputs: usize = net.inputs.iter().map(|port| port.width).sum();
-            let outputs: usize = net.outputs.iter().map(|port| port.width).sum();
-            let mut stream = Plain::new(&net);
-            for _ in 0..2 {
-                assert_eq!(stream.step(&vec![0.5; inputs], 0).len(), outputs);
-            }
-            true
-        }
-        Err(error) => {
-            let error = error.to_string();
-            assert!(!error.is_empty() && !error.contains('\n'), "{error}");
-            false
-        }
-    };
-    COUNTS.count(accepted, start);
+    COUNTS.count(imported::accepted(draft), start);
 }
 
 /// Cuts the end off, or changes up to eight bytes, often to what is an edge of a number or length.

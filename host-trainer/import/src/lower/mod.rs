@@ -11,6 +11,7 @@
 mod check;
 mod functions;
 mod fuse;
+mod imported;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -22,72 +23,11 @@ use gatelet::net::{
 
 use crate::draft::{Draft, Function, Input, Kind, Layer, Matrix, Recurrent};
 use crate::error::{Error, Result, refused};
+pub use imported::{Imported, Port, Row, Weights};
+
 use check::{Checked, expect};
 use functions::{dense, identity};
 use view::{Product, View};
-
-/// The weights of an operation, in the order of [`draft`](crate::draft).
-#[derive(Clone, Debug, PartialEq)]
-pub enum Weights {
-    /// `[vocab, units]`.
-    Embedding(Matrix),
-    /// A recurrent cell.
-    Recurrent(Recurrent),
-    /// A dense operation.
-    Dense {
-        /// `[units, inputs]`.
-        weight: Matrix,
-        /// `[units]`.
-        bias: Vec<f32>,
-    },
-    /// A sum has none.
-    Add,
-}
-
-/// An input or an output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// Its name in the file.
-    pub name: String,
-    /// Numbers at every step; of tokens 1.
-    pub width: usize,
-    /// Whether the file's net ends in a softmax over it.
-    pub softmax: bool,
-}
-
-/// A line of the table of what was imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The operation, or nothing for a layer that became part of another.
-    pub operation: Option<usize>,
-    /// The layer's name in the file.
-    pub name: String,
-    /// What it is called there.
-    pub from: String,
-    /// The tensors that its numbers came from.
-    pub tensors: Vec<String>,
-    /// What was folded or left out, and why that is safe.
-    pub notes: Vec<String>,
-}
-
-/// A net of a file as Gatelet's operations, with its weights.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Imported {
-    /// The file's format.
-    pub format: &'static str,
-    /// The operations, in f32.
-    pub net: Net,
-    /// The weights of each.
-    pub weights: Vec<Weights>,
-    /// What it is given; several stand side by side.
-    pub inputs: Vec<Port>,
-    /// What it gives.
-    pub outputs: Vec<Port>,
-    /// Where everything came from.
-    pub rows: Vec<Row>,
-    /// What concerns the file as a whole.
-    pub notes: Vec<String>,
-}
 
 /// Numbers that one operation may read, and as many parts of them.
 const WIDEST: usize = 2 * MAX_PARTS * gatelet::net::MAX_SIZE;
