@@ -311,6 +311,7 @@ fn nothing_yet(checkpoint: &Checkpoint) -> Metrics {
         train_nats: f64::NAN,
         valid_nats: f64::NAN,
         valid_bpc: f64::NAN,
+        figure: None,
         best: true,
         lr: 0.0,
         gradient_norm: 0.0,

@@ -193,6 +193,7 @@ mod tests {
             train_nats: nats,
             valid_nats: nats,
             valid_bpc: 14.427,
+            figure: None,
             best: true,
             lr: 0.1,
             gradient_norm: 1.0,

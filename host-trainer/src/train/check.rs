@@ -23,13 +23,12 @@ impl Trainer<'_> {
             let rule = format!("the run has {} epochs", config.epochs);
             return wrong("epoch", &p.epoch, rule);
         }
-        let (_, windows) = self.epoch_layout(p.epoch);
+        let windows = self.windows(p.epoch);
         if p.window >= windows {
-            let rule = format!("an epoch of this text has {windows} windows");
+            let rule = format!("an epoch of this data has {windows} windows");
             return wrong("window", &p.window, rule);
         }
-        // Epochs differ by a window at most.
-        let most = (p.epoch as u64 + 1) * (windows as u64 + 1);
+        let most = (p.epoch as u64 + 1) * self.data.most_windows(config) as u64;
         let least = p.epoch as u64 + p.window as u64;
         if !(least..=most).contains(&p.step) {
             let rule = format!("in epoch {} it has to be from {least} to {most}", p.epoch);

@@ -126,6 +126,7 @@ mod tests {
             train_nats,
             valid_nats,
             valid_bpc: 0.0,
+            figure: None,
             best: false,
             lr: 0.0,
             gradient_norm: 0.0,

@@ -9,8 +9,8 @@
 //!     when asked to stop: last.safetensors, and back
 //! ```
 //! A run diverges when loss or gradient is not finite, or *explodes*: the loss of each of
-//! [`EXPLODED_WINDOWS`] windows in a row is above [`EXPLODED_TIMES`] ln(vocabulary). A net that
-//! knows nothing has ln(vocabulary), so such a net is far worse than none, and has been for longer
+//! [`EXPLODED_WINDOWS`] windows in a row is above [`EXPLODED_TIMES`] that of a net that knows
+//! nothing (ln(vocabulary) of a text), so such a net is far worse than none, and has been for longer
 //! than a bad window lasts. While a window is above that limit no checkpoint is written: the newest
 //! on the disk is of a state that was still good.
 
@@ -22,6 +22,7 @@ use super::{End, Position, Trainer};
 use crate::error::{Error, Result};
 use crate::train::checkpoint::torch_name;
 use crate::train::curves::write_loss;
+use crate::train::dataset::Judged;
 use crate::train::run::{Metrics, RunFolder, Saver};
 use crate::train::samples;
 
@@ -92,11 +93,11 @@ impl Trainer<'_> {
             saver.save(&self.checkpoint(true))?;
         }
         let (begin, before) = (Instant::now(), self.position.seconds);
-        let limit = EXPLODED_TIMES * (self.corpus.vocab.len() as f64).ln();
+        let limit = EXPLODED_TIMES * self.data.unknowing();
         let mut above = 0;
         let mut picture = Picture::default();
         loop {
-            let (_, windows) = self.epoch_layout(self.position.epoch);
+            let windows = self.windows(self.position.epoch);
             let nats = self
                 .step()
                 .map_err(|error| self.gave_up(error, &mut saver, folder))?;
@@ -212,8 +213,11 @@ impl Trainer<'_> {
     /// `best.safetensors`.
     fn record(&mut self, saver: &mut Saver<'_>) -> Result<Metrics> {
         let begin = Instant::now();
-        let valid_nats = self.evaluate()?;
-        let (_, windows) = self.epoch_layout(self.position.epoch);
+        let Judged {
+            loss: valid_nats,
+            figure,
+        } = self.judge()?;
+        let windows = self.windows(self.position.epoch);
         let position = &mut self.position;
         if !valid_nats.is_finite() {
             return Err(Error::Diverged {
@@ -233,6 +237,7 @@ impl Trainer<'_> {
             train_nats: position.loss_sum / position.loss_count.max(1) as f64,
             valid_nats,
             valid_bpc: valid_nats / std::f64::consts::LN_2,
+            figure,
             best,
             lr: position.lr,
             gradient_norm: position.gradient_norm,
@@ -265,10 +270,10 @@ impl Trainer<'_> {
             saver.best(&checkpoint)?;
         }
         saver.metrics(metrics.clone());
-        let mut start = vec![0; samples::START.min(self.corpus.validation_len())];
-        self.corpus.fill(self.corpus.train_len, &mut start)?;
+        let start = self.data.prompt(samples::START)?;
+        let sample = start.map(|start| samples::write(&self.checkpoint(false), &start, &metrics));
         // A net that cannot write is no reason to stop.
-        if let Ok(sample) = samples::write(&self.checkpoint(false), &start, &metrics) {
+        if let Some(Ok(sample)) = sample {
             saver.sample(sample);
         }
         Ok(metrics)
@@ -284,7 +289,7 @@ impl Trainer<'_> {
         let last = folder.last();
         *kept = format!("{} is still good, of step {}", last.display(), saver.step());
         // A run that explodes from the start has an exploded best: that is nothing to go back to.
-        let limit = EXPLODED_TIMES * (self.corpus.vocab.len() as f64).ln();
+        let limit = EXPLODED_TIMES * self.data.unknowing();
         if let Some(nats) = folder.best_nats().filter(|&nats| nats < limit) {
             *kept += &format!(", and {} has {nats:.3} nats", folder.best().display());
         }

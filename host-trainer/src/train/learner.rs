@@ -64,6 +64,9 @@ pub struct Step {
     pub norm: f64,
 }
 
+/// Lengths of windows whose shards are kept: sequences differ in length.
+const TEAMS: usize = 4;
+
 /// A net in training.
 #[derive(Clone, Debug)]
 pub struct Learner<F: Engine> {
@@ -74,8 +77,10 @@ pub struct Learner<F: Engine> {
     /// Ranges of rows, of a net that is trained for integers.
     pub(crate) learned: Option<Learned>,
     updater: Updater<F>,
-    /// Shards of the batches before; none at first.
-    team: Option<Team<F>>,
+    /// Shards of the batches before, by their steps, the last used at the end; none at first.
+    teams: Vec<Team<F>>,
+    /// Those that a data set evaluates with, if it keeps them.
+    pub(crate) evaluation: Option<Team<F>>,
     /// What the shards are told.
     losses: Vec<Loss>,
     dropout: [Option<Dropout>; 2],
@@ -115,7 +120,8 @@ impl<F: Engine> Learner<F> {
             packed: false,
             learned: None,
             updater: Updater::new(updates, net),
-            team: None,
+            teams: Vec::new(),
+            evaluation: None,
             losses: net.outputs().map(|of| Loss::usual(net, of)).collect(),
             dropout: [None; 2],
             line_break: None,
@@ -134,18 +140,20 @@ impl<F: Engine> Learner<F> {
             loss.check(&net, of)?;
             *own = loss;
         }
-        self.team = None;
+        self.teams.clear();
         Ok(())
     }
 
     /// From now on drops outputs and what is read from h.
     pub(crate) fn drop_out(&mut self, output: Option<Dropout>, recurrent: Option<Dropout>) {
-        (self.dropout, self.team) = ([output, recurrent], None);
+        self.dropout = [output, recurrent];
+        self.teams.clear();
     }
 
     /// From now on the state is zero before every step of this token.
     pub(crate) fn break_lines(&mut self, line_break: Option<u16>) {
-        (self.line_break, self.team) = (line_break, None);
+        self.line_break = line_break;
+        self.teams.clear();
     }
 
     /// The parameters as they are now.
@@ -186,8 +194,11 @@ impl<F: Engine> Learner<F> {
 
     /// Shards for so many rows and steps at least.
     pub(crate) fn prepare(&mut self, rows: usize, steps: usize) -> Result<&mut Team<F>> {
-        let fits = |team: &Team<F>| team.steps == steps && team.rows >= rows;
-        if !self.team.as_ref().is_some_and(fits) {
+        let rows = self.teams.last().map_or(rows, |team| rows.max(team.rows));
+        let fits = |team: &Team<F>| team.steps == steps && team.rows == rows;
+        if let Some(found) = self.teams.iter().position(fits) {
+            self.teams[found..].rotate_left(1);
+        } else {
             let mut team = Team::new(self.params.net(), rows, steps);
             for (shard, first_row) in team.shards_mut() {
                 let [output, recurrent] = self.dropout;
@@ -197,16 +208,19 @@ impl<F: Engine> Learner<F> {
                     shard.set_loss(output, loss)?;
                 }
             }
-            self.team = Some(team);
+            self.teams.retain(|other| other.rows == rows);
+            if self.teams.len() == TEAMS {
+                self.teams.remove(0);
+            }
+            self.teams.push(team);
         }
-        self.team
-            .as_mut()
-            .ok_or_else(|| Error::Some("no shards".to_owned()))
+        let none = || Error::Some("no shards".to_owned());
+        self.teams.last_mut().ok_or_else(none)
     }
 
-    /// The shards that there are.
+    /// The shards that were used last.
     pub(crate) fn team(&self) -> Option<&Team<F>> {
-        self.team.as_ref()
+        self.teams.last()
     }
 
     /// The gradient of the mean loss of a window of `examples`; the sum of the losses and the
@@ -225,7 +239,7 @@ impl<F: Engine> Learner<F> {
         };
         self.packs()?;
         self.prepare(examples.len(), data.steps())?;
-        let Some(team) = &mut self.team else {
+        let Some(team) = self.teams.last_mut() else {
             return Ok((0.0, 0.0));
         };
         let sum = team.run(&self.packs, (data, examples), job)?;
@@ -235,7 +249,7 @@ impl<F: Engine> Learner<F> {
     /// Adds the shards' gradients in their order; returns the global norm.
     fn sum_gradients(&mut self) -> f64 {
         const TILE: usize = 8192;
-        let parts = self.team.as_ref().map_or(&[][..], |team| &team.parts);
+        let parts = self.teams.last().map_or(&[][..], |team| &team.parts);
         self.gradient
             .par_chunks_mut(TILE)
             .enumerate()
@@ -269,6 +283,11 @@ impl<F: Engine> Learner<F> {
         let (weights, gradient) = (&mut self.params.data, &self.gradient);
         self.updater.update(weights, gradient, norm, rate);
         self.packed = false;
+    }
+
+    /// Counts a step without one.
+    pub(crate) fn skip(&mut self) {
+        self.updater.skip();
     }
 
     /// Trains on all examples as one batch, each from the start state.

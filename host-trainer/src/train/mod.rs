@@ -2,10 +2,10 @@
 //! checkpoints.
 //!
 //! ```text
-//! the training part is cut into `batch` streams; every epoch starts at another offset and at zero state
+//! an epoch          windows that the data set gives in an order: of a text ([`text`]), of sequences ([`series`])
 //! for each window:  gradient = sum over shards (each `rows` streams, its own buffers)
-//!                   clip, optimizer; the state is carried into the next window
-//! evaluation:       the held-out part, in streams of its own; `drive` decides when, and writes the files
+//!                   clip, optimizer; the state is carried into the next window, unless that begins anew
+//! evaluation:       the held-out part; `drive` decides when, and writes the files
 //! ```
 //! A batch is cut into shards by its size alone, and shard gradients are summed in their order: the
 //! result does not depend on the number of threads. Everything that decides the rest of a run is in
@@ -15,8 +15,8 @@ mod check;
 pub mod checkpoint;
 pub mod config;
 pub mod curves;
+pub mod dataset;
 mod drive;
-mod evaluate;
 pub mod learner;
 pub mod many_to_one;
 pub mod optim;
@@ -26,41 +26,33 @@ pub mod recipe;
 pub mod run;
 pub mod runs;
 pub mod samples;
+mod text;
 pub mod verdict;
 
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
-
-use crate::data::Data;
-use crate::data::corpus::{Corpus, Vocabulary};
+use crate::data::corpus::Vocabulary;
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::isa::isa;
 use crate::net::device::learned::Learned;
 use crate::net::dropout::Dropout;
-use crate::net::{IGNORED, Loss, Packs, Params, Window};
+use crate::net::{Packs, Params};
 use crate::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance, Resume};
 use crate::train::config::Config;
+use crate::train::dataset::{Dataset, Judged};
 use crate::train::learner::{Learner, Team};
 
 pub use drive::Observer;
 pub use position::{End, Position};
 
-/// Streams of the held-out text that are evaluated side by side, at most.
-const EVAL_STREAMS: usize = 32;
-/// Steps of a window in evaluation.
-const EVAL_WINDOW: usize = 64;
-
 /// A run in memory.
 #[derive(Debug)]
 pub struct Trainer<'c> {
-    corpus: &'c Corpus,
+    data: &'c dyn Dataset,
     config: Config,
     provenance: Provenance,
     learner: Learner<f32>,
     /// Rows of a batch, by number.
     rows: Vec<usize>,
-    evaluation: Team<f32>,
     position: Position,
     /// Parameters with the lowest held-out loss, while a cooldown may still begin with them.
     best: Option<Vec<f32>>,
@@ -71,25 +63,23 @@ impl<'c> Trainer<'c> {
     ///
     /// # Errors
     /// [`Error::Option`] or [`Error::TooShort`].
-    pub fn new(corpus: &'c Corpus, config: Config, command: String) -> Result<Self> {
+    pub fn new(data: &'c dyn Dataset, config: Config, command: String) -> Result<Self> {
         config.validate()?;
         isa()?;
-        corpus.check_length(config.batch, config.window)?;
-        let net = config.shape(corpus.vocab.len()).net();
+        data.check(&config)?;
+        let net = data.net(&config)?;
         let provenance = Provenance {
-            corpus: corpus.name.clone(),
-            corpus_sha256: hex(&corpus.sha256),
+            corpus: data.name().to_owned(),
+            corpus_sha256: hex(&data.sha256()),
             command,
             trainer: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
             seed: config.seed,
             nats: None,
             epoch: 0,
-            unigram_nats: Some(corpus.unigram_nats()?),
+            unigram_nats: data.baseline()?,
             characters: 0,
             changes: Vec::new(),
         };
-        let predictions = corpus.validation_len() - 1;
-        let streams = (predictions / 256).clamp(1, EVAL_STREAMS);
         let params = Params::init(net, config.seed);
         let packs = match &config.qat {
             None => Packs::new(&net),
@@ -98,22 +88,14 @@ impl<'c> Trainer<'c> {
         let mut learner = Learner::with_packs(params, packs, config.updates());
         let masks = |rate| Dropout::new(config.seed, rate);
         learner.drop_out(masks(config.dropout), masks(config.recurrent_dropout));
-        let line_break = config.lines.then(|| corpus.vocab.line_break()).flatten();
-        learner.break_lines(line_break);
-        let smoothing = config.label_smoothing;
-        learner.set_loss(0, Loss::CrossEntropy { smoothing })?;
-        learner.prepare(config.batch, config.window)?;
-        let mut evaluation = Team::new(&net, streams, EVAL_WINDOW);
-        for (shard, _) in evaluation.shards_mut() {
-            shard.break_lines(line_break);
-        }
+        data.set_up(&mut learner, &config)?;
+        learner.prepare(config.batch, data.steps(&config, (0, 0)))?;
         Ok(Self {
             learner,
             rows: (0..config.batch).collect(),
-            evaluation,
             position: Position::default(),
             best: None,
-            corpus,
+            data,
             config,
             provenance,
         })
@@ -125,13 +107,15 @@ impl<'c> Trainer<'c> {
     /// [`Error::Some`] when the text has another vocabulary than the checkpoint or the net cannot be trained so, or as
     /// [`Trainer::new`].
     pub fn qat(
-        corpus: &'c Corpus,
+        data: &'c dyn Dataset,
         from: &Checkpoint,
         config: Config,
         command: String,
     ) -> Result<Self> {
-        Self::check_vocabulary(&corpus.vocab, from)?;
-        let mut trainer = Self::new(corpus, config, command)?;
+        if let Some(vocab) = data.vocab() {
+            Self::check_vocabulary(vocab, from)?;
+        }
+        let mut trainer = Self::new(data, config, command)?;
         *trainer.learner.params_mut() = from.params.clone();
         // A net that was trained for these integers before goes on with their ranges.
         let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| &qat.scheme);
@@ -163,9 +147,19 @@ impl<'c> Trainer<'c> {
     /// # Errors
     /// [`Error::OtherCorpus`], [`Error::Checkpoint`] when it has no optimizer state or stands where no run of this text
     /// can, or as [`Trainer::new`].
-    pub fn resume(corpus: &'c Corpus, checkpoint: Checkpoint) -> Result<Self> {
-        corpus.check_hash(&checkpoint.meta.provenance.corpus_sha256)?;
-        if Some(&corpus.vocab) != checkpoint.vocab.as_ref() {
+    pub fn resume(data: &'c dyn Dataset, checkpoint: Checkpoint) -> Result<Self> {
+        let (found, expected) = (
+            hex(&data.sha256()),
+            &checkpoint.meta.provenance.corpus_sha256,
+        );
+        if found != *expected {
+            return Err(Error::OtherCorpus {
+                name: data.name().to_owned(),
+                found,
+                expected: expected.clone(),
+            });
+        }
+        if data.vocab() != checkpoint.vocab.as_ref() {
             let what = "its vocabulary is not that of the text with the run's rules: another version of the program \
                         reads Unicode otherwise; go on with the one that began the run"
                 .to_owned();
@@ -174,7 +168,7 @@ impl<'c> Trainer<'c> {
                 what,
             });
         }
-        let mut trainer = Self::new(corpus, checkpoint.config()?.clone(), String::new())?;
+        let mut trainer = Self::new(data, checkpoint.config()?.clone(), String::new())?;
         let (Some(resume), Some(position)) = (checkpoint.resume, checkpoint.meta.position) else {
             let what = "no optimizer state: a run is resumed from last.safetensors".to_owned();
             return Err(Error::Checkpoint {
@@ -184,10 +178,11 @@ impl<'c> Trainer<'c> {
         };
         trainer.check_position(&position)?;
         let layers = trainer.layers();
-        let Config { batch, window, .. } = trainer.config;
+        let steps = data.steps(&trainer.config, (position.epoch, position.window));
+        let batch = trainer.config.batch;
         let (mut h_from, mut c_from) = (&resume.h[..], &resume.c[..]);
         for layer in 0..layers {
-            let team = trainer.learner.prepare(batch, window)?;
+            let team = trainer.learner.prepare(batch, steps)?;
             for (shard, _) in team.shards_mut() {
                 for (to, from) in [&mut h_from, &mut c_from].into_iter().enumerate() {
                     let (h, c) = shard.state_mut(layer);
@@ -221,19 +216,14 @@ impl<'c> Trainer<'c> {
         &self.position
     }
 
-    /// Tokens of the training part.
-    pub fn train_len(&self) -> usize {
-        self.corpus.train_len
-    }
-
     /// Loss of the tokens' frequencies, in nats.
     pub fn unigram_nats(&self) -> Option<f64> {
         self.provenance.unigram_nats
     }
 
-    /// The vocabulary.
-    pub fn vocab(&self) -> &Vocabulary {
-        &self.corpus.vocab
+    /// What is learnt from.
+    pub fn data(&self) -> &'c dyn Dataset {
+        self.data
     }
 
     /// The options.
@@ -250,16 +240,17 @@ impl<'c> Trainer<'c> {
     pub fn checkpoint(&self, whole: bool) -> Checkpoint {
         let mut provenance = self.provenance.clone();
         provenance.characters = self.position.characters;
-        let meta = Meta {
+        let mut meta = Meta {
             format: FORMAT,
             net: *self.params().net(),
-            vocabulary: self.corpus.vocab.chars().iter().collect(),
-            words: self.corpus.vocab.words().to_vec(),
+            vocabulary: String::new(),
+            words: Vec::new(),
             interface: Interface::default(),
             config: Some(self.config.clone()),
             provenance,
             position: whole.then(|| self.position.clone()),
         };
+        self.data.describe(&mut meta);
         let resume = whole.then(|| {
             let (mut h, mut c) = (Vec::new(), Vec::new());
             for layer in 0..self.layers() {
@@ -275,7 +266,7 @@ impl<'c> Trainer<'c> {
         });
         Checkpoint {
             meta,
-            vocab: Some(self.corpus.vocab.clone()),
+            vocab: self.data.vocab().cloned(),
             starts: Vec::new(),
             params: self.params().clone(),
             learned: self.learner.learned.as_ref().map(|learned| match whole {
@@ -289,23 +280,25 @@ impl<'c> Trainer<'c> {
         }
     }
 
-    /// Offset of the first window of an epoch, and the windows that fit.
-    fn epoch_layout(&self, epoch: usize) -> (usize, usize) {
-        let Config {
-            batch,
-            window,
-            seed,
-            ..
-        } = self.config;
-        let spare = self.corpus.train_len - 1 - batch * window;
-        let mut rng = Pcg64::seed_from_u64(
-            seed.wrapping_add((epoch as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-        );
-        let offset = rng.random_range(0..=spare.min(window - 1) as u64) as usize;
-        (
-            offset,
-            (self.corpus.train_len - 1 - offset) / batch / window,
-        )
+    /// Windows of an epoch.
+    fn windows(&self, epoch: usize) -> usize {
+        self.data.windows(&self.config, epoch)
+    }
+
+    /// How good the net is on what is held out.
+    ///
+    /// # Errors
+    /// [`Error::Read`] for data that is streamed.
+    pub fn judge(&mut self) -> Result<Judged> {
+        self.data.judge(&mut self.learner, &self.config)
+    }
+
+    /// Its loss there, in nats.
+    ///
+    /// # Errors
+    /// As [`Trainer::judge`].
+    pub fn evaluate(&mut self) -> Result<f64> {
+        Ok(self.judge()?.loss)
     }
 
     /// Part of the run that is done, 0..=1, by epochs, characters or time, whichever is furthest.
@@ -342,20 +335,19 @@ impl<'c> Trainer<'c> {
     /// # Errors
     /// [`Error::Diverged`], or [`Error::Read`] for a streamed text; the parameters are then as before.
     pub fn step(&mut self) -> Result<f64> {
-        let Config { batch, window, .. } = self.config;
-        let (offset, windows) = self.epoch_layout(self.position.epoch);
-        let stream = (self.corpus.train_len - 1 - offset) / batch;
-        let start = offset + self.position.window * window;
-        let data = Streams {
-            corpus: self.corpus,
-            start,
-            stream,
-            window,
-        };
-        let first = self.position.window == 0;
-        let (sum, norm) = self.learner.gradient(&data, &self.rows, first)?;
-        let count = (batch * window) as u64;
-        let nats = sum / count as f64;
+        let (epoch, window) = (self.position.epoch, self.position.window);
+        let windows = self.windows(epoch);
+        let (learner, rows) = (&mut self.learner, &self.rows);
+        let (mut sum, mut norm, mut count) = (0.0, 0.0, 0);
+        self.data
+            .window(&self.config, (epoch, window), &mut |data, n, first| {
+                let rows = &rows[..n];
+                count = rows.iter().map(|&row| data.counted(row)).sum();
+                (sum, norm) = learner.gradient(data, rows, first)?;
+                Ok(())
+            })?;
+        let count = count as u64;
+        let nats = sum / count.max(1) as f64;
         if !(nats.is_finite() && norm.is_finite()) {
             let loss = if nats.is_finite() { norm } else { nats };
             let (step, epoch) = (self.position.step, self.position.epoch + 1);
@@ -367,7 +359,11 @@ impl<'c> Trainer<'c> {
             });
         }
         let rate = self.rate(windows);
-        self.learner.update(norm, rate);
+        match count {
+            // Nothing was asked: there is nothing to learn, and no step to make.
+            0 => self.learner.skip(),
+            _ => self.learner.update(norm, rate),
+        }
 
         let position = &mut self.position;
         position.step += 1;
@@ -380,53 +376,5 @@ impl<'c> Trainer<'c> {
             (position.epoch, position.window) = (position.epoch + 1, 0);
         }
         Ok(nats)
-    }
-}
-
-/// A window of every stream of the training part.
-struct Streams<'c> {
-    corpus: &'c Corpus,
-    /// Where the first stream's window begins, and how far it is to the next one's.
-    start: usize,
-    stream: usize,
-    window: usize,
-}
-
-impl Data<f32> for Streams<'_> {
-    fn len(&self) -> usize {
-        self.corpus.train_len / self.stream.max(1)
-    }
-
-    fn steps(&self) -> usize {
-        self.window
-    }
-
-    fn counted(&self, _example: usize) -> usize {
-        self.window
-    }
-
-    fn fill(
-        &self,
-        example: usize,
-        row: usize,
-        window: &mut Window<'_, f32>,
-        room: &mut Vec<u16>,
-    ) -> Result<()> {
-        room.resize(self.window + 1, 0);
-        self.corpus.fill(self.start + example * self.stream, room)?;
-        put(row, window, room, |_| true);
-        Ok(())
-    }
-}
-
-/// Writes `tokens` as a row, each to be predicted after the one before it, where `counts` says so.
-fn put(row: usize, window: &mut Window<'_, f32>, tokens: &[u16], counts: impl Fn(usize) -> bool) {
-    let Some(targets) = window.targets.first_mut() else {
-        return;
-    };
-    for (t, pair) in tokens.windows(2).enumerate() {
-        let at = t * window.rows + row;
-        window.tokens[at] = pair[0];
-        targets.tokens[at] = if counts(t) { pair[1] } else { IGNORED };
     }
 }

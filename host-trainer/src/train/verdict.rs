@@ -249,6 +249,7 @@ mod tests {
             train_nats: train,
             valid_nats: valid,
             valid_bpc: valid / std::f64::consts::LN_2,
+            figure: None,
             best: false,
             lr: 0.1,
             gradient_norm: 1.0,

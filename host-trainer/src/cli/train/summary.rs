@@ -116,7 +116,7 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     }
     let config = checkpoint.config()?;
     if trainer.position().step == 0 && config.qat.is_none() {
-        let tokens = trainer.train_len();
+        let tokens = trainer.data().train_len();
         text += &format!("\n{}", chosen(args, config, tokens, unit));
     }
     if let Some((preset, _)) = args.recipe.preset() {
@@ -151,7 +151,10 @@ pub(super) fn report(
 ) -> Result<()> {
     let position = trainer.position();
     let config = trainer.config();
-    let unit = trainer.vocab().level().unit();
+    let unit = trainer
+        .data()
+        .vocab()
+        .map_or("step", |vocab| vocab.level().unit());
     let best = folder.best();
     let best_nats = folder.best_nats();
     let nats = best_nats.map_or_else(String::new, |nats| {

@@ -86,11 +86,6 @@ impl<F: Engine> Team<F> {
         }
     }
 
-    /// Rows of a batch.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// The shards.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Shard<F>> {
         self.parts.iter().map(|part| &part.shard)

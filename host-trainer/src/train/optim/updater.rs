@@ -78,6 +78,11 @@ impl<F: Real> Updater<F> {
         self.steps
     }
 
+    /// Counts an update that is not made.
+    pub(crate) fn skip(&mut self) {
+        self.steps += 1;
+    }
+
     /// The constants.
     pub fn config(&self) -> &OptimizerConfig {
         &self.config

@@ -17,6 +17,10 @@ pub struct Metrics {
     pub valid_nats: f64,
     /// The same in bits.
     pub valid_bpc: f64,
+    /// How good the net is at its task on what is held out, where that is another number than the
+    /// loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<f64>,
     /// Whether this was the lowest so far.
     pub best: bool,
     /// Learning rate of the last step.
