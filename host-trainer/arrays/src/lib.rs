@@ -12,10 +12,10 @@
 #![deny(missing_docs)]
 
 mod error;
-mod npy;
+pub mod npy;
 mod sequence;
 mod table;
-mod wav;
+pub mod wav;
 
 use std::path::Path;
 

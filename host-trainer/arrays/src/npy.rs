@@ -1,9 +1,224 @@
 //! NumPy's `.npy`.
 
-use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
+use std::io::Read;
+
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
 use crate::error::{Result, form};
 use crate::sequence::Sequence;
+
+/// Bytes that the text of a header may have: NumPy itself reads no more than 10,000.
+const HEADER: usize = 1 << 16;
+
+/// How deep brackets may lie in each other.
+const DEEP: usize = 8;
+
+/// What stands before the numbers of an array.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// Sizes, the outermost first.
+    pub shape: Vec<u64>,
+    /// What each number is.
+    pub element: Element,
+    /// Whether the first index is the fastest.
+    pub fortran: bool,
+    /// Bytes from the beginning of the file to the first number.
+    pub offset: u64,
+}
+
+/// A number in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element {
+    kind: TypeChar,
+    size: u64,
+    big: bool,
+}
+
+fn damaged(what: impl std::fmt::Display) -> crate::Error {
+    form(format!("the .npy is damaged: {what}"))
+}
+
+impl Header {
+    /// Reads a header; the reader stands at the first number then.
+    ///
+    /// # Errors
+    /// [`crate::Error::Form`] for what is none, or holds no numbers or texts.
+    pub fn read(mut reader: impl Read) -> Result<Self> {
+        let mut head = vec![0; 10];
+        reader.read_exact(&mut head).map_err(damaged)?;
+        let len = match *head.as_slice() {
+            [.., 1, _, a, b] => usize::from(u16::from_le_bytes([a, b])),
+            [.., a, b] => {
+                let mut rest = [0; 2];
+                reader.read_exact(&mut rest).map_err(damaged)?;
+                head.extend(rest);
+                u32::from_le_bytes([a, b, rest[0], rest[1]]) as usize
+            }
+            _ => 0,
+        };
+        if !head.starts_with(b"\x93NUMPY") || len > HEADER {
+            return Err(damaged("it does not begin as one"));
+        }
+        let start = head.len();
+        head.resize(start + len, 0);
+        let text = &mut head[start..];
+        reader.read_exact(text).map_err(damaged)?;
+        // A parser that calls itself would run out of stack, and a product of sizes over.
+        if nested(text) > DEEP || product(text).is_none() {
+            return Err(damaged("its header declares what no array has"));
+        }
+        let header = NpyHeader::from_reader(head.as_slice()).map_err(damaged)?;
+        let of = match header.dtype() {
+            DType::Plain(of) => of,
+            _ => return Err(form("it holds records, not numbers")),
+        };
+        Ok(Self {
+            shape: header.shape().to_vec(),
+            element: Element {
+                kind: of.type_char(),
+                size: of.size_field(),
+                big: of.endianness() == Endianness::Big,
+            },
+            fortran: header.order() == Order::Fortran,
+            offset: head.len() as u64,
+        })
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> u64 {
+        self.shape.iter().product()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of all numbers; none if no file is so large.
+    pub fn bytes(&self) -> Option<u64> {
+        self.len().checked_mul(self.element.size() as u64)
+    }
+}
+
+/// The deepest bracket.
+fn nested(text: &[u8]) -> usize {
+    let mut depth = 0_usize;
+    let depths = text.iter().map(|byte| {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth
+    });
+    depths.max().unwrap_or_default()
+}
+
+/// The product of all numbers in a text but zeros, which that of a shape divides.
+fn product(text: &[u8]) -> Option<u64> {
+    let numbers = text.split(|byte| !byte.is_ascii_digit());
+    numbers
+        .filter(|digits| !digits.is_empty())
+        .try_fold(1_u64, |product, digits| {
+            let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+            product.checked_mul(number.max(1))
+        })
+}
+
+/// Numbers of `N` bytes each, little-endian for `of`.
+fn each<const N: usize>(bytes: &[u8], out: &mut [f32], big: bool, of: impl Fn([u8; N]) -> f32) {
+    for (number, out) in bytes.as_chunks::<N>().0.iter().zip(out) {
+        let mut number = *number;
+        if big {
+            number.reverse();
+        }
+        *out = of(number);
+    }
+}
+
+impl Element {
+    /// Bytes of one.
+    pub fn size(self) -> usize {
+        let unit = if self.kind == TypeChar::UnicodeStr {
+            4
+        } else {
+            1
+        };
+        usize::try_from(self.size).map_or(usize::MAX, |size| size.saturating_mul(unit))
+    }
+
+    /// Whether it is a text.
+    pub fn is_text(self) -> bool {
+        matches!(self.kind, TypeChar::UnicodeStr | TypeChar::ByteStr)
+    }
+
+    /// Whether it is a whole number.
+    pub fn is_integer(self) -> bool {
+        matches!(self.kind, TypeChar::Int | TypeChar::Uint | TypeChar::Bool)
+    }
+
+    /// That it is a number that [`Self::numbers`] reads.
+    ///
+    /// # Errors
+    /// [`crate::Error::Form`].
+    pub fn check(self) -> Result<()> {
+        let known = match self.kind {
+            TypeChar::Float => matches!(self.size, 2 | 4 | 8),
+            TypeChar::Int | TypeChar::Uint => matches!(self.size, 1 | 2 | 4 | 8),
+            TypeChar::Bool => self.size == 1,
+            _ => false,
+        };
+        match known {
+            true => Ok(()),
+            false => Err(form(format!(
+                "it holds numbers of the type {}{}: save it as float32",
+                self.kind.to_str(),
+                self.size
+            ))),
+        }
+    }
+
+    /// As many numbers as fit into `out` of the bytes of a file, where [`Self::check`] said so;
+    /// integers past 2^24 are rounded.
+    #[expect(clippy::cast_precision_loss, reason = "the engine reads f32")]
+    pub fn numbers(self, bytes: &[u8], out: &mut [f32]) {
+        let big = self.big;
+        match (self.kind, self.size) {
+            (TypeChar::Float, 2) => {
+                each(bytes, out, big, |x| half::f16::from_le_bytes(x).to_f32());
+            }
+            (TypeChar::Float, 4) => each(bytes, out, big, f32::from_le_bytes),
+            (TypeChar::Float, _) => each(bytes, out, big, |x| f64::from_le_bytes(x) as f32),
+            (TypeChar::Int, 1) => each(bytes, out, big, |x| f32::from(i8::from_le_bytes(x))),
+            (TypeChar::Int, 2) => each(bytes, out, big, |x| f32::from(i16::from_le_bytes(x))),
+            (TypeChar::Int, 4) => each(bytes, out, big, |x| i32::from_le_bytes(x) as f32),
+            (TypeChar::Int, _) => each(bytes, out, big, |x| i64::from_le_bytes(x) as f32),
+            (TypeChar::Uint, 2) => each(bytes, out, big, |x| f32::from(u16::from_le_bytes(x))),
+            (TypeChar::Uint, 4) => each(bytes, out, big, |x| u32::from_le_bytes(x) as f32),
+            (TypeChar::Uint, 8) => each(bytes, out, big, |x| u64::from_le_bytes(x) as f32),
+            _ => each(bytes, out, big, |[x]: [u8; 1]| f32::from(x)),
+        }
+    }
+
+    /// The text in the bytes of one element, without the zeros that fill it up.
+    pub fn text(self, bytes: &[u8]) -> String {
+        let text: String = match self.kind {
+            TypeChar::UnicodeStr => {
+                let units = bytes.as_chunks::<4>().0.iter();
+                let order = |unit: &[u8; 4]| match self.big {
+                    true => u32::from_be_bytes(*unit),
+                    false => u32::from_le_bytes(*unit),
+                };
+                let chars = units.map(order).map(char::from_u32);
+                chars
+                    .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+                    .collect()
+            }
+            _ => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        text.trim_end_matches('\0').to_owned()
+    }
+}
 
 /// Steps and width of an array of this shape.
 fn sizes(shape: &[u64]) -> Result<(u64, u64)> {
@@ -16,61 +231,26 @@ fn sizes(shape: &[u64]) -> Result<(u64, u64)> {
     }
 }
 
-/// Numbers of one type as f32.
-fn numbers<T: npyz::Deserialize>(
-    file: NpyFile<&[u8]>,
-    of: impl Fn(T) -> f32,
-) -> std::io::Result<Vec<f32>> {
-    let all = file
-        .data::<T>()
-        .map_err(|error| std::io::Error::other(error.to_string()))?;
-    all.map(|number| number.map(&of)).collect()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the engine reads f32: integers past 2^24 are rounded"
-)]
 pub(crate) fn read(bytes: &[u8]) -> Result<Sequence> {
-    let damaged = |error: std::io::Error| form(format!("the .npy is damaged: {error}"));
-    let file = NpyFile::new(bytes).map_err(damaged)?;
-    let shape = file.shape().to_vec();
-    let (steps, width) = sizes(&shape)?;
-    let fortran = file.order() == Order::Fortran;
-    let DType::Plain(of) = file.dtype() else {
-        return Err(form("it holds records, not numbers"));
-    };
-    let (kind, size) = (of.type_char(), of.size_field());
+    let mut rest = bytes;
+    let header = Header::read(&mut rest)?;
+    let shape = &header.shape;
+    let (steps, width) = sizes(shape)?;
+    header.element.check()?;
     // What is declared has to be in the file, before memory is taken for it.
-    let count = steps.checked_mul(width);
-    let declared = count.and_then(|count| count.checked_mul(size));
-    if declared.is_none_or(|declared| declared > bytes.len() as u64) {
-        return Err(form(format!(
-            "the .npy is damaged: it declares {shape:?} and has {} bytes",
+    if header
+        .bytes()
+        .is_none_or(|declared| declared > rest.len() as u64)
+    {
+        return Err(damaged(format!(
+            "it declares {shape:?} and has {} bytes",
             bytes.len()
         )));
     }
-    let all = match (kind, size) {
-        (TypeChar::Float, 4) => numbers::<f32>(file, |x| x),
-        (TypeChar::Float, 8) => numbers::<f64>(file, |x| x as f32),
-        (TypeChar::Int, 1) => numbers::<i8>(file, f32::from),
-        (TypeChar::Int, 2) => numbers::<i16>(file, f32::from),
-        (TypeChar::Int, 4) => numbers::<i32>(file, |x| x as f32),
-        (TypeChar::Int, 8) => numbers::<i64>(file, |x| x as f32),
-        (TypeChar::Uint, 1) => numbers::<u8>(file, f32::from),
-        (TypeChar::Uint, 2) => numbers::<u16>(file, f32::from),
-        (TypeChar::Uint, 4) => numbers::<u32>(file, |x| x as f32),
-        (TypeChar::Uint, 8) => numbers::<u64>(file, |x| x as f32),
-        (TypeChar::Bool, 1) => numbers::<bool>(file, |x| f32::from(u8::from(x))),
-        _ => {
-            return Err(form(format!(
-                "it holds numbers of the type {of}: save it as float32"
-            )));
-        }
-    };
-    let mut all = all.map_err(damaged)?;
     let (steps, width) = (steps as usize, width as usize);
-    if fortran && steps > 0 {
+    let mut all = vec![0.0; steps * width];
+    header.element.numbers(rest, &mut all);
+    if header.fortran && !all.is_empty() {
         let columns = (0..steps).flat_map(|step| (0..width).map(move |k| k * steps + step));
         all = columns.map(|at| all[at]).collect();
     }
@@ -95,4 +275,85 @@ pub(crate) fn write(of: &Sequence) -> Result<Vec<u8>> {
         });
     written.map_err(|error| form(error.to_string()))?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn npy(descr: &str, order: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
+        let text =
+            format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+        let len = u16::try_from(text.len()).expect("a short header");
+        let head = [&b"\x93NUMPY\x01\x00"[..], &len.to_le_bytes()].concat();
+        [&head, text.as_bytes(), numbers].concat()
+    }
+
+    #[test]
+    fn numbers_of_every_type_are_read() {
+        let of = |descr: &str, numbers: &[u8]| {
+            read(&npy(descr, "False", "(2,)", numbers)).map(|sequence| sequence.numbers)
+        };
+        for (descr, bytes) in [
+            ("<f2", &[0x00, 0x3c, 0x00, 0xc0][..]),
+            (
+                "<f4",
+                &[1.0_f32.to_le_bytes(), (-2.0_f32).to_le_bytes()].concat(),
+            ),
+            (
+                ">f8",
+                &[1.0_f64.to_be_bytes(), (-2.0_f64).to_be_bytes()].concat(),
+            ),
+            ("|i1", &[1, 0xfe]),
+            (">i2", &[0, 1, 0xff, 0xfe]),
+            (
+                "<i4",
+                &[1_i32.to_le_bytes(), (-2_i32).to_le_bytes()].concat(),
+            ),
+            (
+                "<i8",
+                &[1_i64.to_le_bytes(), (-2_i64).to_le_bytes()].concat(),
+            ),
+        ] {
+            assert_eq!(of(descr, bytes).expect(descr), [1.0, -2.0], "{descr}");
+        }
+        for (descr, bytes) in [
+            ("|b1", &[1, 0][..]),
+            ("|u1", &[1, 0]),
+            (">u2", &[0, 1, 0, 0]),
+            ("<u4", &[1, 0, 0, 0, 0, 0, 0, 0]),
+            ("<u8", &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ] {
+            assert_eq!(of(descr, bytes).expect(descr), [1.0, 0.0], "{descr}");
+        }
+        let error = of("<c8", &[0; 16]).expect_err("complex").to_string();
+        assert!(error.contains("the type c8"), "{error}");
+    }
+
+    #[test]
+    fn texts_end_where_their_zeros_begin() {
+        let element = |bytes: &[u8]| Header::read(bytes).expect("a header").element;
+        let wide = element(&npy("<U3", "False", "(1,)", b""));
+        assert!(wide.is_text() && wide.size() == 12);
+        assert_eq!(wide.text(&[b'h', 0, 0, 0, 0xe9, 0, 0, 0, 0, 0, 0, 0]), "hé");
+        assert_eq!(
+            element(&npy("|S3", "False", "(1,)", b"")).text(b"ab\0"),
+            "ab"
+        );
+    }
+
+    #[test]
+    fn headers_that_no_array_has_are_refused() {
+        let huge = npy("<f4", "False", "(4294967296, 4294967296, 4)", b"");
+        assert!(Header::read(&*huge).is_err());
+        let deep = npy("<f4", "False", &"(".repeat(20_000), b"");
+        assert!(Header::read(&*deep).is_err());
+        let far = npy("<f4", "False", "(1099511627776, 16)", b"1234");
+        assert!(
+            read(&far)
+                .expect_err("it is short")
+                .to_string()
+                .contains("declares")
+        );
+    }
 }

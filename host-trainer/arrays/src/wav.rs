@@ -1,34 +1,54 @@
 //! Audio: `.wav`.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 use crate::error::{Result, form};
 use crate::sequence::{SAMPLE_RATE, Sequence};
 
+/// Gives at most `most` samples of a file, channel after channel: integers as numbers within 1.
+///
+/// # Errors
+/// Those of hound.
 #[expect(
     clippy::cast_precision_loss,
     reason = "samples of 32 bits are rounded to the 24 of f32"
 )]
+pub fn samples<R: Read>(
+    reader: &mut WavReader<R>,
+    most: usize,
+    mut to: impl FnMut(f32),
+) -> hound::Result<()> {
+    let spec = reader.spec();
+    match spec.sample_format {
+        SampleFormat::Float => {
+            for sample in reader.samples::<f32>().take(most) {
+                to(sample?);
+            }
+        }
+        SampleFormat::Int => {
+            let scale = f32::from(spec.bits_per_sample.saturating_sub(1)).exp2();
+            for sample in reader.samples::<i32>().take(most) {
+                to(sample? as f32 / scale);
+            }
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn read(bytes: &[u8]) -> Result<Sequence> {
     let damaged = |error: hound::Error| form(format!("the .wav cannot be read: {error}"));
-    let reader = WavReader::new(bytes).map_err(damaged)?;
+    let mut reader = WavReader::new(bytes).map_err(damaged)?;
     let spec = reader.spec();
     if u64::from(reader.len()) > bytes.len() as u64 {
         return Err(form("the .wav is cut off"));
     }
-    let samples: std::result::Result<Vec<f32>, hound::Error> = match spec.sample_format {
-        SampleFormat::Float => reader.into_samples::<f32>().collect(),
-        SampleFormat::Int => {
-            let scale = f32::from(spec.bits_per_sample.saturating_sub(1)).exp2();
-            let samples = reader.into_samples::<i32>();
-            samples.map(|x| x.map(|x| x as f32 / scale)).collect()
-        }
-    };
+    let mut numbers = Vec::new();
+    samples(&mut reader, usize::MAX, |sample| numbers.push(sample)).map_err(damaged)?;
     Ok(Sequence {
         width: spec.channels.into(),
-        numbers: samples.map_err(damaged)?,
+        numbers,
         sample_rate: Some(spec.sample_rate),
     })
 }
