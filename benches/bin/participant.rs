@@ -145,6 +145,7 @@ fn write_weights(shape: Shape, out: &Path) -> Result<()> {
             interface: Interface::default(),
             vocabulary,
             words: Vec::new(),
+            series: None,
             config: Some(Config {
                 cell: shape.cell,
                 hidden: shape.hidden,

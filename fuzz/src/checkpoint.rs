@@ -54,6 +54,7 @@ fn files() -> &'static [Vec<u8>] {
                 interface: Interface::default(),
                 vocabulary: "abcd".to_owned(),
                 words: Vec::new(),
+                series: None,
                 config: Some(config),
                 provenance: Provenance {
                     corpus: "a.txt".to_owned(),

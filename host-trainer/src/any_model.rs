@@ -138,7 +138,7 @@ impl AnyModel {
                 })?;
             return Ok(any);
         }
-        let checkpoint = Checkpoint::from_bytes(bytes, path)?;
+        let checkpoint = Checkpoint::from_bytes(bytes, path)?.in_units_of_data();
         if checkpoint.vocab.is_some() {
             checkpoint.shape()?;
         }

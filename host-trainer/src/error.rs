@@ -469,6 +469,9 @@ pub enum Error {
         /// Why.
         source: gatelet_import::Error,
     },
+    /// Data that cannot be trained on.
+    #[error("{0}")]
+    Series(Box<gatelet_series::Error>),
     /// A file is no sequence of numbers.
     #[error("{}: {source}", path.display())]
     Sequence {
@@ -516,6 +519,12 @@ impl From<gatelet_files::Error> for Error {
             gatelet_files::Error::Write { path, source } => Self::Write { path, source },
             other => Self::Output(other),
         }
+    }
+}
+
+impl From<gatelet_series::Error> for Error {
+    fn from(error: gatelet_series::Error) -> Self {
+        Self::Series(Box::new(error))
     }
 }
 

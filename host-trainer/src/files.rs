@@ -121,7 +121,7 @@ pub const SWEEP: Kind = Kind {
 pub const CONFIG: Kind = Kind {
     name: "the config.json of a run",
     is: |file| {
-        let all = ["config", "shape", "provenance"];
+        let all = ["config", "provenance"];
         Ok(json(file)?.is_some_and(|json| all.iter().all(|key| json[key].is_object())))
     },
 };

@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::image::Format;
 use crate::{
     architecture, bench, board, circles, conformance, demo, deny, firmware, flash, fuzz, handover,
-    host_bench, image, listen, miri, qemu_tests, selftest, setup, size, steps, tables, zoo,
+    host_bench, image, listen, miri, qemu_tests, selftest, sequences, setup, size, steps, tables,
+    zoo,
 };
 
 /// Try, check, build and flash Gatelet from a clone.
@@ -104,6 +105,11 @@ enum Task {
         after_help = "Examples:\n  cargo xtask zoo\n  cargo xtask zoo --only gru\n\nWhat is compared, and how: docs/import.md"
     )]
     Zoo(zoo::Options),
+    /// Train nets for published series with three seeds, and export them; fetches the series
+    #[command(
+        after_help = "Examples:\n  cargo xtask sequences\n  cargo xtask sequences --only Vowels\n\nWhat is measured: docs/sequences.md"
+    )]
+    Sequences(sequences::Options),
     /// The image for the microcontroller
     #[command(subcommand)]
     Firmware(Firmware),
@@ -231,6 +237,7 @@ impl Options {
             Task::Conformance { steps, json } => conformance::run(steps, json),
             Task::Bench(options) => host_bench::run(&options),
             Task::Zoo(options) => zoo::run(&options),
+            Task::Sequences(options) => sequences::run(&options),
             Task::Firmware(task) => task.run(),
         }
     }

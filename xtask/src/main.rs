@@ -5,6 +5,7 @@
 //! test (ci) ----> setup -> every check there is, in the order in which they fail fastest
 //! bench --------> the host's kernels against the machine's limit
 //! zoo ----------> published nets, imported and compared
+//! sequences ----> nets for published series, trained and exported
 //! listen -------> a sound through a board in QEMU, and through the engine here
 //! firmware ... -> build | run | bench | selftest | size | image | flash
 //! ```
@@ -50,6 +51,7 @@ mod processors;
 mod qemu_tests;
 mod screen;
 mod selftest;
+mod sequences;
 mod serial;
 mod setup;
 mod shapes;

@@ -10,6 +10,7 @@
 //! ```
 //! Nothing is drawn here: [`figure`](crate::figure) and [`page`](crate::page) do that.
 
+pub mod answers;
 pub mod blame;
 pub mod confusion;
 pub mod device;

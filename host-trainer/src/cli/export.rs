@@ -2,6 +2,7 @@
 
 mod args;
 mod net;
+pub(super) mod series;
 
 use std::path::{Path, PathBuf};
 
@@ -77,7 +78,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let any = args.checkpoint.any_model()?;
     let of_net = any.checkpoint.as_ref().filter(|of| of.vocab.is_none());
     if let Some(checkpoint) = of_net {
-        return net::run(args, &any, checkpoint);
+        let config = checkpoint.meta.config.as_ref();
+        return match config.is_some_and(|config| config.series.is_some()) {
+            true => series::run(args, checkpoint),
+            false => net::run(args, &any, checkpoint),
+        };
     }
     if let [first, ..] = &args.calibrate[..] {
         return Err(Error::Option {

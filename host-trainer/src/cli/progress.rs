@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::out::note;
 use super::terminal::{Field, fitting, width, wrapped};
 use crate::data::corpus::Text;
+use crate::train::dataset::Terms;
 use crate::train::run::Metrics;
 use crate::train::{Observer, Position};
 use crate::units::{decimals, duration, epochs, grouped};
@@ -43,12 +44,13 @@ pub(super) struct Progress {
     wide: bool,
     quiet: bool,
     nats: Option<f64>,
+    terms: Terms,
     started_at: (u64, f64),
 }
 
 impl Progress {
-    /// For a run that stands at `position`.
-    pub(super) fn new(quiet: bool, position: &Position) -> Self {
+    /// For a run that stands at `position`, whose numbers are called so.
+    pub(super) fn new(quiet: bool, position: &Position, terms: Terms) -> Self {
         let bar = (!quiet && io::stderr().is_terminal()).then(|| {
             ProgressBar::with_draw_target(Some(TICKS), ProgressDrawTarget::stderr_with_hz(10))
                 .with_style(style(true))
@@ -58,6 +60,7 @@ impl Progress {
             wide: true,
             quiet,
             nats: None,
+            terms,
             started_at: (position.characters, position.seconds),
         }
     }
@@ -125,23 +128,30 @@ impl Drop for ReadingBar {
 }
 
 /// What stands beside the bar: loss in nats, time left, bits, speed.
-fn status(nats: f64, rate: f64, left: f64) -> Vec<Field> {
-    vec![
-        (0, format!("loss {}", decimals(nats, 3))),
-        (2, format!("{} bits", decimals(nats / LN_2, 3))),
+fn status(nats: f64, rate: f64, left: f64, terms: Terms) -> Vec<Field> {
+    let bits = format!("{} bits", decimals(nats / LN_2, 3));
+    let mut fields = vec![(0, format!("loss {}", decimals(nats, 3)))];
+    fields.extend(terms.figure.is_none().then_some((2, bits)));
+    fields.extend([
         (3, format!("{}/s", grouped(rate.round() as u64))),
         (1, format!("{} left", duration(left))),
-    ]
+    ]);
+    fields
 }
 
 /// One line for an evaluation.
-fn summary(m: &Metrics) -> Vec<Field> {
+fn summary(m: &Metrics, terms: Terms) -> Vec<Field> {
     let best = if m.best { "best" } else { "" };
+    let held_out = format!("held out {} {}", decimals(m.valid_nats, 4), terms.loss);
+    let measure = match (terms.figure, m.figure) {
+        (Some(name), Some(figure)) => (0, format!("{name} {}", decimals(figure, 4))),
+        _ => (3, format!("{} bits", decimals(m.valid_bpc, 3))),
+    };
     vec![
         (0, format!("epoch {:>5}", epochs(m.epoch))),
         (2, format!("train {}", decimals(m.train_nats, 4))),
-        (0, format!("held out {} nats", decimals(m.valid_nats, 4))),
-        (3, format!("{} bits", decimals(m.valid_bpc, 3))),
+        (0, held_out.trim_end().to_owned()),
+        measure,
         (4, format!("{:>11}", duration(m.seconds))),
         (1, best.to_owned()),
     ]
@@ -166,7 +176,10 @@ impl Observer for Progress {
         // The last column stays free: some terminals begin a new line after it.
         let before = if wide { BAR } else { PERCENT } + 1;
         let room = columns.saturating_sub(before);
-        bar.set_message(fitting(&status(smoothed, rate, left), Some(room)));
+        bar.set_message(fitting(
+            &status(smoothed, rate, left, self.terms),
+            Some(room),
+        ));
     }
 
     /// Shown with --quiet too: it is about work that may be lost.
@@ -176,7 +189,7 @@ impl Observer for Progress {
 
     fn evaluation(&mut self, m: &Metrics) {
         if !self.quiet {
-            self.line(&fitting(&summary(m), width()));
+            self.line(&fitting(&summary(m, self.terms), width()));
         }
     }
 }
@@ -184,6 +197,12 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TEXT: Terms = Terms {
+        unit: "character",
+        loss: "nats",
+        figure: None,
+    };
 
     fn evaluation(seconds: f64, nats: f64) -> Metrics {
         Metrics {
@@ -208,8 +227,8 @@ mod tests {
         for (seconds, nats) in [(12.0, 1.5), (86_400.0, 11.111), (1e9, 1e308)] {
             for width in [40, 60, 80, 100, 200] {
                 for fields in [
-                    summary(&evaluation(seconds, nats)),
-                    status(nats, 9_999_000.0, seconds),
+                    summary(&evaluation(seconds, nats), TEXT),
+                    status(nats, 9_999_000.0, seconds, TEXT),
                 ] {
                     let line = fitting(&fields, Some(width));
                     assert!(line.chars().count() <= width, "{width}: {line}");
@@ -227,9 +246,9 @@ mod tests {
 
     #[test]
     fn at_80_columns_nothing_is_missing() {
-        let fields = summary(&evaluation(86_399.0, 1.2345));
+        let fields = summary(&evaluation(86_399.0, 1.2345), TEXT);
         assert_eq!(fitting(&fields, Some(80)), fitting(&fields, None));
-        let fields = status(11.111, 999_000.0, 3_000.0);
+        let fields = status(11.111, 999_000.0, 3_000.0, TEXT);
         assert_eq!(fitting(&fields, Some(80 - BAR - 1)), fitting(&fields, None));
     }
 }

@@ -5,14 +5,16 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::stream::Input;
+use super::train::series;
 use crate::analysis::explain::mixed;
 use crate::data::corpus::Corpus;
 use crate::error::{Error, Result};
 use crate::hex::hex;
-use crate::quantize::export::calibrated;
-use crate::quantize::{Scheme, WeightBits};
+use crate::quantize::export::{calibrated, calibrated_net};
+use crate::quantize::{Scheme, Sequence, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Config, Qat};
+use crate::train::series::Series;
 
 /// Epochs of such a run; its highest learning rate as a part of the float run's; and the units above which the rate falls with
 /// their number: wide nets bear less. For int8 only little is to change.
@@ -22,6 +24,9 @@ const FOUR: (usize, f64, usize) = (20, 2.0, 128);
 
 /// Float rate that those parts were measured with; a float run that bore a higher one had dropout, which this has not.
 const FLOAT_RATE: f64 = 0.004;
+
+/// Steps of sequences that integers are chosen on, at most.
+const CALIBRATED: usize = 20_000;
 
 /// What the weights become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -55,7 +60,7 @@ pub(super) struct Start {
     path: std::path::PathBuf,
     sha256: String,
     pub(super) checkpoint: Checkpoint,
-    /// Its options.
+    /// Its options; of a net that comes from elsewhere the usual ones.
     config: Config,
     bits: Bits,
 }
@@ -66,15 +71,25 @@ impl Options {
         self.qat.as_ref().map(Input::path)
     }
 
+    /// Whether the net that is named was trained on sequences of numbers.
+    pub(super) fn is_of_series(&self) -> Result<bool> {
+        let start = self.start()?;
+        let config = start.map(|start| start.config);
+        Ok(config.is_some_and(|config| config.series.is_some()))
+    }
+
     /// Reads the checkpoint, if one is named.
     pub(super) fn start(&self) -> Result<Option<Start>> {
         let Some(from) = &self.qat else {
             return Ok(None);
         };
         let (bytes, path) = (from.model_bytes()?, from.path());
-        let checkpoint = Checkpoint::of_text(&bytes, path)?;
+        let checkpoint = Checkpoint::from_bytes(&bytes, path)?.in_units_of_data();
+        if checkpoint.vocab.is_some() {
+            checkpoint.shape()?;
+        }
         Ok(Some(Start {
-            config: checkpoint.config()?.clone(),
+            config: checkpoint.meta.config.clone().unwrap_or_else(series::base),
             path: path.to_owned(),
             sha256: hex(&Sha256::digest(&bytes)),
             checkpoint,
@@ -90,6 +105,8 @@ impl Options {
         let bits = match qat.scheme.bits {
             WeightBits::EIGHT => "8",
             bits if bits == WeightBits::four(&config.shape(2).net()) => "4",
+            // A net of sequences has no mixture.
+            _ if config.series.is_some() => "4",
             _ => "w4",
         };
         vec![
@@ -111,7 +128,7 @@ impl Start {
         Config {
             epochs,
             characters: None,
-            lr: rate * (units as f64 / from.hidden as f64).min(1.0),
+            lr: rate * (units as f64 / self.widest().max(1) as f64).min(1.0),
             patience: 0,
             eval_every: 0,
             minutes: None,
@@ -120,6 +137,13 @@ impl Start {
             qat: None,
             ..from
         }
+    }
+
+    /// Units of the widest recurrent operation.
+    fn widest(&self) -> usize {
+        let net = self.checkpoint.params.net();
+        let recurrent = net.operations().filter(|of| of.kind.is_recurrent());
+        recurrent.map(|of| of.kind.units()).max().unwrap_or(0)
     }
 
     /// Checks that the net can be trained so, that `given` options leave it as it is, and
@@ -172,7 +196,7 @@ impl Start {
 
     /// For which integers: calibrated on the text that is trained on.
     pub(super) fn plan(&self, corpus: &Corpus) -> Result<Qat> {
-        let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
+        let checkpoint = &self.checkpoint;
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
             Bits::Four => WeightBits::four(checkpoint.params.net()),
@@ -182,16 +206,55 @@ impl Start {
             Some(scheme) => scheme.clone(),
             None => calibrated(checkpoint, corpus, corpus.split())?,
         };
+        Ok(self.of_scheme(scheme.with_bits(bits)))
+    }
+
+    /// The same, calibrated on the sequences that are trained on; for the units of training.
+    pub(super) fn plan_of(&self, data: &Series) -> Result<Qat> {
+        let checkpoint = &self.checkpoint;
+        if !checkpoint.starts.is_empty() {
+            return Err(Error::Some(
+                "--qat: this net begins with states that are not zero, which are not trained further".to_owned(),
+            ));
+        }
+        let bits = match self.bits {
+            Bits::Eight => WeightBits::EIGHT,
+            Bits::Four => WeightBits::four(checkpoint.params.net()),
+            Bits::W4 => {
+                let rule = "which matrices bear 4 bits is measured by the loss on a text: 8 or 4 for sequences";
+                return Err(Error::Option {
+                    option: "bits",
+                    found: "w4".to_owned(),
+                    rule,
+                });
+            }
+        };
+        let scheme = match checkpoint.scheme() {
+            Some(scheme) => scheme.clone(),
+            None => {
+                let all = data.train().features(CALIBRATED)?;
+                let all: Vec<Sequence<'_>> = all.iter().map(|of| Sequence::Features(of)).collect();
+                calibrated_net(checkpoint, &all, bits)?
+            }
+        };
+        let mut qat = self.of_scheme(scheme.with_bits(bits));
+        data.scaling().fold_scheme(&mut qat.scheme, -1);
+        Ok(qat)
+    }
+
+    /// Where a run for these integers began.
+    fn of_scheme(&self, scheme: Scheme) -> Qat {
+        let (checkpoint, path): (_, &Path) = (&self.checkpoint, &self.path);
         let (from, nats) = match &self.config.qat {
             // What counts is the float net that it all began with.
             Some(qat) => (qat.from.clone(), qat.nats),
             None => (path.display().to_string(), checkpoint.meta.provenance.nats),
         };
-        Ok(Qat {
+        Qat {
             from,
             from_sha256: self.sha256.clone(),
             nats,
-            scheme: scheme.with_bits(bits),
-        })
+            scheme,
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Given<F: Engine> {
     pub(super) width: usize,
     pub(super) activation: Activation,
     pub(super) loss: Loss,
+    /// Of scores: what the gradient of a target is multiplied by, for each class; or empty.
+    pub(super) weights: Vec<F>,
     /// z, and then its gradient: [block, width] of a head, otherwise [T, rows, width].
     pub(super) z: Memory<F>,
     /// The same as the device gives it, activated; empty where that is z.
@@ -61,7 +63,16 @@ impl<F: Engine> Given<F> {
             dense::backward(self.activation, &y, z, self.width);
             return loss;
         }
-        self.loss.apply(arch, self.activation, z, asked, scale)
+        let loss = self.loss.apply(arch, self.activation, z, asked, scale);
+        if !self.weights.is_empty() {
+            for (row, &target) in z.chunks_exact_mut(self.width).zip(asked.tokens) {
+                // A target that does not count has no gradient.
+                if let Some(&weight) = self.weights.get(usize::from(target)) {
+                    row.iter_mut().for_each(|d| *d *= weight);
+                }
+            }
+        }
+        loss
     }
 }
 

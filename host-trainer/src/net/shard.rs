@@ -174,6 +174,7 @@ impl<F: Engine> Shard<F> {
                 width,
                 activation: activation(net, output),
                 loss: Loss::usual(net, output),
+                weights: Vec::new(),
                 z: Memory::zeroed(steps * width),
                 device: Vec::new(),
             });
@@ -215,6 +216,14 @@ impl<F: Engine> Shard<F> {
             given.loss = loss;
         }
         Ok(())
+    }
+
+    /// From now on the gradients of the classes of output `output` count so much each. The loss that
+    /// is told stays what it is: those of runs can be compared.
+    pub fn weigh_classes(&mut self, output: usize, weights: &[F]) {
+        if let Some(given) = self.given.get_mut(output) {
+            given.weights = weights.to_vec();
+        }
     }
 
     /// From now on drops outputs and what is read from h, with the masks of the shard's place in

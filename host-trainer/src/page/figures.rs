@@ -8,6 +8,7 @@ use crate::figure::heat::{self, Palette};
 use crate::figure::{Anchor, Color, Figure, text_width, visible};
 use crate::shape::Cell;
 use crate::train::curves::{loss, norm, rate};
+use crate::train::dataset::Terms;
 use crate::train::run::Metrics;
 
 /// A chart beside a table.
@@ -37,7 +38,14 @@ impl Figures {
     /// Draws all of them.
     pub fn new(findings: &Findings) -> Self {
         let learning = !findings.metrics.is_empty();
-        let curve = |draw: fn(&[Metrics]) -> Figure| learning.then(|| draw(&findings.metrics));
+        let terms = Terms {
+            unit: findings.unit,
+            loss: "nats",
+            figure: None,
+        };
+        let curve = |draw: fn(&[Metrics], Terms) -> Figure| {
+            learning.then(|| draw(&findings.metrics, terms))
+        };
         Self {
             loss: curve(loss),
             norm: curve(norm),

@@ -33,7 +33,7 @@ use crate::isa;
 use crate::net::Params;
 use crate::shape::Shape;
 
-pub use self::net::{Cost, NetReport, OutputReport, calibrated_net, export_net, image_by};
+pub use self::net::{Cost, NetReport, OutputReport, calibrated_net, export_net, image_by, of_plan};
 pub use self::source::Source;
 pub(crate) use self::text::taken;
 pub use self::text::{CellRange, calibrated};

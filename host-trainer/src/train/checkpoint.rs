@@ -179,6 +179,7 @@ impl Checkpoint {
             interface,
             vocabulary: String::new(),
             words: Vec::new(),
+            series: None,
             config: None,
             provenance,
             position: None,
@@ -200,6 +201,27 @@ impl Checkpoint {
             learned: None,
             resume: None,
         })
+    }
+
+    /// The same for the units of the data, of a net that was trained in others: what is used and not
+    /// trained further.
+    #[must_use]
+    pub fn in_units_of_data(mut self) -> Self {
+        let scaling = self.meta.series.as_mut().and_then(|of| of.scaling.take());
+        if let Some(scaling) = scaling {
+            scaling.fold(&mut self.params);
+            let qat = self
+                .meta
+                .config
+                .as_mut()
+                .and_then(|config| config.qat.as_mut());
+            if let Some(qat) = qat {
+                scaling.fold_scheme(&mut qat.scheme, 1);
+            }
+            self.resume = None;
+            self.meta.position = None;
+        }
+        self
     }
 
     /// The vocabulary.

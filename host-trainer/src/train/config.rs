@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 pub use crate::net::device::qat::Qat;
 use crate::shape::{Cell, Shape};
 use crate::train::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
+use crate::train::series::options::SeriesOptions;
 
 /// Everything that decides the result of a training run besides the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +122,9 @@ pub struct Config {
     /// Part of `h` that does not reach the next step, the same for a whole window.
     #[serde(default)]
     pub recurrent_dropout: f64,
+    /// Of a run on sequences of numbers: what is asked of them, and how they are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesOptions>,
     /// The integers that a float net is trained on for; `None` trains real numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qat: Option<Qat>,
@@ -195,6 +199,7 @@ impl Default for Config {
             label_smoothing: 0.0,
             dropout: 0.0,
             recurrent_dropout: 0.0,
+            series: None,
             qat: None,
         }
     }
@@ -450,6 +455,9 @@ impl Config {
             "what the head reads (--projection, or --hidden without one) and --embedding have to be equal",
         )?;
         self.encoding()?;
+        if let Some(series) = &self.series {
+            series.validate()?;
+        }
         let done = [
             ("max-vocab", self.max_vocab.is_some()),
             ("lower-case", self.lower_case),

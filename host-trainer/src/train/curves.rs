@@ -8,6 +8,7 @@ use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Look, Series};
 use crate::figure::{Figure, Form, raster};
 use crate::files;
+use crate::train::dataset::Terms;
 use crate::train::run::Metrics;
 use crate::units::decimals;
 
@@ -20,35 +21,47 @@ const LOW: (f64, f64) = (500.0, 230.0);
 ///
 /// # Errors
 /// [`Error::Plot`], [`Error::Output`] or [`Error::Write`].
-pub fn write_loss(path: &Path, metrics: &[Metrics]) -> Result<()> {
+pub fn write_loss(path: &Path, metrics: &[Metrics], terms: Terms) -> Result<()> {
     if metrics.is_empty() {
         return Ok(());
     }
-    let png = raster::draw(&loss(metrics)).map_err(|what| Error::Plot {
+    let png = raster::draw(&loss(metrics, terms)).map_err(|what| Error::Plot {
         path: path.to_owned(),
         what,
     })?;
     files::write_as(files::PNG, path, &png)
 }
 
-/// Characters with the unit that keeps numbers short.
-fn unit(metrics: &[Metrics]) -> (f64, &'static str) {
+/// What was trained on, with the power of ten that keeps numbers short.
+fn scale(metrics: &[Metrics]) -> (f64, &'static str) {
     match metrics.last().map_or(0, |m| m.characters) {
-        2_000_000.. => (1e6, "million characters trained on"),
-        2_000.. => (1e3, "thousand characters trained on"),
-        _ => (1.0, "characters trained on"),
+        2_000_000.. => (1e6, "million "),
+        2_000.. => (1e3, "thousand "),
+        _ => (1.0, ""),
     }
 }
 
+/// What stands below the x axis.
+fn below(metrics: &[Metrics], terms: Terms) -> String {
+    format!("{}{}s trained on", scale(metrics).1, terms.unit)
+}
+
 fn curve(metrics: &[Metrics], label: &str, color: u8, of: impl Fn(&Metrics) -> f64) -> Series {
-    let (scale, _) = unit(metrics);
+    let (scale, _) = scale(metrics);
     let points = metrics.iter().map(|m| (m.characters as f64 / scale, of(m)));
     Series::line(label, color, points)
 }
 
 /// Training and held-out loss, with the best evaluation marked.
-pub fn loss(metrics: &[Metrics]) -> Figure {
-    let (scale, x) = unit(metrics);
+pub fn loss(metrics: &[Metrics], terms: Terms) -> Figure {
+    let (scale, x) = (scale(metrics).0, below(metrics, terms));
+    let Terms {
+        unit, loss, figure, ..
+    } = terms;
+    let y = match loss {
+        "" => "loss".to_owned(),
+        loss => format!("{loss} a {unit}"),
+    };
     let best = metrics
         .iter()
         .filter(|m| m.valid_nats.is_finite())
@@ -57,26 +70,28 @@ pub fn loss(metrics: &[Metrics]) -> Figure {
         curve(metrics, "training", 0, |m| m.train_nats).look(Look::Dashed),
         curve(metrics, "held out", 1, |m| m.valid_nats),
     ];
+    let bits = format!("bits a {unit}");
     let mut alt = "Loss while training: no finite loss was measured.".to_owned();
     if let (Some(first), Some(best)) = (metrics.first(), best) {
         let nats = decimals(best.valid_nats, 3);
         let point = (best.characters as f64 / scale, best.valid_nats);
         series.push(
-            Series::line(&format!("best: {nats} nats"), 1, [point]).look(Look::Marks(Form::Circle)),
+            Series::line(format!("best: {nats} {loss}").trim_end(), 1, [point])
+                .look(Look::Marks(Form::Circle)),
         );
         alt = format!(
-            "Loss while training: the held-out loss goes from {} to {nats} nats a character.",
+            "Loss while training: the held-out loss goes from {} to {nats}, {y}.",
             decimals(first.valid_nats, 3)
         );
     }
     Chart {
         alt: &alt,
         size: SIZE,
-        second: Some(("bits a character", LN_2)),
+        second: figure.is_none().then_some((bits.as_str(), LN_2)),
         ..Chart::of_lines(
             "loss",
             "Loss while training",
-            (x, "nats a character", Scale::Linear),
+            (&x, &y, Scale::Linear),
             series,
         )
     }
@@ -84,14 +99,14 @@ pub fn loss(metrics: &[Metrics]) -> Figure {
 }
 
 /// Norm of the gradient.
-pub fn norm(metrics: &[Metrics]) -> Figure {
+pub fn norm(metrics: &[Metrics], terms: Terms) -> Figure {
     Chart {
         alt: "Global norm of the gradient at each evaluation, before clipping.",
         size: LOW,
         ..Chart::of_lines(
             "gradient-norm",
             "Gradient norm while training",
-            (unit(metrics).1, "gradient norm", Scale::Linear),
+            (&below(metrics, terms), "gradient norm", Scale::Linear),
             vec![curve(metrics, "", 0, |m| m.gradient_norm)],
         )
     }
@@ -99,14 +114,18 @@ pub fn norm(metrics: &[Metrics]) -> Figure {
 }
 
 /// Learning rate.
-pub fn rate(metrics: &[Metrics]) -> Figure {
+pub fn rate(metrics: &[Metrics], terms: Terms) -> Figure {
     Chart {
         alt: "Learning rate at each evaluation.",
         size: LOW,
         ..Chart::of_lines(
             "learning-rate",
             "Learning rate",
-            (unit(metrics).1, "learning rate × 1000", Scale::Linear),
+            (
+                &below(metrics, terms),
+                "learning rate × 1000",
+                Scale::Linear,
+            ),
             vec![curve(metrics, "", 2, |m| 1e3 * m.lr)],
         )
     }
@@ -117,6 +136,12 @@ pub fn rate(metrics: &[Metrics]) -> Figure {
 mod tests {
     use super::*;
     use crate::figure::Item;
+
+    const TEXT: Terms = Terms {
+        unit: "character",
+        loss: "nats",
+        figure: None,
+    };
 
     fn line(step: u64, train_nats: f64, valid_nats: f64) -> Metrics {
         Metrics {
@@ -139,7 +164,7 @@ mod tests {
     fn a_png_is_written_and_nothing_before_there_is_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loss.png");
-        write_loss(&path, &[]).unwrap();
+        write_loss(&path, &[], TEXT).unwrap();
         assert!(!path.exists());
         let lines = [
             line(1, 2.0, 2.1),
@@ -148,7 +173,7 @@ mod tests {
             line(4, 1e308, 1.7e308),
         ];
         for count in 1..=4 {
-            write_loss(&path, &lines[..count]).unwrap();
+            write_loss(&path, &lines[..count], TEXT).unwrap();
             assert!(std::fs::read(&path).unwrap().starts_with(b"\x89PNG"));
         }
     }
@@ -157,7 +182,7 @@ mod tests {
     #[test]
     fn the_best_is_marked_as_the_legend_says() {
         let marks = |metrics: &[Metrics]| -> Vec<Item> {
-            let figure = loss(metrics);
+            let figure = loss(metrics, TEXT);
             let mark = |item: &Item| matches!(item, Item::Mark { .. });
             figure.items.into_iter().filter(mark).collect()
         };

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use crate::data::Data;
 use crate::data::corpus::Vocabulary;
 use crate::error::Result;
-use crate::net::Net;
+use crate::net::{Net, Params};
 use crate::train::checkpoint::Meta;
 use crate::train::config::Config;
 use crate::train::learner::Learner;
@@ -19,8 +19,19 @@ pub type Use<'u> = &'u mut dyn FnMut(&dyn Data<f32>, usize, bool) -> Result<()>;
 pub struct Judged {
     /// Mean loss of what counts, in nats, or in the units of its loss.
     pub loss: f64,
-    /// How good the net is at its task, where that is another number: see [`Dataset::figure`].
+    /// How good the net is at its task, where that is another number: see [`Terms::figure`].
     pub figure: Option<f64>,
+}
+
+/// What the numbers of a run are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What counts once: `character`, `step`, `sequence`.
+    pub unit: &'static str,
+    /// The unit of the loss; nothing where it has none.
+    pub loss: &'static str,
+    /// The name of [`Judged::figure`], if there is one.
+    pub figure: Option<&'static str>,
 }
 
 /// Examples to learn from, and others to be judged by.
@@ -60,6 +71,9 @@ pub trait Dataset: Sync + Debug {
     /// As [`Loss::check`](crate::net::Loss::check).
     fn set_up(&self, learner: &mut Learner<f32>, config: &Config) -> Result<()>;
 
+    /// Parameters for the units of the data become some for those of training.
+    fn for_training(&self, _params: &mut Params<f32>) {}
+
     /// Windows of an epoch.
     fn windows(&self, config: &Config, epoch: usize) -> usize;
 
@@ -85,10 +99,8 @@ pub trait Dataset: Sync + Debug {
     /// What reading it says.
     fn judge(&self, learner: &mut Learner<f32>, config: &Config) -> Result<Judged>;
 
-    /// The name of [`Judged::figure`], if there is one.
-    fn figure(&self) -> Option<&'static str> {
-        None
-    }
+    /// What its numbers are called.
+    fn terms(&self) -> Terms;
 
     /// The loss of a net that knows nothing.
     fn unknowing(&self) -> f64;

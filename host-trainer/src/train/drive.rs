@@ -22,7 +22,7 @@ use super::{End, Position, Trainer};
 use crate::error::{Error, Result};
 use crate::train::checkpoint::torch_name;
 use crate::train::curves::write_loss;
-use crate::train::dataset::Judged;
+use crate::train::dataset::{Judged, Terms};
 use crate::train::run::{Metrics, RunFolder, Saver};
 use crate::train::samples;
 
@@ -58,8 +58,13 @@ impl Picture {
         self.stale && (end || long)
     }
 
-    fn draw(&mut self, folder: &RunFolder, history: &[Metrics], tell: &mut dyn FnMut(&str)) {
-        let drawing = write_loss(&folder.plot(), history);
+    fn draw(
+        &mut self,
+        folder: &RunFolder,
+        (history, terms): (&[Metrics], Terms),
+        tell: &mut dyn FnMut(&str),
+    ) {
+        let drawing = write_loss(&folder.plot(), history, terms);
         if let (Err(error), false) = (&drawing, self.failed) {
             tell(&format!("{error}; training goes on without"));
         }
@@ -153,7 +158,7 @@ impl Trainer<'_> {
             }
             picture.stale |= evaluated;
             if picture.due(self.position.ended.is_some()) {
-                picture.draw(folder, &history, &mut tell);
+                picture.draw(folder, (&history, self.data.terms()), &mut tell);
             }
             if let Some(end) = self.position.ended {
                 return Ok(end);

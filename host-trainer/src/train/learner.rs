@@ -65,7 +65,7 @@ pub struct Step {
 }
 
 /// Lengths of windows whose shards are kept: sequences differ in length.
-const TEAMS: usize = 4;
+const TEAMS: usize = 8;
 
 /// A net in training.
 #[derive(Clone, Debug)]
@@ -83,6 +83,8 @@ pub struct Learner<F: Engine> {
     pub(crate) evaluation: Option<Team<F>>,
     /// What the shards are told.
     losses: Vec<Loss>,
+    /// Of the classes of the first output; or none.
+    weights: Vec<F>,
     dropout: [Option<Dropout>; 2],
     line_break: Option<u16>,
     gradient: Vec<F>,
@@ -123,6 +125,7 @@ impl<F: Engine> Learner<F> {
             teams: Vec::new(),
             evaluation: None,
             losses: net.outputs().map(|of| Loss::usual(net, of)).collect(),
+            weights: Vec::new(),
             dropout: [None; 2],
             line_break: None,
             gradient: vec![F::zero(); params.data.len()],
@@ -142,6 +145,12 @@ impl<F: Engine> Learner<F> {
         }
         self.teams.clear();
         Ok(())
+    }
+
+    /// From now on the gradients of the classes of the first output count so much each.
+    pub fn weigh_classes(&mut self, weights: Vec<F>) {
+        self.weights = weights;
+        self.teams.clear();
     }
 
     /// From now on drops outputs and what is read from h.
@@ -207,6 +216,7 @@ impl<F: Engine> Learner<F> {
                 for (output, &loss) in self.losses.iter().enumerate() {
                     shard.set_loss(output, loss)?;
                 }
+                shard.weigh_classes(0, &self.weights);
             }
             self.teams.retain(|other| other.rows == rows);
             if self.teams.len() == TEAMS {

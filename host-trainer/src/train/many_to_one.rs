@@ -70,6 +70,7 @@ pub fn checkpoint(
             net,
             vocabulary,
             words: Vec::new(),
+            series: None,
             interface: Interface::default(),
             config: Some(config.clone()),
             provenance,

@@ -26,6 +26,7 @@ pub mod recipe;
 pub mod run;
 pub mod runs;
 pub mod samples;
+pub mod series;
 mod text;
 pub mod verdict;
 
@@ -117,6 +118,7 @@ impl<'c> Trainer<'c> {
         }
         let mut trainer = Self::new(data, config, command)?;
         *trainer.learner.params_mut() = from.params.clone();
+        data.for_training(trainer.learner.params_mut());
         // A net that was trained for these integers before goes on with their ranges.
         let known = from.scheme() == trainer.config.qat.as_ref().map(|qat| &qat.scheme);
         trainer.learner.learned = match from.learned.clone().filter(|_| known) {
@@ -245,6 +247,7 @@ impl<'c> Trainer<'c> {
             net: *self.params().net(),
             vocabulary: String::new(),
             words: Vec::new(),
+            series: None,
             interface: Interface::default(),
             config: Some(self.config.clone()),
             provenance,
@@ -264,7 +267,7 @@ impl<'c> Trainer<'c> {
             let best = self.best.clone();
             Resume { slots, h, c, best }
         });
-        Checkpoint {
+        let checkpoint = Checkpoint {
             meta,
             vocab: self.data.vocab().cloned(),
             starts: Vec::new(),
@@ -277,6 +280,10 @@ impl<'c> Trainer<'c> {
                 },
             }),
             resume,
+        };
+        match whole {
+            true => checkpoint,
+            false => checkpoint.in_units_of_data(),
         }
     }
 

@@ -8,7 +8,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::dataset::{Dataset, Judged, Use};
+use super::dataset::{Dataset, Judged, Terms, Use};
 use crate::data::Data;
 use crate::data::corpus::{Corpus, Vocabulary};
 use crate::error::Result;
@@ -141,6 +141,14 @@ impl Dataset for Corpus {
             loss: loss / predictions as f64,
             figure: None,
         })
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            unit: self.vocab.level().unit(),
+            loss: "nats",
+            figure: None,
+        }
     }
 
     fn unknowing(&self) -> f64 {

@@ -150,14 +150,26 @@ pub fn judge(
             false => format!("the held-out loss hardly fell in the {late} of the run"),
         },
         advice: if apart > 0.1 * last.valid_nats {
-            format!("it is {apart:.2} nats better on its training text, so more text helps most")
+            format!(
+                "its loss is {apart:.2} lower on what it learns from, so more {} helps most",
+                learnt_from(config)
+            )
         } else {
             format!(
-                "a larger net (--hidden {}) or more text helps",
-                (2 * config.hidden).min(1024)
+                "a larger net (--hidden {}) or more {} helps",
+                (2 * config.hidden).min(1024),
+                learnt_from(config)
             )
         },
     })
+}
+
+/// What a run learns from, in a word.
+fn learnt_from(config: &Config) -> &'static str {
+    match config.series {
+        None => "text",
+        Some(_) => "data",
+    }
 }
 
 fn nats(curve: &[&Metrics], at: usize) -> f64 {
@@ -221,7 +233,7 @@ fn longer(config: &Config, why: &str) -> String {
 }
 
 fn against_overfitting(config: &Config) -> String {
-    let mut cures = vec!["more text".to_owned()];
+    let mut cures = vec![format!("more {}", learnt_from(config))];
     if config.dropout < MOST_DROPOUT {
         let more = (config.dropout + 0.2).min(MOST_DROPOUT);
         cures.push(format!("--dropout {more:.1}"));

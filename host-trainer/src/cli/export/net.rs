@@ -122,7 +122,7 @@ fn ratio(decibels: Option<f64>) -> String {
     decibels.map_or_else(|| "no error".to_owned(), |db| format!("{db:.1} dB"))
 }
 
-fn show(args: &Args, report: &NetReport) -> Result<()> {
+pub(super) fn show(args: &Args, report: &NetReport) -> Result<()> {
     let bits = match report.weight_bits {
         Some("4") => ", weights of 4 bits",
         Some("mixed") => ", some matrices of 4 bits",

@@ -1,6 +1,7 @@
 //! `gatelet train`.
 
 mod args;
+pub(super) mod series;
 mod summary;
 
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::train::Trainer;
 use crate::train::checkpoint::Meta;
 use crate::train::config::Config;
-use crate::train::run::{Mode, RunFolder, change};
+use crate::train::run::{Found, Mode, RunFolder, change};
 use crate::units::bytes;
 
 /// Part of a text that may be unknown without a warning. Of novels in 10,000 words 3 % are.
@@ -60,11 +61,6 @@ pub(super) fn arranged(args: &Args, text: Text, config: &mut Config, known: bool
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let text = args.text.text(args.in_memory(), None)?;
-    if text.is_streamed() && !args.quiet {
-        let (name, size) = (&text.name, bytes(text.bytes() as usize));
-        tell(&format!("reading {name} twice, {size} each time"));
-    }
     let mode = match (args.force, args.resume) {
         (true, _) => Mode::Force,
         (_, true) => Mode::Resume,
@@ -85,8 +81,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let save_every = args.save_every()?;
     if mode == Mode::Resume {
-        return resume(args, text, save_every);
+        return resume(args, save_every);
     }
+    if args.series.task().is_some() || args.qat.is_of_series()? {
+        return series::run(args, mode, save_every);
+    }
+    let text = text_of(args)?;
     let start = args.qat.start()?;
     let base = start.as_ref().map(qat::Start::base);
     let mut config = args.config(base.unwrap_or_else(|| args.recipe.base()));
@@ -123,6 +123,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
     folder.write_last(&start.to_bytes()?)?;
     write_config(&folder, &start.meta)?;
     train(args, &folder, trainer)
+}
+
+/// The text that is named.
+fn text_of(args: &Args) -> Result<Text> {
+    let text = args.text.text(args.in_memory(), None)?;
+    if text.is_streamed() && !args.quiet {
+        let (name, size) = (&text.name, bytes(text.bytes() as usize));
+        tell(&format!("reading {name} twice, {size} each time"));
+    }
+    Ok(text)
 }
 
 /// Reads a text once, and says what it is where that is not usual.
@@ -165,16 +175,18 @@ fn say_unknown(args: &Args, corpus: &Corpus) -> Result<()> {
 /// Writes `config.json`: the options and the origin in `meta`.
 fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
     let config = meta.config()?;
-    folder.write_config(
-        &json!({ "config": config, "shape": config.shape(meta.net.vocab()), "provenance": meta.provenance }),
-    )
+    let shape = meta
+        .series
+        .is_none()
+        .then(|| config.shape(meta.net.vocab()));
+    folder.write_config(&json!({ "config": config, "shape": shape, "provenance": meta.provenance }))
 }
 
 /// Goes on with a run, with the options changed that were given and may change.
 ///
 /// Everything is checked before anything is written: a damaged checkpoint gets its other name only when the run can
 /// really go on from the one before, and a change is on the disk before the first step with it.
-fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
+fn resume(args: &Args, save_every: Duration) -> Result<()> {
     let folder = args.open(Mode::Resume, save_every)?;
     let (mut checkpoint, found) = folder.load()?;
     let meta = &mut checkpoint.meta;
@@ -189,7 +201,12 @@ fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
         // With other options the way there is not gone again: only what is better may replace the file.
         (position.best_nats, meta.provenance.nats) = (Some(nats), Some(nats));
     }
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    if meta.config()?.series.is_some() {
+        return series::resume(args, &folder, (checkpoint, &found, &changes));
+    }
     let mut config = meta.config()?.clone();
+    let text = text_of(args)?;
     let text = text.encoded(config.encoding()?);
     let text = arranged(args, text, &mut config, true)?;
     let outline = outlined(args, &text, &config)?;
@@ -197,19 +214,33 @@ fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
     outline.check_hash(&meta.provenance.corpus_sha256)?;
     let corpus = outline.corpus(&text, folder.path())?;
     say_unknown(args, &corpus)?;
-    let trainer = Trainer::resume(&corpus, checkpoint).map_err(|error| match error {
+    let trainer = Trainer::resume(&corpus, checkpoint).map_err(|error| out_of(error, &found))?;
+    go_on(args, &folder, (trainer, &found, &changes))
+}
+
+/// An error that a checkpoint gave, with its file.
+fn out_of(error: Error, found: &Found) -> Error {
+    match error {
         Error::Checkpoint { what, .. } => Error::Checkpoint {
             path: found.path.clone(),
             what,
         },
         other => other,
-    })?;
-    for line in folder.set_aside(&found)? {
+    }
+}
+
+/// Goes on with a run whose options have been changed so.
+fn go_on(
+    args: &Args,
+    folder: &RunFolder,
+    (trainer, found, changes): (Trainer<'_>, &Found, &[String]),
+) -> Result<()> {
+    for line in folder.set_aside(found)? {
         note(format_args!("warning: {line}"));
     }
     if trainer.position().ended.is_some() {
         // Nothing more is trained, so nothing has changed either.
-        return train(args, &folder, trainer);
+        return train(args, folder, trainer);
     }
     if !changes.is_empty() {
         folder.rewind_metrics(trainer.position().step)?;
@@ -218,8 +249,8 @@ fn resume(args: &Args, text: Text, save_every: Duration) -> Result<()> {
             note(change);
         }
     }
-    write_config(&folder, &trainer.checkpoint(false).meta)?;
-    train(args, &folder, trainer)
+    write_config(folder, &trainer.checkpoint(false).meta)?;
+    train(args, folder, trainer)
 }
 
 /// Trains with Ctrl-C handled, and reports.
@@ -239,7 +270,7 @@ fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()
     if let Some(end) = trainer.position().ended {
         return report(args, folder, &trainer, end, true);
     }
-    let mut progress = Progress::new(args.quiet, trainer.position());
+    let mut progress = Progress::new(args.quiet, trainer.position(), trainer.data().terms());
     let result = trainer.run(folder, &stop, &mut progress);
     progress.finish();
     let lr = trainer.config().lr;

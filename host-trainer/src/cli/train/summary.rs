@@ -15,6 +15,7 @@ use crate::shape::Shape;
 use crate::shell::quoted;
 use crate::train::config::Config;
 use crate::train::run::RunFolder;
+use crate::train::series::{Part, Series};
 use crate::train::verdict::{Verdict, judge};
 use crate::train::{End, Trainer};
 use crate::units::{bytes, grouped};
@@ -75,8 +76,73 @@ fn widths(shape: &Shape) -> String {
     text + if shape.tied { ", tied" } else { "" }
 }
 
+/// The sequences that are learnt from, and those that are held out.
+pub(super) fn data(data: &Series) -> String {
+    let (train, valid, test) = (data.train(), data.valid(), data.test());
+    let (set, options) = (train.set(), data.options());
+    let count = |part: &Part| grouped(part.picked().len());
+    let steps = match train.steps_of_all() {
+        (least, most) if least == most => format!("{most} steps each"),
+        (least, most) => format!("{least} to {most} steps"),
+    };
+    let rate = set
+        .rate()
+        .map_or_else(String::new, |hz| format!(" at {hz} Hz"));
+    let asked = match options.task.is_of_classes() {
+        true => format!("{} classes: {}", set.outputs(), some(set.classes())),
+        false => format!("{} numbers: {}", set.outputs(), some(set.targets())),
+    };
+    let tested = match test.picked().is_empty() {
+        true => String::new(),
+        false => format!(", {} of a test part", count(test)),
+    };
+    format!(
+        "{} sequences to learn from, {} held out{tested}; {steps}{rate}\n{} features: {}\n{asked}",
+        count(train),
+        count(valid),
+        set.width(),
+        some(set.features())
+    )
+}
+
+/// The first of some names.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names.iter().take(SHOWN).map(String::as_str);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len() > SHOWN {
+        true => format!("{shown} .."),
+        false => shown,
+    }
+}
+
+/// A net of any operations, and what it will need on a device.
+fn introduction_of_net(trainer: &Trainer<'_>) -> String {
+    let net = trainer.params().net();
+    let operations: Vec<String> = net
+        .operations()
+        .map(|of| format!("{} {}", of.kind.name(), of.kind.units()))
+        .collect();
+    let config = trainer.config();
+    format!(
+        "{}, {} parameters, {} multiply-accumulates a step\n\
+         --batch {} --window {} --epochs {} --lr {} --patience {}",
+        operations.join(", "),
+        grouped(trainer.params().data.len()),
+        grouped(net.macs_per_step()),
+        config.batch,
+        config.window,
+        config.epochs,
+        config.lr,
+        config.patience,
+    )
+}
+
 /// The net, what it will need on a device, and what a preset stands for.
 pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String> {
+    if trainer.data().vocab().is_none() {
+        return Ok(introduction_of_net(trainer));
+    }
     let shape = trainer.params().shape();
     let checkpoint = trainer.checkpoint(false);
     let need = footprint::int8(
@@ -151,17 +217,25 @@ pub(super) fn report(
 ) -> Result<()> {
     let position = trainer.position();
     let config = trainer.config();
-    let unit = trainer
-        .data()
-        .vocab()
-        .map_or("step", |vocab| vocab.level().unit());
+    let terms = trainer.data().terms();
+    let unit = terms.unit;
     let best = folder.best();
     let best_nats = folder.best_nats();
-    let nats = best_nats.map_or_else(String::new, |nats| {
-        format!(
+    let history = folder.rewind_metrics(position.step)?;
+    let mut lowest = history
+        .iter()
+        .rev()
+        .filter(|m| Some(m.valid_nats) == best_nats);
+    let figure = lowest.next().and_then(|m| m.figure);
+    let nats = best_nats.map_or_else(String::new, |nats| match (terms.figure, figure) {
+        (Some(name), Some(figure)) => format!(
+            ": {name} {figure:.4}, loss {nats:.4} {}on what is held out",
+            if terms.loss.is_empty() { "" } else { "nats " }
+        ),
+        _ => format!(
             ": {nats:.4} nats, {:.4} bits a {unit} on held-out text",
             nats / std::f64::consts::LN_2
-        )
+        ),
     });
     let how = match end {
         End::Finished if position.epoch == 1 => "one epoch done".to_owned(),
@@ -187,12 +261,7 @@ pub(super) fn report(
         grouped(position.characters),
         best.display()
     ))?;
-    let judged = judge(
-        &folder.rewind_metrics(position.step)?,
-        config,
-        end == End::Early,
-        trainer.unigram_nats(),
-    );
+    let judged = judge(&history, config, end == End::Early, trainer.unigram_nats());
     if let Some(judged) = &judged {
         say(judged)?;
     }
@@ -221,6 +290,7 @@ pub(super) fn report(
             "checkpoint": best.display().to_string(),
             "ended": end,
             "nats": best_nats,
+            "figure": figure,
             "verdict": judged.as_ref().map(|judged| judged.verdict),
             "reason": judged.as_ref().map(|judged| &judged.reason),
             "advice": judged.as_ref().map(|judged| &judged.advice),

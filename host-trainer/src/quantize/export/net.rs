@@ -347,6 +347,21 @@ pub fn image_by<'a>(
     label.finish(|label| label.int(&all, plan.scheme))
 }
 
+/// What there is to say of an image that was made by a scheme.
+pub fn of_plan(image: &Image, net: &Net, scheme: &Scheme) -> NetReport {
+    NetReport {
+        precision: Precision::Int8.to_string(),
+        weight_bits: Some(scheme.bits.name(net)),
+        bytes: image.bytes().len(),
+        steps: 0,
+        outputs: Vec::new(),
+        costs: Vec::new(),
+        state_bits: scheme.state_bits.clone(),
+        doubled: scheme.doubled.len(),
+        saturated_inputs: 0,
+    }
+}
+
 /// The scheme that [`export_net`] would choose: what a net is trained on for.
 ///
 /// # Errors

@@ -49,6 +49,9 @@ fn count(name: &str, x: u64, most: u64) -> Check {
 pub(super) fn meta(meta: &Meta) -> Check {
     provenance(&meta.provenance)?;
     meta.interface.check(&meta.net)?;
+    if let Some(series) = &meta.series {
+        series.check(&meta.net)?;
+    }
     let Some(config) = &meta.config else {
         return match meta.position {
             None => Ok(()),

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::net::{Interface, Net};
 use crate::train::Position;
 use crate::train::config::Config;
+use crate::train::series::Described;
 
 /// Version of a checkpoint's metadata. Those before had sizes in place of operations.
 pub const FORMAT: u32 = 6;
@@ -29,7 +30,10 @@ pub struct Meta {
     /// All words in the order of their bytes, instead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<String>,
-    /// Options of the run that trained it on a text; `None` for a net that comes from elsewhere.
+    /// What it was trained on, of a net that learnt from sequences of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<Described>,
+    /// Options of the run that trained it; `None` for a net that comes from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Config>,
     /// Origin.

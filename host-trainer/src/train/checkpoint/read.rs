@@ -14,10 +14,16 @@ pub(super) fn start_name(operation: usize, part: &str) -> String {
 
 /// The vocabulary of a net that was trained on a text.
 pub(super) fn vocabulary_of(meta: &Meta) -> std::result::Result<Option<Vocabulary>, String> {
-    let Some(config) = &meta.config else {
+    let of_text = meta
+        .config
+        .as_ref()
+        .filter(|config| config.series.is_none());
+    let Some(config) = of_text else {
         return match meta.vocabulary.is_empty() && meta.words.is_empty() {
             true => Ok(None),
-            false => Err("metadata: a vocabulary without the options of a run".to_owned()),
+            false => {
+                Err("metadata: a vocabulary without the options of a run on a text".to_owned())
+            }
         };
     };
     let chars = || meta.vocabulary.chars().collect();

@@ -40,6 +40,7 @@ fn of_cell(cell: Cell) -> Checkpoint {
         interface: Interface::default(),
         vocabulary: "abcd".into(),
         words: Vec::new(),
+        series: None,
         config: Some(config),
         provenance,
         position: None,

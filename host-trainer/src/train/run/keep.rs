@@ -43,7 +43,7 @@ fn read(path: &Path) -> Result<Checkpoint> {
         path: path.to_owned(),
         source,
     })?;
-    Checkpoint::of_text(&bytes, path)
+    Checkpoint::from_bytes(&bytes, path)
 }
 
 /// Whether `error` says that the file is not there.

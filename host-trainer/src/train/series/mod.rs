@@ -1,0 +1,587 @@
+//! Sequences of numbers as what a run learns from.
+//!
+//! ```text
+//! data     -> sequences, some of them held out whole             crate `gatelet-series`
+//! features -> x' = (x - m) 2^-e                                   [`scaling`]
+//! an epoch -> sequences of about one length side by side          [`epoch`]
+//! answers  -> a loss in the units of training, a figure in those of the data     [`tally`]
+//! ```
+//! Every sequence begins at the start state; a long one is gone through in windows with carried
+//! state, as a text is.
+
+pub mod answers;
+mod chunk;
+mod epoch;
+pub mod options;
+pub mod scaling;
+pub mod tally;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gatelet::net::{Activation, Kind, Net, Precision};
+use gatelet_series::{Augment, Set, Split, WantedBuffer, class_weights, leaks, scale, split};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use self::chunk::Chunk;
+use self::epoch::{Cut, Order, most_windows};
+use self::options::{SeriesOptions, Task};
+use self::scaling::{Scaling, Units};
+use self::tally::Tally;
+use super::dataset::{Dataset, Judged, Terms, Use};
+use crate::error::{Error, Result};
+use crate::net::{Interface, Loss, NamedInput, NamedOutput, Packs, Params, Shard};
+use crate::train::checkpoint::Meta;
+use crate::train::config::Config;
+use crate::train::learner::Learner;
+
+/// Sequences that are judged side by side.
+const JUDGED: usize = 32;
+/// Loss of a net that knows nothing about numbers of about deviation 1, with room for rare ones.
+const UNKNOWING: f64 = 4.0;
+
+/// What a checkpoint says of the data that its net was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    /// What was asked.
+    pub task: Task,
+    /// Names of the features.
+    pub features: Vec<String>,
+    /// Names of the classes, or of the numbers asked for.
+    pub answers: Vec<String>,
+    /// Samples a second of recordings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
+    /// Mean of each number asked for, on the training part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub means: Vec<f32>,
+    /// The units of its parameters, where those are not the data's: only in `last.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
+}
+
+impl Described {
+    /// Checks that it is of a net.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn check(&self, net: &Net) -> std::result::Result<(), String> {
+        let outputs = net.output_width(0);
+        if self.answers.len() != outputs {
+            let names = self.answers.len();
+            return Err(format!(
+                "series.answers: {names} names of {outputs} numbers"
+            ));
+        }
+        if !self.means.is_empty() && self.means.len() != outputs {
+            let means = self.means.len();
+            return Err(format!("series.means: {means} of {outputs} numbers"));
+        }
+        let scaling = self.scaling.as_ref();
+        scaling.map_or(Ok(()), |scaling| scaling.check(net))
+    }
+}
+
+/// Some of the sequences of a set.
+#[derive(Clone, Debug)]
+pub struct Part {
+    set: Arc<Set>,
+    picked: Vec<usize>,
+    /// Of each that is picked.
+    steps: Vec<usize>,
+}
+
+impl Part {
+    fn new(set: &Arc<Set>, picked: Vec<usize>) -> Self {
+        Self {
+            set: Arc::clone(set),
+            steps: picked.iter().map(|&k| set.steps(k)).collect(),
+            picked,
+        }
+    }
+
+    /// The set.
+    pub fn set(&self) -> &Set {
+        &self.set
+    }
+
+    /// Which of its sequences these are.
+    pub fn picked(&self) -> &[usize] {
+        &self.picked
+    }
+
+    /// Features of its first sequences as they are, [steps, width] each, so many steps in all.
+    ///
+    /// # Errors
+    /// What reading them says.
+    pub fn features(&self, most: usize) -> Result<Vec<Vec<f32>>> {
+        let (mut all, mut left, mut wanted) = (Vec::new(), most, WantedBuffer::new());
+        for (&k, &steps) in self.picked.iter().zip(&self.steps) {
+            let mut inputs = vec![0.0; steps.min(left) * self.set.width()];
+            if inputs.is_empty() {
+                break;
+            }
+            self.set.read(k, 0, &mut inputs, &mut wanted)?;
+            left -= steps.min(left);
+            all.push(inputs);
+        }
+        Ok(all)
+    }
+
+    /// Steps of the shortest and of the longest.
+    pub fn steps_of_all(&self) -> (usize, usize) {
+        let least = self.steps.iter().copied().min().unwrap_or(0);
+        (least, self.longest())
+    }
+
+    /// Steps of the longest.
+    pub fn longest(&self) -> usize {
+        self.steps.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// A net that is gone on from.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The net.
+    pub net: Net,
+    /// Its names.
+    pub interface: Interface,
+    /// Whether it is trained for integers: those are of the data's numbers, so that nothing is
+    /// taken away from them.
+    pub for_integers: bool,
+}
+
+/// Sequences to learn from, and others to be judged by.
+#[derive(Debug)]
+pub struct Series {
+    name: String,
+    sha256: [u8; 32],
+    options: SeriesOptions,
+    /// Learnt from.
+    train: Part,
+    /// Held out, to choose the best net by.
+    valid: Part,
+    /// Held out beside, where the data comes with such a part.
+    test: Part,
+    scaling: Scaling,
+    /// Means of the numbers asked for.
+    means: Vec<f32>,
+    weights: Vec<f32>,
+    augment: Option<Augment>,
+    /// The net that is gone on from, and its names.
+    given: Option<Given>,
+    order: Mutex<Option<(Cut, usize, Arc<Order>)>>,
+}
+
+impl Series {
+    /// The data of `set`, which has that name, and of `valid` where that is another, split by a seed. `given` is a net to
+    /// go on from.
+    ///
+    /// # Errors
+    /// What the data says, or a split that cannot be.
+    pub fn new(
+        name: String,
+        set: Set,
+        valid: Option<Set>,
+        (options, config): (&SeriesOptions, &Config),
+        given: Option<Given>,
+    ) -> Result<Self> {
+        options.validate()?;
+        let set = Arc::new(set);
+        let seed = options.split_seed.unwrap_or(config.seed);
+        let mut sha = Sha256::new();
+        sha.update(set.sha256());
+        let (train, valid, test) = match valid {
+            Some(valid) => {
+                check_alike(&set, &valid)?;
+                leaks(&set, &valid)?;
+                sha.update(valid.sha256());
+                let valid = Arc::new(valid);
+                let all = |set: &Arc<Set>| Part::new(set, (0..set.len()).collect());
+                (all(&set), all(&valid), Part::new(&set, Vec::new()))
+            }
+            None => {
+                let Split { train, valid, test } = split(&set, config.valid_fraction, 0.0, seed)?;
+                let part = |picked| Part::new(&set, picked);
+                (part(train), part(valid), part(test))
+            }
+        };
+        let (inputs, outputs) = scale(train.set(), train.picked())?;
+        let is_of_classes = options.task.is_of_classes();
+        let units = Scaling {
+            inputs: Units::of(&inputs.mean, &inputs.deviation),
+            outputs: match is_of_classes {
+                true => Units::default(),
+                false => Units::of(&outputs.mean, &outputs.deviation),
+            },
+        };
+        let for_integers = given.as_ref().is_some_and(|given| given.for_integers);
+        let units = match for_integers {
+            false => units,
+            true => Scaling {
+                inputs: units.inputs.without_means(),
+                outputs: Units::raw(units.outputs.mean.len()),
+            },
+        };
+        let weights = match options.class_weights {
+            true => class_weights(train.set(), train.picked()),
+            false => Vec::new(),
+        };
+        let moves = options.noise > 0.0 || options.gain > 0.0 || options.shift > 0;
+        let mut series = Self {
+            name,
+            sha256: sha.finalize().into(),
+            augment: moves.then_some(Augment {
+                noise: options.noise,
+                gain: options.gain,
+                shift: options.shift,
+                seed: config.seed,
+            }),
+            options: options.clone(),
+            train,
+            valid,
+            test,
+            scaling: units,
+            means: match is_of_classes {
+                true => Vec::new(),
+                false => outputs.mean,
+            },
+            weights,
+            given,
+            order: Mutex::new(None),
+        };
+        let net = series.net(config)?;
+        series.check_net(&net)?;
+        series.scaling = std::mem::take(&mut series.scaling).foldable(&net);
+        Ok(series)
+    }
+
+    /// What is held out beside the part that the best net is chosen by; often nothing.
+    pub fn test(&self) -> &Part {
+        &self.test
+    }
+
+    /// What the best net is chosen by.
+    pub fn valid(&self) -> &Part {
+        &self.valid
+    }
+
+    /// What is learnt from.
+    pub fn train(&self) -> &Part {
+        &self.train
+    }
+
+    /// The options of the data.
+    pub fn options(&self) -> &SeriesOptions {
+        &self.options
+    }
+
+    /// The units of training.
+    pub fn scaling(&self) -> &Scaling {
+        &self.scaling
+    }
+
+    /// Checks that a net takes these features and gives what is asked for.
+    fn check_net(&self, net: &Net) -> Result<()> {
+        let (width, outputs) = (self.train.set.width(), self.train.set.outputs());
+        let scores = matches!(net.output(0), Some(gatelet::net::Output::Scores(_)));
+        let say = |what: String| Err(Error::Some(what));
+        if net.width(gatelet::net::Value::INPUT) != width {
+            return say(format!(
+                "the net takes {} numbers a step, and the data has {width} ({})",
+                net.width(gatelet::net::Value::INPUT),
+                self.train.set.features().join(", ")
+            ));
+        }
+        if scores != self.options.task.is_of_classes() || net.output_width(0) != outputs {
+            return say(format!(
+                "the net gives {} {}, and --task {} asks for {outputs} {}",
+                net.output_width(0),
+                if scores { "scores" } else { "values" },
+                self.options.task,
+                if self.options.task.is_of_classes() {
+                    "scores"
+                } else {
+                    "values"
+                },
+            ));
+        }
+        Ok(())
+    }
+
+    /// Names of classes or numbers; of a forecast `name+2` is two steps later.
+    fn answers(&self) -> Vec<String> {
+        let (set, ahead) = (&self.train.set, self.options.ahead);
+        let later = |step| {
+            set.targets()
+                .iter()
+                .map(move |name| format!("{name}+{step}"))
+        };
+        match self.options.task {
+            Task::Classify | Task::Label => set.classes().to_vec(),
+            Task::Forecast => (1..=ahead).flat_map(later).collect(),
+            Task::Regress => set.targets().to_vec(),
+        }
+    }
+
+    /// Nothing counted yet.
+    pub fn tally(&self) -> Tally {
+        match self.options.task.is_of_classes() {
+            true => Tally::of_classes(self.train.set.outputs()),
+            false => Tally::of_values(self.train.set.outputs()),
+        }
+    }
+
+    fn cut(config: &Config) -> Cut {
+        Cut {
+            batch: config.batch,
+            window: config.window,
+            seed: config.seed,
+        }
+    }
+
+    /// The order of an epoch, which is kept until another is asked for.
+    fn order(&self, config: &Config, epoch: usize) -> Arc<Order> {
+        let cut = Self::cut(config);
+        let mut kept = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((of, at, order)) if (*of, *at) == (cut, epoch) => Arc::clone(order),
+            _ => {
+                let order = Arc::new(Order::of(&self.train.steps, cut, epoch));
+                *kept = Some((cut, epoch, Arc::clone(&order)));
+                order
+            }
+        }
+    }
+
+    /// The loss of values.
+    fn loss(&self, config: &Config) -> Loss {
+        match self.options.task.is_of_classes() {
+            true => Loss::CrossEntropy {
+                smoothing: config.label_smoothing,
+            },
+            false => self.options.loss.loss(),
+        }
+    }
+
+    /// A batch of a part, from its start to its end; what was counted is added to `tally`.
+    fn judge_batch(
+        &self,
+        packs: &Packs<f32>,
+        (net, loss): (&Net, Loss),
+        (part, batch): (&Part, &epoch::Together),
+        tally: &mut Tally,
+    ) -> Result<(f64, usize)> {
+        let mut shard = Shard::new(net, batch.rows.len(), batch.steps);
+        shard.set_loss(0, loss)?;
+        let (mut sum, mut count) = (0.0, 0);
+        for window in 0..batch.windows {
+            let chunk = Chunk::read(part, (batch, window), &self.scaling, None)?;
+            let mut into = shard.window();
+            (0..batch.rows.len()).for_each(|row| chunk.write(row, row, &mut into));
+            count += chunk.counted();
+            sum += shard.forward_seen(packs, 0.0, &mut |seen| {
+                if seen.output == 0 {
+                    chunk.see(seen, &self.scaling.outputs, &self.means, tally);
+                }
+            });
+            shard.carry();
+        }
+        Ok((sum, count))
+    }
+
+    /// The loss of a net on a part, in the units of training, and what was counted.
+    ///
+    /// # Errors
+    /// What reading the part says.
+    pub fn judged_on(
+        &self,
+        part: &Part,
+        learner: &mut Learner<f32>,
+        config: &Config,
+    ) -> Result<(f64, Tally)> {
+        let net = *learner.params().net();
+        let packs = learner.packs()?;
+        let loss = self.loss(config);
+        let cut = Cut {
+            batch: JUDGED,
+            ..Self::cut(config)
+        };
+        let order = Order::by_length(&part.steps, cut);
+        let one = |batch| {
+            let mut tally = self.tally();
+            let sums = self.judge_batch(packs, (&net, loss), (part, batch), &mut tally)?;
+            Ok::<_, Error>((sums, tally))
+        };
+        let all: Vec<_> = order.batches.par_iter().map(one).collect::<Result<_>>()?;
+        let (mut sum, mut count, mut tally) = (0.0, 0, self.tally());
+        // In their order.
+        for ((batch_sum, batch_count), batch_tally) in &all {
+            sum += batch_sum;
+            count += batch_count;
+            tally.add(batch_tally);
+        }
+        Ok((sum / count.max(1) as f64, tally))
+    }
+}
+
+/// Checks that two sets have the same columns and classes.
+fn check_alike(set: &Set, other: &Set) -> Result<()> {
+    let parts = [
+        ("features", set.features(), other.features()),
+        ("classes", set.classes(), other.classes()),
+        ("targets", set.targets(), other.targets()),
+    ];
+    for (what, own, found) in parts {
+        if own != found {
+            return Err(Error::Some(format!(
+                "the {what} of --valid are {}, and those that are learnt from {}",
+                found.join(", "),
+                own.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Dataset for Series {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    fn train_len(&self) -> usize {
+        self.train.steps.iter().sum()
+    }
+
+    fn net(&self, config: &Config) -> Result<Net> {
+        if let Some(given) = &self.given {
+            return Ok(given.net);
+        }
+        let outputs = self.train.set.outputs();
+        let dense = |units| Kind::Dense {
+            units,
+            activation: Activation::None,
+        };
+        let mut net = Net::features(Precision::F32, self.train.set.width());
+        for _ in 0..config.layers {
+            net = net.then(config.cell.kind(config.hidden));
+        }
+        if config.projection > 0 {
+            net = net.then(dense(config.projection));
+        }
+        net = net.then(dense(outputs));
+        net = match self.options.task.is_of_classes() {
+            true => net.scores(),
+            false => net.values(),
+        };
+        net.checked()
+            .map_err(|error| Error::Some(error.to_string()))
+    }
+
+    fn check(&self, _config: &Config) -> Result<()> {
+        let parts = [("to learn from", &self.train), ("held out", &self.valid)];
+        for (what, part) in parts {
+            if part.picked.is_empty() {
+                return Err(Error::Some(format!(
+                    "{}: there is no sequence {what}: {} in all; see --valid-fraction and --valid",
+                    self.name,
+                    self.train.set.len()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self, meta: &mut Meta) {
+        let named = NamedOutput {
+            name: match self.options.task.is_of_classes() {
+                true => "scores".to_owned(),
+                false => "values".to_owned(),
+            },
+            softmax: false,
+        };
+        meta.interface = match &self.given {
+            Some(given) => given.interface.clone(),
+            None => Interface {
+                inputs: vec![NamedInput {
+                    name: "features".to_owned(),
+                    width: self.train.set.width(),
+                }],
+                outputs: vec![named],
+            },
+        };
+        meta.series = Some(Described {
+            task: self.options.task,
+            features: self.train.set.features().to_vec(),
+            answers: self.answers(),
+            rate: self.train.set.rate(),
+            means: self.means.clone(),
+            scaling: (!self.scaling.is_raw()).then(|| self.scaling.clone()),
+        });
+    }
+
+    fn set_up(&self, learner: &mut Learner<f32>, config: &Config) -> Result<()> {
+        learner.weigh_classes(self.weights.clone());
+        learner.set_loss(0, self.loss(config))
+    }
+
+    fn for_training(&self, params: &mut Params<f32>) {
+        self.scaling.unfold(params);
+    }
+
+    fn windows(&self, config: &Config, epoch: usize) -> usize {
+        self.order(config, epoch).windows()
+    }
+
+    fn most_windows(&self, config: &Config) -> usize {
+        most_windows(&self.train.steps, Self::cut(config))
+    }
+
+    fn steps(&self, config: &Config, (epoch, window): (usize, usize)) -> usize {
+        let order = self.order(config, epoch);
+        let found = order.window(window);
+        found.map_or(config.window, |(batch, _)| batch.steps)
+    }
+
+    fn window(
+        &self,
+        config: &Config,
+        (epoch, window): (usize, usize),
+        use_it: Use<'_>,
+    ) -> Result<()> {
+        let order = self.order(config, epoch);
+        let Some(at) = order.window(window) else {
+            return Ok(());
+        };
+        let augment = self.augment.as_ref().map(|augment| (augment, epoch as u64));
+        let chunk = Chunk::read(&self.train, at, &self.scaling, augment)?;
+        use_it(&chunk, at.0.rows.len(), at.1 == 0)
+    }
+
+    fn judge(&self, learner: &mut Learner<f32>, config: &Config) -> Result<Judged> {
+        let (loss, tally) = self.judged_on(&self.valid, learner, config)?;
+        Ok(Judged {
+            loss,
+            figure: Some(tally.figure()),
+        })
+    }
+
+    fn terms(&self) -> Terms {
+        self.options.task.terms()
+    }
+
+    fn unknowing(&self) -> f64 {
+        match self.options.task.is_of_classes() {
+            true => (self.train.set.outputs() as f64)
+                .ln()
+                .max(f64::MIN_POSITIVE),
+            false => UNKNOWING,
+        }
+    }
+}
