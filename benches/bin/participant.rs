@@ -21,6 +21,7 @@ use std::time::Instant;
 use clap::{Args, Parser, ValueEnum};
 use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
 use gatelet_benches::{SEED, VOCAB, lstm, model, next_token};
+use gatelet_series::Set;
 use gatelet_trainer::data::corpus::{Corpus, Text, Vocabulary};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::Params;
@@ -28,13 +29,15 @@ use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance};
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::series::Series;
+use gatelet_trainer::train::series::options::{SeriesOptions, Task};
 
 /// Anything that stops the program.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// One side of the comparison with other engines; see peers/run.py.
 #[derive(Debug, Parser)]
-enum Task {
+enum Role {
     /// Write the weights
     Weights {
         #[command(flatten)]
@@ -70,6 +73,9 @@ enum Task {
         /// Threads
         #[arg(long)]
         threads: usize,
+        /// Learn classes of sequences of a window's length, of so many numbers a step, and no text
+        #[arg(long, default_value_t = 0)]
+        features: usize,
     },
 }
 
@@ -96,19 +102,20 @@ impl Size {
 }
 
 fn main() -> ExitCode {
-    let done = match Task::parse() {
-        Task::Weights { size, out } => write_weights(size.shape(), &out),
-        Task::Serve {
+    let done = match Role::parse() {
+        Role::Weights { size, out } => write_weights(size.shape(), &out),
+        Role::Serve {
             size,
             precision,
             isa,
         } => serve(size.shape(), precision, isa.as_deref()),
-        Task::Train {
+        Role::Train {
             size,
             cell,
             batch,
             window,
             threads,
+            features,
         } => train(
             Config {
                 cell,
@@ -118,7 +125,7 @@ fn main() -> ExitCode {
                 window,
                 ..Config::default()
             },
-            threads,
+            (threads, features),
         ),
     };
     match done {
@@ -184,23 +191,65 @@ fn serve(shape: Shape, precision: Bits, isa: Option<&str>) -> Result<()> {
     isa.run(Answers(image.model()?))
 }
 
-/// Trains on a text of random characters until stdin ends: what a window costs does not depend on them.
-fn train(config: Config, threads: usize) -> Result<()> {
+/// Trains on random data until stdin ends: what a window costs does not depend on it.
+fn train(config: Config, (threads, features): (usize, usize)) -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()?;
+    match features {
+        0 => train_on_text(config),
+        features => train_on_sequences(config, features),
+    }
+}
+
+/// Random numbers below 2^31.
+fn random() -> impl FnMut() -> u64 {
     let mut random = 1_u64;
-    let mut character = || {
+    move || {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        char::from(b' ' + (random >> 33) as u8 % VOCAB as u8)
-    };
+        random >> 33
+    }
+}
+
+fn train_on_text(config: Config) -> Result<()> {
+    let mut random = random();
+    let mut character = || char::from(b' ' + random() as u8 % VOCAB as u8);
     let length = (config.batch * config.window * 40).max(100_000);
     let text: String = (0..length).map(|_| character()).collect();
     let text = Text::from_bytes("random".into(), text.into_bytes())?;
     let corpus = Corpus::new(&text, config.valid_fraction)?;
-    let mut trainer = Trainer::new(&corpus, config, String::new())?;
+    on_request(Trainer::new(&corpus, config, String::new())?)
+}
+
+/// Sequences of a window's length, of eight classes.
+fn train_on_sequences(config: Config, features: usize) -> Result<()> {
+    let mut random = random();
+    let mut rows = String::from("id,class");
+    (0..features).for_each(|k| rows += &format!(",f{k}"));
+    for id in 0..20 * config.batch {
+        let class = id % 8;
+        for _ in 0..config.window {
+            rows += &format!("\n{id},c{class}");
+            (0..features).for_each(|_| rows += &format!(",{}", random() % 2000));
+        }
+    }
+    let file = std::env::temp_dir().join(format!("gatelet-{}.csv", std::process::id()));
+    fs::write(&file, rows + "\n")?;
+    let options = SeriesOptions {
+        group: Some("id".to_owned()),
+        target: vec!["class".to_owned()],
+        ..SeriesOptions::of(Task::Classify)
+    };
+    let set = Set::open(&file, &options.reading(&[]));
+    fs::remove_file(&file)?;
+    let data = Series::new("random".to_owned(), set?, None, (&options, &config), None)?;
+    on_request(Trainer::new(&data, config, String::new())?)
+}
+
+/// Trains until stdin ends.
+fn on_request(mut trainer: Trainer<'_>) -> Result<()> {
     println!("ready {}", Isa::detect().name());
     for line in stdin().lock().lines() {
         let line = line?;
