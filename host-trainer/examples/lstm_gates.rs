@@ -217,11 +217,11 @@ fn main() -> Result<(), Shown> {
 
     let [lynda, mark] = [person(0, 1, 0), person(1, 2, 1)];
     let (shown, other) = (format!("{lynda} {mark}"), lynda.replace("Lynda", "Mark"));
-    let run = |text| Unrolled::new(learner.params().cast(), &tokens(text));
+    let run = |text| Unrolled::new(&learner.params().cast(), &tokens(text));
     let (net, contrary) = (run(&shown), run(&other));
     // The unit that knows it: whatever stands between name and pronoun, its memory differs.
     let decision = lynda.split(' ').position(|word| word == ".").unwrap_or(0);
-    let c = |net: &Unrolled, t: usize, unit: usize| net.tapes[0].c[t * 12 + unit];
+    let c = |net: &Unrolled, t: usize, unit: usize| net.layer(0).c[t * 12 + unit];
     let differs = |unit: &usize| {
         let all = (0..=decision).map(|t| (c(&net, t, *unit) - c(&contrary, t, *unit)).abs());
         all.fold(f64::INFINITY, f64::min)
@@ -235,8 +235,8 @@ fn main() -> Result<(), Shown> {
     println!("  word          i      f      g      o       c       h   P(She)  P(He)");
     let words: Vec<&str> = shown.split(' ').collect();
     for (t, word) in words.iter().enumerate() {
-        let gate = |k: usize| net.tapes[0].gates[t * 48 + k * 12 + unit];
-        let (p, h) = (net.probabilities(t), net.tapes[0].h[t * 12 + unit]);
+        let gate = |k: usize| net.layer(0).gates[t * 48 + k * 12 + unit];
+        let (p, h) = (net.probabilities(t), net.layer(0).h[t * 12 + unit]);
         let [p_she, p_he] = [she, he].map(|id| 100.0 * p[usize::from(id)]);
         println!(
             "  {word:<10} {:>5.2}  {:>5.2}  {:>5.2}  {:>5.2}  {:>6.2}  {h:>6.2}  {p_she:>4.0} %  {p_he:>4.0} %",

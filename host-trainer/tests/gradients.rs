@@ -252,9 +252,9 @@ fn a_stream_of_lines_is_its_lines() {
         assert!((run(&LINES.concat(), None).0 - sum.0).abs() > 1e-3);
         // The f64 unrolling that reports use has the same states.
         let tokens = LINES.concat();
-        let net = Unrolled::of_lines(params.clone(), &tokens, Some(0));
+        let net = Unrolled::of_lines(&params, &tokens, Some(0));
         let from = LINES[0].len() + LINES[1].len() + LINES[2].len();
-        let last = Unrolled::new(params, LINES[3]);
+        let last = Unrolled::new(&params, LINES[3]);
         for t in 0..LINES[3].len() {
             assert_eq!(net.read(from + t), last.read(t));
         }

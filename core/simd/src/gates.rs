@@ -1,10 +1,10 @@
 //! Activations and LSTM cells on vectors.
 //!
-//! In f32 sigmoid is `1 / (1 + e^-x)` with `e^x` by Cody and Waite's reduction and the polynomial
-//! of Cephes' `expf` (S. Moshier). tanh is the odd rational function of degree 13 / 6
-//! that Eigen uses: no exponential and no branch. The largest errors over all f32 are asserted by
-//! the tests: sigmoid 3 ULP (2.49 found), tanh 7 (6.02).
+//! In f32 sigmoid is `1 / (1 + e^-x)`, and tanh a rational function: no exponential and no branch.
+//! Both are [`functions`](crate::functions) with fused operations. The largest errors over all f32
+//! are asserted by the tests: sigmoid 3 ULP (2.49 found), tanh 7 (6.02).
 
+use crate::functions::{EXP, LN_2, TANH_LIMIT, TANH_P, TANH_Q};
 use crate::simd::{ROUND, Simd};
 
 /// 1 / (1 + e^-x); at most 3 ULP, and below 1e-37 for x below -87.
@@ -17,8 +17,8 @@ pub fn sigmoid_f32<V: Simd<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
 /// e^-x for x from `low` to `high`, and the value at the end of that range beyond it.
 #[inline(always)]
 fn exp_of_negative<V: Simd<U>, const U: usize>(v: V, x: V::F32, low: f32, high: f32) -> V::F32 {
-    // The sign of x is taken into the constants. ln 2 is in two parts: the high one has so few bits
-    // that its product with n is exact.
+    // The sign of x is taken into the constants.
+    let [of_high, of_low] = LN_2;
     let x = v.min_f32(v.max_f32(x, v.splat_f32(low)), v.splat_f32(high));
     let shifted = v.madd_f32(
         x,
@@ -27,15 +27,10 @@ fn exp_of_negative<V: Simd<U>, const U: usize>(v: V, x: V::F32, low: f32, high: 
     );
     let n = v.add_f32(shifted, v.splat_f32(-ROUND));
     // r = -x - n ln 2
-    let r = v.madd_f32(n, v.splat_f32(0.693_359_4), x);
-    let r = v.madd_f32(n, v.splat_f32(-2.121_944_4e-4), r);
+    let r = v.madd_f32(n, v.splat_f32(of_high), x);
+    let r = v.madd_f32(n, v.splat_f32(of_low), r);
     let r = v.mul_f32(r, v.splat_f32(-1.0));
-    let p = v.splat_f32(1.987_569_1e-4);
-    let p = v.madd_f32(p, r, v.splat_f32(1.398_199_9e-3));
-    let p = v.madd_f32(p, r, v.splat_f32(8.333_452e-3));
-    let p = v.madd_f32(p, r, v.splat_f32(4.166_579_6e-2));
-    let p = v.madd_f32(p, r, v.splat_f32(1.666_666_5e-1));
-    let p = v.madd_f32(p, r, v.splat_f32(0.5));
+    let p = polynomial(v, EXP, r);
     let p = v.madd_f32(p, v.mul_f32(r, r), r);
     let p = v.add_f32(p, v.splat_f32(1.0));
     v.scale(p, shifted)
@@ -48,21 +43,6 @@ pub fn tanh_f32<V: Simd<U>, const U: usize>(v: V, x: V::F32) -> V::F32 {
     // Not p x / q: that would lose the last bits of a very small x.
     v.mul_f32(v.div_f32(p, q), x)
 }
-
-/// Beyond it tanh rounds to 1 (Eigen 3.4, `generic_fast_tanh_float`).
-pub(crate) const TANH_LIMIT: f32 = 7.905_311;
-/// p of tanh x = p x / q: coefficients of the powers of x^2, the highest first.
-pub(crate) const TANH_P: [f32; 7] = [
-    -2.760_768_5e-16,
-    2.000_188e-13,
-    -8.604_672e-11,
-    5.122_297_1e-8,
-    1.485_722_4e-5,
-    6.372_619_3e-4,
-    4.893_525e-3,
-];
-/// q, as [`TANH_P`].
-pub(crate) const TANH_Q: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
 
 /// p, q and x within the limit, of tanh x = p x / q; q is from 0.004 to 0.9.
 #[inline(always)]

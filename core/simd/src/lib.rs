@@ -34,6 +34,7 @@
 //! # Layers
 //!
 //! - [`Simd`], [`slices`]: the trait, and reading its vectors at any place.
+//! - [`functions`]: exp and tanh, the coefficients of all their forms.
 //! - [`gates`]: activations and LSTM cells on vectors.
 //! - `x86_64`, `aarch64`, `wasm32`: the instruction sets, the only `unsafe` code.
 //! - [`Isa`]: which of them this machine has.
@@ -89,6 +90,7 @@ macro_rules! run {
 
 #[cfg(target_arch = "aarch64")]
 pub mod aarch64;
+pub mod functions;
 pub mod gates;
 mod isa;
 mod simd;

@@ -17,9 +17,13 @@
 //!
 //! # f32
 //!
-//! `exp` after Cody and Waite with the polynomial of Cephes' `expf` (S. Moshier); `tanh` by Cephes' odd polynomial
-//! near zero and by `exp` elsewhere. Only additions, multiplications and divisions of binary32 in a fixed order, so
-//! the result is the same on every machine. Errors are stated at the functions.
+//! `exp` and `tanh` are those of [`gatelet_simd::functions`], with ends of their own; near zero tanh
+//! is an odd polynomial, elsewhere made of `exp`. Only additions, multiplications and divisions of
+//! binary32 in a fixed order, so the result is the same on every machine. Errors are stated at the
+//! functions.
+
+use gatelet_simd::ROUND;
+use gatelet_simd::functions::{exp_parts, tanh_near};
 
 use crate::fixed::{SIGMOID_BITS, TANH_BITS, Z_BITS};
 
@@ -153,30 +157,15 @@ const fn min3(a: f64, b: f64, c: f64) -> f64 {
 /// e^x in f32 for any x that is not NaN: at most 2 ULP where the result is a normal number, 0 below, infinity above.
 #[inline]
 pub fn exp_f32(x: f32) -> f32 {
-    const LOG2_E: f32 = core::f32::consts::LOG2_E;
-    // ln 2 in two parts: the high one has so few bits that n * LN2_HIGH is exact (Cephes expf).
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer.
-    const ROUND: f32 = 12_582_912.0;
-
     if x > 88.72 {
         return f32::INFINITY;
     }
     if x < -87.3 {
         return 0.0;
     }
-    let n = (x * LOG2_E + ROUND) - ROUND;
-    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    let p = 1.987_569_1e-4;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let p = p * (r * r) + r + 1.0;
+    let (p, shifted) = exp_parts(x);
     // n is -126..=128; two factors because 2^128 is no f32.
-    let n = n as i32;
+    let n = (shifted - ROUND) as i32;
     let power = |n: i32| f32::from_bits(((n + 127) as u32) << 23);
     let first = n / 2;
     p * power(first) * power(n - first)
@@ -193,13 +182,7 @@ pub fn sigmoid_f32(x: f32) -> f32 {
 pub fn tanh_f32(x: f32) -> f32 {
     let magnitude = x.abs();
     if magnitude < 0.625 {
-        let s = magnitude * magnitude;
-        let p = -5.704_988_7e-3;
-        let p = p * s + 2.063_909e-2;
-        let p = p * s - 5.373_971_5e-2;
-        let p = p * s + 1.333_144_2e-1;
-        let p = p * s - 3.333_328e-1;
-        return (p * s * magnitude + magnitude).copysign(x);
+        return tanh_near(magnitude).copysign(x);
     }
     let y = 1.0 - 2.0 / (exp_f32(2.0 * magnitude) + 1.0);
     y.copysign(x)

@@ -89,9 +89,9 @@ pub fn watch(
 ) -> Activity {
     let (hidden, columns) = (params.shape().hidden, params.shape().gate_columns());
     let all: Vec<u16> = before.iter().chain(tokens).copied().collect();
-    let net = Unrolled::of_lines(params.cast(), &all, line_break);
-    let tape = &net.tapes[layer];
-    let units = choose(&tape.h[before.len() * hidden..], hidden, units);
+    let net = Unrolled::of_lines(&params.cast(), &all, line_break);
+    let of = net.layer(layer);
+    let units = choose(&of.h[before.len() * hidden..], hidden, units);
     let panel = |name, what, values: &[f64], row: usize, first: usize| Panel {
         name,
         what,
@@ -103,47 +103,47 @@ pub fn watch(
             .collect(),
     };
     let panels = match params.shape().cell {
-        Cell::Rnn => vec![panel("h", "state", &tape.h, hidden, 0)],
+        Cell::Rnn => vec![panel("h", "state", of.h, hidden, 0)],
         Cell::Lstm => vec![
-            panel("i", "input gate: what comes in", &tape.gates, columns, 0),
-            panel("f", "forget gate: what stays", &tape.gates, columns, hidden),
+            panel("i", "input gate: what comes in", of.gates, columns, 0),
+            panel("f", "forget gate: what stays", of.gates, columns, hidden),
             panel(
                 "g",
                 "candidate: what would come in",
-                &tape.gates,
+                of.gates,
                 columns,
                 2 * hidden,
             ),
             panel(
                 "o",
                 "output gate: what shows",
-                &tape.gates,
+                of.gates,
                 columns,
                 3 * hidden,
             ),
-            panel("c", "cell state: the memory", &tape.c, hidden, 0),
-            panel("h", "state: what the next step sees", &tape.h, hidden, 0),
+            panel("c", "cell state: the memory", of.c, hidden, 0),
+            panel("h", "state: what the next step sees", of.h, hidden, 0),
         ],
         Cell::Gru => vec![
             panel(
                 "r",
                 "reset gate: what the candidate sees of the state",
-                &tape.gates,
+                of.gates,
                 columns,
                 0,
             ),
-            panel("z", "update gate: what stays", &tape.gates, columns, hidden),
+            panel("z", "update gate: what stays", of.gates, columns, hidden),
             panel(
                 "n",
                 "candidate: what would come in",
-                &tape.gates,
+                of.gates,
                 columns,
                 2 * hidden,
             ),
             panel(
                 "h",
                 "state: the memory, all of which shows",
-                &tape.h,
+                of.h,
                 hidden,
                 0,
             ),

@@ -87,8 +87,8 @@ mod tests {
             let mut all = start.to_vec();
             for _ in 0..9 {
                 let from = window.map_or(0, |window| all.len().saturating_sub(window));
-                let net = Unrolled::new(params.cast(), &all[from..]);
-                let p = net.probabilities(net.steps - 1);
+                let net = Unrolled::new(&params.cast(), &all[from..]);
+                let p = net.probabilities(all.len() - from - 1);
                 let likeliest = (0..30).max_by(|&a, &b| p[a].total_cmp(&p[b]));
                 all.push(likeliest.expect("a token") as u16);
             }

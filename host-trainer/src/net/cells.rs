@@ -58,6 +58,23 @@ fn gru_after<F: Engine>((function, candidate): Functions, step: Step<'_, F>) {
     gru::forward(step.arch, of);
 }
 
+/// The gradients of h and c after a step, [batch, units], before the step back is taken; that of c
+/// is empty for a cell without one.
+pub(super) fn of_states<F: Engine>(kind: Kind, back: &Back<'_, F>) -> (Vec<F>, Vec<F>) {
+    let (dh, around) = (back.dh.iter(), back.around.iter());
+    match kind {
+        Kind::Gru { .. } => (dh.zip(around).map(|(&d, &z)| d + z).collect(), Vec::new()),
+        Kind::Lstm { units, .. } => {
+            let o = back.gates.chunks_exact(4 * units);
+            let o = o.flat_map(|gates| &gates[3 * units..]);
+            let all = dh.zip(around).zip(o.zip(&*back.kept));
+            let dc = all.map(|((&dh, &dc), (&o, &tanh_c))| dc + lstm::of_c(dh, o, tanh_c));
+            (back.dh.to_vec(), dc.collect())
+        }
+        _ => (back.dh.to_vec(), Vec::new()),
+    }
+}
+
 /// One step back.
 pub(super) fn backward<F: Engine>(kind: Kind, back: Back<'_, F>) {
     match kind {

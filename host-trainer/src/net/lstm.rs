@@ -120,6 +120,12 @@ impl<F: Real, const HARD: bool> NullaryFnOnce for Forward<'_, F, HARD> {
     }
 }
 
+/// What comes to c' from h.
+#[inline(always)]
+pub(super) fn of_c<F: Real>(dh: F, o: F, tanh_c: F) -> F {
+    dh * o * (F::one() - tanh_c * tanh_c)
+}
+
 struct Backward<'a, F, const HARD: bool> {
     step: Step<'a, F>,
     tanh_c: &'a [F],
@@ -163,7 +169,7 @@ impl<F: Real, const HARD: bool> NullaryFnOnce for Backward<'_, F, HARD> {
                     o: [F::zero(); TILE],
                 };
                 for k in 0..TILE {
-                    let d = dc_tile[k] + dh[k] * a.o[k] * (one - t[k] * t[k]);
+                    let d = dc_tile[k] + of_c(dh[k], a.o[k], t[k]);
                     dz.i[k] = d * a.g[k] * d_gate::<F, HARD>(a.i[k]);
                     dz.f[k] = d * c_before[k] * d_gate::<F, HARD>(a.f[k]);
                     dz.g[k] = d * a.i[k] * (one - a.g[k] * a.g[k]);

@@ -43,65 +43,80 @@ impl<F: Engine> Shard<F> {
         self.tables.fill(false);
         let mut loss = 0.0;
         for (index, pack) in packs.operations.iter().enumerate() {
-            let device = packs.qat.as_ref().map(|qat| &qat.operations[index]);
-            let features = match device {
-                None => &self.features[..],
-                Some(_) => &self.columns.first,
+            let is_head = !self.run_operation(packs, index);
+            loss += match pack {
+                Pack::Dense(linear) if is_head => {
+                    self.run_head(index, (packs, linear), scale, &mut see)
+                }
+                _ => self.run_outputs((packs, index), scale, &mut see),
             };
-            let (below, here) = self.works.split_at_mut(index);
-            let Work {
-                kind,
-                operand,
-                tape,
-                ..
-            } = &mut here[0];
-            operand.gather(below, features);
-            let x = operand.read(below, features);
-            let (common, second) = (&mut self.common, &self.columns.second[..]);
-            let mut is_head = false;
-            match (tape, pack) {
-                (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
-                    let qat = match device {
-                        Some(Device::Recurrent(device)) => Some(device),
-                        _ => None,
-                    };
-                    tape.forward(common, pack, qat, (x, second));
-                }
-                (Tape::Value(value), Pack::Table(table)) => {
-                    embedding::forward(common, table, kind.units(), value);
-                }
-                (Tape::Value(value), Pack::Nothing) => {
-                    let (a, b) = operand.both(below, features);
-                    match device {
-                        Some(Device::Sum(device)) => device.apply(a, b, value),
-                        _ => add::forward(a, b, value),
-                    }
-                }
-                (Tape::Value(value), Pack::Dense(linear)) => match device {
-                    Some(Device::Dense(device)) => {
-                        let Common { sums, scratch, .. } = common;
-                        device.sums((x, second), value, sums, scratch);
-                        device.value(sums, value);
-                    }
-                    _ => linear.apply(x, value, &mut common.scratch),
-                },
-                (Tape::Head(_), Pack::Dense(linear)) => {
-                    is_head = true;
-                    loss += self.run_head(index, (packs, linear), scale, &mut see);
-                }
-                _ => {}
-            }
-            if !is_head {
-                loss += self.run_outputs((packs, index), scale, &mut see);
-            }
             // On the way back products read features as they are.
             let operand = &mut self.works[index].operand;
-            if device.is_some() && operand.is_gathered() && operand.reads_features() {
+            if narrow && operand.is_gathered() && operand.reads_features() {
                 let (below, here) = self.works.split_at_mut(index);
                 here[0].operand.gather(below, &self.columns.straight);
             }
         }
         loss
+    }
+
+    /// Runs every operation but the heads, and asks nothing: of a net of real numbers.
+    pub(super) fn record(&mut self, packs: &Packs<F>) {
+        for index in 0..packs.operations.len() {
+            if self.run_operation(packs, index) {
+                self.run_outputs((packs, index), F::zero(), &mut None);
+            }
+        }
+    }
+
+    /// Runs an operation over the window; of a head, whose scores are not kept, it only gathers what
+    /// it reads, and says so.
+    fn run_operation(&mut self, packs: &Packs<F>, index: usize) -> bool {
+        let pack = &packs.operations[index];
+        let device = packs.qat.as_ref().map(|qat| &qat.operations[index]);
+        let features = match device {
+            None => &self.features[..],
+            Some(_) => &self.columns.first,
+        };
+        let (below, here) = self.works.split_at_mut(index);
+        let Work {
+            kind,
+            operand,
+            tape,
+            ..
+        } = &mut here[0];
+        operand.gather(below, features);
+        let x = operand.read(below, features);
+        let (common, second) = (&mut self.common, &self.columns.second[..]);
+        match (tape, pack) {
+            (Tape::Recurrent(tape), Pack::Recurrent(pack)) => {
+                let qat = match device {
+                    Some(Device::Recurrent(device)) => Some(device),
+                    _ => None,
+                };
+                tape.forward(common, pack, qat, (x, second));
+            }
+            (Tape::Value(value), Pack::Table(table)) => {
+                embedding::forward(common, table, kind.units(), value);
+            }
+            (Tape::Value(value), Pack::Nothing) => {
+                let (a, b) = operand.both(below, features);
+                match device {
+                    Some(Device::Sum(device)) => device.apply(a, b, value),
+                    _ => add::forward(a, b, value),
+                }
+            }
+            (Tape::Value(value), Pack::Dense(linear)) => match device {
+                Some(Device::Dense(device)) => {
+                    let Common { sums, scratch, .. } = common;
+                    device.sums((x, second), value, sums, scratch);
+                    device.value(sums, value);
+                }
+                _ => linear.apply(x, value, &mut common.scratch),
+            },
+            _ => return false,
+        }
+        true
     }
 
     /// The outputs that are what operation `index` has made, and its activation.

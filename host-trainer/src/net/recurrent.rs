@@ -11,6 +11,7 @@
 //! ```
 
 mod back;
+mod cut;
 
 use gatelet::net::{Kind, Precision};
 
@@ -36,18 +37,18 @@ fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
     }
 }
 
-/// h before a step as it goes around a GRU's product: zero before a line, in `room`; `room` is
-/// empty when it is h itself.
-fn around<'a, F: Engine>(
-    h_before: &'a [F],
+/// A state before a step that no product reads, a GRU's h or an LSTM's c: zero before a line, in
+/// `room`; `room` is empty when it is the state itself.
+fn carried<'a, F: Engine>(
+    before: &'a [F],
     ids: &[u16],
     line_break: Option<u16>,
     room: &'a mut [F],
 ) -> &'a [F] {
     if room.is_empty() {
-        return h_before;
+        return before;
     }
-    room.copy_from_slice(h_before);
+    room.copy_from_slice(before);
     zero_rows(ids, line_break, room);
     room
 }
@@ -99,8 +100,9 @@ pub(super) struct Tape<F: Engine> {
     dc: Vec<F>,
     /// [rows, gates*units]: the recurrent product of a GRU's step; else empty.
     product: Vec<F>,
-    /// [rows, units]: h before a GRU's step, zero before a line; empty when that is h itself.
-    carried: Vec<F>,
+    /// [rows, units] each: h before a GRU's step and c before an LSTM's, zero before a line; empty
+    /// when that is the state itself.
+    carried: [Vec<F>; 2],
     /// [rows, units]: what comes back through W_h, when not all of it goes on; else empty.
     dh: Vec<F>,
     made: Option<Made<F>>,
@@ -141,7 +143,7 @@ impl<F: Engine> Tape<F> {
             seen: Vec::new(),
             dc: vec![F::zero(); rows * units],
             product: vec![F::zero(); numbers(mixes, rows * kind.gates() * units)],
-            carried: Vec::new(),
+            carried: Default::default(),
             dh: vec![F::zero(); numbers(made > 0, rows * units)],
             made: (made > 0).then(|| Made {
                 q: Memory::zeroed(all * units),
@@ -184,7 +186,8 @@ impl<F: Engine> Tape<F> {
         self.dropped = room(common.masks.output.is_some() || narrow, common.window);
         self.seen = room(recurrent || narrow, common.window);
         self.dh = room(recurrent || self.made.is_some(), 1);
-        self.carried = room(lines && self.mixes, 1);
+        let memory = !self.c.is_empty();
+        self.carried = [self.mixes, memory].map(|wanted| room(lines && wanted, 1));
     }
 
     /// Begins with this h and c, `[units]` each, after a reset.
@@ -229,6 +232,11 @@ impl<F: Engine> Tape<F> {
         }
     }
 
+    /// [T, rows, gates*units]: activations of the window; of an RNN its sums.
+    pub(super) fn gates(&self) -> &[F] {
+        &self.gates
+    }
+
     /// h and c before the window, [rows, units] each; c is empty for a cell without one.
     pub(super) fn state(&self) -> (&[F], &[F]) {
         let state = self.rows * self.units;
@@ -243,7 +251,7 @@ impl<F: Engine> Tape<F> {
         }
     }
 
-    /// The same, to change.
+    /// h and c before the window, to change.
     pub(super) fn state_mut(&mut self) -> (&mut [F], &mut [F]) {
         let state = self.rows * self.units;
         let memory = state.min(self.c.len());
@@ -301,10 +309,10 @@ impl<F: Engine> Tape<F> {
         let fused = self.fused();
         for t in 0..common.window {
             let (h_before, h) = self.h[t * state..][..2 * state].split_at_mut(state);
-            // Of c nothing else is read any more: it can be zero in its place.
-            let ids = ids(&common.tokens, rows, t);
-            zero_rows(ids, line_break, &mut self.c[t * memory..][..memory]);
             let (c_before, c) = self.c[t * memory..][..2 * memory].split_at_mut(memory);
+            let ids = ids(&common.tokens, rows, t);
+            let [of_h, of_c] = &mut self.carried;
+            let c_before = carried(c_before, ids, line_break, of_c);
             let mut seen = &*h_before;
             if !self.seen.is_empty() {
                 let part = &mut self.seen[t * state..][..state];
@@ -319,7 +327,7 @@ impl<F: Engine> Tape<F> {
                 zero_rows(ids, line_break, part);
                 seen = part;
             }
-            let carried = around(h_before, ids, line_break, &mut self.carried);
+            let carried = carried(h_before, ids, line_break, of_h);
             let gates = &mut self.gates[t * rows * columns..][..rows * columns];
             if let Some(layer) = qat {
                 let (add, sums) = match (narrow, &self.made) {

@@ -267,6 +267,14 @@ impl<F: Engine> Shard<F> {
             })
     }
 
+    /// The recurrent operation number `layer`.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    pub(super) fn layer(&self, layer: usize) -> &recurrent::Tape<F> {
+        self.layers().nth(layer).expect("a recurrent operation")
+    }
+
     /// Room for states that are not seen as they are.
     pub(super) fn make_room(&mut self) {
         let (common, narrow) = (&self.common, self.narrow);
@@ -312,10 +320,7 @@ impl<F: Engine> Shard<F> {
     /// # Panics
     /// When there are not as many.
     pub fn state(&self, layer: usize) -> (&[F], &[F]) {
-        self.layers()
-            .nth(layer)
-            .expect("a recurrent operation")
-            .state()
+        self.layer(layer).state()
     }
 
     /// The same, to change.

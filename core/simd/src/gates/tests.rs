@@ -1,5 +1,6 @@
 extern crate std;
 use super::*;
+use crate::functions;
 use crate::isa::Isa;
 use crate::simd::WithSimd;
 
@@ -269,4 +270,29 @@ fn gru_cells<V: Simd<U>, const U: usize>(v: V) {
 #[test]
 fn gru_cells_are_those_of_f64() {
     on_every_isa!(gru_cells);
+}
+
+/// Fused or not, sigmoid and tanh are the functions of one number but for some last bits.
+#[inline(always)]
+fn those_of_one_number<V: Simd<U>, const U: usize>(v: V) {
+    for bits in (0..=u32::MAX).step_by(65_521) {
+        let x = f32::from_bits(bits);
+        if !(-87.0..=87.0).contains(&x) {
+            continue;
+        }
+        let all = v.splat_f32(x);
+        let mut found = [[0.0; U]; 2];
+        v.store_f32(sigmoid_f32(v, all), &mut found[0]);
+        v.store_f32(tanh_f32(v, all), &mut found[1]);
+        let one = [1.0 / (1.0 + functions::exp(-x)), functions::tanh(x)];
+        for (found, one) in found.into_iter().zip(one) {
+            let off = ulps(found[U - 1], f64::from(one));
+            assert!(off <= 8.0, "{x}: {} {one}", found[U - 1]);
+        }
+    }
+}
+
+#[test]
+fn vectors_are_the_functions_of_one_number() {
+    on_every_isa!(those_of_one_number);
 }

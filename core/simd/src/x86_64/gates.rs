@@ -12,7 +12,7 @@
 
 use core::arch::x86_64::*;
 
-use crate::gates::{TANH_LIMIT, TANH_P, TANH_Q};
+use crate::functions::{EXP2_NEAR, TANH_LIMIT, TANH_P, TANH_Q};
 
 /// 1.5 * 2^19: a sum with it is rounded to a sixteenth; its low bits are the number of sixteenths.
 const SIXTEENTHS: f32 = 786_432.0;
@@ -83,13 +83,7 @@ pub(super) fn one_and_exp<const T: usize>(mut x: [__m512; T]) -> [__m512; T] {
     for (r, &shifted) in r.iter_mut().zip(&shifted) {
         *r = _mm512_fmsub_ps(*r, log, _mm512_sub_ps(shifted, round));
     }
-    let mut p = r;
-    for (p, &r) in p.iter_mut().zip(&r) {
-        *p = _mm512_fmadd_ps(_mm512_set1_ps(0.055_504_11), r, _mm512_set1_ps(0.240_226_5));
-    }
-    for (p, &r) in p.iter_mut().zip(&r) {
-        *p = _mm512_fmadd_ps(*p, r, _mm512_set1_ps(core::f32::consts::LN_2));
-    }
+    let mut p = polynomial(EXP2_NEAR, r);
     for ((p, r), shifted) in p.iter_mut().zip(r).zip(shifted) {
         let sixteenths = _mm512_castps_si512(shifted);
         let power = _mm512_permutexvar_epi32(sixteenths, powers);

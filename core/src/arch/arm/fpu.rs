@@ -11,7 +11,9 @@
 
 use core::arch::global_asm;
 
-use crate::fixed::activation::exp2::{Curve, EXP2, SIGMOID, TANH};
+use gatelet_simd::functions::EXP2;
+
+use crate::fixed::activation::exp2::{Curve, SIGMOID, TANH};
 use crate::kernel::{Kernel, Native, Scalar, sealed};
 use crate::net::{Layout, Net};
 use crate::weights::layer::{Fused, LayerF32, LayerInt8, ProductInt8};

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! y   = offset + numerator / (1 + 2^t)      t = scale x
-//! 2^t = 2^n p(t - n)                        n = round(t), within -64..=63; p: 2^r for r in -1/2..=1/2
+//! 2^t = 2^n p(t - n)                        n = round(t), within -64..=63; p: `EXP2`
 //! ```
 //!
 //! A gate is read by its absolute error, so `t` is one rounded product and p a polynomial of degree
@@ -13,22 +13,6 @@
 //!
 //! Largest absolute errors over all such x: sigmoid 1.1e-7, tanh 2.1e-7; of an LSTM's c and h from
 //! f64, 5e-7 (1 + |c|) and 5e-7.
-
-/// Coefficients of p, the lowest power first. Their largest relative error is 9.4e-8: minimax with
-/// the first one fixed, by iteratively reweighted least squares, each rounded before the next is
-/// fitted.
-#[expect(
-    clippy::approx_constant,
-    reason = "fitted: one is near ln 2, and not it"
-)]
-pub(crate) const EXP2: [f32; 6] = [
-    1.0,
-    0.693_147,
-    0.240_222_47,
-    0.055_507_112,
-    0.009_671_297,
-    0.001_326_942_1,
-];
 
 /// What makes a gate of a power of two.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +39,8 @@ pub(crate) const TANH: Curve = Curve {
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use gatelet_simd::functions::EXP2;
+
     use super::*;
 
     /// x below it in magnitude.

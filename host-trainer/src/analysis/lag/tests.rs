@@ -1,7 +1,8 @@
-//! The measured gradients against finite differences and training's own.
+//! The measured gradients against finite differences.
 
 use super::*;
-use crate::net::{IGNORED, Packs, Shard};
+use crate::net::{Packs, Role, Shard};
+use crate::shape::Cell;
 
 const TOKENS: [u16; 12] = [3, 1, 4, 1, 5, 0, 2, 5, 3, 5, 4, 1];
 
@@ -31,115 +32,90 @@ fn started(shape: Shape) -> Params<f64> {
     params
 }
 
-/// What is added to a state on its way: at a layer and a step, to a unit of h (or of c).
+/// Something that is added to a bias of a layer, at one step alone.
+#[derive(Clone, Copy)]
 struct Nudge {
     layer: usize,
     t: usize,
-    unit: usize,
-    of_c: bool,
+    column: usize,
     by: f64,
 }
 
-/// The loss of predicting the last token, step by step over all layers, with a nudge.
-fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
+/// The loss of the last token, step by step through training's window.
+fn loss(params: &Params<f64>, line_break: Option<u16>, nudge: Nudge) -> f64 {
     let shape = params.shape();
-    let (n, columns) = (shape.hidden, shape.gate_columns());
-    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let mut h = vec![vec![0.0; n]; shape.layers];
-    let mut c = vec![vec![0.0; n]; shape.layers];
-    for (t, &token) in tokens[..tokens.len() - 1].iter().enumerate() {
-        for layer in 0..shape.layers {
-            let x: Vec<f64> = if layer == 0 {
-                (0..shape.vocab)
-                    .map(|v| f64::from(u8::from(v == usize::from(token))))
-                    .collect()
-            } else {
-                h[layer - 1].clone()
-            };
-            let (w_x, w_h) = (
-                params.tensor(shape.layer(layer), shape.input_role(layer)),
-                params.tensor(shape.layer(layer), Role::Recurrent),
-            );
-            let z: Vec<f64> = (0..columns)
-                .map(|j| {
-                    params.tensor(shape.layer(layer), Role::Bias)[j]
-                        + (0..x.len())
-                            .map(|i| x[i] * w_x[i * columns + j])
-                            .sum::<f64>()
-                })
-                .collect();
-            let p: Vec<f64> = (0..columns)
-                .map(|j| {
-                    (0..n)
-                        .map(|i| h[layer][i] * w_h[i * columns + j])
-                        .sum::<f64>()
-                })
-                .collect();
-            let sum = |j: usize| z[j] + p[j];
-            let here = nudge.layer == layer && nudge.t == t;
-            for k in 0..n {
-                if shape.cell == Cell::Rnn {
-                    h[layer][k] = sum(k).tanh();
-                    continue;
-                }
-                if shape.cell == Cell::Gru {
-                    let (r, update) = (sigmoid(sum(k)), sigmoid(sum(n + k)));
-                    let bias = params.tensor(shape.layer(layer), Role::RecurrentBias)[k];
-                    let new = (z[2 * n + k] + r * (p[2 * n + k] + bias)).tanh();
-                    h[layer][k] = update * h[layer][k] + (1.0 - update) * new;
-                    continue;
-                }
-                c[layer][k] =
-                    sigmoid(sum(n + k)) * c[layer][k] + sigmoid(sum(k)) * sum(2 * n + k).tanh();
-                if here && nudge.of_c && nudge.unit == k {
-                    c[layer][k] += nudge.by;
-                }
-                h[layer][k] = sigmoid(sum(3 * n + k)) * c[layer][k].tanh();
-            }
-            if here && !nudge.of_c {
-                h[layer][nudge.unit] += nudge.by;
-            }
-        }
+    let packs = Packs::of(params);
+    let mut nudged = params.clone();
+    nudged.tensor_mut(shape.layer(nudge.layer), Role::Bias)[nudge.column] += nudge.by;
+    let nudged = Packs::of(&nudged);
+    let mut shard = Shard::new(&shape.net(), 1, 1);
+    shard.break_lines(line_break);
+    let mut loss = 0.0;
+    for (t, pair) in TOKENS.windows(2).enumerate() {
+        shard.load(|_, _| (pair[0], pair[1]));
+        loss = shard.forward(if t == nudge.t { &nudged } else { &packs }, 0.0);
+        shard.carry();
     }
-    let head = params.tensor(shape.head(), Role::Weight);
-    let logits: Vec<f64> = (0..shape.vocab)
-        .map(|v| {
-            params.tensor(shape.head(), Role::Bias)[v]
-                + (0..n)
-                    .map(|i| h[shape.layers - 1][i] * head[v * n + i])
-                    .sum::<f64>()
-        })
-        .collect();
-    let sum: f64 = logits.iter().map(|x| x.exp()).sum();
-    sum.ln() - logits[usize::from(tokens[tokens.len() - 1])]
+    loss
 }
 
+/// Sums of a unit whose derivative by h, or by c, is one number: their column, and that number.
+fn slopes(net: &Unrolled, layer: usize, (t, k): (usize, usize)) -> [Option<(usize, f64)>; 2] {
+    let Shape { cell, hidden, .. } = net.shape();
+    let of = net.layer(layer);
+    let gate = |gate: usize| of.gates[t * cell.gates() * hidden + gate * hidden + k];
+    match cell {
+        Cell::Rnn => [Some((k, 1.0 - of.h[t * hidden + k].powi(2))), None],
+        Cell::Gru => {
+            let (z, n) = (gate(1), gate(2));
+            [Some((2 * hidden + k, (1.0 - z) * (1.0 - n * n))), None]
+        }
+        Cell::Lstm => {
+            let (i, g, o) = (gate(0), gate(2), gate(3));
+            let of_o = of.c[t * hidden + k].tanh() * o * (1.0 - o);
+            let of_g = i * (1.0 - g * g);
+            [Some((3 * hidden + k, of_o)), Some((2 * hidden + k, of_g))]
+        }
+    }
+}
+
+/// Every gradient by a state, at every lag, times what a sum changes of that state.
 #[test]
 fn every_element_is_the_finite_difference() {
-    for shape in shapes() {
+    let at = TOKENS.len() - 2;
+    for (shape, line_break) in shapes()
+        .into_iter()
+        .flat_map(|of| [(of, None), (of, Some(2))])
+    {
         let params = started(shape);
-        let at = TOKENS.len() - 2;
-        let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
+        let net = Unrolled::of_lines(&params, &TOKENS[..=at], line_break);
         let mut checked = 0;
-        back(&net, at, TOKENS[at + 1], at, &mut |seen| {
-            let both = [(seen.dh, false), (seen.dc, true)];
-            for (gradient, of_c) in both {
-                for (unit, &found) in gradient.iter().enumerate() {
-                    let by = |by| Nudge {
-                        layer: seen.layer,
-                        t: at - seen.lag,
-                        unit,
-                        of_c,
-                        by,
+        net.back(&[last(&TOKENS)], at, |layer, seen| {
+            let t = at - seen.lag;
+            for k in 0..shape.hidden {
+                let all = slopes(&net, layer, (t, k)).into_iter();
+                for (d, slope) in [seen.dh, seen.dc].into_iter().zip(all) {
+                    let Some((column, slope)) = slope else {
+                        assert!(d.is_empty());
+                        continue;
                     };
-                    let up = loss(&params, &TOKENS, &by(1e-5));
-                    let down = loss(&params, &TOKENS, &by(-1e-5));
-                    let expected = (up - down) / 2e-5;
-                    let error = (found - expected).abs();
+                    let loss = |by: f64| {
+                        loss(
+                            &params,
+                            line_break,
+                            Nudge {
+                                layer,
+                                t,
+                                column,
+                                by,
+                            },
+                        )
+                    };
+                    let expected = (loss(1e-5) - loss(-1e-5)) / 2e-5;
+                    let found = d[k] * slope;
                     assert!(
-                        error < 1e-8 + 1e-6 * expected.abs(),
-                        "{shape:?} layer {} lag {} unit {unit} c {of_c}: {found} {expected}",
-                        seen.layer,
+                        (found - expected).abs() < 1e-9 + 1e-6 * expected.abs(),
+                        "{shape:?} layer {layer} lag {} unit {k}: {found} {expected}",
                         seen.lag
                     );
                     checked += 1;
@@ -147,35 +123,16 @@ fn every_element_is_the_finite_difference() {
             }
         });
         let states = if shape.cell.has_memory() { 2 } else { 1 };
-        assert_eq!(checked, states * 5 * shape.layers * (at + 1));
+        assert_eq!(checked, states * shape.hidden * shape.layers * (at + 1));
     }
 }
 
-/// The sum of dz over a window is the training code's gradient of the bias.
-#[test]
-fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
-    for shape in shapes() {
-        let params = Params::<f64>::init(shape.net(), 4);
-        let at = TOKENS.len() - 2;
-        let mut shard = Shard::new(&shape.net(), 1, at + 1);
-        shard.load(|_, t| (TOKENS[t], if t == at { TOKENS[at + 1] } else { IGNORED }));
-        let packs = Packs::of(&params);
-        shard.forward(&packs, 1.0);
-        shard.backward(&packs);
-        let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
-        let mut sums = vec![vec![0.0; shape.gate_columns()]; shape.layers];
-        back(&net, at, TOKENS[at + 1], at, &mut |seen| {
-            sums[seen.layer]
-                .iter_mut()
-                .zip(seen.dz)
-                .for_each(|(sum, x)| *sum += x);
-        });
-        for (layer, sums) in sums.iter().enumerate() {
-            let expected = shard.gradient.tensor(shape.layer(layer), Role::Bias);
-            for (found, expected) in sums.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-12, "{shape:?} {layer}");
-            }
-        }
+/// The prediction of a text's last token.
+fn last(text: &[u16]) -> Prediction {
+    Prediction {
+        row: 0,
+        t: text.len() - 2,
+        target: text[text.len() - 1],
     }
 }
 
@@ -184,19 +141,50 @@ fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
 fn the_gradient_ends_where_a_line_begins() {
     for shape in shapes() {
         let params = Params::<f64>::init(shape.net(), 9);
-        let at = TOKENS.len() - 2;
+        let lags = TOKENS.len() - 2;
         // The line break is 2, at step 6.
-        let net = Unrolled::of_lines(params.clone(), &TOKENS[..=at], Some(2));
-        let alone = Unrolled::new(params, &TOKENS[6..=at]);
-        let (whole, line) = (norms(&net, at, 1, at), norms(&alone, at - 6, 1, at));
-        assert_eq!(whole, line);
-        assert!(whole[at - 6] > 0.0 && whole[at - 5] == 0.0);
+        let net = Unrolled::of_lines(&params, &TOKENS[..=lags], Some(2));
+        let alone = Unrolled::new(&params, &TOKENS[6..=lags]);
+        let whole = norms(&net, &[last(&TOKENS)], lags).concat();
+        let line = norms(&alone, &[last(&TOKENS[6..])], lags - 6).concat();
+        for (whole, line) in whole.chunks(lags + 1).zip(line.chunks(lags - 5)) {
+            for (whole, line) in whole.iter().zip(line) {
+                assert!((whole - line).abs() < 1e-12 * line && *line > 0.0);
+            }
+            assert!(whole[line.len()..].iter().all(|&x| x == 0.0));
+        }
+    }
+}
+
+/// Predictions of one text, and of several, are each as if it were alone.
+#[test]
+fn predictions_side_by_side_are_those_one_by_one() {
+    for shape in shapes() {
+        let params = started(shape);
+        let texts = [&TOKENS[..], &TOKENS[2..9]];
+        let net = Unrolled::of(&params, &texts.map(|text| &text[..text.len() - 1]), None);
+        let all = [(0, 10), (1, 5), (0, 4), (0, 6)].map(|(row, t)| Prediction {
+            row,
+            t,
+            target: texts[row][t + 1],
+        });
+        for (of, together) in all.iter().zip(norms(&net, &all, 4)) {
+            let text = &texts[of.row][..of.t + 2];
+            let alone = Unrolled::new(&params, &text[..text.len() - 1]);
+            let [alone] = &norms(&alone, &[last(text)], 4)[..] else {
+                panic!("one prediction");
+            };
+            for (together, alone) in together.iter().zip(alone) {
+                assert!((together - alone).abs() < 1e-12 * alone, "{shape:?}");
+            }
+        }
     }
 }
 
 #[test]
 fn an_identity_recurrence_neither_fades_nor_grows() {
-    // h = tanh(small + h) with W_h = 1 on the diagonal and inputs of nothing: the derivative is 1 - h^2 = 1.
+    // h = tanh(small + h) with W_h = 1 on the diagonal and inputs of nothing: the derivative is 1 -
+    // h^2 = 1.
     let shape = Shape {
         cell: Cell::Rnn,
         layers: 1,
@@ -238,15 +226,8 @@ fn sequences_are_texts_of_one_prediction() {
         assert_eq!((lags.h.len(), lags.positions), (10, 2));
         assert_eq!(lags.c.is_empty(), !shape.cell.has_memory());
         let one = |text: &[u16], lag: usize| {
-            let at = text.len() - 2;
-            let net = Unrolled::new(params.cast(), &text[..=at]);
-            let mut sum = 0.0;
-            back(&net, at, text[at + 1], at, &mut |seen| {
-                if seen.lag == lag {
-                    sum += seen.dh.iter().map(|x| x * x).sum::<f64>();
-                }
-            });
-            sum.sqrt()
+            let net = Unrolled::new(&params.cast(), &text[..text.len() - 1]);
+            norms(&net, &[last(text)], 9)[0][lag]
         };
         for lag in [0, 4, 9] {
             let mean = (one(&texts[0], lag) + one(&texts[1], lag)) / 2.0;

@@ -1,6 +1,6 @@
 //! The way back of a recurrent operation over a window.
 
-use super::{Pack, Tape, around, ids, zero_rows};
+use super::{Pack, Tape, carried, ids, zero_rows};
 use crate::engine::Engine;
 use crate::net::common::{Common, Sink, multiply};
 use crate::net::device::qat::Reads;
@@ -12,8 +12,15 @@ use crate::net::{cells, gru, step};
 
 impl<F: Engine> Tape<F> {
     /// The recurrence backward: `d`, the gradient of the value, becomes that of h but for what goes
-    /// around a GRU's product, the tape's activations become dz, of a GRU dp.
-    fn rewind(&mut self, common: &mut Common<F>, pack: &Pack<F>, d: &mut [F]) {
+    /// around a GRU's product, the tape's activations become dz, of a GRU dp. `see` is shown every
+    /// step before it is taken.
+    fn rewind(
+        &mut self,
+        common: &mut Common<F>,
+        pack: &Pack<F>,
+        d: &mut [F],
+        mut see: impl FnMut(usize, &step::Back<'_, F>),
+    ) {
         let (units, rows, arch) = (self.units, common.rows, common.arch);
         let columns = self.kind.gates() * units;
         let state = rows * units;
@@ -54,7 +61,9 @@ impl<F: Engine> Tape<F> {
             }
             let h_before = &self.h[t * state..][..state];
             let ids = ids(&common.tokens, rows, t);
-            let carried = around(h_before, ids, line_break, &mut self.carried);
+            let [of_h, of_c] = &mut self.carried;
+            let carried_h = carried(h_before, ids, line_break, of_h);
+            let c_before = carried(&self.c[t * memory..][..memory], ids, line_break, of_c);
             let seen = match self.seen.is_empty() {
                 true => h_before,
                 false => &self.seen[t * state..][..state],
@@ -76,8 +85,8 @@ impl<F: Engine> Tape<F> {
                 u: pack.candidate.as_ref().map(|candidate| &candidate.back),
                 h: &self.h[(t + 1) * state..][..state],
                 seen,
-                carried,
-                c_before: &self.c[t * memory..][..memory],
+                carried: carried_h,
+                c_before,
                 dh,
                 around: &mut self.dc,
                 through,
@@ -87,13 +96,38 @@ impl<F: Engine> Tape<F> {
                 d_candidate,
                 scratch: &mut common.scratch,
             };
+            see(t, &back);
             cells::backward(self.kind, back);
         }
     }
 
+    /// The window backward without the weights, from the gradient `d` of the value: shows those of
+    /// h and c after each step, [rows, units], and fills `dx`, unless it is empty, with that of
+    /// what is multiplied.
+    pub(in crate::net) fn reach(
+        &mut self,
+        common: &mut Common<F>,
+        pack: &Pack<F>,
+        (d, dx): (&mut [F], &mut [F]),
+        mut see: impl FnMut(usize, &[F], &[F]),
+    ) {
+        let kind = self.kind;
+        self.rewind(common, pack, d, |t, back| {
+            let (dh, dc) = cells::of_states(kind, back);
+            see(t, &dh, &dc);
+        });
+        let Some(input) = pack.input.as_ref().filter(|_| !dx.is_empty()) else {
+            return;
+        };
+        if !pack.recurrent_bias.is_empty() {
+            gru::swap(&mut self.gates, &mut self.kept, self.units);
+        }
+        F::matmul(&self.gates, &input.back, false, dx, &mut common.scratch);
+    }
+
     /// The window backward, from the gradient `d` of the value: fills the operation's part of
-    /// `gradient` and `dx`. `reads` says what the numbers stand for that matrices read, of a net that
-    /// is trained for integers.
+    /// `gradient` and `dx`. `reads` says what the numbers stand for that matrices read, of a net
+    /// that is trained for integers.
     pub(in crate::net) fn backward(
         &mut self,
         common: &mut Common<F>,
@@ -111,7 +145,7 @@ impl<F: Engine> Tape<F> {
                 dropout.apply(arch, place, common.masks.first_row, units, dh);
             }
         }
-        self.rewind(common, pack, d);
+        self.rewind(common, pack, d, |_, _| {});
         let seen = (self.seen(state), units);
         let d_recurrent = gradient.tensor_mut(index, Role::Recurrent);
         if let Some(made) = &self.made {

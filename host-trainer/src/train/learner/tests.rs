@@ -53,7 +53,7 @@ fn loss_accuracy_and_outputs_are_those_of_one_row_at_a_time() {
         let outputs = learner.outputs(&batch, 0).expect("in memory");
         let (mut nats, mut right) = (0.0, 0);
         for (row, scores) in outputs.chunks_exact(6).enumerate() {
-            let net = Unrolled::new(learner.params().cast(), batch.inputs(row));
+            let net = Unrolled::new(&learner.params().cast(), batch.inputs(row));
             let p = net.probabilities(steps - 1);
             let target = usize::from(batch.answer(row));
             nats -= p[target].ln() / 150.0;
