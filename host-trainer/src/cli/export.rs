@@ -1,7 +1,7 @@
 //! `gatelet export`.
 
 mod args;
-mod net;
+pub(super) mod net;
 
 use std::path::{Path, PathBuf};
 
