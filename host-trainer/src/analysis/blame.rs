@@ -40,7 +40,7 @@ impl Planned<'_> {
     /// Whether the board's console has room for it.
     fn fits(&self) -> bool {
         let dims = int8_dims(self.shape);
-        dims.is_ok_and(|dims| fit(Board::HOME, &dims, |layout| self.bytes(layout)).fits)
+        dims.is_ok_and(|dims| fit(Board::HOME, &dims.net(), |layout| self.bytes(layout)).fits)
     }
 
     fn with(&self, shape: Shape) -> Self {

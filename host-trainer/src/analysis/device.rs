@@ -3,12 +3,13 @@
 //! ```text
 //! flash         = bytes of the int8 image in the layout of the processor's kernel  + code
 //! RAM           = session (state, scratch, logits)                                 + stack, and what the console keeps
-//! instructions ~= a MACs + b units + c upper layers + d characters + e             fitted to counts of QEMU
+//! instructions ~= a MACs + b units + c upper layers + d outputs + e features + f  fitted to counts of QEMU
 //! ```
 //! Sizes are exact: they come from `core`'s own arithmetic. Instructions are an estimate, from a fit to counted shapes;
 //! `cargo xtask firmware bench` counts a model's own. An instruction takes one cycle or more, so this is no time.
 
-use gatelet::{Cell, Dims, Layout, Precision, Provenance};
+use gatelet::net::{Kind, Net, Reads, Value};
+use gatelet::{Dims, Layout, Precision, Provenance};
 use serde::Serialize;
 
 use crate::analysis::footprint;
@@ -32,8 +33,8 @@ pub enum Processor {
     CortexM55,
 }
 
-/// The fit `instructions = mac MACs + unit units + upper (layers - 1) + character characters + step`, units
-/// counted over all layers.
+/// The fit `instructions = mac MACs + unit units + upper (layers - 1) + output outputs + feature features + step`,
+/// units counted over all layers, outputs over all dense operations.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     mac: f64,
@@ -42,7 +43,8 @@ struct Cost {
     /// A GRU's own mac, unit, upper and step: its products are several matrices, one more in a layer above
     /// another.
     gru: [f64; 4],
-    character: f64,
+    output: f64,
+    feature: f64,
     step: f64,
 }
 
@@ -81,11 +83,9 @@ impl Processor {
     }
 
     /// The layout of an int8 image that its kernel reads.
-    pub fn layout(self, dims: &Dims) -> Layout {
+    pub fn layout(self, net: &Net) -> Layout {
         match self {
-            Self::CortexM4 | Self::CortexM33 if Layout::Pairs.check(&dims.net()).is_ok() => {
-                Layout::Pairs
-            }
+            Self::CortexM4 | Self::CortexM33 if Layout::Pairs.check(net).is_ok() => Layout::Pairs,
             _ => Layout::Rows,
         }
     }
@@ -94,31 +94,31 @@ impl Processor {
     /// 2026-11-24. On the default model, which was not among them, 0.3 to 1.6 % off; 5 % on the Cortex-M55, which works in
     /// tiles whose edges this does not know. A GRU's were counted on 2026-11-30, six shapes.
     fn cost(self) -> Cost {
-        let ([mac, unit_lstm, unit_rnn], gru, [character, step]) = match self {
+        let ([mac, unit_lstm, unit_rnn], gru, [output, feature, step]) = match self {
             Self::CortexM0 => (
                 [3.508, 351.4, 131.6],
                 [3.569, 293.6, 3392.0, 1011.0],
-                [91.0, 1011.0],
+                [91.0, 0.0, 1011.0],
             ),
             Self::CortexM3 => (
                 [2.235, 169.9, 78.7],
                 [2.278, 151.9, 2055.0, 638.0],
-                [49.4, 638.0],
+                [49.4, 0.0, 638.0],
             ),
             Self::CortexM4 => (
                 [0.672, 93.0, 33.2],
                 [0.609, 130.3, 729.0, 649.0],
-                [5.07, 649.0],
+                [5.07, 0.0, 649.0],
             ),
             Self::CortexM33 => (
                 [0.671, 93.3, 33.4],
                 [0.608, 130.9, 713.0, 549.0],
-                [4.98, 549.0],
+                [4.98, 0.0, 549.0],
             ),
             Self::CortexM55 => (
                 [0.084, 67.2, 42.1],
                 [0.150, 68.8, 1374.0, 2063.0],
-                [-0.44, 689.0],
+                [-0.44, 0.0, 689.0],
             ),
         };
         Cost {
@@ -126,31 +126,75 @@ impl Processor {
             unit_lstm,
             unit_rnn,
             gru,
-            character,
+            output,
+            feature,
             step,
         }
     }
 
-    /// About how many instructions a step of an int8 model takes.
-    pub fn instructions(self, dims: &Dims) -> u64 {
+    /// About how many instructions each operation of an int8 model takes, and what else is in a
+    /// step.
+    pub fn by_operation(self, net: &Net) -> (Vec<u64>, u64) {
         // Without pairs these run the kernel of the Cortex-M3 (firmware/build.rs).
-        let rows = self.layout(dims) == Layout::Rows;
+        let rows = self.layout(net) == Layout::Rows;
         let cost = match self {
             Self::CortexM4 | Self::CortexM33 if rows => Self::CortexM3.cost(),
             _ => self.cost(),
         };
-        let [mac, unit, upper, step] = match dims.cell {
-            Cell::Lstm => [cost.mac, cost.unit_lstm, 0.0, cost.step],
-            Cell::Rnn => [cost.mac, cost.unit_rnn, 0.0, cost.step],
-            Cell::Gru => cost.gru,
+        let count = |sum: f64| sum.max(0.0).round() as u64;
+        let [gru_mac, gru_unit, gru_upper, gru_step] = cost.gru;
+        let (mut all, mut grus) = (Vec::new(), 0);
+        for (index, of) in net.operations().enumerate() {
+            let (macs, units) = (macs(net, index) as f64, of.kind.units() as f64);
+            all.push(count(match of.kind {
+                Kind::Embedding { .. } => units,
+                Kind::Add => net.width(Value::of(index)) as f64,
+                Kind::Dense { .. } => cost.mac * macs + cost.output * units,
+                Kind::Rnn { .. } => cost.mac * macs + cost.unit_rnn * units,
+                Kind::Lstm { .. } => cost.mac * macs + cost.unit_lstm * units,
+                Kind::Gru { .. } => {
+                    grus += 1;
+                    let more = if grus == 1 {
+                        gru_step - cost.step
+                    } else {
+                        gru_upper
+                    };
+                    gru_mac * macs + gru_unit * units + more
+                }
+            }));
+        }
+        let features = if net.takes_tokens() {
+            0
+        } else {
+            net.width(Value::INPUT)
         };
-        let sum = mac * dims.macs_per_step() as f64
-            + unit * (dims.layers * dims.hidden) as f64
-            + upper * (dims.layers - 1) as f64
-            + cost.character * dims.vocab as f64
-            + step;
-        sum.max(0.0).round() as u64
+        (all, count(cost.step + cost.feature * features as f64))
     }
+
+    /// About how many instructions a step of an int8 model takes.
+    pub fn instructions(self, net: &Net) -> u64 {
+        let (operations, rest) = self.by_operation(net);
+        operations.iter().sum::<u64>() + rest
+    }
+}
+
+/// Multiply-accumulates of operation `index` in a step.
+pub(crate) fn macs(net: &Net, index: usize) -> usize {
+    let Some(of) = net.operation(index) else {
+        return 0;
+    };
+    let units = of.kind.units();
+    let read: usize = of.operand.parts().map(|value| net.width(value)).sum();
+    let Some(form) = of.kind.cell() else {
+        return of.kind.gates() * units * read;
+    };
+    let columns = |reads| match reads {
+        Reads::All => read + units,
+        Reads::Inputs => read,
+        Reads::Own | Reads::Made => units,
+    };
+    let matrices = form.matrices.iter().flatten();
+    matrices.map(|of| of.rows * units * columns(of.reads)).sum()
 }
 
 /// What runs beside the model.
@@ -248,7 +292,8 @@ pub fn int8_bytes(
         trainer: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         ..Provenance::default()
     };
-    footprint::int8_bytes(shape, words, processor.layout(&int8_dims(shape)?), from)
+    let layout = processor.layout(&int8_dims(shape)?.net());
+    footprint::int8_bytes(shape, words, layout, from)
 }
 
 /// The dims of a shape's int8 model.
@@ -262,13 +307,13 @@ pub fn int8_dims(shape: Shape) -> Result<Dims> {
 }
 
 /// What a model needs on a board; `bytes` gives the image's size in a layout.
-pub fn fit(board: Board, dims: &Dims, bytes: impl Fn(Layout) -> usize) -> Fit {
-    let layout = board.processor.layout(dims);
-    let (model, session) = (bytes(layout), 4 * dims.state_words());
+pub fn fit(board: Board, net: &Net, bytes: impl Fn(Layout) -> usize) -> Fit {
+    let layout = board.processor.layout(net);
+    let (model, session) = (bytes(layout), 4 * net.state_words());
     let (flash, ram) = match board.program {
         Program::Console => (
             CONSOLE.0,
-            CONSOLE.1 + CONSOLE_SNAPSHOTS * 4 * dims.snapshot_words(),
+            CONSOLE.1 + CONSOLE_SNAPSHOTS * 4 * net.snapshot_words(),
         ),
         Program::Engine => ENGINE,
     };
@@ -278,7 +323,7 @@ pub fn fit(board: Board, dims: &Dims, bytes: impl Fn(Layout) -> usize) -> Fit {
         model,
         flash,
         ram,
-        instructions: board.processor.instructions(dims),
+        instructions: board.processor.instructions(net),
         fits: flash <= board.flash && ram <= board.ram,
         board,
     }
@@ -286,6 +331,8 @@ pub fn fit(board: Board, dims: &Dims, bytes: impl Fn(Layout) -> usize) -> Fit {
 
 #[cfg(test)]
 mod tests {
+    use gatelet::Cell;
+
     use super::*;
     use crate::quantize::export::random;
 
@@ -315,8 +362,11 @@ mod tests {
     fn the_estimate_is_near_what_was_counted() {
         for (cell, layers, hidden, vocab, counted) in COUNTED {
             let dims = Dims::new(cell, Precision::Int8, layers, hidden, vocab).unwrap();
+            let net = dims.net();
+            let sum: usize = (0..net.len()).map(|index| macs(&net, index)).sum();
+            assert_eq!(sum, net.macs_per_step());
             for (processor, counted) in Processor::ALL.into_iter().zip(counted) {
-                let estimate = processor.instructions(&dims) as f64;
+                let estimate = processor.instructions(&net) as f64;
                 let error = (estimate / counted as f64 - 1.0).abs();
                 let bound = if processor == Processor::CortexM55 {
                     0.08
@@ -348,7 +398,7 @@ mod tests {
             };
             let image = random(shape, Precision::Int8, 1, "a command").unwrap();
             for processor in [Processor::CortexM4, Processor::CortexM0] {
-                let layout = processor.layout(&int8_dims(shape).unwrap());
+                let layout = processor.layout(&int8_dims(shape).unwrap().net());
                 let expected = match image.repacked(layout) {
                     Ok(image) => image.bytes().len(),
                     Err(error) => panic!("{error}"),
@@ -364,15 +414,16 @@ mod tests {
     #[test]
     fn a_board_is_full_at_its_last_byte() {
         let dims = Dims::new(Cell::Lstm, Precision::Int8, 1, 64, 64).unwrap();
+        let net = dims.net();
         let with = |flash, ram| {
             let board = Board {
                 flash,
                 ram,
                 ..Board::HOME
             };
-            fit(board, &dims, |_| 100_000).fits
+            fit(board, &net, |_| 100_000).fits
         };
-        let need = fit(Board::HOME, &dims, |_| 100_000);
+        let need = fit(Board::HOME, &net, |_| 100_000);
         assert_eq!(need.flash, 100_000 + 87 * 1024);
         assert!(with(need.flash, need.ram));
         assert!(!with(need.flash - 1, need.ram) && !with(need.flash, need.ram - 1));

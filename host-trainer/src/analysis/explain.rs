@@ -7,6 +7,8 @@
 //! ```
 //! Input rows are int16 in every image of integers, and an embedding and a projection int8: their losses in 4 bits are those in 8.
 
+mod net;
+
 use std::path::Path;
 
 use gatelet::Precision;
@@ -23,6 +25,8 @@ use crate::net::device::row_range::rounded;
 use crate::quantize::export::{export_with, f32_image_of, taken};
 use crate::quantize::{Ordered, WeightBits};
 use crate::train::checkpoint::Checkpoint;
+
+pub use self::net::{NetExplanation, OperationLine, explain_net, mixed_net};
 
 /// Characters of training text on which a choice of bits is measured, at most.
 const SAMPLE: usize = 20_000;
@@ -123,19 +127,43 @@ pub fn mixed(checkpoint: &Checkpoint, tokens: &dyn Tokens, split: Split) -> Resu
         let matrices = float.net.floats[index].matrices.iter();
         let weights: usize = matrices.map(Vec::len).sum();
         let cost = float.cost(Part::Weights(index), 4, whole)?;
-        costs.push((index, cost / weights as f64, weights));
+        costs.push((index, cost, weights));
     }
-    costs.sort_by(|a, b| a.1.total_cmp(&b.1));
+    cheapest(costs, |_| Ok(true))
+}
+
+/// 4 bits for the operations with the least cost for each weight, of all whose `(index, cost,
+/// weights)` are given, until half of the weights have 4; one with which the net does not `bear`
+/// it keeps 8.
+fn cheapest(
+    mut costs: Vec<(usize, f64, usize)>,
+    bears: impl Fn(WeightBits) -> Result<bool>,
+) -> Result<WeightBits> {
+    let by_weight = |of: &(usize, f64, usize)| of.1 / of.2.max(1) as f64;
+    costs.sort_by(|a, b| by_weight(a).total_cmp(&by_weight(b)));
     let all: usize = costs.iter().map(|&(_, _, weights)| weights).sum();
     let (mut bits, mut small) = (WeightBits::EIGHT, 0);
     for (index, _, weights) in costs {
         if small as f64 >= LARGE * all as f64 {
             break;
         }
-        small += weights;
-        bits = bits.with(index, 4);
+        let with = bits.with(index, 4);
+        if bears(with)? {
+            (bits, small) = (with, small + weights);
+        }
     }
     Ok(bits)
+}
+
+/// Refuses a checkpoint whose numbers are not rounded one by one.
+fn of_real_numbers(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+    match checkpoint.scheme() {
+        None => Ok(()),
+        Some(_) => Err(Error::NeedsCheckpoint {
+            path: path.to_owned(),
+            needs: "explain, whose parts are rounded one by one: of real numbers, as the one that --qat began with",
+        }),
+    }
 }
 
 /// A line of an explanation: one part in f32, in int8, and with 4-bit weights.
@@ -172,12 +200,7 @@ pub fn explain(
     (tokens, split): (&dyn Tokens, Split),
     most: usize,
 ) -> Result<Explanation> {
-    if checkpoint.scheme().is_some() {
-        return Err(Error::NeedsCheckpoint {
-            path: path.to_owned(),
-            needs: "explain, whose parts are rounded one by one: of real numbers, as the one that --qat began with",
-        });
-    }
+    of_real_numbers(checkpoint, path)?;
     let held_out = taken(tokens, split.train, split.held_out().min(most))?;
     let float = Float::new(checkpoint, &held_out);
     let whole = float.loss(&float.net)?;

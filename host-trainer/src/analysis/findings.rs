@@ -445,8 +445,10 @@ fn on_device(
         session_bytes: 4 * dims.state_words(),
         snapshot_bytes: 4 * dims.snapshot_words(),
         instructions: Processor::ALL
-            .map(|processor| (processor, processor.instructions(&dims)))
+            .map(|processor| (processor, processor.instructions(&dims.net())))
             .to_vec(),
-        boards: Board::all().map(|board| fit(board, &dims, bytes)).collect(),
+        boards: Board::all()
+            .map(|board| fit(board, &dims.net(), bytes))
+            .collect(),
     })
 }

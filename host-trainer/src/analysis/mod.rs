@@ -3,6 +3,7 @@
 //! ```text
 //! findings    what a report says of a run: lag, gates, confusion, device
 //! explain     where the integers differ from the real numbers
+//! ranges      how large the numbers of a net get, and its gates at their ends
 //! report      a model, in lines          suggest, typing, write_on   what a model offers, and is worth
 //! device      flash, RAM, instructions and boards; footprint before training; blame, and what would fit
 //! sweep       many shapes under a budget; pareto: which are worth their size
@@ -20,6 +21,7 @@ pub mod footprint;
 pub mod gates;
 pub mod lag;
 pub mod pareto;
+pub mod ranges;
 pub mod report;
 pub mod suggest;
 pub mod suite;

@@ -241,13 +241,23 @@ fn name(net: &Net, index: usize, of: &Operation, layers: usize) -> String {
     }
 }
 
+/// The parts of each operation.
+pub(crate) fn parts(model: &Model<'_>) -> Vec<Vec<Part>> {
+    let net = model.net();
+    let (mut all, mut layers) = (Vec::new(), 0);
+    for (index, of) in net.operations().enumerate() {
+        all.push(operation(model, index, of, &name(net, index, of, layers)));
+        layers += usize::from(of.kind.is_recurrent());
+    }
+    all
+}
+
 /// Describes a model.
 pub fn describe(model: &Model<'_>) -> Description {
     let net = model.net();
-    let (mut parts, mut units, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut units, mut cells) = (Vec::new(), Vec::new());
     let (mut embedding, mut denses) = (0, Vec::new());
-    for (index, of) in net.operations().enumerate() {
-        let name = name(net, index, of, units.len());
+    for of in net.operations() {
         match of.kind {
             Kind::Embedding { units } => embedding = units,
             Kind::Dense { units, .. } => denses.push(units),
@@ -257,7 +267,6 @@ pub fn describe(model: &Model<'_>) -> Description {
                 cells.push(cell.name());
             }
         }
-        parts.extend(operation(model, index, of, &name));
     }
     cells.sort_unstable();
     cells.dedup();
@@ -312,7 +321,7 @@ pub fn describe(model: &Model<'_>) -> Description {
         },
         unknown_token: model.rules().unknown,
         text_rules: model.rules().to_string(),
-        parts,
+        parts: parts(model).concat(),
         macs_per_step: net.macs_per_step(),
         flash_bytes: model.image_bytes(),
         ram_bytes: 4 * net.state_words(),

@@ -89,7 +89,7 @@ impl Candidate {
         Ok(Self {
             name: name(&shape),
             flash: int8_bytes(shape, source.words, processor, source.text, &command)?,
-            instructions: processor.instructions(&int8_dims(shape)?),
+            instructions: processor.instructions(&int8_dims(shape)?.net()),
             shape,
         })
     }

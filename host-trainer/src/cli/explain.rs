@@ -1,5 +1,7 @@
 //! `gatelet explain`.
 
+pub(super) mod net;
+
 use std::path::Path;
 
 use super::export::{split, text_of};
@@ -22,13 +24,19 @@ const LEAST: f64 = 1e-5;
 /// Say where the bytes and the loss of a model come from, part by part, in f32, int8 and with 4-bit weights.
 ///
 /// The loss of a part is what rounding it alone costs on held-out text, before any training for it (`train --qat`).
+///
+/// Of a net without a vocabulary it says what each operation takes, also in instructions; with --calibrate what
+/// rounding it costs at the outputs, and with --input how large its numbers get and how often gates are at their ends.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  gatelet explain runs/novels/best.safetensors --plot runs/novels"
+    after_help = "Examples:\n  gatelet explain runs/novels/best.safetensors --plot runs/novels\n  \
+                  gatelet explain net.safetensors --calibrate x.npy --input y.npy"
 )]
 pub(super) struct Args {
-    /// Checkpoint of a run
+    /// Checkpoint of a run, or of a net that was imported
     checkpoint: Input,
+    #[command(flatten)]
+    data: net::Files,
     /// Text whose held-out part is read [default: the one of the training run]
     #[arg(long, value_name = "FILE")]
     text: Option<Input>,
@@ -44,14 +52,18 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let any = args.checkpoint.model()?;
-    let Some(checkpoint) = any.checkpoint else {
+    let any = args.checkpoint.any_model()?;
+    let Some(checkpoint) = &any.checkpoint else {
         return Err(Error::NeedsCheckpoint {
             path: args.checkpoint.path().to_owned(),
             needs: "explain",
         });
     };
-    let (text, expected) = text_of(args.text.as_ref(), args.reads, &checkpoint)?;
+    if checkpoint.vocab.is_none() {
+        return net::run(args, &any, checkpoint);
+    }
+    args.data.refuse()?;
+    let (text, expected) = text_of(args.text.as_ref(), args.reads, checkpoint)?;
     let bar = ReadingBar::new(&text);
     let progress = |bytes| bar.set(bytes);
     let (rules, vocab) = (
@@ -59,9 +71,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         checkpoint.vocabulary()?.clone(),
     );
     let tokens = Reading::new(&text, rules, vocab, &progress);
-    let split = split(&tokens, expected, &checkpoint)?;
+    let split = split(&tokens, expected, checkpoint)?;
     let found = explain(
-        &checkpoint,
+        checkpoint,
         args.checkpoint.path(),
         (&tokens, split),
         HELD_OUT,

@@ -1,7 +1,7 @@
 //! `gatelet export`.
 
 mod args;
-mod net;
+pub(super) mod net;
 pub(super) mod series;
 
 use std::path::{Path, PathBuf};

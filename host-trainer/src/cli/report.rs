@@ -1,13 +1,16 @@
 //! `gatelet report`.
 
+mod net;
+
 use std::fs;
 use std::io::{self, IsTerminal};
-
-use serde_json::{Value, json};
-
-use super::out::{note, say, say_json};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::explain::net::Files;
+use super::out::{note, say, say_json};
 use super::stream::{Folder, Input, Phrase, Reads};
 use crate::analysis::findings::{Findings, Question, ask};
 use crate::data::corpus::Rules;
@@ -27,14 +30,20 @@ const NUMBERS: &str = "report.json";
 ///
 /// One HTML file that needs nothing else, with the pictures as PNG and the numbers as JSON beside it. Curves, samples by
 /// epoch, the gradient by time lag for RNN, LSTM and GRU, gates over a text, confusion, flash, RAM and instructions.
+///
+/// Of a net without a vocabulary (a file, as `gatelet import` writes it): what each operation takes on each processor,
+/// what integers cost on --calibrate, and how large its numbers get on --input.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  gatelet report runs/novels\n  gatelet report runs/novels --against runs/rnn --text \"It was a truth\""
+    after_help = "Examples:\n  gatelet report runs/novels\n  gatelet report runs/novels --against runs/rnn --text \"It was a truth\"\n  \
+                  gatelet report net.safetensors --calibrate x.npy --input y.npy"
 )]
 pub(super) struct Args {
-    /// Run folder
+    /// Run folder, or the checkpoint of a net without a vocabulary
     run: Folder,
-    /// Folder for the page [default: RUN/report]
+    #[command(flatten)]
+    data: Files,
+    /// Folder for the page [default: RUN/report; of net.safetensors net-report beside it]
     #[arg(long, value_name = "DIR")]
     out: Option<Folder>,
     /// Where the run's text is now [default: where it was]
@@ -86,10 +95,10 @@ struct Outputs<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    fn new(args: &Args, folder: &'a Path) -> Self {
+    fn new(args: &Args, folder: &'a Path, mut inputs: Vec<PathBuf>) -> Self {
         let runs = std::iter::once(&args.run).chain(&args.against);
         let in_runs = runs.flat_map(|run| fs::read_dir(run).into_iter().flatten().flatten());
-        let mut inputs: Vec<PathBuf> = in_runs.map(|entry| entry.path()).collect();
+        inputs.extend(in_runs.map(|entry| entry.path()));
         inputs.extend(args.corpus.iter().map(|corpus| corpus.path().to_owned()));
         Self {
             folder,
@@ -138,12 +147,16 @@ fn all_names() -> Vec<String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
+    if args.run.is_file() {
+        return net::run(args);
+    }
+    args.data.refuse()?;
     let default = || args.run.join("report");
     let out = args
         .out
         .as_ref()
         .map_or_else(default, |out| out.to_path_buf());
-    let outputs = Outputs::new(args, &out);
+    let outputs = Outputs::new(args, &out, Vec::new());
     outputs.check()?;
     let encoding = args.reads.encoding;
     let corpus = args.corpus.as_ref();
@@ -207,17 +220,11 @@ fn bits(nats: f64, unit: &str) -> String {
     }
 }
 
-/// Writes numbers, pictures and page.
-fn write(outputs: &Outputs<'_>, findings: &Findings) -> Result<Value> {
-    let out = outputs.folder;
-    files::folder(out)?;
-    let figures = Figures::new(findings);
-    let mut names = vec![PAGE.to_owned(), NUMBERS.to_owned()];
-    names.extend(figures.all().map(|figure| format!("{}.png", figure.name)));
+/// What `report.json` holds: the files beside it, and what was found.
+fn numbers(out: &Path, names: &[String], findings: &impl Serialize) -> Result<Value> {
     let mut numbers = json!({ MADE_BY: REPORT, "files": names });
-    let path = out.join(NUMBERS);
     let failed = |error: serde_json::Error| Error::Write {
-        path: path.clone(),
+        path: out.join(NUMBERS),
         source: error.into(),
     };
     if let (Value::Object(all), Value::Object(found)) = (
@@ -226,9 +233,25 @@ fn write(outputs: &Outputs<'_>, findings: &Findings) -> Result<Value> {
     ) {
         all.extend(found);
     }
+    Ok(numbers)
+}
+
+/// Writes the numbers.
+fn write_numbers(outputs: &Outputs<'_>, numbers: &Value) -> Result<()> {
+    let text = format!("{numbers:#}\n");
+    Ok(outputs.file(NUMBERS).write(text.as_bytes())?)
+}
+
+/// Writes numbers, pictures and page.
+fn write(outputs: &Outputs<'_>, findings: &Findings) -> Result<Value> {
+    let out = outputs.folder;
+    files::folder(out)?;
+    let figures = Figures::new(findings);
+    let mut names = vec![PAGE.to_owned(), NUMBERS.to_owned()];
+    names.extend(figures.all().map(|figure| format!("{}.png", figure.name)));
+    let numbers = numbers(out, &names, findings)?;
     // The names first: a report that is cut short here may be made again without --force.
-    let text = serde_json::to_string_pretty(&numbers).map_err(failed)? + "\n";
-    outputs.file(NUMBERS).write(text.as_bytes())?;
+    write_numbers(outputs, &numbers)?;
     for figure in figures.all() {
         let path = out.join(format!("{}.png", figure.name));
         let bytes = raster::draw(figure).map_err(|what| Error::Plot {

@@ -9,6 +9,7 @@ use super::stream::Destination;
 use crate::any_model::{AnyModel, LARGEST};
 use crate::error::{Error, Result};
 use crate::files::{self, SEQUENCE};
+use crate::quantize::Sequence as Steps;
 use crate::train::checkpoint::{Interface, NamedInput, NamedOutput};
 
 /// A model's names for what goes in and out; numbers stand for those that it has none of.
@@ -125,6 +126,50 @@ fn checked(of: Sequence, path: &Path, (name, width): (&str, usize)) -> Result<Se
         path: path.to_owned(),
         source: gatelet_arrays::Error::Form(what),
     })
+}
+
+/// What a net is given, from the files that were named.
+pub(super) enum Data {
+    None,
+    Tokens(Vec<u16>),
+    Features(Vec<f32>),
+}
+
+impl Data {
+    /// Reads the files that `option` names, for a net with these inputs; without any there is none.
+    pub(super) fn read(
+        option: &'static str,
+        words: &[String],
+        (inputs, net): (&[NamedInput], &Net),
+    ) -> Result<Self> {
+        if words.is_empty() {
+            return Ok(Self::None);
+        }
+        let sequence = input(option, words, inputs)?;
+        let vocab = net.vocab();
+        if vocab == 0 {
+            return Ok(Self::Features(sequence.numbers));
+        }
+        let token = |&x: &f32| {
+            let is_token = x.fract() == 0.0 && (0.0..vocab as f32).contains(&x);
+            is_token.then_some(x as u16).ok_or_else(|| Error::Option {
+                option,
+                found: x.to_string(),
+                rule: "the net is given tokens, which are numbers from 0 below its vocabulary's size",
+            })
+        };
+        let tokens = sequence.numbers.iter().map(token);
+        Ok(Self::Tokens(tokens.collect::<Result<_>>()?))
+    }
+
+    /// Nothing, or one sequence.
+    pub(super) fn sequences(&self) -> Vec<Steps<'_>> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Tokens(tokens) => vec![Steps::Tokens(tokens)],
+            Self::Features(features) => vec![Steps::Features(features)],
+        }
+    }
 }
 
 /// A file that outputs are written to.

@@ -379,6 +379,16 @@ impl<F: Engine> Shard<F> {
         }
     }
 
+    /// Shows the activations of the gates of each recurrent operation in the last window,
+    /// [T, rows, gates * units]: i, f, g, o of an LSTM; r, z, n of a GRU; the h of an RNN.
+    pub(crate) fn each_gate(&self, mut see: impl FnMut(usize, &[F])) {
+        for (index, work) in self.works.iter().enumerate() {
+            if let Tape::Recurrent(tape) = &work.tape {
+                see(index, &tape.gates);
+            }
+        }
+    }
+
     /// Carries the state over: after the window becomes before the next one.
     pub fn carry(&mut self) {
         self.layers_mut().for_each(recurrent::Tape::carry);

@@ -4,11 +4,13 @@
 //! essential (one screen): what net, on what text, how good, does it fit the board, what does it write
 //! learning | samples by epoch | the gradient's reach | gates over a text | confusion | on the device | origin
 //! ```
+//! A net without a text has a page of its own ([`net`]).
 //! `maud` checks the HTML at compile time and escapes every text that is put in, and texts come from anywhere here: names of
 //! folders, a corpus, what a net wrote. Hidden characters in them become marks. Figures are inline SVG whose colours the style sheet's themes fill in.
 
 mod device;
 pub mod figures;
+pub mod net;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -76,6 +78,23 @@ fn file_name(path: &str) -> &str {
 /// The whole page.
 pub fn page(findings: &Findings, figures: &Figures) -> String {
     let title = format!("{}: report of a run", findings.name);
+    document(
+        &title,
+        &html! {
+            (essential(findings, figures))
+            @if !findings.metrics.is_empty() { (learning(findings, figures)) }
+            (samples(findings))
+            (reach(findings, figures))
+            (gates(findings, figures))
+            (confusion(findings, figures))
+            (device::section(findings))
+            (origin(findings, figures))
+        },
+    )
+}
+
+/// A page of these sections.
+fn document(title: &str, sections: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -87,16 +106,7 @@ pub fn page(findings: &Findings, figures: &Figures) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                main {
-                    (essential(findings, figures))
-                    @if !findings.metrics.is_empty() { (learning(findings, figures)) }
-                    (samples(findings))
-                    (reach(findings, figures))
-                    (gates(findings, figures))
-                    (confusion(findings, figures))
-                    (device::section(findings))
-                    (origin(findings, figures))
-                }
+                main { (sections) }
             }
         }
     };

@@ -1,5 +1,7 @@
 //! How large the numbers of a net get on data.
 
+use std::ops::Range;
+
 use gatelet::net::{Net, Value};
 use serde::Serialize;
 
@@ -26,10 +28,15 @@ impl<'a> Sequence<'a> {
 
     /// The first steps.
     pub fn first(self, steps: usize, width: usize) -> Self {
+        self.part(0..steps.min(self.steps(width)), width)
+    }
+
+    /// Steps of it, all of which it has.
+    pub(crate) fn part(self, steps: Range<usize>, width: usize) -> Self {
         match self {
-            Self::Tokens(tokens) => Self::Tokens(&tokens[..steps.min(tokens.len())]),
+            Self::Tokens(tokens) => Self::Tokens(&tokens[steps]),
             Self::Features(numbers) => {
-                Self::Features(&numbers[..(steps * width).min(numbers.len())])
+                Self::Features(&numbers[steps.start * width..steps.end * width])
             }
         }
     }
@@ -53,6 +60,8 @@ pub(crate) struct Magnitudes {
     pub(crate) values: Vec<f64>,
     /// Of each operation's c.
     pub(crate) cells: Vec<CellMagnitude>,
+    /// Of each output the largest.
+    pub(crate) outputs: Vec<f64>,
 }
 
 /// What begins a sequence.
@@ -66,6 +75,16 @@ pub(crate) struct Begin<'a> {
 impl Magnitudes {
     /// Those of a net while it reads sequences, in f64.
     pub(crate) fn of(params: &Params<f32>, begin: Begin<'_>, sequences: &[Sequence<'_>]) -> Self {
+        Self::seen(params, begin, sequences, &mut |_| ())
+    }
+
+    /// The same, with a look at every step.
+    pub(crate) fn seen(
+        params: &Params<f32>,
+        begin: Begin<'_>,
+        sequences: &[Sequence<'_>],
+        see: &mut dyn FnMut(&Shard<f64>),
+    ) -> Self {
         let net = *params.net();
         let packs = Packs::of(&params.cast::<f64>());
         let mut shard = Shard::<f64>::new(&net, 1, 1);
@@ -80,13 +99,21 @@ impl Magnitudes {
             features: vec![0.0; features(&net)],
             values: vec![0.0; net.len()],
             cells: Vec::new(),
+            outputs: vec![0.0; net.output_len()],
         };
         let mut cells = vec![Vec::new(); net.len()];
         for sequence in sequences {
             shard.reset();
             for t in 0..sequence.steps(net.width(Value::INPUT)) {
                 found.load(&mut shard, *sequence, t);
-                shard.forward(&packs, 0.0);
+                shard.forward_seen(&packs, 0.0, &mut |given| {
+                    let most = &mut found.outputs[given.output];
+                    *most = given
+                        .numbers
+                        .iter()
+                        .fold(*most, |most, y| y.abs().max(most));
+                });
+                see(&shard);
                 shard.each_value(|index, value, c| {
                     let most = &mut found.values[index];
                     *most = value.iter().fold(*most, |most, x| x.abs().max(most));

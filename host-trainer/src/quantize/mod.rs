@@ -16,6 +16,7 @@ pub mod export;
 pub(crate) mod label;
 mod magnitudes;
 
+pub(crate) use self::magnitudes::{Begin, Magnitudes};
 pub use self::magnitudes::{CellMagnitude, Sequence};
 pub(crate) use crate::net::device::integers::SHIFT;
 pub use crate::net::device::{Plan, Scheme, WeightBits, learned, qat, row_range};

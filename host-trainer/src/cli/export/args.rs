@@ -19,7 +19,8 @@ pub(in crate::cli) enum Bits {
     /// Integers, weights of 4 bits: train for them with `train --qat`.
     #[value(name = "4")]
     Four,
-    /// Integers, weights of 4 bits where the loss bears it.
+    /// Integers, weights of 4 bits where the loss, or the error at the outputs, bears it.
+    #[value(alias = "mixed")]
     W4,
 }
 

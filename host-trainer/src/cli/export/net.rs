@@ -3,76 +3,31 @@
 use gatelet::Precision;
 
 use super::super::out::{say, say_json};
-use super::super::sequences;
+use super::super::sequences::{self, Data};
 use super::args::{Args, Bits, show_layout};
+use crate::analysis::explain::mixed_net;
 use crate::any_model::AnyModel;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;
+use crate::quantize::WeightBits;
 use crate::quantize::acceptance::{self, NetBreach};
 use crate::quantize::export::{NetReport, export_net};
-use crate::quantize::{Sequence, WeightBits};
-use crate::train::checkpoint::{Checkpoint, NamedInput};
-
-/// What the net is given, from the files that were named.
-enum Data {
-    None,
-    Tokens(Vec<u16>),
-    Features(Vec<f32>),
-}
-
-impl Data {
-    fn read(words: &[String], inputs: &[NamedInput], checkpoint: &Checkpoint) -> Result<Self> {
-        if words.is_empty() {
-            return Ok(Self::None);
-        }
-        let sequence = sequences::input("calibrate", words, inputs)?;
-        let vocab = checkpoint.params.net().vocab();
-        if vocab == 0 {
-            return Ok(Self::Features(sequence.numbers));
-        }
-        let token = |&x: &f32| {
-            let is_token = x.fract() == 0.0 && (0.0..vocab as f32).contains(&x);
-            is_token.then_some(x as u16).ok_or_else(|| Error::Option {
-                option: "calibrate",
-                found: x.to_string(),
-                rule: "the net is given tokens, which are numbers from 0 below its vocabulary's size",
-            })
-        };
-        let tokens = sequence.numbers.iter().map(token);
-        Ok(Self::Tokens(tokens.collect::<Result<_>>()?))
-    }
-
-    /// Nothing, or one sequence.
-    fn sequences(&self) -> Vec<Sequence<'_>> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Tokens(tokens) => vec![Sequence::Tokens(tokens)],
-            Self::Features(features) => vec![Sequence::Features(features)],
-        }
-    }
-}
+use crate::train::checkpoint::Checkpoint;
 
 /// Bits of the weights that are asked for.
-fn bits(args: &Args, checkpoint: &Checkpoint) -> Result<(Precision, WeightBits)> {
-    let asked = args.bits.unwrap_or(Bits::Eight);
-    let bits = match asked {
+fn weight_bits(asked: Bits, checkpoint: &Checkpoint, data: &Data) -> Result<WeightBits> {
+    Ok(match asked {
         Bits::F32 | Bits::Eight => WeightBits::EIGHT,
         Bits::Four => WeightBits::four(checkpoint.params.net()),
-        Bits::W4 => {
-            return Err(Error::Option {
-                option: "bits",
-                found: asked.to_string(),
-                rule: "which matrices bear 4 bits is measured by the loss on a text, which this net has not: f32, 8 or 4",
-            });
-        }
-    };
-    Ok((asked.into(), bits))
+        Bits::W4 => mixed_net(checkpoint, &data.sequences())?,
+    })
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Result<()> {
     let interface = sequences::interface(any);
-    let (precision, bits) = bits(args, checkpoint)?;
+    let asked = args.bits.unwrap_or(Bits::Eight);
+    let precision = Precision::from(asked);
     if precision == Precision::Int8 && args.calibrate.is_empty() {
         let what = "this net has no text to be measured on: name a sequence of what it is given, \
                     --calibrate FILE (.npy, .csv or .wav), or export it in f32, --bits f32";
@@ -82,7 +37,9 @@ pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Resul
     let files = sequences::paths(&args.calibrate, &interface.inputs);
     let out = out.made_from([&args.checkpoint]).made_from(files);
     out.check()?;
-    let data = Data::read(&args.calibrate, &interface.inputs, checkpoint)?;
+    let net = checkpoint.params.net();
+    let data = Data::read("calibrate", &args.calibrate, (&interface.inputs, net))?;
+    let bits = weight_bits(asked, checkpoint, &data)?;
     let (image, mut report) = export_net(checkpoint, &data.sequences(), precision, bits)?;
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
@@ -92,6 +49,9 @@ pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Resul
         out.write(image.bytes())?;
     }
     show(args, &report)?;
+    if asked == Bits::W4 && bits == WeightBits::EIGHT {
+        say("note: no matrix bears 4 bits within the bounds of an export: all have 8")?;
+    }
     let layout = show_layout(&image, note)?;
     let what: Vec<String> = past.iter().map(NetBreach::to_string).collect();
     if written && !past.is_empty() {
@@ -118,7 +78,7 @@ pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Resul
 }
 
 /// A ratio as it is read, `40.2 dB`; without noise there is none.
-fn ratio(decibels: Option<f64>) -> String {
+pub(in crate::cli) fn ratio(decibels: Option<f64>) -> String {
     decibels.map_or_else(|| "no error".to_owned(), |db| format!("{db:.1} dB"))
 }
 

@@ -103,6 +103,41 @@ pub(super) fn within<'a>(
     taken
 }
 
+/// Stretches of one long sequence.
+const STRETCHES: usize = 8;
+
+/// So many steps in all: of one sequence that is longer, stretches from its beginning to its end;
+/// of several the first.
+pub(super) fn spread<'a>(data: &[Sequence<'a>], width: usize, steps: usize) -> Vec<Sequence<'a>> {
+    let (all, length) = match data {
+        [one] => (one.steps(width), steps / STRETCHES),
+        _ => (0, 0),
+    };
+    if length == 0 || all <= steps {
+        return within(data, width, steps);
+    }
+    let starts = (0..STRETCHES).map(|k| k * (all - length) / (STRETCHES - 1));
+    let part = |start| move |of: &Sequence<'a>| of.part(start..start + length, width);
+    starts
+        .flat_map(|start| data.iter().map(part(start)))
+        .collect()
+}
+
+/// Of each feature the largest magnitude in all of the data.
+pub(super) fn largest_features(net: &Net, data: &[Sequence<'_>]) -> Vec<f32> {
+    let mut most = vec![0.0_f32; features(net)];
+    for sequence in data {
+        if let Sequence::Features(numbers) = sequence {
+            for step in numbers.chunks_exact(most.len().max(1)) {
+                for (most, x) in most.iter_mut().zip(step) {
+                    *most = most.max(x.abs());
+                }
+            }
+        }
+    }
+    most
+}
+
 /// Features as the integers of a scheme have them, of those that are `wanted`.
 pub(super) fn rounded(
     scheme: &Scheme,
@@ -184,4 +219,29 @@ pub(super) fn known(net: &Net, data: &[Sequence<'_>]) -> (Vec<u16>, Vec<f32>) {
             .collect();
     }
     (tokens, numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_sequence_is_read_from_its_beginning_to_its_end() {
+        let numbers: Vec<f32> = (0..2 * 1000).map(|x| x as f32).collect();
+        let data = [Sequence::Features(&numbers)];
+        let stretches = spread(&data, 2, 80);
+        let Some(Sequence::Features(last)) = stretches.last() else {
+            panic!("features");
+        };
+        assert_eq!(stretches.len(), STRETCHES);
+        assert!(stretches.iter().all(|of| of.steps(2) == 10));
+        assert_eq!(stretches[0], Sequence::Features(&numbers[..20]));
+        assert_eq!(last.last(), numbers.last());
+        // What is not longer, and what is not one, is as it is.
+        assert_eq!(spread(&data, 2, 1000), data);
+        let two = [data[0], data[0]];
+        assert_eq!(spread(&two, 2, 1500), within(&two, 2, 1500));
+        let net = Net::features(gatelet::Precision::F32, 2);
+        assert_eq!(largest_features(&net, &data), [1998.0, 1999.0]);
+    }
 }

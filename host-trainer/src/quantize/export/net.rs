@@ -11,7 +11,8 @@ use gatelet::net::{Kind, Output, Value};
 use serde::Serialize;
 
 use super::measure::{
-    Given, agreement, check, decibels, given, known, noise, powers, rounded, within,
+    Given, agreement, check, decibels, given, known, largest_features, noise, powers, rounded,
+    spread, within,
 };
 use super::{
     Begin, Image, KnownAnswer, Label, Magnitudes, Ordered, Params, Plan, Precision, Result, Scheme,
@@ -56,6 +57,8 @@ pub struct OutputReport {
 pub struct Cost {
     /// The part.
     pub name: String,
+    /// The operation whose weights it is, from 0.
+    pub operation: Option<usize>,
     /// Signal to noise at the outputs in dB; `None` where there is no noise.
     pub decibels: Option<f64>,
 }
@@ -108,14 +111,18 @@ impl Work<'_> {
         Ok(noise(&given(&self.image(scheme)?, self.isa, data)?, want))
     }
 
-    /// The scheme with the least error on data.
+    /// The scheme with the least error on stretches of data. No feature of any of it saturates.
     fn choose(&self, bits: WeightBits, data: &[Sequence<'_>]) -> Result<Scheme> {
         let net = self.label.net;
+        let most = calibrate::steps_within(&net, CALIBRATION);
+        let all_features = largest_features(&net, data);
+        let data = &spread(data, features(&net), most)[..];
         let begin = Begin {
             starts: self.label.starts,
             line_break: None,
         };
-        let found = Magnitudes::of(self.params, begin, data);
+        let mut found = Magnitudes::of(self.params, begin, data);
+        found.features = all_features;
         let want = given(&self.float(self.params)?, self.isa, data)?;
         let plain = Scheme::plain(&net).with_bits(bits);
         let held = choose::held(&net, &found, plain);
@@ -183,10 +190,14 @@ impl Work<'_> {
         let ordered = Ordered::of(self.params, scheme);
         let all = ordered.integers(scheme.into())?;
         let (mut costs, mut sum) = (Vec::new(), 0.0);
-        let mut add = |name: String, noise: f64| {
+        let mut add = |name: String, operation, noise: f64| {
             sum += noise;
             let decibels = decibels(noise);
-            costs.push(Cost { name, decibels });
+            costs.push(Cost {
+                name,
+                operation,
+                decibels,
+            });
         };
         for (index, of) in net
             .operations()
@@ -200,8 +211,9 @@ impl Work<'_> {
                 *x = (*x * 4096.0).round().clamp(-32768.0, 32767.0) / 4096.0;
             }
             let found = given(&self.label.float(&floats)?, self.isa, data)?;
-            let name = format!("{index}: weights of {}", kind_name(of.kind));
-            add(name, noise(&found, want));
+            // Numbers as `gatelet import` has them, where 0 is the input.
+            let name = format!("{}: weights of {}", index + 1, kind_name(of.kind));
+            add(name, Some(index), noise(&found, want));
         }
         if features(&net) > 0 {
             let float = self.float(self.params)?;
@@ -209,11 +221,12 @@ impl Work<'_> {
             let sequences: Vec<Sequence<'_>> =
                 rounded.iter().map(|all| Sequence::Features(all)).collect();
             let found = given(&float, self.isa, &sequences)?;
-            add("features".to_owned(), noise(&found, want));
+            add("features".to_owned(), None, noise(&found, want));
         }
         let rest = (whole - sum).max(0.0);
         costs.push(Cost {
             name: "values, states".to_owned(),
+            operation: None,
             decibels: decibels(rest),
         });
         Ok(costs)
@@ -274,11 +287,11 @@ pub fn export_net<'a>(
         report.bytes = image.bytes().len();
         return Ok((image, report));
     }
-    let most = |steps| calibrate::steps_within(&net, steps);
-    let scheme = work.choose(bits, &within(data, width, most(CALIBRATION)))?;
+    let scheme = work.choose(bits, data)?;
     let all = work.integers(&scheme)?;
     let image = label.finish(|label| label.int(&all, &scheme))?;
-    let measured = within(data, width, most(MEASURED));
+    let most = calibrate::steps_within(&net, MEASURED);
+    let measured = within(data, width, most);
     let want = given(&work.float(source.params)?, work.isa, &measured)?;
     let found = given(&image, work.isa, &measured)?;
     for (index, output) in net.outputs().enumerate() {
@@ -379,6 +392,5 @@ pub fn calibrated_net<'a>(
         params: source.params,
         isa: isa::isa()?,
     };
-    let most = calibrate::steps_within(&net, CALIBRATION);
-    work.choose(bits, &within(data, features(&net), most))
+    work.choose(bits, data)
 }
