@@ -147,11 +147,11 @@ pub fn refuse<W: Write>(view: &mut View<W>, name: &str, why: Refused) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{self, DIMS};
+    use crate::fixtures::{self, NET};
     use gatelet::Native;
 
     fn checked(image: &[u8]) -> Result<Model<'_>, Refused> {
-        let storage = &mut [0; DIMS.state_words()];
+        let storage = &mut [0; NET.state_words()];
         check(&mut None, image, Native::default(), storage).copied()
     }
 
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_model_of_words_says_so() {
         let image = fixtures::image_of_words();
-        let storage = &mut [0; fixtures::WORD_DIMS.state_words()];
+        let storage = &mut [0; fixtures::WORD_NET.state_words()];
         let image = fixtures::image_bytes(&image);
         let mut place = None;
         let model = check(&mut place, image, Native::default(), storage).unwrap();

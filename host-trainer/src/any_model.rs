@@ -10,7 +10,7 @@ use gatelet::{Isa, Model, format};
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::image::{Image, KnownAnswer};
+use crate::image::{Image, KnownAnswer, is_language_model};
 use crate::isa::isa;
 use crate::quantize::export;
 use crate::seal;
@@ -104,10 +104,10 @@ impl AnyModel {
     /// As [`AnyModel::read_for`].
     pub fn from_bytes(bytes: &[u8], path: &Path, isa: Isa) -> Result<Self> {
         let any = Self::any_from_bytes(bytes, path, isa)?;
-        match any.given().net().dims() {
-            Some(_) => Ok(any),
-            None if any.checkpoint.is_some() => Err(Error::NoVocabulary),
-            None => Err(Error::NotAModel {
+        match is_language_model(any.given().net()) {
+            true => Ok(any),
+            false if any.checkpoint.is_some() => Err(Error::NoVocabulary),
+            false => Err(Error::NotAModel {
                 path: path.to_owned(),
                 found: "an image of a net that is no language model; `gatelet inspect` shows what it is".to_owned(),
             }),
@@ -139,9 +139,6 @@ impl AnyModel {
             return Ok(any);
         }
         let checkpoint = Checkpoint::from_bytes(bytes, path)?;
-        if checkpoint.vocab.is_some() {
-            checkpoint.shape()?;
-        }
         let image = export::own_image(&checkpoint)?;
         Ok(Self {
             running: image.for_isa(isa)?,

@@ -57,16 +57,6 @@ impl Cell {
     }
 }
 
-impl From<Cell> for gatelet::Cell {
-    fn from(cell: Cell) -> Self {
-        match cell {
-            Cell::Rnn => Self::Rnn,
-            Cell::Lstm => Self::Lstm,
-            Cell::Gru => Self::Gru,
-        }
-    }
-}
-
 impl std::fmt::Display for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.kind(1).name())
@@ -131,7 +121,8 @@ impl Shape {
                 units: self.embedding,
             });
         }
-        for _ in 0..self.layers {
+        // More than there is room for is refused as it is.
+        for _ in 0..self.layers.min(gatelet::net::MAX_OPERATIONS + 1) {
             net = net.then(self.cell.kind(self.hidden));
         }
         if self.projection > 0 {
@@ -179,19 +170,6 @@ impl Shape {
                         which this command is for";
             Error::Some(what.to_owned())
         })
-    }
-
-    /// The dims of an image of this shape.
-    ///
-    /// # Errors
-    /// Names the quantity that is out of range.
-    pub fn dims(
-        &self,
-        precision: Precision,
-    ) -> std::result::Result<gatelet::Dims, gatelet::DimsError> {
-        let (cell, layers) = (self.cell.into(), self.layers);
-        let plain = gatelet::Dims::new(cell, precision, layers, self.hidden, self.vocab)?;
-        plain.with_widths(self.embedding, self.projection, self.tied)
     }
 
     /// The operation that is a layer.

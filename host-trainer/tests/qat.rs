@@ -1,6 +1,5 @@
 //! Quantization-aware training: its forward pass is the device's, bit for bit, and it brings back what 4 bits cost.
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
 use gatelet::net::Kind;
@@ -299,7 +298,7 @@ fn four_bits_cost_little_once_trained_for() {
         let own = own_image(&checkpoint).unwrap();
         let (a, b) = (image.model().unwrap(), own.model().unwrap());
         let weights = |model: &gatelet::Model<'_>| match model.weights(0) {
-            gatelet::Weights::CellInt8(layer) => (0..model.dims().rows())
+            gatelet::Weights::CellInt8(layer) => (0..cell.gates() * 24)
                 .flat_map(|row| layer.weights.row(row))
                 .collect::<Vec<i8>>(),
             gatelet::Weights::RecurrentInt8(of) => (0..2 * of.kind.units())

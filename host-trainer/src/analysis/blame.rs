@@ -8,7 +8,7 @@
 
 use gatelet::{Layout, Provenance};
 
-use crate::analysis::device::{Board, fit, int8_dims};
+use crate::analysis::device::{Board, fit};
 use crate::analysis::footprint;
 use crate::shape::Shape;
 use crate::units::{bytes, grouped};
@@ -30,17 +30,16 @@ pub struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    /// Bytes of its int8 image in a layout; usize::MAX if it can have none.
+    /// Bytes of its int8 image in a layout; half of all there can be if it can have none.
     fn bytes(&self, layout: Layout) -> usize {
         let words = &self.words[..self.words.len().min(self.shape.vocab)];
-        let bytes = footprint::int8_bytes(self.shape, words, layout, self.from);
-        bytes.unwrap_or(usize::MAX)
+        let bytes = footprint::int8_bytes(&self.shape.net(), words, layout, self.from);
+        bytes.unwrap_or(usize::MAX / 2)
     }
 
     /// Whether the board's console has room for it.
     fn fits(&self) -> bool {
-        let dims = int8_dims(self.shape);
-        dims.is_ok_and(|dims| fit(Board::HOME, &dims, |layout| self.bytes(layout)).fits)
+        fit(Board::HOME, &self.shape.net(), |layout| self.bytes(layout)).fits
     }
 
     fn with(&self, shape: Shape) -> Self {
@@ -99,9 +98,9 @@ impl Planned<'_> {
                 bytes(all - layers)
             ),
             false => format!(
-                "its {} x {} units take {}",
-                shape.layers,
-                shape.hidden,
+                "its {} take{} {}",
+                vec![shape.cell.kind(shape.hidden).to_string(); shape.layers].join(", "),
+                if shape.layers == 1 { "s" } else { "" },
                 bytes(layers)
             ),
         };
@@ -177,7 +176,7 @@ mod tests {
         };
         assert!(plain.with(shape).fits());
         let said = planned(1000, 64).blame().unwrap();
-        assert!(said.contains("1 x 1000 units"), "{said}");
+        assert!(said.contains("its lstm 1000 takes"), "{said}");
         assert!(!said.contains("--max-vocab"), "{said}");
         assert!(planned(offered(&said, "--hidden"), 64).fits());
     }

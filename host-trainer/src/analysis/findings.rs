@@ -24,7 +24,6 @@ use crate::evaluate::Scores;
 use crate::files;
 use crate::hex::hex;
 use crate::image::Image;
-use crate::image::LanguageModel as _;
 use crate::isa::isa;
 use crate::net::Params;
 use crate::quantize::export::{self, export, taken};
@@ -263,7 +262,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let activity = watch(&checkpoint, before, held_out, typed, layer)?;
     told("confusion");
     let isa = isa()?;
-    let macs = shape_macs(shape);
+    let macs = checkpoint.params.net().macs_per_step().max(1);
     let read = &held_out[..held_out.len().min(HELD_OUT).min((WORK / macs).max(1000))];
     let image = export::f32_image(&checkpoint)?.for_isa(isa)?;
     let model = image
@@ -317,11 +316,6 @@ fn nothing_yet(checkpoint: &Checkpoint) -> Metrics {
         seconds: 0.0,
         characters_per_second: 0.0,
     }
-}
-
-/// Multiply-accumulates of a step, at least 1.
-fn shape_macs(shape: Shape) -> usize {
-    (shape.layers * 2 * shape.hidden * shape.gate_columns() + shape.vocab * shape.hidden).max(1)
 }
 
 /// Name and net of another run on the same text.
@@ -432,7 +426,7 @@ fn on_device(
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
-    let dims = model.dims();
+    let net = model.net();
     let bytes = |layout| {
         let packed: Option<Image> = image.repacked(layout).ok();
         packed.map_or(image.bytes().len(), |image| image.bytes().len())
@@ -440,12 +434,12 @@ fn on_device(
     Ok(OnDevice {
         f32: report.before,
         int8: report.after,
-        macs: dims.macs_per_step(),
-        session_bytes: 4 * dims.state_words(),
-        snapshot_bytes: 4 * dims.snapshot_words(),
+        macs: net.macs_per_step(),
+        session_bytes: 4 * net.state_words(),
+        snapshot_bytes: 4 * net.snapshot_words(),
         instructions: Processor::ALL
-            .map(|processor| (processor, processor.instructions(&dims)))
+            .map(|processor| (processor, processor.instructions(net)))
             .to_vec(),
-        boards: Board::all().map(|board| fit(board, &dims, bytes)).collect(),
+        boards: Board::all().map(|board| fit(board, net, bytes)).collect(),
     })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::data::corpus::Level;
 use crate::hex::hex;
-use crate::image::storage;
+use crate::image::{is_language_model, storage};
 use crate::units::{bytes, grouped};
 
 /// One matrix or table of a model.
@@ -234,7 +234,10 @@ fn name(net: &Net, index: usize, of: &Operation, layers: usize) -> String {
         (Kind::Dense { .. }, Some(_)) if of.tied.is_some() => "head (tied)".to_owned(),
         (Kind::Dense { .. }, Some(_)) if net.output_len() == 1 => "head".to_owned(),
         (Kind::Dense { .. }, Some(output)) => format!("head {output}"),
-        (Kind::Dense { .. }, None) if net.dims().is_some() => "projection".to_owned(),
+        // What the head of a language model reads.
+        (Kind::Dense { .. }, None) if is_language_model(net) && index + 2 == net.len() => {
+            "projection".to_owned()
+        }
         (Kind::Dense { .. }, None) => format!("dense {index}"),
         (Kind::Add, _) => format!("sum {index}"),
         _ => format!("layer {layers}"),

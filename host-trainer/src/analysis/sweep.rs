@@ -21,7 +21,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-use crate::analysis::device::{Processor, int8_bytes, int8_dims};
+use crate::analysis::device::{Processor, int8_bytes};
 use crate::data::corpus::Level;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -85,11 +85,11 @@ fn name(shape: &Shape) -> String {
 
 impl Candidate {
     fn new(shape: Shape, source: &Source<'_>, processor: Processor) -> Result<Self> {
-        let command = (source.command)(shape)?;
+        let (net, command) = (shape.net(), (source.command)(shape)?);
         Ok(Self {
             name: name(&shape),
-            flash: int8_bytes(shape, source.words, processor, source.text, &command)?,
-            instructions: processor.instructions(&int8_dims(shape)?),
+            flash: int8_bytes(&net, source.words, processor, source.text, &command)?,
+            instructions: processor.instructions(&net),
             shape,
         })
     }

@@ -79,7 +79,7 @@ impl Row {
             int8_bytes: (run.config["level"] != "word")
                 .then(|| {
                     int8_bytes(
-                        run.shape,
+                        &run.shape.net(),
                         &[],
                         Processor::CortexM4,
                         &run.corpus,

@@ -90,8 +90,8 @@ impl Run {
         };
         let config: Config = serde_json::from_slice(&config)
             .map_err(|error| bad(format!("its config.json: {error}")))?;
-        let dims = config.shape.dims(gatelet::Precision::F32);
-        dims.map_err(|error| bad(format!("its config.json: {error}")))?;
+        let net = config.shape.net().checked();
+        net.map_err(|error| bad(format!("its config.json: {error}")))?;
         let metrics = files::read_plain(&path.join("metrics.jsonl"), files::LOG);
         let metrics = metrics.unwrap_or_default();
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());

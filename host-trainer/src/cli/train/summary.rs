@@ -80,7 +80,7 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     let shape = trainer.params().shape();
     let checkpoint = trainer.checkpoint(false);
     let need = footprint::int8(
-        shape,
+        trainer.params().net(),
         checkpoint.vocabulary()?.words(),
         checkpoint.meta.provenance.of_image(),
     )?;
