@@ -98,13 +98,14 @@ fn core_agrees(name: &str) {
 /// The trainer's forward pass: the carried state after the window, and the loss PyTorch's logits give.
 fn trainer_agrees(name: &str) {
     let golden = Golden::read(name);
-    let shape = golden.checkpoint.params.shape();
+    let net = golden.checkpoint.params.net();
     let tokens = golden.tokens();
     let steps = tokens.len();
-    let mut shard = Shard::<f32>::new(&shape.net(), 1, steps);
+    let mut shard = Shard::<f32>::new(net, 1, steps);
     let (h0, c0) = (golden.tensor("h0"), golden.tensor("c0"));
-    for layer in 0..shape.layers {
-        let part = layer * shape.hidden..(layer + 1) * shape.hidden;
+    let hidden = net.width(Value::of(0));
+    for layer in 0..net.recurrent_count() {
+        let part = layer * hidden..(layer + 1) * hidden;
         let (h, c) = shard.state_mut(layer);
         h.copy_from_slice(&h0[part.clone()]);
         if !c.is_empty() {
@@ -117,7 +118,7 @@ fn trainer_agrees(name: &str) {
 
     let logits = golden.tensor("logits");
     let expected: f64 = logits
-        .chunks(shape.vocab)
+        .chunks(net.vocab())
         .enumerate()
         .map(|(t, row)| {
             let sum: f64 = row.iter().map(|&x| f64::from(x).exp()).sum();
@@ -131,8 +132,9 @@ fn trainer_agrees(name: &str) {
 
     shard.carry();
     let (last_h, last_c) = (golden.tensor("h"), golden.tensor("c"));
-    for layer in 0..shape.layers {
-        let part = layer * shape.hidden..(layer + 1) * shape.hidden;
+    let hidden = net.width(Value::of(0));
+    for layer in 0..net.recurrent_count() {
+        let part = layer * hidden..(layer + 1) * hidden;
         let (h, c) = shard.state(layer);
         assert_close(
             &format!("{name}, h of layer {layer}"),

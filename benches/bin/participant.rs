@@ -25,10 +25,10 @@ use gatelet_benches::{SEED, VOCAB, lstm, model, next_token};
 use gatelet_trainer::data::corpus::{Corpus, Text, Vocabulary};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::Params;
-use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance};
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 
 /// Anything that stops the program.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

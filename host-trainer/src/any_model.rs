@@ -171,17 +171,17 @@ impl AnyModel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::{Cell, Shape};
+    use crate::train::layers::{Cell, Layers};
 
     #[test]
     fn the_largest_checkpoint_can_be_read() {
-        let shape = Shape {
+        let shape = Layers {
             cell: Cell::Lstm,
             layers: 4,
             hidden: 1024,
             vocab: crate::data::corpus::MAX_VOCAB,
             projection: 1024,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         };
         let (state, biases) = (2 * 4 * 4096 * 1024, 4 * 4096);
         let numbers = 3 * shape.parameters() + state + biases;

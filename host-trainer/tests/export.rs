@@ -9,10 +9,10 @@ use gatelet_trainer::image::Image;
 use gatelet_trainer::net::{Packs, Shard};
 use gatelet_trainer::quantize::acceptance::breaches;
 use gatelet_trainer::quantize::export::{export, f32_image, random};
-use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::checkpoint::Checkpoint;
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 
 fn corpus() -> Corpus {
     let content = "a rose is a rose is a rose; so is the nose. ".repeat(40);

@@ -1,23 +1,27 @@
 //! How far back a prediction's gradient reaches: the vanishing gradient, measured.
 //!
 //! ```text
-//! for a position T of a real text, back through time with the exact derivatives of the cell:
-//!     dh_T  = W_head^T (p - onehot(x_{T+1}))                        the top layer, at the start only
-//!     dh_t += W_x(above) dz_t(above)  +  W_h dz_{t+1}
-//!     rnn   dz = dh (1 - h^2)
-//!     lstm  dc = dc f_{t+1} + dh o (1 - tanh^2 c);   dz_s = d.. s (1 - s)  as in `cell::lstm`
-//!     gru   dh_t += dh_{t+1} z_{t+1}, and W_h gets dp_n = r dz_n in place of dz_n, as in `cell::gru`
-//! reported for lag k = 0..=window:  mean over T of  |d loss_T / d h_{T-k}|  and, for an LSTM, of |d loss_T / d c_{T-k}|
+//! for a position T of a real text, back through time with the exact derivatives of every operation:
+//!     dy_T  = p - onehot(x_{T+1})                                   the scores, at the start only
+//!     dy   += W^T dz        of every operation that reads it;       dh_t += W_h dz_{t+1}  of a layer
+//!     rnn   dz = dh f'(h)
+//!     lstm  dc = dc f_{t+1} + dh o (1 - tanh^2 c);   dz_s = d.. s (1 - s)  as in `net::lstm`
+//!     gru   dh_t += dh_{t+1} z_{t+1}, and W_h gets dp_n = r dz_n in place of dz_n, as in `net::gru`
+//! reported for lag k = 0..=window:  mean over T of  |d loss_T / d h_{T-k}|  and, with LSTMs, of |d loss_T / d c_{T-k}|
 //! ```
-//! The norm runs over the units of all layers. This is the gradient that training sees, from a single prediction: what a
-//! plain RNN loses within a few characters, an LSTM carries on in c and a GRU in the part of h that its update gate keeps. Everything is in f64, so that 10^-30 is a number.
+//! The norm runs over the units of all layers. This is the gradient that training sees, from a
+//! single prediction: what a plain RNN loses within a few characters, an LSTM carries on in c and a
+//! GRU in the part of h that its update gate keeps. Everything is in f64, so that 10^-30 is a number.
 
+mod back;
+
+use gatelet::net::{Kind, Net, Operation};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use self::back::back;
+use crate::net::Params;
 use crate::net::unroll::Unrolled;
-use crate::net::{Params, Role};
-use crate::shape::{Cell, Shape};
 
 /// Positions averaged over, at most.
 const POSITIONS: usize = 128;
@@ -55,143 +59,17 @@ impl Lags {
     }
 }
 
-/// What [`back`] shows of one layer at one lag.
-#[cfg_attr(not(test), allow(dead_code, reason = "the tests look at every part"))]
-struct Seen<'a> {
-    lag: usize,
-    layer: usize,
-    dh: &'a [f64],
-    dc: &'a [f64],
-    dz: &'a [f64],
-}
-
-/// `W x` for W: [rows, x] row-major, added to `out`.
-fn add_product_back(out: &mut [f64], w: &[f64], x: &[f64]) {
-    for (out, row) in out.iter_mut().zip(w.chunks_exact(x.len())) {
-        *out += row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
-    }
-}
-
-/// Backpropagates the loss of predicting `target` after step `at` through `lags` steps before it.
-fn back(net: &Unrolled, at: usize, target: u16, lags: usize, see: &mut dyn FnMut(Seen<'_>)) {
-    let Shape {
-        cell,
-        layers,
-        hidden,
-        ..
-    } = net.params.shape();
-    let shape = net.params.shape();
-    let columns = shape.gate_columns();
-    let mut later = vec![vec![0.0; columns]; layers];
-    let mut dc = vec![vec![0.0; if cell.has_memory() { hidden } else { 0 }]; layers];
-    // What comes through W_h, and what of a GRU comes around it.
-    let mut product = later.clone();
-    let mut around = vec![vec![0.0; hidden]; layers];
-    for lag in 0..=lags.min(at) {
-        let t = at - lag;
-        for layer in (0..layers).rev() {
-            let mut dh = vec![0.0; hidden];
-            if layer + 1 == layers && lag == 0 {
-                let mut d_logits = net.probabilities(t);
-                d_logits[usize::from(target)] -= 1.0;
-                let head = net.params.tensor(shape.head(), Role::Weight);
-                let mut d_read = vec![0.0; net.params.shape().head_inputs()];
-                crate::net::unroll::add_product(&mut d_read, &d_logits, head);
-                match net.params.shape().projection {
-                    0 => dh = d_read,
-                    _ => {
-                        let projection = net.params.tensor(shape.projected(), Role::Weight);
-                        crate::net::unroll::add_product(&mut dh, &d_read, projection);
-                    }
-                }
-            }
-            if layer + 1 < layers {
-                let weights = net
-                    .params
-                    .tensor(shape.layer(layer + 1), shape.input_role(layer + 1));
-                add_product_back(&mut dh, weights, &later[layer + 1]);
-            }
-            if lag > 0 {
-                let weights = net.params.tensor(shape.layer(layer), Role::Recurrent);
-                add_product_back(&mut dh, weights, &product[layer]);
-                dh.iter_mut()
-                    .zip(&around[layer])
-                    .for_each(|(dh, x)| *dh += x);
-            }
-            let tape = &net.tapes[layer];
-            let h = &tape.h[t * hidden..][..hidden];
-            let gates = &tape.gates[t * columns..][..columns];
-            let dz = &mut later[layer];
-            // The d loss / d c of this step; what the step before gets is multiplied by f below.
-            let mut dc_here = dc[layer].clone();
-            match cell {
-                Cell::Rnn => {
-                    for k in 0..hidden {
-                        dz[k] = dh[k] * (1.0 - h[k] * h[k]);
-                    }
-                }
-                Cell::Lstm => {
-                    let c = &tape.c[t * hidden..][..hidden];
-                    for k in 0..hidden {
-                        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates[gate * hidden + k]);
-                        let before = match net.begins[t] {
-                            true => 0.0,
-                            false => tape.c[(t - 1) * hidden + k],
-                        };
-                        let tanh_c = c[k].tanh();
-                        dc_here[k] += dh[k] * o * (1.0 - tanh_c * tanh_c);
-                        let d = dc_here[k];
-                        dz[k] = d * g * i * (1.0 - i);
-                        dz[hidden + k] = d * before * f * (1.0 - f);
-                        dz[2 * hidden + k] = d * i * (1.0 - g * g);
-                        dz[3 * hidden + k] = dh[k] * tanh_c * o * (1.0 - o);
-                        dc[layer][k] = d * f;
-                    }
-                }
-                Cell::Gru => {
-                    let u = &tape.u[t * hidden..][..hidden];
-                    for k in 0..hidden {
-                        let [r, z, n] = [0, 1, 2].map(|gate| gates[gate * hidden + k]);
-                        let before = match net.begins[t] {
-                            true => 0.0,
-                            false => tape.h[(t - 1) * hidden + k],
-                        };
-                        let dn = dh[k] * (1.0 - z) * (1.0 - n * n);
-                        dz[k] = dn * u[k] * r * (1.0 - r);
-                        dz[hidden + k] = dh[k] * (before - n) * z * (1.0 - z);
-                        dz[2 * hidden + k] = dn;
-                        around[layer][k] = dh[k] * z;
-                    }
-                }
-            }
-            product[layer].copy_from_slice(dz);
-            if cell == Cell::Gru {
-                let resets = &gates[..hidden];
-                let of_n = product[layer][2 * hidden..].iter_mut();
-                of_n.zip(resets).for_each(|(dp, r)| *dp *= r);
-            }
-            see(Seen {
-                lag,
-                layer,
-                dh: &dh,
-                dc: &dc_here,
-                dz: &later[layer],
-            });
-        }
-        if net.begins[t] {
-            return;
-        }
-    }
-}
-
 /// Multiply-accumulates of one step back.
-fn work(shape: Shape) -> usize {
-    shape.layers * 2 * shape.hidden * shape.gate_columns()
+fn work(net: &Net) -> usize {
+    let layers = net.operations().enumerate();
+    let layers = layers.filter(|(_, of)| of.kind.is_recurrent());
+    layers.map(|(index, _)| net.macs(index)).sum()
 }
 
 /// Norms of the gradient of one prediction by lag: those for h, then, for a cell that has it, those for c.
 fn norms(net: &Unrolled, at: usize, target: u16, window: usize) -> Vec<f64> {
-    let memory = net.params.shape().cell.has_memory();
+    let is_lstm = |of: &Operation| matches!(of.kind, Kind::Lstm { .. });
+    let memory = net.net().operations().any(is_lstm);
     let lags = window + 1;
     let mut squares = vec![0.0; if memory { 2 } else { 1 } * lags];
     back(net, at, target, window, &mut |seen| {
@@ -230,7 +108,7 @@ pub fn measure(
 ) -> Lags {
     let room = tokens.len().saturating_sub(2);
     let window = window.min(room.saturating_sub(1));
-    let affordable = WORK / work(params.shape()).max(1) / (window + STRIDE + 1);
+    let affordable = WORK / work(params.net()).max(1) / (window + STRIDE + 1);
     let wanted = affordable.clamp(4, POSITIONS);
     let first = (window + WARM_UP).min(room);
     let positions: Vec<usize> = (first..=room).step_by(STRIDE).take(wanted).collect();

@@ -6,6 +6,7 @@ use gatelet::visible::line;
 use gatelet::{Layout, Model, Native, Precision, Weights};
 use serde::Serialize;
 
+use crate::analysis::names::cells;
 use crate::data::corpus::Level;
 use crate::hex::hex;
 use crate::image::{is_language_model, storage};
@@ -247,7 +248,7 @@ fn name(net: &Net, index: usize, of: &Operation, layers: usize) -> String {
 /// Describes a model.
 pub fn describe(model: &Model<'_>) -> Description {
     let net = model.net();
-    let (mut parts, mut units, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut parts, mut units) = (Vec::new(), Vec::new());
     let (mut embedding, mut denses) = (0, Vec::new());
     for (index, of) in net.operations().enumerate() {
         let name = name(net, index, of, units.len());
@@ -255,15 +256,10 @@ pub fn describe(model: &Model<'_>) -> Description {
             Kind::Embedding { units } => embedding = units,
             Kind::Dense { units, .. } => denses.push(units),
             Kind::Add => {}
-            cell => {
-                units.push(cell.units());
-                cells.push(cell.name());
-            }
+            cell => units.push(cell.units()),
         }
         parts.extend(operation(model, index, of, &name));
     }
-    cells.sort_unstable();
-    cells.dedup();
     let projection = match denses[..] {
         [first, _, ..] => first,
         _ => 0,
@@ -280,7 +276,7 @@ pub fn describe(model: &Model<'_>) -> Description {
             .is_ok()
     };
     Description {
-        cell: cells.join(" and "),
+        cell: cells(net),
         precision: net.precision.to_string(),
         layout: model.layout().to_string(),
         layout_for: match model.layout() {

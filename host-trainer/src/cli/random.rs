@@ -15,8 +15,8 @@ use crate::files::IMAGE;
 use crate::quantize::WeightBits;
 use crate::quantize::export::random;
 use crate::random::image;
-use crate::shape::Cell;
 use crate::train::config::Config;
+use crate::train::layers::Cell;
 
 /// Write a model of random weights, for benches: a fixed shape that needs no training.
 #[derive(Debug, clap::Args)]

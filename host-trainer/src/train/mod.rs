@@ -17,6 +17,7 @@ pub mod config;
 pub mod curves;
 mod drive;
 mod evaluate;
+pub mod layers;
 pub mod learner;
 pub mod many_to_one;
 pub mod optim;

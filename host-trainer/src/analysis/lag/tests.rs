@@ -1,31 +1,68 @@
 //! The measured gradients against finite differences and training's own.
 
+use gatelet::Precision;
+use gatelet::net::{Activation, Operand, Value};
+use gatelet_random::{GRU, LSTM, RNN, stacked};
+
 use super::*;
-use crate::net::{IGNORED, Packs, Shard};
+use crate::net::{IGNORED, Packs, Role, Shard};
 
 const TOKENS: [u16; 12] = [3, 1, 4, 1, 5, 0, 2, 5, 3, 5, 4, 1];
 
-fn shapes() -> [Shape; 6] {
-    let shape = |cell, layers| Shape {
-        cell,
-        layers,
-        hidden: 5,
-        vocab: 6,
-        ..Shape::PLAIN
-    };
+/// Nets of equal layers, in which layer l is operation l.
+fn equal_nets() -> [Net; 6] {
+    let net = |kind: Kind, layers| stacked(Precision::F32, 6, layers, kind.with_units(5));
     [
-        shape(Cell::Rnn, 1),
-        shape(Cell::Lstm, 1),
-        shape(Cell::Rnn, 2),
-        shape(Cell::Lstm, 3),
-        shape(Cell::Gru, 1),
-        shape(Cell::Gru, 2),
+        net(RNN, 1),
+        net(LSTM, 1),
+        net(RNN, 2),
+        net(LSTM, 3),
+        net(GRU, 1),
+        net(GRU, 2),
     ]
 }
 
+const fn dense(units: usize, activation: Activation) -> Kind {
+    Kind::Dense { units, activation }
+}
+
+/// Nets of layers that differ, with values side by side, sums and dense operations of every
+/// function; all cells among them.
+fn mixed_nets() -> Vec<Net> {
+    let functions = [
+        Activation::None,
+        Activation::Relu,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::HardSigmoid,
+        Activation::Elu,
+        Activation::Softmax,
+    ];
+    let net = |(index, kind): (usize, Kind)| {
+        let other = Kind::CELLS[(index * 5 + 1) % Kind::CELLS.len()];
+        let token = Operand::two(Value::INPUT, Value::of(0));
+        let net = Net::tokens(Precision::F32, 6)
+            .then(Kind::Embedding { units: 3 })
+            .with(kind.with_units(4), token)
+            .then(dense(5, functions[index % 7]))
+            .then(other.with_units(5))
+            .with(Kind::Add, Operand::two(Value::of(2), Value::of(3)))
+            .with(RNN.with_units(3), Operand::two(Value::of(4), Value::of(1)))
+            .then(dense(6, Activation::None))
+            .scores();
+        net.checked().expect("a net that can be")
+    };
+    Kind::CELLS.into_iter().enumerate().map(net).collect()
+}
+
+fn has_c(net: &Net) -> bool {
+    let mut kinds = net.operations().map(|of| of.kind);
+    kinds.any(|kind| matches!(kind, Kind::Lstm { .. }))
+}
+
 /// A start in which biases matter too.
-fn started(shape: Shape) -> Params<f64> {
-    let mut params = Params::<f64>::init(shape.net(), 9);
+fn started(net: Net) -> Params<f64> {
+    let mut params = Params::<f64>::init(net, 9);
     let numbers = params.data.iter_mut().enumerate();
     numbers.for_each(|(i, w)| *w += 0.2 * ((i * 7) as f64).sin());
     params
@@ -42,27 +79,29 @@ struct Nudge {
 
 /// The loss of predicting the last token, step by step over all layers, with a nudge.
 fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
-    let shape = params.shape();
-    let (n, columns) = (shape.hidden, shape.gate_columns());
+    let net = params.net();
+    let (layers, vocab) = (net.recurrent_count(), net.vocab());
+    let kind = net.operation(0).map(|of| of.kind).expect("a layer");
+    let (n, columns) = (kind.units(), kind.gates() * kind.units());
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let mut h = vec![vec![0.0; n]; shape.layers];
-    let mut c = vec![vec![0.0; n]; shape.layers];
+    let mut h = vec![vec![0.0; n]; layers];
+    let mut c = vec![vec![0.0; n]; layers];
     for (t, &token) in tokens[..tokens.len() - 1].iter().enumerate() {
-        for layer in 0..shape.layers {
+        for layer in 0..layers {
             let x: Vec<f64> = if layer == 0 {
-                (0..shape.vocab)
+                (0..vocab)
                     .map(|v| f64::from(u8::from(v == usize::from(token))))
                     .collect()
             } else {
                 h[layer - 1].clone()
             };
             let (w_x, w_h) = (
-                params.tensor(shape.layer(layer), shape.input_role(layer)),
-                params.tensor(shape.layer(layer), Role::Recurrent),
+                params.tensor(layer, [Role::Rows, Role::Input][layer.min(1)]),
+                params.tensor(layer, Role::Recurrent),
             );
             let z: Vec<f64> = (0..columns)
                 .map(|j| {
-                    params.tensor(shape.layer(layer), Role::Bias)[j]
+                    params.tensor(layer, Role::Bias)[j]
                         + (0..x.len())
                             .map(|i| x[i] * w_x[i * columns + j])
                             .sum::<f64>()
@@ -78,13 +117,13 @@ fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
             let sum = |j: usize| z[j] + p[j];
             let here = nudge.layer == layer && nudge.t == t;
             for k in 0..n {
-                if shape.cell == Cell::Rnn {
+                if let Kind::Rnn { .. } = kind {
                     h[layer][k] = sum(k).tanh();
                     continue;
                 }
-                if shape.cell == Cell::Gru {
+                if let Kind::Gru { .. } = kind {
                     let (r, update) = (sigmoid(sum(k)), sigmoid(sum(n + k)));
-                    let bias = params.tensor(shape.layer(layer), Role::RecurrentBias)[k];
+                    let bias = params.tensor(layer, Role::RecurrentBias)[k];
                     let new = (z[2 * n + k] + r * (p[2 * n + k] + bias)).tanh();
                     h[layer][k] = update * h[layer][k] + (1.0 - update) * new;
                     continue;
@@ -101,12 +140,12 @@ fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
             }
         }
     }
-    let head = params.tensor(shape.head(), Role::Weight);
-    let logits: Vec<f64> = (0..shape.vocab)
+    let head = params.tensor(layers, Role::Weight);
+    let logits: Vec<f64> = (0..vocab)
         .map(|v| {
-            params.tensor(shape.head(), Role::Bias)[v]
+            params.tensor(layers, Role::Bias)[v]
                 + (0..n)
-                    .map(|i| h[shape.layers - 1][i] * head[v * n + i])
+                    .map(|i| h[layers - 1][i] * head[v * n + i])
                     .sum::<f64>()
         })
         .collect();
@@ -116,17 +155,17 @@ fn loss(params: &Params<f64>, tokens: &[u16], nudge: &Nudge) -> f64 {
 
 #[test]
 fn every_element_is_the_finite_difference() {
-    for shape in shapes() {
-        let params = started(shape);
+    for net in equal_nets() {
+        let params = started(net);
         let at = TOKENS.len() - 2;
-        let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
+        let unrolled = Unrolled::new(params.clone(), &TOKENS[..=at]);
         let mut checked = 0;
-        back(&net, at, TOKENS[at + 1], at, &mut |seen| {
+        back(&unrolled, at, TOKENS[at + 1], at, &mut |seen| {
             let both = [(seen.dh, false), (seen.dc, true)];
             for (gradient, of_c) in both {
                 for (unit, &found) in gradient.iter().enumerate() {
                     let by = |by| Nudge {
-                        layer: seen.layer,
+                        layer: seen.operation,
                         t: at - seen.lag,
                         unit,
                         of_c,
@@ -138,42 +177,43 @@ fn every_element_is_the_finite_difference() {
                     let error = (found - expected).abs();
                     assert!(
                         error < 1e-8 + 1e-6 * expected.abs(),
-                        "{shape:?} layer {} lag {} unit {unit} c {of_c}: {found} {expected}",
-                        seen.layer,
+                        "{net} layer {} lag {} unit {unit} c {of_c}: {found} {expected}",
+                        seen.operation,
                         seen.lag
                     );
                     checked += 1;
                 }
             }
         });
-        let states = if shape.cell.has_memory() { 2 } else { 1 };
-        assert_eq!(checked, states * 5 * shape.layers * (at + 1));
+        let states = if has_c(&net) { 2 } else { 1 };
+        assert_eq!(checked, states * 5 * net.recurrent_count() * (at + 1));
     }
 }
 
-/// The sum of dz over a window is the training code's gradient of the bias.
+/// The sum of dz over a window is the training code's gradient of the bias, whatever the net.
 #[test]
 fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
-    for shape in shapes() {
-        let params = Params::<f64>::init(shape.net(), 4);
+    for net in equal_nets().into_iter().chain(mixed_nets()) {
+        let params = started(net);
         let at = TOKENS.len() - 2;
-        let mut shard = Shard::new(&shape.net(), 1, at + 1);
+        let mut shard = Shard::new(&net, 1, at + 1);
         shard.load(|_, t| (TOKENS[t], if t == at { TOKENS[at + 1] } else { IGNORED }));
         let packs = Packs::of(&params);
         shard.forward(&packs, 1.0);
         shard.backward(&packs);
-        let net = Unrolled::new(params.clone(), &TOKENS[..=at]);
-        let mut sums = vec![vec![0.0; shape.gate_columns()]; shape.layers];
-        back(&net, at, TOKENS[at + 1], at, &mut |seen| {
-            sums[seen.layer]
-                .iter_mut()
-                .zip(seen.dz)
-                .for_each(|(sum, x)| *sum += x);
+        let unrolled = Unrolled::new(params.clone(), &TOKENS[..=at]);
+        let mut sums = vec![Vec::new(); net.len()];
+        back(&unrolled, at, TOKENS[at + 1], at, &mut |seen| {
+            let sums: &mut Vec<f64> = &mut sums[seen.operation];
+            sums.resize(seen.dz.len(), 0.0);
+            sums.iter_mut().zip(seen.dz).for_each(|(sum, x)| *sum += x);
         });
-        for (layer, sums) in sums.iter().enumerate() {
-            let expected = shard.gradient.tensor(shape.layer(layer), Role::Bias);
+        let layers = sums.iter().filter(|sums| !sums.is_empty()).count();
+        assert_eq!(layers, net.recurrent_count());
+        for (operation, sums) in sums.iter().enumerate() {
+            let expected = shard.gradient.tensor(operation, Role::Bias);
             for (found, expected) in sums.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-12, "{shape:?} {layer}");
+                assert!((found - expected).abs() < 1e-12, "{net} {operation}");
             }
         }
     }
@@ -182,13 +222,13 @@ fn the_sum_over_a_window_is_the_gradient_that_training_uses() {
 /// Beyond the start of its line a prediction depends on nothing.
 #[test]
 fn the_gradient_ends_where_a_line_begins() {
-    for shape in shapes() {
-        let params = Params::<f64>::init(shape.net(), 9);
+    for net in equal_nets().into_iter().chain(mixed_nets()) {
+        let params = started(net);
         let at = TOKENS.len() - 2;
         // The line break is 2, at step 6.
-        let net = Unrolled::of_lines(params.clone(), &TOKENS[..=at], Some(2));
+        let all = Unrolled::of_lines(params.clone(), &TOKENS[..=at], Some(2));
         let alone = Unrolled::new(params, &TOKENS[6..=at]);
-        let (whole, line) = (norms(&net, at, 1, at), norms(&alone, at - 6, 1, at));
+        let (whole, line) = (norms(&all, at, 1, at), norms(&alone, at - 6, 1, at));
         assert_eq!(whole, line);
         assert!(whole[at - 6] > 0.0 && whole[at - 5] == 0.0);
     }
@@ -197,19 +237,12 @@ fn the_gradient_ends_where_a_line_begins() {
 #[test]
 fn an_identity_recurrence_neither_fades_nor_grows() {
     // h = tanh(small + h) with W_h = 1 on the diagonal and inputs of nothing: the derivative is 1 - h^2 = 1.
-    let shape = Shape {
-        cell: Cell::Rnn,
-        layers: 1,
-        hidden: 4,
-        vocab: 3,
-        ..Shape::PLAIN
-    };
-    let mut params = Params::<f32>::zeros(shape.net());
+    let mut params = Params::<f32>::zeros(stacked(Precision::F32, 3, 1, RNN.with_units(4)));
     for k in 0..4 {
-        params.tensor_mut(shape.layer(0), Role::Recurrent)[k * 4 + k] = 1.0;
+        params.tensor_mut(0, Role::Recurrent)[k * 4 + k] = 1.0;
     }
     params
-        .tensor_mut(shape.head(), Role::Weight)
+        .tensor_mut(1, Role::Weight)
         .copy_from_slice(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
     let tokens: Vec<u16> = (0..200).map(|i| i % 3).collect();
     let lags = measure(&params, &tokens, 20, None);
@@ -220,7 +253,7 @@ fn an_identity_recurrence_neither_fades_nor_grows() {
     assert_eq!(lags.below(0.5), None);
     // Half of it every step.
     params
-        .tensor_mut(shape.layer(0), Role::Recurrent)
+        .tensor_mut(0, Role::Recurrent)
         .iter_mut()
         .for_each(|w| *w *= 0.5);
     let lags = measure(&params, &tokens, 20, None);
@@ -230,13 +263,13 @@ fn an_identity_recurrence_neither_fades_nor_grows() {
 
 #[test]
 fn sequences_are_texts_of_one_prediction() {
-    for shape in shapes() {
-        let params = Params::<f32>::init(shape.net(), 1);
+    for net in equal_nets() {
+        let params = Params::<f32>::init(net, 1);
         let texts = [TOKENS.to_vec(), TOKENS[1..].to_vec()];
         let lags = of_last(&params, &texts);
         // The shorter one has ten inputs, and lags from 0 to 9.
         assert_eq!((lags.h.len(), lags.positions), (10, 2));
-        assert_eq!(lags.c.is_empty(), !shape.cell.has_memory());
+        assert_eq!(lags.c.is_empty(), !has_c(&net));
         let one = |text: &[u16], lag: usize| {
             let at = text.len() - 2;
             let net = Unrolled::new(params.cast(), &text[..=at]);
@@ -250,18 +283,15 @@ fn sequences_are_texts_of_one_prediction() {
         };
         for lag in [0, 4, 9] {
             let mean = (one(&texts[0], lag) + one(&texts[1], lag)) / 2.0;
-            assert!((lags.h[lag] - mean).abs() < 1e-12 * mean, "{shape:?} {lag}");
+            assert!((lags.h[lag] - mean).abs() < 1e-12 * mean, "{net} {lag}");
         }
     }
-    assert_eq!(
-        of_last(&Params::init(shapes()[0].net(), 1), &[]).positions,
-        0
-    );
+    assert_eq!(of_last(&Params::init(equal_nets()[0], 1), &[]).positions, 0);
 }
 
 #[test]
 fn short_texts_have_fewer_lags() {
-    let params = Params::<f32>::init(shapes()[1].net(), 1);
+    let params = Params::<f32>::init(equal_nets()[1], 1);
     for length in 3..40 {
         let tokens: Vec<u16> = (0..length).map(|i| i % 6).collect();
         let lags = measure(&params, &tokens, 16, None);
