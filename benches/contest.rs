@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn every_kernel_takes_part_under_its_name() {
         let isas: Vec<Isa> = Isa::available().collect();
-        let shape = lstm(1, 8, 10);
+        let net = lstm(1, 8, 10);
         let images: Vec<_> = isas
             .iter()
-            .map(|&isa| model(shape, Precision::Int8, isa).unwrap())
+            .map(|&isa| model(&net, Precision::Int8, isa).unwrap())
             .collect();
         let models: Vec<_> = isas
             .iter()
@@ -114,12 +114,7 @@ mod tests {
             rounds: 1,
             sample: Duration::ZERO,
         };
-        let found = run(
-            &models,
-            footprint(&models[0].1.net().dims().unwrap()),
-            effort,
-        )
-        .unwrap();
+        let found = run(&models, footprint(models[0].1.net()), effort).unwrap();
         let names: Vec<&str> = found.kernels.iter().map(|&(name, _)| name).collect();
         let expected: Vec<&str> = isas.iter().map(|isa| isa.name()).collect();
         assert_eq!(names, expected);

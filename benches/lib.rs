@@ -13,12 +13,13 @@ pub mod report;
 pub mod rounds;
 pub mod show;
 
-use gatelet::{Dims, FourBits, Isa, Precision};
-use gatelet_trainer::error::{Error, Result};
+use gatelet::net::{Kind, Net};
+use gatelet::{Isa, Precision};
+use gatelet_random::{in_four_bits, stacked};
+use gatelet_trainer::error::Result;
 use gatelet_trainer::image::Image;
 use gatelet_trainer::quantize::export;
 use gatelet_trainer::random;
-use gatelet_trainer::shape::{Cell, Shape};
 
 /// Seed of every random model here.
 pub const SEED: u64 = 1;
@@ -27,49 +28,47 @@ pub const VOCAB: usize = 96;
 /// Layers and hidden units of the models in the summary and in the comparison with peers.
 pub const SHAPES: [(usize, usize); 5] = [(1, 64), (1, 128), (1, 256), (1, 512), (2, 512)];
 
-/// An LSTM's shape.
-pub fn lstm(layers: usize, hidden: usize, vocab: usize) -> Shape {
-    Shape {
-        cell: Cell::Lstm,
-        layers,
-        hidden,
-        vocab,
-        ..Shape::PLAIN
-    }
+/// An LSTM, in f32.
+pub fn lstm(layers: usize, hidden: usize, vocab: usize) -> Net {
+    stacked(Precision::F32, vocab, layers, Kind::lstm(hidden))
 }
 
-/// A shape in reports and bench ids, as in `2x512-v96`.
-pub fn shape_name(layers: usize, hidden: usize, vocab: usize) -> String {
-    format!("{layers}x{hidden}-v{vocab}")
+/// Layers, and units of each, of a net of equal ones.
+pub fn layers(net: &Net) -> (usize, usize) {
+    let hidden = net.operation(0).map_or(0, |first| first.kind.units());
+    (net.recurrent_count(), hidden)
+}
+
+/// Such a net in reports and bench ids, as in `2x512-v96`.
+pub fn shape_name(net: &Net) -> String {
+    let (layers, hidden) = layers(net);
+    format!("{layers}x{hidden}-v{}", net.vocab())
 }
 
 /// A model of random weights in the layout that `isa` reads fastest.
 ///
 /// # Errors
 /// What the exporter refuses.
-pub fn model(shape: Shape, precision: Precision, isa: Isa) -> Result<Image> {
-    prepared(&export::random(shape, precision, SEED, "bench")?, isa)
+pub fn model(net: &Net, precision: Precision, isa: Isa) -> Result<Image> {
+    let net = net.with_precision(precision);
+    prepared(&export::random(&net, SEED, "bench")?, isa)
 }
 
 /// The same with weights of 4 bits, but for the input rows.
 ///
 /// # Errors
 /// What the exporter refuses.
-pub fn model_of_four_bits(shape: Shape, isa: Isa) -> Result<Image> {
-    let dims = shape.dims(Precision::Int8);
-    let dims = dims.map_err(|why| Error::Export(why.to_string()))?;
-    let layers = std::array::from_fn(|layer| layer < shape.layers);
-    let dims = dims.with_four_bits(FourBits::new(layers, true));
-    let dims = dims.map_err(|why| Error::Export(why.to_string()))?;
-    prepared(&random::image(&dims.net(), false, SEED, "bench")?, isa)
+pub fn model_of_four_bits(net: &Net, isa: Isa) -> Result<Image> {
+    let net = in_four_bits(net.with_precision(Precision::Int8), 0..net.len());
+    prepared(&random::image(&net, false, SEED, "bench")?, isa)
 }
 
 /// What reports and ids call the numbers of a model: `f32`, `int8`, or `int4` for weights of 4 bits.
-pub fn numbers(dims: &Dims) -> &'static str {
-    match (dims.precision, dims.weight_bits()) {
-        (Precision::F32, _) => "f32",
-        (_, "4") => "int4",
-        _ => "int8",
+pub fn numbers(net: &Net) -> &'static str {
+    match net.precision {
+        Precision::F32 => "f32",
+        Precision::Int8 if net.operations().all(|of| of.bits == 4) => "int4",
+        Precision::Int8 => "int8",
     }
 }
 
@@ -86,12 +85,15 @@ pub fn prepared(image: &Image, isa: Isa) -> Result<Image> {
 ///
 /// f32: 4 bytes a weight, 4 an element of the row. int8: 1 byte a weight, 2 an element of the row (int16). int4: half a byte
 /// a weight.
-pub fn footprint(dims: &Dims) -> usize {
-    let weights = dims.macs_per_step();
-    match numbers(dims) {
-        "f32" => 4 * weights + 4 * dims.rows(),
-        "int4" => weights / 2 + 2 * dims.rows(),
-        _ => weights + 2 * dims.rows(),
+pub fn footprint(net: &Net) -> usize {
+    let weights = net.macs_per_step();
+    let row = net
+        .operation(0)
+        .map_or(0, |of| of.kind.gates() * of.kind.units());
+    match numbers(net) {
+        "f32" => 4 * weights + 4 * row,
+        "int4" => weights / 2 + 2 * row,
+        _ => weights + 2 * row,
     }
 }
 
@@ -130,13 +132,13 @@ mod tests {
         let tokens = [5, 90, 0, 17, 41];
         for (layers, hidden) in [(1, 32), (2, 60)] {
             for precision in [Precision::F32, Precision::Int8] {
-                let shape = lstm(layers, hidden, VOCAB);
-                let plain = export::random(shape, precision, SEED, "bench").unwrap();
+                let net = lstm(layers, hidden, VOCAB).with_precision(precision);
+                let plain = export::random(&net, SEED, "bench").unwrap();
                 let scalar = Isa::from_name("scalar").unwrap();
                 let expected = scalar.run(LogitsAfter(plain.model().unwrap(), &tokens));
                 assert!(expected.iter().any(|&x| x != expected[0]));
                 for isa in Isa::available() {
-                    let image = model(shape, precision, isa).unwrap();
+                    let image = model(&net, precision, isa).unwrap();
                     let found = isa.run(LogitsAfter(image.model().unwrap(), &tokens));
                     let most = match precision {
                         Precision::F32 => 1e-4,
@@ -152,10 +154,10 @@ mod tests {
 
     #[test]
     fn footprints_count_matrices_and_one_row() {
-        let dims = |precision| Dims::new(gatelet::Cell::Lstm, precision, 2, 8, 10).unwrap();
+        let net = |precision| lstm(2, 8, 10).with_precision(precision);
         let weights = 32 * 8 + 32 * 16 + 10 * 8;
-        assert_eq!(footprint(&dims(Precision::F32)), 4 * weights + 4 * 32);
-        assert_eq!(footprint(&dims(Precision::Int8)), weights + 2 * 32);
+        assert_eq!(footprint(&net(Precision::F32)), 4 * weights + 4 * 32);
+        assert_eq!(footprint(&net(Precision::Int8)), weights + 2 * 32);
     }
 
     #[test]

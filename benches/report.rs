@@ -96,8 +96,9 @@ impl Step {
     }
 
     /// Ratios and throughputs from medians.
-    pub fn new(dims: &gatelet::Dims, footprint_bytes: usize, medians: &Medians) -> Self {
-        let macs = dims.macs_per_step();
+    pub fn new(net: &gatelet::net::Net, footprint_bytes: usize, medians: &Medians) -> Self {
+        let (layers, hidden) = crate::layers(net);
+        let macs = net.macs_per_step();
         let timed = |&(isa, seconds): &(&'static str, f64)| Timed {
             isa: isa.to_owned(),
             us: seconds * 1e6,
@@ -107,10 +108,10 @@ impl Step {
             gbytes: footprint_bytes as f64 / seconds / 1e9,
         };
         Self {
-            precision: crate::numbers(dims).to_owned(),
-            layers: dims.layers,
-            hidden: dims.hidden,
-            vocab: dims.vocab,
+            precision: crate::numbers(net).to_owned(),
+            layers,
+            hidden,
+            vocab: net.vocab(),
             macs,
             footprint_bytes,
             limit_us: medians.forward * 1e6,
@@ -123,10 +124,10 @@ impl Step {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use gatelet::{Cell, Dims, Precision};
+    use crate::lstm;
 
     pub(crate) fn report() -> Report {
-        let dims = Dims::new(Cell::Lstm, Precision::F32, 1, 64, 96).unwrap();
+        let net = lstm(1, 64, 96);
         let medians = Medians {
             forward: 0.5e-6,
             alternating: 0.25e-6,
@@ -142,7 +143,7 @@ pub(crate) mod tests {
                     gbytes: 270.0,
                 }],
             },
-            steps: vec![Step::new(&dims, 91_136, &medians)],
+            steps: vec![Step::new(&net, 91_136, &medians)],
         }
     }
 

@@ -1,7 +1,7 @@
 //! Puts a model into the crate, and stops the build when it does not fit the board.
 //!
 //! ```text
-//! GATELET_MODEL (default models/default.gatelet) --Model::from_bytes--> dims --budget::plan--> model.rs, memory.x
+//! GATELET_MODEL (default models/default.gatelet) --Model::from_bytes--> net --budget::plan--> model.rs, memory.x
 //! ```
 //!
 //! | variable | what for |

@@ -2,13 +2,13 @@
 //! right.
 
 use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
+use gatelet::net::Net;
 use gatelet::{
-    Cell, Dims, KnownAnswer, Layout, LoadError, Model, Precision, Provenance, SectionKind,
-    TextRules,
+    KnownAnswer, Layout, LoadError, Model, Precision, Provenance, SectionKind, TextRules,
 };
+use gatelet_random::{LSTM, RNN, stacked};
 use gatelet_tests::{crc32, random};
 use gatelet_trainer::image::Image;
-use gatelet_trainer::shape;
 
 const PREAMBLE: usize = 32;
 
@@ -43,7 +43,7 @@ fn header(image: &Image) -> &[u8] {
 /// another image.
 #[test]
 fn a_number_in_more_bytes_than_it_needs_is_refused() {
-    let image = random(shape::Cell::Lstm, Precision::Int8, 2, 3, 4);
+    let image = random(LSTM, Precision::Int8, 2, 3, 4);
     let good = header(&image).to_vec();
     assert!(load_with(&image, &good).is_ok());
     let mut numbers = 0;
@@ -75,7 +75,7 @@ fn scales_of_what_is_not_there_are_zero() {
     // three shifts.
     const SHIFTS: usize = 8 + 5;
     for (precision, first) in [(Precision::F32, 0), (Precision::Int8, 1)] {
-        let image = random(shape::Cell::Lstm, precision, 1, 3, 4);
+        let image = random(LSTM, precision, 1, 3, 4);
         for at in SHIFTS + first..SHIFTS + 3 {
             let mut forged = header(&image).to_vec();
             assert_eq!(forged[at], 0);
@@ -88,7 +88,7 @@ fn scales_of_what_is_not_there_are_zero() {
             );
         }
     }
-    let image = random(shape::Cell::Rnn, Precision::Int8, 1, 3, 4);
+    let image = random(RNN, Precision::Int8, 1, 3, 4);
     let mut forged = header(&image).to_vec();
     let bits = SHIFTS + 3;
     assert_eq!(forged[bits], 3);
@@ -104,7 +104,7 @@ fn scales_of_what_is_not_there_are_zero() {
 #[test]
 fn a_number_in_a_padding_column_is_refused() {
     for precision in [Precision::Int8, Precision::F32] {
-        let dims = Dims::new(Cell::Rnn, precision, 2, 3, 2).expect("in range");
+        let net = stacked(precision, 2, 2, RNN.with_units(3));
         for layout in Layout::ALL {
             for (which, padding) in [
                 (None, 0),
@@ -113,8 +113,8 @@ fn a_number_in_a_padding_column_is_refused() {
                 (Some(1), 7),
                 (Some(2), 3),
             ] {
-                let found = with_padding(dims, layout, which, padding);
-                match (which, layout.check(&dims.net())) {
+                let found = with_padding(net, layout, which, padding);
+                match (which, layout.check(&net)) {
                     (_, Err(_)) => continue,
                     (None, Ok(())) => assert!(found.is_ok(), "{layout}"),
                     (Some(which), Ok(())) => {
@@ -133,7 +133,7 @@ fn a_number_in_a_padding_column_is_refused() {
 /// An RNN of two layers of three units; in layer `which`, or in the head if that is 2, this column
 /// of the last row is -0.0 or 1.
 fn with_padding(
-    dims: Dims,
+    net: Net,
     layout: Layout,
     which: Option<usize>,
     column: usize,
@@ -148,7 +148,7 @@ fn with_padding(
         real[which][at] = -0.0;
         int8[which][at] = 1;
     }
-    let float = dims.precision == Precision::F32;
+    let float = net.precision == Precision::F32;
     let layer = |index: usize| match float {
         true => OperationSpec::cell_f32(&[0.0; 6][index * 3..], &real[index]),
         false => {
@@ -161,7 +161,7 @@ fn with_padding(
         false => OperationSpec::dense_int8(MatrixSpec::int8(&int8[2], &[1; 2], 24), &[0; 2]),
     };
     let spec = ImageSpec {
-        net: dims.net(),
+        net,
         layout,
         vocab: VocabSpec::Characters(&['a', 'b']),
         features: FeatureSpec::default(),
@@ -180,7 +180,7 @@ fn with_padding(
 /// Where a tile has no row there are zeros, and -0.0 is not one: its bits are not.
 #[test]
 fn negative_zero_is_no_padding() {
-    let image = random(shape::Cell::Lstm, Precision::F32, 1, 3, 4);
+    let image = random(LSTM, Precision::F32, 1, 3, 4);
     let image = image.repacked(Layout::Tiles4).expect("a small model");
     let model = image.model().expect("a good image");
     let mut refused = 0;

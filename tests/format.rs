@@ -1,13 +1,13 @@
 //! The model image against damage: every truncation, every single-bit flip, and forged fields with correct checksums.
 
 use gatelet::{Layout, LoadError, Model, Precision, Scalar};
+use gatelet_random::LSTM;
 use gatelet_tests::crc32;
 use gatelet_tests::random;
 use gatelet_trainer::image::{Image, storage};
-use gatelet_trainer::shape::Cell;
 
 fn small(precision: Precision) -> Image {
-    random(Cell::Lstm, precision, 2, 3, 4)
+    random(LSTM, precision, 2, 3, 4)
 }
 
 /// One of every precision and layout.

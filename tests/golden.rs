@@ -1,9 +1,9 @@
 //! Core and trainer against PyTorch: two layers, 120 steps, start states that are not zero. The vectors and the script
 //! that makes them are in `tests/golden/`.
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
+use gatelet::net::Value;
 use gatelet::{Scalar, Session, TokenId};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::{Packs, Shard};
@@ -56,14 +56,15 @@ fn core_agrees(name: &str) {
     let golden = Golden::read(name);
     let image = f32_image(&golden.checkpoint).expect("an image");
     let model = image.model().expect("a good image");
-    let dims = model.dims();
-    let mut memory = storage(&dims.net());
+    let net = model.net();
+    let mut memory = storage(net);
     let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
 
+    let hidden = net.width(Value::of(0));
     // A snapshot is h of every layer, then c of every layer, each padded to the stride.
     let padded = |flat: Vec<f32>| -> Vec<u32> {
-        let pad = vec![0; dims.stride() - dims.hidden];
-        let vectors = flat.chunks(dims.hidden);
+        let pad = vec![0; net.stride(Value::of(0)) - hidden];
+        let vectors = flat.chunks(hidden);
         vectors
             .flat_map(|v| v.iter().map(|x| x.to_bits()).chain(pad.clone()))
             .collect()
@@ -77,10 +78,10 @@ fn core_agrees(name: &str) {
 
     let expected = golden.tensor("logits");
     let tokens = golden.tokens();
-    assert!(tokens.len() >= 100 && dims.layers == 2 && dims.hidden >= 2);
-    for (t, (&id, expected)) in tokens.iter().zip(expected.chunks(dims.vocab)).enumerate() {
+    assert!(tokens.len() >= 100 && net.recurrent_count() == 2 && hidden >= 2);
+    for (t, (&id, expected)) in tokens.iter().zip(expected.chunks(net.vocab())).enumerate() {
         let logits = session.step(TokenId(id)).expect("in range");
-        let found = (0..dims.vocab as u16).filter_map(|id| logits.get(TokenId(id)));
+        let found = (0..net.vocab() as u16).filter_map(|id| logits.get(TokenId(id)));
         assert_close(&format!("{name}, logits of step {t}"), found, expected);
     }
     session.snapshot(&mut snapshot).expect("the right length");
@@ -97,13 +98,14 @@ fn core_agrees(name: &str) {
 /// The trainer's forward pass: the carried state after the window, and the loss PyTorch's logits give.
 fn trainer_agrees(name: &str) {
     let golden = Golden::read(name);
-    let shape = golden.checkpoint.params.shape();
+    let net = golden.checkpoint.params.net();
     let tokens = golden.tokens();
     let steps = tokens.len();
-    let mut shard = Shard::<f32>::new(&shape.net(), 1, steps);
+    let mut shard = Shard::<f32>::new(net, 1, steps);
     let (h0, c0) = (golden.tensor("h0"), golden.tensor("c0"));
-    for layer in 0..shape.layers {
-        let part = layer * shape.hidden..(layer + 1) * shape.hidden;
+    let hidden = net.width(Value::of(0));
+    for layer in 0..net.recurrent_count() {
+        let part = layer * hidden..(layer + 1) * hidden;
         let (h, c) = shard.state_mut(layer);
         h.copy_from_slice(&h0[part.clone()]);
         if !c.is_empty() {
@@ -116,7 +118,7 @@ fn trainer_agrees(name: &str) {
 
     let logits = golden.tensor("logits");
     let expected: f64 = logits
-        .chunks(shape.vocab)
+        .chunks(net.vocab())
         .enumerate()
         .map(|(t, row)| {
             let sum: f64 = row.iter().map(|&x| f64::from(x).exp()).sum();
@@ -130,8 +132,9 @@ fn trainer_agrees(name: &str) {
 
     shard.carry();
     let (last_h, last_c) = (golden.tensor("h"), golden.tensor("c"));
-    for layer in 0..shape.layers {
-        let part = layer * shape.hidden..(layer + 1) * shape.hidden;
+    let hidden = net.width(Value::of(0));
+    for layer in 0..net.recurrent_count() {
+        let part = layer * hidden..(layer + 1) * hidden;
         let (h, c) = shard.state(layer);
         assert_close(
             &format!("{name}, h of layer {layer}"),

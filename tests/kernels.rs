@@ -2,12 +2,11 @@
 //! straddle the edges of tiles; and the default model over real text.
 
 use gatelet::{
-    Batch, Dims, FourBits, Isa, Kernel, Layout, Model, Precision, Scalar, Session, StateHash,
-    TokenId, WithKernel,
+    Batch, Isa, Kernel, Layout, Model, Precision, Scalar, Session, StateHash, TokenId, WithKernel,
 };
+use gatelet_random::{LSTM, RNN, in_four_bits, stacked};
 use gatelet_tests::{random, tokens, trace};
 use gatelet_trainer::image::{Image, storage};
-use gatelet_trainer::shape::Cell;
 
 const HIDDEN: [usize; 21] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129,
@@ -18,22 +17,17 @@ const F32_BOUND: f32 = 2e-4;
 
 #[test]
 fn int8_kernels_are_bit_identical() {
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for kind in [RNN, LSTM] {
         for layers in 1..=4 {
             for hidden in HIDDEN.into_iter().filter(|h| h * layers < 130) {
                 let vocab = 2 + hidden % 7;
-                let image = random(cell, Precision::Int8, layers, hidden, vocab);
+                let image = random(kind, Precision::Int8, layers, hidden, vocab);
                 let model = image.model().expect("a good image");
                 let tokens = tokens(60, vocab);
                 let expected = trace(model, Isa::Scalar(Scalar), &tokens);
                 for isa in Isa::available() {
                     let found = trace(model, isa, &tokens);
-                    assert_eq!(
-                        found,
-                        expected,
-                        "{cell} {layers} x {hidden}, {}",
-                        isa.name()
-                    );
+                    assert_eq!(found, expected, "{}, {}", model.net(), isa.name());
                 }
             }
         }
@@ -43,10 +37,10 @@ fn int8_kernels_are_bit_identical() {
 /// A layout changes where a weight lies and nothing else: every kernel gives the same bits with every layout.
 #[test]
 fn every_layout_gives_the_same_bits_on_every_kernel() {
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for kind in [RNN, LSTM] {
         for (layers, hidden) in [1, 2].into_iter().flat_map(|l| HIDDEN.map(|h| (l, h))) {
             let vocab = VOCABULARIES[(hidden + layers) % VOCABULARIES.len()];
-            let image = random(cell, Precision::Int8, layers, hidden, vocab);
+            let image = random(kind, Precision::Int8, layers, hidden, vocab);
             let model = image.model().expect("a good image");
             let tokens = tokens(30, model.net().vocab());
             let expected = trace(model, Isa::Scalar(Scalar), &tokens);
@@ -56,7 +50,7 @@ fn every_layout_gives_the_same_bits_on_every_kernel() {
                 assert_eq!(model.layout(), layout);
                 for isa in Isa::available() {
                     let found = trace(model, isa, &tokens);
-                    let what = format!("{cell} {layers} x {hidden}, {layout}, {}", isa.name());
+                    let what = format!("{}, {layout}, {}", model.net(), isa.name());
                     assert_eq!(found, expected, "{what}");
                 }
                 let back = packed.repacked(Layout::Rows).expect("it came from there");
@@ -71,19 +65,15 @@ fn every_layout_gives_the_same_bits_on_every_kernel() {
 #[test]
 fn large_tiles_are_bit_identical() {
     for (layers, hidden) in [(1, 200), (1, 265), (1, 403), (2, 410)] {
-        let dims = Dims::new(gatelet::Cell::Lstm, Precision::Int8, layers, hidden, 5);
-        let dims = dims.expect("in range");
-        let four = FourBits::new(std::array::from_fn(|layer| layer < layers), true);
-        for dims in [dims, dims.with_four_bits(four).expect("its own matrices")] {
-            let image =
-                gatelet_trainer::random::image(&dims.net(), false, 3, "test").expect("in range");
-            let tokens = tokens(6, dims.vocab);
+        let net = stacked(Precision::Int8, 5, layers, LSTM.with_units(hidden));
+        for net in [net, in_four_bits(net, 0..=layers)] {
+            let image = gatelet_trainer::random::image(&net, false, 3, "test").expect("in range");
+            let tokens = tokens(6, net.vocab());
             let expected = trace(image.model().expect("good"), Isa::Scalar(Scalar), &tokens);
             for isa in Isa::available() {
                 let image = image.for_isa(isa).expect("a good image");
                 let found = trace(image.model().expect("good"), isa, &tokens);
-                let bits = dims.weight_bits();
-                let what = format!("{layers} x {hidden}, {bits} bits, {}", isa.name());
+                let what = format!("{net}, {}", isa.name());
                 assert_eq!(found, expected, "{what}");
             }
         }
@@ -93,10 +83,10 @@ fn large_tiles_are_bit_identical() {
 /// In f32 every kernel runs every layout too, and stays within the bound.
 #[test]
 fn f32_kernels_agree_within_the_bound() {
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for kind in [RNN, LSTM] {
         for (layers, hidden) in HIDDEN.into_iter().enumerate() {
             let (layers, vocab) = (1 + layers % 3, VOCABULARIES[layers % VOCABULARIES.len()]);
-            let image = random(cell, Precision::F32, layers, hidden, vocab);
+            let image = random(kind, Precision::F32, layers, hidden, vocab);
             let model = image.model().expect("a good image");
             let tokens = tokens(40, vocab);
             let expected = trace(model, Isa::Scalar(Scalar), &tokens);
@@ -110,7 +100,7 @@ fn f32_kernels_agree_within_the_bound() {
                 for isa in Isa::available() {
                     let found = trace(model, isa, &tokens);
                     let worst = largest_difference(&found.logits, &expected.logits);
-                    let what = format!("{cell} {layers} x {hidden}, {layout}, {}", isa.name());
+                    let what = format!("{}, {layout}, {}", model.net(), isa.name());
                     assert!(worst <= F32_BOUND, "{what}: {worst}");
                     let exact = matches!(isa, Isa::Scalar(_));
                     assert!(!exact || found == expected, "{what}: scalar is exact");
@@ -217,9 +207,9 @@ impl WithKernel for Streams<'_> {
 /// and one with a rest.
 #[test]
 fn a_batch_is_as_many_sessions() {
-    for (cell, layers, hidden) in [(Cell::Lstm, 2, 17), (Cell::Lstm, 1, 33), (Cell::Rnn, 2, 35)] {
+    for (kind, layers, hidden) in [(LSTM, 2, 17), (LSTM, 1, 33), (RNN, 2, 35)] {
         for precision in [Precision::Int8, Precision::F32] {
-            let image = random(cell, precision, layers, hidden, 19);
+            let image = random(kind, precision, layers, hidden, 19);
             for isa in Isa::available() {
                 let image = image.for_isa(isa).expect("a small model");
                 let model = image.model().expect("a good image");
@@ -236,10 +226,7 @@ fn a_batch_is_as_many_sessions() {
                         let alone = trace(model, isa, tokens);
                         let last = alone.logits[19..].to_vec();
                         let off = largest_difference(&[scores], &last);
-                        let what = format!(
-                            "{cell} {layers} x {hidden}, {streams} streams, {}",
-                            isa.name()
-                        );
+                        let what = format!("{}, {streams} streams, {}", model.net(), isa.name());
                         assert!(off <= F32_BOUND, "{what}: {off}");
                         if precision == Precision::Int8 {
                             assert_eq!((hash, off), (alone.hash, 0.0), "{what}");
@@ -254,7 +241,7 @@ fn a_batch_is_as_many_sessions() {
 #[test]
 fn snapshots_bring_a_state_back_and_reset_clears_it() {
     for precision in [Precision::F32, Precision::Int8] {
-        let image = random(Cell::Lstm, precision, 2, 13, 11);
+        let image = random(LSTM, precision, 2, 13, 11);
         let model = image.model().expect("a good image");
         let mut memory = storage(model.net());
         let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
@@ -284,7 +271,7 @@ fn snapshots_bring_a_state_back_and_reset_clears_it() {
 
 #[test]
 fn too_little_storage_is_refused_with_both_numbers() {
-    let image = random(Cell::Lstm, Precision::Int8, 1, 16, 5);
+    let image = random(LSTM, Precision::Int8, 1, 16, 5);
     let model = image.model().expect("a good image");
     let need = model.net().state_words();
     let mut memory = vec![0; need - 1];

@@ -1,26 +1,21 @@
 //! What the tests share: models of any shape with random weights, and one pass over tokens with a kernel.
 
+use gatelet::net::Kind;
 use gatelet::{Isa, Kernel, Model, Precision, Session, StateHash, TokenId, WithKernel};
+use gatelet_random::stacked;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::quantize::export;
-use gatelet_trainer::shape::{Cell, Shape};
 
-/// A model with random weights.
+/// A model with random weights: layers of a kind, of so many units.
 pub fn random(
-    cell: Cell,
+    kind: Kind,
     precision: Precision,
     layers: usize,
     hidden: usize,
     vocab: usize,
 ) -> Image {
-    let shape = Shape {
-        cell,
-        layers,
-        hidden,
-        vocab,
-        ..Shape::PLAIN
-    };
-    export::random(shape, precision, 7, "test").expect("a shape in range")
+    let net = stacked(precision, vocab, layers, kind.with_units(hidden));
+    export::random(&net, 7, "test").expect("a net that can be")
 }
 
 /// What a pass over tokens left behind.

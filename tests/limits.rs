@@ -2,17 +2,16 @@
 //! them a model is refused by the name of what is wrong. docs/numerics.md has the proofs.
 
 use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
-use gatelet::{
-    Cell, Dims, FourBits, Isa, KnownAnswer, Layout, LoadError, Precision, Provenance, Scalar,
-    TextRules,
-};
+use gatelet::net::Net;
+use gatelet::{Isa, KnownAnswer, Layout, LoadError, Precision, Provenance, Scalar, TextRules};
+use gatelet_random::{RNN, with_widths};
 use gatelet_tests::{Trace, trace};
 use gatelet_trainer::image::Image;
 
 /// A model of two characters from its numbers, in rows.
-fn image(dims: Dims, operations: &[OperationSpec<'_>]) -> Image {
+fn image(net: Net, operations: &[OperationSpec<'_>]) -> Image {
     let spec = ImageSpec {
-        net: dims.net(),
+        net,
         layout: Layout::Rows,
         vocab: VocabSpec::Characters(&['a', 'b']),
         features: FeatureSpec::default(),
@@ -30,9 +29,10 @@ fn load(image: &Image) -> Result<(), LoadError> {
     image.model().map(|_| ())
 }
 
-/// An RNN of four units and two characters.
-fn rnn(precision: Precision) -> Dims {
-    Dims::new(Cell::Rnn, precision, 1, 4, 2).expect("in range")
+/// An RNN of four units and two characters, with an embedding and a projection of so many numbers.
+fn rnn(precision: Precision, embedding: usize, projection: usize) -> Net {
+    let widths = (embedding, projection, false);
+    with_widths(precision, 2, 1, RNN.with_units(4), widths)
 }
 
 /// A layer whose h is -128 after every token: the most negative pre-activation, and no weights.
@@ -49,16 +49,15 @@ fn of_row(weight: i8, multiplier: i32, bias: i32, projected: bool, four: bool) -
     };
     let plain = MatrixSpec::int8(&[1; 8], &[1 << 16; 2], 24);
     let plain = OperationSpec::dense_int8(plain, &[0; 2]);
-    let dims = rnn(Precision::Int8);
     match projected {
         true => {
-            let dims = dims.with_widths(0, 4, false).expect("in range");
-            image(dims, &[SATURATED, affine(4), plain])
+            let net = rnn(Precision::Int8, 0, 4);
+            image(net, &[SATURATED, affine(4), plain])
         }
         false => {
-            let bits = FourBits::new([false; 4], four);
-            let dims = dims.with_four_bits(bits).expect("int8");
-            image(dims, &[SATURATED, affine(2)])
+            let net = rnn(Precision::Int8, 0, 0);
+            let bits = if four { 4 } else { 8 };
+            image(net.with_bits(1, bits), &[SATURATED, affine(2)])
         }
     }
 }
@@ -136,16 +135,14 @@ fn a_layer_at_its_limit_does_not_overflow() {
         let layer = OperationSpec::cell_int8(&input, weights, 3);
         let head = MatrixSpec::int8(&[1; 8], &[1 << 16; 2], 24);
         let head = OperationSpec::dense_int8(head, &[0; 2]);
-        let found = everywhere(&image(rnn(Precision::Int8), &[layer, head]));
+        let found = everywhere(&image(rnn(Precision::Int8, 0, 0), &[layer, head]));
         assert_eq!(found.logits.len(), 3);
     }
 }
 
 /// An f32 model whose layer, projection and head have these weights everywhere.
 fn float(layer: f32, projection: Option<f32>, head: f32, bias: f32) -> Image {
-    let dims = rnn(Precision::F32);
     let width = if projection.is_some() { 4 } else { 0 };
-    let dims = dims.with_widths(0, width, false).expect("in range");
     let projection = projection.map(|weight| [weight; 16]);
     let projection = projection
         .as_ref()
@@ -161,7 +158,7 @@ fn float(layer: f32, projection: Option<f32>, head: f32, bias: f32) -> Image {
         .into_iter()
         .flatten()
         .collect();
-    image(dims, &all)
+    image(rnn(Precision::F32, 0, width), &all)
 }
 
 /// Finite but huge weights became infinities or no numbers in some kernels, and not in others.
@@ -204,15 +201,13 @@ fn huge_numbers_of_f32_are_refused_by_name() {
 /// Two columns of an embedding are the operand of a layer: their product counts.
 #[test]
 fn an_embedding_counts_with_what_it_is_multiplied_by() {
-    let dims = rnn(Precision::F32)
-        .with_widths(4, 0, false)
-        .expect("in range");
+    let net = rnn(Precision::F32, 4, 0);
     let with = |e: f32, w: f32| {
         let (table, weights) = ([e; 8], [w; 32]);
         let table = OperationSpec::table(MatrixSpec::f32(&table));
         let layer = OperationSpec::cell_f32(&[0.0; 4], &weights);
         let head = OperationSpec::dense_f32(&[1.0; 8], &[0.0; 2]);
-        load(&image(dims, &[table, layer, head]))
+        load(&image(net, &[table, layer, head]))
     };
     assert_eq!(with(1e3, 4.0), Ok(()));
     let product = "row 0 of section operation 1 weights";
@@ -236,14 +231,12 @@ fn an_embedding_counts_with_what_it_is_multiplied_by() {
 /// No kernel multiplies a table's rows, so a layout for one shift asks nothing of the table's.
 #[test]
 fn an_embedding_has_any_shift_in_every_layout() {
-    let dims = rnn(Precision::Int8)
-        .with_widths(4, 0, false)
-        .expect("in range");
+    let net = rnn(Precision::Int8, 4, 0);
     let table = OperationSpec::table(MatrixSpec::int8(&[100; 8], &[1 << 7; 2], 8));
     let layer = OperationSpec::cell_int8(&[7; 4], MatrixSpec::int8(&[9; 32], &[1 << 24; 4], 24), 3);
     let head = MatrixSpec::int8(&[5; 8], &[1 << 16; 2], 24);
     let head = OperationSpec::dense_int8(head, &[0; 2]);
-    let rows = image(dims, &[table, layer, head]);
+    let rows = image(net, &[table, layer, head]);
     for layout in Layout::ALL {
         let packed = rows.repacked(layout).expect("any layout");
         let again = packed.repacked(layout).expect("its own layout");

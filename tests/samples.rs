@@ -27,7 +27,7 @@ fn net(precision: Precision) -> Net {
         activation: Activation::None,
     };
     Net::features(precision, 20)
-        .then(gatelet::Cell::Gru.kind(9))
+        .then(gatelet::net::Kind::gru(9, gatelet::net::Reset::After))
         .then(head)
         .scores()
 }
@@ -337,7 +337,7 @@ fn a_writer_refuses_what_a_reader_would() {
         Err(WriteError::FrontEnd(error))
     );
     let tokens = Net::tokens(Precision::F32, 20)
-        .then(gatelet::Cell::Gru.kind(9))
+        .then(gatelet::net::Kind::gru(9, gatelet::net::Reset::After))
         .scores();
     let error = FrontEndError::Width { found: 20, net: 0 };
     assert_eq!(length(tokens, good), Err(WriteError::FrontEnd(error)));

@@ -71,7 +71,7 @@ impl Golden {
 
 /// Trains as the recipe says; the loss in nats a character and the gradient's norm of every step.
 fn train(golden: &Golden, learning_rate: f64, config: OptimizerConfig) -> Vec<(f64, f64)> {
-    let shape = golden.checkpoint.params.shape();
+    let net = golden.checkpoint.params.net();
     let streams: Vec<u16> = golden
         .tensor("streams")
         .iter()
@@ -80,8 +80,8 @@ fn train(golden: &Golden, learning_rate: f64, config: OptimizerConfig) -> Vec<(f
     let length = STEPS * WINDOW + 1;
     assert_eq!(streams.len(), BATCH * length);
     let mut params = golden.checkpoint.params.clone();
-    let mut shard = Shard::<f32>::new(&shape.net(), BATCH, WINDOW);
-    let mut updater = Updater::<f32>::new(config, &shape.net());
+    let mut shard = Shard::<f32>::new(net, BATCH, WINDOW);
+    let mut updater = Updater::<f32>::new(config, net);
     let step = |step| {
         shard.load(|row, t| {
             let at = row * length + step * WINDOW + t;

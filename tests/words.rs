@@ -1,13 +1,14 @@
 //! Models with an embedding, a projection, a tied head or a vocabulary of words: every kernel in every layout against the
 //! specification, a step against the text of docs/numerics.md, both precisions against each other, and damage.
 
-use gatelet::net::Capabilities;
+use gatelet::net::{Capabilities, Kind, Net};
 use gatelet::{
-    Batch, Cell, Dims, Isa, Kernel, Layout, LoadError, Model, Only, Precision, Scalar, Session,
-    SessionError, TokenId, Weights, WithKernel,
+    Batch, Isa, Kernel, Layout, LoadError, Model, Only, Precision, Scalar, Session, SessionError,
+    TokenId, Weights, WithKernel,
 };
+use gatelet_random::{LSTM, RNN, stacked, with_widths};
 use gatelet_tests::{tokens, trace};
-use gatelet_trainer::image::{Image, LanguageModel as _, storage};
+use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::random;
 
 /// docs/numerics.md: the largest difference of a logit between f32 kernels after 40 steps.
@@ -28,27 +29,26 @@ fn widths(hidden: usize) -> Vec<(usize, usize, bool)> {
     all
 }
 
-fn dims(cell: Cell, precision: Precision, layers: usize, hidden: usize, vocab: usize) -> Vec<Dims> {
-    let plain = Dims::new(cell, precision, layers, hidden, vocab).expect("in range");
-    let with = |(embedding, projection, tied)| plain.with_widths(embedding, projection, tied);
-    let all = widths(hidden).into_iter().map(with);
-    all.map(|dims| dims.expect("in range")).collect()
+fn nets(precision: Precision, vocab: usize, layers: usize, layer: Kind) -> Vec<Net> {
+    let all = widths(layer.units()).into_iter();
+    all.map(|widths| with_widths(precision, vocab, layers, layer, widths))
+        .collect()
 }
 
-fn image(dims: Dims, words: bool) -> Image {
-    random::image(&dims.net(), words, 7, "test").expect("a shape in range")
+fn image(net: &Net, words: bool) -> Image {
+    random::image(net, words, 7, "test").expect("a net that can be")
 }
 
-/// Every shape of these cells: 1 to 3 layers, units and vocabularies around the edges.
-fn shapes(precision: Precision) -> Vec<Dims> {
-    let mut shapes = Vec::new();
-    for cell in [Cell::Rnn, Cell::Lstm] {
+/// Nets of these cells: 1 to 3 layers, units and vocabularies around the edges.
+fn all_nets(precision: Precision) -> Vec<Net> {
+    let mut all = Vec::new();
+    for kind in [RNN, LSTM] {
         for (index, hidden) in [1, 4, 7, 16, 33, 65].into_iter().enumerate() {
             let (layers, vocab) = (1 + index % 3, [9, 33, 3, 70, 32, 257][index]);
-            shapes.extend(dims(cell, precision, layers, hidden, vocab));
+            all.extend(nets(precision, vocab, layers, kind.with_units(hidden)));
         }
     }
-    shapes
+    all
 }
 
 fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
@@ -59,41 +59,41 @@ fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
 
 #[test]
 fn every_layout_gives_the_same_bits_on_every_kernel() {
-    for (index, dims) in shapes(Precision::Int8).into_iter().enumerate() {
-        let image = image(dims, index % 2 == 0);
+    for (index, net) in all_nets(Precision::Int8).into_iter().enumerate() {
+        let image = image(&net, index % 2 == 0);
         let model = image.model().expect("a good image");
-        let tokens = tokens(30, dims.vocab);
+        let tokens = tokens(30, net.vocab());
         let expected = trace(model, Isa::Scalar(Scalar), &tokens);
         model
-            .self_test(Scalar, &mut storage(&dims.net()))
+            .self_test(Scalar, &mut storage(&net))
             .expect("its own answer");
         for layout in Layout::ALL {
             let packed = image.repacked(layout).expect("a small model");
             let model = packed.model().expect("a good image");
-            assert_eq!((model.layout(), model.dims()), (layout, dims));
+            assert_eq!((model.layout(), *model.net()), (layout, net));
             for isa in Isa::available() {
                 let found = trace(model, isa, &tokens);
-                assert_eq!(found, expected, "{dims:?}, {layout}, {}", isa.name());
+                assert_eq!(found, expected, "{net}, {layout}, {}", isa.name());
             }
             for other in Layout::ALL {
                 let again = packed.repacked(other).expect("a small model");
                 let straight = image.repacked(other).expect("a small model");
                 assert!(
                     again.bytes() == straight.bytes(),
-                    "{dims:?}: {layout}, {other}"
+                    "{net}: {layout}, {other}"
                 );
             }
             let back = packed.repacked(Layout::Rows).expect("it came from there");
-            assert!(back.bytes() == image.bytes(), "{dims:?}, {layout}");
+            assert!(back.bytes() == image.bytes(), "{net}, {layout}");
         }
     }
 }
 
 #[test]
 fn f32_kernels_agree_within_the_bound() {
-    for dims in shapes(Precision::F32) {
-        let image = image(dims, true);
-        let tokens = tokens(40, dims.vocab);
+    for net in all_nets(Precision::F32) {
+        let image = image(&net, true);
+        let tokens = tokens(40, net.vocab());
         let model = image.model().expect("a good image");
         let expected = trace(model, Isa::Scalar(Scalar), &tokens);
         for layout in Layout::ALL.into_iter().filter(|&l| l != Layout::Pairs) {
@@ -102,7 +102,7 @@ fn f32_kernels_agree_within_the_bound() {
             for isa in Isa::available() {
                 let found = trace(model, isa, &tokens);
                 let off = largest_difference(&found.logits, &expected.logits);
-                let what = format!("{dims:?}, {layout}, {}", isa.name());
+                let what = format!("{net}, {layout}, {}", isa.name());
                 assert!(off <= F32_BOUND, "{what}: {off}");
                 assert!(!matches!(isa, Isa::Scalar(_)) || off == 0.0, "{what}");
             }
@@ -113,37 +113,32 @@ fn f32_kernels_agree_within_the_bound() {
 /// The f32 and the int8 image of a seed are one net (`random.rs`): scales and shifts mean what the text says.
 #[test]
 fn int8_is_near_f32() {
-    for (int8, f32) in shapes(Precision::Int8)
+    for (int8, f32) in all_nets(Precision::Int8)
         .into_iter()
-        .zip(shapes(Precision::F32))
+        .zip(all_nets(Precision::F32))
     {
         // A few steps: roundings of a recurrent net grow.
-        let tokens = tokens(3, int8.vocab);
-        let of = |dims| {
-            let image = image(dims, true);
+        let tokens = tokens(3, int8.vocab());
+        let of = |net| {
+            let image = image(net, true);
             let model = image.model().expect("a good image");
             trace(model, Isa::Scalar(Scalar), &tokens).logits
         };
-        let (int8_logits, f32_logits) = (of(int8), of(f32));
+        let (int8_logits, f32_logits) = (of(&int8), of(&f32));
         let largest = f32_logits
             .iter()
             .flatten()
             .fold(0.0_f32, |m, x| m.max(x.abs()));
         let off = largest_difference(&int8_logits, &f32_logits);
-        assert!(
-            off <= 0.08 * largest.max(1.0),
-            "{int8:?}: {off} of {largest}"
-        );
+        assert!(off <= 0.08 * largest.max(1.0), "{int8}: {off} of {largest}");
     }
 }
 
 /// One step of an RNN by the text of docs/numerics.md, on vectors written out here.
 #[test]
 fn a_step_is_the_one_of_the_text() {
-    let dims = Dims::new(gatelet::Cell::Rnn, Precision::Int8, 1, 5, 9)
-        .and_then(|plain| plain.with_widths(6, 6, true))
-        .expect("in range");
-    let image = image(dims, true);
+    let net = with_widths(Precision::Int8, 9, 1, RNN.with_units(5), (6, 6, true));
+    let image = image(&net, true);
     let model = image.model().expect("a good image");
     let (Weights::EmbeddingInt8(table), Weights::DenseInt8(projection)) =
         (model.weights(0), model.weights(2))
@@ -191,7 +186,7 @@ fn a_step_is_the_one_of_the_text() {
         .map(|row| sat8(round(affine(&projection, row, &h), 9)))
         .chain([0; 2])
         .collect();
-    let mut memory = storage(&dims.net());
+    let mut memory = storage(&net);
     let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
     let logits = session.step(TokenId(id as u16)).expect("in range");
     for row in 0..9 {
@@ -229,13 +224,14 @@ impl WithKernel for Streams<'_> {
 #[test]
 fn a_batch_is_as_many_sessions() {
     for precision in [Precision::Int8, Precision::F32] {
-        let all = dims(Cell::Lstm, precision, 2, 17, 70);
-        for dims in all.into_iter().chain(dims(Cell::Rnn, precision, 1, 35, 19)) {
-            let image = image(dims, true);
+        let all = nets(precision, 70, 2, LSTM.with_units(17));
+        let rnns = nets(precision, 19, 1, RNN.with_units(35));
+        for net in all.into_iter().chain(rnns) {
+            let image = image(&net, true);
             for isa in Isa::available() {
                 let image = image.for_isa(isa).expect("a small model");
                 let model = image.model().expect("a good image");
-                let tokens: Vec<Vec<u16>> = tokens(21 * 9, dims.vocab)
+                let tokens: Vec<Vec<u16>> = tokens(21 * 9, net.vocab())
                     .chunks_exact(9)
                     .map(<[u16]>::to_vec)
                     .collect();
@@ -248,7 +244,7 @@ fn a_batch_is_as_many_sessions() {
                     } else {
                         F32_BOUND
                     };
-                    assert!(off <= bound, "{dims:?}, {}: {off}", isa.name());
+                    assert!(off <= bound, "{net}, {}: {off}", isa.name());
                 }
             }
         }
@@ -258,10 +254,10 @@ fn a_batch_is_as_many_sessions() {
 #[test]
 fn snapshots_hold_the_state_and_nothing_else() {
     for precision in [Precision::Int8, Precision::F32] {
-        for dims in dims(Cell::Lstm, precision, 2, 13, 11) {
-            let image = image(dims, false);
+        for net in nets(precision, 11, 2, LSTM.with_units(13)) {
+            let image = image(&net, false);
             let model = image.model().expect("a good image");
-            let mut memory = storage(&dims.net());
+            let mut memory = storage(&net);
             let mut session = Session::new(&model, Scalar, &mut memory).expect("room enough");
             let scores = |session: &Session<'_, '_, Scalar>| -> Vec<Option<f32>> {
                 let ids = (0..11).map(TokenId);
@@ -271,7 +267,7 @@ fn snapshots_hold_the_state_and_nothing_else() {
             for id in tokens(20, 11) {
                 session.step(TokenId(id)).expect("in range");
             }
-            let mut snapshot = vec![0; dims.snapshot_words()];
+            let mut snapshot = vec![0; net.snapshot_words()];
             session.snapshot(&mut snapshot).expect("the right length");
             let before = scores(&session);
             let after = |session: &mut Session<'_, '_, Scalar>| {
@@ -281,14 +277,14 @@ fn snapshots_hold_the_state_and_nothing_else() {
             let expected = after(&mut session);
             assert_ne!(expected, before);
             session.restore(&snapshot).expect("the right length");
-            assert_eq!(scores(&session), before, "{dims:?}");
-            assert_eq!(after(&mut session), expected, "{dims:?}");
+            assert_eq!(scores(&session), before, "{net}");
+            assert_eq!(after(&mut session), expected, "{net}");
             // The state in a session of its own goes on alike: nothing else is carried over.
-            let mut other = vec![0x5555_5555; dims.state_words()];
+            let mut other = vec![0x5555_5555; net.state_words()];
             let mut other = Session::new(&model, Scalar, &mut other).expect("room enough");
             assert_eq!(scores(&other), at_start);
             other.restore(&snapshot).expect("the right length");
-            assert_eq!(after(&mut other), expected, "{dims:?}");
+            assert_eq!(after(&mut other), expected, "{net}");
         }
     }
 }
@@ -303,11 +299,11 @@ const PLAIN: u32 = Capabilities::TOKENS
 /// A kernel for plain models runs those, with the same bits, and refuses the others.
 #[test]
 fn a_plain_kernel_refuses_what_it_has_left_out() {
-    let all = dims(Cell::Lstm, Precision::Int8, 1, 8, 9);
-    for dims in &all {
-        let image = image(*dims, false);
+    let all = nets(Precision::Int8, 9, 1, LSTM.with_units(8));
+    for net in &all {
+        let image = image(net, false);
         let model = image.model().expect("a good image");
-        let mut memory = storage(&dims.net());
+        let mut memory = storage(net);
         let kernel = Only::<Scalar, PLAIN>::default();
         let error = Session::new(&model, kernel, &mut memory).expect_err("not plain");
         let SessionError::Lacks { missing } = error else {
@@ -319,10 +315,10 @@ fn a_plain_kernel_refuses_what_it_has_left_out() {
         );
         assert!(Batch::new(&model, kernel, 1, &mut memory).is_err());
     }
-    let plain = Dims::new(Cell::Lstm, Precision::Int8, 2, 8, 9).expect("in range");
-    let image = image(plain, true);
+    let plain = stacked(Precision::Int8, 9, 2, LSTM.with_units(8));
+    let image = image(&plain, true);
     let model = image.model().expect("a good image");
-    let mut memory = storage(&plain.net());
+    let mut memory = storage(&plain);
     model
         .self_test(Only::<Scalar, PLAIN>::default(), &mut memory)
         .expect("words need nothing of it");
@@ -331,8 +327,8 @@ fn a_plain_kernel_refuses_what_it_has_left_out() {
 /// The vocabulary's ids are the words' ranks, in every layout.
 #[test]
 fn words_come_back() {
-    let plain = Dims::new(Cell::Rnn, Precision::Int8, 1, 4, 300).expect("in range");
-    let image = image(plain, true);
+    let plain = stacked(Precision::Int8, 300, 1, RNN.with_units(4));
+    let image = image(&plain, true);
     for layout in Layout::ALL {
         let packed = image.repacked(layout).expect("a small model");
         let model = packed.model().expect("a good image");
@@ -352,13 +348,8 @@ fn words_come_back() {
 /// Images of words: all kinds of sections and layouts.
 fn of_words() -> Vec<Image> {
     let all = |precision, layers, widths: (usize, usize, bool)| {
-        let plain = Dims::new(Cell::Lstm, precision, layers, 4, 12).expect("in range");
-        image(
-            plain
-                .with_widths(widths.0, widths.1, widths.2)
-                .expect("in range"),
-            true,
-        )
+        let layer = LSTM.with_units(4);
+        image(&with_widths(precision, 12, layers, layer, widths), true)
     };
     let packed = |image: &Image, layout| image.repacked(layout).expect("a small model");
     let tied = all(Precision::Int8, 1, (4, 4, true));
@@ -429,8 +420,9 @@ fn forged_headers_never_panic() {
 /// The fields of the header: what each may not be is refused by its name.
 #[test]
 fn the_fields_have_ranges() {
-    let plain = Dims::new(Cell::Lstm, Precision::Int8, 1, 4, 12).expect("in range");
-    let image = image(plain.with_widths(4, 4, true).expect("in range"), true);
+    let layer = LSTM.with_units(4);
+    let net = with_widths(Precision::Int8, 12, 1, layer, (4, 4, true));
+    let image = image(&net, true);
     // Precision, layout, input, vocabulary, doubled, tokens, rules, operations: one byte each here. Then twelve for every
     // operation: embedding, LSTM, projection, head.
     let (tokens, rules) = (5, 6);

@@ -1,7 +1,6 @@
 //! A step of several streams at once. Ids read `batch/type/shape-b<streams>/isa`; elements are the multiply-accumulates of
 //! all streams, so that throughput compares with `step`'s, and what sharing the weights gains can be read off.
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
@@ -18,22 +17,22 @@ impl WithKernel for Step<'_, '_> {
     type Output = ();
 
     fn run<K: Kernel>(self, kernel: K) {
-        let dims = self.model.dims();
-        let mut memory = vec![0; self.streams * dims.state_words()];
+        let net = self.model.net();
+        let mut memory = vec![0; self.streams * net.state_words()];
         let mut batch = Batch::new(&self.model, kernel, self.streams, &mut memory)
             .expect("the storage is as long as the shape says");
-        let shape = shape_name(dims.layers, dims.hidden, dims.vocab);
-        let name = format!("batch/{}/{shape}-b{}", dims.precision, self.streams);
+        let shape = shape_name(net);
+        let name = format!("batch/{}/{shape}-b{}", net.precision, self.streams);
         let mut group = self.criterion.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat);
         group.throughput(Throughput::Elements(
-            (self.streams * dims.macs_per_step()) as u64,
+            (self.streams * net.macs_per_step()) as u64,
         ));
         let mut ids = vec![TokenId(0); self.streams];
         group.bench_function(K::NAME, |bencher| {
             bencher.iter(|| {
                 for id in &mut ids {
-                    *id = TokenId(next_token(id.0, dims.vocab));
+                    *id = TokenId(next_token(id.0, net.vocab()));
                 }
                 batch.step(&ids)
             });
@@ -46,7 +45,7 @@ fn batch(criterion: &mut Criterion) {
     for precision in [Precision::F32, Precision::Int8] {
         for (layers, hidden) in [(1, 64), (1, 128), (1, 512), (2, 512)] {
             for isa in Isa::available() {
-                let image = model(lstm(layers, hidden, VOCAB), precision, isa).expect("a shape");
+                let image = model(&lstm(layers, hidden, VOCAB), precision, isa).expect("a shape");
                 for streams in [1, 8, 32] {
                     isa.run(Step {
                         criterion,

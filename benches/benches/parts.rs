@@ -1,7 +1,6 @@
 //! What core offers beside the step: activations, sampling, loading. Ids read `operation/type/shape/isa`; `any`
 //! stands for code that is the same for every kernel.
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -64,12 +63,12 @@ fn loading(criterion: &mut Criterion) {
     for precision in [Precision::F32, Precision::Int8] {
         for hidden in [32, 128, 512] {
             let plain = Isa::available().next().expect("there is the specification");
-            let image = model(lstm(1, hidden, 96), precision, plain).expect("a shape in range");
-            let shape = shape_name(1, hidden, 96);
+            let image = model(&lstm(1, hidden, 96), precision, plain).expect("a shape in range");
+            let shape = shape_name(&lstm(1, hidden, 96));
             let mut group = criterion.benchmark_group(format!("load/{precision}/{shape}"));
             group.throughput(Throughput::Bytes(image.bytes().len() as u64));
             group.bench_function("any", |bencher| {
-                bencher.iter(|| Model::from_bytes(black_box(image.bytes())).map(|m| m.dims()));
+                bencher.iter(|| Model::from_bytes(black_box(image.bytes())).map(|m| *m.net()));
             });
         }
     }

@@ -19,16 +19,17 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Parser, ValueEnum};
+use gatelet::net::Net;
 use gatelet::{Isa, Kernel, Model, Precision, Session, TokenId, WithKernel};
 use gatelet_benches::{SEED, VOCAB, lstm, model, next_token};
 use gatelet_series::Set;
 use gatelet_trainer::data::corpus::{Corpus, Text, Vocabulary};
 use gatelet_trainer::image::storage;
 use gatelet_trainer::net::Params;
-use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance};
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 use gatelet_trainer::train::series::Series;
 use gatelet_trainer::train::series::options::{SeriesOptions, Task};
 
@@ -96,19 +97,19 @@ enum Bits {
 }
 
 impl Size {
-    fn shape(&self) -> Shape {
+    fn net(&self) -> Net {
         lstm(self.layers, self.hidden, VOCAB)
     }
 }
 
 fn main() -> ExitCode {
     let done = match Role::parse() {
-        Role::Weights { size, out } => write_weights(size.shape(), &out),
+        Role::Weights { size, out } => write_weights(&size, &out),
         Role::Serve {
             size,
             precision,
             isa,
-        } => serve(size.shape(), precision, isa.as_deref()),
+        } => serve(&size.net(), precision, isa.as_deref()),
         Role::Train {
             size,
             cell,
@@ -137,26 +138,27 @@ fn main() -> ExitCode {
     }
 }
 
-/// The parameters behind `model(shape, ...)` as a checkpoint.
-fn write_weights(shape: Shape, out: &Path) -> Result<()> {
-    let vocabulary: String = (' '..).take(shape.vocab).collect();
+/// The parameters behind `model(..)` as a checkpoint.
+fn write_weights(size: &Size, out: &Path) -> Result<()> {
+    let vocabulary: String = (' '..).take(VOCAB).collect();
+    let net = size.net();
     let checkpoint = Checkpoint {
         vocab: Some(Vocabulary::of(&vocabulary)),
         starts: Vec::new(),
-        params: Params::init(shape.net(), SEED),
+        params: Params::init(net, SEED),
         learned: None,
         resume: None,
         meta: Meta {
             format: FORMAT,
-            net: shape.net(),
+            net,
             interface: Interface::default(),
             vocabulary,
             words: Vec::new(),
             series: None,
             config: Some(Config {
-                cell: shape.cell,
-                hidden: shape.hidden,
-                layers: shape.layers,
+                cell: Cell::Lstm,
+                hidden: size.hidden,
+                layers: size.layers,
                 ..Config::default()
             }),
             provenance: Provenance {
@@ -177,7 +179,7 @@ fn write_weights(shape: Shape, out: &Path) -> Result<()> {
     Ok(fs::write(out, checkpoint.to_bytes()?)?)
 }
 
-fn serve(shape: Shape, precision: Bits, isa: Option<&str>) -> Result<()> {
+fn serve(net: &Net, precision: Bits, isa: Option<&str>) -> Result<()> {
     let isa = match isa {
         None => Isa::detect(),
         Some(name) => Isa::from_name(name).ok_or_else(|| format!("no kernel {name:?} here"))?,
@@ -186,7 +188,7 @@ fn serve(shape: Shape, precision: Bits, isa: Option<&str>) -> Result<()> {
         Bits::F32 => Precision::F32,
         Bits::Int8 => Precision::Int8,
     };
-    let image = model(shape, precision, isa)?;
+    let image = model(net, precision, isa)?;
     println!("ready {}", isa.name());
     isa.run(Answers(image.model()?))
 }
@@ -341,11 +343,14 @@ mod tests {
     fn the_weights_are_those_of_the_model() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
-        let shape = lstm(2, 12, VOCAB);
-        write_weights(shape, &path).unwrap();
+        let size = Size {
+            layers: 2,
+            hidden: 12,
+        };
+        write_weights(&size, &path).unwrap();
         let scalar = Isa::from_name("scalar").unwrap();
         let read = AnyModel::read_for(&path, scalar).unwrap();
-        let made = model(shape, Precision::F32, scalar).unwrap();
+        let made = model(&size.net(), Precision::F32, scalar).unwrap();
         let (read, made) = (read.model(), made.model().unwrap());
         for index in 0..read.net().len() {
             let [a, b] = [&read, &made].map(|model| format!("{:?}", model.weights(index)));

@@ -7,11 +7,11 @@
 //!     interleaved rounds -> medians -> ratios
 //! ```
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use gatelet::net::Net;
 use gatelet::{Isa, Precision};
 use gatelet_benches::limit::{Footprint, Sweep, fma_flops};
 use gatelet_benches::report::{Machine, ReadSpeed, Report, Step};
@@ -19,7 +19,6 @@ use gatelet_benches::rounds::{Effort, median, medians};
 use gatelet_benches::{SHAPES, VOCAB, contest, footprint, lstm, model, model_of_four_bits, show};
 use gatelet_trainer::figure::save;
 use gatelet_trainer::image::Image;
-use gatelet_trainer::shape::Shape;
 
 /// Anything that stops the program.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -74,7 +73,7 @@ fn run(options: &Options) -> Result<()> {
     };
     let machine = machine(effort);
     let mut steps = Vec::new();
-    let eight = |precision| move |shape, isa| model(shape, precision, isa);
+    let eight = |precision| move |net: &Net, isa| model(net, precision, isa);
     let makers: [&Maker; 3] = [
         &eight(Precision::F32),
         &eight(Precision::Int8),
@@ -86,7 +85,7 @@ fn run(options: &Options) -> Result<()> {
                 let (done, all) = (steps.len() + 1, makers.len() * SHAPES.len());
                 eprint!("\rmeasuring {done} of {all} ");
             }
-            steps.push(step(make, lstm(layers, hidden, VOCAB), &isas, effort)?);
+            steps.push(step(make, &lstm(layers, hidden, VOCAB), &isas, effort)?);
         }
     }
     if !options.json {
@@ -131,23 +130,23 @@ fn machine(effort: Effort) -> Machine {
 }
 
 /// Makes a model of a shape for a kernel.
-type Maker = dyn Fn(Shape, Isa) -> gatelet_trainer::error::Result<Image>;
+type Maker = dyn Fn(&Net, Isa) -> gatelet_trainer::error::Result<Image>;
 
 /// One shape: limits and kernels in turn.
-fn step(make: &Maker, shape: Shape, isas: &[Isa], effort: Effort) -> Result<Step> {
+fn step(make: &Maker, net: &Net, isas: &[Isa], effort: Effort) -> Result<Step> {
     let images: Vec<Image> = isas
         .iter()
-        .map(|&isa| make(shape, isa))
+        .map(|&isa| make(net, isa))
         .collect::<std::result::Result<_, _>>()?;
     let models = isas
         .iter()
         .zip(&images)
         .map(|(&isa, image)| Ok((isa, image.model()?)))
         .collect::<Result<Vec<_>>>()?;
-    let dims = models.first().ok_or("no kernel")?.1.dims();
-    let bytes = footprint(&dims);
+    let net = models.first().ok_or("no kernel")?.1.net();
+    let bytes = footprint(net);
     Ok(Step::new(
-        &dims,
+        net,
         bytes,
         &contest::run(&models, bytes, effort)?,
     ))

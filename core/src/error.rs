@@ -7,7 +7,6 @@ use core::fmt::{self, Display, Formatter};
 pub use crate::front::FrontEndError;
 pub use crate::image::error::{LoadError, WriteError};
 pub use crate::image::format::SectionName;
-pub use crate::net::dims::DimsError;
 pub use crate::net::{LayoutError, NetError};
 pub use crate::session::error::{SessionError, SnapshotError, StepError};
 pub use crate::session::self_test::SelfTestError;
@@ -55,8 +54,6 @@ errors!(
     Snapshot(SnapshotError),
     /// The known-answer test failed.
     SelfTest(SelfTestError),
-    /// A shape is outside the supported ranges.
-    Dims(DimsError),
     /// A net is none that can be.
     Net(NetError),
     /// A model cannot have a layout.

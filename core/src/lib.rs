@@ -24,7 +24,7 @@
 //! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
 //! - [`Model`]; [`net`]: what it consists of, as a list of operations; [`layer`] and [`matrix`]: borrowed
 //!   views of its weights.
-//! - [`format`](mod@format): the model image, for readers and writers; [`Vocab`], [`words`], [`Dims`]: what it is made of.
+//! - [`format`](mod@format): the model image, for readers and writers; [`Vocab`], [`words`]: what it is made of.
 //!   [`Tokenizer`]: a text to the tokens of a model of words.
 //!
 //! # Folders
@@ -94,8 +94,7 @@ pub use text::logits::{Logits, Suggestion};
 pub use text::vocab::Vocab;
 
 // What else is at home here.
-pub use net::dims::{Cell, Dims, Layout, Precision};
-pub use net::four_bits::FourBits;
+pub use net::{Layout, Precision};
 pub use session::batch::Batch;
 pub use session::complete::{Completer, Completion, words_with};
 pub use session::hash::StateHash;
@@ -107,8 +106,8 @@ pub use text::tokenizer::Tokenizer;
 // What has its page in a module.
 #[doc(hidden)]
 pub use error::{
-    DimsError, LayoutError, LoadError, NetError, SamplerError, SectionName, SelfTestError,
-    SessionError, SnapshotError, StepError, WriteError,
+    LayoutError, LoadError, NetError, SamplerError, SectionName, SelfTestError, SessionError,
+    SnapshotError, StepError, WriteError,
 };
 #[doc(hidden)]
 pub use format::{KnownAnswer, Provenance, Section, SectionKind};

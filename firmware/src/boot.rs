@@ -7,6 +7,7 @@
 use core::fmt::{self, Display, Formatter};
 
 use embedded_io::Write;
+use gatelet::net::Net;
 use gatelet::{Kernel, LoadError, Model, Normalisation, SelfTestError};
 
 use crate::ending::Ending;
@@ -57,6 +58,19 @@ pub fn check<'p, 'm, K: Kernel>(
     Ok(model)
 }
 
+/// The layers of a net, each after a comma.
+struct Layers<'a>(&'a Net);
+
+impl Display for Layers<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let kinds = self.0.operations().map(|of| of.kind);
+        for kind in kinds.filter(|kind| kind.is_recurrent()) {
+            write!(f, ", {} {}", kind.name(), kind.units())?;
+        }
+        Ok(())
+    }
+}
+
 /// Says what runs: the model's name, shape, size, and the kernel; and how it writes.
 ///
 /// # Errors
@@ -80,12 +94,10 @@ pub fn greet<S: Writing, W: Write, K: Kernel>(
         "gatelet {}: predicts what you type",
         env!("CARGO_PKG_VERSION")
     ))?;
-    let layers = net.recurrent_count();
-    let first = net.operations().find(|of| of.kind.is_recurrent());
-    let (cell, units) = first.map_or(("dense", 0), |of| (of.kind.name(), of.kind.units()));
     view.line(format_args!(
-        "model {name}: {cell} {}, {layers} x {units} units, {} {tokens}, {} bytes",
+        "model {name}: {}{}, {} {tokens}, {} bytes",
         net.precision,
+        Layers(net),
         net.vocab(),
         model.image_bytes()
     ))?;
@@ -147,11 +159,11 @@ pub fn refuse<W: Write>(view: &mut View<W>, name: &str, why: Refused) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{self, DIMS};
+    use crate::fixtures::{self, NET};
     use gatelet::Native;
 
     fn checked(image: &[u8]) -> Result<Model<'_>, Refused> {
-        let storage = &mut [0; DIMS.state_words()];
+        let storage = &mut [0; NET.state_words()];
         check(&mut None, image, Native::default(), storage).copied()
     }
 
@@ -163,7 +175,7 @@ mod tests {
         greet::<fixtures::Settings, _, _>(&mut view, "small", &model, Native::default()).unwrap();
         let said = String::from_utf8(view.out().clone()).unwrap();
         assert!(
-            said.contains("model small: lstm int8, 2 x 6 units, 12 characters"),
+            said.contains("model small: int8, lstm 6, lstm 6, 12 characters"),
             "{said}"
         );
         assert!(
@@ -175,7 +187,7 @@ mod tests {
     #[test]
     fn a_model_of_words_says_so() {
         let image = fixtures::image_of_words();
-        let storage = &mut [0; fixtures::WORD_DIMS.state_words()];
+        let storage = &mut [0; fixtures::WORD_NET.state_words()];
         let image = fixtures::image_bytes(&image);
         let mut place = None;
         let model = check(&mut place, image, Native::default(), storage).unwrap();

@@ -1,10 +1,11 @@
 //! Small models for the tests, with weights from a fixed generator.
 
 use gatelet::format::{self, FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec};
+use gatelet::net::{Kind, Net};
 use gatelet::{
-    AlignedBytes, Cell, Dims, KnownAnswer, Layout, Model, Native, Precision, Provenance, TextRules,
-    TokenId,
+    AlignedBytes, KnownAnswer, Layout, Model, Native, Precision, Provenance, TextRules, TokenId,
 };
+use gatelet_random::{stacked, with_widths};
 
 use crate::write::Writing;
 
@@ -47,21 +48,20 @@ pub(crate) const WORDS: [&str; 14] = [
     "\u{fffd}",
 ];
 
-/// The sizes of the model of words: the other's, with embedding, projection and a tied head.
-pub(crate) const WORD_DIMS: Dims =
-    match Dims::new(Cell::Lstm, Precision::Int8, 2, HIDDEN, WORDS.len()) {
-        Ok(dims) => match dims.with_widths(7, 7, true) {
-            Ok(dims) => dims,
-            Err(_) => panic!("the widths are out of range"),
-        },
-        Err(_) => panic!("the shape is out of range"),
-    };
+/// Numbers of the embedding and the projection of the model of words.
+const WIDTH: usize = 7;
 
-/// The sizes of the int8 LSTM.
-pub(crate) const DIMS: Dims = match Dims::new(Cell::Lstm, Precision::Int8, 2, HIDDEN, VOCAB.len()) {
-    Ok(dims) => dims,
-    Err(_) => panic!("the shape is out of range"),
-};
+/// The model of words: the other's layers, with embedding, projection and a tied head.
+pub(crate) const WORD_NET: Net = with_widths(
+    Precision::Int8,
+    WORDS.len(),
+    2,
+    Kind::lstm(HIDDEN),
+    (WIDTH, WIDTH, true),
+);
+
+/// The int8 LSTM of two layers.
+pub(crate) const NET: Net = stacked(Precision::Int8, VOCAB.len(), 2, Kind::lstm(HIDDEN));
 
 /// A small int8 LSTM of two layers, as an image.
 pub(crate) fn image() -> AlignedBytes<4096> {
@@ -151,18 +151,19 @@ fn write(
     vocab: VocabSpec<'_>,
     rules: TextRules,
 ) -> AlignedBytes<4096> {
-    let dims = match vocab {
-        VocabSpec::Words(_) => WORD_DIMS,
-        _ => DIMS,
+    let (net, width) = match vocab {
+        VocabSpec::Words(_) => (WORD_NET, WIDTH),
+        _ => (NET, 0),
     };
+    let (first, head) = (usize::from(width > 0), net.len() - 1);
     let mut seed = 1u32;
     let mut next = move || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         seed >> 16
     };
-    let rows = dims.rows();
+    let rows = 4 * HIDDEN;
     let mut int16 = |n: usize| (0..n).map(|_| (next() as i16) / 4).collect::<Vec<_>>();
-    let tokens = if dims.embedding == 0 { dims.vocab } else { 1 };
+    let tokens = if width == 0 { net.vocab() } else { 1 };
     let inputs = [int16(rows * tokens), int16(rows)];
     // The columns behind the last unit are padding, and zero.
     let mut int8 = |rows: usize, columns: usize, stride: usize, used: usize| {
@@ -175,38 +176,34 @@ fn write(
             .map(|w| w.max(-127))
             .collect::<Vec<_>>()
     };
-    let stride = dims.stride();
+    let stride = HIDDEN.next_multiple_of(4);
     // The embedding's columns have no padding to speak of: 8 of 7, which the look-up leaves zero.
-    let weights = [0, 1].map(|layer| int8(rows, dims.columns(layer), stride, HIDDEN));
-    let width = if dims.projection == 0 {
-        HIDDEN
-    } else {
-        dims.projection
-    };
-    let head = int8(dims.vocab, dims.head_columns(), stride, width);
-    let projected = int8(dims.projection, stride, stride, HIDDEN);
+    let weights = [0, 1].map(|layer| int8(rows, net.columns(first + layer), stride, HIDDEN));
+    let read = if width == 0 { HIDDEN } else { width };
+    let head = int8(net.vocab(), net.columns(head), stride, read);
+    let projected = int8(width, stride, stride, HIDDEN);
     let multipliers = vec![1 << 22; rows];
-    let (ones, steep) = (vec![1 << 24; dims.vocab], vec![1 << 27; dims.vocab]);
-    let (bias, zeros) = (vec![0; dims.vocab], vec![0; dims.projection]);
+    let (ones, steep) = (vec![1 << 24; net.vocab()], vec![1 << 27; net.vocab()]);
+    let (bias, zeros) = (vec![0; net.vocab()], vec![0; width]);
     let mut operations = Vec::new();
-    if dims.embedding > 0 {
+    if width > 0 {
         operations.push(OperationSpec::table(MatrixSpec::int8(&head, &ones, 24)));
     }
     for (input, weights) in inputs.iter().zip(&weights) {
         let weights = MatrixSpec::int8(weights, &multipliers, 24);
         operations.push(OperationSpec::cell_int8(input, weights, 4));
     }
-    if dims.projection > 0 {
-        let weights = MatrixSpec::int8(&projected, &steep[..dims.projection], 24);
+    if width > 0 {
+        let weights = MatrixSpec::int8(&projected, &steep[..width], 24);
         operations.push(OperationSpec::dense_int8(weights, &zeros));
     }
-    let own = if dims.tied { &[] } else { &head[..] };
+    let own = if width > 0 { &[] } else { &head[..] };
     operations.push(OperationSpec::dense_int8(
         MatrixSpec::int8(own, &steep, 24),
         &bias,
     ));
     let spec = ImageSpec {
-        net: dims.net(),
+        net,
         layout: Layout::Rows,
         vocab,
         features: FeatureSpec::default(),

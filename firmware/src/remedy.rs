@@ -16,8 +16,8 @@ use std::vec::Vec;
 use gatelet::format::{
     FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, Section, SectionKind, VocabSpec, image_len,
 };
-use gatelet::net::Kind;
-use gatelet::{Dims, Layout, Model, Precision};
+use gatelet::net::{Activation, Input, Kind, Net, Operand, Operation, Value};
+use gatelet::{Layout, Model, Precision};
 
 use crate::budget::{Demand, Shortage, plan};
 use gatelet_boards::Board;
@@ -29,9 +29,7 @@ const LEAST: (usize, usize) = (20, 8);
 
 /// Says what takes most of a model's memory, and what to train instead.
 pub(crate) fn remedy(model: &Model<'_>, part: &Board, short: &Shortage) -> String {
-    let Some(dims) = model.net().dims() else {
-        return String::from("train a smaller net");
-    };
+    let net = model.net();
     let tokens = match (model.vocab().is_words(), model.vocab().is_bytes()) {
         (true, _) => "words",
         (_, true) => "bytes",
@@ -48,65 +46,123 @@ pub(crate) fn remedy(model: &Model<'_>, part: &Board, short: &Shortage) -> Strin
         }
         Shortage::Ram {
             state, snapshots, ..
-        } => (4 * dims.vocab, state + snapshots),
+        } => (4 * net.vocab(), state + snapshots),
     };
     let mut remedies = Vec::new();
-    let fits = |dims: &Dims| demand(model, dims).is_some_and(|need| plan(part, &need).is_ok());
-    let eight = int8(&dims).filter(|_| dims.precision == Precision::F32);
-    if eight.is_some_and(|dims| fits(&dims)) {
+    let int8 = net.with_precision(Precision::Int8);
+    let fits = |net: &Net| {
+        let net = net.checked().ok();
+        let need = net.and_then(|net| demand(model, &net));
+        need.is_some_and(|need| plan(part, &need).is_ok())
+    };
+    if net.precision == Precision::F32 && fits(&int8) {
         remedies.push(String::from("export it with --bits 8"));
     }
     let of_vocabulary = 2 * vocabulary > all;
     if of_vocabulary && !model.vocab().is_bytes() {
-        let with = |vocab| {
-            Some(Dims {
-                vocab,
-                ..int8(&dims)?
-            })
-        };
-        if let Some(most) = largest(LEAST.0, dims.vocab, &|n| with(n).is_some_and(|d| fits(&d))) {
+        let with = |vocab| with_vocab(int8, vocab);
+        if let Some(most) = largest(LEAST.0, net.vocab(), &|n| fits(&with(n))) {
             remedies.push(format!("--max-vocab {most}"));
         }
     }
-    if of_vocabulary && dims.embedding == 0 {
+    if of_vocabulary {
         let widths = [256, 192, 128, 96, 64, 48, 32, 24, 16, 8];
-        let with = |width| int8(&dims)?.with_widths(width, width, true).ok();
-        if let Some(width) = widths
-            .into_iter()
-            .find(|&w| with(w).is_some_and(|d| fits(&d)))
-        {
+        let with = |width| with_embedding(&int8, width).is_some_and(|net| fits(&net));
+        if let Some(width) = widths.into_iter().find(|&width| with(width)) {
             remedies.push(format!("--embedding {width} --projection {width} --tied"));
         }
     }
-    if !of_vocabulary {
-        let with = |hidden| {
-            let alone = dims.tied && dims.projection == 0;
-            let embedding = if alone { hidden } else { dims.embedding };
-            Some(Dims {
-                hidden,
-                embedding,
-                ..int8(&dims)?
-            })
-        };
-        if let Some(most) = largest(LEAST.1, dims.hidden, &|n| with(n).is_some_and(|d| fits(&d))) {
+    if !of_vocabulary && let Some(hidden) = hidden(net) {
+        let with = |hidden| with_hidden(int8, hidden);
+        if let Some(most) = largest(LEAST.1, hidden, &|n| fits(&with(n))) {
             remedies.push(format!("--hidden {most}"));
         }
     }
-    let (what, bytes) = match of_vocabulary {
-        true => (format!("vocabulary of {} {tokens}", dims.vocab), vocabulary),
-        false => (
-            format!("{} x {} units", dims.layers, dims.hidden),
-            all - vocabulary,
-        ),
+    let (what, bytes, one) = match of_vocabulary {
+        true => {
+            let what = format!("vocabulary of {} {tokens}", net.vocab());
+            (what, vocabulary, true)
+        }
+        false => {
+            let layers = net.operations().filter(|of| of.kind.is_recurrent());
+            let layers: Vec<String> = layers.map(|of| format!("{}", of.kind)).collect();
+            (layers.join(", "), all - vocabulary, layers.len() == 1)
+        }
     };
-    let what = format!(
-        "its {what} take{} {bytes} of these",
-        if of_vocabulary { "s" } else { "" }
-    );
+    let s = if one { "s" } else { "" };
+    let what = format!("its {what} take{s} {bytes} of these");
     match remedies.is_empty() {
         true => format!("{what}: train a smaller net"),
         false => format!("{what}; what fits: {}", remedies.join(", or ")),
     }
+}
+
+/// Units of a net's layers, if they are alike: of such a net one option changes them all.
+fn hidden(net: &Net) -> Option<usize> {
+    let mut layers = net.operations().filter(|of| of.kind.is_recurrent());
+    let first = layers.next()?.kind;
+    layers.all(|of| of.kind == first).then_some(first.units())
+}
+
+/// The same net with layers of so many units, and an embedding whose rows score what one of them
+/// gives.
+fn with_hidden(net: Net, hidden: usize) -> Net {
+    let mut with = net;
+    for (index, of) in net.operations().enumerate() {
+        let reads = of.operand.part(0).operation();
+        let reads = reads.and_then(|maker| net.operation(maker));
+        if of.kind.is_recurrent() {
+            with = with.with_units(index, hidden);
+        }
+        if let (Some(table), true) = (of.tied, reads.is_some_and(|of| of.kind.is_recurrent())) {
+            with = with.with_units(table.into(), hidden);
+        }
+    }
+    with
+}
+
+/// The same net of another vocabulary: its last operation scores it.
+fn with_vocab(mut net: Net, vocab: usize) -> Net {
+    net.input = Input::Tokens { vocab };
+    net.with_units(net.len() - 1, vocab)
+}
+
+/// The same net with an embedding, and a projection to it before a head that has its weights. None
+/// of a net that has an embedding.
+fn with_embedding(net: &Net, width: usize) -> Option<Net> {
+    let is_embedding = |kind: Kind| matches!(kind, Kind::Embedding { .. });
+    if net.operations().any(|of| is_embedding(of.kind)) {
+        return None;
+    }
+    let mut wide = Net::new(net.precision, net.input).then(Kind::Embedding { units: width });
+    for (index, of) in net.operations().enumerate() {
+        // What there is moves up by one; what read the token reads the embedding.
+        let parts: Vec<Value> = of
+            .operand
+            .parts()
+            .map(|v| Value::of(v.code().into()))
+            .collect();
+        let of = Operation {
+            operand: Operand::of(&parts),
+            ..*of
+        };
+        if index + 1 < net.len() {
+            wide = wide.with_operation(of);
+            continue;
+        }
+        let projection = Kind::Dense {
+            units: width,
+            activation: Activation::None,
+        };
+        wide = wide.with(projection, of.operand);
+        wide = wide.with_operation(Operation {
+            operand: Operand::one(wide.last()),
+            bits: 8,
+            tied: Some(0),
+            ..of
+        });
+    }
+    Some(wide.scores())
 }
 
 /// Whether a section has rows of tokens.
@@ -120,20 +176,6 @@ fn is_of_vocabulary(model: &Model<'_>, section: &Section) -> bool {
         Some(Kind::Dense { units, .. }) => units == net.vocab() && index + 1 == net.len(),
         _ => section.name.kind == SectionKind::Input && net.reads_token(index),
     }
-}
-
-/// The same shape in int8.
-fn int8(dims: &Dims) -> Option<Dims> {
-    let plain = Dims::new(
-        dims.cell,
-        Precision::Int8,
-        dims.layers,
-        dims.hidden,
-        dims.vocab,
-    )
-    .ok()?;
-    let wide = plain.with_widths(dims.embedding, dims.projection, dims.tied);
-    wide.ok()?.with_four_bits(dims.four_bits).ok()
 }
 
 /// The largest of `least..most` that is good, in two digits; what is smaller than a good one is
@@ -155,10 +197,9 @@ fn largest(least: usize, most: usize, good: &dyn Fn(usize) -> bool) -> Option<us
     Some((below / digit * digit).max(least))
 }
 
-/// What a net of another shape asks for, with the rest as it is in `model`.
-fn demand(model: &Model<'_>, dims: &Dims) -> Option<Demand> {
-    let net = dims.net();
-    let layout = Some(model.layout()).filter(|layout| layout.check(&net).is_ok());
+/// What another net asks for, with the rest as it is in `model`.
+fn demand(model: &Model<'_>, net: &Net) -> Option<Demand> {
+    let layout = Some(model.layout()).filter(|layout| layout.check(net).is_ok());
     let matrix = MatrixSpec {
         shift: SHIFT,
         ..MatrixSpec::default()
@@ -170,7 +211,7 @@ fn demand(model: &Model<'_>, dims: &Dims) -> Option<Demand> {
         ..OperationSpec::default()
     };
     let spec = ImageSpec {
-        net,
+        net: *net,
         layout: layout.unwrap_or(Layout::Rows),
         vocab: VocabSpec::Characters(&[]),
         features: FeatureSpec::default(),
@@ -183,11 +224,13 @@ fn demand(model: &Model<'_>, dims: &Dims) -> Option<Demand> {
     let own = model
         .sections()
         .find(|s| s.name.kind == SectionKind::Vocabulary);
-    let words = own.map_or(0, |own| own.bytes * dims.vocab / model.net().vocab().max(1));
+    let words = own.map_or(0, |own| {
+        own.bytes * net.vocab() / model.net().vocab().max(1)
+    });
     Some(Demand {
-        model_bytes: image_len(&spec).ok()? - 4 * dims.vocab + words,
-        state_words: dims.state_words(),
-        snapshot_words: dims.snapshot_words(),
+        model_bytes: image_len(&spec).ok()? - 4 * net.vocab() + words,
+        state_words: net.state_words(),
+        snapshot_words: net.snapshot_words(),
     })
 }
 
@@ -195,47 +238,38 @@ fn demand(model: &Model<'_>, dims: &Dims) -> Option<Demand> {
 mod tests {
     use super::*;
     use gatelet::format::write_image;
-    use gatelet::{Cell, KnownAnswer, Provenance, TextRules};
+    use gatelet::{KnownAnswer, Provenance, TextRules};
     use gatelet_boards::STM32F405;
+    use gatelet_random::{stacked, with_widths};
 
     /// Shows a model of zeros.
-    fn with_zeros<T>(dims: Dims, each: impl FnOnce(&Model<'_>, usize) -> T) -> T {
-        let (inputs, rows) = (
-            if dims.embedding == 0 { dims.vocab } else { 1 },
-            dims.rows(),
-        );
-        let table = dims.vocab * dims.embedding_stride();
-        let head = if dims.tied {
-            0
-        } else {
-            dims.vocab * dims.head_columns()
+    fn with_zeros<T>(net: Net, each: impl FnOnce(&Model<'_>, usize) -> T) -> T {
+        let sizes = (0..net.len()).filter_map(|index| net.matrix(index, 0));
+        let most = |of: fn((usize, usize)) -> usize| sizes.clone().map(of).max().unwrap();
+        let small = std::vec![0_i8; most(|(rows, columns)| rows * columns)];
+        let rows = most(|(rows, _)| rows);
+        let (wide, long) = (std::vec![0_i16; net.vocab() * rows], std::vec![0_i32; rows]);
+        let operation = |(index, of): (usize, &Operation)| {
+            let (rows, columns) = net.matrix(index, 0).unwrap();
+            let own = if of.tied.is_some() { 0 } else { rows * columns };
+            let matrix = MatrixSpec::int8(&small[..own], &long[..rows], SHIFT);
+            match of.kind {
+                Kind::Embedding { .. } => OperationSpec::table(matrix),
+                Kind::Dense { .. } => OperationSpec::dense_int8(matrix, &long[..rows]),
+                _ => {
+                    let tokens = if net.reads_token(index) {
+                        net.vocab()
+                    } else {
+                        1
+                    };
+                    OperationSpec::cell_int8(&wide[..tokens * rows], matrix, 3)
+                }
+            }
         };
-        let widest = rows * dims.columns(0).max(dims.columns(dims.layers - 1));
-        let small =
-            std::vec![0_i8; widest.max(table).max(head).max(dims.projection * dims.stride())];
-        let wide = std::vec![0_i16; inputs * rows];
-        let long = std::vec![0_i32; dims.vocab.max(rows)];
-        let matrix =
-            |weights: usize, rows: usize| MatrixSpec::int8(&small[..weights], &long[..rows], SHIFT);
-        let affine = |outputs: usize, weights: usize| {
-            OperationSpec::dense_int8(matrix(weights, outputs), &long[..outputs])
-        };
-        let mut operations = Vec::new();
-        if dims.embedding > 0 {
-            operations.push(OperationSpec::table(matrix(table, dims.vocab)));
-        }
-        for layer in 0..dims.layers {
-            let input = if layer == 0 { &wide } else { &wide[..rows] };
-            let weights = matrix(rows * dims.columns(layer), rows);
-            operations.push(OperationSpec::cell_int8(input, weights, 3));
-        }
-        if dims.projection > 0 {
-            operations.push(affine(dims.projection, dims.projection * dims.stride()));
-        }
-        operations.push(affine(dims.vocab, head));
-        let characters: Vec<char> = ('\u{4e00}'..).take(dims.vocab).collect();
+        let operations: Vec<_> = net.operations().enumerate().map(operation).collect();
+        let characters: Vec<char> = ('\u{4e00}'..).take(net.vocab()).collect();
         let spec = ImageSpec {
-            net: dims.net(),
+            net,
             layout: Layout::Rows,
             vocab: VocabSpec::Characters(&characters),
             features: FeatureSpec::default(),
@@ -253,12 +287,12 @@ mod tests {
     }
 
     /// What is planned for a model that is there, and what is said of one that does not fit.
-    fn planned(dims: Dims, part: &Board) -> Result<(), String> {
-        with_zeros(dims, |model, model_bytes| {
+    fn planned(net: Net, part: &Board) -> Result<(), String> {
+        with_zeros(net, |model, model_bytes| {
             let need = Demand {
                 model_bytes,
-                state_words: dims.state_words(),
-                snapshot_words: dims.snapshot_words(),
+                state_words: net.state_words(),
+                snapshot_words: net.snapshot_words(),
             };
             plan(part, &need)
                 .map(drop)
@@ -266,8 +300,8 @@ mod tests {
         })
     }
 
-    fn lstm(hidden: usize, vocab: usize) -> Dims {
-        Dims::new(Cell::Lstm, Precision::Int8, 1, hidden, vocab).unwrap()
+    fn lstm(hidden: usize, vocab: usize) -> Net {
+        stacked(Precision::Int8, vocab, 1, Kind::lstm(hidden))
     }
 
     /// The number behind an option.
@@ -294,18 +328,44 @@ mod tests {
         planned(lstm(32, vocab), &STM32F405).unwrap();
         let width = offered(&said, "--embedding");
         assert_eq!(offered(&said, "--projection"), width);
-        let tied = lstm(32, 5995).with_widths(width, width, true).unwrap();
+        let widths = (width, width, true);
+        let tied = with_widths(Precision::Int8, 5995, 1, Kind::lstm(32), widths);
+        assert_eq!(with_embedding(&lstm(32, 5995), width), Some(tied));
+        assert_eq!(with_embedding(&tied, width), None);
         planned(tied, &STM32F405).unwrap();
     }
 
     #[test]
     fn a_wide_layer_is_what_is_named_and_what_is_offered_fits() {
         let said = planned(lstm(1000, 64), &STM32F405).unwrap_err();
-        assert!(said.starts_with("its 1 x 1000 units take"), "{said}");
+        assert!(said.starts_with("its lstm 1000 takes"), "{said}");
         assert!(!said.contains("--max-vocab"), "{said}");
         let hidden = offered(&said, "--hidden");
         assert!((200..1000).contains(&hidden), "{said}");
         planned(lstm(hidden, 64), &STM32F405).unwrap();
+    }
+
+    #[test]
+    fn layers_that_differ_are_named_and_no_option_is_made_up_for_them() {
+        let net = Net::tokens(Precision::Int8, 20).then(Kind::lstm(600));
+        let head = Kind::Dense {
+            units: 20,
+            activation: Activation::None,
+        };
+        let net = net.then(Kind::lstm(500)).then(head).scores();
+        let said = planned(net, &STM32F405).unwrap_err();
+        assert!(said.starts_with("its lstm 600, lstm 500 take "), "{said}");
+        assert!(said.ends_with(": train a smaller net"), "{said}");
+    }
+
+    #[test]
+    fn an_embedding_that_scores_what_a_layer_gives_is_as_wide_as_it() {
+        let tied = |hidden| {
+            let widths = (hidden, 0, true);
+            with_widths(Precision::Int8, 50, 2, Kind::lstm(hidden), widths)
+        };
+        assert_eq!(hidden(&tied(64)), Some(64));
+        assert_eq!(with_hidden(tied(64), 20), tied(20));
     }
 
     #[test]

@@ -10,9 +10,9 @@ use gatelet_trainer::any_model::AnyModel;
 use gatelet_trainer::data::corpus::Vocabulary;
 use gatelet_trainer::net::Params;
 use gatelet_trainer::seal::seal;
-use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Provenance};
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::{Cell, Layers};
 
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};
@@ -31,14 +31,14 @@ fn files() -> &'static [Vec<u8>] {
             (Cell::Lstm, 2, 4, 4, 5),
         ];
         let file = |(cell, layers, hidden, embedding, projection)| {
-            let shape = Shape {
+            let shape = Layers {
                 cell,
                 layers,
                 hidden,
                 vocab: 4,
                 embedding,
                 projection,
-                ..Shape::PLAIN
+                ..Layers::PLAIN
             };
             let config = Config {
                 cell,

@@ -11,14 +11,16 @@ use std::time::Instant;
 use gatelet::format::{
     FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec, image_len, write_image,
 };
+use gatelet::net::{Kind, Net};
 use gatelet::{
-    Cell, Completer, Dims, History, KnownAnswer, Layout, Model, Native, Precision, Provenance,
-    Session, StateBuf, TextRules, UNKNOWN, visible,
+    Completer, History, KnownAnswer, Layout, Model, Native, Precision, Provenance, Session,
+    StateBuf, TextRules, UNKNOWN, visible,
 };
 use gatelet_firmware::console::{BEAM, COMPLETION};
 use gatelet_firmware::view::View;
 use gatelet_firmware::write::{Writer, Writing};
 use gatelet_firmware::{Console, Line};
+use gatelet_random::stacked;
 use heapless::spsc::Queue;
 
 use crate::counts::Counts;
@@ -37,12 +39,10 @@ const WORDS_VOCAB: [&str; 10] = [
     "\n", "!", "'", ",", "a", "ab", "né", "the", "漢", "\u{fffd}",
 ];
 
-const DIMS: Dims = match Dims::new(Cell::Lstm, Precision::Int8, 1, 5, VOCAB.len()) {
-    Ok(dims) => dims,
-    Err(_) => panic!("the shape is out of range"),
-};
-const STATE: usize = DIMS.state_words();
-const SNAPSHOT: usize = DIMS.snapshot_words();
+const HIDDEN: usize = 5;
+const NET: Net = stacked(Precision::Int8, VOCAB.len(), 1, Kind::lstm(HIDDEN));
+const STATE: usize = NET.state_words();
+const SNAPSHOT: usize = NET.snapshot_words();
 /// Shorter than most lines, so that the way past its end is taken often.
 const DEPTH: usize = 5;
 
@@ -95,8 +95,8 @@ fn images() -> &'static [Aligned] {
 
 fn image(rules: TextRules, vocab: VocabSpec<'_>) -> Aligned {
     let mut entropy = Entropy::new(b"a console");
-    let (rows, columns) = (DIMS.rows(), DIMS.columns(0));
-    let used = |k: usize| k % columns < DIMS.hidden;
+    let (rows, columns) = (4 * HIDDEN, NET.columns(0));
+    let used = |k: usize| k % columns < HIDDEN;
     let mut weight = |k: usize| {
         if used(k) {
             (entropy.random() % 255) as i16 as i8
@@ -106,8 +106,8 @@ fn image(rules: TextRules, vocab: VocabSpec<'_>) -> Aligned {
     };
     let mut weights =
         |count: usize| -> Vec<i8> { (0..count).map(|k| weight(k).max(-127)).collect() };
-    let (layer, head) = (weights(rows * columns), weights(DIMS.vocab * columns));
-    let input: Vec<i16> = (0..DIMS.vocab * rows)
+    let (layer, head) = (weights(rows * columns), weights(VOCAB.len() * columns));
+    let input: Vec<i16> = (0..VOCAB.len() * rows)
         .map(|_| (entropy.random() % 8192) as i16 - 4096)
         .collect();
     let multipliers = vec![1 << 21; rows];
@@ -116,7 +116,7 @@ fn image(rules: TextRules, vocab: VocabSpec<'_>) -> Aligned {
     let weights = MatrixSpec::int8(&head, &[1 << 26; VOCAB.len()], 24);
     let head = OperationSpec::dense_int8(weights, &[0; VOCAB.len()]);
     let spec = ImageSpec {
-        net: DIMS.net(),
+        net: NET,
         layout: Layout::Rows,
         vocab,
         features: FeatureSpec::default(),

@@ -16,9 +16,9 @@
 use std::array::from_fn;
 
 use gatelet_trainer::analysis::lag;
-use gatelet_trainer::net::{Packs, Params, Role, Shard};
-use gatelet_trainer::shape::{Cell, Shape};
+use gatelet_trainer::net::{Net, Packs, Params, Role, Shard};
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 
 /// Two tokens, and the text "abab": after a comes b, and after b comes a.
 const NAMES: [&str; 2] = ["a", "b"];
@@ -38,12 +38,12 @@ const PARAMETERS: [(&str, f64, (usize, Role), usize); 8] = [
 ];
 
 /// The loss of a window in the library, and the gradient it computes.
-fn library(shape: Shape, values: &[f64; 8]) -> (f64, [f64; 8]) {
-    let mut params = Params::<f64>::zeros(shape.net());
+fn library(net: &Net, values: &[f64; 8]) -> (f64, [f64; 8]) {
+    let mut params = Params::<f64>::zeros(*net);
     for (&(_, _, (operation, role), at), &value) in PARAMETERS.iter().zip(values) {
         params.tensor_mut(operation, role)[at] = value;
     }
-    let mut shard = Shard::new(&shape.net(), 1, INPUTS.len());
+    let mut shard = Shard::new(net, 1, INPUTS.len());
     shard.load(|_, t| (INPUTS[t] as u16, TARGETS[t] as u16));
     let packs = Packs::of(&params);
     let loss = shard.forward(&packs, 1.0);
@@ -136,8 +136,8 @@ fn main() {
         hidden: 1,
         ..Config::default()
     };
-    let shape = config.shape(NAMES.len());
-    let (library_loss, by_library) = library(shape, &values);
+    let net = config.shape(NAMES.len()).net();
+    let (library_loss, by_library) = library(&net, &values);
     assert!((library_loss - loss).abs() < 1e-12, "{library_loss} {loss}");
     println!("\ngradient    by hand      the library  (L(x + e) - L(x - e)) / 2e");
     for (index, (name, ..)) in PARAMETERS.iter().enumerate() {
@@ -145,7 +145,7 @@ fn main() {
         let at = |by: f64| {
             let mut values = values;
             values[index] += by;
-            library(shape, &values).0
+            library(&net, &values).0
         };
         let differences = (at(STEP) - at(-STEP)) / (2.0 * STEP);
         let (hand, found) = (by_hand[index], by_library[index]);
@@ -168,7 +168,7 @@ fn main() {
          dL_3/dh_3 * {product:.4}",
         factors[0], factors[1]
     );
-    let mut single = Params::<f32>::zeros(shape.net());
+    let mut single = Params::<f32>::zeros(net);
     for (_, value, (operation, role), at) in PARAMETERS {
         single.tensor_mut(operation, role)[at] = value as f32;
     }

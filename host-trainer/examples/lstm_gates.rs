@@ -259,7 +259,8 @@ fn main() -> Result<(), Shown> {
         &tokens(&shown),
         None,
         (0, 12),
-    );
+    )
+    .expect("the net has a layer");
     println!(
         "  {}",
         save(&figures::gates(&activity), &options.out)?.display()

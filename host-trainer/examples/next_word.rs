@@ -16,7 +16,6 @@
 //!
 //! `cargo run --release --example next_word` (half a minute), or `-- --quick`, or with your own `--model` and `--text`
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,10 +79,10 @@ fn main() -> Result<(), Shown> {
         return Err(Error::Inference(format!("{} {why}", path.display())).into());
     }
     println!(
-        "{}: {} words, 1 x {} units",
+        "{}: {} words, {}",
         path.strip_prefix(&root).unwrap_or(&path).display(),
         model.vocab().len(),
-        model.dims().hidden
+        model.net()
     );
 
     let mut list = Vec::new();

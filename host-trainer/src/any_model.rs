@@ -10,7 +10,7 @@ use gatelet::{Isa, Model, format};
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::image::{Image, KnownAnswer};
+use crate::image::{Image, KnownAnswer, is_language_model};
 use crate::isa::isa;
 use crate::quantize::export;
 use crate::seal;
@@ -104,10 +104,10 @@ impl AnyModel {
     /// As [`AnyModel::read_for`].
     pub fn from_bytes(bytes: &[u8], path: &Path, isa: Isa) -> Result<Self> {
         let any = Self::any_from_bytes(bytes, path, isa)?;
-        match any.given().net().dims() {
-            Some(_) => Ok(any),
-            None if any.checkpoint.is_some() => Err(Error::NoVocabulary),
-            None => Err(Error::NotAModel {
+        match is_language_model(any.given().net()) {
+            true => Ok(any),
+            false if any.checkpoint.is_some() => Err(Error::NoVocabulary),
+            false => Err(Error::NotAModel {
                 path: path.to_owned(),
                 found: "an image of a net that is no language model; `gatelet inspect` shows what it is".to_owned(),
             }),
@@ -139,9 +139,6 @@ impl AnyModel {
             return Ok(any);
         }
         let checkpoint = Checkpoint::from_bytes(bytes, path)?.in_units_of_data();
-        if checkpoint.vocab.is_some() {
-            checkpoint.shape()?;
-        }
         let image = export::own_image(&checkpoint)?;
         Ok(Self {
             running: image.for_isa(isa)?,
@@ -174,17 +171,17 @@ impl AnyModel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::{Cell, Shape};
+    use crate::train::layers::{Cell, Layers};
 
     #[test]
     fn the_largest_checkpoint_can_be_read() {
-        let shape = Shape {
+        let shape = Layers {
             cell: Cell::Lstm,
             layers: 4,
             hidden: 1024,
             vocab: crate::data::corpus::MAX_VOCAB,
             projection: 1024,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         };
         let (state, biases) = (2 * 4 * 4096 * 1024, 4 * 4096);
         let numbers = 3 * shape.parameters() + state + biases;

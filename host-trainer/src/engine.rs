@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use std::sync::OnceLock;
 
 use gatelet::Isa;
-use gatelet::net::{GateActivation, RnnActivation};
+use gatelet::net::{GateActivation, Kind, Reset, RnnActivation};
 use gatelet_products::{
     Addends, Columns, PANEL, PANEL_SCRATCH, PackedShape, Products, TapeF32, outer_columns,
 };
@@ -23,7 +23,6 @@ use crate::isa;
 use crate::memory::Memory;
 use crate::net::{gru, lstm, rnn};
 use crate::real::Real;
-use crate::shape::Cell;
 
 /// A product's right-hand side, `[k, n]`, in the form that is read fastest.
 pub trait Packed<F>: Clone + Debug + Send + Sync {
@@ -33,11 +32,34 @@ pub trait Packed<F>: Clone + Debug + Send + Sync {
     fn pack(&mut self, matrix: &[F], transposed: bool);
 }
 
+/// A cell whose recorded step is one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fused {
+    /// The tanh RNN.
+    Rnn,
+    /// The LSTM whose gates are sigmoids.
+    Lstm,
+    /// The GRU that resets the product, with sigmoids and a tanh.
+    Gru,
+}
+
+impl Fused {
+    /// That of an operation, if it has one.
+    pub fn of(kind: Kind) -> Option<Self> {
+        match kind.fused() {
+            Some(gatelet::layer::Fused::Rnn) => Some(Self::Rnn),
+            Some(gatelet::layer::Fused::Lstm) => Some(Self::Lstm),
+            None if kind == Kind::gru(kind.units(), Reset::After) => Some(Self::Gru),
+            None => None,
+        }
+    }
+}
+
 /// One step of a layer for several streams; the buffers are those of [`TapeF32`].
 #[derive(Debug)]
 pub struct TapeStep<'a, F> {
     /// The cell.
-    pub cell: Cell,
+    pub cell: Fused,
     /// Units.
     pub hidden: usize,
     /// For every stream a row of a table `[ids, gates*hidden]`; without one, pre-activations start from `gates`.
@@ -264,9 +286,9 @@ impl Engine for f32 {
 
     fn step(w: &Panels, step: TapeStep<'_, f32>) {
         let cell = match step.cell {
-            Cell::Rnn => gatelet_products::Cell::Rnn,
-            Cell::Lstm => gatelet_products::Cell::Lstm,
-            Cell::Gru => return gru_step(w, step),
+            Fused::Rnn => gatelet_products::Cell::Rnn,
+            Fused::Lstm => gatelet_products::Cell::Lstm,
+            Fused::Gru => return gru_step(w, step),
         };
         let addends = match step.rows {
             Some((table, ids)) => Addends::Rows { table, ids },
@@ -350,7 +372,7 @@ impl Engine for f64 {
     }
 
     fn step(w: &Plain, step: TapeStep<'_, f64>) {
-        if step.cell == Cell::Gru {
+        if step.cell == Fused::Gru {
             return gru_step(w, step);
         }
         if let Some((table, ids)) = step.rows {
@@ -359,7 +381,7 @@ impl Engine for f64 {
             }
         }
         Self::matmul(step.h_before, w, true, step.gates, &mut []);
-        if step.cell == Cell::Rnn {
+        if step.cell == Fused::Rnn {
             return rnn::forward(Arch::new(), RnnActivation::Tanh, step.gates, step.h);
         }
         let before = lstm::Step {

@@ -2,8 +2,10 @@
 //!
 //! How a file becomes one is in [`any_model`](crate::any_model).
 
-use gatelet::net::{MAX_OPERATIONS, Net};
-use gatelet::{Dims, Isa, Kernel, Layout, Model, SelfTestError, WithKernel, format};
+use std::ops::Range;
+
+use gatelet::net::{MAX_OPERATIONS, Net, Output, Precision, Value};
+use gatelet::{Isa, Kernel, Layout, Model, SelfTestError, WithKernel, format};
 
 use crate::error::{Error, Result};
 use crate::memory::Memory;
@@ -89,20 +91,50 @@ impl WithKernel for KnownAnswer<'_> {
     }
 }
 
-/// A model that is known to be a language model.
-pub trait LanguageModel {
-    /// Its shape.
-    ///
-    /// # Panics
-    /// When it is none: [`AnyModel`](crate::any_model::AnyModel) refuses such.
-    fn dims(&self) -> Dims;
+/// Whether a net scores the tokens that it reads: what completes a text.
+pub fn is_language_model(net: &Net) -> bool {
+    let scores = |output| matches!(output, Output::Scores(_));
+    net.takes_tokens() && net.output(0).is_some_and(scores) && net.output_width(0) == net.vocab()
 }
 
-impl LanguageModel for Model<'_> {
-    fn dims(&self) -> Dims {
-        let dims = self.net().dims();
-        dims.expect("a language model, which was found out when it was read")
-    }
+/// Where a snapshot has the state of a recurrent operation (`Net::snapshot_words`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StatePlace {
+    /// The operation.
+    pub(crate) operation: usize,
+    /// Units.
+    pub(crate) units: usize,
+    /// h, padded with zeros, in elements from the snapshot's start.
+    pub(crate) h: Range<usize>,
+    /// Its units of what it carries besides, in elements of that; empty where there is no such
+    /// thing.
+    pub(crate) carried: Range<usize>,
+}
+
+/// The states of a snapshot, in the order of the operations.
+pub(crate) fn states(net: &Net) -> Vec<StatePlace> {
+    let recurrent = net.operations().enumerate();
+    let recurrent = recurrent.filter_map(|(index, of)| Some((index, of.kind.cell()?)));
+    let recurrent: Vec<_> = recurrent.collect();
+    let strides = recurrent
+        .iter()
+        .map(|&(index, _)| net.stride(Value::of(index)));
+    let bytes = strides.sum::<usize>() * net.precision.hidden_bytes();
+    let (mut h, mut carried) = (0, bytes / net.precision.cell_bytes());
+    let place = |(index, form): (usize, gatelet::net::CellForm)| {
+        let (width, stride) = (net.width(Value::of(index)), net.stride(Value::of(index)));
+        let begin = (h, carried);
+        h += stride;
+        let carries = form.carries(net.precision);
+        carried += if carries { stride } else { 0 };
+        StatePlace {
+            operation: index,
+            units: width,
+            h: begin.0..h,
+            carried: begin.1..begin.1 + if carries { width } else { 0 },
+        }
+    };
+    recurrent.into_iter().map(place).collect()
 }
 
 /// Storage for a session: with room for sums ([`Net::pipeline_words`]) where that makes steps faster.
@@ -126,9 +158,35 @@ fn pipelining_pays(net: &Net) -> bool {
     });
     let elements = last.unwrap_or_default();
     match (net.recurrent_count(), net.precision) {
-        (1, gatelet::Precision::F32) => true,
-        (1, gatelet::Precision::Int8) => elements < LARGE,
-        (_, gatelet::Precision::F32) => elements * size_of::<f32>() >= LARGE,
-        (_, gatelet::Precision::Int8) => elements >= LARGE,
+        (1, Precision::F32) => true,
+        (1, Precision::Int8) => elements < LARGE,
+        (_, Precision::F32) => elements * size_of::<f32>() >= LARGE,
+        (_, Precision::Int8) => elements >= LARGE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatelet::net::{Kind, Reset};
+
+    use super::*;
+
+    #[test]
+    fn the_states_of_a_snapshot_fill_it() {
+        for (precision, carried) in [
+            (Precision::Int8, [18..23, 26..33, 0..0]),
+            (Precision::F32, [20..25, 0..0, 0..0]),
+        ] {
+            let net = Net::tokens(precision, 9).then(Kind::lstm(5));
+            let net = net.then(Kind::gru(7, Reset::After));
+            let net = net.then(gatelet_random::RNN.with_units(4));
+            let found = states(&net);
+            let h: Vec<_> = found.iter().map(|of| of.h.clone()).collect();
+            assert_eq!(h, [0..8, 8..16, 16..20]);
+            for (index, (of, expected)) in found.iter().zip(carried).enumerate() {
+                assert_eq!(of.operation, index);
+                assert_eq!(of.carried.len(), expected.len());
+            }
+        }
     }
 }

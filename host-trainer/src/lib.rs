@@ -11,7 +11,7 @@
 //! quantize                                                integers: ranges, QAT, images
 //! data                                                    texts, tables, sequences, rows -> a window
 //! net, engine                                             parameters, losses, backpropagation
-//! shape, image, isa, files, memory, real, error, units    what all of them stand on
+//! image, isa, files, memory, real, error, units           what all of them stand on
 //! ```
 //! No file imports another that imports it, however far around (`cargo xtask circles`).
 //!
@@ -84,7 +84,6 @@ pub mod quantize;
 pub mod random;
 pub mod real;
 pub mod seal;
-pub mod shape;
 mod shell;
 pub mod stream;
 pub mod train;

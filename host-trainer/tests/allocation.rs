@@ -7,9 +7,9 @@
 
 use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::quantize::{Scheme, WeightBits};
-use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::config::{Config, Qat};
+use gatelet_trainer::train::layers::Cell;
 use gatelet_trainer::train::optim::{Optimizer, Schedule};
 
 fn corpus() -> Corpus {

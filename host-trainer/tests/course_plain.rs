@@ -8,8 +8,8 @@ use convolution::Convolution;
 use gatelet::net::{Activation, Kind, Net, Precision};
 use gatelet_trainer::data::rows::Rows;
 use gatelet_trainer::net::Params;
-use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 

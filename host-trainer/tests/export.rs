@@ -1,17 +1,18 @@
 //! Checkpoint to image: the f32 image computes what the trainer computes, and int8 stays close to it.
 
+use gatelet::net::Kind;
 use gatelet::{Isa, Model, Precision};
+use gatelet_random::{RNN, stacked};
 use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::evaluate::{evaluate, trace};
 use gatelet_trainer::image::Image;
-use gatelet_trainer::image::LanguageModel as _;
 use gatelet_trainer::net::{Packs, Shard};
 use gatelet_trainer::quantize::acceptance::breaches;
 use gatelet_trainer::quantize::export::{export, f32_image, random};
-use gatelet_trainer::shape::{Cell, Shape};
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::checkpoint::Checkpoint;
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 
 fn corpus() -> Corpus {
     let content = "a rose is a rose is a rose; so is the nose. ".repeat(40);
@@ -125,14 +126,8 @@ fn int8_is_close_to_f32_reproducible_and_passes_its_known_answer_test() {
 
 #[test]
 fn every_kernel_leaves_the_same_trace_of_an_int8_model() {
-    let shape = Shape {
-        cell: Cell::Lstm,
-        layers: 2,
-        hidden: 19,
-        vocab: 40,
-        ..Shape::PLAIN
-    };
-    let image = random(shape, Precision::Int8, 7, "x").unwrap();
+    let net = stacked(Precision::Int8, 40, 2, Kind::lstm(19));
+    let image = random(&net, 7, "x").unwrap();
     let model: Model<'_> = image.model().unwrap();
     let tokens: Vec<u16> = (0..500_u16).map(|i| i * 17 % 40).collect();
     let mut hashes = Isa::available().map(|isa| trace(model, isa, &tokens).unwrap());
@@ -142,26 +137,14 @@ fn every_kernel_leaves_the_same_trace_of_an_int8_model() {
 }
 
 #[test]
-fn random_models_have_the_shape_asked_for_and_the_same_bytes() {
-    let shape = Shape {
-        cell: Cell::Lstm,
-        layers: 1,
-        hidden: 128,
-        vocab: 300,
-        ..Shape::PLAIN
-    };
+fn random_models_are_of_the_net_asked_for_and_the_same_bytes() {
     for precision in [Precision::F32, Precision::Int8] {
-        let image = random(shape, precision, 1, "x").unwrap();
-        assert_eq!(
-            image.bytes(),
-            random(shape, precision, 1, "x").unwrap().bytes()
-        );
-        assert_ne!(
-            image.bytes(),
-            random(shape, precision, 2, "x").unwrap().bytes()
-        );
+        let net = stacked(precision, 300, 1, Kind::lstm(128));
+        let image = random(&net, 1, "x").unwrap();
+        assert_eq!(image.bytes(), random(&net, 1, "x").unwrap().bytes());
+        assert_ne!(image.bytes(), random(&net, 2, "x").unwrap().bytes());
         let model = image.model().unwrap();
-        assert_eq!((model.dims().hidden, model.net().vocab()), (128, 300));
+        assert_eq!(*model.net(), net);
         assert_eq!(model.vocab().chars().next(), Some(' '));
         model
             .self_test(gatelet::Scalar, &mut vec![0; model.net().state_words()])
@@ -171,14 +154,8 @@ fn random_models_have_the_shape_asked_for_and_the_same_bytes() {
 
 #[test]
 fn an_image_can_be_copied_to_any_place() {
-    let shape = Shape {
-        cell: Cell::Rnn,
-        layers: 1,
-        hidden: 3,
-        vocab: 5,
-        ..Shape::PLAIN
-    };
-    let image = random(shape, Precision::Int8, 1, "x").unwrap();
+    let net = stacked(Precision::Int8, 5, 1, RNN.with_units(3));
+    let image = random(&net, 1, "x").unwrap();
     assert!(Image::from_bytes(image.bytes()).model().is_ok());
     assert!(
         Image::from_bytes(&image.bytes()[..image.bytes().len() - 1])

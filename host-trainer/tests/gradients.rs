@@ -5,7 +5,7 @@ use gatelet_trainer::engine::Engine;
 use gatelet_trainer::net::dropout::Dropout;
 use gatelet_trainer::net::unroll::Unrolled;
 use gatelet_trainer::net::{Net, Packs, Params, Role, Shard};
-use gatelet_trainer::shape::{Cell, Shape};
+use gatelet_trainer::train::layers::{Cell, Layers};
 
 const ROWS: usize = 3;
 const WINDOW: usize = 6;
@@ -102,22 +102,22 @@ fn differences(params: &mut Params<f64>, start: &Shard<f64>) {
 #[test]
 fn lstm_gradients_equal_finite_differences() {
     check(
-        &Shape {
+        &Layers {
             cell: Cell::Lstm,
             layers: 2,
             hidden: 5,
             vocab: 7,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         }
         .net(),
     );
     check(
-        &Shape {
+        &Layers {
             cell: Cell::Lstm,
             layers: 1,
             hidden: 17,
             vocab: 3,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         }
         .net(),
     );
@@ -126,22 +126,22 @@ fn lstm_gradients_equal_finite_differences() {
 #[test]
 fn rnn_gradients_equal_finite_differences() {
     check(
-        &Shape {
+        &Layers {
             cell: Cell::Rnn,
             layers: 2,
             hidden: 5,
             vocab: 7,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         }
         .net(),
     );
     check(
-        &Shape {
+        &Layers {
             cell: Cell::Rnn,
             layers: 3,
             hidden: 4,
             vocab: 18,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         }
         .net(),
     );
@@ -150,22 +150,22 @@ fn rnn_gradients_equal_finite_differences() {
 #[test]
 fn gru_gradients_equal_finite_differences() {
     check(
-        &Shape {
+        &Layers {
             cell: Cell::Gru,
             layers: 3,
             hidden: 5,
             vocab: 7,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         }
         .net(),
     );
     check(
-        &Shape {
+        &Layers {
             cell: Cell::Gru,
             layers: 1,
             hidden: 17,
             vocab: 3,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         }
         .net(),
     );
@@ -175,12 +175,12 @@ fn gru_gradients_equal_finite_differences() {
 #[test]
 fn gradients_with_dropout() {
     for cell in Cell::ALL {
-        let shape = Shape {
+        let shape = Layers {
             cell,
             layers: 2,
             hidden: 6,
             vocab: 5,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         };
         check_with(&shape.net(), (0.3, 0.4), None);
         check_with(&shape.net(), (0.5, 0.0), None);
@@ -193,18 +193,18 @@ fn gradients_with_dropout() {
 #[test]
 fn gradients_of_lines() {
     for cell in Cell::ALL {
-        let shape = Shape {
+        let shape = Layers {
             cell,
             layers: 2,
             hidden: 5,
             vocab: 4,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         };
         let breaks = (0..ROWS * WINDOW).filter(|i| token(i / WINDOW, i % WINDOW, 4) == 0);
         assert!(breaks.count() > ROWS, "several a row");
         check_with(&shape.net(), (0.0, 0.0), Some(0));
         check_with(&shape.net(), (0.3, 0.4), Some(2));
-        let words = Shape {
+        let words = Layers {
             embedding: 5,
             projection: 5,
             tied: true,
@@ -219,12 +219,12 @@ fn gradients_of_lines() {
 fn a_stream_of_lines_is_its_lines() {
     const LINES: [&[u16]; 4] = [&[0, 3, 1], &[0, 2], &[0], &[0, 4, 4, 1, 3]];
     for cell in Cell::ALL {
-        let shape = Shape {
+        let shape = Layers {
             cell,
             layers: 2,
             hidden: 5,
             vocab: 5,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         };
         let params = Params::<f64>::init(shape.net(), 3);
         let packs = Packs::of(&params);
@@ -256,13 +256,13 @@ fn a_stream_of_lines_is_its_lines() {
         let from = LINES[0].len() + LINES[1].len() + LINES[2].len();
         let last = Unrolled::new(&params, LINES[3]);
         for t in 0..LINES[3].len() {
-            assert_eq!(net.read(from + t), last.read(t));
+            assert_eq!(net.probabilities(from + t), last.probabilities(t));
         }
     }
 }
 
 /// Shapes with an embedding, a projection, both, and tied heads.
-fn word_shapes() -> impl Iterator<Item = Shape> {
+fn word_shapes() -> impl Iterator<Item = Layers> {
     let parts = [
         (4, 0, false),
         (0, 5, false),
@@ -279,7 +279,7 @@ fn word_shapes() -> impl Iterator<Item = Shape> {
         (Cell::Gru, 2),
     ];
     cells.into_iter().flat_map(move |(cell, layers)| {
-        parts.map(|(embedding, projection, tied)| Shape {
+        parts.map(|(embedding, projection, tied)| Layers {
             cell,
             layers,
             hidden: 6,
@@ -306,7 +306,7 @@ fn gradients_of_word_models_equal_finite_differences() {
 #[test]
 fn blocks_of_logits_are_one_window() {
     // 3 rows of 2^18 logits are three quarters of a block: every step is a block of its own.
-    let shape = Shape {
+    let shape = Layers {
         cell: Cell::Rnn,
         layers: 1,
         hidden: 4,
@@ -315,7 +315,7 @@ fn blocks_of_logits_are_one_window() {
         projection: 4,
         tied: true,
     };
-    let small = Shape { vocab: 9, ..shape };
+    let small = Layers { vocab: 9, ..shape };
     // The tokens of the small net are the first of the large one; all others have a bias that makes
     // them impossible.
     let of_small = Params::<f64>::init(small.net(), 11);
@@ -324,8 +324,8 @@ fn blocks_of_logits_are_one_window() {
         let to = params.tensor_mut(tensor.operation, tensor.role);
         to[..tensor.range.len()].copy_from_slice(&of_small.data[tensor.range.clone()]);
     }
-    params.tensor_mut(shape.head(), Role::Bias)[9..].fill(-1e3);
-    let run = |shape: Shape, params: &Params<f64>| {
+    params.tensor_mut(3, Role::Bias)[9..].fill(-1e3);
+    let run = |shape: Layers, params: &Params<f64>| {
         let mut shard = loaded_with::<f64>(&shape.net(), 9);
         let packs = Packs::of(params);
         let loss = shard.forward(&packs, 0.1);
@@ -353,21 +353,21 @@ fn gradients_in_f32_are_those_in_f64() {
     {
         for cell in Cell::ALL {
             let (layers, vocab) = (1 + index % 3, [2, 5, 16, 33, 67, 96][index % 6]);
-            let plain = Shape {
+            let plain = Layers {
                 cell,
                 layers,
                 hidden,
                 vocab,
-                ..Shape::PLAIN
+                ..Layers::PLAIN
             };
             let (wide, other) = ([4, 15, 16, 33][index % 4], [17, 5, 31][index % 3]);
             compare(plain);
-            compare(Shape {
+            compare(Layers {
                 embedding: wide,
                 projection: other,
                 ..plain
             });
-            compare(Shape {
+            compare(Layers {
                 embedding: other,
                 projection: other,
                 tied: true,
@@ -378,8 +378,8 @@ fn gradients_in_f32_are_those_in_f64() {
 }
 
 /// Compares the gradients of a shape in f32 with those in f64.
-fn compare(shape: Shape) {
-    let Shape {
+fn compare(shape: Layers) {
+    let Layers {
         cell,
         layers,
         hidden,

@@ -1,9 +1,8 @@
 //! Quantization-aware training: its forward pass is the device's, bit for bit, and it brings back what 4 bits cost.
 
-use gatelet_trainer::image::LanguageModel as _;
 use std::path::Path;
 
-use gatelet::net::Kind;
+use gatelet::net::{Kind, Net};
 use gatelet::{Precision, Scalar, Session, StateView, TokenId};
 use gatelet_trainer::data::corpus::{Corpus, Text};
 use gatelet_trainer::engine::Engine;
@@ -12,10 +11,10 @@ use gatelet_trainer::image::storage;
 use gatelet_trainer::net::{Packs, Params, Shard};
 use gatelet_trainer::quantize::export::{calibrated, export, own_image};
 use gatelet_trainer::quantize::{Scheme, WeightBits};
-use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::checkpoint::Checkpoint;
 use gatelet_trainer::train::config::{Config, Qat};
+use gatelet_trainer::train::layers::Cell;
 
 const PATH: &str = "aware";
 
@@ -58,9 +57,9 @@ fn nets() -> impl Iterator<Item = (Config, WeightBits)> {
     });
     let nets = plain.into_iter().chain(with_widths);
     nets.flat_map(|config| {
-        let shape = config.shape(2);
-        let four = WeightBits::four(&shape.net());
-        let mixed = four.with(shape.head(), 8);
+        let net = config.shape(2).net();
+        let four = WeightBits::four(&net);
+        let mixed = four.with(net.len() - 1, 8);
         [WeightBits::EIGHT, four, mixed].map(|bits| (config.clone(), bits))
     })
 }
@@ -142,25 +141,31 @@ fn aware<'c>(
     Trainer::qat(corpus, from, config, "test".to_owned()).unwrap()
 }
 
+/// The recurrent operations.
+fn layers(net: &Net) -> impl Iterator<Item = (usize, Kind)> {
+    let kinds = net.operations().map(|of| of.kind).enumerate();
+    kinds.filter(|(_, kind)| kind.is_recurrent())
+}
+
 /// The states of a shard of one stream after every token, as integers: of each layer h and c; of a
 /// GRU the h of 16 bits that it carries.
 fn states<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
-    let shape = checkpoint.params.shape();
+    let net = checkpoint.params.net();
     let scheme = checkpoint.scheme().unwrap();
-    let mut params = Params::<F>::zeros(shape.net());
+    let mut params = Params::<F>::zeros(*net);
     for (to, &from) in params.data.iter_mut().zip(&checkpoint.params.data) {
         *to = F::from_f64(from.into());
     }
-    let mut packs = Packs::qat(&shape.net(), scheme.clone()).unwrap();
+    let mut packs = Packs::qat(net, scheme.clone()).unwrap();
     packs.update(&params, checkpoint.learned.as_ref()).unwrap();
-    let mut shard = Shard::<F>::new(&shape.net(), 1, 1);
+    let mut shard = Shard::<F>::new(net, 1, 1);
     let step = |&token: &u16| {
         shard.load(|_, _| (token, token));
         shard.forward(&packs, F::zero());
         shard.carry();
-        let numbers = |layer: usize| {
+        let numbers = |(layer, (operation, kind)): (usize, (usize, Kind))| {
             let (h, c) = shard.state(layer);
-            let scale = f64::from(1_u32 << (15 - scheme.state_bits[shape.layer(layer)]));
+            let scale = f64::from(1_u32 << (15 - scheme.state_bits[operation]));
             let of = |x: &[F], scale: f64| -> Vec<i32> {
                 let exact = x.iter().map(|x| x.to_f64() * scale);
                 exact
@@ -168,12 +173,12 @@ fn states<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
                     .map(|x| x as i32)
                     .collect()
             };
-            match shape.cell {
-                Cell::Gru => of(h, 32_768.0),
+            match kind {
+                Kind::Gru { .. } => of(h, 32_768.0),
                 _ => [of(h, 128.0), of(c, scale)].concat(),
             }
         };
-        (0..shape.layers).flat_map(numbers).collect()
+        layers(net).enumerate().flat_map(numbers).collect()
     };
     tokens.iter().map(step).collect()
 }
@@ -182,20 +187,19 @@ fn states<F: Engine>(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
 fn states_of_image(checkpoint: &Checkpoint, tokens: &[u16]) -> Vec<Vec<i32>> {
     let image = own_image(checkpoint).unwrap();
     let model = image.model().unwrap();
-    let shape = checkpoint.params.shape();
     let mut storage = storage(model.net());
     let mut session = Session::new(&model, Scalar, &mut storage).unwrap();
     let step = |&token: &u16| {
         session.step(TokenId(token)).unwrap();
-        let state = |layer: usize| match session.state(shape.layer(layer)) {
+        let state = |(operation, kind): (usize, Kind)| match session.state(operation) {
             Some(StateView::Int8 { h, c }) => {
                 let h = h.iter().map(|&h| i32::from(h));
-                let h = h.filter(|_| shape.cell != Cell::Gru);
+                let h = h.filter(|_| !matches!(kind, Kind::Gru { .. }));
                 h.chain(c.iter().map(|&c| c.into())).collect::<Vec<i32>>()
             }
             _ => Vec::new(),
         };
-        (0..shape.layers).flat_map(state).collect()
+        layers(model.net()).flat_map(state).collect()
     };
     tokens.iter().map(step).collect()
 }
@@ -252,15 +256,15 @@ fn the_gradient_points_where_the_float_nets_does() {
         let checkpoint = float(&corpus, Config { epochs, ..config });
         let trainer = aware(&corpus, &checkpoint, bits, 4);
         let checkpoint = trainer.checkpoint(true);
-        let shape = checkpoint.params.shape();
+        let net = *checkpoint.params.net();
         let gradient = |packs: &Packs<f32>| {
-            let mut shard = Shard::<f32>::new(&shape.net(), 1, 64);
+            let mut shard = Shard::<f32>::new(&net, 1, 64);
             shard.load(|_, t| (tokens[t], tokens[t + 1]));
             shard.forward(packs, 1.0 / 64.0);
             shard.backward(packs);
             shard.gradient.data
         };
-        let mut packs = Packs::qat(&shape.net(), checkpoint.scheme().unwrap().clone()).unwrap();
+        let mut packs = Packs::qat(&net, checkpoint.scheme().unwrap().clone()).unwrap();
         packs
             .update(&checkpoint.params, checkpoint.learned.as_ref())
             .unwrap();
@@ -299,7 +303,7 @@ fn four_bits_cost_little_once_trained_for() {
         let own = own_image(&checkpoint).unwrap();
         let (a, b) = (image.model().unwrap(), own.model().unwrap());
         let weights = |model: &gatelet::Model<'_>| match model.weights(0) {
-            gatelet::Weights::CellInt8(layer) => (0..model.dims().rows())
+            gatelet::Weights::CellInt8(layer) => (0..cell.kind(24).gates() * 24)
                 .flat_map(|row| layer.weights.row(row))
                 .collect::<Vec<i8>>(),
             gatelet::Weights::RecurrentInt8(of) => (0..2 * of.kind.units())

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use gatelet_trainer::data::corpus::{Corpus, IN_MEMORY, Level, Outline, Rules, Text};
 use gatelet_trainer::error::Error;
-use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::checkpoint::Checkpoint;
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 use gatelet_trainer::train::optim::{Optimizer, Schedule};
 use gatelet_trainer::train::run::{Metrics, Mode, RunFolder, Saver, change};
 use gatelet_trainer::train::{End, Observer, Position, Trainer};

@@ -9,10 +9,10 @@ use gatelet_trainer::evaluate::evaluate;
 use gatelet_trainer::image::Image;
 use gatelet_trainer::net::{Packs, Shard};
 use gatelet_trainer::quantize::export::{export, f32_image};
-use gatelet_trainer::shape::Cell;
 use gatelet_trainer::train::Trainer;
 use gatelet_trainer::train::checkpoint::Checkpoint;
 use gatelet_trainer::train::config::Config;
+use gatelet_trainer::train::layers::Cell;
 
 const TEXT: &str = "the rose is there, and then the rest is here.\nthese are 'their' roses; don\u{2019}t the others see?\nthat is \
                     what they thought of that thing\n\n";

@@ -30,10 +30,8 @@
 mod capabilities;
 mod cell;
 mod check;
-pub(crate) mod dims;
 mod display;
 mod error;
-pub(crate) mod four_bits;
 mod kind;
 mod layout;
 mod plan;
@@ -312,11 +310,27 @@ impl Net {
         self.count = self.count.saturating_add(1);
     }
 
+    /// The same in another number format.
+    #[must_use]
+    pub const fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// With weights of so many bits in operation `index`, 8 or 4.
     #[must_use]
     pub const fn with_bits(mut self, index: usize, bits: u8) -> Self {
         if let Some(operation) = at_mut(&mut self.operations, index) {
             operation.bits = bits;
+        }
+        self
+    }
+
+    /// With so many units in operation `index`; a sum stays what it is.
+    #[must_use]
+    pub const fn with_units(mut self, index: usize, units: usize) -> Self {
+        if let Some(operation) = at_mut(&mut self.operations, index) {
+            operation.kind = operation.kind.with_units(units);
         }
         self
     }

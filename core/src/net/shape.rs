@@ -180,22 +180,30 @@ impl Net {
     /// padding columns are not counted.
     pub const fn macs_per_step(&self) -> usize {
         let (mut macs, mut index) = (0, 0);
-        while let Some(operation) = self.operation(index) {
-            let units = operation.kind.units();
-            let mut columns = if operation.kind.is_recurrent() {
-                units
-            } else {
-                0
-            };
-            let mut part = 0;
-            while part < operation.operand.len() {
-                columns += self.width(operation.operand.part(part));
-                part += 1;
-            }
-            macs += operation.kind.gates() * units * columns;
+        while index < self.len() {
+            macs += self.macs(index);
             index += 1;
         }
         macs
+    }
+
+    /// Those of operation `index`.
+    pub const fn macs(&self, index: usize) -> usize {
+        let Some(operation) = self.operation(index) else {
+            return 0;
+        };
+        let units = operation.kind.units();
+        let mut columns = if operation.kind.is_recurrent() {
+            units
+        } else {
+            0
+        };
+        let mut part = 0;
+        while part < operation.operand.len() {
+            columns += self.width(operation.operand.part(part));
+            part += 1;
+        }
+        operation.kind.gates() * units * columns
     }
 
     /// Words that a [`Session`](crate::Session) needs.
@@ -275,6 +283,61 @@ impl Net {
 mod tests {
     use super::super::{Activation, Precision, Reset};
     use super::*;
+
+    const fn linear(units: usize) -> Kind {
+        Kind::Dense {
+            units,
+            activation: Activation::None,
+        }
+    }
+
+    /// One layer, or two, under a head for 64 tokens.
+    fn language_model(layer: Kind, layers: usize) -> Net {
+        let net = Net::tokens(Precision::Int8, 64);
+        let net = (0..layers).fold(net, |net, _| net.then(layer));
+        net.then(linear(64)).scores()
+    }
+
+    #[test]
+    fn sizes_of_the_default_model() {
+        let net = language_model(Kind::lstm(128), 1);
+        assert_eq!(net.macs_per_step(), 512 * 128 + 64 * 128);
+        assert_eq!(net.snapshot_words(), 128 / 4 + 128 / 2);
+        assert_eq!(net.state_words(), 96 + 32 + 64);
+        assert_eq!(net.pipeline_words(), 4 * 128);
+        let two = language_model(Kind::lstm(65), 2);
+        assert_eq!(two.pipeline_words(), 4 * 128);
+        let gru = language_model(Kind::gru(128, Reset::After), 1);
+        assert_eq!(gru.macs_per_step(), 384 * 128 + 64 * 128);
+        // h of 8 and of 16 bits, h being computed, four sums a unit, the scores.
+        assert_eq!(gru.state_words(), 32 + 64 + 32 + 512 + 64);
+        assert_eq!(gru.pipeline_words(), 0);
+    }
+
+    #[test]
+    fn sizes_of_a_word_model() {
+        let tokens = Net::tokens(Precision::Int8, 5000);
+        let plain = tokens.then(Kind::lstm(256)).then(linear(5000)).scores();
+        let net = tokens.then(Kind::Embedding { units: 94 });
+        let net = net.then(Kind::lstm(256)).then(linear(94));
+        let net = net.then(linear(5000)).scores();
+        assert_eq!((net.columns(1), net.columns(3)), (96 + 256, 96));
+        let macs = 1024 * (256 + 94) + 94 * 256 + 5000 * 94;
+        assert_eq!(net.macs_per_step(), macs);
+        assert_eq!(net.snapshot_words(), plain.snapshot_words());
+        // The embedding, the projection as a kernel gives it, and as the head reads it.
+        let scratch = 96 / 4 + 94 + 96 / 4;
+        assert_eq!(net.state_words(), plain.state_words() + scratch);
+    }
+
+    #[test]
+    fn an_operation_takes_other_units() {
+        let net = language_model(Kind::lstm(5), 2).with_units(1, 7);
+        let [below, above] = [0, 1].map(|index| net.operation(index).map(|of| of.kind));
+        assert_eq!(below, Some(Kind::lstm(5)));
+        assert_eq!(above, Some(Kind::lstm(7)));
+        assert_eq!(net.with_units(3, 7), net, "there is none");
+    }
 
     /// A recurrent operation behind the head reads what the step has made: nothing is ahead of it.
     #[test]

@@ -8,12 +8,17 @@ use crate::net::Plan;
 /// Storage for a session, aligned for every kernel.
 ///
 /// ```
-/// # use gatelet::{Cell, Dims, Precision, StateBuf};
-/// const DIMS: Dims = match Dims::new(Cell::Lstm, Precision::Int8, 1, 128, 81) {
-///     Ok(dims) => dims,
-///     Err(_) => panic!("the shape is out of range"), // at compile time
+/// # use gatelet::net::{Activation, Kind, Net};
+/// # use gatelet::{Precision, StateBuf};
+/// const NET: Net = {
+///     let net = Net::tokens(Precision::Int8, 81).then(Kind::lstm(128));
+///     let head = Kind::Dense { units: 81, activation: Activation::None };
+///     match net.then(head).scores().checked() {
+///         Ok(net) => net,
+///         Err(_) => panic!("the net is none that can be"), // at compile time
+///     }
 /// };
-/// let mut storage = StateBuf::<{ DIMS.state_words() }>::new();
+/// let mut storage = StateBuf::<{ NET.state_words() }>::new();
 /// assert_eq!(storage.as_mut().len(), 96 + 32 + 81);
 /// ```
 #[repr(C, align(16))]

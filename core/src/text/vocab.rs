@@ -275,7 +275,7 @@ impl<'a> Vocab<'a> {
                 some => some,
             },
         };
-        // At most Dims::MAX_VOCAB.
+        // At most net::MAX_VOCAB.
         range.start as u16..range.end as u16
     }
 

@@ -123,22 +123,24 @@ impl RowOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::dims::Cell;
 
     #[test]
     fn slots_and_rows_are_inverse_and_fill_whole_tiles() {
         for layout in Layout::ALL {
-            for cell in [Cell::Rnn, Cell::Lstm] {
-                let order = RowOrder::of_cell(layout, cell.kind(1));
+            for kind in Kind::CELLS
+                .into_iter()
+                .filter(|kind| kind.fused().is_some())
+            {
+                let order = RowOrder::of_cell(layout, kind);
                 for hidden in 1..70 {
-                    let rows = cell.gates() * hidden;
+                    let rows = kind.gates() * hidden;
                     let slots = order.slots(rows);
                     assert!(slots >= rows && slots < rows + order.tile());
                     assert_eq!(slots % order.tile(), 0);
                     let mut seen = [false; 512];
                     for row in 0..rows {
                         let slot = order.slot(row);
-                        assert!(slot < slots, "{layout} {cell} {hidden}: {row}");
+                        assert!(slot < slots, "{layout} {kind} {hidden}: {row}");
                         assert_eq!(order.row(slot), row);
                         assert!(!core::mem::replace(&mut seen[slot], true));
                     }
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_tile_of_an_lstm_holds_the_gates_of_its_units() {
-        let order = RowOrder::of_cell(Layout::Tiles8, Cell::Lstm.kind(1));
+        let order = RowOrder::of_cell(Layout::Tiles8, Kind::lstm(1));
         let (unit, forget) = (11, 1);
         assert_eq!(order.slot(4 * unit + forget), 32 + 8 + 3);
         assert_eq!(order.place(43, 20, 4), (32 * 20 + 11 * 4, 128));

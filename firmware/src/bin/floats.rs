@@ -344,14 +344,7 @@ mod image {
                 worst = worst.max((found - expected).abs());
             }
         }
-        let Some(dims) = net.dims() else {
-            hprintln!("error: a model that is no stack of equal layers");
-            return Err(());
-        };
-        let name = format_args!(
-            "{} {} x {}, {} tokens, embedding {}, projection {}",
-            dims.cell, dims.layers, dims.hidden, dims.vocab, dims.embedding, dims.projection
-        );
+        let name = format_args!("{net}");
         let means = totals.map(|total| (total + STEPS as u32 / 2) / STEPS as u32);
         counted(name, net.macs_per_step(), means, worst);
         near(worst)

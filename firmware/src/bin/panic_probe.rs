@@ -25,9 +25,9 @@ mod image {
         Activation, GateActivation, Kind, Net, Operand, Reset, RnnActivation, Value,
     };
     use gatelet::{
-        Completer, Dims, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, NativeF32,
-        NativeInt4, NativeInt4Rows, Only, Sampler, Session, StateBuf, StateHash, StateView,
-        TokenId, Tokenizer, WithKernel, words_with,
+        Completer, History, Isa, Kernel, KnownAnswer, Logits, Model, Native, NativeF32, NativeInt4,
+        NativeInt4Rows, Only, Sampler, Session, StateBuf, StateHash, StateView, TokenId, Tokenizer,
+        WithKernel, words_with,
     };
     #[cfg(stm32f4)]
     use stm32f4xx_hal as _;
@@ -115,25 +115,12 @@ mod image {
             model.known_answer(),
         ));
         let net = black_box(*model.net());
-        if let Some(dims) = net.dims() {
-            black_box((
-                Dims::new(
-                    dims.cell,
-                    dims.precision,
-                    dims.layers,
-                    dims.hidden,
-                    dims.vocab,
-                )
-                .and_then(|plain| plain.with_widths(dims.embedding, dims.projection, dims.tied))
-                .is_ok(),
-                dims.columns(black_box(0)),
-            ));
-        }
         black_box((
             net.macs_per_step(),
             net.state_words(),
             net.capabilities(),
             net.columns(black_box(0)),
+            net.with_units(black_box(0), black_box(8)).checked().is_ok(),
         ));
     }
 

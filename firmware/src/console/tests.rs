@@ -6,21 +6,21 @@ use gatelet::{Completer, History, Model, Native, StateBuf, TokenId, Tokenizer};
 use proptest::prelude::*;
 
 use super::Console;
-use crate::fixtures::{self, DIMS, Settings, WORD_DIMS};
+use crate::fixtures::{self, NET, Settings, WORD_NET};
 use crate::line::{LINE_CAPACITY, Line};
 use crate::view::View;
 use crate::write::Writer;
 
-const WORDS: usize = DIMS.snapshot_words();
+const WORDS: usize = NET.snapshot_words();
 /// Both models have the same layers.
-const _: () = assert!(WORDS == WORD_DIMS.snapshot_words());
+const _: () = assert!(WORDS == WORD_NET.snapshot_words());
 /// Shorter than most lines below, so that the way past its end is taken often.
 const DEPTH: usize = 5;
 
 /// Everything a console borrows.
 struct Bench {
     image: gatelet::AlignedBytes<4096>,
-    state: StateBuf<{ WORD_DIMS.state_words() }>,
+    state: StateBuf<{ WORD_NET.state_words() }>,
     history: History<DEPTH, WORDS>,
     completer: Completer<2, 16, WORDS>,
 }
@@ -399,7 +399,7 @@ fn memory_of_another_model_is_refused() {
     let image = fixtures::image();
     let model = Model::from_bytes(fixtures::image_bytes(&image)).unwrap();
     let mut history = History::<3, { WORDS + 1 }>::new();
-    let mut storage = vec![0; DIMS.state_words()];
+    let mut storage = vec![0; NET.state_words()];
     let error = Line::new(&model, Native::default(), &mut storage, &mut history).unwrap_err();
     assert!(error.to_string().contains("snapshot"), "{error}");
     let error = Line::new(&model, Native::default(), &mut storage[1..], &mut history).unwrap_err();

@@ -10,15 +10,14 @@
 //! ```
 
 use gatelet::layer::Fused;
-use gatelet::{Cell, Dims, MatrixF32, Model, Weights};
+use gatelet::net::{Activation, Kind, Net, Operand, Output, Value};
+use gatelet::{MatrixF32, Model, Weights};
 
 /// Bounds of a model's step.
 #[derive(Clone, Debug)]
 pub(super) struct Bound {
-    /// Of every layer's h.
-    pub(super) hidden: Vec<f64>,
-    /// Of every layer's c.
-    pub(super) cell: Vec<f64>,
+    /// Of every number of a snapshot: h of all layers, then c of those that have it.
+    pub(super) state: Vec<f64>,
     /// Of the scores.
     pub(super) logits: f64,
 }
@@ -71,47 +70,77 @@ fn largest(numbers: &[f32]) -> f64 {
         .fold(0.0, |most, x| f64::max(most, x.abs().into()))
 }
 
+/// Whether a net is an embedding perhaps, then layers that a kernel does at once, then dense
+/// operations, each of which reads the one before, and the last of which has the scores.
+fn is_stack(net: &Net) -> bool {
+    let rank = |kind: Kind| match kind {
+        Kind::Embedding { .. } => Some(0),
+        Kind::Dense {
+            activation: Activation::None,
+            ..
+        } => Some(2),
+        kind => kind.fused().map(|_| 1),
+    };
+    let (mut last, mut reads) = (0, Value::INPUT);
+    for (index, of) in net.operations().enumerate() {
+        match rank(of.kind) {
+            Some(rank) if rank >= last && of.operand == Operand::one(reads) => last = rank,
+            _ => return false,
+        }
+        reads = Value::of(index);
+    }
+    net.takes_tokens() && last == 2 && net.outputs().eq([Output::Scores(reads)])
+}
+
 impl Bound {
     /// Of an f32 model, in its first `steps` from the zero state: c grows by at most 1 in each.
     ///
-    /// Nothing for nets that it is not written for: those that are no language models, and GRUs.
-    pub(super) fn new(model: &Model<'_>, steps: usize) -> Option<(Self, Dims)> {
-        let dims = model.net().dims().filter(|dims| dims.cell != Cell::Gru)?;
+    /// Nothing for nets that it is not written for: all but stacks of RNNs and LSTMs.
+    pub(super) fn new(model: &Model<'_>, steps: usize) -> Option<Self> {
+        let net = model.net();
+        if !is_stack(net) {
+            return None;
+        }
         let mut bound = Bound {
-            hidden: Vec::new(),
-            cell: Vec::new(),
+            state: Vec::new(),
             logits: 0.0,
         };
-        let (mut below, mut off) = ((dims.embedding_stride(), 1.0), 0.0);
+        let mut cells = Vec::new();
+        let (mut below, mut off) = ((0, 1.0), 0.0);
         let mut operand = 1.0;
-        for index in 0..=dims.head() {
+        for (index, operation) in net.operations().enumerate() {
+            let stride = net.stride(Value::of(index));
+            let units = operation.kind.units();
             match model.weights(index) {
-                Weights::EmbeddingF32(table) => below.1 = largest(table.weights.weights),
+                Weights::EmbeddingF32(table) => below = (stride, largest(table.weights.weights)),
                 Weights::CellF32(layer) => {
-                    let rows = Rows::new(&layer.weights, dims.rows(), largest(layer.input), below);
+                    let rows = units * operation.kind.gates();
+                    let rows = Rows::new(&layer.weights, rows, largest(layer.input), below);
                     let z = rows.off(off);
                     let c = steps as f64 + 1.0;
                     let cell = z * (c / 4.0 + 1.25) + ACTIVATION * (1.0 + c);
                     // h is -1 to 1 in both.
                     let hidden = match layer.cell {
                         Fused::Rnn => z + ACTIVATION,
-                        Fused::Lstm => z / 4.0 + cell + ACTIVATION,
+                        Fused::Lstm => {
+                            cells.extend(std::iter::repeat_n(cell, stride));
+                            z / 4.0 + cell + ACTIVATION
+                        }
                     };
                     off = hidden.min(2.0 + ACTIVATION);
-                    bound.hidden.push(off);
-                    bound.cell.push(cell);
-                    below = (dims.stride(), 1.0);
+                    bound.state.extend(std::iter::repeat_n(off, stride));
+                    below = (stride, 1.0);
                 }
                 Weights::DenseF32(dense) => {
                     let (columns, bias) = (dense.weights.columns, largest(dense.bias));
-                    let units = model.net().operation(index).map_or(0, |of| of.kind.units());
                     let rows = Rows::new(&dense.weights, units, bias, (columns, operand));
                     (off, operand) = (rows.off(off), rows.sum);
                     bound.logits = off;
                 }
-                _ => {}
+                _ => return None,
             }
         }
-        Some((bound, dims))
+        bound.state.extend(cells);
+        Some(bound)
     }
 }

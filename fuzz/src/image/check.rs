@@ -3,8 +3,8 @@
 use gatelet::format::{repack, repacked_len};
 use gatelet::net::{Capabilities, Input};
 use gatelet::{
-    Batch, Dims, Isa, Kernel, Layout, Model, NativeInt4, Precision, Sampler, Scalar, Session,
-    StateHash, TokenId, WithKernel,
+    Batch, Isa, Kernel, Layout, Model, NativeInt4, Precision, Sampler, Scalar, Session, StateHash,
+    TokenId, WithKernel,
 };
 
 use super::aligned::Aligned;
@@ -313,17 +313,17 @@ struct Reference {
     states: Vec<Vec<u32>>,
     after: Vec<(Vec<u32>, Vec<f32>)>,
     bound: Bound,
-    dims: Dims,
 }
 
 impl Reference {
     /// Nothing where there is no bound.
     fn new(model: Model<'_>, tokens: &[TokenId]) -> Option<Self> {
-        let (bound, dims) = Bound::new(&model, STEPS)?;
-        let mut storage = vec![0; dims.state_words()];
+        let bound = Bound::new(&model, STEPS)?;
+        let net = model.net();
+        let mut storage = vec![0; net.state_words()];
         let mut session = Session::new(&model, Scalar, &mut storage).expect("room enough");
         let states = tokens.iter().map(|&id| {
-            let mut state = vec![0; dims.snapshot_words()];
+            let mut state = vec![0; net.snapshot_words()];
             session.snapshot(&mut state).expect("as many words");
             session.step(id).expect("a token of the vocabulary");
             state
@@ -339,7 +339,6 @@ impl Reference {
             states,
             after,
             bound,
-            dims,
         })
     }
 
@@ -350,15 +349,9 @@ impl Reference {
             tokens,
             states: &self.states,
         });
-        let dims = &self.dims;
         for ((state, scores), (expected, expected_scores)) in found.iter().zip(&self.after) {
-            let hidden = dims.layers * dims.stride();
-            for (index, (&a, &b)) in state.iter().zip(expected).enumerate() {
-                let layer = index % hidden / dims.stride();
-                let bound = match index < hidden {
-                    true => self.bound.hidden[layer],
-                    false => self.bound.cell[layer],
-                };
+            assert_eq!(state.len(), self.bound.state.len());
+            for ((&a, &b), &bound) in state.iter().zip(expected).zip(&self.bound.state) {
                 let (a, b) = (f32::from_bits(a), f32::from_bits(b));
                 within(a, b, bound, isa.name());
             }

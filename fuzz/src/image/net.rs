@@ -1,19 +1,17 @@
 //! Small language models.
 
 use gatelet::format::{FeatureSpec, ImageSpec, VocabSpec};
-use gatelet::{
-    Cell, Dims, FourBits, KnownAnswer, Layout, Normalisation, Precision, Provenance, TextRules,
-    UNKNOWN,
-};
-use gatelet_random::Operations;
+use gatelet::net::Net;
+use gatelet::{KnownAnswer, Layout, Normalisation, Precision, Provenance, TextRules, UNKNOWN};
+use gatelet_random::{GRU, LSTM, Operations, RNN, in_four_bits, with_widths};
 
 use super::aligned::written;
 use super::numbers::{Maker, Size};
 use crate::entropy::{Entropy, Source};
 
-/// A shape.
-fn dims(entropy: &mut Entropy<'_>) -> Dims {
-    let cell = entropy.one(&[Cell::Rnn, Cell::Lstm, Cell::Lstm, Cell::Gru]);
+/// A net of equal layers.
+fn net(entropy: &mut Entropy<'_>) -> Net {
+    let kind = entropy.one(&[RNN, LSTM, LSTM, GRU]);
     let precision = entropy.one(&[Precision::F32, Precision::Int8, Precision::Int8]);
     let layers = entropy.one(&[1, 1, 1, 2, 2, 3]);
     let hidden = match entropy.below(16) {
@@ -21,29 +19,30 @@ fn dims(entropy: &mut Entropy<'_>) -> Dims {
         _ => 1 + entropy.below(9),
     };
     let vocab = 2 + entropy.below(8);
-    let plain = Dims::new(cell, precision, layers, hidden, vocab).expect("small numbers");
     let width = |entropy: &mut Entropy<'_>| match entropy.below(3) {
         0 => 4 + entropy.below(6),
         _ => 0,
     };
     let (embedding, projection) = (width(entropy), width(entropy));
     let tied = entropy.rarely(3) && embedding > 0;
-    let dims = match tied {
-        true if hidden < 4 => plain.with_widths(embedding, embedding, true),
-        true if projection == 0 => plain.with_widths(hidden, 0, true),
-        true => plain.with_widths(embedding, embedding, true),
-        false => plain.with_widths(embedding, projection, false),
+    let widths = match tied {
+        true if hidden < 4 => (embedding, embedding, true),
+        true if projection == 0 => (hidden, 0, true),
+        true => (embedding, embedding, true),
+        false => (embedding, projection, false),
     };
-    let dims = dims.expect("widths of 4 and more");
+    let net = with_widths(precision, vocab, layers, kind.with_units(hidden), widths);
     match entropy.rarely(3) {
         true => {
-            let four = FourBits::new(
-                std::array::from_fn(|layer| layer < layers && entropy.rarely(2)),
-                !tied && entropy.rarely(2),
-            );
-            dims.with_four_bits(four).unwrap_or(dims)
+            let first = usize::from(widths.0 > 0);
+            let four: Vec<usize> = (first..first + layers)
+                .filter(|_| entropy.rarely(2))
+                .collect();
+            let head = (!tied && entropy.rarely(2)).then_some(net.len() - 1);
+            let four = in_four_bits(net, four.into_iter().chain(head));
+            four.checked().unwrap_or(net)
         }
-        false => dims,
+        false => net,
     }
 }
 
@@ -111,16 +110,16 @@ const WORDS: [&str; 11] = [
 /// # Panics
 /// When the writer refuses it.
 pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
-    let dims = dims(entropy);
+    let net = net(entropy);
     let layout = entropy.one(&Layout::ALL);
-    let layout = match layout.check(&dims.net()) {
+    let layout = match layout.check(&net) {
         Ok(()) => layout,
         Err(_) => Layout::Rows,
     };
     let size = Size::any(entropy);
     let (rules, kind) = rules(entropy);
     let tokens: Vec<u16> = (0..entropy.one(&[0, 1, 6, 64]))
-        .map(|_| entropy.below(dims.vocab) as u16)
+        .map(|_| entropy.below(net.vocab()) as u16)
         .collect();
     let corpus = "c".repeat(entropy.one(&[0, 1, 127, 128]));
     let mut maker = Maker {
@@ -128,11 +127,10 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
         layout,
         size,
     };
-    let net = dims.net();
     let numbers = Operations::new(&net, &mut maker);
     let mut characters = CHARACTERS.to_vec();
     let (mut words, mut bytes) = (WORDS.to_vec(), BYTES.to_vec());
-    while characters.len() > dims.vocab {
+    while characters.len() > net.vocab() {
         // The unknown token stays.
         let at = if characters[0] == UNKNOWN { 1 } else { 0 };
         characters.remove(at);

@@ -1,16 +1,16 @@
 //! What makes a net too large for the project's own board, and options with which one like it fits; before it is trained.
 //!
 //! ```text
-//! vocabulary   bytes(shape) - bytes(shape with two tokens)        layers   the rest
+//! vocabulary   bytes(net) - bytes(net with two tokens)        layers   the rest
 //! remedy       the largest --max-vocab, --embedding with --projection and --tied, or --hidden whose image fits
 //! ```
 //! The firmware says the same of an image that is there (`firmware/src/remedy.rs`).
 
 use gatelet::{Layout, Provenance};
 
-use crate::analysis::device::{Board, fit, int8_dims};
+use crate::analysis::device::{Board, fit};
 use crate::analysis::footprint;
-use crate::shape::Shape;
+use crate::train::layers::Layers;
 use crate::units::{bytes, grouped};
 
 /// The fewest tokens and units that are offered.
@@ -19,8 +19,8 @@ const LEAST: (usize, usize) = (20, 8);
 /// A net with its names, as its image will have them.
 #[derive(Clone, Copy, Debug)]
 pub struct Planned<'a> {
-    /// Its shape.
-    pub shape: Shape,
+    /// Its layers.
+    pub layers: Layers,
     /// The words of a net of words, otherwise none.
     pub words: &'a [String],
     /// What its tokens are called: `character`.
@@ -30,21 +30,20 @@ pub struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    /// Bytes of its int8 image in a layout; usize::MAX if it can have none.
+    /// Bytes of its int8 image in a layout; half of all there can be if it can have none.
     fn bytes(&self, layout: Layout) -> usize {
-        let words = &self.words[..self.words.len().min(self.shape.vocab)];
-        let bytes = footprint::int8_bytes(self.shape, words, layout, self.from);
-        bytes.unwrap_or(usize::MAX)
+        let words = &self.words[..self.words.len().min(self.layers.vocab)];
+        let bytes = footprint::int8_bytes(&self.layers.net(), words, layout, self.from);
+        bytes.unwrap_or(usize::MAX / 2)
     }
 
     /// Whether the board's console has room for it.
     fn fits(&self) -> bool {
-        let dims = int8_dims(self.shape);
-        dims.is_ok_and(|dims| fit(Board::HOME, &dims.net(), |layout| self.bytes(layout)).fits)
+        fit(Board::HOME, &self.layers.net(), |layout| self.bytes(layout)).fits
     }
 
-    fn with(&self, shape: Shape) -> Self {
-        Self { shape, ..*self }
+    fn with(&self, layers: Layers) -> Self {
+        Self { layers, ..*self }
     }
 
     /// What takes most of it and what to do, if it does not fit.
@@ -52,56 +51,56 @@ impl Planned<'_> {
         if self.fits() {
             return None;
         }
-        let shape = self.shape;
-        let without = Shape { vocab: 2, ..shape };
+        let own = self.layers;
+        let without = Layers { vocab: 2, ..own };
         let all = self.bytes(Layout::Rows);
         let layers = self.with(without).bytes(Layout::Rows).min(all);
         let of_vocabulary = all - layers > layers;
         let mut remedies = Vec::new();
         if of_vocabulary {
-            let with = |vocab| self.with(Shape { vocab, ..shape });
-            let most = largest(LEAST.0, shape.vocab, &|vocab| with(vocab).fits());
+            let with = |vocab| self.with(Layers { vocab, ..own });
+            let most = largest(LEAST.0, own.vocab, &|vocab| with(vocab).fits());
             // All bytes are in a vocabulary of bytes.
             let most = most.filter(|_| self.unit != "byte");
             remedies.extend(most.map(|most| format!("--max-vocab {most}")));
             let with = |width| {
                 let (embedding, projection) = (width, width);
-                self.with(Shape {
+                self.with(Layers {
                     embedding,
                     projection,
                     tied: true,
-                    ..shape
+                    ..own
                 })
             };
             let widths = [256, 192, 128, 96, 64, 48, 32, 24, 16, 8];
             let width = widths.into_iter().find(|&width| with(width).fits());
-            let width = width.filter(|_| shape.embedding == 0);
+            let width = width.filter(|_| own.embedding == 0);
             let option = |width| format!("--embedding {width} --projection {width} --tied");
             remedies.extend(width.map(option));
         } else {
-            let alone = shape.tied && shape.projection == 0;
+            let alone = own.tied && own.projection == 0;
             let with = |hidden| {
-                let embedding = if alone { hidden } else { shape.embedding };
-                self.with(Shape {
+                let embedding = if alone { hidden } else { own.embedding };
+                self.with(Layers {
                     hidden,
                     embedding,
-                    ..shape
+                    ..own
                 })
             };
-            let most = largest(LEAST.1, shape.hidden, &|hidden| with(hidden).fits());
+            let most = largest(LEAST.1, own.hidden, &|hidden| with(hidden).fits());
             remedies.extend(most.map(|most| format!("--hidden {most}")));
         }
         let what = match of_vocabulary {
             true => format!(
                 "its vocabulary of {} {}s takes {}",
-                grouped(shape.vocab),
+                grouped(own.vocab),
                 self.unit,
                 bytes(all - layers)
             ),
             false => format!(
-                "its {} x {} units take {}",
-                shape.layers,
-                shape.hidden,
+                "its {} take{} {}",
+                vec![own.cell.kind(own.hidden).to_string(); own.layers].join(", "),
+                if own.layers == 1 { "s" } else { "" },
                 bytes(layers)
             ),
         };
@@ -137,16 +136,16 @@ fn largest(least: usize, most: usize, good: &dyn Fn(usize) -> bool) -> Option<us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Cell;
+    use crate::train::layers::Cell;
 
     fn planned(hidden: usize, vocab: usize) -> Planned<'static> {
         Planned {
-            shape: Shape {
+            layers: Layers {
                 cell: Cell::Lstm,
                 layers: 1,
                 hidden,
                 vocab,
-                ..Shape::PLAIN
+                ..Layers::PLAIN
             },
             words: &[],
             unit: "character",
@@ -169,15 +168,15 @@ mod tests {
         assert!(planned(32, offered(&said, "--max-vocab")).fits());
         let width = offered(&said, "--embedding");
         let plain = planned(32, 5995);
-        let shape = Shape {
+        let layers = Layers {
             embedding: width,
             projection: width,
             tied: true,
-            ..plain.shape
+            ..plain.layers
         };
-        assert!(plain.with(shape).fits());
+        assert!(plain.with(layers).fits());
         let said = planned(1000, 64).blame().unwrap();
-        assert!(said.contains("1 x 1000 units"), "{said}");
+        assert!(said.contains("its lstm 1000 takes"), "{said}");
         assert!(!said.contains("--max-vocab"), "{said}");
         assert!(planned(offered(&said, "--hidden"), 64).fits());
     }

@@ -15,7 +15,6 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::evaluate::{Scores, log_probability};
-use crate::image::LanguageModel as _;
 use crate::image::storage;
 use crate::isa::isa;
 
@@ -112,7 +111,7 @@ impl WithKernel for Count<'_> {
 /// [`Error::Inference`] when a token is outside the vocabulary.
 pub fn measure(model: Model<'_>, tokens: &[u16], most: usize) -> Result<Confusion> {
     let (pairs, scores) = isa()?.run(Count { model, tokens })?;
-    let vocab = model.dims().vocab;
+    let vocab = model.net().vocab();
     let mut totals = vec![0_u64; vocab];
     for (&(actual, _), &count) in &pairs {
         totals[actual] += count;
@@ -153,19 +152,14 @@ mod tests {
     use super::*;
     use crate::evaluate::evaluate;
     use crate::quantize::export::random;
-    use crate::shape::{Cell, Shape};
     use gatelet::Precision;
+    use gatelet::net::Kind;
+    use gatelet_random::stacked;
 
     #[test]
     fn rows_sum_to_one_and_the_scores_are_those_of_an_evaluation() {
-        let shape = Shape {
-            cell: Cell::Lstm,
-            layers: 1,
-            hidden: 8,
-            vocab: 12,
-            ..Shape::PLAIN
-        };
-        let image = random(shape, Precision::F32, 3, "test").unwrap();
+        let net = stacked(Precision::F32, 12, 1, Kind::lstm(8));
+        let image = random(&net, 3, "test").unwrap();
         let image = image.for_isa(isa().unwrap()).unwrap();
         let model = image.model().unwrap();
         let tokens: Vec<u16> = (0..400_u32).map(|i| (i * i % 11 % 7) as u16).collect();

@@ -11,12 +11,14 @@
 use std::path::Path;
 
 use gatelet::Precision;
+use gatelet::net::{Net, Operation};
 use serde::Serialize;
 
 use crate::analysis::confusion::{self, Confusion};
 use crate::analysis::device::{Board, Fit, Processor, fit};
 use crate::analysis::gates::{self, Activity};
 use crate::analysis::lag::{self, Lags};
+use crate::analysis::names::cells;
 use crate::any_model::LARGEST;
 use crate::data::corpus::{Encoder, Encoding, IN_MEMORY, Reading, Rules, Split, Text, Vocabulary};
 use crate::error::{Error, Result};
@@ -24,12 +26,11 @@ use crate::evaluate::Scores;
 use crate::files;
 use crate::hex::hex;
 use crate::image::Image;
-use crate::image::LanguageModel as _;
 use crate::isa::isa;
 use crate::net::Params;
 use crate::quantize::export::{self, export, taken};
-use crate::shape::{Cell, Shape};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::layers::Cell;
 use crate::train::run::Metrics;
 use crate::train::runs::Run;
 use crate::train::samples::{self, Sample};
@@ -70,8 +71,8 @@ pub struct Question<'a> {
 pub struct Reach {
     /// `this net`, `rnn, untrained`.
     pub name: String,
-    /// Its cell.
-    pub cell: Cell,
+    /// Its cells: `lstm`, `gru and lstm`.
+    pub cell: String,
     /// Whether it is trained.
     pub trained: bool,
     /// Gradient norms.
@@ -102,8 +103,9 @@ pub struct OnDevice {
 pub struct Findings {
     /// Name of the run folder.
     pub name: String,
-    /// The net's shape.
-    pub shape: Shape,
+    /// The net.
+    #[serde(serialize_with = "crate::net::stored::serialize")]
+    pub net: Net,
     /// Numbers that were trained.
     pub parameters: usize,
     /// Path of the text.
@@ -187,10 +189,10 @@ fn text_of(run: &Run, corpus: Option<Text>) -> Result<Text> {
 pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> Result<Findings> {
     let run = Run::read(path)?;
     let checkpoint = best_of(path)?;
-    let shape = checkpoint.shape()?;
+    let layers = checkpoint.params.net().recurrent_count();
     let layer = match question.layer {
-        None => shape.layers - 1,
-        Some(layer) if (1..=shape.layers).contains(&layer) => layer - 1,
+        None => layers.saturating_sub(1),
+        Some(layer) if (1..=layers).contains(&layer) => layer - 1,
         Some(layer) => {
             return Err(Error::Option {
                 option: "layer",
@@ -263,7 +265,7 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let activity = watch(&checkpoint, before, held_out, typed, layer)?;
     told("confusion");
     let isa = isa()?;
-    let macs = shape_macs(shape);
+    let macs = checkpoint.params.net().macs_per_step().max(1);
     let read = &held_out[..held_out.len().min(HELD_OUT).min((WORK / macs).max(1000))];
     let image = export::f32_image(&checkpoint)?.for_isa(isa)?;
     let model = image
@@ -280,8 +282,8 @@ pub fn ask(path: &Path, question: &Question<'_>, told: &mut dyn FnMut(&str)) -> 
     let sample = samples::write(&checkpoint, held_out, &best)?;
     Ok(Findings {
         name: run.name.clone(),
-        shape,
-        parameters: shape.parameters(),
+        net: *checkpoint.params.net(),
+        parameters: checkpoint.params.data.len(),
         corpus: run.corpus.clone(),
         corpus_sha256: run.corpus_sha256.clone(),
         unit: checkpoint.vocabulary()?.level().unit(),
@@ -320,11 +322,6 @@ fn nothing_yet(checkpoint: &Checkpoint) -> Metrics {
     }
 }
 
-/// Multiply-accumulates of a step, at least 1.
-fn shape_macs(shape: Shape) -> usize {
-    (shape.layers * 2 * shape.hidden * shape.gate_columns() + shape.vocab * shape.hidden).max(1)
-}
-
 /// Name and net of another run on the same text.
 fn other(path: &Path, checkpoint: &Checkpoint) -> Result<(String, Checkpoint)> {
     let run = Run::read(path)?;
@@ -345,24 +342,37 @@ fn reaches(
     other: Option<(String, Checkpoint)>,
 ) -> Result<Vec<Reach>> {
     let config = checkpoint.config()?;
-    let shape = checkpoint.params.shape();
     let reach = |name: String, trained, params: &Params<f32>| Reach {
         name,
-        cell: params.shape().cell,
+        cell: cells(params.net()),
         trained,
         lags: lag::measure(params, held_out, config.window, checkpoint.line_break()),
     };
     let own = "this net".to_owned();
     let mut reaches = vec![reach(own, true, &checkpoint.params)];
     if let Some((name, other)) = other {
-        let name = format!("{name}: {}, trained", other.params.shape().cell);
+        let name = format!("{name}: {}, trained", cells(other.params.net()));
         reaches.push(reach(name, true, &other.params));
     }
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
-        let fresh = Params::init(Shape { cell, ..shape }.net(), config.seed);
+        let fresh = Params::init(with_cells(checkpoint.params.net(), cell), config.seed);
         reaches.push(reach(format!("{cell}, untrained"), false, &fresh));
     }
     Ok(reaches)
+}
+
+/// The same net with layers of one cell, each as large as it is.
+fn with_cells(net: &Net, cell: Cell) -> Net {
+    let operations = net.operations().map(|of| match of.kind.is_recurrent() {
+        true => Operation {
+            kind: cell.kind(of.kind.units()),
+            ..*of
+        },
+        false => *of,
+    });
+    let empty = Net::new(net.precision, net.input);
+    let with = operations.fold(empty, Net::with_operation);
+    net.outputs().fold(with, Net::with_output)
 }
 
 /// The gates over the text that was typed, or over the beginning of the held-out text.
@@ -374,7 +384,7 @@ fn watch(
     layer: usize,
 ) -> Result<Activity> {
     let (params, line_break) = (&checkpoint.params, checkpoint.line_break());
-    Ok(match typed {
+    let activity = match typed {
         Some(ids) => {
             let ids = &ids[..ids.len().min(2 * SHOWN)];
             let before: Vec<u16> = line_break.into_iter().collect();
@@ -387,7 +397,8 @@ fn watch(
             let names = names(checkpoint.vocabulary()?, ids);
             gates::watch(params, before, &names, ids, line_break, (layer, UNITS))
         }
-    })
+    };
+    activity.ok_or_else(|| Error::Some("the net has no layers to be watched".to_owned()))
 }
 
 /// The tokens of a text that was typed; of words the last one too.
@@ -433,7 +444,7 @@ fn on_device(
     let model = image
         .model()
         .map_err(|error| Error::Export(error.to_string()))?;
-    let dims = model.dims();
+    let net = model.net();
     let bytes = |layout| {
         let packed: Option<Image> = image.repacked(layout).ok();
         packed.map_or(image.bytes().len(), |image| image.bytes().len())
@@ -441,14 +452,12 @@ fn on_device(
     Ok(OnDevice {
         f32: report.before,
         int8: report.after,
-        macs: dims.macs_per_step(),
-        session_bytes: 4 * dims.state_words(),
-        snapshot_bytes: 4 * dims.snapshot_words(),
+        macs: net.macs_per_step(),
+        session_bytes: 4 * net.state_words(),
+        snapshot_bytes: 4 * net.snapshot_words(),
         instructions: Processor::ALL
-            .map(|processor| (processor, processor.instructions(&dims.net())))
+            .map(|processor| (processor, processor.instructions(net)))
             .to_vec(),
-        boards: Board::all()
-            .map(|board| fit(board, &dims.net(), bytes))
-            .collect(),
+        boards: Board::all().map(|board| fit(board, net, bytes)).collect(),
     })
 }

@@ -1,4 +1,5 @@
-//! What a net will need on a device, before it is trained: the size of its image follows from its shape.
+//! What a net will need on a device, before it is trained: the size of its image follows from
+//! its operations.
 //!
 //! ```text
 //! flash   preamble + header (with the names in it) + sections        core's writer, asked for an image without numbers
@@ -9,13 +10,13 @@
 //! as numbers of 1 to 5 bytes, and core's bound counts them as 5: that image will have up to 64 bytes less.
 
 use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec, image_len};
-use gatelet::{Dims, KnownAnswer, Layout, Precision, Provenance, TextRules};
+use gatelet::net::Net;
+use gatelet::{KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::quantize::SHIFT;
 use crate::quantize::export::KNOWN_ANSWER;
-use crate::shape::Shape;
 
 /// As many tokens as the known-answer test has.
 const TOKENS: [u16; KNOWN_ANSWER] = [0; KNOWN_ANSWER];
@@ -33,19 +34,13 @@ pub struct Footprint {
     pub macs_per_step: usize,
 }
 
-fn dims(shape: Shape) -> Result<Dims> {
-    shape
-        .dims(Precision::Int8)
-        .map_err(|error| Error::Export(error.to_string()))
-}
-
-/// Bytes of the int8 image of a net of this shape in a layout, at most; of `from` only the lengths matter. `words` are
+/// Bytes of the int8 image of a net in a layout, at most; of `from` only the lengths matter. `words` are
 /// the vocabulary of a net of words, and none are one of characters.
 ///
 /// # Errors
-/// [`Error::Export`] for a shape out of range, or one that cannot have the layout.
+/// [`Error::Export`] for a net that cannot be, or cannot have the layout.
 pub fn int8_bytes(
-    shape: Shape,
+    net: &Net,
     words: &[String],
     layout: Layout,
     from: Provenance<'_>,
@@ -61,7 +56,7 @@ pub fn int8_bytes(
         hidden: matrix,
         ..OperationSpec::default()
     };
-    let net = dims(shape)?.net();
+    let net = net.with_precision(Precision::Int8);
     let spec = ImageSpec {
         net,
         layout,
@@ -87,24 +82,26 @@ pub fn int8_bytes(
     image_len(&spec).map_err(|error| Error::Export(error.to_string()))
 }
 
-/// What the int8 image of a net of this shape needs; `words` and `from` as in [`int8_bytes`].
+/// What the int8 image of a net needs; `words` and `from` as in [`int8_bytes`].
 ///
 /// # Errors
-/// [`Error::Export`] for a shape out of range.
-pub fn int8(shape: Shape, words: &[String], from: Provenance<'_>) -> Result<Footprint> {
-    let dims = dims(shape)?;
+/// [`Error::Export`] for a net that cannot be.
+pub fn int8(net: &Net, words: &[String], from: Provenance<'_>) -> Result<Footprint> {
+    let net = net.with_precision(Precision::Int8);
+    net.checked()
+        .map_err(|error| Error::Export(error.to_string()))?;
     let mut flash_bytes = 0;
     for layout in [Layout::Rows, Layout::Pairs] {
         // A wide net has no pairs.
-        if layout.check(&dims.net()).is_ok() {
-            flash_bytes = flash_bytes.max(int8_bytes(shape, words, layout, from)?);
+        if layout.check(&net).is_ok() {
+            flash_bytes = flash_bytes.max(int8_bytes(&net, words, layout, from)?);
         }
     }
     Ok(Footprint {
         flash_bytes,
-        ram_bytes: 4 * dims.state_words(),
-        snapshot_bytes: 4 * dims.snapshot_words(),
-        macs_per_step: dims.macs_per_step(),
+        ram_bytes: 4 * net.state_words(),
+        snapshot_bytes: 4 * net.snapshot_words(),
+        macs_per_step: net.macs_per_step(),
     })
 }
 
@@ -113,31 +110,27 @@ mod tests {
     use super::*;
     use crate::analysis::report::describe;
     use crate::quantize::export::random;
-    use crate::shape::Cell;
+    use gatelet::net::Kind;
+    use gatelet_random::{GRU, RNN, stacked};
 
     /// Against images that were really made.
     #[test]
     fn it_is_what_the_image_has() {
-        for (cell, layers, hidden, vocab) in [
-            (Cell::Lstm, 1, 64, 81),
-            (Cell::Lstm, 3, 17, 96),
-            (Cell::Rnn, 2, 33, 300),
+        for (kind, layers, vocab) in [
+            (Kind::lstm(64), 1, 81),
+            (Kind::lstm(17), 3, 96),
+            (RNN.with_units(33), 2, 300),
+            (GRU.with_units(20), 2, 50),
         ] {
-            let shape = Shape {
-                cell,
-                layers,
-                hidden,
-                vocab,
-                ..Shape::PLAIN
-            };
-            let rows = random(shape, Precision::Int8, 1, "a command").unwrap();
+            let net = stacked(Precision::Int8, vocab, layers, kind);
+            let rows = random(&net, 1, "a command").unwrap();
             let pairs = rows.repacked(Layout::Pairs).unwrap();
             let model = pairs.model().unwrap();
-            let found = int8(shape, &[], model.provenance()).unwrap();
+            let found = int8(&net, &[], model.provenance()).unwrap();
             let described = describe(&model);
             let larger = described.flash_bytes.max(rows.bytes().len());
             let spare = found.flash_bytes.checked_sub(larger).unwrap();
-            assert!(spare <= 64, "{shape:?}: {spare} bytes too many");
+            assert!(spare <= 64, "{net}: {spare} bytes too many");
             assert_eq!(
                 (found.ram_bytes, found.snapshot_bytes, found.macs_per_step),
                 (
@@ -151,25 +144,13 @@ mod tests {
 
     #[test]
     fn a_net_too_wide_for_pairs_has_rows() {
-        let shape = Shape {
-            cell: Cell::Lstm,
-            layers: 2,
-            hidden: 1024,
-            vocab: 96,
-            ..Shape::PLAIN
-        };
-        assert!(int8(shape, &[], Provenance::default()).unwrap().flash_bytes > 12 * 1024 * 1024);
+        let net = stacked(Precision::Int8, 96, 2, Kind::lstm(1024));
+        assert!(int8(&net, &[], Provenance::default()).unwrap().flash_bytes > 12 * 1024 * 1024);
     }
 
     #[test]
-    fn a_shape_out_of_range_is_an_error() {
-        let shape = Shape {
-            cell: Cell::Lstm,
-            layers: 9,
-            hidden: 8,
-            vocab: 8,
-            ..Shape::PLAIN
-        };
-        assert!(int8(shape, &[], Provenance::default()).is_err());
+    fn a_net_that_cannot_be_is_an_error() {
+        let net = stacked(Precision::Int8, 8, 16, Kind::lstm(8));
+        assert!(int8(&net, &[], Provenance::default()).is_err());
     }
 }

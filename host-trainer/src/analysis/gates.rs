@@ -7,11 +7,11 @@
 //! ```
 //! Units that go alike stand together, so that what they follow (blanks, ends of words, capitals) can be seen.
 
+use gatelet::net::Kind;
 use serde::Serialize;
 
 use crate::net::Params;
-use crate::net::unroll::Unrolled;
-use crate::shape::Cell;
+use crate::net::unroll::{Chain, Unrolled};
 
 /// One quantity of the chosen units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +31,8 @@ pub struct Activity {
     pub text: Vec<String>,
     /// The layer, from 0.
     pub layer: usize,
+    /// Its cell: `lstm`.
+    pub cell: &'static str,
     /// The units shown, from 0, in the order of the rows.
     pub units: Vec<usize>,
     /// Quantities.
@@ -86,8 +88,9 @@ pub fn watch(
     tokens: &[u16],
     line_break: Option<u16>,
     (layer, units): (usize, usize),
-) -> Activity {
-    let (hidden, columns) = (params.shape().hidden, params.shape().gate_columns());
+) -> Option<Activity> {
+    let chain = Chain::of(params.net()).filter(|chain| layer < chain.layers.len())?;
+    let (hidden, columns) = (chain.kind.units(), chain.kind.gates() * chain.kind.units());
     let all: Vec<u16> = before.iter().chain(tokens).copied().collect();
     let net = Unrolled::of_lines(&params.cast(), &all, line_break);
     let of = net.layer(layer);
@@ -102,9 +105,9 @@ pub fn watch(
             })
             .collect(),
     };
-    let panels = match params.shape().cell {
-        Cell::Rnn => vec![panel("h", "state", of.h, hidden, 0)],
-        Cell::Lstm => vec![
+    let panels = match chain.kind {
+        Kind::Rnn { .. } => vec![panel("h", "state", of.h, hidden, 0)],
+        Kind::Lstm { .. } => vec![
             panel("i", "input gate: what comes in", of.gates, columns, 0),
             panel("f", "forget gate: what stays", of.gates, columns, hidden),
             panel(
@@ -124,7 +127,7 @@ pub fn watch(
             panel("c", "cell state: the memory", of.c, hidden, 0),
             panel("h", "state: what the next step sees", of.h, hidden, 0),
         ],
-        Cell::Gru => vec![
+        Kind::Gru { .. } => vec![
             panel(
                 "r",
                 "reset gate: what the candidate sees of the state",
@@ -148,19 +151,22 @@ pub fn watch(
                 0,
             ),
         ],
+        Kind::Embedding { .. } | Kind::Dense { .. } | Kind::Add => Vec::new(),
     };
-    Activity {
+    Some(Activity {
         text: text.iter().map(ToString::to_string).collect(),
         layer,
+        cell: chain.kind.name(),
         units,
         panels,
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
+    use gatelet::Precision;
+    use gatelet_random::{GRU, LSTM, RNN, stacked};
 
     #[test]
     fn the_liveliest_units_come_first_and_companions_stand_together() {
@@ -179,23 +185,29 @@ mod tests {
 
     #[test]
     fn panels_hold_what_the_cell_computes() {
-        for cell in Cell::ALL {
-            let shape = Shape {
-                cell,
-                layers: 2,
-                hidden: 6,
-                vocab: 4,
-                ..Shape::PLAIN
+        for kind in [RNN, LSTM, GRU] {
+            // The layers need not be alike.
+            let net = stacked(Precision::F32, 4, 2, kind.with_units(6)).with_units(0, 5);
+            let params = Params::<f32>::init(net, 2);
+            let watch = |layer| {
+                watch(
+                    &params,
+                    &[1, 2],
+                    &['a', 'b', 'c'],
+                    &[0, 1, 2],
+                    None,
+                    (layer, 4),
+                )
             };
-            let params = Params::<f32>::init(shape.net(), 2);
-            let activity = watch(&params, &[1, 2], &['a', 'b', 'c'], &[0, 1, 2], None, (1, 4));
+            assert_eq!(watch(2), None);
+            let activity = watch(1).unwrap();
             assert_eq!(activity.units.len(), 4);
             let panel = |name: &str| {
                 let found = activity.panels.iter().find(|panel| panel.name == name);
                 found.map(|panel| panel.values.clone()).unwrap_or_default()
             };
             assert_eq!(panel("h").len(), 12);
-            if cell == Cell::Lstm {
+            if kind == LSTM {
                 for k in 0..12 {
                     let expected = panel("o")[k] * panel("c")[k].tanh();
                     assert!((panel("h")[k] - expected).abs() < 1e-12);
@@ -205,7 +217,7 @@ mod tests {
                 assert!((c[1] - (f[1] * c[0] + i[1] * g[1])).abs() < 1e-12);
                 assert!(f.iter().all(|&f| f > 0.0 && f < 1.0));
             }
-            if cell == Cell::Gru {
+            if kind == GRU {
                 let (z, n, h) = (panel("z"), panel("n"), panel("h"));
                 for k in (0..12).filter(|k| k % 3 > 0) {
                     let expected = z[k] * h[k - 1] + (1.0 - z[k]) * n[k];

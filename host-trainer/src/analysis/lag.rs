@@ -10,12 +10,12 @@
 //! GRU in the part of h that its update gate keeps. Everything is in f64, so that 10^-30 is a
 //! number.
 
+use gatelet::net::{Kind, Net};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::net::Params;
 use crate::net::unroll::{Prediction, Unrolled};
-use crate::shape::Shape;
 
 /// Positions averaged over, at most.
 const POSITIONS: usize = 128;
@@ -57,15 +57,23 @@ impl Lags {
 }
 
 /// Multiply-accumulates of one step back.
-fn work(shape: Shape) -> usize {
-    shape.layers * 2 * shape.hidden * shape.gate_columns()
+fn work(net: &Net) -> usize {
+    let layers = net.operations().enumerate();
+    let layers = layers.filter(|(_, of)| of.kind.is_recurrent());
+    layers.map(|(index, _)| net.macs(index)).sum()
 }
 
 /// Norms of the gradients of predictions by lag, a row each: those for h, then, for a cell that has
 /// it, those for c.
 fn norms(net: &Unrolled, predictions: &[Prediction], window: usize) -> Vec<Vec<f64>> {
-    let Shape { cell, hidden, .. } = net.shape();
-    let (lags, states) = (window + 1, if cell.has_memory() { 2 } else { 1 });
+    let kind = net.chain().kind;
+    let hidden = kind.units();
+    let states = if matches!(kind, Kind::Lstm { .. }) {
+        2
+    } else {
+        1
+    };
+    let lags = window + 1;
     let rows = predictions.par_chunks(TOGETHER).flat_map_iter(|of| {
         let mut squares = vec![vec![0.0; states * lags]; of.len()];
         net.back(of, window, |_, seen| {
@@ -107,7 +115,7 @@ pub fn measure(
 ) -> Lags {
     let room = tokens.len().saturating_sub(2);
     let window = window.min(room.saturating_sub(1));
-    let affordable = WORK / work(params.shape()).max(1) / (window + STRIDE + 1);
+    let affordable = WORK / work(params.net()).max(1) / (window + STRIDE + 1);
     let wanted = affordable.clamp(4, POSITIONS);
     let first = (window + WARM_UP).min(room);
     let positions: Vec<usize> = (first..=room).step_by(STRIDE).take(wanted).collect();

@@ -6,7 +6,8 @@
 //! ranges      how large the numbers of a net get, and its gates at their ends
 //! report      a model, in lines          suggest, typing, write_on   what a model offers, and is worth
 //! device      flash, RAM, instructions and boards; footprint before training; blame, and what would fit
-//! sweep       many shapes under a budget; pareto: which are worth their size
+//! names       layers in words
+//! sweep       many nets under a budget; pareto: which are worth their size
 //! suite       models with the hashes of their states
 //! ```
 //! Nothing is drawn here: [`figure`](crate::figure) and [`page`](crate::page) do that.
@@ -20,6 +21,7 @@ pub mod findings;
 pub mod footprint;
 pub mod gates;
 pub mod lag;
+pub mod names;
 pub mod pareto;
 pub mod ranges;
 pub mod report;

@@ -6,9 +6,10 @@ use gatelet::visible::line;
 use gatelet::{Layout, Model, Native, Precision, Weights};
 use serde::Serialize;
 
+use crate::analysis::names::cells;
 use crate::data::corpus::Level;
 use crate::hex::hex;
-use crate::image::storage;
+use crate::image::{is_language_model, storage};
 use crate::net::FrontEnd;
 use crate::units::{bytes, grouped};
 
@@ -237,7 +238,10 @@ fn name(net: &Net, index: usize, of: &Operation, layers: usize) -> String {
         (Kind::Dense { .. }, Some(_)) if of.tied.is_some() => "head (tied)".to_owned(),
         (Kind::Dense { .. }, Some(_)) if net.output_len() == 1 => "head".to_owned(),
         (Kind::Dense { .. }, Some(output)) => format!("head {output}"),
-        (Kind::Dense { .. }, None) if net.dims().is_some() => "projection".to_owned(),
+        // What the head of a language model reads.
+        (Kind::Dense { .. }, None) if is_language_model(net) && index + 2 == net.len() => {
+            "projection".to_owned()
+        }
         (Kind::Dense { .. }, None) => format!("dense {index}"),
         (Kind::Add, _) => format!("sum {index}"),
         _ => format!("layer {layers}"),
@@ -258,21 +262,16 @@ pub(crate) fn parts(model: &Model<'_>) -> Vec<Vec<Part>> {
 /// Describes a model.
 pub fn describe(model: &Model<'_>) -> Description {
     let net = model.net();
-    let (mut units, mut cells) = (Vec::new(), Vec::new());
+    let mut units = Vec::new();
     let (mut embedding, mut denses) = (0, Vec::new());
     for of in net.operations() {
         match of.kind {
             Kind::Embedding { units } => embedding = units,
             Kind::Dense { units, .. } => denses.push(units),
             Kind::Add => {}
-            cell => {
-                units.push(cell.units());
-                cells.push(cell.name());
-            }
+            cell => units.push(cell.units()),
         }
     }
-    cells.sort_unstable();
-    cells.dedup();
     let projection = match denses[..] {
         [first, _, ..] => first,
         _ => 0,
@@ -289,7 +288,7 @@ pub fn describe(model: &Model<'_>) -> Description {
             .is_ok()
     };
     Description {
-        cell: cells.join(" and "),
+        cell: cells(net),
         precision: net.precision.to_string(),
         layout: model.layout().to_string(),
         layout_for: match model.layout() {

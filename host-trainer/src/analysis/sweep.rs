@@ -21,10 +21,10 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-use crate::analysis::device::{Processor, int8_bytes, int8_dims};
+use crate::analysis::device::{Processor, int8_bytes};
 use crate::data::corpus::Level;
 use crate::error::{Error, Result};
-use crate::shape::Shape;
+use crate::train::layers::Layers;
 use crate::train::runs::{Run, started};
 use crate::train::verdict::Verdict;
 use crate::units::grouped;
@@ -56,7 +56,7 @@ pub struct Source<'a> {
     /// The words, at the level of words.
     pub words: &'a [String],
     /// The command of a shape's job, as its image holds it.
-    pub command: &'a dyn Fn(Shape) -> Result<String>,
+    pub command: &'a dyn Fn(Layers) -> Result<String>,
 }
 
 /// A shape with its price.
@@ -65,7 +65,7 @@ pub struct Candidate {
     /// `lstm-1x64`, `lstm-1x64-e32-p32-tied`: the name of its folder.
     pub name: String,
     /// The shape.
-    pub shape: Shape,
+    pub shape: Layers,
     /// Bytes of the int8 image.
     pub flash: usize,
     /// Estimated instructions a token.
@@ -73,7 +73,7 @@ pub struct Candidate {
 }
 
 /// `lstm-1x64`, and what it has beyond that.
-fn name(shape: &Shape) -> String {
+fn name(shape: &Layers) -> String {
     let mut name = format!("{}-{}x{}", shape.cell, shape.layers, shape.hidden);
     for (letter, width) in [('e', shape.embedding), ('p', shape.projection)] {
         if width > 0 {
@@ -84,12 +84,12 @@ fn name(shape: &Shape) -> String {
 }
 
 impl Candidate {
-    fn new(shape: Shape, source: &Source<'_>, processor: Processor) -> Result<Self> {
-        let command = (source.command)(shape)?;
+    fn new(shape: Layers, source: &Source<'_>, processor: Processor) -> Result<Self> {
+        let (net, command) = (shape.net(), (source.command)(shape)?);
         Ok(Self {
             name: name(&shape),
-            flash: int8_bytes(shape, source.words, processor, source.text, &command)?,
-            instructions: processor.instructions(&int8_dims(shape)?.net()),
+            flash: int8_bytes(&net, source.words, processor, source.text, &command)?,
+            instructions: processor.instructions(&net),
             shape,
         })
     }
@@ -116,7 +116,7 @@ pub fn candidates(
     budget: &Budget,
     source: &Source<'_>,
 ) -> Result<(Vec<Candidate>, usize)> {
-    let priced = |shape: Shape| Candidate::new(shape, source, budget.processor);
+    let priced = |shape: Layers| Candidate::new(shape, source, budget.processor);
     let mut grid: Vec<Candidate> = space
         .grid()
         .into_iter()
@@ -286,7 +286,7 @@ impl Job {
             // Its own options are in the run.
             State::Begun => words.push("--resume".to_owned()),
             State::New | State::Done => {
-                let Shape {
+                let Layers {
                     embedding,
                     projection,
                     tied,

@@ -69,7 +69,6 @@ mod tests {
     use crate::net::unroll::Unrolled;
     use crate::quantize::export::random;
     use crate::train::config::Config;
-    use gatelet::Precision;
 
     #[test]
     fn tokens_are_the_likeliest_ones() {
@@ -77,11 +76,11 @@ mod tests {
             hidden: 20,
             ..Config::default()
         };
-        let shape = config.shape(30);
-        let image = random(shape, Precision::F32, 5, "a test").expect("an image");
+        let net = config.shape(30).net();
+        let image = random(&net, 5, "a test").expect("an image");
         let image = image.for_isa(isa().expect("a kernel")).expect("repacked");
         let model = image.model().expect("a model");
-        let params = crate::net::Params::<f32>::init(shape.net(), 5);
+        let params = crate::net::Params::<f32>::init(net, 5);
         let start = [3, 1, 4, 1, 5];
         for window in [None, Some(3), Some(1), Some(100)] {
             let mut all = start.to_vec();

@@ -11,7 +11,7 @@ use super::table::{Align, Table};
 use super::terminal::output_width;
 use crate::analysis::device::{Processor, int8_bytes};
 use crate::error::{Error, Result};
-use crate::shape::Shape;
+use crate::train::layers::Layers;
 use crate::train::runs::Run;
 use crate::train::verdict::Verdict;
 use crate::units::{duration, epochs, grouped};
@@ -52,7 +52,7 @@ struct Row {
     name: String,
     path: PathBuf,
     #[serde(flatten)]
-    shape: Shape,
+    shape: Layers,
     parameters: usize,
     int8_bytes: Option<usize>,
     corpus_sha256: String,
@@ -79,7 +79,7 @@ impl Row {
             int8_bytes: (run.config["level"] != "word")
                 .then(|| {
                     int8_bytes(
-                        run.shape,
+                        &run.shape.net(),
                         &[],
                         Processor::CortexM4,
                         &run.corpus,

@@ -7,7 +7,6 @@ pub(super) mod series;
 use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
-use gatelet::net::Net;
 
 use self::args::show_layout;
 pub(super) use self::args::{Args, Bits};
@@ -173,27 +172,13 @@ fn weight_bits(
     Ok(asked)
 }
 
-/// What an image calls the bits of its weights.
-fn bits_of(net: &Net) -> &'static str {
-    if let Some(dims) = net.dims() {
-        return dims.weight_bits();
-    }
-    let of = |bits| {
-        net.operations()
-            .filter(move |of| of.kind.gates() > 0 && of.bits == bits)
-    };
-    match (of(4).count(), of(8).count()) {
-        (0, _) => "8",
-        (_, 0) => "4",
-        _ => "mixed",
-    }
-}
-
 /// An image for another target: the same numbers in other places.
 fn rearrange(args: &Args, image: Image, out: &Output) -> Result<()> {
     let differs = |model: gatelet::Model<'_>| {
         let (net, asked) = (model.net(), args.bits);
-        asked.is_some_and(|bits| Precision::from(bits) != net.precision || !bits.is(bits_of(net)))
+        asked.is_some_and(|bits| {
+            Precision::from(bits) != net.precision || !bits.is(WeightBits::of_net(net).name(net))
+        })
     };
     if image.model().is_ok_and(differs) {
         return Err(Error::NeedsCheckpoint {

@@ -15,7 +15,7 @@ use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Label, Look, Series};
 use crate::figure::{Figure, Form, raster};
 use crate::files::{self, MADE_BY};
-use crate::shape::Cell;
+use crate::train::layers::Cell;
 use crate::units::{duration, epochs, grouped};
 
 /// What the front is drawn over.

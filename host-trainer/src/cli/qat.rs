@@ -85,9 +85,6 @@ impl Options {
         };
         let (bytes, path) = (from.model_bytes()?, from.path());
         let checkpoint = Checkpoint::from_bytes(&bytes, path)?.in_units_of_data();
-        if checkpoint.vocab.is_some() {
-            checkpoint.shape()?;
-        }
         Ok(Some(Start {
             config: checkpoint.meta.config.clone().unwrap_or_else(series::base),
             path: path.to_owned(),

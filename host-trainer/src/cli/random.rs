@@ -1,8 +1,8 @@
 //! `gatelet random`.
 
-use gatelet::net::{Activation, Kind, MAX_SIZE, Net};
-use gatelet::{DimsError, FourBits, Precision};
-use gatelet_random::{SIZES, Seeded, mixed};
+use gatelet::Precision;
+use gatelet::net::{Activation, Kind, MAX_SIZE, Net, Operation};
+use gatelet_random::{SIZES, Seeded, in_four_bits, mixed};
 use serde_json::json;
 
 use super::export::Bits;
@@ -13,10 +13,11 @@ use crate::data::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;
 use crate::net::FrontEnd;
+use crate::quantize::WeightBits;
 use crate::quantize::export::random;
 use crate::random::{image, image_of_sound};
-use crate::shape::{Cell, Shape};
 use crate::train::config::Config;
+use crate::train::layers::Cell;
 
 /// Write a model of random weights, for benches: a fixed shape that needs no training.
 #[derive(Debug, clap::Args)]
@@ -83,48 +84,30 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Which option a shape out of range comes from.
-fn shape_error(args: &Args, error: DimsError) -> Error {
-    let width = "it has to be 0 or from 4 to 1024";
-    let (option, found, rule) = match error {
-        DimsError::Embedding { found } => ("embedding", found, width),
-        DimsError::Projection { found } => ("projection", found, width),
-        _ => (
-            "embedding",
-            args.embedding,
-            "with --tied it has to be what --projection is, or without one --hidden",
-        ),
-    };
-    Error::Option {
-        option,
-        found: found.to_string(),
-        rule,
-    }
-}
-
-/// The net with 4 bits for what they are asked for.
-fn with_bits(net: Net, bits: Bits) -> Net {
-    let four = |kind: Kind| match bits {
-        Bits::Four => kind.gates() > 0,
-        Bits::W4 => kind.is_recurrent(),
+/// The net with 4 bits for what they are asked for; `inner` says that dense operations that others
+/// read are among it.
+fn with_bits(net: Net, bits: Bits, inner: bool) -> Net {
+    let four = WeightBits::four(&net);
+    let is_four = |(index, of): &(usize, &Operation)| match bits {
+        Bits::Four => four.of(*index) == 4 || (inner && of.kind.gates() > 0),
+        Bits::W4 => of.kind.is_recurrent(),
         Bits::F32 | Bits::Eight => false,
     };
-    let operations = net.operations().enumerate();
-    let four = operations.filter(|(_, of)| four(of.kind));
-    four.fold(net, |net, (index, _)| net.with_bits(index, 4))
+    let operations = net.operations().enumerate().filter(is_four);
+    in_four_bits(net, operations.map(|(index, _)| index))
 }
 
 /// The net of real numbers: features, layers, a dense operation.
 fn real_net(args: &Args, width: usize) -> Result<Net> {
     let mut net = Net::features(Precision::from(args.bits), width);
     for _ in 0..args.layers {
-        net = net.then(gatelet::Cell::from(args.cell).kind(args.hidden));
+        net = net.then(args.cell.kind(args.hidden));
     }
     let head = Kind::Dense {
         units: args.outputs,
         activation: Activation::None,
     };
-    net = with_bits(net.then(head).values(), args.bits);
+    net = with_bits(net.then(head).values(), args.bits, true);
     let sizes = [("features", width), ("outputs", args.outputs)];
     if let Some((option, found)) = sizes
         .into_iter()
@@ -142,12 +125,16 @@ fn real_net(args: &Args, width: usize) -> Result<Net> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    Config {
+    let config = Config {
+        cell: args.cell,
         hidden: args.hidden,
         layers: args.layers,
+        embedding: args.embedding,
+        projection: args.projection,
+        tied: args.tied,
         ..Config::default()
-    }
-    .validate()?;
+    };
+    config.validate()?;
     if !(2..=MAX_VOCAB).contains(&args.vocab) {
         let rule = "it has to be from 2 to 16384";
         return Err(Error::Option {
@@ -158,24 +145,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let out = args.out.output(IMAGE, args.force)?;
     out.check()?;
-    let shape = Shape {
-        cell: args.cell,
-        layers: args.layers,
-        hidden: args.hidden,
-        vocab: args.vocab,
-        ..Shape::PLAIN
-    };
     let precision = Precision::from(args.bits);
-    let four_bits = match args.bits {
-        Bits::F32 | Bits::Eight => FourBits::NONE,
-        Bits::Four | Bits::W4 => {
-            let layers = std::array::from_fn(|layer| layer < args.layers);
-            FourBits::new(layers, args.bits == Bits::Four && !args.tied)
-        }
-    };
-    let plain = four_bits.is_none()
+    let net = config.shape(args.vocab).net().with_precision(precision);
+    let plain = !matches!(args.bits, Bits::Four | Bits::W4)
         && !args.words
-        && (args.embedding, args.projection, args.tied) == (0, 0, false);
+        && (args.embedding, args.projection) == (0, 0);
     let read = match (args.features, args.front_end) {
         (None, None) => format!("--vocab {}", args.vocab),
         (Some(width), _) => format!("--features {width} --outputs {}", args.outputs),
@@ -191,27 +165,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
             "gatelet random --mixed --seed {} --bits {}",
             args.seed, args.bits
         );
-        image(&with_bits(net, args.bits), false, args.seed, &command)?
+        image(&with_bits(net, args.bits, true), false, args.seed, &command)?
     } else if let Some(front) = args.front_end {
         let net = real_net(args, front.0.features())?;
         image_of_sound(&net, front, args.seed, &command)?
     } else if let Some(width) = args.features {
         image(&real_net(args, width)?, false, args.seed, &command)?
     } else if plain {
-        random(shape, precision, args.seed, &command)?
+        random(&net, args.seed, &command)?
     } else {
-        let shape = Shape {
-            embedding: args.embedding,
-            projection: args.projection,
-            tied: args.tied,
-            ..shape
-        };
-        let dims = shape
-            .dims(precision)
-            .map_err(|error| shape_error(args, error))?;
-        let dims = dims
-            .with_four_bits(four_bits)
-            .map_err(|error| shape_error(args, error))?;
         let options = [
             ("embedding", args.embedding),
             ("projection", args.projection),
@@ -225,7 +187,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         {
             command += &format!(" --{name}");
         }
-        image(&dims.net(), args.words, args.seed, &command)?
+        let net = with_bits(net, args.bits, false);
+        image(&net, args.words, args.seed, &command)?
     };
     let (image, note) = args.target.apply(image)?;
     out.write(image.bytes())?;

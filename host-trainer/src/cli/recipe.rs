@@ -269,7 +269,7 @@ pub(super) fn presets() -> String {
             ..Default::default()
         };
         // A preset's shape is in range.
-        let Ok(need) = footprint::int8(config.shape(VOCAB), &[], from) else {
+        let Ok(need) = footprint::int8(&config.shape(VOCAB).net(), &[], from) else {
             continue;
         };
         text += &format!(

@@ -13,6 +13,7 @@ use super::explain::net::Files;
 use super::out::{note, say, say_json};
 use super::stream::{Folder, Input, Phrase, Reads};
 use crate::analysis::findings::{Findings, Question, ask};
+use crate::analysis::names::{cells, sizes};
 use crate::data::corpus::Rules;
 use crate::error::{Error, Result};
 use crate::figure::raster;
@@ -184,11 +185,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let numbers = write(&outputs, &findings)?;
     let page = out.join(PAGE);
     say(format!(
-        "{}: {} {} x {}, {} on {}",
+        "{}: {} {}, {} on {}",
         findings.name,
-        findings.shape.cell,
-        findings.shape.layers,
-        findings.shape.hidden,
+        cells(&findings.net),
+        sizes(&findings.net),
         bits(findings.nats(), findings.unit),
         findings.corpus
     ))?;

@@ -23,8 +23,8 @@ use crate::analysis::sweep::{
 use crate::data::corpus::{IN_MEMORY, Level, Outline};
 use crate::error::{Error, Result};
 use crate::hex::hex;
-use crate::shape::Cell;
 use crate::shell::quoted;
+use crate::train::layers::Cell;
 
 /// Train many shapes within a budget, and find those worth their size.
 ///

@@ -8,7 +8,6 @@ use gatelet::net::Net;
 
 use super::tensors::{Role, Tensor, tensors};
 use crate::real::Real;
-use crate::shape::Shape;
 
 /// Parameters of a net, or anything of the same form (a gradient, a moment of Adam).
 #[derive(Clone, Debug, PartialEq)]
@@ -34,14 +33,6 @@ impl<F: Real> Params<F> {
     /// The net.
     pub fn net(&self) -> &Net {
         &self.net
-    }
-
-    /// The shape of a net of equal layers between tokens and a head: what the tools for texts take.
-    ///
-    /// # Panics
-    /// When the net has none, which [`Shape::needed`] tells.
-    pub fn shape(&self) -> Shape {
-        Shape::of(&self.net).expect("a net of equal layers between tokens and a head")
     }
 
     /// Every tensor, in the order of the flat buffer.

@@ -19,11 +19,10 @@ use super::cells;
 use super::common::Common;
 use super::packs::Recurrent as Pack;
 use super::step;
-use crate::engine::{Engine, TapeStep};
+use crate::engine::{Engine, Fused, TapeStep};
 use crate::memory::Memory;
 use crate::net::device::qat;
 use crate::net::dropout;
-use crate::shape::Cell;
 
 /// Zeroes the rows of `state`, [rows, units], whose token is the line break.
 fn zero_rows<F: Engine>(ids: &[u16], line_break: Option<u16>, state: &mut [F]) {
@@ -158,8 +157,8 @@ impl<F: Engine> Tape<F> {
     }
 
     /// The cell that the recorded step has in one piece.
-    fn fused(&self) -> Option<Cell> {
-        Cell::of(self.kind)
+    fn fused(&self) -> Option<Fused> {
+        Fused::of(self.kind)
     }
 
     /// The candidates, the last gates, that an h is drawn to which nothing bounds: after the way

@@ -4,24 +4,77 @@
 //! forward    training's window over all steps, but for the heads: few steps are asked about
 //! back       from the loss of a prediction down through the layers, and in each back through time
 //! ```
-//! Both are training's own operations, on [`Shape`]'s nets. A step costs as many
+//! Both are training's own operations, on nets of layers one above the other ([`Chain`]). A step costs as many
 //! multiply-accumulates as on the device, about 10^9 of them a second; callers choose how much text
 //! they can afford.
+
+use gatelet::net::{Activation, Kind, Net, Output, Value};
 
 use super::common::Common;
 use super::dropout::Masks;
 use super::packs::{Linear, Pack, Packs, Recurrent};
 use super::recurrent::Tape;
 use super::shard::Shard;
-use super::{Params, softmax};
+use super::{Params, inputs, softmax};
 use crate::engine::Engine;
 use crate::memory::Memory;
-use crate::shape::Shape;
+
+/// The operations of a net whose layers stand one above the other, all of one kind and size, over
+/// tokens and below dense operations without an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The kind of every layer.
+    pub kind: Kind,
+    /// The layers, the lowest first.
+    pub layers: Vec<usize>,
+    /// Dense operations from the top layer on, each with the numbers that it reads; the last is the
+    /// head.
+    denses: Vec<(usize, usize)>,
+    /// Scores of the head.
+    scores: usize,
+}
+
+impl Chain {
+    /// That of a net that is so.
+    pub fn of(net: &Net) -> Option<Self> {
+        let (mut kinds, mut layers, mut denses) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, of) in net.operations().enumerate() {
+            let parts = of.operand.parts();
+            let is_above = index == 0 || parts.eq([Value::of(index - 1)]);
+            match of.kind {
+                Kind::Embedding { .. } if index == 0 => {}
+                Kind::Dense { activation, .. } if is_above && !layers.is_empty() => {
+                    let is_linear = activation == Activation::None;
+                    is_linear.then(|| denses.push((index, inputs(net, index))))?;
+                }
+                kind if kind.is_recurrent() && is_above && denses.is_empty() => {
+                    kinds.push(kind);
+                    layers.push(index);
+                }
+                _ => return None,
+            }
+        }
+        let kind = *kinds.first()?;
+        let is_whole = net.takes_tokens() && net.output_len() == 1 && !denses.is_empty();
+        let are_alike = kinds.iter().all(|other| *other == kind);
+        (is_whole && are_alike && net.output(0)? == Output::Scores(net.last())).then(|| Self {
+            kind,
+            layers,
+            denses,
+            scores: net.output_width(0),
+        })
+    }
+
+    /// The head, and the numbers that it reads.
+    fn head(&self) -> (usize, usize) {
+        self.denses.last().copied().unwrap_or((0, 1))
+    }
+}
 
 /// A net and what it did on texts that it read side by side.
 #[derive(Clone, Debug)]
 pub struct Unrolled {
-    shape: Shape,
+    chain: Chain,
     packs: Packs<f64>,
     shard: Shard<f64>,
 }
@@ -60,7 +113,7 @@ impl Unrolled {
     /// than the vocabulary.
     ///
     /// # Panics
-    /// When the net has no [`Shape`].
+    /// When the net has no [`Chain`].
     pub fn new(params: &Params<f64>, tokens: &[u16]) -> Self {
         Self::of(params, &[tokens], None)
     }
@@ -81,15 +134,15 @@ impl Unrolled {
         shard.load(|row, t| (token(row, t), 0));
         shard.record(&packs);
         Self {
-            shape: params.shape(),
+            chain: Chain::of(params.net()).expect("layers one above the other"),
             packs,
             shard,
         }
     }
 
-    /// The net's sizes.
-    pub(crate) fn shape(&self) -> Shape {
-        self.shape
+    /// Its operations.
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// What a layer did, of a net that has read one text.
@@ -121,10 +174,10 @@ impl Unrolled {
         lags: usize,
         mut see: impl FnMut(usize, Seen<'_>),
     ) {
-        let shape = self.shape;
+        let chain = &self.chain;
         let reads = of.iter().flat_map(|of| self.read_of(of.row, of.t));
         let mut d = self.probabilities_of(&reads.copied().collect::<Vec<f64>>());
-        for (d, of) in d.chunks_exact_mut(shape.vocab).zip(of) {
+        for (d, of) in d.chunks_exact_mut(chain.scores).zip(of) {
             d[usize::from(of.target)] -= 1.0;
         }
         let mut through = |linear: &Linear<f64>, width: usize| {
@@ -132,18 +185,17 @@ impl Unrolled {
             f64::matmul(&d, &linear.weights.back, false, &mut dx, &mut []);
             d = dx;
         };
-        through(self.linear(shape.head()), shape.head_inputs());
-        if shape.projection > 0 {
-            through(self.linear(shape.projected()), shape.hidden);
+        for &(dense, inputs) in chain.denses.iter().rev() {
+            through(self.linear(dense), inputs);
         }
         // Before the last step nothing is asked.
         let mut d = [vec![0.0; lags * d.len()], d].concat();
         let ends: Vec<(usize, usize)> = of.iter().map(|of| (of.row, of.t)).collect();
         let mut common = self.common(&ends, lags + 1);
-        for layer in (0..shape.layers).rev() {
+        for (layer, &operation) in chain.layers.iter().enumerate().rev() {
             let mut dx = vec![0.0; if layer > 0 { d.len() } else { 0 }];
             let mut tape = self.tape(layer).cut(&ends, lags + 1);
-            let pack = self.recurrent(shape.layer(layer));
+            let pack = self.recurrent(operation);
             tape.reach(&mut common, pack, (&mut d, &mut dx), |t, dh, dc| {
                 let lag = lags - t;
                 see(layer, Seen { lag, dh, dc });
@@ -190,19 +242,18 @@ impl Unrolled {
 
     /// What the head reads after step `t` of text `row`.
     fn read_of(&self, row: usize, t: usize) -> &[f64] {
-        let width = self.shape.head_inputs();
-        let (below, head) = self.shard.works.split_at(self.shape.head());
+        let (head, width) = self.chain.head();
+        let (below, head) = self.shard.works.split_at(head);
         let read = head[0].operand.read(below, &[]);
         &read[(t * self.shard.rows() + row) * width..][..width]
     }
 
     /// Probabilities, row by row, of what the head reads.
     fn probabilities_of(&self, reads: &[f64]) -> Vec<f64> {
-        let (vocab, rows) = (self.shape.vocab, reads.len() / self.shape.head_inputs());
-        let mut scores = vec![0.0; rows * vocab];
-        self.linear(self.shape.head())
-            .apply(reads, &mut scores, &mut []);
-        scores.chunks_exact_mut(vocab).for_each(softmax);
+        let (head, width) = self.chain.head();
+        let mut scores = vec![0.0; reads.len() / width * self.chain.scores];
+        self.linear(head).apply(reads, &mut scores, &mut []);
+        scores.chunks_exact_mut(self.chain.scores).for_each(softmax);
         scores
     }
 }

@@ -6,7 +6,6 @@ use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Look, Series};
 use crate::figure::heat::{self, Palette};
 use crate::figure::{Anchor, Color, Figure, text_width, visible};
-use crate::shape::Cell;
 use crate::train::curves::{loss, norm, rate};
 use crate::train::dataset::Terms;
 use crate::train::run::Metrics;
@@ -72,17 +71,18 @@ fn lag(reach: &[Reach]) -> Figure {
         let points = norms.iter().enumerate();
         Series::line(label, color, points.map(|(k, &norm)| (k as f64, norm))).look(look)
     };
-    let of_cell = |cell| match cell {
-        Cell::Lstm => 0,
-        Cell::Rnn => 1,
-        Cell::Gru => 4,
+    let of_cell = |cell: &str| match cell {
+        "rnn" => 1,
+        "gru" => 4,
+        // An LSTM, and a net of several cells, which has its name beside it.
+        _ => 0,
     };
     let mut series = Vec::new();
     for (index, reach) in reach.iter().enumerate() {
         let color = if index > 0 && reach.trained {
             2
         } else {
-            of_cell(reach.cell)
+            of_cell(&reach.cell)
         };
         let look = if reach.trained {
             Look::Line
@@ -331,6 +331,7 @@ mod tests {
         Activity {
             text: text.iter().map(ToString::to_string).collect(),
             layer: 0,
+            cell: "lstm",
             units: vec![3, 1],
             panels: vec![Panel {
                 name: "f",

@@ -15,8 +15,8 @@ pub mod net;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::analysis::findings::{Findings, Reach};
+use crate::analysis::names::{cells, sizes};
 use crate::figure::{Figure, svg::svg, visible};
-use crate::shape::Cell;
 use crate::train::samples::Sample;
 use crate::units::{bytes, decimals, duration, epochs, grouped, raised};
 use figures::Figures;
@@ -25,32 +25,18 @@ const STYLE: &str = include_str!("style.css");
 /// Samples shown, at most.
 const SAMPLES: usize = 8;
 
-/// `LSTM`.
-fn cell_name(cell: Cell) -> &'static str {
-    match cell {
-        Cell::Rnn => "RNN",
-        Cell::Lstm => "LSTM",
-        Cell::Gru => "GRU",
-    }
-}
-
-/// `An LSTM with 2 layers of 128 units`.
+/// `An LSTM with 2 layers of 128 units`, `A GRU and LSTM with layers of 64, 32 units`.
 fn net_name(findings: &Findings) -> String {
-    let shape = findings.shape;
-    let layers = if shape.layers == 1 {
-        "one layer".to_owned()
-    } else {
-        format!("{} layers", shape.layers)
+    let net = &findings.net;
+    let (cells, sizes) = (cells(net), sizes(net));
+    let article = if cells.starts_with("gru") { "A" } else { "An" };
+    let layers = match sizes.split_once(" x ") {
+        Some(("1", units)) => format!("one layer of {units} units"),
+        Some((layers, units)) => format!("{layers} layers of {units} units"),
+        None => format!("layers of {sizes} units"),
     };
-    let article = match shape.cell {
-        Cell::Rnn | Cell::Lstm => "An",
-        Cell::Gru => "A",
-    };
-    format!(
-        "{article} {} with {layers} of {} units",
-        cell_name(shape.cell),
-        shape.hidden
-    )
+    let cells = cells.to_uppercase().replace(" AND ", " and ");
+    format!("{article} {cells} with {layers}")
 }
 
 /// A part in percent with as many digits as say something.
@@ -146,7 +132,7 @@ fn essential(findings: &Findings, figures: &Figures) -> Markup {
             h1 { (findings.name) }
             p.lead {
                 (net_name(findings)) ", trained on " (file_name(&findings.corpus)) " ("
-                (grouped(findings.characters.0)) " " (findings.unit) "s, " (findings.shape.vocab) " different)"
+                (grouped(findings.characters.0)) " " (findings.unit) "s, " (findings.net.vocab()) " different)"
                 @if let Some(last) = findings.metrics.last() {
                     " for " (epochs(last.epoch)) @if last.epoch == 1.0 { " epoch in " } @else { " epochs in " }
                      (duration(last.seconds))
@@ -329,13 +315,13 @@ fn gates(findings: &Findings, figures: &Figures) -> Markup {
     let activity = &findings.activity;
     html! {
         section id="gates" {
-            h2 { @if findings.shape.cell == Cell::Rnn { "States over a text" } @else { "Gates over a text" } }
+            h2 { @if activity.cell == "rnn" { "States over a text" } @else { "Gates over a text" } }
             p { "The " (activity.units.len()) " units of layer " (activity.layer + 1) " that change most, a row each; a column is a " (findings.unit) ". "
                 "Units that go alike stand together. "
-                @match findings.shape.cell {
-                    Cell::Rnn => {}
-                    Cell::Lstm => "Dark in f means that the memory is kept, light that it is thrown away; c is that memory, and h what the rest of the net sees of it.",
-                    Cell::Gru => "Dark in z means that the state is kept, light that n replaces it; r says how much of the state n is made of.",
+                @match activity.cell {
+                    "lstm" => "Dark in f means that the memory is kept, light that it is thrown away; c is that memory, and h what the rest of the net sees of it.",
+                    "gru" => "Dark in z means that the state is kept, light that n replaces it; r says how much of the state n is made of.",
+                    _ => {}
                 } }
             (picture(&figures.gates, "scroll", html! { "Blanks are ␣, ends of lines ↵. " }))
         }

@@ -2,13 +2,12 @@
 
 use gatelet::kernel::integer;
 use gatelet::layer::ProductInt8;
-use gatelet::net::Net;
+use gatelet::net::{Kind, Net};
 use gatelet::{EmbeddingInt8, Kernel, Model, Precision, Session, TokenId, Weights, WithKernel};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::image::LanguageModel as _;
-use crate::image::storage;
+use crate::image::{states, storage};
 use crate::isa::isa;
 
 /// Numbers that hit the end of their range while a text was read.
@@ -33,7 +32,8 @@ pub fn steps_within(net: &Net, most: usize) -> usize {
     (BUDGET / net.macs_per_step().max(1)).clamp(64, most)
 }
 
-/// Counts saturations while an int8 model reads `tokens`; f32 models have none.
+/// Counts saturations while an int8 model reads `tokens`; f32 models have none. A layer that reads
+/// what a dense operation or a sum makes is left out: a snapshot has the states alone.
 ///
 /// # Errors
 /// [`Error::Inference`] when a token is outside the vocabulary.
@@ -51,19 +51,19 @@ impl WithKernel for Count<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Count { model, tokens } = self;
-        let dims = model.dims();
+        let net = model.net();
         let mut counts = Saturation {
             steps: tokens.len(),
             ..Saturation::default()
         };
-        if dims.precision != Precision::Int8 {
+        if net.precision != Precision::Int8 {
             return Ok(counts);
         }
-        let mut storage = storage(model.net());
+        let states = states(net);
+        let mut storage = storage(net);
         let mut session = Session::new(&model, kernel, &mut storage).map_err(Error::inference)?;
-        let mut before = vec![0_u32; dims.snapshot_words()];
+        let mut before = vec![0_u32; net.snapshot_words()];
         let mut after = before.clone();
-        let stride = dims.stride();
         for &id in tokens {
             session.snapshot(&mut before).map_err(Error::inference)?;
             if model.vocab().line_break() == Some(TokenId(id)) {
@@ -73,35 +73,43 @@ impl WithKernel for Count<'_> {
             session.snapshot(&mut after).map_err(Error::inference)?;
             let (old, new): (&[i8], &[i8]) =
                 (bytemuck::cast_slice(&before), bytemuck::cast_slice(&after));
-            for index in 0..dims.layers {
-                let operation = dims.first_layer() + index;
-                // The operand of an upper layer: what the layer below has just produced, and the layer's own h. Of the
-                // first: the token's embedding, if there is one, and h.
-                let below = match (index, model.weights(0)) {
-                    (0, Weights::EmbeddingInt8(table)) => embedded(&table, TokenId(id)),
-                    (0, _) => Vec::new(),
-                    _ => new[(index - 1) * stride..index * stride].to_vec(),
+            for state in &states {
+                let Some(of) = net.operation(state.operation) else {
+                    continue;
                 };
-                let x: Vec<i32> = below
-                    .iter()
-                    .chain(&old[index * stride..(index + 1) * stride])
-                    .map(|&h| h.into())
-                    .collect();
-                let rows_of_tokens = model.net().reads_token(operation);
+                // The operand: embeddings and what layers have just produced, and the own h before.
+                let read = of.operand.parts().map(|value| match value.operation() {
+                    None => Some(Vec::new()),
+                    Some(maker) => match model.weights(maker) {
+                        Weights::EmbeddingInt8(table) => Some(embedded(&table, TokenId(id))),
+                        _ => {
+                            let state = states.iter().find(|state| state.operation == maker);
+                            state.map(|state| new[state.h.clone()].to_vec())
+                        }
+                    },
+                });
+                let Some(read) = read.collect::<Option<Vec<_>>>() else {
+                    continue;
+                };
+                let x = read.iter().flatten().chain(&old[state.h.clone()]);
+                let x: Vec<i32> = x.map(|&h| h.into()).collect();
+                let rows_of_tokens = net.reads_token(state.operation);
                 let token = if rows_of_tokens { usize::from(id) } else { 0 };
                 // Of a GRU the gates: the parts of its candidate are not saturated.
-                let (rows, slots, input, product) = match model.weights(operation) {
+                let (rows, slots, input, product) = match model.weights(state.operation) {
                     Weights::CellInt8(layer) => {
                         let product = ProductInt8 {
                             weights: layer.weights,
                             multipliers: layer.multipliers,
                             shift: layer.shift,
                         };
-                        (dims.rows(), layer.multipliers.len(), layer.input, product)
+                        let rows = of.kind.gates() * of.kind.units();
+                        (rows, layer.multipliers.len(), layer.input, product)
                     }
-                    Weights::RecurrentInt8(gru) => {
-                        let units = gru.kind.units();
-                        (2 * units, 3 * units, gru.input, gru.matrices[0])
+                    Weights::RecurrentInt8(cell) => {
+                        let rows = net.matrix(state.operation, 0).map_or(0, |(rows, _)| rows);
+                        let slots = of.kind.gates() * of.kind.units();
+                        (rows, slots, cell.input, cell.matrices[0])
                     }
                     _ => continue,
                 };
@@ -115,18 +123,14 @@ impl WithKernel for Count<'_> {
                     counts.z += usize::from(i16::try_from(z).is_err());
                 }
                 counts.z_of += rows;
-            }
-            if dims.cell == gatelet::Cell::Gru {
-                // What it carries is a mean of what is within the range.
-                continue;
-            }
-            let cells: &[i16] = bytemuck::cast_slice(&after[dims.layers * stride / 4..]);
-            for layer in cells.chunks_exact(stride) {
-                counts.c += layer[..dims.hidden]
-                    .iter()
-                    .filter(|&&c| c == i16::MAX || c == i16::MIN)
-                    .count();
-                counts.c_of += dims.hidden;
+                // What a GRU carries is a mean of what is within the range.
+                if let Kind::Lstm { .. } = of.kind {
+                    let after: &[i16] = bytemuck::cast_slice(&after);
+                    let c = &after[state.carried.clone()];
+                    let ends = c.iter().filter(|&&c| c == i16::MAX || c == i16::MIN);
+                    counts.c += ends.count();
+                    counts.c_of += c.len();
+                }
             }
         }
         Ok(counts)

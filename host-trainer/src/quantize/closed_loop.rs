@@ -13,15 +13,14 @@
 //! is 1 for both. So c is cut at the ends of int8's range in all three before its RMS is taken; the
 //! RMS of the whole c stands beside it.
 
+use gatelet::net::{Kind, Net};
 use gatelet::{
-    Cell, Dims, Kernel, Logits, Model, Precision, Sampler, Session, SnapshotError, TokenId,
-    Weights, WithKernel,
+    Kernel, Logits, Model, Precision, Sampler, Session, SnapshotError, TokenId, Weights, WithKernel,
 };
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::image::LanguageModel as _;
-use crate::image::storage;
+use crate::image::{StatePlace, states, storage};
 use crate::isa::isa;
 use crate::quantize::calibrate::{Saturation, saturation};
 
@@ -57,7 +56,7 @@ pub struct Course {
     pub entropy: f64,
     /// Hidden state.
     pub hidden: Rms,
-    /// Cell state, each cut at the ends of int8's range; `None` for an RNN.
+    /// Cell state, each cut at the ends of int8's range; `None` without an LSTM.
     pub cell: Option<Rms>,
     /// Cell state as it is.
     pub cell_uncut: Option<Rms>,
@@ -180,12 +179,41 @@ impl WithKernel for Run<'_> {
     }
 }
 
+/// The state of one layer.
+struct Place {
+    at: StatePlace,
+    /// What h of 1 is in int8, and the end of int8's range of c.
+    one: f64,
+    end: f64,
+    /// Whether it has a c.
+    has_cell: bool,
+}
+
+impl Place {
+    /// In a net whose int8 model is given.
+    fn new(at: StatePlace, net: &Net, int8: &Model<'_>) -> Self {
+        let kind = net.operation(at.operation).map(|of| of.kind);
+        let unbounded = kind.and_then(Kind::cell).is_some_and(|form| form.unbounded);
+        let bits = match int8.weights(at.operation) {
+            Weights::CellInt8(layer) => Some(layer.cell_bits),
+            Weights::RecurrentInt8(of) => Some(of.state_bits),
+            _ => None,
+        };
+        let range = bits.map_or(f64::INFINITY, |bits| f64::from(1_u32 << bits));
+        Self {
+            at,
+            one: if unbounded { 128.0 / range } else { 128.0 },
+            end: range,
+            has_cell: matches!(kind, Some(Kind::Lstm { .. })),
+        }
+    }
+}
+
 /// Takes down the state of a session after every step, as real numbers.
 struct Watch {
     snapshot: Vec<u32>,
-    dims: Dims,
-    /// The end of int8's range of c, a layer each.
-    ends: Vec<f64>,
+    precision: Precision,
+    states: Vec<Place>,
     /// Mean squares of h, of c cut and of c, and the entropy, a step each.
     hidden: Vec<f64>,
     cell: Vec<f64>,
@@ -196,15 +224,12 @@ struct Watch {
 impl Watch {
     /// For `model`, beside `int8`.
     fn new(model: &Model<'_>, int8: &Model<'_>) -> Self {
-        let dims = model.dims();
-        let end = |layer| match int8.weights(dims.first_layer() + layer) {
-            Weights::CellInt8(layer) => f64::from(1_u32 << layer.cell_bits),
-            _ => f64::INFINITY,
-        };
+        let net = model.net();
+        let states = states(net).into_iter();
         Self {
-            snapshot: vec![0; dims.snapshot_words()],
-            dims,
-            ends: (0..dims.layers).map(end).collect(),
+            snapshot: vec![0; net.snapshot_words()],
+            precision: net.precision,
+            states: states.map(|at| Place::new(at, net, int8)).collect(),
             hidden: Vec::new(),
             cell: Vec::new(),
             cell_uncut: Vec::new(),
@@ -218,53 +243,51 @@ impl Watch {
         log_p: &[f64],
     ) -> std::result::Result<(), SnapshotError> {
         session.snapshot(&mut self.snapshot)?;
-        let (hidden, cell) = self.state();
+        let (hidden, cell, cut) = self.state();
         let square = |numbers: &[f64]| mean_of(numbers.iter().map(|x| x * x), numbers.len());
         self.hidden.push(square(&hidden));
         self.cell_uncut.push(square(&cell));
-        let cut: Vec<f64> = cell
-            .chunks(self.dims.hidden)
-            .zip(&self.ends)
-            .flat_map(|(layer, &end)| layer.iter().map(move |c| c.clamp(-end, end)))
-            .collect();
         self.cell.push(square(&cut));
         let entropy = -log_p.iter().map(|l| l.exp() * l).sum::<f64>();
         self.entropy.push(entropy);
         Ok(())
     }
 
-    /// h and c of the snapshot, `[layers, hidden]` each: it is `[h of every layer | c of every
-    /// layer]`, layers padded to the stride, c empty for an RNN.
-    fn state(&self) -> (Vec<f64>, Vec<f64>) {
-        let (hidden, stride) = (self.dims.hidden, self.dims.stride());
-        let int8 = self.dims.precision == Precision::Int8;
-        let h_words = self.dims.layers * stride / if int8 { 4 } else { 1 };
-        let (h, c) = self.snapshot.split_at(h_words);
-        // What a GRU carries in integers is its h again, in 16 bits.
-        let c = if self.dims.cell == Cell::Gru { &[] } else { c };
-        if int8 {
-            let (h, c): (&[i8], &[i16]) = (bytemuck::cast_slice(h), bytemuck::cast_slice(c));
-            let c = c.chunks(stride).zip(&self.ends);
-            (
-                h.chunks(stride)
-                    .flat_map(|layer| layer[..hidden].iter().map(|&x| f64::from(x) / 128.0))
-                    .collect(),
-                c.flat_map(|(layer, end)| {
-                    let real = move |&x: &i16| f64::from(x) / 32_768.0 * end;
-                    layer[..hidden].iter().map(real)
-                })
-                .collect(),
-            )
-        } else {
-            let real = |part: &[u32]| -> Vec<f64> {
-                let numbers: &[f32] = bytemuck::cast_slice(part);
-                numbers
-                    .chunks(stride)
-                    .flat_map(|layer| layer[..hidden].iter().map(|&x| x.into()))
-                    .collect()
+    /// h of all layers, c of those that have one, and the same cut at the ends of int8's range.
+    /// What a GRU carries in integers is its h again, in 16 bits.
+    fn state(&self) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+        let (mut hidden, mut cell, mut cut) = (Vec::new(), Vec::new(), Vec::new());
+        for state in &self.states {
+            let StatePlace {
+                units, h, carried, ..
+            } = &state.at;
+            let h = h.start..h.start + units;
+            let carried = match state.has_cell {
+                true => carried.clone(),
+                false => 0..0,
             };
-            (real(h), real(c))
+            let before = cell.len();
+            match self.precision {
+                Precision::Int8 => {
+                    let (h8, c16): (&[i8], &[i16]) = (
+                        bytemuck::cast_slice(&self.snapshot),
+                        bytemuck::cast_slice(&self.snapshot),
+                    );
+                    let of_h = |&x: &i8| f64::from(x) / state.one;
+                    let of_c = |&x: &i16| f64::from(x) / 32_768.0 * state.end;
+                    hidden.extend(h8[h].iter().map(of_h));
+                    cell.extend(c16[carried].iter().map(of_c));
+                }
+                Precision::F32 => {
+                    let all: &[f32] = bytemuck::cast_slice(&self.snapshot);
+                    hidden.extend(all[h].iter().map(|&x| f64::from(x)));
+                    cell.extend(all[carried].iter().map(|&x| f64::from(x)));
+                }
+            }
+            let end = state.end;
+            cut.extend(cell[before..].iter().map(|c| c.clamp(-end, end)));
         }
+        (hidden, cell, cut)
     }
 
     fn course(self) -> Course {
@@ -272,7 +295,7 @@ impl Watch {
             let [first, last] = tenths(squares).map(|part| mean(part).sqrt());
             Rms { first, last }
         };
-        let cells = self.dims.cell == Cell::Lstm;
+        let cells = self.states.iter().any(|state| state.has_cell);
         Course {
             entropy: mean(&self.entropy),
             hidden: rms(&self.hidden),
@@ -309,34 +332,25 @@ fn log_softmax(logits: &Logits<'_>) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::quantize::export::random;
-    use crate::shape::Shape;
+    use gatelet_random::{GRU, LSTM, RNN, stacked};
 
-    fn run(cell: crate::shape::Cell, layers: usize) -> ClosedLoop {
-        let shape = Shape {
-            cell,
-            layers,
-            hidden: 18,
-            vocab: 30,
-            ..Shape::PLAIN
-        };
-        let [int8, f32] = [Precision::Int8, Precision::F32]
-            .map(|precision| random(shape, precision, 3, "a test").expect("an image"));
+    fn run(kind: Kind, layers: usize) -> ClosedLoop {
+        let [int8, f32] = [Precision::Int8, Precision::F32].map(|precision| {
+            let net = stacked(precision, 30, layers, kind.with_units(18));
+            random(&net, 3, "a test").expect("an image")
+        });
         let (int8, f32) = (int8.model().expect("int8"), f32.model().expect("f32"));
         closed_loop(int8, f32, 300).expect("a run")
     }
 
     #[test]
     fn states_of_one_text_are_close_in_their_own_units() {
-        for (cell, layers) in [
-            (crate::shape::Cell::Lstm, 1),
-            (crate::shape::Cell::Lstm, 2),
-            (crate::shape::Cell::Rnn, 3),
-        ] {
-            let found = run(cell, layers);
+        for (kind, layers) in [(LSTM, 1), (LSTM, 2), (RNN, 3), (GRU, 2)] {
+            let found = run(kind, layers);
             assert_eq!((found.characters, found.saturation.steps), (300, 300));
             assert!(found.rms_drift() < 0.02, "{found:?}");
             assert!(found.int8.hidden.last > 0.01, "{found:?}");
-            assert_eq!(found.int8.cell.is_some(), cell == crate::shape::Cell::Lstm);
+            assert_eq!(found.int8.cell.is_some(), kind == LSTM);
             assert_eq!(found.int8.cell, found.int8.cell_uncut);
             let d = found.divergence;
             assert!(
@@ -350,12 +364,8 @@ mod tests {
 
     #[test]
     fn the_same_model_twice_diverges_nowhere() {
-        let shape = Shape {
-            hidden: 9,
-            vocab: 12,
-            ..Shape::PLAIN
-        };
-        let image = random(shape, Precision::F32, 3, "a test").expect("an image");
+        let net = stacked(Precision::F32, 12, 1, LSTM.with_units(9));
+        let image = random(&net, 3, "a test").expect("an image");
         let model = image.model().expect("a model");
         let found = closed_loop(model, model, 50).expect("a run");
         assert_eq!((found.agreed, found.divergence.largest), (50, 0.0));

@@ -13,7 +13,7 @@ mod net;
 mod source;
 mod text;
 
-use gatelet::net::Kind;
+use gatelet::net::{Kind, Net};
 use gatelet::{KnownAnswer, Precision, Provenance, TextRules};
 use serde::Serialize;
 
@@ -31,7 +31,6 @@ use crate::evaluate::{Scores, evaluate, evaluate_part};
 use crate::image::Image;
 use crate::isa;
 use crate::net::Params;
-use crate::shape::Shape;
 
 pub use self::net::{Cost, NetReport, OutputReport, calibrated_net, export_net, image_by, of_plan};
 pub use self::source::Source;
@@ -247,24 +246,25 @@ pub fn export_with<'a>(
     Ok((image, report))
 }
 
-/// An image of random weights, for benches: the shape is what matters.
+/// An image of random weights of a language model of characters, for benches: the sizes are what
+/// matters.
 ///
 /// # Errors
 /// [`Error::Export`] or [`Error::Quantize`].
-pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> Result<Image> {
-    let net = shape.net();
+pub fn random(net: &Net, seed: u64, command: &str) -> Result<Image> {
     net.checked()
         .map_err(|error| Error::Export(error.to_string()))?;
+    let (precision, net) = (net.precision, net.with_precision(Precision::F32));
     let params = Params::<f32>::init(net, seed);
     let characters: Vec<char> = (0x20..0x7F)
         .chain(0xA1..=u32::from(char::MAX))
         .filter_map(char::from_u32)
-        .take(shape.vocab)
+        .take(net.vocab())
         .collect();
     let vocab = Vocabulary::from_sorted(characters)
         .ok_or_else(|| Error::Export("no vocabulary of that size".to_owned()))?;
     let tokens: Vec<u16> = (0..KNOWN_ANSWER)
-        .map(|i| (i * 7 % shape.vocab) as u16)
+        .map(|i| (i * 7 % net.vocab()) as u16)
         .collect();
     let provenance = Provenance {
         corpus: "random weights",

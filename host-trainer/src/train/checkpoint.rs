@@ -31,6 +31,7 @@
 
 mod check;
 mod meta;
+mod names;
 mod provenance;
 mod read;
 mod source;
@@ -38,24 +39,26 @@ mod source;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use gatelet::net::{Kind, Precision};
+use gatelet::net::Precision;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 
 pub use meta::{FORMAT, Meta, Resume};
+pub(crate) use names::torch_name;
+use names::{second_bias, torch_shape};
 pub(crate) use provenance::typed;
 pub use provenance::{Change, Provenance};
 use read::{read_starts, read_tensor, start_name, vocabulary_of};
 
 use crate::data::corpus::Vocabulary;
 use crate::error::{Error, Result};
+use crate::image::is_language_model;
 use crate::net::device::learned::Learned;
 pub use crate::net::{Interface, NamedInput, NamedOutput, Start};
-use crate::net::{Net, Params, Role, Tensor, inputs, starts};
+use crate::net::{Net, Params, Role, starts};
 use crate::quantize::{Plan, Scheme, WeightBits};
 use crate::seal;
-use crate::shape::{Cell, Shape};
 use crate::train::config::Config;
 
 /// Key of the metadata in the file.
@@ -89,59 +92,6 @@ pub struct Checkpoint {
     pub resume: Option<Resume>,
 }
 
-/// The PyTorch name of a tensor.
-pub(crate) fn torch_name(net: &Net, tensor: &Tensor) -> String {
-    let operation = tensor.operation;
-    let kind = net.operation(operation).map(|of| of.kind);
-    let is_recurrent = kind.is_some_and(Kind::is_recurrent);
-    // A net of equal layers is one module of PyTorch's with several layers, any other a list.
-    let (module, layer) = match Shape::of(net) {
-        Some(shape) if is_recurrent => ("rnn".to_owned(), operation - shape.layer(0)),
-        Some(_) if tensor.role == Role::Table => ("embedding".to_owned(), 0),
-        Some(shape) if operation == shape.head() => ("head".to_owned(), 0),
-        Some(_) => ("projection".to_owned(), 0),
-        None => (operation.to_string(), 0),
-    };
-    let name = match tensor.role {
-        Role::Rows | Role::Input => "weight_ih",
-        Role::Recurrent => "weight_hh",
-        Role::Candidate => "weight_ch",
-        Role::Bias if is_recurrent => "bias_ih",
-        Role::RecurrentBias => "bias_hh",
-        Role::Bias => "bias",
-        Role::Table | Role::Weight => "weight",
-    };
-    // A token and other numbers have matrices of their own.
-    let rows = match tensor.role == Role::Rows && inputs(net, operation) > 0 {
-        true => "_token",
-        false => "",
-    };
-    match is_recurrent {
-        true => format!("{module}.{name}_l{layer}{rows}"),
-        false => format!("{module}.{name}"),
-    }
-}
-
-/// The name of the second bias that PyTorch has and this does not, or not of all gates.
-fn second_bias(net: &Net, tensor: &Tensor) -> Option<String> {
-    let name = torch_name(net, tensor);
-    name.contains(".bias_ih_l")
-        .then(|| name.replace(".bias_ih_l", ".bias_hh_l"))
-}
-
-/// The PyTorch shape of a tensor.
-fn torch_shape(tensor: &Tensor) -> Vec<usize> {
-    match tensor.role {
-        Role::Rows | Role::Input | Role::Recurrent | Role::Candidate => {
-            vec![tensor.columns, tensor.rows]
-        }
-        Role::Weight | Role::Table => vec![tensor.rows, tensor.columns],
-        Role::Bias => vec![tensor.columns],
-        // PyTorch has it for every gate; r's and z's are in the other bias.
-        Role::RecurrentBias => vec![Cell::Gru.gates() * tensor.columns],
-    }
-}
-
 /// [rows, columns] to [columns, rows].
 fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..columns)
@@ -154,14 +104,6 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
 }
 
 impl Checkpoint {
-    /// The shape of its net.
-    ///
-    /// # Errors
-    /// As [`Shape::needed`].
-    pub fn shape(&self) -> Result<Shape> {
-        Shape::needed(self.params.net())
-    }
-
     /// A net without a vocabulary. Its normalisation of features has to be in its weights.
     ///
     /// # Errors
@@ -341,15 +283,17 @@ impl Checkpoint {
             .map_err(|error| failed(error.to_string()))
     }
 
-    /// Reads a checkpoint whose net has a shape: what the tools for texts take. `path` is for
-    /// messages only.
+    /// Reads a checkpoint of a net that scores the tokens of its vocabulary: what the tools for texts
+    /// take. `path` is for messages only.
     ///
     /// # Errors
-    /// As [`Checkpoint::from_bytes`] and [`Checkpoint::shape`].
+    /// As [`Checkpoint::from_bytes`], and [`Error::NoVocabulary`].
     pub fn of_text(bytes: &[u8], path: &Path) -> Result<Self> {
         let checkpoint = Self::from_bytes(bytes, path)?;
         checkpoint.vocabulary()?;
-        checkpoint.shape()?;
+        if !is_language_model(checkpoint.params.net()) {
+            return Err(Error::NoVocabulary);
+        }
         Ok(checkpoint)
     }
 

@@ -9,7 +9,7 @@ use crate::data::corpus::lines::arrange;
 use crate::data::corpus::{CorpusOptions, Encoding, HeldOut, Level, MAX_VOCAB, Normalise, Text};
 use crate::error::{Error, Result};
 pub use crate::net::device::qat::Qat;
-use crate::shape::{Cell, Shape};
+use crate::train::layers::{Cell, Layers};
 use crate::train::optim::{Optimizer, OptimizerConfig, Plateau, PlateauConfig, Schedule};
 use crate::train::series::options::SeriesOptions;
 
@@ -206,9 +206,9 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The net's shape for a vocabulary of `vocab` tokens.
-    pub fn shape(&self, vocab: usize) -> Shape {
-        Shape {
+    /// The layers of the net for a vocabulary of `vocab` tokens.
+    pub fn shape(&self, vocab: usize) -> Layers {
+        Layers {
             cell: self.cell,
             layers: self.layers,
             hidden: self.hidden,
@@ -219,8 +219,8 @@ impl Config {
         }
     }
 
-    /// The same options for a net of another shape.
-    pub fn shaped(&self, shape: Shape) -> Self {
+    /// The same options for a net of other layers.
+    pub fn shaped(&self, shape: Layers) -> Self {
         Self {
             cell: shape.cell,
             layers: shape.layers,

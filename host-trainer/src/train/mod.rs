@@ -17,6 +17,7 @@ pub mod config;
 pub mod curves;
 pub mod dataset;
 mod drive;
+pub mod layers;
 pub mod learner;
 pub mod many_to_one;
 pub mod optim;

@@ -8,8 +8,8 @@
 //! preset names characters: a long text is read less often, and cut where one pass would be more. A short one is not
 //! read for ever. What it comes to is an ordinary set of options, and those are recorded.
 
-use crate::shape::Cell;
 use crate::train::config::Config;
+use crate::train::layers::Cell;
 
 /// Net and recipe in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -19,8 +19,8 @@
 //!
 //! What comes out is an ordinary [`Config`], so a checkpoint and a recorded command hold plain numbers.
 
-use crate::shape::Cell;
 use crate::train::config::Config;
+use crate::train::layers::Cell;
 use crate::train::optim::Optimizer;
 use crate::train::preset::Preset;
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::shape::Shape;
+use crate::train::layers::Layers;
 use crate::train::run::Metrics;
 use crate::train::verdict::{Judgement, judge};
 
@@ -30,7 +30,7 @@ pub struct Run {
     /// Its last part.
     pub name: String,
     /// The net's shape.
-    pub shape: Shape,
+    pub shape: Layers,
     /// Options of the run, by name.
     pub config: Value,
     /// Path of the text as it was given.
@@ -50,7 +50,7 @@ pub struct Run {
 #[derive(Deserialize)]
 struct Config {
     config: Value,
-    shape: Shape,
+    shape: Layers,
     provenance: Origin,
 }
 
@@ -90,8 +90,8 @@ impl Run {
         };
         let config: Config = serde_json::from_slice(&config)
             .map_err(|error| bad(format!("its config.json: {error}")))?;
-        let dims = config.shape.dims(gatelet::Precision::F32);
-        dims.map_err(|error| bad(format!("its config.json: {error}")))?;
+        let net = config.shape.net().checked();
+        net.map_err(|error| bad(format!("its config.json: {error}")))?;
         let metrics = files::read_plain(&path.join("metrics.jsonl"), files::LOG);
         let metrics = metrics.unwrap_or_default();
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use gatelet::net::Value;
 use gatelet_trainer::net::Role;
 use gatelet_trainer::train::checkpoint::Checkpoint;
 
@@ -38,7 +39,7 @@ fn place() -> Place {
     let path = Path::new(RUN);
     let bytes = fs::read(place.path(RUN)).unwrap();
     let mut checkpoint = Checkpoint::from_bytes(&bytes, path).unwrap();
-    let hidden = checkpoint.params.shape().hidden;
+    let hidden = checkpoint.params.net().width(Value::of(0));
     let head = checkpoint.params.tensor_mut(1, Role::Weight);
     for row in head.chunks_exact_mut(hidden) {
         row[0] += 100.0;

@@ -10,9 +10,9 @@
 //! The hash in an image is the scalar kernel's, computed here.
 
 use gatelet::format::{KnownAnswer, repack};
-use gatelet::net::{Input, Net};
-use gatelet::{Cell, Dims, FourBits, Layout, Model, Precision, Scalar};
-use gatelet_random::{SIZES, Seeded};
+use gatelet::net::{Input, Kind, Net};
+use gatelet::{Layout, Model, Precision, Scalar};
+use gatelet_random::{LSTM, RNN, SIZES, Seeded, in_four_bits, with_widths};
 
 use crate::random::{Shifts, random};
 
@@ -33,28 +33,28 @@ const SMALL: [(usize, usize); 2] = [(1, 5), (2, 17)];
 /// Embedding, projection, tied.
 const WIDTHS: [(usize, usize, bool); 3] = [(7, 7, true), (9, 0, false), (4, 6, false)];
 /// Models of 520 columns, in the upper layer, or in the layer and the head. Those for small flashes first.
-const WIDE: [(Cell, usize, usize, Layout, Shifts); 6] = [
-    (Cell::Rnn, 2, 260, Layout::Rows, [24, 24]),
-    (Cell::Rnn, 1, 520, Layout::Rows, [24, 24]),
-    (Cell::Rnn, 1, 517, Layout::Rows, [31, 8]),
-    (Cell::Rnn, 2, 258, Layout::Tiles8, [24, 24]),
-    (Cell::Lstm, 2, 260, Layout::Rows, [24, 24]),
-    (Cell::Lstm, 1, 520, Layout::Rows, [24, 24]),
+const WIDE: [(Kind, usize, usize, Layout, Shifts); 6] = [
+    (RNN, 2, 260, Layout::Rows, [24, 24]),
+    (RNN, 1, 520, Layout::Rows, [24, 24]),
+    (RNN, 1, 517, Layout::Rows, [31, 8]),
+    (RNN, 2, 258, Layout::Tiles8, [24, 24]),
+    (LSTM, 2, 260, Layout::Rows, [24, 24]),
+    (LSTM, 1, 520, Layout::Rows, [24, 24]),
 ];
 /// Models with 4-bit weights in rows: as [`WIDE`], with shifts around the least that a kernel takes for so many columns.
-const FOUR_BITS: [(Cell, usize, usize, Shifts); 12] = [
-    (Cell::Rnn, 1, 4, [8, 31]),
-    (Cell::Rnn, 2, 5, [13, 14]),
-    (Cell::Rnn, 1, 9, [14, 15]),
-    (Cell::Lstm, 2, 9, [15, 24]),
-    (Cell::Lstm, 1, 28, [16, 25]),
-    (Cell::Lstm, 1, 33, [31, 16]),
-    (Cell::Lstm, 2, 17, [24, 8]),
-    (Cell::Rnn, 1, 512, [20, 24]),
-    (Cell::Rnn, 2, 256, [19, 20]),
-    (Cell::Rnn, 1, 505, [24, 19]),
-    (Cell::Rnn, 1, 516, [24, 20]),
-    (Cell::Lstm, 1, 260, [24, 20]),
+const FOUR_BITS: [(Kind, usize, usize, Shifts); 12] = [
+    (RNN, 1, 4, [8, 31]),
+    (RNN, 2, 5, [13, 14]),
+    (RNN, 1, 9, [14, 15]),
+    (LSTM, 2, 9, [15, 24]),
+    (LSTM, 1, 28, [16, 25]),
+    (LSTM, 1, 33, [31, 16]),
+    (LSTM, 2, 17, [24, 8]),
+    (RNN, 1, 512, [20, 24]),
+    (RNN, 2, 256, [19, 20]),
+    (RNN, 1, 505, [24, 19]),
+    (RNN, 1, 516, [24, 20]),
+    (LSTM, 1, 260, [24, 20]),
 ];
 /// Nets that mix the operations, each in rows and, if it can be, in the layout of the Armv7E-M.
 const MIXED: usize = 24;
@@ -68,9 +68,8 @@ const ROOM: usize = 2 << 20;
 /// A model of the file.
 #[derive(Clone, Copy)]
 struct Wanted {
-    cell: Cell,
     layers: usize,
-    hidden: usize,
+    layer: Kind,
     vocab: usize,
     /// Embedding, projection, tied.
     widths: (usize, usize, bool),
@@ -82,11 +81,10 @@ struct Wanted {
 
 impl Wanted {
     /// Without embedding, projection and 4-bit weights; for twelve steps.
-    fn plain(cell: Cell, layers: usize, hidden: usize, vocab: usize) -> Self {
+    fn plain(kind: Kind, layers: usize, hidden: usize, vocab: usize) -> Self {
         Wanted {
-            cell,
             layers,
-            hidden,
+            layer: kind.with_units(hidden),
             vocab,
             widths: (0, 0, false),
             four_bits: false,
@@ -96,19 +94,17 @@ impl Wanted {
         }
     }
 
-    fn dims(&self) -> Result<Dims, gatelet::DimsError> {
-        let (embedding, projection, tied) = self.widths;
-        let plain = Dims::new(
-            self.cell,
+    fn net(&self) -> Net {
+        let net = with_widths(
             Precision::Int8,
-            self.layers,
-            self.hidden,
             self.vocab,
-        )?;
-        let dims = plain.with_widths(embedding, projection, tied)?;
+            self.layers,
+            self.layer,
+            self.widths,
+        );
         match self.four_bits {
-            true => dims.with_four_bits(FourBits::new([true, self.layers > 1, false, false], true)),
-            false => Ok(dims),
+            true => in_four_bits(net, 0..net.len()),
+            false => net,
         }
     }
 }
@@ -116,9 +112,9 @@ impl Wanted {
 /// Writes the file; says how many models it has.
 pub(crate) fn write(path: &str) -> Result<usize, String> {
     let mut all = Vec::new();
-    for cell in [Cell::Rnn, Cell::Lstm] {
+    for kind in [RNN, LSTM] {
         for (layers, hidden) in SMALL {
-            let plain = |vocab| Wanted::plain(cell, layers, hidden, vocab);
+            let plain = |vocab| Wanted::plain(kind, layers, hidden, vocab);
             all.extend(TILES.map(|layout| Wanted { layout, ..plain(9) }));
             for (index, shifts) in SHIFTS.into_iter().enumerate() {
                 all.extend([Layout::Rows, TILES[index % 3]].map(|layout| Wanted {
@@ -130,7 +126,7 @@ pub(crate) fn write(path: &str) -> Result<usize, String> {
         }
     }
     for (index, widths) in WIDTHS.into_iter().enumerate() {
-        for (cell, (layers, hidden)) in [(Cell::Rnn, SMALL[0]), (Cell::Lstm, SMALL[1])] {
+        for (kind, (layers, hidden)) in [(RNN, SMALL[0]), (LSTM, SMALL[1])] {
             let forms = [
                 (Layout::Rows, SHIFTS[index]),
                 (Layout::Rows, SHIFTS[3 + index]),
@@ -140,26 +136,30 @@ pub(crate) fn write(path: &str) -> Result<usize, String> {
                 widths,
                 layout,
                 shifts,
-                ..Wanted::plain(cell, layers, hidden, 33 + index)
+                ..Wanted::plain(kind, layers, hidden, 33 + index)
             }));
         }
     }
-    all.extend(WIDE.map(|(cell, layers, hidden, layout, shifts)| Wanted {
+    all.extend(WIDE.map(|(kind, layers, hidden, layout, shifts)| Wanted {
         layout,
         shifts,
         steps: 4,
-        ..Wanted::plain(cell, layers, hidden, 3)
+        ..Wanted::plain(kind, layers, hidden, 3)
     }));
-    all.extend(FOUR_BITS.map(|(cell, layers, hidden, shifts)| Wanted {
+    all.extend(FOUR_BITS.map(|(kind, layers, hidden, shifts)| Wanted {
         four_bits: true,
         shifts,
         steps: 6,
-        ..Wanted::plain(cell, layers, hidden, 6)
+        ..Wanted::plain(kind, layers, hidden, 6)
     }));
     let mut images = Vec::new();
     for wanted in &all {
-        let net = wanted.dims().map_err(|error| error.to_string())?.net();
-        images.push(image(&net, wanted.layout, wanted.shifts, wanted.steps)?);
+        images.push(image(
+            &wanted.net(),
+            wanted.layout,
+            wanted.shifts,
+            wanted.steps,
+        )?);
     }
     let nets = (0..).map(|seed| mixed(seed, Precision::Int8));
     for net in nets

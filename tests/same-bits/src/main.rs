@@ -10,10 +10,8 @@ use std::process::ExitCode;
 
 use gatelet::format::{KnownAnswer, repack};
 use gatelet::net::{Input, Net};
-use gatelet::{
-    Cell, Dims, FourBits, Isa, Kernel, Model, Precision, Scalar, Session, StateHash, TokenId,
-    WithKernel,
-};
+use gatelet::{Isa, Kernel, Model, Precision, Scalar, Session, StateHash, TokenId, WithKernel};
+use gatelet_random::{GRU, LSTM, RNN, in_four_bits, with_widths};
 
 mod boards;
 mod random;
@@ -163,22 +161,23 @@ fn run() -> ExitCode {
             }
         }
     }
-    for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
+    for kind in [RNN, LSTM, GRU] {
         for precision in [Precision::Int8, Precision::F32] {
             for (index, &hidden) in HIDDEN.iter().enumerate() {
                 let (layers, vocab) = (1 + index % 3, [3, 8, 9, 33][index % 4]);
-                let plain = Dims::new(cell, precision, layers, hidden, vocab).expect("in range");
+                let layer = kind.with_units(hidden);
                 let widths = widths(hidden).into_iter().take(WIDTHS);
-                let shapes = widths.flat_map(|(embedding, projection, tied)| {
-                    let dims = plain.with_widths(embedding, projection, tied);
-                    let dims = dims.expect("in range");
-                    let of = |layer: usize| layer < layers && (layer + index).is_multiple_of(2);
-                    let four = FourBits::new(std::array::from_fn(of), !tied);
+                let nets = widths.flat_map(|widths| {
+                    let net = with_widths(precision, vocab, layers, layer, widths);
+                    let (first, head) = (usize::from(widths.0 > 0), net.len() - 1);
+                    let four = (0..layers).filter(|layer| (layer + index).is_multiple_of(2));
+                    let four = four.map(|layer| first + layer);
+                    let head = (!widths.2).then_some(head);
                     // f32 models have none.
-                    [Some(dims), dims.with_four_bits(four).ok()]
+                    [Ok(net), in_four_bits(net, four.chain(head)).checked()]
                 });
-                for dims in shapes.flatten() {
-                    match compare(&dims.net(), rows, packed) {
+                for net in nets.flatten() {
+                    match compare(&net, rows, packed) {
                         Ok(count) => compared += count,
                         Err(what) => {
                             println!("{what}");

@@ -7,7 +7,7 @@ global_asm!(include_str!("armv6m.S"), options(raw));
 #[cfg(all(armv7m, not(armv6m)))]
 global_asm!(include_str!("armv7m.S"), options(raw));
 
-/// Columns come in fours: see `Dims::columns`.
+/// Columns come in fours: see `Net::columns`.
 const COLUMNS: usize = 4;
 
 unsafe extern "C" {

@@ -13,7 +13,6 @@ use crate::fixed::MIN_CELL_BITS;
 use crate::fixed::activation::{Function, piecewise};
 use crate::fixed::preactivation;
 use crate::kernel::{Scalar, StreamF32};
-use crate::net::dims::Cell;
 use crate::net::{GateActivation, Kind, Layout, Reset, RnnActivation};
 use crate::weights::layer::{Fused, LayerF32, RecurrentF32};
 use crate::weights::matrix::MatrixF32;
@@ -258,7 +257,7 @@ fn a_gru_in_one_call_is_that_of_the_specification() {
 
 /// An LSTM of few tiles side by side has the bits of one tile by tile.
 fn few_tiles<V: FixedSimd<U>, const U: usize>(v: V) {
-    let order = RowOrder::of_cell(layout::<U>(), Cell::Lstm.kind(1));
+    let order = RowOrder::of_cell(layout::<U>(), Kind::lstm(1));
     let mut numbers = Numbers(8);
     for (units, read) in UNITS
         .into_iter()

@@ -13,7 +13,7 @@ use gatelet::Precision;
 use gatelet::net::{Net, Value};
 use serde::Serialize;
 
-use crate::analysis::device::{Board, Fit, Processor, Program, fit, macs};
+use crate::analysis::device::{Board, Fit, Processor, Program, fit};
 use crate::analysis::report::{Part, parts};
 use crate::error::{Error, Result};
 use crate::image::Image;
@@ -168,7 +168,7 @@ pub fn explain_net(
         .map(|(index, of)| OperationLine {
             name: of.kind.to_string(),
             reads: of.operand.parts().map(Value::code).collect(),
-            macs: macs(net, index),
+            macs: net.macs(index),
             bytes: each[index],
             state_bytes: state_bytes(net, index),
             instructions: instructions.iter().map(|(all, _)| all[index]).collect(),
@@ -199,7 +199,7 @@ pub fn mixed_net(checkpoint: &Checkpoint, data: &[Sequence<'_>]) -> Result<Weigh
     let costs = report.costs.iter().filter_map(|cost| {
         let index = cost.operation.filter(|&index| four.of(index) == 4)?;
         let noise = cost.decibels.map_or(0.0, |db| 10_f64.powf(-db / 10.0));
-        Some((index, noise, macs(net, index)))
+        Some((index, noise, net.macs(index)))
     });
     super::cheapest(costs.collect(), |bits| {
         Ok(net_breaches(&export(bits)?).is_empty())

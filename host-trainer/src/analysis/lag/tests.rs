@@ -1,32 +1,32 @@
 //! The measured gradients against finite differences.
 
+use gatelet::Precision;
+use gatelet_random::{GRU, LSTM, RNN, stacked};
+
 use super::*;
 use crate::net::{Packs, Role, Shard};
-use crate::shape::Cell;
 
 const TOKENS: [u16; 12] = [3, 1, 4, 1, 5, 0, 2, 5, 3, 5, 4, 1];
 
-fn shapes() -> [Shape; 6] {
-    let shape = |cell, layers| Shape {
-        cell,
-        layers,
-        hidden: 5,
-        vocab: 6,
-        ..Shape::PLAIN
-    };
+fn nets() -> [Net; 6] {
+    let net = |kind: Kind, layers| stacked(Precision::F32, 6, layers, kind.with_units(5));
     [
-        shape(Cell::Rnn, 1),
-        shape(Cell::Lstm, 1),
-        shape(Cell::Rnn, 2),
-        shape(Cell::Lstm, 3),
-        shape(Cell::Gru, 1),
-        shape(Cell::Gru, 2),
+        net(RNN, 1),
+        net(LSTM, 1),
+        net(RNN, 2),
+        net(LSTM, 3),
+        net(GRU, 1),
+        net(GRU, 2),
     ]
 }
 
+fn has_c(net: &Net) -> bool {
+    net.operations().any(|of| matches!(of.kind, Kind::Lstm { .. }))
+}
+
 /// A start in which biases matter too.
-fn started(shape: Shape) -> Params<f64> {
-    let mut params = Params::<f64>::init(shape.net(), 9);
+fn started(net: Net) -> Params<f64> {
+    let mut params = Params::<f64>::init(net, 9);
     let numbers = params.data.iter_mut().enumerate();
     numbers.for_each(|(i, w)| *w += 0.2 * ((i * 7) as f64).sin());
     params
@@ -43,12 +43,11 @@ struct Nudge {
 
 /// The loss of the last token, step by step through training's window.
 fn loss(params: &Params<f64>, line_break: Option<u16>, nudge: Nudge) -> f64 {
-    let shape = params.shape();
     let packs = Packs::of(params);
     let mut nudged = params.clone();
-    nudged.tensor_mut(shape.layer(nudge.layer), Role::Bias)[nudge.column] += nudge.by;
+    nudged.tensor_mut(nudge.layer, Role::Bias)[nudge.column] += nudge.by;
     let nudged = Packs::of(&nudged);
-    let mut shard = Shard::new(&shape.net(), 1, 1);
+    let mut shard = Shard::new(params.net(), 1, 1);
     shard.break_lines(line_break);
     let mut loss = 0.0;
     for (t, pair) in TOKENS.windows(2).enumerate() {
@@ -61,16 +60,17 @@ fn loss(params: &Params<f64>, line_break: Option<u16>, nudge: Nudge) -> f64 {
 
 /// Sums of a unit whose derivative by h, or by c, is one number: their column, and that number.
 fn slopes(net: &Unrolled, layer: usize, (t, k): (usize, usize)) -> [Option<(usize, f64)>; 2] {
-    let Shape { cell, hidden, .. } = net.shape();
+    let kind = net.chain().kind;
+    let hidden = kind.units();
     let of = net.layer(layer);
-    let gate = |gate: usize| of.gates[t * cell.gates() * hidden + gate * hidden + k];
-    match cell {
-        Cell::Rnn => [Some((k, 1.0 - of.h[t * hidden + k].powi(2))), None],
-        Cell::Gru => {
+    let gate = |gate: usize| of.gates[t * kind.gates() * hidden + gate * hidden + k];
+    match kind {
+        Kind::Rnn { .. } => [Some((k, 1.0 - of.h[t * hidden + k].powi(2))), None],
+        Kind::Gru { .. } => {
             let (z, n) = (gate(1), gate(2));
             [Some((2 * hidden + k, (1.0 - z) * (1.0 - n * n))), None]
         }
-        Cell::Lstm => {
+        Kind::Lstm { .. } => {
             let (i, g, o) = (gate(0), gate(2), gate(3));
             let of_o = of.c[t * hidden + k].tanh() * o * (1.0 - o);
             let of_g = i * (1.0 - g * g);
@@ -83,16 +83,16 @@ fn slopes(net: &Unrolled, layer: usize, (t, k): (usize, usize)) -> [Option<(usiz
 #[test]
 fn every_element_is_the_finite_difference() {
     let at = TOKENS.len() - 2;
-    for (shape, line_break) in shapes()
+    for (tested, line_break) in nets()
         .into_iter()
         .flat_map(|of| [(of, None), (of, Some(2))])
     {
-        let params = started(shape);
+        let params = started(tested);
         let net = Unrolled::of_lines(&params, &TOKENS[..=at], line_break);
         let mut checked = 0;
         net.back(&[last(&TOKENS)], at, |layer, seen| {
             let t = at - seen.lag;
-            for k in 0..shape.hidden {
+            for k in 0..5 {
                 let all = slopes(&net, layer, (t, k)).into_iter();
                 for (d, slope) in [seen.dh, seen.dc].into_iter().zip(all) {
                     let Some((column, slope)) = slope else {
@@ -115,15 +115,15 @@ fn every_element_is_the_finite_difference() {
                     let found = d[k] * slope;
                     assert!(
                         (found - expected).abs() < 1e-9 + 1e-6 * expected.abs(),
-                        "{shape:?} layer {layer} lag {} unit {k}: {found} {expected}",
+                        "{tested} layer {layer} lag {} unit {k}: {found} {expected}",
                         seen.lag
                     );
                     checked += 1;
                 }
             }
         });
-        let states = if shape.cell.has_memory() { 2 } else { 1 };
-        assert_eq!(checked, states * shape.hidden * shape.layers * (at + 1));
+        let states = if has_c(&tested) { 2 } else { 1 };
+        assert_eq!(checked, states * 5 * tested.recurrent_count() * (at + 1));
     }
 }
 
@@ -139,8 +139,8 @@ fn last(text: &[u16]) -> Prediction {
 /// Beyond the start of its line a prediction depends on nothing.
 #[test]
 fn the_gradient_ends_where_a_line_begins() {
-    for shape in shapes() {
-        let params = Params::<f64>::init(shape.net(), 9);
+    for tested in nets() {
+        let params = Params::<f64>::init(tested, 9);
         let lags = TOKENS.len() - 2;
         // The line break is 2, at step 6.
         let net = Unrolled::of_lines(&params, &TOKENS[..=lags], Some(2));
@@ -159,8 +159,8 @@ fn the_gradient_ends_where_a_line_begins() {
 /// Predictions of one text, and of several, are each as if it were alone.
 #[test]
 fn predictions_side_by_side_are_those_one_by_one() {
-    for shape in shapes() {
-        let params = started(shape);
+    for tested in nets() {
+        let params = started(tested);
         let texts = [&TOKENS[..], &TOKENS[2..9]];
         let net = Unrolled::of(&params, &texts.map(|text| &text[..text.len() - 1]), None);
         let all = [(0, 10), (1, 5), (0, 4), (0, 6)].map(|(row, t)| Prediction {
@@ -175,7 +175,7 @@ fn predictions_side_by_side_are_those_one_by_one() {
                 panic!("one prediction");
             };
             for (together, alone) in together.iter().zip(alone) {
-                assert!((together - alone).abs() < 1e-12 * alone, "{shape:?}");
+                assert!((together - alone).abs() < 1e-12 * alone, "{tested}");
             }
         }
     }
@@ -185,19 +185,12 @@ fn predictions_side_by_side_are_those_one_by_one() {
 fn an_identity_recurrence_neither_fades_nor_grows() {
     // h = tanh(small + h) with W_h = 1 on the diagonal and inputs of nothing: the derivative is 1 -
     // h^2 = 1.
-    let shape = Shape {
-        cell: Cell::Rnn,
-        layers: 1,
-        hidden: 4,
-        vocab: 3,
-        ..Shape::PLAIN
-    };
-    let mut params = Params::<f32>::zeros(shape.net());
+    let mut params = Params::<f32>::zeros(stacked(Precision::F32, 3, 1, RNN.with_units(4)));
     for k in 0..4 {
-        params.tensor_mut(shape.layer(0), Role::Recurrent)[k * 4 + k] = 1.0;
+        params.tensor_mut(0, Role::Recurrent)[k * 4 + k] = 1.0;
     }
     params
-        .tensor_mut(shape.head(), Role::Weight)
+        .tensor_mut(1, Role::Weight)
         .copy_from_slice(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
     let tokens: Vec<u16> = (0..200).map(|i| i % 3).collect();
     let lags = measure(&params, &tokens, 20, None);
@@ -218,13 +211,13 @@ fn an_identity_recurrence_neither_fades_nor_grows() {
 
 #[test]
 fn sequences_are_texts_of_one_prediction() {
-    for shape in shapes() {
+    for tested in nets() {
         let params = Params::<f32>::init(shape.net(), 1);
         let texts = [TOKENS.to_vec(), TOKENS[1..].to_vec()];
         let lags = of_last(&params, &texts);
         // The shorter one has ten inputs, and lags from 0 to 9.
         assert_eq!((lags.h.len(), lags.positions), (10, 2));
-        assert_eq!(lags.c.is_empty(), !shape.cell.has_memory());
+        assert_eq!(lags.c.is_empty(), !has_c(&tested));
         let one = |text: &[u16], lag: usize| {
             let net = Unrolled::new(&params.cast(), &text[..text.len() - 1]);
             norms(&net, &[last(text)], 9)[0][lag]
@@ -235,14 +228,14 @@ fn sequences_are_texts_of_one_prediction() {
         }
     }
     assert_eq!(
-        of_last(&Params::init(shapes()[0].net(), 1), &[]).positions,
+        of_last(&Params::init(nets()[0].net(), 1), &[]).positions,
         0
     );
 }
 
 #[test]
 fn short_texts_have_fewer_lags() {
-    let params = Params::<f32>::init(shapes()[1].net(), 1);
+    let params = Params::<f32>::init(nets()[1].net(), 1);
     for length in 3..40 {
         let tokens: Vec<u16> = (0..length).map(|i| i % 6).collect();
         let lags = measure(&params, &tokens, 16, None);

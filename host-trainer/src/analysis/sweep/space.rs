@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand_pcg::Pcg64;
 
-use crate::shape::{Cell, Shape};
+use crate::train::layers::{Cell, Layers};
 
 /// The lists that shapes are taken from.
 #[derive(Clone, Debug)]
@@ -25,22 +25,22 @@ pub struct Space {
 }
 
 /// Whether a net can have this shape: an embedding is tied to a head that reads as many numbers.
-fn can_be(shape: &Shape) -> bool {
+fn can_be(shape: &Layers) -> bool {
     !shape.tied || shape.embedding == shape.head_inputs()
 }
 
 impl Space {
     /// Every combination of embedding, projection and tied.
-    fn widths(&self) -> Vec<Shape> {
+    fn widths(&self) -> Vec<Layers> {
         let mut all = Vec::new();
         for &embedding in &self.embeddings {
             for &projection in &self.projections {
-                all.extend(self.tied.iter().map(|&tied| Shape {
+                all.extend(self.tied.iter().map(|&tied| Layers {
                     embedding,
                     projection,
                     tied,
                     vocab: self.vocab,
-                    ..Shape::PLAIN
+                    ..Layers::PLAIN
                 }));
             }
         }
@@ -48,13 +48,13 @@ impl Space {
     }
 
     /// Every shape of the lists that a net can have, once.
-    pub(super) fn grid(&self) -> Vec<Shape> {
+    pub(super) fn grid(&self) -> Vec<Layers> {
         let mut shapes = Vec::new();
         for &cell in &self.cells {
             for &layers in &self.layers {
                 for &hidden in &self.hidden {
                     for widths in self.widths() {
-                        let shape = Shape {
+                        let shape = Layers {
                             cell,
                             layers,
                             hidden,
@@ -71,7 +71,7 @@ impl Space {
     }
 
     /// A shape by chance; nothing where what was drawn cannot be tied.
-    pub(super) fn draw(&self, rng: &mut Pcg64) -> Option<Shape> {
+    pub(super) fn draw(&self, rng: &mut Pcg64) -> Option<Layers> {
         let least = self.hidden.iter().copied().min().unwrap_or(1) as f64;
         let most = self.hidden.iter().copied().max().unwrap_or(1) as f64;
         let hidden = (least.ln() + rng.random::<f64>() * (most.ln() - least.ln())).exp();
@@ -84,7 +84,7 @@ impl Space {
             1 => 0,
             choices => rng.random_range(0..choices) as usize,
         };
-        let shape = Shape {
+        let shape = Layers {
             cell,
             layers,
             hidden: fours.clamp(least, most) as usize,

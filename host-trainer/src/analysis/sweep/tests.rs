@@ -1,7 +1,7 @@
 //! Shapes of a sweep: the grid, shapes by chance, budgets, nets of words.
 
 use super::*;
-use crate::shape::Cell;
+use crate::train::layers::Cell;
 
 fn space() -> Space {
     Space {

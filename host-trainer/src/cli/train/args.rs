@@ -9,9 +9,9 @@ use super::super::stream::{Folder, Input, Reads};
 use super::series;
 use crate::data::corpus::{Encoding, IN_MEMORY, Level, Normalise, Outline, Text};
 use crate::error::{Error, Result};
-use crate::shape::Cell;
 use crate::shell::quoted;
 use crate::train::config::Config;
+use crate::train::layers::Cell;
 use crate::train::recipe::{Given, LEAST_BYTES, follow};
 use crate::train::run::{Mode, RunFolder};
 

@@ -9,9 +9,9 @@ use super::super::terminal::{command, width};
 use super::args::Args;
 use crate::analysis::blame::Planned;
 use crate::analysis::footprint;
+use crate::analysis::names::described;
 use crate::data::corpus::List;
 use crate::error::{Error, Result};
-use crate::shape::Shape;
 use crate::shell::quoted;
 use crate::train::config::Config;
 use crate::train::run::RunFolder;
@@ -62,18 +62,6 @@ pub(super) fn with_command(mut error: Error, args: &Args, lr: f64) -> Error {
         *kept += &format!(", as with `{} --lr {}`", resume_command(args), lr / 4.0);
     }
     error
-}
-
-/// Embedding and projection of a shape, in words.
-fn widths(shape: &Shape) -> String {
-    let mut text = String::new();
-    if shape.embedding > 0 {
-        text += &format!(", an embedding of {}", shape.embedding);
-    }
-    if shape.projection > 0 {
-        text += &format!(", a projection to {}", shape.projection);
-    }
-    text + if shape.tied { ", tied" } else { "" }
 }
 
 /// The sequences that are learnt from, and those that are held out.
@@ -143,25 +131,21 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     if trainer.data().vocab().is_none() {
         return Ok(introduction_of_net(trainer));
     }
-    let shape = trainer.params().shape();
+    let net = trainer.params().net();
     let checkpoint = trainer.checkpoint(false);
     let need = footprint::int8(
-        shape,
+        net,
         checkpoint.vocabulary()?.words(),
         checkpoint.meta.provenance.of_image(),
     )?;
     let unit = checkpoint.vocabulary()?.level().unit();
     let mut text = format!(
-        "{}, {} layer{} of {} units{}, {} {unit}s, {} parameters\n\
+        "{}, {} {unit}s, {} parameters\n\
          its int8 image needs at most {} of flash, {} of RAM and {} for each snapshot, \
          {} multiply-accumulates a {unit}",
-        shape.cell,
-        shape.layers,
-        if shape.layers == 1 { "" } else { "s" },
-        shape.hidden,
-        widths(&shape),
-        shape.vocab,
-        grouped(shape.parameters()),
+        described(net),
+        net.vocab(),
+        grouped(trainer.params().data.len()),
         bytes(need.flash_bytes),
         bytes(need.ram_bytes),
         bytes(need.snapshot_bytes),
@@ -171,8 +155,9 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
         checkpoint.vocabulary()?.words(),
         checkpoint.meta.provenance.of_image(),
     );
+    let config = checkpoint.config()?;
     let planned = Planned {
-        shape,
+        layers: config.shape(net.vocab()),
         words,
         unit,
         from,
@@ -180,7 +165,6 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     if let Some(blame) = planned.blame() {
         text += &format!("\n{blame}");
     }
-    let config = checkpoint.config()?;
     if trainer.position().step == 0 && config.qat.is_none() {
         let tokens = trainer.data().train_len();
         text += &format!("\n{}", chosen(args, config, tokens, unit));

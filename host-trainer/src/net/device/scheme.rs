@@ -39,6 +39,12 @@ impl WeightBits {
         all
     }
 
+    /// Those that a net says.
+    pub fn of_net(net: &Net) -> Self {
+        let operations = net.operations().enumerate();
+        operations.fold(Self::EIGHT, |all, (index, of)| all.with(index, of.bits))
+    }
+
     /// The same with other bits in an operation.
     pub fn with(mut self, operation: usize, bits: u8) -> Self {
         self.0[operation] = bits;

@@ -11,10 +11,10 @@
 use gatelet::net::{Kind, Net};
 
 use super::meta::{Meta, Resume};
+use super::names::module;
 use super::provenance::Provenance;
 use crate::net::device::learned::Learned;
 use crate::net::device::qat::Qat;
-use crate::shape::Shape;
 use crate::train::Position;
 
 /// Counts above this are not exact in the JSON of other programs, and no run gets there.
@@ -60,7 +60,8 @@ pub(super) fn meta(meta: &Meta) -> Check {
     };
     config.validate().map_err(|error| error.to_string())?;
     let own = config.shape(meta.net.vocab());
-    if Shape::of(&meta.net).is_some_and(|shape| own != shape) {
+    // Options ask for no other nets.
+    if module(&meta.net).is_some() && own.net() != meta.net {
         return Err(format!(
             "its config is of another net than its operations: {own:?}"
         ));

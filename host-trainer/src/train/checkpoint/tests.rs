@@ -1,20 +1,23 @@
 //! Reading back what was written, and refusing what was not.
 
+use gatelet::net::Kind;
+
 use super::*;
 use crate::train::Position;
 use crate::train::config::Config;
+use crate::train::layers::{Cell, Layers};
 
 fn example() -> Checkpoint {
     of_cell(Cell::Lstm)
 }
 
 fn of_cell(cell: Cell) -> Checkpoint {
-    let shape = Shape {
+    let shape = Layers {
         cell,
         layers: 2,
         hidden: 3,
         vocab: 4,
-        ..Shape::PLAIN
+        ..Layers::PLAIN
     };
     let config = Config {
         cell,
@@ -209,8 +212,8 @@ fn a_net_of_any_operations_comes_back() {
     let bytes = checkpoint.to_bytes().unwrap();
     let read = Checkpoint::from_bytes(&bytes, Path::new("x")).unwrap();
     assert_eq!(read, checkpoint);
-    let error = Checkpoint::of_text(&bytes, Path::new("x")).unwrap_err();
-    assert!(error.to_string().contains("equal layers"), "{error}");
+    let read = Checkpoint::of_text(&bytes, Path::new("x")).unwrap();
+    assert_eq!(read, checkpoint);
 }
 
 #[test]

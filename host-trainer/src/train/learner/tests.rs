@@ -4,9 +4,9 @@ use super::*;
 use crate::data::sequences::Batch;
 use crate::net::unroll::Unrolled;
 use crate::net::{IGNORED, Role, softmax};
-use crate::shape::Cell;
 use crate::train::checkpoint::{Checkpoint, Provenance};
 use crate::train::config::Config;
+use crate::train::layers::Cell;
 use crate::train::many_to_one;
 use crate::train::optim::Optimizer;
 

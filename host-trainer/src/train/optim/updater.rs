@@ -198,7 +198,7 @@ fn part_of<'a, F>(slot: &'a mut [F], part: &Range<usize>) -> &'a mut [F] {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use crate::shape::{Cell, Shape};
+    use crate::train::layers::{Cell, Layers};
 
     use super::*;
 
@@ -220,12 +220,12 @@ pub(super) mod tests {
         learning_rate: f64,
         expect: &[Expect],
     ) {
-        let shape = Shape {
+        let shape = Layers {
             cell: Cell::Rnn,
             layers: 1,
             hidden: 1,
             vocab: 2,
-            ..Shape::PLAIN
+            ..Layers::PLAIN
         };
         let mut updater = Updater::<f64>::new(config, &shape.net());
         let mut weights = vec![1.0; shape.parameters()];
@@ -244,12 +244,12 @@ pub(super) mod tests {
     }
 
     /// Several tiles, whose edges lie inside tensors.
-    const SHAPE: Shape = Shape {
+    const SHAPE: Layers = Layers {
         cell: Cell::Lstm,
         layers: 2,
         hidden: 37,
         vocab: 23,
-        ..Shape::PLAIN
+        ..Layers::PLAIN
     };
 
     fn number(index: usize, step: usize) -> f64 {
@@ -318,12 +318,12 @@ pub(super) mod tests {
                 if !(bias || index % 97 == 0 || index % TILE < 2 || index % TILE > TILE - 2) {
                     continue;
                 }
-                let alone = Shape {
+                let alone = Layers {
                     cell: Cell::Rnn,
                     layers: 1,
                     hidden: 1,
                     vocab: 2,
-                    ..Shape::PLAIN
+                    ..Layers::PLAIN
                 };
                 let weight_decay = if bias { 0.0 } else { config.weight_decay };
                 let mut other = Updater::new(
