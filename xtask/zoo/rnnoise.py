@@ -11,11 +11,13 @@ tanh gives.
 """
 
 import dataclasses
+import pathlib
 import re
+import subprocess
 
 import numpy as np
 import onnx
-from entry import Entry, Stream
+from entry import Decider, Entry, Stream
 from onnx import helper, numpy_helper
 from packages import Package
 
@@ -73,6 +75,17 @@ def entries(packages: dict[str, Package]) -> list[Entry]:
     operations = "dense 24 tanh, GRU 24, GRU 48 on 90, GRU 96 on 114, heads 22 and 1"
     aside = ("the crate's own table of tanh", [stepped(layers, x, table)])
     return [Entry("RNNoise", package, operations, file, streams=[stream], aside=aside)]
+
+
+def decider(entry: Entry, features: pathlib.Path, sounds: list[np.ndarray]) -> Decider:
+    """Its decisions on sound at 48 kHz, by the program of the crate's own front end."""
+
+    def of(sound: np.ndarray) -> np.ndarray:
+        numbers = (sound * 32768).astype("<f4").tobytes()
+        done = subprocess.run([features], input=numbers, capture_output=True, check=True)
+        return np.frombuffer(done.stdout, "<f4").reshape(-1, FEATURES)
+
+    return Decider(entry, "voice", *map(of, sounds))
 
 
 def features() -> np.ndarray:

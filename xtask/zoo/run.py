@@ -5,7 +5,8 @@
 
 Every net is imported (`gatelet import`) and run (`gatelet run`) on a few sequences. What it gives
 has to be within 1e-5 of its reference, relative to the largest number of that or to 1. A net that
-cannot come along has to be refused with one line.
+cannot come along has to be refused with one line. Nets that decide are exported (`gatelet export`),
+and their images may decide otherwise at few steps (decisions.py).
 """
 
 import argparse
@@ -14,6 +15,7 @@ import pathlib
 import subprocess
 import sys
 
+import decisions
 import g2p
 import node_tests
 import numpy as np
@@ -119,6 +121,32 @@ def show(results: list[Result]) -> None:
             print(f"    NOT AS IT HAS TO BE: {result.wrong}")
 
 
+def decided(options, fetched: dict, entries: list[Entry]) -> tuple[list[list[str]], list[str]]:
+    """The rows of the decisions, and what is wrong with them."""
+
+    def gatelet(folder: pathlib.Path, *words: str) -> str:
+        done = call([options.gatelet.absolute(), *words], folder)
+        if done.returncode != 0:
+            raise SystemExit(f"error: gatelet {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
+
+    rows = []
+    deciders = decisions.deciders(fetched, entries, options.features.absolute())
+    for k, decider in enumerate(deciders):
+        rows += decisions.compared(decider, gatelet, options.work / f"decisions{k}")
+    if rows:
+        print("decisions of images of integers, against f32:")
+    for row in [decisions.COLUMNS, *rows] if rows else []:
+        print("  ".join(f"{cell:>{len(name)}}" for cell, name in zip(row, decisions.COLUMNS)))
+    return rows, list(filter(None, map(decisions.too_many, rows)))
+
+
+def write(path: pathlib.Path, columns: list[str], rows: list[list[str]]) -> None:
+    today = datetime.date.today().isoformat()
+    lines = [["date", *columns], *([today, *row] for row in rows)]
+    path.write_text("".join("\t".join(line) + "\n" for line in lines))
+
+
 def run(options) -> None:
     fetched = packages.fetched(options.packages, options.crate)
     entries = [entry for source in SOURCES for entry in source.entries(fetched)]
@@ -130,11 +158,11 @@ def run(options) -> None:
         result = tried(entry, options.gatelet.absolute(), options.work / f"{k}")
         show([result])
         results.append(result)
+    rows, changed = decided(options, fetched, chosen)
     if options.record:
-        today = datetime.date.today().isoformat()
-        rows = [["date", *COLUMNS], *([today, *result.row()] for result in results)]
-        options.record.write_text("".join("\t".join(row) + "\n" for row in rows))
-    wrong = [result.entry.name for result in results if result.wrong]
+        write(options.record / "zoo.tsv", COLUMNS, [result.row() for result in results])
+        write(options.record / "decisions.tsv", decisions.COLUMNS, rows)
+    wrong = [result.entry.name for result in results if result.wrong] + changed
     compared = sum(result.error is not None for result in results)
     print(f"{len(results)} nets, {compared} of them compared, {len(wrong)} not as they have to be")
     if wrong:
@@ -148,7 +176,8 @@ def main() -> None:
     parser.add_argument("--packages", **path, required=True, help="a folder of wheels and sources")
     parser.add_argument("--crate", **path, action="append", default=[], help="an unpacked crate")
     parser.add_argument("--work", **path, required=True, help="a folder to work in")
-    parser.add_argument("--record", **path, help="a file for the table")
+    parser.add_argument("--features", **path, required=True, help="the program of features.rs")
+    parser.add_argument("--record", **path, help="a folder for the tables")
     parser.add_argument("--only", default="", help="nets whose name contains this")
     run(parser.parse_args())
 

@@ -6,11 +6,14 @@ taken out of the file for sequences as PyTorch would name it, and given what ONN
 between encoder and LSTM.
 """
 
+import dataclasses
+
 import numpy as np
 import onnx
 import onnxruntime
 import safetensors.numpy
-from entry import Entry, Stream, nodes, of_graph
+import sound
+from entry import Decider, Entry, Stream, nodes, of_graph
 from onnx import numpy_helper
 from packages import Package
 
@@ -33,25 +36,48 @@ def entries(packages: dict[str, Package]) -> list[Entry]:
     return [*found, recurrent(package)]
 
 
+@dataclasses.dataclass
+class Detector:
+    """The file for sequences, with what stands between its encoder and its LSTM as an output."""
+
+    session: onnxruntime.InferenceSession
+    tensors: dict[str, np.ndarray]
+    lstm: onnx.NodeProto
+
+    @classmethod
+    def of(cls, package: Package) -> "Detector":
+        model = onnx.load_from_string(package.file(SEQUENCE))
+        graph = model.graph
+        tensors = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        (lstm,) = [node for node in graph.node if node.op_type == "LSTM"]
+        graph.output.append(onnx.helper.make_empty_tensor_value_info(lstm.input[0]))
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        return cls(session, tensors, lstm)
+
+    def heard(self, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """[samples] at 16 kHz -> [steps, 128] behind the encoder, [steps, 1] probabilities."""
+        sound = np.concatenate([np.zeros(BEFORE, np.float32), sound])
+        starts = range(0, len(sound) - NEW - BEFORE + 1, NEW)
+        frames = np.stack([sound[start : start + NEW + BEFORE] for start in starts])
+        zeros = np.zeros((1, 1, self.units()), np.float32)
+        wanted, given = ["speech_probs", self.lstm.input[0]], {"h": zeros, "c": zeros}
+        speaks, encoded = self.session.run(wanted, {"input": frames} | given)
+        return encoded.reshape(len(frames), -1), speaks.reshape(-1, 1)
+
+    def units(self) -> int:
+        return self.tensors[self.lstm.input[2]].shape[2]
+
+
 def recurrent(package: Package) -> Entry:
     """LSTM, relu, dense, sigmoid."""
-    model = onnx.load_from_string(package.file(SEQUENCE))
-    graph = model.graph
-    tensors = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
-    (lstm,) = [node for node in graph.node if node.op_type == "LSTM"]
-    x, w, r, b = lstm.input[:4]
-    graph.output.append(onnx.helper.make_empty_tensor_value_info(x))
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    sound = np.concatenate([np.zeros(BEFORE, np.float32), speech()])
-    starts = range(0, len(sound) - NEW - BEFORE + 1, NEW)
-    frames = np.stack([sound[start : start + NEW + BEFORE] for start in starts])
-    zeros = np.zeros((1, 1, tensors[r].shape[2]), np.float32)
-    speaks, encoded = session.run(["speech_probs", x], {"input": frames, "h": zeros, "c": zeros})
+    detector = Detector.of(package)
+    tensors, units = detector.tensors, detector.units()
+    w, r, b = detector.lstm.input[1:4]
     weights = {
         "lstm.weight_ih_l0": ordered(tensors[w][0]),
         "lstm.weight_hh_l0": ordered(tensors[r][0]),
-        "lstm.bias_ih_l0": ordered(tensors[b][0, : 4 * zeros.size]),
-        "lstm.bias_hh_l0": ordered(tensors[b][0, 4 * zeros.size :]),
+        "lstm.bias_ih_l0": ordered(tensors[b][0, : 4 * units]),
+        "lstm.bias_hh_l0": ordered(tensors[b][0, 4 * units :]),
         "head.weight": tensors["output.weight"][:, :, 0],
         "head.bias": tensors["output.bias"],
     }
@@ -65,10 +91,17 @@ def recurrent(package: Package) -> Entry:
             {"type": "Sigmoid"},
         ],
     }
-    stream = Stream(encoded.reshape(len(frames), -1), speaks.reshape(-1, 1))
+    stream = Stream(*detector.heard(speech()))
     name = "Silero's LSTM and head"
     file = ("decoder.safetensors", safetensors.numpy.save(weights))
     return Entry(name, package, "LSTM 128, relu, dense 1 sigmoid", file, order, [stream])
+
+
+def decider(package: Package, entry: Entry, sounds: list[np.ndarray]) -> Decider:
+    """Its decisions on sound at 48 kHz."""
+    detector = Detector.of(package)
+    calibrate, heard = (detector.heard(sound.third(of))[0] for of in sounds)
+    return Decider(entry, None, calibrate, heard)
 
 
 def ordered(rows: np.ndarray) -> np.ndarray:

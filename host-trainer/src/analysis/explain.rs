@@ -262,3 +262,24 @@ pub fn explain(
         tokens: held_out.len().saturating_sub(1),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_weights_have_4_bits_those_first_that_cost_least_for_each() {
+        // Of the operations 0 to 3 for each weight: 2, 1, 9 and 3.
+        let costs = || vec![(0, 20.0, 10), (1, 20.0, 20), (2, 90.0, 10), (3, 60.0, 20)];
+        let chosen = |bears: &dyn Fn(WeightBits) -> bool| {
+            let bits = cheapest(costs(), |bits| Ok(bears(bits))).expect("nothing fails");
+            [0, 1, 2, 3].map(|index| bits.of(index))
+        };
+        assert_eq!(chosen(&|_| true), [4, 4, 8, 8], "30 of 60");
+        // What the net does not bear is passed over, and another takes its place.
+        assert_eq!(chosen(&|bits| bits.of(1) == 8), [4, 8, 8, 4]);
+        assert_eq!(chosen(&|_| false), [8; 4]);
+        let failed = cheapest(costs(), |_| Err(Error::NoVocabulary));
+        assert!(matches!(failed, Err(Error::NoVocabulary)));
+    }
+}

@@ -1,7 +1,8 @@
 //! The report of a net without a text as one HTML page.
 //!
 //! ```text
-//! essential: what net, how large, does it fit      operations | on the device | integers | numbers | origin
+//! essential: what net, how large, does it fit
+//! operations | on the device | integers | numbers | origin
 //! ```
 //! What was not asked for with a sequence is said in a line, with the option that asks.
 
@@ -41,7 +42,10 @@ pub fn page(findings: &NetFindings) -> String {
             @if findings.explanation.f32_only.is_none() {
                 section id="device" {
                     h2 { "On the device" }
-                    p { "The int8 image. A session takes " (bytes(findings.explanation.session_bytes)) " of RAM." }
+                    p {
+                        "The int8 image. A session takes "
+                        (bytes(findings.explanation.session_bytes)) " of RAM."
+                    }
                     (device::boards(&findings.explanation.boards))
                 }
                 (integers(&findings.explanation))
@@ -80,19 +84,26 @@ fn essential(findings: &NetFindings) -> Markup {
         section id="essential" {
             h1 { (findings.name) }
             p.lead {
-                (explanation.operations.len()) " operations, " (grouped(findings.parameters)) " parameters, "
+                (explanation.operations.len()) " operations, "
+                (grouped(findings.parameters)) " parameters, "
                 (grouped(macs)) " multiply-accumulates a step."
-                @if let Some(why) = &explanation.f32_only { " It can be exported in f32 only: " (why) "." }
+                @if let Some(why) = &explanation.f32_only {
+                    " It can be exported in f32 only: " (why) "."
+                }
             }
             dl.tiles {
-                div.tile { dt { "Image in f32" } dd.big { (bytes(explanation.bytes[0])) } dd.more { "of flash" } }
+                div.tile { dt { "Image in f32" }
+                    dd.big { (bytes(explanation.bytes[0])) }
+                    dd.more { "of flash" }
+                }
                 @if let Some(home) = explanation.boards.first() {
                     div.tile { dt { "Image in int8" }
                         dd.big { (bytes(explanation.bytes[1])) }
                         dd.more { "with 4-bit weights " (bytes(explanation.bytes[2])) }
                     }
                     div.tile { dt { (home.board.name) ", " (home.board.processor.name()) }
-                        @if home.fits { dd class="big good" { "✓ it fits" } } @else { dd class="big bad" { "✗ too large" } }
+                        @if home.fits { dd class="big good" { "✓ it fits" } }
+                        @else { dd class="big bad" { "✗ too large" } }
                         dd.more { "about " (grouped(home.instructions)) " instructions a step" }
                     }
                 }
@@ -121,17 +132,26 @@ fn operations(found: &NetExplanation) -> Markup {
     html! {
         section id="operations" {
             h2 { "Operations" }
-            p { "What each takes: bytes of its numbers in the three images, bytes that a session keeps of it from step to step in int8"
-                @if in_int8 { ", and about how many instructions of a step on each processor in int8" } "." }
+            p {
+                "What each takes: bytes of its numbers in the three images, bytes that a session "
+                "keeps of it from step to step in int8"
+                @if in_int8 {
+                    ", and about how many instructions of a step on each processor in int8"
+                }
+                "."
+            }
             div.scroll { table {
                 thead { tr {
-                    th.name { "operation" } th.name { "reads" } th { "MACs" } th { "f32" } th { "int8" } th { "4 bits" } th { "state" }
+                    th.name { "operation" } th.name { "reads" } th { "MACs" }
+                    th { "f32" } th { "int8" } th { "4 bits" } th { "state" }
                     @if in_int8 { @for processor in Processor::ALL { th { (processor.name()) } } }
                 } }
                 tbody {
                     @for (index, of) in found.operations.iter().enumerate() {
                         tr {
-                            th { (named(index, &of.name)) } td.name { (reads(of)) } td { (number(of.macs as u64)) }
+                            th { (named(index, &of.name)) }
+                            td.name { (reads(of)) }
+                            td { (number(of.macs as u64)) }
                             @for bytes in of.bytes { td { (number(bytes as u64)) } }
                             td { (number(of.state_bytes as u64)) }
                             @for &count in &of.instructions { td { (number(count)) } }
@@ -154,21 +174,33 @@ fn integers(found: &NetExplanation) -> Markup {
         section id="integers" {
             h2 { "What integers cost" }
             @if let Some([int8, four]) = &found.measured {
-                p { "Signal to noise at the outputs against f32, over " (grouped(int8.steps))
-                    " steps, before any training for integers; of an operation when its weights alone are rounded." }
+                p {
+                    "Signal to noise at the outputs against f32, over " (grouped(int8.steps))
+                    " steps, before any training for integers; of an operation when its weights "
+                    "alone are rounded."
+                }
                 div.scroll { table {
                     thead { tr { th.name { "" } th { "int8" } th { "4 bits" } } }
                     tbody {
                         @for (a, b) in int8.outputs.iter().zip(&four.outputs) {
-                            tr { th { "output " (a.name) ": the whole image" } td { (ratio(a.decibels)) } td { (ratio(b.decibels)) } }
+                            tr {
+                                th { "output " (a.name) ": the whole image" }
+                                @for of in [a, b] { td { (ratio(of.decibels)) } }
+                            }
                         }
                         @for (a, b) in int8.costs.iter().zip(&four.costs) {
-                            tr { th { (a.name) } td { (ratio(a.decibels)) } td { (ratio(b.decibels)) } }
+                            tr {
+                                th { (a.name) }
+                                @for of in [a, b] { td { (ratio(of.decibels)) } }
+                            }
                         }
                     }
                 } }
             } @else {
-                p { "Not measured: name a sequence of what the net is given, " code { "--calibrate FILE" } "." }
+                p {
+                    "Not measured: name a sequence of what the net is given, "
+                    code { "--calibrate FILE" } "."
+                }
             }
         }
     }
@@ -179,19 +211,29 @@ fn numbers(found: Option<&Ranges>) -> Markup {
         section id="numbers" {
             h2 { "Its numbers on a sequence" }
             @if let Some(found) = found {
-                p { "The largest magnitudes over " (grouped(found.steps)) " steps in f32, and how often gates are within 0.01 of their low end "
-                    "and of their high end. A gate that is nearly always at one end has nothing left to decide." }
+                p {
+                    "The largest magnitudes over " (grouped(found.steps)) " steps in f32, and how "
+                    "often gates are within 0.01 of their low end and of their high end. A gate "
+                    "that is nearly always at one end has nothing left to decide."
+                }
                 div.scroll { table {
-                    thead { tr { th.name { "operation" } th { "largest" } th { "c" } th { "99.9 % of c" } th.name { "gates: low, high" } } }
+                    thead { tr {
+                        th.name { "operation" } th { "largest" } th { "c" } th { "99.9 % of c" }
+                        th.name { "gates: low, high" }
+                    } }
                     tbody {
                         @for (index, of) in found.operations.iter().enumerate() {
                             tr {
-                                th { (named(index, &of.name)) } td { (decimals(of.largest, 3)) }
-                                @for at in 0..2 { td { @if let Some(c) = of.cell { (decimals(c[at], 2)) } } }
+                                th { (named(index, &of.name)) }
+                                td { (decimals(of.largest, 3)) }
+                                @for at in 0..2 {
+                                    td { @if let Some(c) = of.cell { (decimals(c[at], 2)) } }
+                                }
                                 td.name {
                                     @for (k, gate) in of.gates.iter().enumerate() {
                                         @if k > 0 { "; " }
-                                        (gate.name) " " (percent(gate.low)) ", " (percent(gate.high))
+                                        (gate.name) " " (percent(gate.low)) ", "
+                                        (percent(gate.high))
                                     }
                                 }
                             }
@@ -199,7 +241,10 @@ fn numbers(found: Option<&Ranges>) -> Markup {
                     }
                 } }
             } @else {
-                p { "Not followed: name a sequence of what the net is given, " code { "--input FILE" } "." }
+                p {
+                    "Not followed: name a sequence of what the net is given, "
+                    code { "--input FILE" } "."
+                }
             }
         }
     }
@@ -216,8 +261,10 @@ fn origin(findings: &NetFindings) -> Markup {
                 dt { "made by" } dd { code { (from.command) } }
                 dt { "with" } dd { (from.trainer) }
             }
-            p.note { "It was trained on no text here, so there is no curve, no sample and no loss. Beside this page: its numbers in "
-                a href="report.json" { "report.json" } "." }
+            p.note {
+                "It was trained on no text here, so there is no curve, no sample and no loss. "
+                "Beside this page: its numbers in " a href="report.json" { "report.json" } "."
+            }
             footer { "Made by gatelet " (env!("CARGO_PKG_VERSION")) " report." }
         }
     }

@@ -152,7 +152,9 @@ fn what_a_report_cannot_be_made_of_is_said_in_one_line() {
         1,
         &["nothing is no run folder: it does not exist"],
     );
-    place.bad(&["report", "text.txt"], 1, &["it is a file"]);
+    place.bad(&["report", "text.txt"], 1, &["text.txt is no model"]);
+    let checkpoint = ["report", "run/best.safetensors"];
+    place.bad(&checkpoint, 2, &["trained on a text", "run folder"]);
     place.bad(&["report", "run", "--layer", "2"], 2, &["--layer is 2"]);
     place.bad(&["report", "run", "--text", ""], 2, &["--text is empty"]);
     place.bad(

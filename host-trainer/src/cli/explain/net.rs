@@ -47,7 +47,8 @@ impl Files {
                 return Err(Error::Option {
                     option,
                     found: first.clone(),
-                    rule: "this model is no net without a vocabulary: it is measured on a text (--text)",
+                    rule: "this model is no net without a vocabulary: \
+                           it is measured on a text (--text)",
                 });
             }
         }
@@ -125,7 +126,8 @@ fn show(found: &Found) -> Result<()> {
         say(format!("this net can be exported in f32 only: {why}"))?;
     } else {
         say(format!(
-            "\ninstructions of a step in int8, about (bench with `cargo xtask firmware bench`):\n{}",
+            "\ninstructions of a step in int8, an estimate \
+             (`cargo xtask firmware bench --model` counts):\n{}",
             instructions(explanation)
         ))?;
         say("\nboards, int8:")?;
@@ -142,9 +144,8 @@ fn show(found: &Found) -> Result<()> {
         errors(explanation)?;
     }
     match &found.ranges {
-        None => say(
-            "how large its numbers get, and gates at their ends: name a sequence of what it is given, --input FILE",
-        ),
+        None => say("how large its numbers get, and gates at their ends: \
+             name a sequence of what it is given, --input FILE"),
         Some(found) => {
             say(format!("\nover {} steps, in f32:", grouped(found.steps)))?;
             say(numbers(found))
@@ -231,12 +232,12 @@ fn instructions(found: &NetExplanation) -> Table {
 /// What integers cost at the outputs.
 fn errors(found: &NetExplanation) -> Result<()> {
     let Some(reports) = &found.measured else {
-        return say(
-            "what rounding costs at the outputs: name a sequence of what it is given, --calibrate FILE",
-        );
+        return say("what rounding costs at the outputs: \
+             name a sequence of what it is given, --calibrate FILE");
     };
     say(format!(
-        "\nsignal to noise at the outputs against f32, over {} steps (before training for integers):",
+        "\nsignal to noise at the outputs against f32, over {} steps \
+         (before training for integers):",
         grouped(reports[0].steps)
     ))?;
     for (index, output) in reports[0].outputs.iter().enumerate() {

@@ -23,8 +23,8 @@ fn refuse(args: &Args) -> Result<()> {
     match given.iter().find(|of| of.1) {
         None => Ok(()),
         Some((option, _)) => Err(Error::Usage(format!(
-            "{option} is about a run on a text, and this is a file of one net: name sequences of what it is given, \
-             --calibrate FILE and --input FILE"
+            "{option} is about a run on a text, and this is a file of one net: \
+             name sequences of what it is given, --calibrate FILE and --input FILE"
         ))),
     }
 }
