@@ -385,7 +385,7 @@ fn same(held: &Set, streamed: &Set) {
         (held.len(), held.notes()),
         (streamed.len(), streamed.notes())
     );
-    assert!(held.len() > 0 && held.width() > 0 && held.outputs() > 0);
+    assert!(!held.is_empty() && held.width() > 0 && held.outputs() > 0);
     let (mut one, mut other) = (WantedBuffer::new(), WantedBuffer::new());
     for k in (0..held.len()).take(40) {
         let steps = held.steps(k);
