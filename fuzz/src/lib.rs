@@ -17,5 +17,6 @@ pub mod image;
 mod imported;
 pub mod keras;
 pub mod onnx;
+pub mod series;
 pub mod text;
 pub mod weights;

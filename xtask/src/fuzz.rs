@@ -29,6 +29,8 @@ pub(crate) enum Target {
     Serial,
     /// Files of Keras, changed in configuration, HDF5 and zip
     Keras,
+    /// Data to train on: tables, arrays, archives and recordings
+    Series,
     /// Files of PyTorch, JSON and TFLite, changed in pickles, texts, tables and numbers
     Weights,
 }
@@ -43,6 +45,7 @@ impl Target {
             Target::Console => "console",
             Target::Serial => "serial",
             Target::Keras => "keras",
+            Target::Series => "series",
             Target::Weights => "weights",
         }
     }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod element;
 mod error;
 pub mod npy;
 mod sequence;

@@ -2,9 +2,10 @@
 
 use std::io::Read;
 
-use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
+use npyz::{DType, Endianness, NpyHeader, Order, WriterBuilder};
 
-use crate::error::{Result, form};
+pub use crate::element::Element;
+use crate::error::{Error, Result, form};
 use crate::sequence::Sequence;
 
 /// Bytes that the text of a header may have: NumPy itself reads no more than 10,000.
@@ -26,15 +27,7 @@ pub struct Header {
     pub offset: u64,
 }
 
-/// A number in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Element {
-    kind: TypeChar,
-    size: u64,
-    big: bool,
-}
-
-fn damaged(what: impl std::fmt::Display) -> crate::Error {
+fn damaged(what: impl std::fmt::Display) -> Error {
     form(format!("the .npy is damaged: {what}"))
 }
 
@@ -42,7 +35,7 @@ impl Header {
     /// Reads a header; the reader stands at the first number then.
     ///
     /// # Errors
-    /// [`crate::Error::Form`] for what is none, or holds no numbers or texts.
+    /// [`Error::Form`] for what is none, or holds no numbers or texts.
     pub fn read(mut reader: impl Read) -> Result<Self> {
         let mut head = vec![0; 10];
         reader.read_exact(&mut head).map_err(damaged)?;
@@ -114,8 +107,13 @@ fn nested(text: &[u8]) -> usize {
     depths.max().unwrap_or_default()
 }
 
-/// The product of all numbers in a text but zeros, which that of a shape divides.
+/// The product of all numbers in a text but zeros, which that of a shape divides; none if it is too
+/// large, or a number is not written in digits alone (`0x10`, `1_000`).
 fn product(text: &[u8]) -> Option<u64> {
+    let follows = |pair: &[u8]| pair[0].is_ascii_digit() && is_word(pair[1]);
+    if text.windows(2).any(follows) {
+        return None;
+    }
     let numbers = text.split(|byte| !byte.is_ascii_digit());
     numbers
         .filter(|digits| !digits.is_empty())
@@ -125,99 +123,9 @@ fn product(text: &[u8]) -> Option<u64> {
         })
 }
 
-/// Numbers of `N` bytes each, little-endian for `of`.
-fn each<const N: usize>(bytes: &[u8], out: &mut [f32], big: bool, of: impl Fn([u8; N]) -> f32) {
-    for (number, out) in bytes.as_chunks::<N>().0.iter().zip(out) {
-        let mut number = *number;
-        if big {
-            number.reverse();
-        }
-        *out = of(number);
-    }
-}
-
-impl Element {
-    /// Bytes of one.
-    pub fn size(self) -> usize {
-        let unit = if self.kind == TypeChar::UnicodeStr {
-            4
-        } else {
-            1
-        };
-        usize::try_from(self.size).map_or(usize::MAX, |size| size.saturating_mul(unit))
-    }
-
-    /// Whether it is a text.
-    pub fn is_text(self) -> bool {
-        matches!(self.kind, TypeChar::UnicodeStr | TypeChar::ByteStr)
-    }
-
-    /// Whether it is a whole number.
-    pub fn is_integer(self) -> bool {
-        matches!(self.kind, TypeChar::Int | TypeChar::Uint | TypeChar::Bool)
-    }
-
-    /// That it is a number that [`Self::numbers`] reads.
-    ///
-    /// # Errors
-    /// [`crate::Error::Form`].
-    pub fn check(self) -> Result<()> {
-        let known = match self.kind {
-            TypeChar::Float => matches!(self.size, 2 | 4 | 8),
-            TypeChar::Int | TypeChar::Uint => matches!(self.size, 1 | 2 | 4 | 8),
-            TypeChar::Bool => self.size == 1,
-            _ => false,
-        };
-        match known {
-            true => Ok(()),
-            false => Err(form(format!(
-                "it holds numbers of the type {}{}: save it as float32",
-                self.kind.to_str(),
-                self.size
-            ))),
-        }
-    }
-
-    /// As many numbers as fit into `out` of the bytes of a file, where [`Self::check`] said so;
-    /// integers past 2^24 are rounded.
-    #[expect(clippy::cast_precision_loss, reason = "the engine reads f32")]
-    pub fn numbers(self, bytes: &[u8], out: &mut [f32]) {
-        let big = self.big;
-        match (self.kind, self.size) {
-            (TypeChar::Float, 2) => {
-                each(bytes, out, big, |x| half::f16::from_le_bytes(x).to_f32());
-            }
-            (TypeChar::Float, 4) => each(bytes, out, big, f32::from_le_bytes),
-            (TypeChar::Float, _) => each(bytes, out, big, |x| f64::from_le_bytes(x) as f32),
-            (TypeChar::Int, 1) => each(bytes, out, big, |x| f32::from(i8::from_le_bytes(x))),
-            (TypeChar::Int, 2) => each(bytes, out, big, |x| f32::from(i16::from_le_bytes(x))),
-            (TypeChar::Int, 4) => each(bytes, out, big, |x| i32::from_le_bytes(x) as f32),
-            (TypeChar::Int, _) => each(bytes, out, big, |x| i64::from_le_bytes(x) as f32),
-            (TypeChar::Uint, 2) => each(bytes, out, big, |x| f32::from(u16::from_le_bytes(x))),
-            (TypeChar::Uint, 4) => each(bytes, out, big, |x| u32::from_le_bytes(x) as f32),
-            (TypeChar::Uint, 8) => each(bytes, out, big, |x| u64::from_le_bytes(x) as f32),
-            _ => each(bytes, out, big, |[x]: [u8; 1]| f32::from(x)),
-        }
-    }
-
-    /// The text in the bytes of one element, without the zeros that fill it up.
-    pub fn text(self, bytes: &[u8]) -> String {
-        let text: String = match self.kind {
-            TypeChar::UnicodeStr => {
-                let units = bytes.as_chunks::<4>().0.iter();
-                let order = |unit: &[u8; 4]| match self.big {
-                    true => u32::from_be_bytes(*unit),
-                    false => u32::from_le_bytes(*unit),
-                };
-                let chars = units.map(order).map(char::from_u32);
-                chars
-                    .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-                    .collect()
-            }
-            _ => String::from_utf8_lossy(bytes).into_owned(),
-        };
-        text.trim_end_matches('\0').to_owned()
-    }
+/// Whether a number goes on with it, other than in decimals.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_'
 }
 
 /// Steps and width of an array of this shape.
@@ -346,6 +254,8 @@ mod tests {
     fn headers_that_no_array_has_are_refused() {
         let huge = npy("<f4", "False", "(4294967296, 4294967296, 4)", b"");
         assert!(Header::read(&*huge).is_err());
+        let digits = npy("<f4", "False", "(4_294_967_296, 0x1_0000_0000)", b"");
+        assert!(Header::read(&*digits).is_err());
         let deep = npy("<f4", "False", &"(".repeat(20_000), b"");
         assert!(Header::read(&*deep).is_err());
         let far = npy("<f4", "False", "(1099511627776, 16)", b"1234");

@@ -323,17 +323,15 @@ impl<'a> Builder<'a> {
     }
 
     fn hold(&mut self, numbers: &[f32]) {
-        let bytes = size_of_val(numbers) as u64;
-        self.left = self.left.and_then(|left| left.checked_sub(bytes));
-        match self.left {
-            Some(_) => self.held.extend(numbers),
-            None if self.held.capacity() == 0 => {}
-            None => {
-                self.held = Vec::new();
-                self.parts
-                    .iter_mut()
-                    .for_each(|part| part.held = Vec::new());
-            }
+        let Some(left) = self.left else { return };
+        self.left = left.checked_sub(size_of_val(numbers) as u64);
+        if self.left.is_some() {
+            self.held.extend(numbers);
+            return;
+        }
+        self.held = Vec::new();
+        for part in &mut self.parts {
+            part.held = Vec::new();
         }
     }
 

@@ -196,12 +196,6 @@ fn pairs(folder: &Path, files: Vec<PathBuf>) -> Result<Vec<Input>> {
     found.into_values().map(pair).collect()
 }
 
-/// A class as it would be spelled with small letters and digits alone.
-pub(crate) fn spelled(class: &str) -> String {
-    let letters = class.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
-}
-
 /// The two halves of `IN.wav,OUT.wav`.
 pub(crate) fn pair(input: &Path, target: &Path) -> Input {
     let input = Input::alone(input.to_owned());

@@ -52,5 +52,5 @@ pub use error::{Error, Result};
 pub use options::{Fill, Options, Task};
 pub use scale::{Scale, class_weights, scale};
 pub use set::Set;
-pub use split::{Split, leaks, split};
+pub use split::{Split, leaks, split, split_in_time};
 pub use wanted::{Wanted, WantedBuffer};

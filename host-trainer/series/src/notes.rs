@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::builder::Builder;
-use crate::folder::spelled;
 use crate::options::{Fill, Task};
 use crate::place::{listed, shown};
 use crate::set::Set;
@@ -73,6 +72,17 @@ pub(crate) fn counted(of: &Builder<'_>, to: &mut Vec<String>) {
             "{} the same at every step: {names}",
             count(n, "input is", "inputs are")
         ));
+    }
+}
+
+/// A number as such, and another class as it would be spelled with small letters and digits alone.
+fn spelled(class: &str) -> String {
+    match class.trim().parse::<f64>() {
+        Ok(number) => number.to_string(),
+        Err(_) => {
+            let letters = class.chars().filter(|c| c.is_alphanumeric());
+            letters.flat_map(char::to_lowercase).collect()
+        }
     }
 }
 
@@ -150,6 +160,21 @@ impl Lengths {
             to.push(format!(
                 "{behind} behind the last windows of sequences left out"
             ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_class_are_told_from_other_numbers() {
+        for (one, other) in [("Yes", "yes"), ("go-left", "Go left"), ("1", "1.0")] {
+            assert_eq!(spelled(one), spelled(other));
+        }
+        for (one, other) in [("-1", "1"), ("1.0", "10"), ("yes", "yep")] {
+            assert_ne!(spelled(one), spelled(other));
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::input::Side;
 use crate::place::shown;
 use crate::random::{hash, shuffle};
 use crate::set::Set;
+use crate::wanted::Kind;
 
 /// The numbers of sequences, each list in rising order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,12 +79,7 @@ pub(crate) fn units(set: &Set) -> Result<Vec<Unit>> {
 /// [`Error::Split`] where a part would be empty, and [`Error::Leak`] where the files put a group on
 /// both sides.
 pub fn split(set: &Set, valid: f64, test: f64, seed: u64) -> Result<Split> {
-    let fractions = [valid, test];
-    if fractions.iter().any(|part| !(0.0..1.0).contains(part)) || valid + test >= 1.0 {
-        return Err(Error::Option(
-            "validation and test have to leave something to train on",
-        ));
-    }
+    check(valid, test)?;
     let mut split = Split::default();
     let mut rest = Vec::new();
     for unit in units(set)? {
@@ -154,6 +150,52 @@ fn draw(units: Vec<Unit>, wanted: [f64; 2], seed: u64, to: &mut Split) -> Result
         ));
     }
     Ok(())
+}
+
+/// Splits each sequence in time: its first windows train, its last ones are the test. For long
+/// recordings of which there is one alone; what comes after is less new than another recording.
+/// Windows that reach over a border are in no part, and neither is one whose forecast does.
+///
+/// # Errors
+/// [`Error::Split`] where a part would be empty, and where sequences have classes: each of its
+/// windows has that of the others.
+pub fn split_in_time(set: &Set, valid: f64, test: f64) -> Result<Split> {
+    check(valid, test)?;
+    if set.kind == Kind::Class {
+        let what = "a sequence of one class is not split in time: name another file with --valid";
+        return Err(Error::Split(what.to_owned()));
+    }
+    let mut split = Split::default();
+    for k in 0..set.len() {
+        let steps = set.of(k).steps as f64;
+        let borders = [1.0 - valid - test, 1.0 - test].map(|part| (steps * part).round() as usize);
+        let (start, end) = (set.start(k), set.start(k) + set.steps(k) + set.ahead());
+        if end <= borders[0] {
+            split.train.push(k);
+        } else if start >= borders[0] && end <= borders[1] {
+            split.valid.push(k);
+        } else if start >= borders[1] {
+            split.test.push(k);
+        }
+    }
+    let empty = |part: &[usize], fraction: f64| part.is_empty() && fraction > 0.0;
+    if split.train.is_empty() || empty(&split.valid, valid) || empty(&split.test, test) {
+        let what = "no window lies within a part of the time: --window, shorter than each part";
+        return Err(Error::Split(what.to_owned()));
+    }
+    Ok(split)
+}
+
+/// That something is left to train on.
+fn check(valid: f64, test: f64) -> Result<()> {
+    let parts = [valid, test].iter().all(|part| (0.0..1.0).contains(part));
+    match parts && valid + test < 1.0 {
+        true => Ok(()),
+        false => {
+            let what = "validation and test have to leave something to train on";
+            Err(Error::Option(what))
+        }
+    }
 }
 
 /// Units of training, validation and test, of `n`.

@@ -7,7 +7,9 @@
 //! ```
 //! A dimension is an input. Steps at the end that hold nothing are padding, and left out.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use crate::builder::Builder;
 use crate::classes::Classes;
@@ -28,11 +30,10 @@ struct Header {
 }
 
 /// A case: its first row, and its line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Line {
     row: u64,
-    byte: u64,
-    len: usize,
+    bytes: Range<u64>,
 }
 
 /// Cases by position.
@@ -96,6 +97,9 @@ impl<'a> Case<'a> {
     }
 }
 
+/// A line, its number, and the bytes where it stands.
+type Text<'a> = (Cow<'a, str>, u64, Range<u64>);
+
 /// Lines, with where they are.
 struct Lines<'a> {
     reader: BufReader<std::fs::File>,
@@ -117,8 +121,8 @@ impl<'a> Lines<'a> {
         })
     }
 
-    /// The next line, its number and its byte.
-    fn next(&mut self) -> Result<Option<(&str, u64, u64)>> {
+    /// The next line.
+    fn next(&mut self) -> Result<Option<Text<'_>>> {
         self.byte += self.line.len() as u64;
         self.number += 1;
         self.line.clear();
@@ -133,9 +137,12 @@ impl<'a> Lines<'a> {
         if len == 0 {
             return Ok(None);
         }
-        let text = std::str::from_utf8(&self.line);
-        text.map(|text| Some((text, self.number, self.byte)))
-            .map_err(|_| Error::row(path, At::Line(self.number), "it is no text in UTF-8"))
+        let bytes = self.byte..self.byte + len as u64;
+        Ok(Some((
+            String::from_utf8_lossy(&self.line),
+            self.number,
+            bytes,
+        )))
     }
 }
 
@@ -188,8 +195,7 @@ pub(crate) fn scan(input: &Input, builder: &mut Builder<'_>) -> Result<()> {
     let mut cases: Option<(Cases, usize)> = None;
     let (mut row, mut padding) = (0, 0);
     let mut numbers = Vec::new();
-    while let Some((text, number, byte)) = lines.next()? {
-        let len = text.len();
+    while let Some((text, number, bytes)) = lines.next()? {
         let text = text.trim();
         if text.is_empty() || text.starts_with('#') {
             continue;
@@ -215,7 +221,7 @@ pub(crate) fn scan(input: &Input, builder: &mut Builder<'_>) -> Result<()> {
             let what = format_args!("it has {found} dimensions, and those before it {dimensions}");
             return Err(Error::row(path, at, what));
         }
-        made.lines.push(Line { row, byte, len });
+        made.lines.push(Line { row, bytes });
         let steps = case.steps();
         row += steps as u64;
         let known = begin_case(input, builder, &case, at)?;
@@ -307,12 +313,12 @@ impl Rows for Cases {
         let at = self.lines.partition_point(|line| line.row <= first);
         let line = self.lines.get(at.wrapping_sub(1)).ok_or_else(changed)?;
         let mut file = self.file.open()?;
-        room.resize(line.len, 0);
+        room.resize((line.bytes.end - line.bytes.start) as usize, 0);
         let read = file
-            .seek(SeekFrom::Start(line.byte))
+            .seek(SeekFrom::Start(line.bytes.start))
             .and_then(|_| file.read_exact(room));
         read.map_err(|source| Error::read(&self.file.path, source))?;
-        let text = std::str::from_utf8(room).map_err(|_| changed())?;
+        let text = String::from_utf8_lossy(room);
         let case = Case::read(text.trim(), self.header).map_err(|_| changed())?;
         let (steps, skip) = (case.steps(), (first - line.row) as usize);
         let columns = self.columns.len();

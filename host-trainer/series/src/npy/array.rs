@@ -156,10 +156,19 @@ impl Array {
     pub(super) fn classes(&self) -> Result<Vec<String>> {
         let (element, path) = (self.header.element, &self.file.path);
         let (mut room, count) = (Vec::new(), self.header.len() as usize);
+        let missing = |k| Error::row(path, At::Step(k, 0), "its class is missing");
+        if element.is_text() && element.size() == 0 {
+            return Err(missing(0));
+        }
         if element.is_text() {
             self.bytes(0, count, &mut room)?;
-            let texts = room.chunks_exact(element.size().max(1));
-            return Ok(texts.map(|bytes| element.text(bytes)).collect());
+            let texts = room.chunks_exact(element.size());
+            let texts = (0..).zip(texts.map(|bytes| element.text(bytes)));
+            let given = texts.map(|(k, text)| match text.is_empty() {
+                true => Err(missing(k)),
+                false => Ok(text),
+            });
+            return given.collect();
         }
         let mut numbers = vec![0.0; count];
         self.numbers(0, &mut numbers, &mut room)?;

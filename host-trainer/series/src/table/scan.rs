@@ -48,7 +48,7 @@ impl Scan<'_, '_, '_> {
     pub(super) fn row(&mut self, record: &ByteRecord, at: At) -> Result<()> {
         let (of, new) = self.keys.sequence(record);
         if new {
-            let sequence = self.begin(record)?;
+            let sequence = self.begin(record, at)?;
             self.sequences.push(sequence);
         }
         let sequence = self.sequences[of];
@@ -99,7 +99,7 @@ impl Scan<'_, '_, '_> {
     }
 
     /// A new sequence.
-    fn begin(&mut self, record: &ByteRecord) -> Result<usize> {
+    fn begin(&mut self, record: &ByteRecord, at: At) -> Result<usize> {
         let text =
             |k: usize| String::from_utf8_lossy(record.get(k).unwrap_or_default()).into_owned();
         let class = match (self.class, &self.input.class) {
@@ -110,6 +110,10 @@ impl Scan<'_, '_, '_> {
             )?),
             _ => None,
         };
+        if let Some(column) = self.group.filter(|&k| text(k).is_empty()) {
+            let what = format!("the group is missing, in column {}", column + 1);
+            return Err(Error::row(&self.input.path, at, what));
+        }
         let keys: Vec<String> = self.keys.columns.iter().map(|&k| text(k)).collect();
         let name = match keys.as_slice() {
             [] => self.input.name.clone(),

@@ -385,6 +385,12 @@ fn cases_of_ts_files_come_with_their_test() {
         (vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0], Asked::Class(1))
     );
     assert_eq!(whole(&set, 1), (vec![7.0, 9.0, 8.0, 9.0], Asked::Class(0)));
+    let latin = b"# \xa9\n@classLabel true a b\n@data\n1,2:a\n3:b\n";
+    let set = open(
+        &folder.write("latin.ts", latin),
+        &Options::new(Task::Classify),
+    );
+    assert_eq!(whole(&set, 1), (vec![3.0], Asked::Class(1)));
     let path = folder.write("r.ts", "@targetLabel true\n@data\n1,2:0.5\n3,4:1.5\n");
     let set = open(&path, &Options::new(Task::Regress));
     assert_eq!(whole(&set, 1), (vec![3.0, 4.0], Asked::Value(vec![1.5])));

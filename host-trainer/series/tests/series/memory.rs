@@ -1,6 +1,6 @@
 //! What is read from memory and what is read from files are the same bits.
 
-use gatelet_series::{Fill, Options, Set, Task};
+use gatelet_series::{Fill, Options, Set, Task, WantedBuffer};
 
 use super::make::{Asked, Folder, grouped, npy, npz, options, part};
 
@@ -93,6 +93,41 @@ fn tables() {
     let mut classes = grouped(Task::Classify, &["who"], "who");
     classes.features = vec!["y".into()];
     same(&path, &classes);
+}
+
+/// Numbers past the bound are read and let go; a read of what is held allocates nothing.
+#[test]
+fn memory_is_bounded() {
+    let folder = Folder::new();
+    let path = folder.write("x.npy", npy(&[8, 200_000, 2], &numbers(3_200_000)));
+    let small = Options {
+        memory: 1 << 20,
+        ..Options::new(Task::Forecast { steps: 1 })
+    };
+    let open = |options| {
+        let mut set = None;
+        let used = allocation_counter::measure(|| set = Set::open(&path, options).ok());
+        (set.expect("a set"), used.bytes_max)
+    };
+    let (streamed, used) = open(&small);
+    assert!(used < 4 << 20, "{used}");
+    let (held, used) = open(&Options::new(small.task));
+    assert!(used > 4 * 2 * 3_200_000, "{used}");
+    let mut room = WantedBuffer::new();
+    let mut inputs = vec![0.0; 2 * 100];
+    held.read(7, 0, &mut inputs, &mut room).expect("steps");
+    let again = |set: &Set, room: &mut WantedBuffer, inputs: &mut [f32]| {
+        let read = || set.read(3, 777, inputs, room).expect("steps");
+        allocation_counter::measure(read)
+    };
+    assert_eq!(again(&held, &mut room, &mut inputs).count_total, 0);
+    assert!(again(&streamed, &mut room, &mut inputs).bytes_max < 1 << 16);
+}
+
+#[test]
+fn sets_are_read_by_several_threads() {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Set>();
 }
 
 #[test]

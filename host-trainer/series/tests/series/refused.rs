@@ -77,6 +77,10 @@ fn tables() {
         &["line 3, column l", "class b follows a", "--group"],
     );
     has(
+        &of_table("k,x,l\n1,1,a\n,1,b\n", &grouped(Task::Label, &["l"], "k")),
+        &["line 3", "group is missing, in column 1"],
+    );
+    has(
         &of_table("x\n1\n2\n", &Options::new(Task::Classify)),
         &["--target"],
     );

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use gatelet_series::{Options, Set, Split, Task, class_weights, leaks, scale, split};
+use gatelet_series::{
+    Options, Set, Split, Task, class_weights, leaks, scale, split, split_in_time,
+};
 
 use super::make::{Folder, grouped, options};
 
@@ -78,6 +80,35 @@ fn one_sequence_is_not_split() {
     );
     assert_eq!(split(&set, 0.0, 0.0, 1).expect("all of it").train, [0]);
     assert!(split(&set, 0.7, 0.3, 1).is_err() && split(&set, f64::NAN, 0.0, 1).is_err());
+}
+
+#[test]
+fn a_long_sequence_is_split_in_time() {
+    let folder = Folder::new();
+    let rows: String = (0..100).map(|x| format!("{x}\n")).collect();
+    let path = folder.write("a.csv", format!("x\n{rows}"));
+    let mut wanted = Options::new(Task::Forecast { steps: 5 });
+    wanted.window = Some(10);
+    wanted.hop = Some(1);
+    let set = Set::open(&path, &wanted).expect("a set");
+    let drawn = split_in_time(&set, 0.2, 0.2).expect("a split");
+    let within = |part: &[usize], from: usize, to: usize| {
+        let inside = part
+            .iter()
+            .all(|&k| set.start(k) >= from && set.start(k) + 15 <= to);
+        inside && part.len() == to - from - 14
+    };
+    assert!(within(&drawn.train, 0, 60) && within(&drawn.valid, 60, 80));
+    assert!(within(&drawn.test, 80, 100));
+    wanted.window = None;
+    wanted.hop = None;
+    let set = Set::open(&path, &wanted).expect("a set");
+    assert!(
+        split_in_time(&set, 0.2, 0.0)
+            .expect_err("one")
+            .to_string()
+            .contains("--window")
+    );
 }
 
 #[test]
