@@ -13,9 +13,9 @@
 //! ```
 //! In a text of lines (h, c)_{t-1} is zero where the token of step t is the line break.
 //!
-//! Written for reading, apart from the training code: the two are compared in the tests. A step costs
-//! as many multiply-accumulates as on the device, some 10^9 of them a second; callers choose how much
-//! text they can afford.
+//! Written for reading, apart from the training code: the two are compared in the tests. A step
+//! costs as many multiply-accumulates as on the device, some 10^9 of them a second; callers choose
+//! how much text they can afford.
 
 mod functions;
 
@@ -191,7 +191,7 @@ impl Unrolled {
                     candidate: new,
                     ..
                 } => {
-                    // The recurrent product stays by itself; with the reset before it is r's and z's.
+                    // The recurrent product stays by itself; with the reset before, of r and z.
                     let mut p = vec![0.0; own.len() / units];
                     add_product(&mut p, &h, own);
                     for k in 0..2 * units {

@@ -103,8 +103,8 @@ pub(super) fn back(
     }
 }
 
-/// The gradients of a layer's sums and of its c at step `t`; what goes to the step before is left in
-/// `later`.
+/// The gradients of a layer's sums and of its c at step `t`; what goes to the step before is left
+/// in `later`.
 fn layer(
     net: &Unrolled,
     (index, kind): (usize, Kind),
