@@ -24,7 +24,8 @@
 //! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
 //! - [`Model`]; [`net`]: what it consists of, as a list of operations; [`layer`] and [`matrix`]: borrowed
 //!   views of its weights.
-//! - [`format`](mod@format): the model image, for readers and writers; [`Vocab`], [`words`]: what it is made of.
+//! - [`format`](mod@format): the model image, for readers and writers; [`Vocab`], [`words`]: what it
+//!   is made of.
 //!   [`Tokenizer`]: a text to the tokens of a model of words.
 //!
 //! # Folders

@@ -46,7 +46,8 @@ pub struct Completion<const LEN: usize> {
 }
 
 /// A beam of `WIDTH` hypotheses of at most `LEN` tokens, on snapshots of `WORDS` words
-/// ([`Net::snapshot_words`](crate::net::Net::snapshot_words)). It owns its memory, so that a caller can see what it costs.
+/// ([`Net::snapshot_words`](crate::net::Net::snapshot_words)). It owns its memory, so that
+/// a caller can see what it costs.
 #[derive(Clone, Debug)]
 pub struct Completer<const WIDTH: usize, const LEN: usize, const WORDS: usize> {
     beam: heapless::Vec<Hypothesis<LEN, WORDS>, WIDTH>,

@@ -4,7 +4,8 @@ use crate::kernel::Kernel;
 use crate::session::Session;
 use crate::session::error::SnapshotError;
 
-/// A ring of the `DEPTH` newest snapshots, each of `WORDS` words ([`Net::snapshot_words`](crate::net::Net::snapshot_words)).
+/// A ring of the `DEPTH` newest snapshots, each of `WORDS` words
+/// ([`Net::snapshot_words`](crate::net::Net::snapshot_words)).
 ///
 /// Push before a step, pop to undo it. When the ring is full, the oldest snapshot makes room.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 //!
 //! - [`mixed`] draws a net: which operations, of which sizes, and what reads what. All choices come from
 //!   a [`Source`], so that a seed or the input of a fuzz target decides them.
-//! - [`stacked`] is the net of a language model: equal layers between tokens and their scores, which
-//!   tests need of many sizes.
+//! - [`stacked`] is the net of a language model: equal layers between tokens and their scores,
+//!   which tests need of many sizes.
 //! - [`Operations`] draws its numbers, in both precisions: which matrices, multipliers and addends there
 //!   are, and in which shapes, is decided here, and how large they are by a [`Numbers`]: as training
 //!   makes them (`gatelet random`), with the largest sums there may be (`tests/same-bits`), or beyond

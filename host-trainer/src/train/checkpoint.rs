@@ -283,8 +283,8 @@ impl Checkpoint {
             .map_err(|error| failed(error.to_string()))
     }
 
-    /// Reads a checkpoint of a net that scores the tokens of its vocabulary: what the tools for texts
-    /// take. `path` is for messages only.
+    /// Reads a checkpoint of a net that scores the tokens of its vocabulary: what the tools for
+    /// texts take. `path` is for messages only.
     ///
     /// # Errors
     /// As [`Checkpoint::from_bytes`], and [`Error::NoVocabulary`].

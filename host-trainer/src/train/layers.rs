@@ -3,8 +3,8 @@
 //! ```text
 //! token -> [embedding] -> cell -> .. -> cell -> [projection] -> head
 //! ```
-//! What comes of [`Layers`] is a [`Net`] like any other. What is there to be looked at, trained on or
-//! exported is that net.
+//! What comes of [`Layers`] is a [`Net`] like any other. What is there to be looked at, trained on
+//! or exported is that net.
 
 use gatelet::net::{
     Activation, Kind, MAX_OPERATIONS, Net, Operand, Operation, Precision, Reset, RnnActivation,

@@ -1,8 +1,8 @@
 //! What PyTorch calls a net's tensors, and their shapes there.
 //!
 //! ```text
-//! equal layers between tokens and a head    embedding, rnn (one module of several layers), projection, head
-//! any other net                             a list of modules: 0, 1, 2
+//! equal layers under a head    embedding, rnn (one module of several layers), projection, head
+//! any other net                a list of modules: 0, 1, 2
 //! ```
 
 use std::ops::Range;
