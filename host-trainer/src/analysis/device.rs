@@ -95,14 +95,8 @@ impl Processor {
 
     /// Least squares of the relative error over the nine shapes of the test below, counted by `firmware bench` in QEMU on
     /// 2026-11-24. On the default model, which was not among them, 0.3 to 1.6 % off; 5 % on the Cortex-M55, which works in
-<<<<<<< HEAD
     /// tiles whose edges this does not know. A GRU's were counted on 2026-11-30, six shapes.
     /// Features and `other_gru` come from two nets, the last of [`tests`], of 2026-12-01.
-=======
-    /// tiles whose edges this does not know. A GRU's were
-    /// counted on 2026-11-30, six nets; what is not a layer's of those was taken to cost as much
-    /// as in the others.
->>>>>>> no-dims
     fn cost(self) -> Cost {
         let ([mac, unit_lstm, unit_rnn], gru, [other_gru, output, feature, step]) = match self {
             Self::CortexM0 => (
