@@ -132,7 +132,11 @@ impl<'s> Frames<'s> {
         *samples = rest;
         let at = all.samples.len().checked_sub(*missing as usize)?;
         let to = all.samples.get_mut(at..)?;
-        to.iter_mut().zip(new).for_each(|(to, &x)| *to = x);
+        if let Some(to) = to.get_mut(..take)
+            && to.len() == new.len()
+        {
+            to.copy_from_slice(new);
+        }
         *missing -= take as u32;
         if *missing > 0 {
             return None;
