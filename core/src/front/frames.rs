@@ -189,7 +189,8 @@ impl<'s> Frames<'s> {
         self.words.iter_mut().zip(from).for_each(|(to, &x)| *to = x);
         let hop = u32::from(self.front.hop);
         for missing in parts(&self.front, self.words).missing {
-            *missing = (*missing).clamp(1, hop);
+            // `clamp` would have a panic: it cannot know that a hop is not 0.
+            *missing = (*missing).max(1).min(hop);
         }
     }
 }
