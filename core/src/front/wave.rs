@@ -5,7 +5,7 @@
 
 /// Points of a turn.
 pub(super) const TURN: usize = 1_024;
-/// `round(32767 sin(2 pi k / 1024))`. All of a turn: a quarter would do, for a third of the time more.
+/// `round(32767 sin(2 pi k / 1024))`. All of a turn: half would do, but take longer.
 static SINES: [i16; TURN] = sines();
 
 #[expect(

@@ -3,7 +3,7 @@
 //! ```text
 //! logmel:BANDS[,KEY=VALUE ..]      mfcc:COEFFICIENTS[,bands=40][,KEY=VALUE ..]
 //! rate=16000                       samples a second
-//! frame=32ms, hop=16ms             or samples: frame=512; of a frame in ms the nearest multiple of four
+//! frame=32ms, hop=16ms             or samples: frame=512; a frame in ms is rounded to fours
 //! low=20, high=7600                Hz; high is 19/40 of the rate
 //! ```
 
