@@ -10,8 +10,8 @@ pub(super) const LEVEL: u32 = 16;
 /// ```text
 /// x = 2^e (1 + m):  log2(x) = e + m + m (1 - m) (0.4381 - 0.2367 m + 0.0803 m^2)
 /// ```
-/// The polynomial is the least squares' of degree 2 for (log2(1 + m) - m) / (m (1 - m)), weighted by
-/// its denominator.
+/// The polynomial is the least squares' of degree 2 for (log2(1 + m) - m) / (m (1 - m)), weighted
+/// by its denominator.
 pub(super) fn log2(x: u64) -> i32 {
     let zeros = x.leading_zeros();
     if zeros == u64::BITS {
@@ -27,7 +27,7 @@ pub(super) fn log2(x: u64) -> i32 {
 /// The DCT-II of `levels: [bands]`, orthonormal: `coefficients`, from the first on.
 ///
 /// ```text
-/// c_j = sqrt(2 / bands) sum_b levels[b] cos(pi j (2 b + 1) / (2 bands)),      c_0 divided by sqrt(2)
+/// c_j = sqrt(2 / bands) sum_b levels[b] cos(pi j (2 b + 1) / (2 bands)),  c_0 divided by sqrt(2)
 /// ```
 pub(super) fn dct(levels: &[i32], mut put: impl FnMut(usize, i32), coefficients: usize) {
     let bands = levels.len().max(1) as u32;

@@ -4,7 +4,7 @@
 //! ```text
 //! mel(f) = 2595 log10(1 + f / 700), so middles in equal steps are     700 + f_i = (700 + low) r^i
 //! r = ((700 + high) / (700 + low))^(1 / (bands + 1)),                 i = 0 .. bands + 1
-//! weight of bin k between f_i and f_(i+1):  w = (k - f_i) / (f_(i+1) - f_i) in band i, 1 - w in i - 1
+//! weight of bin k between f_i and f_(i+1):  w = (k - f_i) / (f_(i+1) - f_i) in i, 1 - w in i - 1
 //! ```
 
 use super::fft::Complex;

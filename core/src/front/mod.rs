@@ -1,11 +1,11 @@
 //! The audio front end of a model: samples in, log-mel bands or MFCCs out, in integers.
 //!
 //! ```text
-//! samples --Hann window--> --real FFT--> power --triangles on the mel scale--> log2 [--DCT--] features
+//! samples --Hann window--> --real FFT--> power --triangles on the mel scale--> log2 [--DCT-->]
 //! ```
 //! A [`FrontEnd`] says which; an image holds it. [`Frames`] are made of samples as they come, in
-//! memory of the caller's; [`Session::push_samples`](crate::Session::push_samples) feeds them to the
-//! net. Every table follows from the recipe by integers alone, so features are the same bits on
+//! memory of the caller's; [`Session::push_samples`](crate::Session::push_samples) feeds them to
+//! the net. Every table follows from the recipe by integers alone, so features are the same bits on
 //! every machine. docs/numerics.md has the formats and the proof that nothing overflows.
 
 mod error;

@@ -3,7 +3,7 @@
 //! ```text
 //! logmel:BANDS[,KEY=VALUE ..]      mfcc:COEFFICIENTS[,bands=40][,KEY=VALUE ..]
 //! rate=16000                       samples a second
-//! frame=32ms, hop=16ms             or samples: frame=512; of a frame in ms the nearest multiple of four
+//! frame=32ms, hop=16ms             or samples: frame=512; a frame in ms is rounded to fours
 //! low=20, high=7600                Hz; high is 19/40 of the rate
 //! ```
 
@@ -28,7 +28,10 @@ impl FromStr for FrontEnd {
     /// # Errors
     /// What is not understood, or the first field that is out of range.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (head, options) = text.split_once(',').unwrap_or((text, ""));
+        let (head, options) = match text.split_once(',') {
+            Some((head, options)) => (head, Some(options)),
+            None => (text, None),
+        };
         let Some((kind, count)) = head.split_once(':') else {
             return Err(format!(
                 "{head:?} is neither logmel:BANDS nor mfcc:COEFFICIENTS"
@@ -45,7 +48,7 @@ impl FromStr for FrontEnd {
         };
         let (mut rate, mut frame, mut hop) = (16_000, "32ms", "16ms");
         let (mut low, mut high) = (None, None);
-        for option in options.split(',').filter(|_| !options.is_empty()) {
+        for option in options.into_iter().flat_map(|options| options.split(',')) {
             let (key, value) = option.split_once('=').unwrap_or((option, ""));
             match key {
                 "rate" => rate = number(key, value)?,
@@ -180,7 +183,7 @@ mod tests {
             ("logmel:40,frame=510", "a multiple of 4"),
             ("logmel:40,hop=0", "the hop is 0"),
             ("logmel:40,high=9000", "to at most 8000"),
-            ("logmel:40,frame=64", "1 to 30"),
+            ("logmel:40,frame=64,hop=32", "1 to 30"),
             ("mfcc:41", "41 coefficients of 40 bands"),
         ] {
             let found = text.parse::<FrontEnd>().unwrap_err();
