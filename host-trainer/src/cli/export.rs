@@ -2,14 +2,15 @@
 
 mod args;
 mod net;
+mod outcome;
 
 use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
 use gatelet::net::Net;
 
-use self::args::show_layout;
 pub(super) use self::args::{Args, Bits};
+use self::outcome::{Outcome, show_image, show_layout};
 use super::out::{say, say_json};
 use super::progress::ReadingBar;
 use super::stream::{Input, Reads};
@@ -113,34 +114,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
     bar.clear();
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
-    let past = acceptance::breaches(&report);
-    let written = past.is_empty() || args.accept_loss;
-    if written {
-        out.write(image.bytes())?;
-    }
-    show(args, &report, checkpoint.vocabulary()?.level().unit())?;
-    let layout = show_layout(&image, note)?;
-    if written && !past.is_empty() {
-        let what = acceptance::list(&past);
-        say(format!(
-            "note: written all the same (--accept-loss): {what}"
-        ))?;
-    }
-    if args.json {
-        let mut object = serde_json::to_value(&report).unwrap_or_default();
-        object["out"] = args.out.to_string().into();
-        object["layout"] = layout.into();
-        object["written"] = written.into();
-        object["past_bounds"] = serde_json::to_value(&past).unwrap_or_default();
-        say_json(object)?;
-    }
-    if !written {
-        return Err(Error::Lossy {
+    let unit = checkpoint.vocabulary()?.level().unit();
+    let outcome = Outcome {
+        image: &image,
+        note,
+        report: &report,
+        past: acceptance::breaches(&report),
+    };
+    match outcome.finish(args, &out, || show(args, &report, unit))? {
+        None => Ok(()),
+        Some(what) => Err(Error::Lossy {
             path: args.out.path().to_owned(),
-            what: acceptance::list(&past),
-        });
+            what,
+        }),
     }
-    Ok(())
 }
 
 /// Bits of the weights: those that are asked for, or that the net was trained for.
@@ -208,15 +195,7 @@ fn rearrange(args: &Args, image: Image, out: &Output) -> Result<()> {
 }
 
 fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
-    let bits = match report.weight_bits {
-        Some("4") => ", weights of 4 bits",
-        Some("mixed") => ", some matrices of 4 bits",
-        _ => "",
-    };
-    say(format!(
-        "{}: {} bytes, {}{bits}",
-        args.out, report.bytes, report.precision
-    ))?;
+    show_image(args, report.bytes, &report.precision, report.weight_bits)?;
     let (before, of_what) = match report.float_nats {
         Some(nats) => (nats, "in the float net that --qat went on from"),
         None => (report.before.nats, "in f32"),

@@ -193,12 +193,6 @@ pub fn net_breaches(report: &NetReport) -> Vec<NetBreach> {
     report.outputs.iter().filter_map(past).collect()
 }
 
-/// Breaches in one line.
-pub fn list(breaches: &[Breach]) -> String {
-    let all: Vec<String> = breaches.iter().map(Breach::to_string).collect();
-    all.join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

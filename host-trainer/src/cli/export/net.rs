@@ -2,13 +2,14 @@
 
 use gatelet::Precision;
 
-use super::super::out::{say, say_json};
+use super::super::out::say;
 use super::super::sequences;
-use super::args::{Args, Bits, show_layout};
+use super::args::{Args, Bits};
+use super::outcome::{Outcome, show_image};
 use crate::any_model::AnyModel;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;
-use crate::quantize::acceptance::{self, NetBreach};
+use crate::quantize::acceptance;
 use crate::quantize::export::{NetReport, export_net};
 use crate::quantize::{Sequence, WeightBits};
 use crate::train::checkpoint::{Checkpoint, NamedInput};
@@ -86,33 +87,17 @@ pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Resul
     let (image, mut report) = export_net(checkpoint, &data.sequences(), precision, bits)?;
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
-    let past = acceptance::net_breaches(&report);
-    let written = past.is_empty() || args.accept_loss;
-    if written {
-        out.write(image.bytes())?;
-    }
-    show(args, &report)?;
-    let layout = show_layout(&image, note)?;
-    let what: Vec<String> = past.iter().map(NetBreach::to_string).collect();
-    if written && !past.is_empty() {
-        let what = what.join("; ");
-        say(format!(
-            "note: written all the same (--accept-loss): {what}"
-        ))?;
-    }
-    if args.json {
-        let mut object = serde_json::to_value(&report).unwrap_or_default();
-        object["out"] = args.out.to_string().into();
-        object["layout"] = layout.into();
-        object["written"] = written.into();
-        object["past_bounds"] = serde_json::to_value(&past).unwrap_or_default();
-        say_json(object)?;
-    }
-    match written {
-        true => Ok(()),
-        false => Err(Error::NetLossy {
+    let outcome = Outcome {
+        image: &image,
+        note,
+        report: &report,
+        past: acceptance::net_breaches(&report),
+    };
+    match outcome.finish(args, &out, || show(args, &report))? {
+        None => Ok(()),
+        Some(what) => Err(Error::NetLossy {
             path: args.out.path().to_owned(),
-            what: what.join("; "),
+            what,
         }),
     }
 }
@@ -123,15 +108,7 @@ fn ratio(decibels: Option<f64>) -> String {
 }
 
 fn show(args: &Args, report: &NetReport) -> Result<()> {
-    let bits = match report.weight_bits {
-        Some("4") => ", weights of 4 bits",
-        Some("mixed") => ", some matrices of 4 bits",
-        _ => "",
-    };
-    say(format!(
-        "{}: {} bytes, {}{bits}",
-        args.out, report.bytes, report.precision
-    ))?;
+    show_image(args, report.bytes, &report.precision, report.weight_bits)?;
     if report.outputs.is_empty() {
         return Ok(());
     }
