@@ -4,15 +4,14 @@ Form `gates`: one MatMul of (x, h), Split, Sigmoid over i, f, o at once, Tanh. F
 operator. int8: quantize_dynamic of the same graph, weights with one scale a row.
 """
 
-import logging
 import os
 import tempfile
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from frames_step import Weights, serve
 from onnx import TensorProto, helper
+from onnx_bindings import Bindings
 from onnx_graph import Graph
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -71,12 +70,11 @@ def graph(w: Weights, form: str) -> onnx.ModelProto:
 
 class Peer:
     def __init__(self, w: Weights, precision: str, form: str):
-        logging.getLogger().setLevel(logging.ERROR)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 3
+        wide = lambda width: (1, width) if form == "gates" else (1, 1, width)
+        self.x = np.zeros(wide(w.width), np.float32)
+        self.y = np.zeros(wide(w.outputs), np.float32)
+        self.frame = self.x.reshape(-1)
+        names = [f"{kind}{k}" for k in range(w.layers) for kind in "hc"]
         with tempfile.TemporaryDirectory() as folder:
             path, used = (os.path.join(folder, name) for name in ("f32.onnx", "step.onnx"))
             onnx.save(graph(w, form), path)
@@ -85,43 +83,16 @@ class Peer:
                 quantize_dynamic(path, used, weight_type=QuantType.QInt8, **types)
             else:
                 os.rename(path, used)
-            self.session = ort.InferenceSession(used, options, providers=["CPUExecutionProvider"])
-        wide = lambda width: (1, width) if form == "gates" else (1, 1, width)
-        self.x = np.zeros(wide(w.width), np.float32)
-        self.y = np.zeros(wide(w.outputs), np.float32)
-        self.frame = self.x.reshape(-1)
-        names = [f"{kind}{k}" for k in range(w.layers) for kind in "hc"]
-        shape = wide(w.units)
-        self.states = [{name: np.zeros(shape, np.float32) for name in names} for _ in range(2)]
-        # The values share the arrays' memory and have to outlive the bindings.
-        value = ort.OrtValue.ortvalue_from_numpy
-        values = [{name: value(array) for name, array in of.items()} for of in self.states]
-        self.values_of = [value(self.x), value(self.y), values]
-        self.bindings = []
-        for now, following in [(0, 1), (1, 0)]:
-            binding = self.session.io_binding()
-            binding.bind_ortvalue_input("x", self.values_of[0])
-            binding.bind_ortvalue_output("y", self.values_of[1])
-            for name in names:
-                binding.bind_ortvalue_input(name, values[now][name])
-                binding.bind_ortvalue_output(f"{name}_next", values[following][name])
-            self.bindings.append(binding._iobinding)
-        self.turn = 0
-
-    def reset(self):
-        for states in self.states:
-            for array in states.values():
-                array.fill(0)
+            self.bound = Bindings(used, ("x", self.x), ("y", self.y), names, wide(w.units))
+        self.reset = self.bound.reset
 
     def run(self, frames):
-        # The wrapped objects: the public methods only add checks in Python.
-        run, x = self.session._sess.run_with_iobinding, self.frame
-        now, following = self.bindings[self.turn], self.bindings[1 - self.turn]
+        run, x = self.bound.step, self.frame
+        now, following = self.bound.take_turns(len(frames))
         for frame in frames:
             x[:] = frame
             run(now, None)
             now, following = following, now
-        self.turn = (self.turn + len(frames)) % 2
 
     def values(self):
         return self.y

@@ -14,6 +14,7 @@ use gatelet_trainer::train::checkpoint::{Checkpoint, FORMAT, Interface, Meta, Pr
 use gatelet_trainer::train::config::Config;
 use gatelet_trainer::train::layers::{Cell, Layers};
 
+use crate::change;
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};
 use crate::image;
@@ -133,8 +134,7 @@ pub fn run(input: &[u8]) {
     }
     let mut bytes = seal(&joined(&header, &numbers));
     if entropy.rarely(16) {
-        let at = entropy.below(bytes.len().min(1 << 16));
-        bytes[at] ^= 1 << entropy.below(8);
+        change::bytes(&mut bytes, &mut entropy);
     }
     let accepted = match AnyModel::from_bytes(&bytes, Path::new("checkpoint"), Isa::detect()) {
         Ok(any) => {

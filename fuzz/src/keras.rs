@@ -10,6 +10,7 @@ use gatelet_import::{Options, read};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use crate::change;
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};
 use crate::imported;
@@ -91,7 +92,7 @@ pub fn run(input: &[u8]) {
                 };
                 match name.ends_with(".json") {
                     true => change_text(bytes, &mut entropy),
-                    false => change_bytes(bytes, &mut entropy),
+                    false => change::bytes(bytes, &mut entropy),
                 }
             }
             ("net.keras", packed(&members))
@@ -100,7 +101,7 @@ pub fn run(input: &[u8]) {
             let mut bytes = bytes.clone();
             for _ in 0..=entropy.below(3) {
                 match entropy.below(2) {
-                    0 => change_bytes(&mut bytes, &mut entropy),
+                    0 => change::bytes(&mut bytes, &mut entropy),
                     _ => change_in_place(&mut bytes, &mut entropy),
                 }
             }
@@ -108,31 +109,10 @@ pub fn run(input: &[u8]) {
         }
     };
     if entropy.rarely(16) {
-        change_bytes(&mut bytes, &mut entropy);
+        change::bytes(&mut bytes, &mut entropy);
     }
     let draft = read(&bytes, Path::new(name), Options::default());
     COUNTS.count(imported::accepted(draft), start);
-}
-
-/// Cuts the end off, or changes up to eight bytes, often to what is an edge of a size.
-fn change_bytes(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
-    if bytes.is_empty() {
-        return;
-    }
-    if entropy.rarely(16) {
-        let len = entropy.word() as usize % bytes.len();
-        bytes.truncate(len);
-        return;
-    }
-    let at = entropy.word() as usize % bytes.len();
-    let values = [0, 1, 0x7f, 0x80, 0xff];
-    for byte in bytes.iter_mut().skip(at).take(1 << entropy.below(4)) {
-        *byte = match entropy.below(3) {
-            0 => entropy.byte(),
-            1 => *byte ^ (1 << entropy.below(8)),
-            _ => entropy.one(&values),
-        };
-    }
 }
 
 /// What may stand where another word or number stands.
@@ -173,7 +153,7 @@ const WORDS: [&str; 30] = [
 fn change_text(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
     let words = words(bytes);
     if words.is_empty() || entropy.rarely(8) {
-        return change_bytes(bytes, entropy);
+        return change::bytes(bytes, entropy);
     }
     let (start, end) = words[entropy.word() as usize % words.len()];
     let word = match entropy.below(2) {

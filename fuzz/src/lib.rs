@@ -9,6 +9,7 @@
 
 #![deny(missing_docs, unsafe_code)]
 
+mod change;
 pub mod checkpoint;
 pub mod console;
 pub mod counts;

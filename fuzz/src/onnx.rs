@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use gatelet_import::{Options, read};
 
+use crate::change;
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};
 use crate::imported;
@@ -52,32 +53,12 @@ pub fn run(input: &[u8]) {
     let mut bytes = files[entropy.below(files.len())].clone();
     for _ in 0..=entropy.below(4) {
         match entropy.below(4) {
-            0 => change_bytes(&mut bytes, &mut entropy),
+            0 => change::bytes(&mut bytes, &mut entropy),
             _ => change_word(&mut bytes, &mut entropy),
         }
     }
     let draft = read(&bytes, Path::new("net.onnx"), Options::default());
     COUNTS.count(imported::accepted(draft), start);
-}
-
-/// Cuts the end off, or changes up to eight bytes, often to what is an edge of a number or length.
-fn change_bytes(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
-    if bytes.is_empty() {
-        return;
-    }
-    let at = entropy.word() as usize % bytes.len();
-    if entropy.rarely(16) {
-        bytes.truncate(at);
-        return;
-    }
-    let values = [0, 1, 2, 0x7f, 0x80, 0xff];
-    for byte in bytes.iter_mut().skip(at).take(1 << entropy.below(4)) {
-        *byte = match entropy.below(3) {
-            0 => entropy.byte(),
-            1 => *byte ^ (1 << entropy.below(8)),
-            _ => entropy.one(&values),
-        };
-    }
 }
 
 /// Kinds of nodes, and names of attributes, that may stand where one of the same length stands.
@@ -129,7 +110,7 @@ const WORDS: [&str; 40] = [
 fn change_word(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
     let words = words(bytes);
     if words.is_empty() {
-        return change_bytes(bytes, entropy);
+        return change::bytes(bytes, entropy);
     }
     let (start, end) = words[entropy.word() as usize % words.len()];
     let len = end - start;

@@ -10,6 +10,7 @@ use gatelet_import::{Options, read};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use crate::change;
 use crate::counts::Counts;
 use crate::entropy::{Entropy, Source};
 use crate::imported;
@@ -113,7 +114,7 @@ pub fn run(input: &[u8]) {
         let number = entropy.below(members.len());
         let (name, bytes) = &mut members[number];
         match entropy.below(4) {
-            0 => change_bytes(bytes, &mut entropy),
+            0 => change::bytes(bytes, &mut entropy),
             1 if name.ends_with("data.pkl") => change_pickle(bytes, &mut entropy),
             _ if file.name.ends_with(".json") => change_text(bytes, &mut entropy),
             _ => change_word(bytes, &mut entropy),
@@ -121,7 +122,7 @@ pub fn run(input: &[u8]) {
     }
     let mut bytes = packed(&members);
     if entropy.rarely(16) {
-        change_bytes(&mut bytes, &mut entropy);
+        change::bytes(&mut bytes, &mut entropy);
     }
     let mut order = file.order.as_bytes().to_vec();
     if entropy.rarely(4) {
@@ -131,24 +132,6 @@ pub fn run(input: &[u8]) {
     let order = Some(order.as_ref()).filter(|order| !order.is_empty() && !entropy.rarely(4));
     let draft = read(&bytes, Path::new(file.name), Options { order });
     COUNTS.count(imported::accepted(draft), start);
-}
-
-/// Any place of some bytes.
-fn place(bytes: &[u8], entropy: &mut Entropy<'_>) -> usize {
-    entropy.word() as usize % bytes.len().max(1)
-}
-
-/// Cuts the end off, changes a byte, takes one out or puts one in.
-fn change_bytes(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
-    let at = place(bytes, entropy);
-    match entropy.below(8) {
-        _ if bytes.is_empty() => {}
-        0 => bytes.truncate(at),
-        1 => drop(bytes.remove(at)),
-        2 => bytes.insert(at, entropy.byte()),
-        3..6 => bytes[at] ^= 1 << entropy.below(8),
-        _ => bytes[at] = entropy.one(&[0, 1, 4, 0x7f, 0x80, 0xff]),
-    }
 }
 
 /// Puts an edge of a size, an offset or a number in the place of four bytes.
@@ -205,7 +188,7 @@ fn change_pickle(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
         b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f",
         b"cos\nsystem\n",
     ];
-    let at = place(bytes, entropy);
+    let at = change::place(bytes, entropy);
     let opcode = entropy.one(&OPCODES);
     bytes.splice(at..at, opcode.iter().copied());
 }
@@ -234,10 +217,10 @@ fn change_text(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
         "\"weights\"",
         "1, 2",
     ];
-    let first = place(bytes, entropy);
+    let first = change::place(bytes, entropy);
     let is = |byte: &u8| byte.is_ascii_alphanumeric() || b"\".-_".contains(byte);
     let Some(start) = bytes.iter().skip(first).position(is).map(|at| first + at) else {
-        return change_bytes(bytes, entropy);
+        return change::bytes(bytes, entropy);
     };
     let len = bytes[start..].iter().position(|byte| !is(byte));
     let end = len.map_or(bytes.len(), |len| start + len);
@@ -264,6 +247,6 @@ fn change_order(order: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
         "é",
         "input",
     ];
-    let at = place(order, entropy);
+    let at = change::place(order, entropy);
     order.splice(at..at, entropy.one(&WORDS).bytes());
 }

@@ -11,8 +11,8 @@
 //!
 //! `cargo run --release --example amplifier [-- --seed 2] [--quick] [--out amplifier.gatelet]`
 
-use std::f64::consts::PI;
-use std::path::PathBuf;
+mod demo;
+
 use std::time::Instant;
 
 use clap::Parser;
@@ -22,13 +22,14 @@ use gatelet_sound::synth::circuit::Circuit;
 use gatelet_sound::synth::guitar::{RATE, play};
 use gatelet_trainer::data::{Data, features};
 use gatelet_trainer::error::{Error, Result, Shown};
-use gatelet_trainer::files;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::net::{Params, Window};
 use gatelet_trainer::quantize::export::{Source, export_net};
 use gatelet_trainer::quantize::{Sequence, WeightBits};
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
+
+use self::demo::{Options, failed, rate};
 
 const UNITS: usize = 16;
 /// Samples of a clip, clips, of a batch, epochs: one stage after the other.
@@ -44,22 +45,6 @@ const QUICK: [Stage; 1] = [[512, 200, 8, 6]];
 const RATES: [f64; 2] = [8e-3, 1e-4];
 /// Seconds held out, and their seed, which no clip has.
 const HELD_OUT: (usize, u64) = (10, 1_000_003);
-
-#[derive(Parser)]
-struct Options {
-    /// Seed of the strings, of the start and of the orders
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// A few seconds of training: what the tests run
-    #[arg(long)]
-    quick: bool,
-    /// Where the image goes; nowhere without it
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Replace --out if it is there
-    #[arg(long)]
-    force: bool,
-}
 
 /// Pieces of playing, each from silence and a circuit at rest on.
 struct Clips {
@@ -133,10 +118,6 @@ fn net() -> Net {
         .values()
 }
 
-fn failed(error: impl std::fmt::Display) -> Error {
-    Error::Inference(error.to_string())
-}
-
 /// What an image makes of a sound.
 struct Through<'a>(&'a Image, &'a [f32]);
 
@@ -165,10 +146,7 @@ fn esr(found: &[f32], asked: &[f32]) -> f64 {
 
 /// Trains through the stages; what the net is after them, and its image, with its dB held out.
 fn train(options: &Options, stages: &[Stage], held_out: [&[f32]; 2]) -> Result<(Image, f64)> {
-    let command = format!(
-        "cargo run --release --example amplifier -- --seed {}",
-        options.seed
-    );
+    let command = options.command("amplifier");
     let provenance = Provenance {
         corpus: "plucked strings through a circuit, made up (gatelet-sound)",
         command: &command,
@@ -189,7 +167,7 @@ fn train(options: &Options, stages: &[Stage], held_out: [&[f32]; 2]) -> Result<(
         let mut squared = 0.0;
         for epoch in 0..epochs {
             let part = done as f64 / samples as f64;
-            let rate = RATES[1] + (RATES[0] - RATES[1]) * (0.5 + 0.5 * (PI * part).cos());
+            let rate = rate(RATES, part);
             squared = learner.epoch(&data, batch, rate, options.seed + epoch as u64)?;
             done += steps * clips;
         }
@@ -211,11 +189,7 @@ fn train(options: &Options, stages: &[Stage], held_out: [&[f32]; 2]) -> Result<(
 
 fn main() -> Result<(), Shown> {
     let options = Options::parse();
-    let out = options.out.as_deref();
-    let out = out.map(|path| files::Output::new(path, files::IMAGE, options.force));
-    if let Some(out) = &out {
-        out.check().map_err(Error::from)?;
-    }
+    let out = options.output()?;
     let (seconds, seed) = HELD_OUT;
     let dry = play(seed, seconds * RATE as usize);
     let wet = amplified(&dry);

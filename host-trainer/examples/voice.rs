@@ -10,8 +10,8 @@
 //!
 //! `cargo run --release --example voice [-- --seed 2] [--quick] [--out voice.gatelet]`
 
-use std::f64::consts::PI;
-use std::path::PathBuf;
+mod demo;
+
 use std::time::Instant;
 
 use clap::Parser;
@@ -23,7 +23,6 @@ use gatelet_sound::listener::VOICE;
 use gatelet_sound::synth::scene::scene;
 use gatelet_trainer::data::{Data, features};
 use gatelet_trainer::error::{Error, Result, Shown};
-use gatelet_trainer::files;
 use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::net::{Params, Window};
 use gatelet_trainer::quantize::export::{Source, export_net};
@@ -31,6 +30,8 @@ use gatelet_trainer::quantize::{Sequence, WeightBits};
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 use rayon::prelude::*;
+
+use self::demo::{Options, failed, rate};
 
 const UNITS: usize = 24;
 /// Frames of a scene: 4 s.
@@ -43,22 +44,6 @@ const QUICK: [usize; 3] = [120, 8, 12];
 const RATES: [f64; 2] = [8e-3, 2e-4];
 /// Scenes held out, in the short form too, from a seed on that no other scene has.
 const HELD_OUT: ([usize; 2], u64) = ([200, 40], 1 << 40);
-
-#[derive(Parser)]
-struct Options {
-    /// Seed of the scenes, of the start and of the orders
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// A few seconds of training: what the tests run
-    #[arg(long)]
-    quick: bool,
-    /// Where the image goes; nowhere without it
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Replace --out if it is there
-    #[arg(long)]
-    force: bool,
-}
 
 /// Scenes as the net hears them.
 struct Scenes {
@@ -132,10 +117,6 @@ fn net() -> Net {
         .scores()
 }
 
-fn failed(error: impl std::fmt::Display) -> Error {
-    Error::Inference(error.to_string())
-}
-
 /// How many frames are which.
 #[derive(Clone, Copy, Default)]
 struct Right {
@@ -185,11 +166,7 @@ impl WithKernel for Answers<'_> {
 
 fn main() -> Result<(), Shown> {
     let options = Options::parse();
-    let out = options.out.as_deref();
-    let out = out.map(|path| files::Output::new(path, files::IMAGE, options.force));
-    if let Some(out) = &out {
-        out.check().map_err(Error::from)?;
-    }
+    let out = options.output()?;
     let ([scenes, batch, epochs], bound) = match options.quick {
         true => (QUICK, 75.0),
         false => (TRAINING, 90.0),
@@ -214,7 +191,7 @@ fn main() -> Result<(), Shown> {
     println!("\nepoch   nats a frame   frames right, held out   seconds");
     for epoch in 1..=epochs {
         let part = (epoch - 1) as f64 / epochs as f64;
-        let rate = RATES[1] + (RATES[0] - RATES[1]) * (0.5 + 0.5 * (PI * part).cos());
+        let rate = rate(RATES, part);
         let nats = learner.epoch(&data, batch, rate, options.seed + epoch as u64)?;
         if epoch % 5 == 0 || epoch == epochs {
             let right = 100.0 * learner.score(&held_out)?.accuracy;
@@ -223,10 +200,7 @@ fn main() -> Result<(), Shown> {
         }
     }
 
-    let command = format!(
-        "cargo run --release --example voice -- --seed {}",
-        options.seed
-    );
+    let command = options.command("voice");
     let nats = learner.score(&held_out)?.nats;
     let provenance = Provenance {
         corpus: "speech and noises, made up (gatelet-sound)",

@@ -1,6 +1,8 @@
 //! The image of any net of features: in f32 it computes what training does, in int8 and 4 bits
 //! nearly that, and the same integers on every kernel.
 
+mod made;
+
 use gatelet::net::{
     Activation, Kind, Net, Operand, Operation, Output, Precision, Reset, RnnActivation, Value,
 };
@@ -11,9 +13,10 @@ use gatelet_trainer::image::{Image, storage};
 use gatelet_trainer::net::{Packs, Params, Shard, Window};
 use gatelet_trainer::quantize::export::export_net;
 use gatelet_trainer::quantize::{Sequence, WeightBits};
-use gatelet_trainer::train::checkpoint::{Checkpoint, Interface, Provenance};
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
+
+use self::made::checkpoint;
 
 const WIDTH: usize = 3;
 const STEPS: usize = 24;
@@ -106,24 +109,6 @@ fn nets() -> Vec<Net> {
 /// All features of an example.
 fn sequence(example: usize) -> Vec<f32> {
     (0..STEPS).flat_map(|t| wave(example, t)).collect()
-}
-
-/// A checkpoint as an importer makes it.
-fn checkpoint(params: Params<f32>) -> Checkpoint {
-    let provenance = Provenance {
-        corpus: "waves".to_owned(),
-        corpus_sha256: "00".repeat(32),
-        command: "a test".to_owned(),
-        trainer: "a test".to_owned(),
-        seed: 0,
-        nats: None,
-        epoch: 0,
-        unigram_nats: None,
-        characters: 0,
-        changes: Vec::new(),
-    };
-    let made = Checkpoint::of_net(params, Interface::default(), Vec::new(), provenance);
-    made.expect("a net")
 }
 
 /// What training computes: for each output its numbers at every step.

@@ -1,6 +1,8 @@
 //! Quantization-aware training of any net: its forward pass is the device's, bit for bit, at every
 //! output of nets that mix the operations; and it trains.
 
+mod made;
+
 use gatelet::net::{
     Activation, Input, Kind, Net, Operation, Output, Precision, RnnActivation, Value,
 };
@@ -12,28 +14,12 @@ use gatelet_trainer::net::{Packs, Params, Role, Shard};
 use gatelet_trainer::quantize::export::{calibrated_net, image_by};
 use gatelet_trainer::quantize::learned::Learned;
 use gatelet_trainer::quantize::{Plan, Scheme, Sequence, WeightBits};
-use gatelet_trainer::train::checkpoint::{Checkpoint, Interface, Provenance};
 use gatelet_trainer::train::learner::Learner;
 use gatelet_trainer::train::optim::{Optimizer, OptimizerConfig};
 
-const STEPS: usize = 40;
+use self::made::checkpoint;
 
-fn checkpoint(params: Params<f32>) -> Checkpoint {
-    let provenance = Provenance {
-        corpus: "a test".to_owned(),
-        corpus_sha256: "00".repeat(32),
-        command: "a test".to_owned(),
-        trainer: "a test".to_owned(),
-        seed: 0,
-        nats: None,
-        epoch: 0,
-        unigram_nats: None,
-        characters: 0,
-        changes: Vec::new(),
-    };
-    let made = Checkpoint::of_net(params, Interface::default(), Vec::new(), provenance);
-    made.expect("a net")
-}
+const STEPS: usize = 40;
 
 /// What a net is given.
 #[derive(Default)]

@@ -70,3 +70,27 @@ pub(crate) fn write(of: &Sequence) -> Result<Vec<u8>> {
     writer.finalize().map_err(failed)?;
     Ok(bytes.into_inner())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_become_numbers_within_one() {
+        let spec = WavSpec {
+            channels: 2,
+            sample_rate: 8_000,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
+        };
+        let mut bytes = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut bytes, spec).expect("a writer");
+        for x in [16_384_i16, 0, -32_768, -8] {
+            writer.write_sample(x).expect("a sample");
+        }
+        writer.finalize().expect("a file");
+        let read = read(&bytes.into_inner()).expect("a sequence");
+        assert_eq!((read.width, read.sample_rate), (2, Some(8_000)));
+        assert_eq!(read.numbers, [0.5, 0.0, -1.0, -8.0 / 32_768.0]);
+    }
+}

@@ -1,16 +1,15 @@
 //! Sounds in files: read as one channel at the rate that a net was trained at, and written.
 
 use std::f64::consts::PI;
-use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+use gatelet_arrays::{Format, Sequence};
 
 /// Rates that a file may have.
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// The longest sound: an hour at 48 kHz.
-const LONGEST: u32 = 3_600 * 48_000;
+const LONGEST: usize = 3_600 * 48_000;
 /// Half the length of the filter that changes rates, in samples of the lower one.
 const REACH: f64 = 16.0;
 
@@ -31,58 +30,31 @@ impl Sound {
     }
 
     fn of_bytes(bytes: &[u8]) -> Result<Self> {
-        let reader = WavReader::new(bytes)?;
-        let spec = reader.spec();
-        let rates = (RATES.start(), RATES.end());
+        ensure!(Format::of_bytes(bytes) == Format::Wav, "it is none");
+        let read = Sequence::from_bytes(bytes)?;
+        let rate = read.sample_rate.unwrap_or_default();
         ensure!(
-            RATES.contains(&spec.sample_rate),
-            "{} samples a second, not {} to {}",
-            spec.sample_rate,
-            rates.0,
-            rates.1
+            RATES.contains(&rate),
+            "{rate} samples a second, not {} to {}",
+            RATES.start(),
+            RATES.end()
         );
-        ensure!(reader.duration() <= LONGEST, "it is longer than an hour");
-        ensure!(spec.channels > 0, "it has no channels");
-        let samples = match spec.sample_format {
-            SampleFormat::Float => reader
-                .into_samples::<f32>()
-                .collect::<Result<Vec<_>, _>>()?,
-            SampleFormat::Int => {
-                let scale = f32::from(spec.bits_per_sample.max(1) - 1).exp2();
-                let samples = reader.into_samples::<i32>();
-                let scaled = samples.map(|x| x.map(|x| x as f32 / scale));
-                scaled.collect::<Result<Vec<_>, _>>()?
-            }
-        };
-        ensure!(
-            samples.iter().all(|x| x.is_finite()),
-            "a sample of it is no number"
-        );
-        let channels = usize::from(spec.channels);
-        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
-        let samples: Vec<f32> = samples.chunks_exact(channels).map(mean).collect();
-        ensure!(!samples.is_empty(), "it has no samples");
+        ensure!(read.len() <= LONGEST, "it is longer than an hour");
+        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / read.width as f32;
         Ok(Self {
-            samples,
-            rate: spec.sample_rate,
+            samples: read.steps().map(mean).collect(),
+            rate,
         })
     }
 
     /// The file: 32-bit floats.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let spec = WavSpec {
-            channels: 1,
-            sample_rate: self.rate,
-            bits_per_sample: 32,
-            sample_format: SampleFormat::Float,
+        let sequence = Sequence {
+            width: 1,
+            numbers: self.samples.clone(),
+            sample_rate: Some(self.rate),
         };
-        let mut bytes = Cursor::new(Vec::new());
-        let mut writer = WavWriter::new(&mut bytes, spec)?;
-        for &x in &self.samples {
-            writer.write_sample(x)?;
-        }
-        writer.finalize()?;
-        Ok(bytes.into_inner())
+        Ok(sequence.to_bytes(Format::Wav)?)
     }
 
     pub(super) fn seconds(&self) -> f64 {
@@ -154,20 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn integers_and_channels_become_one_number() {
-        let spec = WavSpec {
-            channels: 2,
-            sample_rate: 8_000,
-            bits_per_sample: 16,
-            sample_format: SampleFormat::Int,
+    fn channels_become_one_number() {
+        let stereo = Sequence {
+            width: 2,
+            numbers: vec![0.5, 0.0, -1.0, -1.0],
+            sample_rate: Some(8_000),
         };
-        let mut bytes = Cursor::new(Vec::new());
-        let mut writer = WavWriter::new(&mut bytes, spec).unwrap();
-        for x in [16_384_i16, 0, -32_768, -32_768] {
-            writer.write_sample(x).unwrap();
-        }
-        writer.finalize().unwrap();
-        let sound = Sound::of_bytes(&bytes.into_inner()).unwrap();
+        let sound = Sound::of_bytes(&stereo.to_bytes(Format::Wav).unwrap()).unwrap();
         assert_eq!((sound.samples, sound.rate), (vec![0.25, -1.0], 8_000));
     }
 
