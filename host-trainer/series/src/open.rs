@@ -79,7 +79,7 @@ fn check(options: &Options) -> Result<()> {
         Task::Forecast { steps } if steps > MAX_SIZE => "a forecast is of at most 1,024 steps",
         _ if options.window == Some(0) => "a window has at least one step",
         _ if options.hop == Some(0) => "windows are at least one step apart",
-        _ if options.hop.is_some() && options.window.is_none() => "--hop goes with --window",
+        _ if options.hop.is_some() && options.window.is_none() => "--hop goes with --segment",
         _ => return Ok(()),
     };
     Err(Error::Option(wrong))

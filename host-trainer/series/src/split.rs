@@ -180,7 +180,8 @@ pub fn split_in_time(set: &Set, valid: f64, test: f64) -> Result<Split> {
     }
     let empty = |part: &[usize], fraction: f64| part.is_empty() && fraction > 0.0;
     if split.train.is_empty() || empty(&split.valid, valid) || empty(&split.test, test) {
-        let what = "no window lies within a part of the time: --window, shorter than each part";
+        let what =
+            "no piece of it lies within a part of the time: --segment, shorter than each part";
         return Err(Error::Split(what.to_owned()));
     }
     Ok(split)

@@ -89,8 +89,8 @@ pub fn watch(
     line_break: Option<u16>,
     (layer, units): (usize, usize),
 ) -> Option<Activity> {
-    let chain = Chain::of(params.net()).filter(|chain| layer < chain.layers.len())?;
-    let (hidden, columns) = (chain.kind.units(), chain.kind.gates() * chain.kind.units());
+    let (_, kind) = *Chain::of(params.net())?.layers.get(layer)?;
+    let (hidden, columns) = (kind.units(), kind.gates() * kind.units());
     let all: Vec<u16> = before.iter().chain(tokens).copied().collect();
     let net = Unrolled::of_lines(&params.cast(), &all, line_break);
     let of = net.layer(layer);
@@ -105,7 +105,7 @@ pub fn watch(
             })
             .collect(),
     };
-    let panels = match chain.kind {
+    let panels = match kind {
         Kind::Rnn { .. } => vec![panel("h", "state", of.h, hidden, 0)],
         Kind::Lstm { .. } => vec![
             panel("i", "input gate: what comes in", of.gates, columns, 0),
@@ -156,7 +156,7 @@ pub fn watch(
     Some(Activity {
         text: text.iter().map(ToString::to_string).collect(),
         layer,
-        cell: chain.kind.name(),
+        cell: kind.name(),
         units,
         panels,
     })

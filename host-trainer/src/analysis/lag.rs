@@ -66,19 +66,16 @@ fn work(net: &Net) -> usize {
 /// Norms of the gradients of predictions by lag, a row each: those for h, then, for a cell that has
 /// it, those for c.
 fn norms(net: &Unrolled, predictions: &[Prediction], window: usize) -> Vec<Vec<f64>> {
-    let kind = net.chain().kind;
-    let hidden = kind.units();
-    let states = if matches!(kind, Kind::Lstm { .. }) {
-        2
-    } else {
-        1
-    };
+    let mut kinds = net.chain().layers.iter().map(|layer| layer.1);
+    let has_c = kinds.any(|kind| matches!(kind, Kind::Lstm { .. }));
+    let states = if has_c { 2 } else { 1 };
     let lags = window + 1;
     let rows = predictions.par_chunks(TOGETHER).flat_map_iter(|of| {
         let mut squares = vec![vec![0.0; states * lags]; of.len()];
         net.back(of, window, |_, seen| {
             for (state, d) in [seen.dh, seen.dc].into_iter().take(states).enumerate() {
-                for (squares, d) in squares.iter_mut().zip(d.chunks_exact(hidden)) {
+                let units = (d.len() / of.len()).max(1);
+                for (squares, d) in squares.iter_mut().zip(d.chunks_exact(units)) {
                     squares[state * lags + seen.lag] += d.iter().map(|x| x * x).sum::<f64>();
                 }
             }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::stream::Input;
 use super::train::series;
-use crate::analysis::explain::mixed;
+use crate::analysis::explain::{mixed, mixed_net};
 use crate::data::corpus::Corpus;
 use crate::error::{Error, Result};
 use crate::hex::hex;
@@ -102,8 +102,8 @@ impl Options {
         let bits = match qat.scheme.bits {
             WeightBits::EIGHT => "8",
             bits if bits == WeightBits::four(&config.shape(2).net()) => "4",
-            // A net of sequences has no mixture.
-            _ if config.series.is_some() => "4",
+            // Of sequences the head is not that of a text, but it has 4 bits too.
+            bits if config.series.is_some() && bits.of(config.layers) == 4 => "4",
             _ => "w4",
         };
         vec![
@@ -214,25 +214,16 @@ impl Start {
                 "--qat: this net begins with states that are not zero, which are not trained further".to_owned(),
             ));
         }
+        let all = data.train().features(CALIBRATED)?;
+        let all: Vec<Sequence<'_>> = all.iter().map(|of| Sequence::Features(of)).collect();
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
             Bits::Four => WeightBits::four(checkpoint.params.net()),
-            Bits::W4 => {
-                let rule = "which matrices bear 4 bits is measured by the loss on a text: 8 or 4 for sequences";
-                return Err(Error::Option {
-                    option: "bits",
-                    found: "w4".to_owned(),
-                    rule,
-                });
-            }
+            Bits::W4 => mixed_net(checkpoint, &all)?,
         };
         let scheme = match checkpoint.scheme() {
             Some(scheme) => scheme.clone(),
-            None => {
-                let all = data.train().features(CALIBRATED)?;
-                let all: Vec<Sequence<'_>> = all.iter().map(|of| Sequence::Features(of)).collect();
-                calibrated_net(checkpoint, &all, bits)?
-            }
+            None => calibrated_net(checkpoint, &all, bits)?,
         };
         let mut qat = self.of_scheme(scheme.with_bits(bits));
         data.scaling().fold_scheme(&mut qat.scheme, -1);

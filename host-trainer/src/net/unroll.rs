@@ -19,14 +19,12 @@ use super::{Params, inputs, softmax};
 use crate::engine::Engine;
 use crate::memory::Memory;
 
-/// The operations of a net whose layers stand one above the other, all of one kind and size, over
-/// tokens and below dense operations without an activation.
+/// The operations of a net whose layers stand one above the other, over tokens and below dense
+/// operations without an activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// The kind of every layer.
-    pub kind: Kind,
-    /// The layers, the lowest first.
-    pub layers: Vec<usize>,
+    /// The layers, the lowest first: which operation, and what it is.
+    pub layers: Vec<(usize, Kind)>,
     /// Dense operations from the top layer on, each with the numbers that it reads; the last is the
     /// head.
     denses: Vec<(usize, usize)>,
@@ -37,7 +35,7 @@ pub struct Chain {
 impl Chain {
     /// That of a net that is so.
     pub fn of(net: &Net) -> Option<Self> {
-        let (mut kinds, mut layers, mut denses) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut layers, mut denses) = (Vec::new(), Vec::new());
         for (index, of) in net.operations().enumerate() {
             let parts = of.operand.parts();
             let is_above = index == 0 || parts.eq([Value::of(index - 1)]);
@@ -48,17 +46,13 @@ impl Chain {
                     is_linear.then(|| denses.push((index, inputs(net, index))))?;
                 }
                 kind if kind.is_recurrent() && is_above && denses.is_empty() => {
-                    kinds.push(kind);
-                    layers.push(index);
+                    layers.push((index, kind));
                 }
                 _ => return None,
             }
         }
-        let kind = *kinds.first()?;
         let is_whole = net.takes_tokens() && net.output_len() == 1 && !denses.is_empty();
-        let are_alike = kinds.iter().all(|other| *other == kind);
-        (is_whole && are_alike && net.output(0)? == Output::Scores(net.last())).then(|| Self {
-            kind,
+        (is_whole && net.output(0)? == Output::Scores(net.last())).then(|| Self {
             layers,
             denses,
             scores: net.output_width(0),
@@ -192,8 +186,11 @@ impl Unrolled {
         let mut d = [vec![0.0; lags * d.len()], d].concat();
         let ends: Vec<(usize, usize)> = of.iter().map(|of| (of.row, of.t)).collect();
         let mut common = self.common(&ends, lags + 1);
-        for (layer, &operation) in chain.layers.iter().enumerate().rev() {
-            let mut dx = vec![0.0; if layer > 0 { d.len() } else { 0 }];
+        for (layer, &(operation, _)) in chain.layers.iter().enumerate().rev() {
+            let below = layer
+                .checked_sub(1)
+                .map_or(0, |below| chain.layers[below].1.units());
+            let mut dx = vec![0.0; (lags + 1) * of.len() * below];
             let mut tape = self.tape(layer).cut(&ends, lags + 1);
             let pack = self.recurrent(operation);
             tape.reach(&mut common, pack, (&mut d, &mut dx), |t, dh, dc| {

@@ -23,6 +23,7 @@ mod nets;
 mod place;
 mod qat;
 mod report;
+mod sequences;
 mod streams;
 mod sweep;
 mod sweep_words;

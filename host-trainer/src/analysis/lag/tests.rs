@@ -60,7 +60,7 @@ fn loss(params: &Params<f64>, line_break: Option<u16>, nudge: Nudge) -> f64 {
 
 /// Sums of a unit whose derivative by h, or by c, is one number: their column, and that number.
 fn slopes(net: &Unrolled, layer: usize, (t, k): (usize, usize)) -> [Option<(usize, f64)>; 2] {
-    let kind = net.chain().kind;
+    let (_, kind) = net.chain().layers[layer];
     let hidden = kind.units();
     let of = net.layer(layer);
     let gate = |gate: usize| of.gates[t * kind.gates() * hidden + gate * hidden + k];

@@ -9,6 +9,7 @@ use super::super::out::{say, say_json};
 use super::args::{Args, Bits, show_layout};
 use super::net;
 use crate::analysis::answers::{Answers, Change};
+use crate::analysis::explain::mixed_net;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;
 use crate::isa::isa;
@@ -68,9 +69,9 @@ pub(super) fn run(args: &Args, checkpoint: &Checkpoint) -> Result<()> {
     let out = out.made_from([&args.checkpoint]).made_from([from]);
     out.check()?;
     let data = data_of(checkpoint, given)?;
-    let (precision, bits) = bits(args, checkpoint);
     let features = data.train().features(CALIBRATED)?;
     let features: Vec<Sequence<'_>> = features.iter().map(|of| Sequence::Features(of)).collect();
+    let (precision, bits) = bits(args, checkpoint, &features)?;
     let plan = checkpoint.plan().filter(|plan| {
         precision == Precision::Int8 && bits.is_none_or(|bits| bits == plan.scheme.bits)
     });
@@ -116,14 +117,19 @@ pub(super) fn run(args: &Args, checkpoint: &Checkpoint) -> Result<()> {
 }
 
 /// Number format and bits that are asked for; no bits, where they are what the net was trained for.
-fn bits(args: &Args, checkpoint: &Checkpoint) -> (Precision, Option<WeightBits>) {
+fn bits(
+    args: &Args,
+    checkpoint: &Checkpoint,
+    features: &[Sequence<'_>],
+) -> Result<(Precision, Option<WeightBits>)> {
     let net = checkpoint.params.net();
-    match args.bits {
+    Ok(match args.bits {
         None => (Precision::Int8, None),
         Some(Bits::F32) => (Precision::F32, None),
         Some(Bits::Eight) => (Precision::Int8, Some(WeightBits::EIGHT)),
-        Some(Bits::Four | Bits::W4) => (Precision::Int8, Some(WeightBits::four(net))),
-    }
+        Some(Bits::Four) => (Precision::Int8, Some(WeightBits::four(net))),
+        Some(Bits::W4) => (Precision::Int8, Some(mixed_net(checkpoint, features)?)),
+    })
 }
 
 fn show(args: &Args, report: &NetReport, answers: &Answers) -> Result<()> {

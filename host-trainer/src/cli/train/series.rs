@@ -26,6 +26,7 @@ use crate::units::grouped;
 
 /// Options of data that is no text.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub(super) struct Options {
     /// The data are sequences of numbers, and this is asked of them: a CSV, a folder of CSVs or WAVs, .npy, .npz, .ts, or
     /// two WAVs, IN.wav,OUT.wav
@@ -181,8 +182,18 @@ fn value(of: &impl clap::ValueEnum) -> String {
     shown.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-/// Opens the data, and says what there is to know of it.
-fn opened(args: &Args, series: &SeriesOptions) -> Result<(Set, Option<Set>)> {
+/// The pieces of one long sequence that nobody asked for pieces of, and how far they are apart.
+fn pieces(set: &Set, series: &SeriesOptions) -> Option<(usize, usize)> {
+    let is_alone = set.len() == 1 && series.segment.is_none() && series.valid.is_none();
+    if !is_alone || series.task == Task::Classify {
+        return None;
+    }
+    let segment = (set.steps(0) / 20).clamp(8, 2 * WINDOW);
+    Some((segment, (segment / 2).max(1)))
+}
+
+/// Opens the data, and says what there is to know of it. One long sequence is cut into pieces.
+fn opened(args: &Args, series: &mut SeriesOptions) -> Result<(Set, Option<Set>)> {
     let path = match &args.text {
         Input::Stdin => {
             return Err(Error::Usage(
@@ -191,7 +202,16 @@ fn opened(args: &Args, series: &SeriesOptions) -> Result<(Set, Option<Set>)> {
         }
         Input::File(path) => path,
     };
-    let set = Set::open(path, &series.reading(&[]))?;
+    let mut set = Set::open(path, &series.reading(&[]))?;
+    if let Some((segment, hop)) = pieces(&set, series) {
+        (series.segment, series.hop) = (Some(segment), Some(hop));
+        set = Set::open(path, &series.reading(&[]))?;
+        if !args.quiet {
+            note(format_args!(
+                "one sequence: cut into pieces, --segment {segment} --hop {hop}, the last of which are held out"
+            ));
+        }
+    }
     let valid = match &series.valid {
         None => None,
         Some(valid) => Some(Set::open(Path::new(valid), &series.reading(set.classes()))?),
@@ -258,7 +278,8 @@ pub(super) fn run(args: &Args, mode: Mode, save_every: Duration) -> Result<()> {
     if let Some(start) = &start {
         start.check(&config)?;
     }
-    let (set, valid) = opened(args, &series)?;
+    let (set, valid) = opened(args, &mut series)?;
+    config.series = Some(series.clone());
     let given = start.as_ref().map(|start| Given {
         net: *start.checkpoint.params.net(),
         interface: start.checkpoint.meta.interface.clone(),
@@ -330,7 +351,7 @@ pub(super) fn resume(
         interface: checkpoint.meta.interface.clone(),
         for_integers: config.qat.is_some(),
     };
-    let (set, valid) = opened(args, series)?;
+    let (set, valid) = opened(args, &mut series.clone())?;
     let data = Series::new(
         args.text.to_string(),
         set,

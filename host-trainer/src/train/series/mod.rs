@@ -19,7 +19,9 @@ pub mod tally;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gatelet::net::{Activation, Kind, Net, Precision};
-use gatelet_series::{Augment, Set, Split, WantedBuffer, class_weights, leaks, scale, split};
+use gatelet_series::{
+    Augment, Set, Split, WantedBuffer, class_weights, leaks, scale, split, split_in_time,
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -203,7 +205,13 @@ impl Series {
                 (all(&set), all(&valid), Part::new(&set, Vec::new()))
             }
             None => {
-                let Split { train, valid, test } = split(&set, config.valid_fraction, 0.0, seed)?;
+                let fraction = config.valid_fraction;
+                // Of one recording its end is held out.
+                let is_alone = (1..set.len()).all(|k| set.origin(k) == set.origin(0));
+                let Split { train, valid, test } = match is_alone && !set.is_split() {
+                    true => split_in_time(&set, fraction, 0.0)?,
+                    false => split(&set, fraction, 0.0, seed)?,
+                };
                 let part = |picked| Part::new(&set, picked);
                 (part(train), part(valid), part(test))
             }
