@@ -15,7 +15,9 @@ use serde::Serialize;
 use crate::analysis::answers::{Answers, CALIBRATED, Change, image_of};
 use crate::analysis::device::{Board, Fit, fit};
 use crate::analysis::roc::{Odds, Roc};
-use crate::analysis::seen::{Seen, log_parts, look};
+use crate::analysis::seen::{Seen, look};
+pub use crate::analysis::shown::Shown;
+use crate::analysis::shown::show;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::isa::isa;
@@ -25,15 +27,13 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::dataset::Dataset;
 use crate::train::run::Metrics;
 use crate::train::runs::Run;
-use crate::train::series::answers::{Answer, each_step};
+use crate::train::series::answers::Answer;
 use crate::train::series::options::Task;
 use crate::train::series::tally::{OfClass, Tally};
 use crate::train::series::{Part, Series};
 
 /// Sequences that are looked at at a time.
 const AT_ONCE: usize = 64;
-/// Steps of a picture.
-const SHOWN: usize = 400;
 /// Sequences of the table of the worst.
 const WORST: usize = 10;
 /// Parts of a sequence at which its answer is looked at.
@@ -93,23 +93,6 @@ pub struct Line {
     pub right: Option<f64>,
     /// Its class and what it was taken for, of a class a sequence.
     pub taken: Option<[u16; 2]>,
-}
-
-/// Answers over the steps of one sequence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Shown {
-    /// `best`, `median`, `worst`.
-    pub which: &'static str,
-    /// The sequence.
-    pub line: Line,
-    /// Names of what is drawn: the first number asked for, or the likeliest classes.
-    pub names: Vec<String>,
-    /// Of each name: what the net says at each of the first steps; of classes probabilities.
-    pub float: Vec<Vec<f32>>,
-    /// The same of the int8 image, if there is one.
-    pub int8: Vec<Vec<f32>>,
-    /// What was asked for; NaN where nothing was. Empty of classes.
-    pub asked: Vec<f32>,
 }
 
 /// The int8 image.
@@ -177,13 +160,13 @@ pub struct SequenceFindings {
     pub no_int8: Option<String>,
 }
 
-/// The parts of a run's data, and the net.
-struct Asked<'a> {
-    part: &'a Part,
-    empty: &'a Tally,
-    means: &'a [f32],
-    answers: &'a [String],
-    task: Task,
+/// The part of a run's data that is looked at, and what is asked there.
+pub(super) struct Asked<'a> {
+    pub part: &'a Part,
+    pub empty: &'a Tally,
+    pub means: &'a [f32],
+    pub answers: &'a [String],
+    pub task: Task,
 }
 
 /// Asks a run everything. `told` hears what is being done.
@@ -312,7 +295,7 @@ pub fn ask(
     })
 }
 
-fn model(image: &Image) -> Result<Model<'_>> {
+pub(super) fn model(image: &Image) -> Result<Model<'_>> {
     image
         .model()
         .map_err(|error| Error::Export(error.to_string()))
@@ -434,61 +417,5 @@ fn decision(seen: &[Seen]) -> Option<Decision> {
         mean: parts.iter().sum::<f64>() / parts.len() as f64,
         median,
         right,
-    })
-}
-
-/// The first steps of a sequence, of f32 and of integers.
-fn show(
-    float: &Model<'_>,
-    int8: Option<&Image>,
-    isa: Isa,
-    asked: &Asked<'_>,
-    (which, place, line): (&'static str, usize, &Line),
-) -> Result<Shown> {
-    let k = asked.part.picked()[place];
-    let is_of_classes = asked.task.is_of_classes();
-    let follow = |model: &Model<'_>| {
-        let (mut rows, mut wanted) = (Vec::new(), Vec::new());
-        each_step(model, isa, (asked.part, k), &mut |step, _, given, of| {
-            if step >= SHOWN {
-                return;
-            }
-            rows.push(match is_of_classes {
-                true => log_parts(given).iter().map(|x| x.exp() as f32).collect(),
-                false => given[..given.len().min(1)].to_vec(),
-            });
-            if !is_of_classes {
-                wanted.push(match of {
-                    Answer::Numbers(numbers) => numbers.first().copied().unwrap_or(f32::NAN),
-                    _ => f32::NAN,
-                });
-            }
-        })?;
-        Ok::<(Vec<Vec<f32>>, Vec<f32>), Error>((rows, wanted))
-    };
-    let (rows, wanted) = follow(float)?;
-    let integers = int8.map(|image| follow(&model(image)?)).transpose()?;
-    let integers = integers.map_or_else(Vec::new, |of| of.0);
-    // The classes that are likeliest anywhere in it, at most five.
-    let outputs = rows.first().map_or(0, Vec::len);
-    let most = |k: usize| rows.iter().map(|row| row[k]).fold(0.0, f32::max);
-    let mut names: Vec<usize> = (0..outputs).collect();
-    names.sort_by(|&a, &b| most(b).total_cmp(&most(a)).then(a.cmp(&b)));
-    names.truncate(5);
-    names.sort_unstable();
-    let column = |rows: &[Vec<f32>]| -> Vec<Vec<f32>> {
-        let of = |&k: &usize| rows.iter().map(|row| row[k]).collect();
-        names.iter().filter(|_| !rows.is_empty()).map(of).collect()
-    };
-    Ok(Shown {
-        which,
-        line: line.clone(),
-        names: names
-            .iter()
-            .filter_map(|&k| asked.answers.get(k).cloned())
-            .collect(),
-        float: column(&rows),
-        int8: column(&integers),
-        asked: wanted,
     })
 }

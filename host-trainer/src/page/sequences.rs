@@ -150,6 +150,12 @@ fn classes(findings: &SequenceFindings, of: &Classes, figures: &SequenceFigures)
                         ". A row sums to 100 %; colours go with the square root."
                     }))
                 }
+                @if let Some(roc) = &figures.roc {
+                    (picture(roc, "scroll fit", html! {
+                        "Each class against all others, with its area."
+                    }))
+                }
+            }
                 div.scroll { table {
                     thead { tr {
                         th.name { "class" } th { "answers" } th { "precision" } th { "recall" }
@@ -169,13 +175,7 @@ fn classes(findings: &SequenceFindings, of: &Classes, figures: &SequenceFigures)
                         }
                     }
                 } }
-            }
             div.pair {
-                @if let Some(roc) = &figures.roc {
-                    (picture(roc, "scroll fit", html! {
-                        "Each class against all others, with its area."
-                    }))
-                }
                 @if let (Some(early), Some(decision)) = (&figures.early, &of.decision) {
                     div {
                         (picture(early, "scroll fit", html! {
@@ -211,7 +211,7 @@ fn errors(findings: &SequenceFindings, figures: &SequenceFigures) -> Markup {
                 "where all is right and 1 where the mean is said."
                 @if forecast { " That the last value stays is said from the second step of a "
                     "sequence on." } }
-            div.pair {
+            div {
                 div.scroll { table {
                     thead { tr {
                         th.name { "asked for" } th { "mean absolute" } th { "RMS" }
