@@ -162,7 +162,7 @@ fn about(model: &Model<'_>, model_bytes: usize) -> Result<(Demand, String, [bool
     let kernel = format!("gatelet::Only<{kernel}, {:#x}>", needs.bits());
     let demand = Demand {
         model_bytes,
-        state_words: net.state_words(),
+        state_words: model.session_words(),
         snapshot_words: net.snapshot_words(),
     };
     let writes = !vocab.is_empty() && net.output_width(0) == net.vocab();

@@ -359,7 +359,7 @@ fn starting(precision: Precision, start: bool) -> Image {
             } else {
                 &[]
             },
-            doubled: &[],
+            ..FeatureSpec::default()
         },
         operations: &[lstm, gru],
         outputs: Default::default(),

@@ -4,6 +4,7 @@
 
 use core::fmt::{self, Display, Formatter};
 
+pub use crate::front::FrontEndError;
 pub use crate::image::error::{LoadError, WriteError};
 pub use crate::image::format::SectionName;
 pub use crate::net::dims::DimsError;
@@ -62,6 +63,8 @@ errors!(
     Layout(LayoutError),
     /// An image could not be written.
     Write(WriteError),
+    /// A front end is none that can be.
+    FrontEnd(FrontEndError),
     /// A setting of a sampler is out of range.
     Sampler(SamplerError),
 );

@@ -20,6 +20,7 @@
 //! - [`Completer`], [`Sampler`], [`History`]: text from scores, and undo. [`visible`]: text from anywhere, as marks that a
 //!   terminal shows and does not act on.
 //! - [`Session`], and on hosts [`Batch`]: several streams at once. [`Error`] is any of the errors in [`error`].
+//! - [`front`]: features made of samples of sound, where a model has that.
 //! - [`kernel`]: the arithmetic of a step. `kernel/scalar.rs` is the specification; read it first.
 //! - [`Model`]; [`net`]: what it consists of, as a list of operations; [`layer`] and [`matrix`]: borrowed
 //!   views of its weights.
@@ -31,9 +32,11 @@
 //! ```text
 //! fixed, net  <-  weights  <-  cell  <-  kernel  <-  session        arch: assembly and intrinsics
 //!        net  <-  text     <-  image                <-  session
+//!                 front    <-  image                <-  session
 //! ```
 //!
 //! - `fixed/`: fixed-point numbers. `net/`: the list of operations, without weights.
+//! - `front/`: samples to features, in integers.
 //! - `weights/`: what matrices look like in memory, and views of them.
 //! - `cell/`: the operations, equation first. `kernel/`: products, and what processors have of
 //!   their own; `arch/` has the instructions.
@@ -65,6 +68,7 @@ mod arch;
 mod cell;
 pub mod error;
 mod fixed;
+pub mod front;
 mod image;
 pub mod kernel;
 pub mod net;

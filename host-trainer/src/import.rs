@@ -34,6 +34,7 @@ pub fn checkpoint(
     let interface = Interface {
         inputs: inputs.collect(),
         outputs: outputs.collect(),
+        front_end: None,
     };
     let provenance = Provenance {
         corpus: file.display().to_string(),

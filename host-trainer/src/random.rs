@@ -19,6 +19,7 @@ use rand_pcg::Pcg64;
 
 use crate::error::{Error, Result};
 use crate::image::{Image, storage};
+use crate::net::FrontEnd;
 use crate::quantize::SHIFT;
 use crate::quantize::export::KNOWN_ANSWER;
 
@@ -31,15 +32,17 @@ const GATES: f64 = 4096.0;
 const LOGITS: f64 = 65_536.0;
 /// What a feature is multiplied by to be an integer: features within 2 are.
 const FEATURE: f32 = 63.5;
+/// The same of a front end's: levels are within 40.
+const LEVEL: f32 = 3.0;
 /// Integer bits of a relu RNN's h.
 const RELU_BITS: u8 = 3;
 
 /// How many steps of 1/128 an integer of each value stands for: of the input, then of each
 /// operation's.
-fn steps(net: &Net) -> Vec<f32> {
+fn steps(net: &Net, scale: f32) -> Vec<f32> {
     let mut steps = vec![match net.input {
         Input::Tokens { .. } => 1.0,
-        Input::Features { .. } => 128.0 / FEATURE,
+        Input::Features { .. } => 128.0 / scale,
     }];
     for operation in net.operations() {
         let of = |part: usize| steps[usize::from(operation.operand.part(part).code())];
@@ -246,9 +249,27 @@ fn features(width: usize) -> Vec<f32> {
 /// # Errors
 /// [`Error::Export`] when it cannot be written.
 pub fn image(net: &Net, of_words: bool, seed: u64, command: &str) -> Result<Image> {
+    written(net, (of_words, None), seed, command)
+}
+
+/// The same of a net whose features a front end makes of samples.
+///
+/// # Errors
+/// As [`image`].
+pub fn image_of_sound(net: &Net, front: FrontEnd, seed: u64, command: &str) -> Result<Image> {
+    written(net, (false, Some(front)), seed, command)
+}
+
+fn written(
+    net: &Net,
+    (of_words, front): (bool, Option<FrontEnd>),
+    seed: u64,
+    command: &str,
+) -> Result<Image> {
+    let scale = if front.is_some() { LEVEL } else { FEATURE };
     let mut typical = Typical {
         rng: Pcg64::seed_from_u64(seed),
-        steps: steps(net),
+        steps: steps(net, scale),
         table: None,
     };
     let numbers = Operations::new(net, &mut typical);
@@ -266,7 +287,7 @@ pub fn image(net: &Net, of_words: bool, seed: u64, command: &str) -> Result<Imag
         Input::Features { width, doubled } => {
             inputs = features(width);
             if net.precision == Precision::Int8 {
-                scales = vec![FEATURE; width];
+                scales = vec![scale; width];
                 doubled_features.extend((0..width as u16).take(doubled));
             }
         }
@@ -282,6 +303,7 @@ pub fn image(net: &Net, of_words: bool, seed: u64, command: &str) -> Result<Imag
         features: FeatureSpec {
             scales: &scales,
             doubled: &doubled_features,
+            front_end: front.map(|front| front.0),
         },
         operations: &operations,
         outputs: Default::default(),

@@ -213,6 +213,7 @@ fn image(golden: &Golden) -> Image {
     let features = FeatureSpec {
         scales: &scales,
         doubled: &doubled,
+        front_end: None,
     };
     file::image(*net, features, &operations)
 }

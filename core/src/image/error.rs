@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Display, Formatter};
 
+use crate::front::FrontEndError;
 use crate::image::format::SectionName;
 use crate::net::{Capabilities, LayoutError, NetError};
 use crate::text::vocab::RulesError;
@@ -138,6 +139,8 @@ pub enum LoadError {
     UnknownToken,
     /// The header says that every line is a text of its own, and U+000A is not in the vocabulary.
     LineBreak,
+    /// The front end is none that can be, or not of this net.
+    FrontEnd(FrontEndError),
     /// A value of a section is outside the range the kernels rely on (or not a finite number).
     Value {
         /// The section.
@@ -247,6 +250,7 @@ impl Display for LoadError {
             LoadError::LineBreak => f.write_str(
                 "the model reads lines (its header says so), but the line feed U+000A is not in the vocabulary",
             ),
+            LoadError::FrontEnd(error) => Display::fmt(&error, f),
             LoadError::Value { section, index } => {
                 write!(f, "element {index} of section {section} is out of range")
             }
@@ -276,6 +280,8 @@ impl From<RulesError> for LoadError {
 pub enum WriteError {
     /// The net is none that can be.
     Net(NetError),
+    /// The front end is none that can be, or not of this net.
+    FrontEnd(FrontEndError),
     /// A weight of a 4-bit matrix is not in -7..=7.
     FourBits {
         /// The section.
@@ -329,6 +335,7 @@ impl Display for WriteError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             WriteError::Net(error) => error.fmt(f),
+            WriteError::FrontEnd(error) => error.fmt(f),
             WriteError::FourBits { section, index } => write!(
                 f,
                 "section {section}: weight {index} is not in -7..=7, which 4 bits can hold"

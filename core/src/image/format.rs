@@ -21,14 +21,14 @@ pub(crate) use self::codes::{
     LARGEST_KIND, kind_from, largest_variant, operation_entry, output_entry, precision_code,
 };
 pub(crate) use self::list::{layout_of, sections_for, sections_of};
-pub use crate::image::header::net_of;
+pub use crate::image::header::{front_end_of, net_of, session_words};
 pub use crate::image::repack::{repack, repacked_len};
 pub use crate::image::spec::{
     FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, OutputSpec, VocabSpec, image_len,
     write_image,
 };
 pub use crate::net::ALIGN;
-use crate::net::{MAX_MATRICES, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS};
+use crate::net::{Input, MAX_MATRICES, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net};
 pub use crate::text::words::MAX_WORD;
 
 #[cfg(target_endian = "big")]
@@ -134,10 +134,12 @@ pub enum SectionKind {
     StartHidden,
     /// `[units]`: c of an LSTM, or h of a GRU in 16 bits, to start from; f32, or i16.
     StartCell,
+    /// `[7]` u32: what makes features of samples, a [`FrontEnd`](crate::front::FrontEnd).
+    FrontEnd,
 }
 
 impl SectionKind {
-    const ALL: [SectionKind; 14] = [
+    const ALL: [SectionKind; 15] = [
         SectionKind::Vocabulary,
         SectionKind::KnownAnswer,
         SectionKind::FeatureScales,
@@ -152,6 +154,7 @@ impl SectionKind {
         SectionKind::HiddenMultipliers,
         SectionKind::StartHidden,
         SectionKind::StartCell,
+        SectionKind::FrontEnd,
     ];
 
     /// The number that stands for the kind in the section table.
@@ -194,6 +197,7 @@ impl Display for SectionKind {
             SectionKind::HiddenMultipliers => "hidden multipliers",
             SectionKind::StartHidden => "start h",
             SectionKind::StartCell => "start c",
+            SectionKind::FrontEnd => "front end",
         })
     }
 }
@@ -323,6 +327,16 @@ pub(crate) struct Lengths {
     pub(crate) known_answer: usize,
     /// A bit for every operation with a state to start from.
     pub(crate) starts: u16,
+    /// Whether features are made of samples.
+    pub(crate) front_end: bool,
+}
+
+/// Features that a net reads; 0 for tokens.
+pub(crate) const fn features_of(net: &Net) -> usize {
+    match net.input {
+        Input::Tokens { .. } => 0,
+        Input::Features { width, .. } => width,
+    }
 }
 
 /// What tokens stand for.

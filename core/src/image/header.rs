@@ -4,12 +4,13 @@
 //!
 //! The fields are those of `format::Header`, in its order; docs/model-format.md lists them.
 
+use crate::front::{FrontEnd, RECIPE_WORDS};
 use crate::image::format::{
     MAGIC, OperationEntry, OutputEntry, PREAMBLE, Provenance, SectionEntry, VERSION, at, kind_from,
 };
 use crate::net::{
-    Input, Kind, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operand, Operation, Output,
-    Precision, Value, at_mut,
+    Capabilities, Input, Kind, Layout, MAX_OPERATIONS, MAX_OUTPUTS, MAX_PARTS, Net, Operand,
+    Operation, Output, Precision, Value, at_mut,
 };
 use crate::text::rules::TextRules;
 
@@ -209,6 +210,42 @@ pub const fn net_of(image: &[u8]) -> Option<Net> {
     match net.checked() {
         Ok(net) => Some(net),
         Err(_) => None,
+    }
+}
+
+/// The front end of the model in an image, if it has one: as [`net_of`] for sizes that are constants.
+pub const fn front_end_of(image: &[u8]) -> Option<FrontEnd> {
+    let needs = Capabilities::from_bits(field(image, at::CAPABILITIES, 4) as u32);
+    if net_of(image).is_none() || !needs.has(Capabilities::FRONT_END) {
+        return None;
+    }
+    // The first section, behind the header; the layout is its second byte.
+    let align = match byte_at(image, PREAMBLE + 1) {
+        0 | 1 => Layout::Rows.align(),
+        _ => Layout::Tiles4.align(),
+    };
+    let header = PREAMBLE + field(image, at::HEADER_LEN, 4);
+    let start = header.next_multiple_of(align);
+    let mut words = [0; RECIPE_WORDS];
+    let mut index = 0;
+    while index < RECIPE_WORDS {
+        if let Some(word) = at_mut(&mut words, index) {
+            *word = field(image, start + 4 * index, 4) as u32;
+        }
+        index += 1;
+    }
+    match FrontEnd::from_words(words) {
+        Ok(front) => Some(front),
+        Err(_) => None,
+    }
+}
+
+/// Words of a session of the model in an image: as [`Model::session_words`](crate::Model::session_words).
+pub const fn session_words(image: &[u8]) -> Option<usize> {
+    match (net_of(image), front_end_of(image)) {
+        (Some(net), Some(front)) => Some(net.state_words() + front.words()),
+        (Some(net), None) => Some(net.state_words()),
+        (None, _) => None,
     }
 }
 

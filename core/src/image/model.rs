@@ -1,5 +1,6 @@
 //! A checked model: its net, its weights, and its self-test.
 
+use crate::front::FrontEnd;
 use crate::image::format::{
     KnownAnswer, Lengths, OperationEntry, PREAMBLE, Provenance, Section, SectionKind, SectionName,
     sections_of,
@@ -22,6 +23,8 @@ pub struct Model<'a> {
     pub(crate) vocab: Vocab<'a>,
     /// What features are multiplied by, and those that take a second column.
     pub(crate) features: (&'a [f32], &'a [u16]),
+    /// What makes features of samples.
+    pub(crate) front_end: Option<FrontEnd>,
     /// The image, and where the weights of every operation lie.
     pub(crate) views: Views<'a>,
     pub(crate) scales: [f32; MAX_OUTPUTS],
@@ -41,6 +44,7 @@ impl<'a> Model<'a> {
             needs: Capabilities::from_bits(0),
             vocab: Vocab::NONE,
             features: (&[], &[]),
+            front_end: None,
             views: Views::none(),
             scales: [1.0; MAX_OUTPUTS],
             known_answer: KnownAnswer::NONE,
@@ -118,6 +122,23 @@ impl<'a> Model<'a> {
         self.features.1
     }
 
+    /// What makes the features of samples, if they are made of such.
+    pub fn front_end(&self) -> Option<FrontEnd> {
+        self.front_end
+    }
+
+    /// Words of a session: [`Net::state_words`], and those of the front end if there is one.
+    pub fn session_words(&self) -> usize {
+        self.plan.words() + self.front_end.map_or(0, |front| front.words())
+    }
+
+    /// Words of a snapshot of a session that takes samples, if there is a front end: otherwise
+    /// [`Net::snapshot_words`].
+    pub fn snapshot_words(&self) -> usize {
+        let frame = self.front_end.map_or(0, |front| front.snapshot_words());
+        self.plan.snapshot_words() + frame
+    }
+
     /// The known-answer test.
     pub fn known_answer(&self) -> KnownAnswer<'a> {
         self.known_answer
@@ -182,6 +203,7 @@ impl<'a> Model<'a> {
                 Input::Features { .. } => size_of_val(self.known_answer.features),
             },
             starts,
+            front_end: self.front_end.is_some(),
         }
     }
 

@@ -10,11 +10,12 @@ use bytemuck::cast_slice;
 
 use self::emit::{emit_matrix, emit_numbers, emit_slots_of, emit_start, emit_wide};
 pub use self::numbers::{MatrixSpec, Numbers};
+use crate::front::FrontEnd;
 use crate::image::error::WriteError;
 use crate::image::format::SectionName;
 use crate::image::format::{
-    Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, layout_of, matrix_of,
-    operation_entry, output_entry, precision_code, sections_of,
+    Header, KnownAnswer, Lengths, Provenance, SectionKind, Tokens, features_of, layout_of,
+    matrix_of, operation_entry, output_entry, precision_code, sections_of,
 };
 use crate::image::write::{Source, capabilities, check_shift, len_with, table, write_with};
 use crate::net::{Input, Kind, Layout, MAX_OUTPUTS, Net, Precision, Value};
@@ -144,13 +145,15 @@ pub enum VocabSpec<'a> {
     None,
 }
 
-/// The features of an int8 net to be written.
+/// The features of a net to be written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FeatureSpec<'a> {
-    /// `[features]`: what each is multiplied by.
+    /// `[features]`, of an int8 net: what each is multiplied by.
     pub scales: &'a [f32],
     /// The features that take a second column, ascending.
     pub doubled: &'a [u16],
+    /// What makes them of samples, if they are made of such.
+    pub front_end: Option<FrontEnd>,
 }
 
 /// What the results of an output stand for.
@@ -175,7 +178,7 @@ pub struct ImageSpec<'a> {
     pub layout: Layout,
     /// The tokens.
     pub vocab: VocabSpec<'a>,
-    /// The features, in an int8 net of such.
+    /// The features, in a net of such.
     pub features: FeatureSpec<'a>,
     /// One per operation.
     pub operations: &'a [OperationSpec<'a>],
@@ -211,6 +214,10 @@ impl Source for ImageSpec<'_> {
             }
             SectionKind::KnownAnswer => sink(cast_slice(self.known_answer.features)),
             SectionKind::FeatureScales => sink(cast_slice(self.features.scales)),
+            SectionKind::FrontEnd => {
+                let words = self.features.front_end.map(FrontEnd::to_words);
+                sink(cast_slice(words.as_slice()));
+            }
             _ => sink(cast_slice(self.features.doubled)),
         }
         Ok(())
@@ -292,11 +299,15 @@ impl<'a> ImageSpec<'a> {
         }
     }
 
-    /// Checks that operations are as many as the net's, and a list of words.
+    /// Checks that operations are as many as the net's, a front end, and a list of words.
     fn check(&self) -> Result<(), WriteError> {
         let (expected, found) = (self.net.len(), self.operations.len());
         if expected != found {
             return Err(WriteError::Operations { expected, found });
+        }
+        if let Some(front) = self.features.front_end {
+            let width = front.check_width(features_of(&self.net));
+            front.check().and(width).map_err(WriteError::FrontEnd)?;
         }
         match self.vocab {
             VocabSpec::Words(list) => {
@@ -323,6 +334,7 @@ impl<'a> ImageSpec<'a> {
                 Input::Features { .. } => size_of_val(self.known_answer.features),
             },
             starts,
+            front_end: self.features.front_end.is_some(),
         }
     }
 

@@ -67,11 +67,15 @@ pub(crate) fn len_with(header: &Header<'_>, layout: Layout) -> Result<usize, Wri
     Ok((PREAMBLE + header_len).next_multiple_of(layout.align()) + data)
 }
 
-/// What it takes to run a net with these starts.
+/// What it takes to run a net with these starts, and with a front end if it has one.
 pub(crate) fn capabilities(net: &Net, lengths: Lengths) -> Capabilities {
-    match lengths.starts {
+    let all = match lengths.starts {
         0 => net.capabilities(),
         _ => net.capabilities().and(Capabilities::START),
+    };
+    match lengths.front_end {
+        true => all.and(Capabilities::FRONT_END),
+        false => all,
     }
 }
 

@@ -52,13 +52,16 @@ impl Capabilities {
     /// A GRU whose candidate is a relu.
     pub const RELU_GRU: Self = Capabilities(1 << 18);
 
+    /// Features that are made of samples by the model's front end.
+    pub const FRONT_END: Self = Capabilities(1 << 19);
+
     /// Recurrent cells that a kernel does at once.
     pub const FUSED: Self = Self::RNN.and(Self::LSTM);
     /// Recurrent cells on sums in memory.
     pub const UNFUSED: Self = Self::RELU.and(Self::GRU).and(Self::HARD_LSTM);
 
     /// What this build can do.
-    pub const ALL: Self = Capabilities((1 << 19) - 1);
+    pub const ALL: Self = Capabilities((1 << 20) - 1);
 
     /// Both sets.
     #[must_use]
@@ -100,7 +103,7 @@ impl Capabilities {
 
 impl Display for Capabilities {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        const NAMES: [&str; 19] = [
+        const NAMES: [&str; 20] = [
             "tokens",
             "features",
             "embedding",
@@ -120,6 +123,7 @@ impl Display for Capabilities {
             "hard sigmoid lstm",
             "hard sigmoid gru",
             "relu gru",
+            "front end",
         ];
         let mut first = true;
         for bit in 0..u32::BITS {
@@ -140,7 +144,8 @@ impl Display for Capabilities {
 }
 
 impl Net {
-    /// What it takes to run this net, besides a state to start from, which is the model's.
+    /// What it takes to run this net, besides a state to start from and a front end, which are the
+    /// model's.
     pub const fn capabilities(&self) -> Capabilities {
         let plan = Plan::of(self);
         let mut all = match self.takes_tokens() {

@@ -4,7 +4,8 @@
 //! suite   cases, one after the other, from a multiple of 16
 //! case    u32: bytes of the image, steps, inputs, bytes of an input;  image;  inputs;  hashes u32 [steps]
 //!         all little-endian; inputs and hashes padded with zeros to a multiple of 16
-//! input   a token id u16, or features f32 [width]; the inputs are taken in turn
+//! input   a token id u16, or features f32 [width], or of a model with a front end a hop of samples i16;
+//!         the inputs are taken in turn
 //! hash    the low half of the StateHash over the states after this step and all before it, with the
 //!         scalar kernel
 //! ```
@@ -14,8 +15,8 @@ use core::fmt::{self, Display, Formatter};
 
 use crate::image::error::LoadError;
 use crate::image::model::Model;
-use crate::kernel::{Kernel, Scalar};
-use crate::net::TokenId;
+use crate::kernel::{Kernel, Scalar, can};
+use crate::net::{Capabilities, TokenId};
 use crate::session::Session;
 use crate::session::hash::StateHash;
 
@@ -152,7 +153,13 @@ impl<'a> Case<'a> {
         for (index, &expected) in self.hashes.iter().enumerate() {
             let step = index + 1;
             let input = inputs.next().unwrap_or_default();
+            let samples = model.front_end().is_some() && can::<K>(Capabilities::FRONT_END);
             let taken = match (model.net().takes_tokens(), input) {
+                (false, hop) if samples => match bytemuck::try_cast_slice(hop) {
+                    Ok(hop) => session.push_samples(hop, |_| {}).ok().filter(|&n| n == 1),
+                    Err(_) => None,
+                }
+                .map(|_| ()),
                 (true, &[low, high]) => {
                     let id = TokenId(u16::from_le_bytes([low, high]));
                     session.step(id).map(|_| ()).ok()

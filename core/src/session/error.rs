@@ -70,6 +70,12 @@ pub enum StepError {
     },
     /// Quantized features were given to an f32 net.
     NotQuantized,
+    /// Samples were given to a session that takes none.
+    Samples {
+        /// Words that the model's front end needs of the session's storage, which has no room for
+        /// them; 0 for a model without one.
+        need: usize,
+    },
     /// A batch was given another number of tokens than it has streams.
     Streams {
         /// Streams of the batch.
@@ -102,6 +108,11 @@ impl Display for StepError {
                 write!(f, "feature {index} is not a number, or larger than 65536")
             }
             StepError::NotQuantized => f.write_str("an f32 net takes no quantized features"),
+            StepError::Samples { need: 0 } => f.write_str("the model has no front end for samples"),
+            StepError::Samples { need } => write!(
+                f,
+                "the front end needs {need} words of 4 bytes more than the session's storage has"
+            ),
             StepError::Streams { streams, found } => {
                 write!(f, "{found} tokens for a batch of {streams} streams")
             }
@@ -115,7 +126,7 @@ impl Display for StepError {
 pub enum SnapshotError {
     /// The buffer does not have exactly the words of a snapshot.
     Length {
-        /// Words of a snapshot: [`Net::snapshot_words`](crate::net::Net::snapshot_words).
+        /// Words of a snapshot: [`Session::snapshot_words`](crate::Session::snapshot_words).
         need: usize,
         /// Words given.
         have: usize,

@@ -10,7 +10,7 @@ use crate::session::state::{AlignedBytes, StateBuf};
 pub struct Included<const BYTES: usize, const WORDS: usize>(AlignedBytes<BYTES>);
 
 impl<const BYTES: usize, const WORDS: usize> Included<BYTES, WORDS> {
-    /// [`Net::state_words`](crate::net::Net::state_words) of the model.
+    /// [`Model::session_words`] of the model.
     pub const STATE_WORDS: usize = WORDS;
 
     /// For [`include_model!`](crate::include_model), which finds out the words.
@@ -69,8 +69,8 @@ impl<const BYTES: usize, const WORDS: usize> Included<BYTES, WORDS> {
 macro_rules! include_model {
     ($path:expr $(,)?) => {{
         const BYTES: &[u8] = include_bytes!($path);
-        const WORDS: usize = match $crate::format::net_of(BYTES) {
-            Some(net) => net.state_words(),
+        const WORDS: usize = match $crate::format::session_words(BYTES) {
+            Some(words) => words,
             None => panic!("not a Gatelet model: make one with `gatelet export`"),
         };
         static MODEL: $crate::Included<{ BYTES.len() }, WORDS> =

@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod include;
 mod input;
 pub(crate) mod operations;
+mod samples;
 mod schedule;
 pub(crate) mod self_test;
 pub(crate) mod state;
@@ -18,9 +19,10 @@ mod text;
 
 pub use self::input::StepInput;
 pub(crate) use self::input::take_features;
-use self::schedule::{Schedule, Sums, schedule};
+use self::schedule::{Schedule, Sums, can_push, frames, schedule};
 pub use self::states::StateView;
 pub(crate) use self::states::{clear_padding, copy_state, hash_state, start};
+use crate::front::Frames;
 use crate::image::model::Model;
 use crate::kernel::{Kernel, copy};
 use crate::net::Precision;
@@ -41,6 +43,8 @@ pub struct Session<'m, 's, K: Kernel> {
     kept: operations::Kept<'m>,
     /// Exactly [`Net::state_words`](crate::net::Net::state_words) words, divided by [`state::split`].
     storage: &'s mut [u32],
+    /// What makes features of samples, where the model has that and the storage has room for it.
+    frames: Option<Frames<'s>>,
     schedule: Schedule,
     /// [`Net::pipeline_words`](crate::net::Net::pipeline_words) words for sums, where the kernel
     /// computes products before their step; otherwise none.
@@ -51,9 +55,10 @@ pub struct Session<'m, 's, K: Kernel> {
 
 impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Starts from the start state. `storage` needs at least
-    /// [`Net::state_words`](crate::net::Net::state_words) words; what it held is lost. With
-    /// [`Net::pipeline_words`](crate::net::Net::pipeline_words) more, steps are faster on a host, and
-    /// their results the same.
+    /// [`Net::state_words`](crate::net::Net::state_words) words; what it held is lost. With those of
+    /// the model's front end more ([`Model::session_words`] in all) it takes samples. With
+    /// [`Net::pipeline_words`](crate::net::Net::pipeline_words) behind them, steps are faster on a
+    /// host, and their results the same.
     ///
     /// # Errors
     /// [`SessionError::StorageTooSmall`], with the words needed; [`SessionError::Lacks`] for a kernel
@@ -68,12 +73,14 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
         let (storage, rest) = storage
             .split_at_mut_checked(need)
             .ok_or(SessionError::StorageTooSmall { need, have })?;
+        let (frames, rest) = frames::<K>(model, rest);
         let (schedule, pipeline) = schedule(model, kernel, rest);
         let mut session = Session {
             model,
             kernel,
             kept: operations::kept::<K>(model),
             storage,
+            frames,
             schedule,
             pipeline,
             sums: Sums::Restored,
@@ -112,22 +119,34 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
     /// Back to the start state, as if no input had been seen.
     pub fn reset(&mut self) {
         self.storage.fill(0);
+        if let Some(frames) = self.frames.as_mut().filter(|_| can_push::<K>()) {
+            frames.reset();
+        }
         start::<K>(self.model, self.storage);
         self.forget_sums();
         self.compute_outputs();
     }
 
-    /// Copies the state out. `into` needs exactly
-    /// [`Net::snapshot_words`](crate::net::Net::snapshot_words) words.
+    /// Words of a snapshot: [`Net::snapshot_words`](crate::net::Net::snapshot_words), and in a session
+    /// that takes samples those of the frame it is in.
+    pub fn snapshot_words(&self) -> usize {
+        self.model.plan.snapshot_words() + self.frame().len()
+    }
+
+    /// Copies the state out. `into` needs exactly [`Session::snapshot_words`] words.
     ///
     /// # Errors
     /// [`SnapshotError::Length`]; nothing is copied then.
     pub fn snapshot(&self, into: &mut [u32]) -> Result<(), SnapshotError> {
-        let (need, have) = (self.model.plan.snapshot_words(), into.len());
+        let (need, have) = (self.snapshot_words(), into.len());
         if need != have {
             return Err(SnapshotError::Length { need, have });
         }
-        let mut to = into;
+        let frame = self.frame();
+        let (mut to, samples) = into
+            .split_at_mut_checked(need - frame.len())
+            .unwrap_or_default();
+        copy(frame, samples);
         copy_state(self.model, self.storage, |state| {
             let (first, rest) = core::mem::take(&mut to)
                 .split_at_mut_checked(state.len())
@@ -150,9 +169,15 @@ impl<'m, 's, K: Kernel> Session<'m, 's, K> {
 
     /// As [`Session::restore`], but leaves the outputs of the state before: for a caller that steps next.
     pub(crate) fn restore_state(&mut self, from: &[u32]) -> Result<(), SnapshotError> {
-        let (need, have) = (self.model.plan.snapshot_words(), from.len());
+        let (need, have) = (self.snapshot_words(), from.len());
         if need != have {
             return Err(SnapshotError::Length { need, have });
+        }
+        let (from, frame) = from
+            .split_at_checked(self.model.plan.snapshot_words())
+            .unwrap_or_default();
+        if let Some(frames) = self.frames.as_mut().filter(|_| can_push::<K>()) {
+            frames.restore(frame);
         }
         states::put_state(self.model, self.storage, from);
         clear_padding(self.model, self.storage);

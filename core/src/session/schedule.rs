@@ -1,7 +1,9 @@
 //! How a session runs its net.
 
+use crate::front::Frames;
 use crate::image::model::Model;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, can};
+use crate::net::Capabilities;
 
 /// How a session runs its net: found once, when it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,5 +55,27 @@ pub(super) fn schedule<'s, K: Kernel>(
         Some(words) if whole && layers == 1 => (Schedule::Alone, words),
         Some(words) if whole => (Schedule::Stacked { last: last as u8 }, words),
         _ => (plain, &mut []),
+    }
+}
+
+/// Whether a kernel's sessions take samples, decided while compiling.
+#[inline(always)]
+pub(super) fn can_push<K: Kernel>() -> bool {
+    can::<K>(Capabilities::FRONT_END)
+}
+
+/// The front end's part of `rest`, if the model has one and there is room, and what is left.
+#[inline(always)]
+pub(super) fn frames<'s, K: Kernel>(
+    model: &Model<'_>,
+    rest: &'s mut [u32],
+) -> (Option<Frames<'s>>, &'s mut [u32]) {
+    match model.front_end {
+        Some(front) if can_push::<K>() && rest.len() >= front.words() => {
+            let (words, rest) = rest.split_at_mut_checked(front.words()).unwrap_or_default();
+            // The recipe was checked when the model was loaded.
+            (Frames::new(front, words).ok(), rest)
+        }
+        _ => (None, rest),
     }
 }

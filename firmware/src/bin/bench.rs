@@ -1,7 +1,8 @@
 //! Counts the instructions of a step of the embedded model, in QEMU, exact to one (`counter.rs`);
 //! prints one line of JSON.
 //!
-//! A step is row gather, recurrent product, cell, head, and the argmax of the logits. [`STEPS`]
+//! A step is row gather, recurrent product, cell, head, and the argmax of the logits; of a model with
+//! a front end, all that a hop of samples takes. [`STEPS`]
 //! steps from the zero state over a fixed sequence of tokens are counted one by one, less the cost
 //! of counting; the mean is reported, rounded. Ends QEMU with 0, or with 1 after one line that says
 //! what is wrong.
@@ -20,6 +21,7 @@ mod image {
 
     use cortex_m_rt::entry;
     use cortex_m_semihosting::{debug, hprintln};
+    use gatelet::front::MAX_FRAME;
     use gatelet::net::{Capabilities, Input};
     use gatelet::{Kernel, Model, Session, StateBuf, TokenId};
     use gatelet_firmware::counter::{Counter, Uncountable};
@@ -83,7 +85,20 @@ mod image {
             // Knuth's MMIX multiplier is for 64 bits; this is the 32-bit one of Numerical Recipes.
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             // Decided while compiling: what a model does not read is no part of what is measured.
-            let (cost, taken) = if !ModelKernel::CAPABILITIES.has(Capabilities::FEATURES) {
+            let (cost, taken) = if ModelKernel::CAPABILITIES.has(Capabilities::FRONT_END) {
+                let hop = model.front_end().map_or(0, |front| front.hop.into());
+                let mut samples = [0; MAX_FRAME as usize];
+                for x in &mut samples {
+                    random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    *x = (random >> 16) as i16;
+                }
+                let x = samples.get(..hop).unwrap_or_default();
+                let cost = counter.instructions(|| nothing(&mut session, x));
+                (
+                    cost,
+                    counter.instructions(|| step_of_sound(&mut session, x)),
+                )
+            } else if !ModelKernel::CAPABILITIES.has(Capabilities::FEATURES) {
                 let id = TokenId(((random >> 16) % net.vocab().max(1) as u32) as u16);
                 let cost = counter.instructions(|| nothing(&mut session, id));
                 (cost, counter.instructions(|| step(&mut session, id)))
@@ -113,7 +128,7 @@ mod image {
             net.macs_per_step(),
             (total + u64::from(STEPS) / 2) / u64::from(STEPS),
             model.image_bytes(),
-            4 * net.state_words()
+            4 * model.session_words()
         );
         Ok(())
     }
@@ -128,6 +143,12 @@ mod image {
     #[inline(never)]
     fn step_real<K: Kernel>(session: &mut Session<'_, '_, K>, x: &[f32]) -> bool {
         session.step(x).is_ok()
+    }
+
+    /// The same of a hop of samples, front end included.
+    #[inline(never)]
+    fn step_of_sound<K: Kernel>(session: &mut Session<'_, '_, K>, x: &[i16]) -> bool {
+        session.push_samples(x, |_| {}) == Ok(1)
     }
 
     /// The same call without the work.

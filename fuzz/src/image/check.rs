@@ -168,6 +168,9 @@ impl WithKernel for Streams<'_> {
 pub(super) fn accepted(model: &Model<'_>, bytes: &[u8], entropy: &mut Entropy<'_>) {
     let net = *model.net();
     assert_eq!(gatelet::format::net_of(bytes), Some(net));
+    assert_eq!(gatelet::format::front_end_of(bytes), model.front_end());
+    let words = gatelet::format::session_words(bytes);
+    assert_eq!(words, Some(model.session_words()));
     assert_eq!(model.image_bytes(), bytes.len());
     assert!(model.sections().all(|s| s.offset + s.bytes <= bytes.len()));
     if !model.vocab().is_empty() {

@@ -1,6 +1,7 @@
 //! Small nets of any operations, with tokens or features in, any outputs, and states to start from.
 
 use gatelet::format::{FeatureSpec, ImageSpec, OutputSpec, VocabSpec};
+use gatelet::front::{FrontEnd, FrontEndKind};
 use gatelet::net::{Input, Kind, Net, Output, Value};
 use gatelet::{KnownAnswer, Layout, Precision, Provenance, TextRules};
 use gatelet_random::{Operations, layers};
@@ -30,6 +31,31 @@ fn net(entropy: &mut Entropy<'_>) -> Net {
         Ok(net) => net,
         Err(_) => Net::features(precision, 2).then(Kind::lstm(3)).values(),
     }
+}
+
+/// What makes the net's features of samples, if there can be such.
+fn front_end(entropy: &mut Entropy<'_>, net: &Net) -> Option<FrontEnd> {
+    let Input::Features { width, .. } = net.input else {
+        return None;
+    };
+    let rate = entropy.one(&[1_000, 8_000, 16_000, 44_100, 96_000]);
+    let frame = entropy.one(&[32, 36, 64, 100, 128, 200, 256]);
+    let hop = 1 + entropy.below(frame.into()) as u16;
+    let (bands, kind) = match entropy.rarely(2) {
+        true => {
+            let coefficients = width as u8;
+            let kind = FrontEndKind::Mfcc { coefficients };
+            (width + entropy.below(8), kind)
+        }
+        false => (width, FrontEndKind::LogMel),
+    };
+    let low = entropy.one(&[0, 20, 100]);
+    let front = FrontEnd {
+        low,
+        kind,
+        ..FrontEnd::log_mel(rate, frame, hop, bands as u8)
+    };
+    front.check().is_ok().then_some(front)
 }
 
 /// An image of random numbers.
@@ -75,6 +101,10 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
             spec.scale = entropy.one(&[1.0, 0.25, 1e6]);
         }
     }
+    let front_end = match entropy.rarely(3) {
+        true => front_end(entropy, &net),
+        false => None,
+    };
     let spec = ImageSpec {
         net,
         layout,
@@ -82,6 +112,7 @@ pub(super) fn image(entropy: &mut Entropy<'_>) -> Vec<u8> {
         features: FeatureSpec {
             scales: &scales,
             doubled: &doubled,
+            front_end,
         },
         operations: &operations,
         outputs,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::data::corpus::Level;
 use crate::hex::hex;
 use crate::image::storage;
+use crate::net::FrontEnd;
 use crate::units::{bytes, grouped};
 
 /// One matrix or table of a model.
@@ -49,6 +50,8 @@ pub struct Description {
     pub features: usize,
     /// What is read: `characters`, `words`, `bytes`, or `features`.
     pub tokens: &'static str,
+    /// What makes the features of samples; `None` where they are not made of such.
+    pub front_end: Option<FrontEnd>,
     /// Numbers of each output.
     pub outputs: Vec<usize>,
     /// Numbers of an embedding; 0 without one.
@@ -300,6 +303,7 @@ pub fn describe(model: &Model<'_>) -> Description {
             (_, Level::Byte) => "bytes",
             (_, Level::Char) => "characters",
         },
+        front_end: model.front_end().map(FrontEnd),
         outputs: (0..net.output_len())
             .map(|index| net.output_width(index))
             .collect(),
@@ -315,8 +319,8 @@ pub fn describe(model: &Model<'_>) -> Description {
         parts,
         macs_per_step: net.macs_per_step(),
         flash_bytes: model.image_bytes(),
-        ram_bytes: 4 * net.state_words(),
-        snapshot_bytes: 4 * net.snapshot_words(),
+        ram_bytes: 4 * model.session_words(),
+        snapshot_bytes: 4 * model.snapshot_words(),
         provenance: Origin {
             corpus: from.corpus.to_owned(),
             corpus_sha256: hex(&from.corpus_sha256),
@@ -364,6 +368,9 @@ impl std::fmt::Display for Description {
             write!(f, " in, {} numbers out", sizes(&self.outputs))?;
         }
         writeln!(f)?;
+        if let Some(front) = &self.front_end {
+            writeln!(f, "reads sound: {}", front.0)?;
+        }
         writeln!(f, "layout {}, for {}", self.layout, self.layout_for)?;
         if self.tokens != "features" {
             writeln!(f, "reads text {}", self.text_rules)?;

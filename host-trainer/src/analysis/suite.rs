@@ -9,13 +9,13 @@ use gatelet::{Scalar, Session, StateHash, TokenId};
 use gatelet_random::{Seeded, Source};
 
 use crate::error::{Error, Result};
-use crate::image::{Image, storage};
+use crate::image::Image;
 
-/// Inputs of a net of features, which are taken in turn.
+/// Inputs of a net of features or samples, which are taken in turn.
 const FEATURES: usize = 61;
 
 /// Appends a case of `steps` steps: tokens drawn evenly by `seed` from the vocabulary, or features
-/// within 2 with a few that are far out.
+/// within 2 with a few that are far out; of a model with a front end noise, loud and faint.
 ///
 /// # Errors
 /// [`Error::Inference`]; does not happen for an image that was checked.
@@ -23,7 +23,7 @@ pub fn append(suite: &mut Vec<u8>, image: &Image, steps: usize, seed: u64) -> Re
     let model = image
         .model()
         .map_err(|why| Error::Export(why.to_string()))?;
-    let mut storage = storage(model.net());
+    let mut storage = vec![0; model.session_words()];
     let mut session = Session::new(&model, Scalar, &mut storage).map_err(Error::inference)?;
     let random = &mut Seeded::new(seed);
     let (mut hash, mut hashes) = (StateHash::new(), Vec::with_capacity(4 * steps));
@@ -33,6 +33,22 @@ pub fn append(suite: &mut Vec<u8>, image: &Image, steps: usize, seed: u64) -> Re
     };
     let mut inputs = Vec::new();
     let (count, bytes) = match model.net().input {
+        Input::Features { .. } if let Some(front) = model.front_end() => {
+            let hop = usize::from(front.hop);
+            let mut samples = Vec::with_capacity(FEATURES * hop);
+            for _ in 0..FEATURES {
+                let size = 1 << random.below(17);
+                let sample = |_| (random.below(size) as i32 - size as i32 / 2) as i16;
+                samples.extend((0..hop).map(sample));
+            }
+            for input in samples.chunks_exact(hop).cycle().take(steps) {
+                session
+                    .push_samples(input, &mut take)
+                    .map_err(Error::inference)?;
+            }
+            inputs.extend(samples.iter().flat_map(|x| x.to_le_bytes()));
+            (FEATURES, size_of::<i16>() * hop)
+        }
         Input::Tokens { vocab } => {
             for _ in 0..steps {
                 let id = random.below(vocab) as u16;

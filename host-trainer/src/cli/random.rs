@@ -12,8 +12,9 @@ use super::target::Target;
 use crate::data::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;
+use crate::net::FrontEnd;
 use crate::quantize::export::random;
-use crate::random::image;
+use crate::random::{image, image_of_sound};
 use crate::shape::{Cell, Shape};
 use crate::train::config::Config;
 
@@ -34,10 +35,14 @@ pub(super) struct Args {
     vocab: usize,
     /// Real numbers that are read at every step in place of a token, 1 to 1024; what comes out is
     /// then numbers too
-    #[arg(long, value_name = "N", conflicts_with_all = ["vocab", "embedding", "projection", "tied", "words"])]
+    #[arg(long, value_name = "N", group = "numbers", conflicts_with_all = ["vocab", "embedding", "projection", "tied", "words"])]
     features: Option<usize>,
-    /// Numbers that come out of a net of --features, 1 to 1024
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "features")]
+    /// What makes the features of samples of sound: logmel:BANDS or mfcc:COEFFICIENTS, and
+    /// optionally ,rate=16000,frame=32ms,hop=16ms,low=20,high=7600
+    #[arg(long, value_name = "RECIPE", group = "numbers", conflicts_with_all = ["vocab", "embedding", "projection", "tied", "words"])]
+    front_end: Option<FrontEnd>,
+    /// Numbers that come out of a net of --features or --front-end, 1 to 1024
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "numbers")]
     outputs: usize,
     /// Recurrent layers, 1 to 4
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -53,7 +58,7 @@ pub(super) struct Args {
     tied: bool,
     /// A net that mixes the operations, of features or tokens: which, their sizes (1 to 129) and the
     /// 4-bit weights of some are drawn by --seed
-    #[arg(long, conflicts_with_all = ["cell", "hidden", "vocab", "features", "layers", "embedding", "projection", "tied", "words"])]
+    #[arg(long, conflicts_with_all = ["cell", "hidden", "vocab", "features", "front_end", "layers", "embedding", "projection", "tied", "words"])]
     mixed: bool,
     /// Tokens are words, made of syllables, and not characters
     #[arg(long)]
@@ -171,9 +176,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let plain = four_bits.is_none()
         && !args.words
         && (args.embedding, args.projection, args.tied) == (0, 0, false);
-    let read = match args.features {
-        None => format!("--vocab {}", args.vocab),
-        Some(width) => format!("--features {width} --outputs {}", args.outputs),
+    let read = match (args.features, args.front_end) {
+        (None, None) => format!("--vocab {}", args.vocab),
+        (Some(width), _) => format!("--features {width} --outputs {}", args.outputs),
+        (_, Some(front)) => format!("--front-end {front} --outputs {}", args.outputs),
     };
     let mut command = format!(
         "gatelet random --cell {} --hidden {} {read} --layers {} --seed {} --bits {}",
@@ -186,6 +192,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
             args.seed, args.bits
         );
         image(&with_bits(net, args.bits), false, args.seed, &command)?
+    } else if let Some(front) = args.front_end {
+        let net = real_net(args, front.0.features())?;
+        image_of_sound(&net, front, args.seed, &command)?
     } else if let Some(width) = args.features {
         image(&real_net(args, width)?, false, args.seed, &command)?
     } else if plain {

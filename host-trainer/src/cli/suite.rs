@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// Steps of each model
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     steps: usize,
-    /// Seed of the tokens or features
+    /// Seed of the tokens, features or samples
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Processor whose kernel the weights are arranged for

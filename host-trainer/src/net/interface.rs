@@ -3,7 +3,9 @@
 use gatelet::net::{Input, Net, Output};
 use serde::{Deserialize, Serialize};
 
-/// Names of inputs and outputs, of a net that has any.
+use super::front_end::FrontEnd;
+
+/// Names of inputs and outputs, of a net that has any, and what makes its features of sound.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
@@ -13,6 +15,9 @@ pub struct Interface {
     /// All outputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<NamedOutput>,
+    /// What makes the features of samples, if they are made of such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_end: Option<FrontEnd>,
 }
 
 /// A part of the features that has a name.
@@ -38,9 +43,9 @@ pub struct NamedOutput {
 }
 
 impl Interface {
-    /// Whether nothing has a name.
+    /// Whether nothing has a name, and nothing is made of samples.
     pub fn is_empty(&self) -> bool {
-        self.inputs.is_empty() && self.outputs.is_empty()
+        self.inputs.is_empty() && self.outputs.is_empty() && self.front_end.is_none()
     }
 
     /// Whether this is of a net.
@@ -52,6 +57,15 @@ impl Interface {
             Input::Tokens { .. } => 1,
             Input::Features { width, .. } => width,
         };
+        if let Some(front) = &self.front_end
+            && (net.takes_tokens() || front.0.features() != features)
+        {
+            return Err(format!(
+                "interface.front_end gives {} numbers ({front}): the net reads {}",
+                front.0.features(),
+                if net.takes_tokens() { 0 } else { features }
+            ));
+        }
         let named = (self.inputs.iter()).try_fold(0_usize, |sum, of| sum.checked_add(of.width));
         if !self.inputs.is_empty() && named != Some(features) {
             return Err(format!(

@@ -10,7 +10,7 @@
 //! loss           cross entropy, binary, mean squared, mean absolute, Huber
 //! embedding, rnn, lstm, gru, gru_before, dense, add      an operation each, forward beside backward
 //! device         integers of a net, and training through them
-//! interface      names of inputs and outputs
+//! interface      names of inputs and outputs; front_end: what makes features of sound
 //! starts         the states that recurrent operations begin with
 //! recurrent      what the recurrent ones share: the steps of a window, dropout, lines
 //! step, cells    the buffers of a step of them, and which cell does it
@@ -26,6 +26,7 @@ mod dense;
 pub mod device;
 pub mod dropout;
 mod embedding;
+mod front_end;
 mod gate;
 mod given;
 pub mod gru;
@@ -50,6 +51,7 @@ pub mod unroll;
 
 pub use gatelet::net::Net;
 
+pub use self::front_end::FrontEnd;
 pub use self::given::{Seen, Window};
 pub use self::init::glorot;
 pub use self::interface::{Interface, NamedInput, NamedOutput};

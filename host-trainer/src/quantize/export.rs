@@ -278,6 +278,7 @@ pub fn random(shape: Shape, precision: Precision, seed: u64, command: &str) -> R
     let label = Label {
         net,
         vocab: Some(&vocab),
+        front_end: None,
         starts: &[],
         provenance,
         known_answer: KnownAnswer {

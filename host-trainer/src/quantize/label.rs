@@ -3,6 +3,7 @@
 use gatelet::format::{
     FeatureSpec, ImageSpec, MatrixSpec, Numbers, OperationSpec, OutputSpec, VocabSpec,
 };
+use gatelet::front::FrontEnd;
 use gatelet::net::{Kind, MAX_OUTPUTS, Net, Output};
 use gatelet::{KnownAnswer, Layout, LoadError, Model, Provenance, Scalar, TextRules};
 
@@ -21,6 +22,8 @@ pub(crate) struct Label<'a> {
     pub(crate) net: Net,
     /// Its tokens, if it was trained on a text.
     pub(crate) vocab: Option<&'a Vocabulary>,
+    /// What makes the net's features of samples, if they are made of such.
+    pub(crate) front_end: Option<FrontEnd>,
     /// States to begin with that are not zero.
     pub(crate) starts: &'a [Start],
     pub(crate) provenance: Provenance<'a>,
@@ -111,10 +114,11 @@ impl<'a> Label<'a> {
                 Some(Level::Word) => VocabSpec::Words(&words),
                 Some(Level::Byte) => VocabSpec::Bytes(&bytes),
             },
-            features: scheme.map_or_else(FeatureSpec::default, |scheme| FeatureSpec {
-                scales: &scheme.features,
-                doubled: &scheme.doubled,
-            }),
+            features: FeatureSpec {
+                scales: scheme.map_or(&[], |scheme| &scheme.features),
+                doubled: scheme.map_or(&[], |scheme| &scheme.doubled),
+                front_end: self.front_end,
+            },
             operations,
             outputs,
             provenance: self.provenance,

@@ -190,6 +190,7 @@ pub(crate) fn random(
         features: FeatureSpec {
             scales: &scales,
             doubled: &doubled,
+            front_end: None,
         },
         operations: &operations,
         outputs: Default::default(),

@@ -1,6 +1,7 @@
 //! The sections of an image: which a net has, in what order, and of how many bytes.
 
 use super::{Lengths, MATRICES, MAX_SECTIONS_OF_ONE, SectionKind};
+use crate::front::RECIPE_WORDS;
 use crate::image::format::SectionName;
 use crate::kernel::{Kernel, Scalar};
 use crate::kernel::{can, can_any};
@@ -171,7 +172,12 @@ pub(crate) fn sections_for<K: Kernel>(
         _ => (0, 0),
     };
     let when = |kind, bytes: usize| if bytes > 0 { whole(kind, bytes) } else { None };
-    let front = [
+    let recipe = match can::<K>(Capabilities::FRONT_END) && lengths.front_end {
+        true => 4 * RECIPE_WORDS,
+        false => 0,
+    };
+    let of_net = [
+        when(SectionKind::FrontEnd, recipe),
         lengths
             .vocabulary
             .and_then(|bytes| whole(SectionKind::Vocabulary, bytes)),
@@ -183,5 +189,5 @@ pub(crate) fn sections_for<K: Kernel>(
         let start = lengths.starts >> (index & 15) & 1 == 1;
         sections_of_one::<K>(net, index, layout, start)
     });
-    front.into_iter().chain(of_operations).flatten()
+    of_net.into_iter().chain(of_operations).flatten()
 }

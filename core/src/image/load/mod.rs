@@ -15,9 +15,10 @@ use self::sections::{
     SectionReader, check_scales, check_section_table, checked_header, decoded, field, layout_of,
     lengths_of, zeros,
 };
+use crate::front::FrontEnd;
 use crate::image::error::LoadError;
 use crate::image::format::SectionName;
-use crate::image::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens};
+use crate::image::format::{ALIGN, KnownAnswer, PREAMBLE, SectionKind, Tokens, features_of};
 use crate::image::model::Model;
 use crate::image::views::Stored;
 use crate::kernel::{Kernel, Scalar, can};
@@ -99,7 +100,7 @@ fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), Loa
     let layout = layout_of(&header, net)?;
     let data_start = (PREAMBLE + header_bytes.len()).next_multiple_of(layout.align());
     zeros(image, PREAMBLE + header_bytes.len(), data_start)?;
-    let lengths = lengths_of(net, &header)?;
+    let lengths = lengths_of(net, &header, needs)?;
     let expected = crate::image::write::capabilities(net, lengths);
     if needs != expected {
         return Err(LoadError::NeedsOthers {
@@ -118,6 +119,9 @@ fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), Loa
         found: Stored::NONE,
     };
     let rules = header.text_rules().ok_or(LoadError::HeaderEncoding)?;
+    if can::<K>(Capabilities::FRONT_END) && lengths.front_end {
+        model.front_end = Some(read_front_end(net, &mut reader)?);
+    }
     model.vocab = read_vocab(net, header.tokens, rules, &mut reader)?;
     model.known_answer = read_known_answer::<K>(net, header.known_answer_hash, &mut reader)?;
     if can::<K>(Capabilities::FEATURES) {
@@ -143,6 +147,18 @@ fn load<'a, K: Kernel>(image: &'a [u8], model: &mut Model<'a>) -> Result<(), Loa
     model.needs = needs;
     model.header = header_bytes;
     Ok(())
+}
+
+/// What makes the net's features.
+fn read_front_end(net: &Net, reader: &mut SectionReader<'_, '_>) -> Result<FrontEnd, LoadError> {
+    // Its length was compared.
+    let words: &[u32] = reader.next()?;
+    let words = words.first_chunk().copied().unwrap_or_default();
+    let front = FrontEnd::from_words(words).map_err(LoadError::FrontEnd)?;
+    front
+        .check_width(features_of(net))
+        .map_err(LoadError::FrontEnd)?;
+    Ok(front)
 }
 
 /// The vocabulary; an empty one where there is none.

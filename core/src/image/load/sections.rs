@@ -185,13 +185,19 @@ pub(super) fn zeros(image: &[u8], start: usize, end: usize) -> Result<(), LoadEr
 
 /// The lengths that do not follow from the net: a list of words is decoded to its end, which has to be
 /// the section's.
-pub(super) fn lengths_of(net: &Net, header: &Decoded<'_>) -> Result<Lengths, LoadError> {
+pub(super) fn lengths_of(
+    net: &Net,
+    header: &Decoded<'_>,
+    needs: Capabilities,
+) -> Result<Lengths, LoadError> {
     let bytes = |index: usize| {
         let line = header.sections.clone().nth(index);
         line.map_or(0, |s| s.bytes as usize)
     };
     let text = net.takes_tokens() && header.tokens != Tokens::NUMBERS;
-    let known_answer = bytes(text.into());
+    let front_end = !net.takes_tokens() && needs.has(Capabilities::FRONT_END);
+    // Before it are the front end, or the vocabulary, if there is one.
+    let known_answer = bytes((text || front_end).into());
     match net.input {
         Input::Tokens { .. } => {
             let most = MAX_KNOWN_ANSWER as u64;
@@ -216,6 +222,7 @@ pub(super) fn lengths_of(net: &Net, header: &Decoded<'_>) -> Result<Lengths, Loa
         }),
         known_answer,
         starts,
+        front_end,
     })
 }
 

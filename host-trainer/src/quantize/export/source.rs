@@ -1,5 +1,6 @@
 //! What an export has to know of a net.
 
+use gatelet::front::FrontEnd;
 use gatelet::{KnownAnswer, Provenance, TextRules};
 
 use super::{Label, Params, Plan};
@@ -15,6 +16,8 @@ pub struct Source<'a> {
     pub vocab: Option<&'a Vocabulary>,
     /// See `vocab`.
     pub rules: TextRules,
+    /// What makes the net's features of samples, if they are made of such.
+    pub front_end: Option<FrontEnd>,
     /// States to begin with that are not zero.
     pub starts: &'a [Start],
     /// Names of its outputs, or none.
@@ -34,6 +37,7 @@ impl<'a> Source<'a> {
             params,
             vocab: None,
             rules: TextRules::default(),
+            front_end: None,
             starts: &[],
             outputs: &[],
             provenance,
@@ -47,6 +51,7 @@ impl<'a> Source<'a> {
         Label {
             net: *self.params.net(),
             vocab: self.vocab,
+            front_end: self.front_end,
             starts: self.starts,
             provenance: self.provenance,
             known_answer: KnownAnswer::default(),

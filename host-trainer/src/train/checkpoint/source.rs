@@ -13,6 +13,7 @@ impl<'a> From<&'a Checkpoint> for Source<'a> {
             params: &from.params,
             vocab: from.vocab.as_ref(),
             rules: config.map_or_else(TextRules::default, |config| config.rules()),
+            front_end: from.meta.interface.front_end.map(|front| front.0),
             starts: &from.starts,
             outputs: &from.meta.interface.outputs,
             provenance: from.meta.provenance.of_image(),

@@ -251,6 +251,7 @@ fn a_net_without_a_vocabulary_comes_back() {
             name: "class".to_owned(),
             softmax: true,
         }],
+        front_end: Some("logmel:3,high=4000".parse().unwrap()),
     };
     let starts = vec![
         Start {
@@ -287,6 +288,14 @@ fn a_net_without_a_vocabulary_comes_back() {
         ..interface.clone()
     };
     assert!(said(&twice, &[]).contains("names have to differ"));
+    let narrow = Interface {
+        front_end: Some("logmel:2,high=4000".parse().unwrap()),
+        ..interface.clone()
+    };
+    assert!(said(&narrow, &[]).contains("gives 2 numbers"));
+    let image = crate::quantize::export::f32_image(&checkpoint).unwrap();
+    let front = image.model().unwrap().front_end();
+    assert_eq!(front, interface.front_end.map(|front| front.0));
     let first = starts[0].clone();
     let said = |start| said(&interface, &[start]);
     let head = Start {
