@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! suite     RNN, LSTM and GRU, 1 and 2 layers, weights of 8 and of 4 bits; and nets of features and tokens
-//!           that mix the operations at sizes from 1 to 129; random, by `gatelet suite`: its hashes are the
-//!           scalar kernel's
+//!           that mix the operations at sizes from 1 to 129; a GRU of sound, front end included; random, by
+//!           `gatelet suite`: its hashes are the scalar kernel's
 //! hosts     tests/same-bits --suite, suite on stdin: natively, under qemu-aarch64 as two processors, under node
 //! boards    firmware/src/bin/conformance.rs, in as many loads as a board's flash needs; without the mixed nets
 //!           that are too large for one
@@ -33,6 +33,17 @@ const HIDDEN: usize = 33;
 const MIXED: u64 = 16;
 /// Of the steps, so many are done by those: one in ten, since they are larger.
 const MIXED_SHARE: usize = 10;
+/// A net of samples: its front end is part of every step.
+const SOUND: [&str; 8] = [
+    "--front-end",
+    "logmel:20,frame=256,hop=128",
+    "--cell",
+    "gru",
+    "--hidden",
+    "33",
+    "--outputs",
+    "7",
+];
 /// Flash kept free for the board's program.
 const CODE: usize = 168 << 10;
 /// Bytes of a session that the board's program has room for.
@@ -169,6 +180,8 @@ fn cases() -> Result<Vec<Case>> {
         let path = random(&options, &format!("conformance-mixed-{seed}.gatelet"))?;
         cases.push(case(path, MIXED_SHARE)?);
     }
+    let path = random(&SOUND, "conformance-sound.gatelet")?;
+    cases.push(case(path, MIXED_SHARE)?);
     Ok(cases)
 }
 

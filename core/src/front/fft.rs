@@ -58,22 +58,43 @@ fn fourth(a: Complex, b: Complex, c: Complex, d: Complex) -> (Complex, Complex, 
     )
 }
 
-/// Makes transforms of four times as many points out of those of `points`.
+/// Makes transforms of four times as many points out of those of `points`. The two passes are
+/// functions of their own: a Cortex-M has registers for one of them.
 fn combine(z: &mut [Complex], points: usize) {
     let step = TURN / 4 / points.max(1);
     for all in z.chunks_exact_mut((4 * points).max(1)) {
         let (first, second) = all.split_at_mut_checked(2 * points).unwrap_or_default();
         let (y0, y2) = first.split_at_mut_checked(points).unwrap_or_default();
         let (y1, y3) = second.split_at_mut_checked(points).unwrap_or_default();
-        let mut k = 0;
-        for (((y0, y2), y1), y3) in y0.iter_mut().zip(y2).zip(y1).zip(y3) {
-            let doubled = |[re, im]: Complex| [re << 1, im << 1];
-            let b = doubled(half_turned(*y1, k));
-            let c = doubled(half_turned(*y2, 2 * k));
-            let d = doubled(half_turned(*y3, 3 * k));
-            // In the order of the places.
-            (*y0, *y2, *y1, *y3) = fourth(*y0, b, c, d);
-            k += step;
-        }
+        odd(y1, y3, step);
+        all_four([y0, y2, y1, y3], step);
+    }
+}
+
+/// Half of b + d in place of y1, and of b - d in place of y3.
+#[inline(never)]
+fn odd(y1: &mut [Complex], y3: &mut [Complex], step: usize) {
+    let mut k = 0;
+    for (y1, y3) in y1.iter_mut().zip(y3) {
+        let ([br, bi], [dr, di]) = (half_turned(*y1, k), half_turned(*y3, 3 * k));
+        (*y1, *y3) = ([br + dr, bi + di], [br - dr, bi - di]);
+        k += step;
+    }
+}
+
+/// The transform, from y0, y2 and what [`odd`] has made.
+#[inline(never)]
+fn all_four([y0, y2, y1, y3]: [&mut [Complex]; 4], step: usize) {
+    let mut k = 0;
+    for (((z0, z1), z2), z3) in y0.iter_mut().zip(y2).zip(y1).zip(y3) {
+        let ([ar, ai], [cr, ci]) = (*z0, half_turned(*z1, k));
+        let ([ur, ui], [vr, vi]) = (*z2, *z3);
+        let (sr, si) = (ar + (cr << 1), ai + (ci << 1));
+        let (tr, ti) = (ar - (cr << 1), ai - (ci << 1));
+        *z0 = [sr + (ur << 1), si + (ui << 1)];
+        *z2 = [sr - (ur << 1), si - (ui << 1)];
+        *z1 = [tr + (vi << 1), ti - (vr << 1)];
+        *z3 = [tr - (vi << 1), ti + (vr << 1)];
+        k += 2 * step;
     }
 }

@@ -132,7 +132,11 @@ impl<'s> Frames<'s> {
         *samples = rest;
         let at = all.samples.len().checked_sub(*missing as usize)?;
         let to = all.samples.get_mut(at..)?;
-        to.iter_mut().zip(new).for_each(|(to, &x)| *to = x);
+        if let Some(to) = to.get_mut(..take)
+            && to.len() == new.len()
+        {
+            to.copy_from_slice(new);
+        }
         *missing -= take as u32;
         if *missing > 0 {
             return None;
@@ -185,7 +189,8 @@ impl<'s> Frames<'s> {
         self.words.iter_mut().zip(from).for_each(|(to, &x)| *to = x);
         let hop = u32::from(self.front.hop);
         for missing in parts(&self.front, self.words).missing {
-            *missing = (*missing).clamp(1, hop);
+            // `clamp` would have a panic: it cannot know that a hop is not 0.
+            *missing = (*missing).max(1).min(hop);
         }
     }
 }

@@ -32,6 +32,7 @@ fn weighted(x: i16, weight: u16) -> i32 {
 
 /// Puts the power of `samples: [frame]` at frequency k into `spectrum[k]`, as the low and the high
 /// half of a u64, for k from 1 on; `spectrum: [M / 2]`. `window` is that of [`make_window`].
+#[inline(never)]
 pub(super) fn power(samples: &[i16], window: &[u16], spectrum: &mut [Complex]) {
     load(samples, window, spectrum);
     transform(spectrum);
@@ -39,7 +40,8 @@ pub(super) fn power(samples: &[i16], window: &[u16], spectrum: &mut [Complex]) {
     let half = spectrum.len() / 2;
     let (low, high) = spectrum.split_at_mut_checked(half).unwrap_or_default();
     if let Some(middle) = high.first_mut() {
-        *middle = squared(*middle, POINT);
+        let [re, im] = *middle;
+        *middle = squared(re, im, POINT);
     }
     // What does not change is in no band.
     if let Some(first) = low.first_mut() {
@@ -48,18 +50,21 @@ pub(super) fn power(samples: &[i16], window: &[u16], spectrum: &mut [Complex]) {
     let mut k = step;
     let pairs = low.iter_mut().skip(1).zip(high.iter_mut().rev());
     for (a, b) in pairs {
-        let even = [a[0] + b[0], a[1] - b[1]];
-        let odd = [a[1] + b[1], b[0] - a[0]];
-        let [re, im] = half_turned(odd, k).map(|x| x << 1);
-        *a = squared([even[0] + re, even[1] + im], POINT + 1);
-        *b = squared([even[0] - re, even[1] - im], POINT + 1);
+        let ([ar, ai], [br, bi]) = (*a, *b);
+        let (re, im) = (ar + br, ai - bi);
+        let [odd_re, odd_im] = half_turned([ai + bi, br - ar], k);
+        *a = squared(re + (odd_re << 1), im + (odd_im << 1), POINT + 1);
+        *b = squared(re - (odd_re << 1), im - (odd_im << 1), POINT + 1);
         k += step;
     }
 }
 
 /// Weighs samples and puts them, in pairs, where the transform wants them; zeros behind them.
+#[inline(never)]
 fn load(samples: &[i16], window: &[u16], spectrum: &mut [Complex]) {
-    spectrum.fill([0; 2]);
+    if samples.len() < 2 * spectrum.len() {
+        spectrum.fill([0; 2]);
+    }
     let shift = spectrum.len().leading_zeros() + 1;
     let mut put = |pair: usize, z: Complex| {
         let place = pair.reverse_bits() >> (shift & (usize::BITS - 1));
@@ -86,8 +91,9 @@ fn load(samples: &[i16], window: &[u16], spectrum: &mut [Complex]) {
 
 /// `|z|^2` without the bits behind the point, as two halves.
 #[inline(always)]
-fn squared(z: Complex, point: u32) -> Complex {
-    let [re, im] = z.map(|x| i64::from((x + (1 << (point - 1))) >> point));
+fn squared(re: i32, im: i32, point: u32) -> Complex {
+    let rounded = |x: i32| i64::from((x + (1 << (point - 1))) >> point);
+    let (re, im) = (rounded(re), rounded(im));
     let power = (re * re + im * im) as u64;
     [power as i32, (power >> 32) as i32]
 }

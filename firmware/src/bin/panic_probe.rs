@@ -104,6 +104,11 @@ mod image {
         tokenizer.finish(&mut |token| {
             black_box(vocab.id_of_word(token));
         });
+        black_box((
+            model.front_end(),
+            model.session_words(),
+            model.snapshot_words(),
+        ));
         for section in model.sections() {
             black_box(section);
         }
@@ -163,6 +168,11 @@ mod image {
             }
             black_box(session.step(black_box(&[0.5_f32, 1.0][..])).is_ok());
             black_box(session.step(black_box(&[5_i8, 1][..])).is_ok());
+            let samples = black_box(&[5_i16, 1][..]);
+            let pushed = session.push_samples(samples, |session| {
+                black_box(session.logits().argmax());
+            });
+            black_box((pushed.is_ok(), session.snapshot_words()));
             black_box(session.values(black_box(1)).fold(0.0, |sum, x| sum + x));
             if let Some(state) = session.state(black_box(1)) {
                 black_box(state);

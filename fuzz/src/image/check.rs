@@ -9,6 +9,7 @@ use gatelet::{
 
 use super::aligned::Aligned;
 use super::bound::Bound;
+use super::sound;
 use crate::entropy::{Entropy, Source};
 
 /// Tokens that a model takes.
@@ -178,6 +179,9 @@ pub(super) fn accepted(model: &Model<'_>, bytes: &[u8], entropy: &mut Entropy<'_
     }
     let _ = (model.provenance(), model.rules().to_string());
 
+    if let Some(front) = model.front_end() {
+        sound::accepted(model, front, entropy);
+    }
     let given = Given::new(model, entropy);
     let other = entropy.one(&Layout::ALL);
     let packed = layouts(model, bytes, other);

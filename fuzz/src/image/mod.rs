@@ -16,6 +16,7 @@ mod forge;
 mod mixed;
 mod net;
 mod numbers;
+mod sound;
 
 use std::sync::OnceLock;
 use std::time::Instant;

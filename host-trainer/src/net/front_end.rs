@@ -28,7 +28,10 @@ impl FromStr for FrontEnd {
     /// # Errors
     /// What is not understood, or the first field that is out of range.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (head, options) = text.split_once(',').unwrap_or((text, ""));
+        let (head, options) = match text.split_once(',') {
+            Some((head, options)) => (head, Some(options)),
+            None => (text, None),
+        };
         let Some((kind, count)) = head.split_once(':') else {
             return Err(format!(
                 "{head:?} is neither logmel:BANDS nor mfcc:COEFFICIENTS"
@@ -45,7 +48,7 @@ impl FromStr for FrontEnd {
         };
         let (mut rate, mut frame, mut hop) = (16_000, "32ms", "16ms");
         let (mut low, mut high) = (None, None);
-        for option in options.split(',').filter(|_| !options.is_empty()) {
+        for option in options.into_iter().flat_map(|options| options.split(',')) {
             let (key, value) = option.split_once('=').unwrap_or((option, ""));
             match key {
                 "rate" => rate = number(key, value)?,
@@ -180,7 +183,7 @@ mod tests {
             ("logmel:40,frame=510", "a multiple of 4"),
             ("logmel:40,hop=0", "the hop is 0"),
             ("logmel:40,high=9000", "to at most 8000"),
-            ("logmel:40,frame=64", "1 to 30"),
+            ("logmel:40,frame=64,hop=32", "1 to 30"),
             ("mfcc:41", "41 coefficients of 40 bands"),
         ] {
             let found = text.parse::<FrontEnd>().unwrap_err();
