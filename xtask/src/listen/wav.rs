@@ -1,18 +1,16 @@
 //! Sounds in files: read as one channel at the rate that a net was trained at, and written.
 
-use std::f64::consts::PI;
 use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use gatelet_sound::synth::rate::resampled;
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 /// Rates that a file may have.
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// The longest sound: an hour at 48 kHz.
 const LONGEST: u32 = 3_600 * 48_000;
-/// Half the length of the filter that changes rates, in samples of the lower one.
-const REACH: f64 = 16.0;
 
 /// A sound: within -1 and 1, one channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,36 +87,10 @@ impl Sound {
         self.samples.len() as f64 / f64::from(self.rate)
     }
 
-    /// The same at another rate: a sinc under a raised cosine, cut off at the lower of both.
+    /// The same at another rate.
     pub(super) fn at(self, rate: u32) -> Self {
-        if rate == self.rate {
-            return self;
-        }
-        let step = f64::from(self.rate) / f64::from(rate);
-        let (slow, reach) = (step.max(1.0), REACH * step.max(1.0));
-        let count = (self.samples.len() as f64 / step).round() as usize;
-        let sample = |n: usize| {
-            let at = n as f64 * step;
-            let from = (at - reach).ceil().max(0.0) as usize;
-            let near = self.samples.iter().enumerate().skip(from);
-            let near = near.take_while(|(k, _)| (*k as f64) < at + reach);
-            let sum: f64 = near
-                .map(|(k, &x)| {
-                    let t = (k as f64 - at) / slow;
-                    let sinc = if t.abs() < 1e-9 {
-                        1.0
-                    } else {
-                        (PI * t).sin() / (PI * t)
-                    };
-                    f64::from(x) * sinc * (0.5 + 0.5 * (PI * t / REACH).cos())
-                })
-                .sum();
-            (sum / slow) as f32
-        };
-        Self {
-            samples: (0..count).map(sample).collect(),
-            rate,
-        }
+        let samples = resampled(&self.samples, self.rate, rate);
+        Self { samples, rate }
     }
 
     /// Its first samples, at most `seconds`.
@@ -137,6 +109,8 @@ impl Sound {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
 
     fn sine(rate: u32, hz: f64) -> Sound {
