@@ -14,6 +14,7 @@ use crate::cli::stream::Input;
 use crate::cli::terminal::tell;
 use crate::error::{Error, Result};
 use crate::isa::isa;
+use crate::net::FrontEnd;
 use crate::quantize::export::own_image;
 use crate::shell::quoted;
 use crate::train::Trainer;
@@ -63,6 +64,10 @@ pub(super) struct Options {
     /// The channel of recordings, from 0 [default: the mean of all]
     #[arg(long, value_name = "N", help_heading = HEADING)]
     channel: Option<u16>,
+    /// What makes features of recordings, each step a frame: logmel:BANDS or mfcc:COEFFICIENTS, then
+    /// ,rate=HZ ,frame=32ms ,hop=16ms ,low=HZ ,high=HZ; the device has the same
+    #[arg(long, value_name = "RECIPE", help_heading = HEADING)]
+    front_end: Option<FrontEnd>,
     /// Other data that is held out [default: a part of this, see --valid-fraction]
     #[arg(long, value_name = "DATA", help_heading = HEADING)]
     valid: Option<PathBuf>,
@@ -128,6 +133,7 @@ impl Options {
             segment: self.segment.or(base.segment),
             hop: self.hop.or(base.hop),
             channel: self.channel.or(base.channel),
+            front_end: self.front_end.or(base.front_end),
             valid: valid.or(base.valid),
             class_weights: self.class_weights || base.class_weights,
             loss: self.loss.unwrap_or(base.loss),
@@ -167,6 +173,10 @@ pub(super) fn words(series: &SeriesOptions) -> Vec<String> {
     option(series.hop.is_some(), "hop", number(series.hop));
     let channel = series.channel.unwrap_or(0).to_string();
     option(series.channel.is_some(), "channel", channel);
+    let front = series
+        .front_end
+        .map_or_else(String::new, |of| of.to_string());
+    option(series.front_end.is_some(), "front-end", front);
     option(series.valid.is_some(), "valid", one(&series.valid));
     option(series.loss != d.loss, "loss", value(&series.loss));
     option(series.noise > 0.0, "noise", series.noise.to_string());

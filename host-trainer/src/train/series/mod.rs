@@ -522,7 +522,7 @@ impl Dataset for Series {
                     width: self.train.set.width(),
                 }],
                 outputs: vec![named],
-                front_end: None,
+                front_end: self.options.front_end,
             },
         };
         meta.series = Some(Described {
