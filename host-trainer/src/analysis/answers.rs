@@ -1,11 +1,12 @@
 //! What an image answers to held-out sequences, beside the net in f32 that it was made of.
 
-use gatelet::Isa;
+use gatelet::{Isa, Precision};
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::image::Image;
-use crate::quantize::export::own_image;
+use crate::quantize::export::{NetReport, export_net, image_by, of_plan, own_image};
+use crate::quantize::{Sequence, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::series::answers::count;
 use crate::train::series::tally::Tally;
@@ -15,6 +16,30 @@ use crate::train::series::{Part, Series};
 const LOST: f64 = 0.005;
 /// Part of the error of f32 by which that of an image may be larger, and what it may be at least.
 const WORSE: (f64, f64) = (0.1, 0.001);
+
+/// Steps that integers are chosen on, at most.
+pub const CALIBRATED: usize = 20_000;
+
+/// The image of a net, its integers chosen on features that it learnt from, or those that it was
+/// trained for.
+///
+/// # Errors
+/// A net that cannot have these numbers.
+pub fn image_of(
+    checkpoint: &Checkpoint,
+    features: &[Sequence<'_>],
+    (precision, bits): (Precision, WeightBits),
+) -> Result<(Image, NetReport)> {
+    let plan = checkpoint.plan();
+    match plan.filter(|plan| precision == Precision::Int8 && bits == plan.scheme.bits) {
+        Some(plan) => {
+            let image = image_by(checkpoint, plan, features)?;
+            let report = of_plan(&image, checkpoint.params.net(), plan.scheme);
+            Ok((image, report))
+        }
+        None => export_net(checkpoint, features, precision, bits),
+    }
+}
 
 /// How good the answers to a part are.
 #[derive(Clone, Debug, PartialEq, Serialize)]

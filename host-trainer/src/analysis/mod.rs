@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! findings    what a report says of a run: lag, gates, confusion, device
+//! sequences   the same of a run on sequences; answers: what an image answers to them
 //! explain     where the integers differ from the real numbers
 //! ranges      how large the numbers of a net get, and its gates at their ends
 //! report      a model, in lines          suggest, typing, write_on   what a model offers, and is worth
@@ -25,6 +26,9 @@ pub mod names;
 pub mod pareto;
 pub mod ranges;
 pub mod report;
+pub mod roc;
+mod seen;
+pub mod sequences;
 pub mod suggest;
 pub mod suite;
 pub mod sweep;

@@ -1,6 +1,7 @@
 //! `gatelet report`.
 
 mod net;
+mod sequences;
 
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -16,10 +17,12 @@ use crate::analysis::findings::{Findings, Question, ask};
 use crate::analysis::names::{cells, sizes};
 use crate::data::corpus::Rules;
 use crate::error::{Error, Result};
-use crate::figure::raster;
+use crate::figure::{Figure, raster};
 use crate::files::{self, MADE_BY, Output};
 use crate::page::figures::Figures;
 use crate::page::page;
+use crate::page::sequences::SequenceFigures;
+use crate::train::runs::Run;
 use crate::units::{bytes, grouped};
 
 /// Who made a folder's files, in its `report.json`.
@@ -31,6 +34,9 @@ const NUMBERS: &str = "report.json";
 ///
 /// One HTML file that needs nothing else, with the pictures as PNG and the numbers as JSON beside it. Curves, samples by
 /// epoch, the gradient by time lag for RNN, LSTM and GRU, gates over a text, confusion, flash, RAM and instructions.
+///
+/// Of a run on sequences: confusion, ROC and when the answer is there, or errors against what was asked for, the best and
+/// the worst sequences, int8 beside f32, and what it needs on a device.
 ///
 /// Of a net without a vocabulary (a file, as `gatelet import` writes it): what each operation takes on each processor,
 /// what integers cost on --calibrate, and how large its numbers get on --input.
@@ -133,15 +139,9 @@ impl<'a> Outputs<'a> {
 
 /// Every file that a report may have.
 fn all_names() -> Vec<String> {
-    let pictures = [
-        "loss",
-        "gradient-norm",
-        "learning-rate",
-        "gradient-by-lag",
-        "gates",
-        "confusion",
-    ];
-    let mut names: Vec<String> = pictures.iter().map(|name| format!("{name}.png")).collect();
+    let pictures = ["gradient-norm", "learning-rate", "gradient-by-lag", "gates"];
+    let pictures = pictures.iter().chain(&SequenceFigures::NAMES);
+    let mut names: Vec<String> = pictures.map(|name| format!("{name}.png")).collect();
     names.extend([PAGE.to_owned(), NUMBERS.to_owned()]);
     names
 }
@@ -157,6 +157,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .out
         .as_ref()
         .map_or_else(default, |out| out.to_path_buf());
+    let run = Run::read(&args.run)?;
+    if run.config["series"].is_object() {
+        return sequences::run(args, run, &out);
+    }
     let outputs = Outputs::new(args, &out, Vec::new());
     outputs.check()?;
     let encoding = args.reads.encoding;
@@ -244,15 +248,32 @@ fn write_numbers(outputs: &Outputs<'_>, numbers: &Value) -> Result<()> {
 
 /// Writes numbers, pictures and page.
 fn write(outputs: &Outputs<'_>, findings: &Findings) -> Result<Value> {
+    let figures = Figures::new(findings);
+    let all: Vec<_> = figures.all().collect();
+    let numbers = numbers(outputs.folder, &names_of(&all), findings)?;
+    write_all(outputs, &numbers, &all, &page(findings, &figures))?;
+    Ok(numbers)
+}
+
+/// The files of a report with these pictures.
+fn names_of(figures: &[&Figure]) -> Vec<String> {
+    let mut names = vec![PAGE.to_owned(), NUMBERS.to_owned()];
+    names.extend(figures.iter().map(|figure| format!("{}.png", figure.name)));
+    names
+}
+
+/// Writes them all.
+fn write_all(
+    outputs: &Outputs<'_>,
+    numbers: &Value,
+    figures: &[&Figure],
+    page: &str,
+) -> Result<()> {
     let out = outputs.folder;
     files::folder(out)?;
-    let figures = Figures::new(findings);
-    let mut names = vec![PAGE.to_owned(), NUMBERS.to_owned()];
-    names.extend(figures.all().map(|figure| format!("{}.png", figure.name)));
-    let numbers = numbers(out, &names, findings)?;
     // The names first: a report that is cut short here may be made again without --force.
-    write_numbers(outputs, &numbers)?;
-    for figure in figures.all() {
+    write_numbers(outputs, numbers)?;
+    for figure in figures {
         let path = out.join(format!("{}.png", figure.name));
         let bytes = raster::draw(figure).map_err(|what| Error::Plot {
             path: path.clone(),
@@ -262,8 +283,5 @@ fn write(outputs: &Outputs<'_>, findings: &Findings) -> Result<Value> {
             .file(&format!("{}.png", figure.name))
             .write(&bytes)?;
     }
-    outputs
-        .file(PAGE)
-        .write(page(findings, &figures).as_bytes())?;
-    Ok(numbers)
+    Ok(outputs.file(PAGE).write(page.as_bytes())?)
 }

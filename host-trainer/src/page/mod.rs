@@ -4,13 +4,15 @@
 //! essential (one screen): what net, on what text, how good, does it fit the board, what does it write
 //! learning | samples by epoch | the gradient's reach | gates over a text | confusion | on the device | origin
 //! ```
-//! A net without a text has a page of its own ([`net`]).
+//! A net without a text has a page of its own ([`net`]), and so has a run on sequences ([`sequences`]).
 //! `maud` checks the HTML at compile time and escapes every text that is put in, and texts come from anywhere here: names of
 //! folders, a corpus, what a net wrote. Hidden characters in them become marks. Figures are inline SVG whose colours the style sheet's themes fill in.
 
 mod device;
 pub mod figures;
 pub mod net;
+mod sequence_figures;
+pub mod sequences;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -24,6 +24,7 @@ mod place;
 mod qat;
 mod report;
 mod sequences;
+mod sequences_report;
 mod streams;
 mod sweep;
 mod sweep_words;

@@ -8,21 +8,22 @@ use serde_json::json;
 use super::super::out::{say, say_json};
 use super::args::{Args, Bits, show_layout};
 use super::net;
-use crate::analysis::answers::{Answers, Change};
+use crate::analysis::answers::{Answers, CALIBRATED, Change, image_of};
 use crate::analysis::explain::mixed_net;
 use crate::error::{Error, Result};
 use crate::files::IMAGE;
 use crate::isa::isa;
-use crate::quantize::export::{NetReport, export_net, image_by, of_plan};
+use crate::quantize::export::NetReport;
 use crate::quantize::{Sequence, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::series::{Given, Series};
 
-/// Steps that integers are chosen on, at most.
-const CALIBRATED: usize = 20_000;
-
-/// The data of the run, from where it was or from `given`, split as it was.
-pub(in crate::cli) fn data_of(checkpoint: &Checkpoint, given: Option<&str>) -> Result<Series> {
+/// The data of the run, from where it was or from `given`, which `option` names, split as it was.
+pub(in crate::cli) fn data_of(
+    checkpoint: &Checkpoint,
+    given: Option<&str>,
+    option: &str,
+) -> Result<Series> {
     let config = checkpoint.config()?;
     let Some(options) = &config.series else {
         return Err(Error::Usage(
@@ -39,7 +40,7 @@ pub(in crate::cli) fn data_of(checkpoint: &Checkpoint, given: Option<&str>) -> R
     let set = Set::open(path.as_ref(), &reading).map_err(|error| match given {
         Some(_) => error.into(),
         None => Error::Usage(format!(
-            "the data of the run is not to be had ({error}); name it: --calibrate DATA"
+            "the data of the run is not to be had ({error}); name it: {option} DATA"
         )),
     })?;
     let valid = match (&options.valid, given) {
@@ -68,21 +69,15 @@ pub(super) fn run(args: &Args, checkpoint: &Checkpoint) -> Result<()> {
     let from = given.unwrap_or(&checkpoint.meta.provenance.corpus);
     let out = out.made_from([&args.checkpoint]).made_from([from]);
     out.check()?;
-    let data = data_of(checkpoint, given)?;
+    let data = data_of(checkpoint, given, "--calibrate")?;
     let features = data.train().features(CALIBRATED)?;
     let features: Vec<Sequence<'_>> = features.iter().map(|of| Sequence::Features(of)).collect();
     let (precision, bits) = bits(args, checkpoint, &features)?;
-    let plan = checkpoint.plan().filter(|plan| {
-        precision == Precision::Int8 && bits.is_none_or(|bits| bits == plan.scheme.bits)
-    });
-    let (image, mut report) = match plan {
-        Some(plan) => {
-            let image = image_by(checkpoint, plan, &features)?;
-            let report = of_plan(&image, checkpoint.params.net(), plan.scheme);
-            (image, report)
-        }
-        None => export_net(checkpoint, &features, precision, bits.unwrap_or_default())?,
-    };
+    let plan = checkpoint.plan().filter(|_| precision == Precision::Int8);
+    let bits = bits
+        .or(plan.map(|plan| plan.scheme.bits))
+        .unwrap_or_default();
+    let (image, mut report) = image_of(checkpoint, &features, (precision, bits))?;
     let isa = isa()?;
     let answers = Answers::of(checkpoint, &data, &image.for_isa(isa)?, isa)?;
     let (image, note) = args.target.apply(image)?;
