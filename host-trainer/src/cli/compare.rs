@@ -68,18 +68,26 @@ struct Row {
 }
 
 impl Row {
-    fn new(run: &Run) -> Self {
+    /// Of a run on a text.
+    fn new(run: &Run) -> Result<Self> {
+        let shape = run.shape.ok_or_else(|| {
+            let what = "it is on sequences, or its layers are not alike: see `gatelet report`";
+            Error::Some(format!(
+                "{}: no line for this run: {what}",
+                run.path.display()
+            ))
+        })?;
         let (last, best) = (run.metrics.last(), run.best());
-        Self {
+        Ok(Self {
             name: run.name.clone(),
             path: run.path.clone(),
-            shape: run.shape,
-            parameters: run.shape.parameters(),
+            shape,
+            parameters: shape.parameters(),
             // The words of a net of words are in its checkpoint, and this reads none.
             int8_bytes: (run.config["level"] != "word")
                 .then(|| {
                     int8_bytes(
-                        &run.shape.net(),
+                        &shape.net(),
                         &[],
                         Processor::CortexM4,
                         &run.corpus,
@@ -99,7 +107,7 @@ impl Row {
             ended: run.ended.clone(),
             verdict: run.judge().map(|judgement| judgement.verdict),
             best: false,
-        }
+        })
     }
 
     fn cells(&self) -> Vec<String> {
@@ -129,8 +137,8 @@ impl Row {
 pub(super) fn run(args: &Args) -> Result<()> {
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     for path in &args.runs {
-        match Run::read(path) {
-            Ok(run) => rows.push(Row::new(&run)),
+        match Run::read(path).and_then(|run| Row::new(&run)) {
+            Ok(row) => rows.push(row),
             Err(error) => bad.push((path.display().to_string(), error.to_string())),
         }
     }

@@ -29,8 +29,8 @@ pub struct Run {
     pub path: PathBuf,
     /// Its last part.
     pub name: String,
-    /// The net's shape.
-    pub shape: Layers,
+    /// The net's shape; none of a net that is more than layers that are alike, as of a run on sequences.
+    pub shape: Option<Layers>,
     /// Options of the run, by name.
     pub config: Value,
     /// Path of the text as it was given.
@@ -50,7 +50,7 @@ pub struct Run {
 #[derive(Deserialize)]
 struct Config {
     config: Value,
-    shape: Layers,
+    shape: Option<Layers>,
     provenance: Origin,
 }
 
@@ -90,8 +90,10 @@ impl Run {
         };
         let config: Config = serde_json::from_slice(&config)
             .map_err(|error| bad(format!("its config.json: {error}")))?;
-        let net = config.shape.net().checked();
-        net.map_err(|error| bad(format!("its config.json: {error}")))?;
+        if let Some(shape) = config.shape {
+            let net = shape.net().checked();
+            net.map_err(|error| bad(format!("its config.json: {error}")))?;
+        }
         let metrics = files::read_plain(&path.join("metrics.jsonl"), files::LOG);
         let metrics = metrics.unwrap_or_default();
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -169,7 +171,7 @@ mod tests {
         assert!(error(&folder.path().join("x")).ends_with("it does not exist"));
         assert!(error(folder.path()).ends_with("it has no config.json"));
         fs::write(folder.path().join("config.json"), "{\"config\": 1}").unwrap();
-        assert!(error(folder.path()).contains("missing field `shape`"));
+        assert!(error(folder.path()).contains("missing field `provenance`"));
         assert!(error(&folder.path().join("config.json")).ends_with("it is a file"));
     }
 
