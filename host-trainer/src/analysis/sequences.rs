@@ -36,8 +36,6 @@ const AT_ONCE: usize = 64;
 const SHOWN: usize = 400;
 /// Sequences of the table of the worst.
 const WORST: usize = 10;
-/// Parts of a sequence at which its answer is looked at.
-pub const PARTS: usize = 10;
 
 /// When the answer to a sequence is there.
 #[derive(Clone, Debug, PartialEq, Serialize)]
