@@ -144,7 +144,7 @@ impl Set {
             fs::remove_file(&file)?;
             Ok(all)
         };
-        // As many pieces as there would be on two cores, so that every machine makes the same set.
+        // Eight chunks with a seed each, whatever the machine: all of them make the same set.
         let chunks: Vec<_> = classes
             .chunks(classes.len().div_ceil(8))
             .enumerate()
