@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::analysis::answers::{Answers, CALIBRATED, Change, image_of};
 use crate::analysis::device::{Board, Fit, fit};
 use crate::analysis::roc::{Odds, Roc};
-use crate::analysis::seen::{Seen, log_parts, look};
+use crate::analysis::seen::{PARTS, Seen, log_parts, look};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::isa::isa;
