@@ -3,6 +3,7 @@
 //! ```text
 //! amplifier   a line | a block of f32 -> a block of f32 ... | an empty block -> a line of JSON
 //! voice       a line | a block of i16, a frame -> lines, ACK ... | an empty block -> lines, ACK
+//! keyword     a line | a block of i16 -> lines, ACK ... | an empty block -> a line, ACK
 //! ```
 //! The form of a block, and why nothing is sent before the last one is answered, is in
 //! [`gatelet_sound::wire`]. A block that arrives damaged ends the stream, with a line that says so.
@@ -12,9 +13,10 @@ use core::fmt::Arguments;
 use embedded_io::{ErrorType, Read, Write, WriteFmtError};
 use gatelet::net::{Input, Net, Precision};
 use gatelet::{Kernel, Model, Session};
-use gatelet_sound::Listener;
 use gatelet_sound::bands::{BANDS, FRAME};
+use gatelet_sound::spotter::{THRESHOLD, is_spotter};
 use gatelet_sound::wire::{self, ACK, Damaged, Receiver};
+use gatelet_sound::{Listener, Spotter};
 
 /// Samples of a block of the amplifier, at most.
 pub const BLOCK: usize = FRAME / 2;
@@ -211,15 +213,8 @@ pub fn listen<P: Read + Write, K: Kernel>(
     )?;
     let mut receiver = Receiver::new();
     loop {
-        let mut frame = [0_i16; FRAME];
-        let length = block(port, &mut receiver, |block| {
-            let (numbers, []) = block.ok()?.as_chunks() else {
-                return None;
-            };
-            let to = frame.iter_mut().zip(numbers);
-            to.for_each(|(to, &x)| *to = i16::from_le_bytes(x));
-            Some(numbers.len())
-        })?;
+        let mut frame = [0; FRAME];
+        let length = samples(port, &mut receiver, &mut frame)?;
         let change = match length {
             Some(0) => {
                 say(port, format_args!("{}", listener.hearing()))?;
@@ -237,6 +232,75 @@ pub fn listen<P: Read + Write, K: Kernel>(
                 changed(change.voice);
             }
             Err(_) => return end(port, Broken::Model),
+        }
+        port.write_all(&[ACK])?;
+        port.flush()?;
+    }
+}
+
+/// Waits for the next block of samples; how many it has, if it is whole.
+fn samples<P: Read>(
+    port: &mut P,
+    receiver: &mut Receiver<BYTES>,
+    to: &mut [i16; FRAME],
+) -> Result<Option<usize>, P::Error> {
+    block(port, receiver, |block| {
+        let (numbers, []) = block.ok()?.as_chunks() else {
+            return None;
+        };
+        let to = to.iter_mut().zip(numbers);
+        to.for_each(|(to, &x)| *to = i16::from_le_bytes(x));
+        Some(numbers.len())
+    })
+}
+
+/// Listens until an empty block comes, and says the words that it hears; `heard` is told too.
+///
+/// # Errors
+/// Why it ended early.
+pub fn spot<P: Read + Write, K: Kernel>(
+    port: &mut P,
+    model: &Model<'_>,
+    kernel: K,
+    storage: &mut [u32],
+    mut heard: impl FnMut(),
+) -> Ended<P> {
+    let (true, Ok(mut spotter)) = (
+        is_spotter(model),
+        Spotter::new(model, kernel, storage, THRESHOLD),
+    ) else {
+        return end(port, Broken::Model);
+    };
+    let macs = model.net().macs_per_step();
+    say(
+        port,
+        format_args!(
+            "keyword: kernel {}, {macs} multiply-accumulates a frame",
+            K::NAME
+        ),
+    )?;
+    let mut receiver = Receiver::new();
+    loop {
+        let mut sound = [0; FRAME];
+        let length = samples(port, &mut receiver, &mut sound)?;
+        let Some(sound) = length.and_then(|length| sound.get(..length)) else {
+            return end(port, Broken::Block);
+        };
+        if sound.is_empty() {
+            say(port, format_args!("states {:016x}", spotter.states()))?;
+            port.write_all(&[ACK])?;
+            return Ok(port.flush()?);
+        }
+        let mut said = Ok(());
+        let pushed = spotter.push(sound, |word| {
+            heard();
+            if said.is_ok() {
+                said = say(port, format_args!("{word}"));
+            }
+        });
+        said?;
+        if pushed.is_err() {
+            return end(port, Broken::Model);
         }
         port.write_all(&[ACK])?;
         port.flush()?;

@@ -314,3 +314,63 @@ fn a_net_that_does_not_fit_the_data_is_refused_with_both_sizes() {
         "{said}"
     );
 }
+
+/// Recordings of two tones, `low_0.wav` and so on, 0.1 to 0.2 s of 8 kHz.
+fn tones(folder: &Path) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    for k in 0..40_u32 {
+        let (name, hz) = [("low", 300.0), ("high", 1_500.0)][k as usize % 2];
+        let path = folder.join(format!("{name}_{k}.wav"));
+        let mut writer = hound::WavWriter::create(path, spec).unwrap();
+        for n in 0..800 + 20 * k {
+            let phase = std::f64::consts::TAU * hz * f64::from(n) / 8_000.0;
+            let sample = 9_000.0 * phase.sin() + 3_000.0 * number(k * 5_000 + n);
+            writer.write_sample(sample as i16).unwrap();
+        }
+        writer.finalize().unwrap();
+    }
+}
+
+#[test]
+fn a_front_end_goes_from_the_option_to_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    tones(folder.path());
+    let front = "logmel:12,rate=8000,frame=128,hop=100".parse().unwrap();
+    let config = Config {
+        series: Some(SeriesOptions {
+            front_end: Some(front),
+            ..SeriesOptions::of(Task::Classify)
+        }),
+        epochs: 30,
+        ..config(Task::Classify, Cell::Gru)
+    };
+    let data = data(folder.path(), &config, None);
+    assert_eq!(
+        (data.train().set().width(), data.train().longest()),
+        (12, 15)
+    );
+    let out = tempfile::tempdir().unwrap();
+    let run_folder = RunFolder::open(&out.path().join("run"), Mode::New).unwrap();
+    let mut trainer = Trainer::new(&data, config, "train".to_owned()).unwrap();
+    run(&mut trainer, &run_folder, usize::MAX);
+    let checkpoint = read(&run_folder.best());
+    assert_eq!(checkpoint.meta.interface.front_end, Some(front));
+    let image = own_image(&checkpoint).unwrap();
+    let model = image.model().unwrap();
+    assert_eq!(model.front_end(), Some(front.0));
+    // Samples in: what a device says.
+    let mut wav = hound::WavReader::open(folder.path().join("high_39.wav")).unwrap();
+    let samples: Vec<i16> = wav.samples().map(Result::unwrap).collect();
+    let mut storage = vec![0; model.session_words()];
+    let mut session = gatelet::Session::new(&model, gatelet::Scalar, &mut storage).unwrap();
+    let mut class = None;
+    let pushed = session.push_samples(&samples, |session| {
+        class = Some(session.logits().argmax().0);
+    });
+    assert_eq!((pushed.unwrap(), class), (15, Some(0)));
+}

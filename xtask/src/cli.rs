@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::image::Format;
+use crate::listen::keyword;
 use crate::{
     architecture, bench, board, circles, conformance, demo, deny, firmware, flash, fuzz, handover,
     host_bench, image, listen, miri, qemu_tests, selftest, sequences, setup, size, steps, tables,
@@ -26,7 +27,8 @@ enum Task {
     /// Build the firmware, boot it in QEMU, type a prefix and show what it predicts; then the
     /// console is yours
     #[command(
-        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --prompt \"Mr. Knight\""
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --prompt \"Mr. Knight\"\n  cargo xtask demo keyword"
     )]
     Demo(DemoArgs),
     /// Send a sound to a board in QEMU that amplifies it, or says what it hears: voice or noise; the
@@ -120,6 +122,17 @@ struct DemoArgs {
     /// What to type into the board's serial port
     #[arg(long, value_name = "TEXT", default_value = demo::PROMPT)]
     prompt: String,
+    #[command(subcommand)]
+    other: Option<Demo>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Demo {
+    /// Make a spoken set, train a net that spots ten words, and let a board in QEMU listen
+    #[command(
+        after_help = "Examples:\n  cargo xtask demo keyword\n  cargo xtask demo keyword --measure\n\nWhat is measured: docs/sequences.md"
+    )]
+    Keyword(keyword::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -223,7 +236,10 @@ struct BoardArgs {
 impl Options {
     pub(crate) fn run(self) -> Result<()> {
         match self.task {
-            Task::Demo(args) => demo::run(&args.prompt),
+            Task::Demo(args) => match &args.other {
+                None => demo::run(&args.prompt),
+                Some(Demo::Keyword(options)) => keyword::run(options),
+            },
             Task::Test { only, alone: true } => steps::alone(&only),
             Task::Test { only, alone: false } => steps::run(&only),
             Task::Listen(options) => listen::run(&options),

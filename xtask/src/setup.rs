@@ -66,6 +66,14 @@ pub(crate) fn qemu() -> Result<()> {
     )
 }
 
+/// The speech synthesizer.
+pub(crate) fn espeak() -> Result<()> {
+    if program(&SPEECH)? {
+        return Ok(());
+    }
+    bail!("espeak-ng is missing and neither apt-get, dnf nor brew is here: install it by hand")
+}
+
 /// Gets a program where it is missing; false where no package manager has it.
 pub(crate) fn program(wanted: &Program) -> Result<bool> {
     let name = wanted.name;
@@ -109,6 +117,14 @@ pub(crate) const AARCH64_EMULATOR: Program = Program {
     apt: "qemu-user",
     dnf: "qemu-user",
     brew: None,
+};
+/// Speaks.
+const SPEECH: Program = Program {
+    name: "espeak-ng",
+    what: "the program",
+    apt: "espeak-ng",
+    dnf: "espeak-ng",
+    brew: Some("espeak-ng"),
 };
 /// Runs WebAssembly.
 pub(crate) const NODE: Program = Program {

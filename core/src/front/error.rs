@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use super::recipe::{MAX_BANDS, MAX_FRAME, MAX_RATE, MIN_FRAME, MIN_RATE};
+use super::limits::{MAX_BANDS, MAX_FRAME, MAX_RATE, MIN_FRAME, MIN_RATE};
 
 /// Why a front end cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod error;
 mod fft;
 mod frames;
 mod level;
+mod limits;
 mod mel;
 mod recipe;
 mod spectrum;
@@ -19,8 +20,9 @@ mod wave;
 
 pub use self::error::FrontEndError;
 pub use self::frames::Frames;
+pub use self::limits::{MAX_BANDS, MAX_FRAME, MAX_RATE};
 pub(crate) use self::recipe::RECIPE_WORDS;
-pub use self::recipe::{FrontEnd, FrontEndKind, MAX_BANDS, MAX_FRAME, MAX_RATE};
+pub use self::recipe::{FrontEnd, FrontEndKind};
 
 #[cfg(test)]
 mod tests;

@@ -3,17 +3,8 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::error::FrontEndError;
+use super::limits::{MAX_BANDS, MAX_FRAME, MAX_RATE, MIN_FRAME, MIN_RATE};
 
-/// Fewest samples a second.
-pub(super) const MIN_RATE: u32 = 1_000;
-/// Most samples a second.
-pub const MAX_RATE: u32 = 96_000;
-/// Fewest samples of a frame.
-pub(super) const MIN_FRAME: u16 = 32;
-/// Most samples of a frame.
-pub const MAX_FRAME: u16 = 1_024;
-/// Most bands.
-pub const MAX_BANDS: u8 = 128;
 /// Shortest spectrum: shorter frames are padded with zeros.
 const MIN_FFT: usize = 64;
 /// Words of a recipe in an image.

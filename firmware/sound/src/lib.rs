@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! voice       samples --bands--> 7 numbers a frame --net--> voice or noise --hearing--> lines
+//! keyword     samples --the model's front end--> features --net--> scores --spotter--> words
 //! amplifier   samples --net--> samples
 //! wire        blocks of samples on a serial line, each answered before the next is sent
 //! ```
@@ -16,9 +17,11 @@
 pub mod bands;
 pub mod hearing;
 pub mod listener;
+pub mod spotter;
 #[cfg(any(test, feature = "synth"))]
 pub mod synth;
 pub mod wire;
 
 pub use bands::Bands;
 pub use listener::Listener;
+pub use spotter::Spotter;

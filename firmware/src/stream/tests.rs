@@ -168,6 +168,9 @@ fn another_model_is_refused() {
     let image = gatelet::include_model!("../../models/voice.gatelet");
     let (model, mut state) = (image.model().unwrap(), image.state());
     let mut port = Port::default();
+    let ended = spot(&mut port, &model, Scalar, state.as_mut(), || ());
+    assert_eq!(ended, Err(Broken::Model));
+    let mut port = Port::default();
     let ended = amplify(&mut port, &model, Scalar, state.as_mut(), &());
     assert_eq!(ended, Err(Broken::Model));
     assert_eq!(

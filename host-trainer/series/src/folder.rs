@@ -6,6 +6,7 @@
 //! yes/ann/3.wav             and then the group
 //! train/yes/3.wav           train, valid (or val) and test are parts of a split
 //! input_1.wav target_1.wav  a recording and what is asked of it
+//! talk.wav talk.txt         a recording and its labels, of --task label
 //! ```
 
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ fn look(folder: &Path, deep: usize, found: &mut Found) -> Result<()> {
         }
         match matches!(&*ending(&path), "csv" | "tsv" | "wav") {
             true => found.files.push(path),
+            // A label track beside its recording.
+            false if ending(&path) == "txt" && path.with_extension("wav").is_file() => {}
             false => found.others += 1,
         }
     }

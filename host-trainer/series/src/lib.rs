@@ -43,6 +43,7 @@ mod split;
 mod table;
 mod text;
 mod time;
+mod track;
 mod ts;
 mod wanted;
 mod wav;

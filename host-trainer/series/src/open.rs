@@ -93,13 +93,17 @@ fn scan(input: &Input, builder: &mut Builder<'_>) -> Result<()> {
         what,
     };
     let head = Known::new(path)?.head(6)?;
+    let sounds = ending(path) == "wav" || head.starts_with(b"RIFF");
+    if builder.options.front.is_some() && !sounds {
+        return Err(Error::task(path, "--front-end is for recordings (.wav)"));
+    }
     match &*ending(path) {
         "wav" => wav::scan(input, builder),
         "npy" => npy::scan(input, builder),
         "npz" => npz::scan(input, builder),
         "ts" => ts::scan(input, builder),
         "csv" | "tsv" => table::scan(input, builder),
-        _ if head.starts_with(b"RIFF") => wav::scan(input, builder),
+        _ if sounds => wav::scan(input, builder),
         _ if head.starts_with(b"\x93NUMPY") => npy::scan(input, builder),
         "txt" | "data" | "dat" => table::scan(input, builder),
         "xls" | "xlsx" | "ods" => Err(unknown("it is a spreadsheet: save it as CSV")),
@@ -140,6 +144,7 @@ fn read(inputs: &[Input], notes: Vec<String>, options: &Options) -> Result<Set> 
 fn others(input: &Input, options: &Options) -> Option<PathBuf> {
     let answers = match (options.task, options.target.as_slice()) {
         (Task::Forecast { .. }, _) => None,
+        (Task::Label, _) if ending(&input.path) == "wav" => Some(wav::track(&input.path)),
         (_, [name]) if ending(&input.path) == "npy" => Some(npy::beside(&input.path, name)),
         _ => None,
     };

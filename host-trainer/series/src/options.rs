@@ -1,5 +1,7 @@
 //! What is wanted of data.
 
+use gatelet::front::FrontEnd;
+
 /// What is asked of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -55,6 +57,8 @@ pub struct Options {
     pub hop: Option<usize>,
     /// Which channel of recordings, from 0; none: the mean of all.
     pub channel: Option<u16>,
+    /// What makes features of recordings, each step a frame; none: a step is a sample.
+    pub front: Option<FrontEnd>,
     /// Whether a sequence is asked for numbers once, after its last step; none: where the numbers
     /// are the same at all steps of each sequence.
     pub once: Option<bool>,
@@ -81,6 +85,7 @@ impl Options {
             window: None,
             hop: None,
             channel: None,
+            front: None,
             once: None,
             classes: Vec::new(),
             memory: Self::MEMORY,

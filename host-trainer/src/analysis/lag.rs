@@ -154,3 +154,6 @@ pub fn of_last(params: &Params<f32>, sequences: &[Vec<u16>]) -> Lags {
     let net = Unrolled::of(&params.cast(), &texts, None);
     means(&norms(&net, &predictions, window), window + 1)
 }
+
+#[cfg(test)]
+mod tests;

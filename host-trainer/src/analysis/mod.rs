@@ -27,7 +27,7 @@ pub mod pareto;
 pub mod ranges;
 pub mod report;
 pub mod roc;
-mod seen;
+pub mod seen;
 pub mod sequences;
 mod shown;
 pub mod suggest;

@@ -2,11 +2,13 @@
 
 use gatelet::{Isa, Model};
 
-use super::sequences::PARTS;
 use crate::error::Result;
 use crate::train::series::Part;
 use crate::train::series::answers::{Answer, each_step};
 use crate::train::series::tally::{Errors, largest};
+
+/// Parts of a sequence at which its answer is looked at.
+pub const PARTS: usize = 10;
 
 /// What was seen of one sequence.
 #[derive(Clone, Debug, Default)]

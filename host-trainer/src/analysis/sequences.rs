@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::analysis::answers::{Answers, CALIBRATED, Change, image_of};
 use crate::analysis::device::{Board, Fit, fit};
 use crate::analysis::roc::{Odds, Roc};
-use crate::analysis::seen::{Seen, look};
+use crate::analysis::seen::{PARTS, Seen, look};
 pub use crate::analysis::shown::Shown;
 use crate::analysis::shown::show;
 use crate::error::{Error, Result};
@@ -36,8 +36,6 @@ use crate::train::series::{Part, Series};
 const AT_ONCE: usize = 64;
 /// Sequences of the table of the worst.
 const WORST: usize = 10;
-/// Parts of a sequence at which its answer is looked at.
-pub const PARTS: usize = 10;
 
 /// When the answer to a sequence is there.
 #[derive(Clone, Debug, PartialEq, Serialize)]

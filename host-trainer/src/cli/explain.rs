@@ -60,7 +60,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
         });
     };
     if checkpoint.vocab.is_none() {
-        return net::run(args, &any, checkpoint);
+        let asked = net::Asked {
+            data: &args.data,
+            text: args.text.is_some(),
+            plot: args.plot.is_some(),
+            json: args.json,
+        };
+        return net::run(args.checkpoint.path(), (&any, checkpoint), asked);
     }
     args.data.refuse()?;
     let (text, expected) = text_of(args.text.as_ref(), args.reads, checkpoint)?;

@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::out::note;
 use super::terminal::{Field, fitting, width, wrapped};
 use crate::data::corpus::Text;
-use crate::train::dataset::Terms;
 use crate::train::run::Metrics;
+use crate::train::terms::Terms;
 use crate::train::{Observer, Position};
 use crate::units::{decimals, duration, epochs, grouped};
 

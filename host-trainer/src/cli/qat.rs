@@ -5,7 +5,6 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::stream::Input;
-use super::train::series;
 use crate::analysis::explain::{mixed, mixed_net};
 use crate::data::corpus::Corpus;
 use crate::error::{Error, Result};
@@ -86,7 +85,11 @@ impl Options {
         let (bytes, path) = (from.model_bytes()?, from.path());
         let checkpoint = Checkpoint::from_bytes(&bytes, path)?.in_units_of_data();
         Ok(Some(Start {
-            config: checkpoint.meta.config.clone().unwrap_or_else(series::base),
+            config: checkpoint
+                .meta
+                .config
+                .clone()
+                .unwrap_or_else(Config::of_sequences),
             path: path.to_owned(),
             sha256: hex(&Sha256::digest(&bytes)),
             checkpoint,

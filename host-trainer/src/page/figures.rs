@@ -7,8 +7,8 @@ use crate::figure::chart::{Chart, Look, Series};
 use crate::figure::heat::{self, Palette};
 use crate::figure::{Anchor, Color, Figure, text_width, visible};
 use crate::train::curves::{loss, norm, rate};
-use crate::train::dataset::Terms;
 use crate::train::run::Metrics;
+use crate::train::terms::Terms;
 
 /// A chart beside a table.
 const TALL: (f64, f64) = (500.0, 400.0);

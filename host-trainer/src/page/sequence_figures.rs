@@ -1,6 +1,7 @@
 //! The figures of a run on sequences.
 
-use crate::analysis::sequences::{PARTS, SequenceFindings, Shown};
+use crate::analysis::seen::PARTS;
+use crate::analysis::sequences::{SequenceFindings, Shown};
 use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Look, Series};
 use crate::figure::heat::{self, Palette};

@@ -206,6 +206,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What options of a run on sequences of numbers are given over.
+    pub fn of_sequences() -> Self {
+        Self {
+            hidden: 32,
+            valid_fraction: 0.2,
+            ..Self::default()
+        }
+    }
+
     /// The layers of the net for a vocabulary of `vocab` tokens.
     pub fn shape(&self, vocab: usize) -> Layers {
         Layers {

@@ -8,8 +8,8 @@ use crate::figure::axis::Scale;
 use crate::figure::chart::{Chart, Look, Series};
 use crate::figure::{Figure, Form, raster};
 use crate::files;
-use crate::train::dataset::Terms;
 use crate::train::run::Metrics;
+use crate::train::terms::Terms;
 use crate::units::decimals;
 
 /// A chart beside text or another chart.

@@ -9,6 +9,7 @@ use crate::net::{Net, Params};
 use crate::train::checkpoint::Meta;
 use crate::train::config::Config;
 use crate::train::learner::Learner;
+use crate::train::terms::Terms;
 
 /// What is done with a window: its examples, those rows of a batch that there are, and whether they
 /// begin at the start state.
@@ -21,17 +22,6 @@ pub struct Judged {
     pub loss: f64,
     /// How good the net is at its task, where that is another number: see [`Terms::figure`].
     pub figure: Option<f64>,
-}
-
-/// What the numbers of a run are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// What counts once: `character`, `step`, `sequence`.
-    pub unit: &'static str,
-    /// The unit of the loss; nothing where it has none.
-    pub loss: &'static str,
-    /// The name of [`Judged::figure`], if there is one.
-    pub figure: Option<&'static str>,
 }
 
 /// Examples to learn from, and others to be judged by.

@@ -22,9 +22,10 @@ use super::{End, Position, Trainer};
 use crate::error::{Error, Result};
 use crate::train::checkpoint::torch_name;
 use crate::train::curves::write_loss;
-use crate::train::dataset::{Judged, Terms};
+use crate::train::dataset::Judged;
 use crate::train::run::{Metrics, RunFolder, Saver};
 use crate::train::samples;
+use crate::train::terms::Terms;
 
 /// A run with a loss above so many times that of a net that knows nothing ...
 const EXPLODED_TIMES: f64 = 1.5;

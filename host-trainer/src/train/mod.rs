@@ -28,6 +28,7 @@ pub mod run;
 pub mod runs;
 pub mod samples;
 pub mod series;
+pub mod terms;
 mod text;
 pub mod verdict;
 

@@ -8,7 +8,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::dataset::{Dataset, Judged, Terms, Use};
+use super::dataset::{Dataset, Judged, Use};
+use super::terms::Terms;
 use crate::data::Data;
 use crate::data::corpus::{Corpus, Vocabulary};
 use crate::error::Result;

@@ -3,10 +3,12 @@
 //!
 //! ```text
 //! amplifier   48 kHz, f32 -> an mps2-an500, Cortex-M7 -> a .wav; near the scalar kernel's
+//! keyword     16 kHz, 16 bits -> an STM32F405 -> words; a net that is trained first (`cargo xtask demo`)
 //! voice       16 kHz, 16 bits -> an STM32F405, Cortex-M4 -> lines; the scalar kernel's to the bit
 //! ```
 
 mod amplifier;
+pub(crate) mod keyword;
 mod model;
 mod start;
 mod voice;

@@ -1,17 +1,16 @@
 //! Sounds in files: read as one channel at the rate that a net was trained at, and written.
 
-use std::f64::consts::PI;
+use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use gatelet_arrays::{Format, Sequence};
+use gatelet_sound::synth::rate::resampled;
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 /// Rates that a file may have.
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// The longest sound: an hour at 48 kHz.
-const LONGEST: usize = 3_600 * 48_000;
-/// Half the length of the filter that changes rates, in samples of the lower one.
-const REACH: f64 = 16.0;
+const LONGEST: u32 = 3_600 * 48_000;
 
 /// A sound: within -1 and 1, one channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,67 +29,68 @@ impl Sound {
     }
 
     fn of_bytes(bytes: &[u8]) -> Result<Self> {
-        ensure!(Format::of_bytes(bytes) == Format::Wav, "it is none");
-        let read = Sequence::from_bytes(bytes)?;
-        let rate = read.sample_rate.unwrap_or_default();
+        let reader = WavReader::new(bytes)?;
+        let spec = reader.spec();
+        let rates = (RATES.start(), RATES.end());
         ensure!(
-            RATES.contains(&rate),
-            "{rate} samples a second, not {} to {}",
-            RATES.start(),
-            RATES.end()
+            RATES.contains(&spec.sample_rate),
+            "{} samples a second, not {} to {}",
+            spec.sample_rate,
+            rates.0,
+            rates.1
         );
-        ensure!(read.len() <= LONGEST, "it is longer than an hour");
-        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / read.width as f32;
+        ensure!(reader.duration() <= LONGEST, "it is longer than an hour");
+        ensure!(spec.channels > 0, "it has no channels");
+        let samples = match spec.sample_format {
+            SampleFormat::Float => reader
+                .into_samples::<f32>()
+                .collect::<Result<Vec<_>, _>>()?,
+            SampleFormat::Int => {
+                let scale = f32::from(spec.bits_per_sample.max(1) - 1).exp2();
+                let samples = reader.into_samples::<i32>();
+                let scaled = samples.map(|x| x.map(|x| x as f32 / scale));
+                scaled.collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        ensure!(
+            samples.iter().all(|x| x.is_finite()),
+            "a sample of it is no number"
+        );
+        let channels = usize::from(spec.channels);
+        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
+        let samples: Vec<f32> = samples.chunks_exact(channels).map(mean).collect();
+        ensure!(!samples.is_empty(), "it has no samples");
         Ok(Self {
-            samples: read.steps().map(mean).collect(),
-            rate,
+            samples,
+            rate: spec.sample_rate,
         })
     }
 
     /// The file: 32-bit floats.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let sequence = Sequence {
-            width: 1,
-            numbers: self.samples.clone(),
-            sample_rate: Some(self.rate),
+        let spec = WavSpec {
+            channels: 1,
+            sample_rate: self.rate,
+            bits_per_sample: 32,
+            sample_format: SampleFormat::Float,
         };
-        Ok(sequence.to_bytes(Format::Wav)?)
+        let mut bytes = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut bytes, spec)?;
+        for &x in &self.samples {
+            writer.write_sample(x)?;
+        }
+        writer.finalize()?;
+        Ok(bytes.into_inner())
     }
 
     pub(super) fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(self.rate)
     }
 
-    /// The same at another rate: a sinc under a raised cosine, cut off at the lower of both.
+    /// The same at another rate.
     pub(super) fn at(self, rate: u32) -> Self {
-        if rate == self.rate {
-            return self;
-        }
-        let step = f64::from(self.rate) / f64::from(rate);
-        let (slow, reach) = (step.max(1.0), REACH * step.max(1.0));
-        let count = (self.samples.len() as f64 / step).round() as usize;
-        let sample = |n: usize| {
-            let at = n as f64 * step;
-            let from = (at - reach).ceil().max(0.0) as usize;
-            let near = self.samples.iter().enumerate().skip(from);
-            let near = near.take_while(|(k, _)| (*k as f64) < at + reach);
-            let sum: f64 = near
-                .map(|(k, &x)| {
-                    let t = (k as f64 - at) / slow;
-                    let sinc = if t.abs() < 1e-9 {
-                        1.0
-                    } else {
-                        (PI * t).sin() / (PI * t)
-                    };
-                    f64::from(x) * sinc * (0.5 + 0.5 * (PI * t / REACH).cos())
-                })
-                .sum();
-            (sum / slow) as f32
-        };
-        Self {
-            samples: (0..count).map(sample).collect(),
-            rate,
-        }
+        let samples = resampled(&self.samples, self.rate, rate);
+        Self { samples, rate }
     }
 
     /// Its first samples, at most `seconds`.
@@ -109,6 +109,8 @@ impl Sound {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
 
     fn sine(rate: u32, hz: f64) -> Sound {
@@ -126,13 +128,20 @@ mod tests {
     }
 
     #[test]
-    fn channels_become_one_number() {
-        let stereo = Sequence {
-            width: 2,
-            numbers: vec![0.5, 0.0, -1.0, -1.0],
-            sample_rate: Some(8_000),
+    fn integers_and_channels_become_one_number() {
+        let spec = WavSpec {
+            channels: 2,
+            sample_rate: 8_000,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
         };
-        let sound = Sound::of_bytes(&stereo.to_bytes(Format::Wav).unwrap()).unwrap();
+        let mut bytes = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut bytes, spec).unwrap();
+        for x in [16_384_i16, 0, -32_768, -32_768] {
+            writer.write_sample(x).unwrap();
+        }
+        writer.finalize().unwrap();
+        let sound = Sound::of_bytes(&bytes.into_inner()).unwrap();
         assert_eq!((sound.samples, sound.rate), (vec![0.25, -1.0], 8_000));
     }
 

@@ -1,13 +1,16 @@
 //! Sounds made up from a seed, to train on and to try the demos with.
 //!
 //! - [`guitar`]: plucked strings, and [`circuit`], what an amplifier makes of them;
-//! - [`speech`] and [`noise`], which [`scene`] mixes.
+//! - [`speech`] and [`noise`], which [`scene`] mixes;
+//! - [`spoken`]: words that somebody else made, in noise; [`rate`] brings them to one rate.
 
 pub mod circuit;
 pub mod guitar;
 pub mod noise;
+pub mod rate;
 pub mod scene;
 pub mod speech;
+pub mod spoken;
 
 use std::f64::consts::TAU;
 

@@ -1,5 +1,6 @@
 //! Every format, and every task.
 
+use gatelet::front::{Frames, FrontEnd};
 use gatelet_series::{Options, Set, Task, Wanted};
 
 use super::make::{Asked, Folder, grouped, npy, npz, options, part, whole};
@@ -433,4 +434,47 @@ fn the_hash_is_of_names_and_contents() {
     assert_eq!(first, hash("a.csv", "x\n1\n2\n"));
     assert_ne!(first, hash("a.csv", "x\n1\n3\n"));
     assert_ne!(first, hash("b.csv", "x\n1\n2\n"));
+}
+
+/// A wave of 16-bit samples.
+fn wave(samples: u32) -> Vec<i16> {
+    let sample = |n: u32| (n * n % 20_011) as i16 - 10_000;
+    (0..samples).map(sample).collect()
+}
+
+#[test]
+fn recordings_become_frames_with_labels() {
+    let front = FrontEnd::log_mel(8_000, 256, 100, 20);
+    let folder = Folder::new();
+    let samples = wave(1_050);
+    folder.wav("train/a.wav", 8_000, 1, &samples);
+    folder.wav("valid/b.wav", 8_000, 1, &samples[..100]);
+    // Frames end 12.5 ms apart, the last sample of the first at 12.375 ms.
+    folder.write(
+        "train/a.txt",
+        "0\t0.0124\tother\n0.024\t0.05\tyes\n\n0.11\t9\tother\n",
+    );
+    folder.write("valid/b.txt", "0.0\t1.0\tyes");
+    let options = Options {
+        front: Some(front),
+        ..Options::new(Task::Label)
+    };
+    let set = open(folder.path(), &options);
+    assert_eq!((set.len(), set.steps(0), set.steps(1)), (2, 10, 1));
+    assert_eq!((set.width(), set.is_split()), (20, true));
+    assert_eq!(set.classes(), ["other", "yes"]);
+    assert!(set.notes().iter().all(|note| !note.contains("left out")));
+    let none = Wanted::UNLABELLED;
+    let (inputs, asked) = whole(&set, 0);
+    let labels = vec![0, 1, 1, 1, none, none, none, none, 0, 0];
+    assert_eq!(asked, Asked::Labels(labels));
+    // What the device makes of the same samples.
+    let mut words = vec![0; front.words()];
+    let mut frames = Frames::new(front, &mut words).expect("a front end");
+    let (mut rest, mut made) = (&samples[..], Vec::new());
+    while let Some(features) = frames.next(&mut rest) {
+        made.extend_from_slice(features);
+    }
+    assert_eq!(inputs, made);
+    assert_eq!(whole(&set, 1).0, made[..20]);
 }

@@ -1,5 +1,6 @@
 //! What is read from memory and what is read from files are the same bits.
 
+use gatelet::front::FrontEnd;
 use gatelet_series::{Fill, Options, Set, Task, WantedBuffer};
 
 use super::make::{Asked, Folder, grouped, npy, npz, options, part};
@@ -202,6 +203,15 @@ fn recordings() {
     same(folder.path(), &wanted);
     wanted.window = Some(400);
     wanted.hop = Some(100);
+    same(folder.path(), &wanted);
+    wanted.front = Some(FrontEnd::log_mel(16_000, 256, 100, 20));
+    wanted.window = Some(3);
+    wanted.hop = Some(1);
+    same(folder.path(), &wanted);
+    for name in ["a_1.txt", "b_1.txt"] {
+        folder.write(name, "0.001\t0.02\tone\n0.02\t0.1\ttwo\n");
+    }
+    wanted.task = Task::Label;
     same(folder.path(), &wanted);
     let pair = format!("{0}/b_1.wav,{0}/a_1.wav", folder.path().display());
     same(pair.as_ref(), &Options::new(Task::Regress));

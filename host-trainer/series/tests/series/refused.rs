@@ -1,5 +1,6 @@
 //! Bad data: one line each, with the place and a way out.
 
+use gatelet::front::FrontEnd;
 use gatelet_series::{Options, Set, Task};
 
 use super::make::{Folder, grouped, npy, npz, options};
@@ -247,8 +248,44 @@ fn folders() {
     );
     has(
         &said(folder.path(), &Options::new(Task::Label)),
-        &["no label of each step"],
+        &["alone.wav", "no label track"],
     );
+    for (track, what) in [
+        ("0 1 yes", "line 1"),
+        ("0\t1\tyes\n1\t2\t\n", "line 2"),
+        ("0\t1\tyes\n1\tNaN\tno\n", "with tabs"),
+        ("1\t1\tyes", "not after its start"),
+        ("0\t1\tyes\n0.5\t2\tno", "before the end"),
+    ] {
+        folder.write("alone.txt", track);
+        let said = said(folder.path(), &Options::new(Task::Label));
+        has(&said, &["alone.txt", what]);
+    }
+    folder.write("alone.txt", "0\t1\tyes");
+    let framed = |task, rate, hop| Options {
+        front: Some(FrontEnd::log_mel(rate, 256, hop, 20)),
+        ..Options::new(task)
+    };
+    let alone = folder.path().join("alone.wav");
+    let label = Task::Label;
+    has(
+        &said(&alone, &framed(label, 16_000, 100)),
+        &["8000 samples", "rate=8000"],
+    );
+    has(
+        &said(&alone, &framed(label, 8_000, 100)),
+        &["shorter than one step"],
+    );
+    has(
+        &said(&alone, &framed(Task::Forecast { steps: 1 }, 8_000, 2)),
+        &["--task classify or label"],
+    );
+    let table = folder.write("a.csv", "x,y\n1,2\n");
+    has(
+        &said(&table, &framed(label, 8_000, 100)),
+        &["for recordings"],
+    );
+    std::fs::remove_file(table).expect("a file");
     has(
         &said(folder.path(), &Options::new(Task::Regress)),
         &["neither input nor target"],

@@ -8,7 +8,6 @@ use super::super::export::net::ratio;
 use super::super::out::{say, say_json};
 use super::super::sequences::{self, Data};
 use super::super::table::{Align, Table};
-use super::Args;
 use crate::analysis::device::Processor;
 use crate::analysis::explain::{NetExplanation, explain_net};
 use crate::analysis::ranges::{Ranges, ranges};
@@ -86,23 +85,36 @@ impl Files {
     }
 }
 
+/// What was asked for on the command line.
+pub(super) struct Asked<'a> {
+    pub(super) data: &'a Files,
+    /// Whether options were given that are for texts.
+    pub(super) text: bool,
+    pub(super) plot: bool,
+    pub(super) json: bool,
+}
+
 /// Runs the command.
-pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Result<()> {
-    if args.text.is_some() {
+pub(super) fn run(
+    path: &Path,
+    (any, checkpoint): (&AnyModel, &Checkpoint),
+    asked: Asked<'_>,
+) -> Result<()> {
+    if asked.text {
         return Err(Error::Usage(
             "--text: this net reads no text; name a sequence of what it is given, --calibrate FILE"
                 .to_owned(),
         ));
     }
-    if args.plot.is_some() {
+    if asked.plot {
         return Err(Error::Usage(
             "--plot: its picture is of losses on a text; gatelet report makes a page of this net"
                 .to_owned(),
         ));
     }
-    let found = args.data.ask(args.checkpoint.path(), any, checkpoint)?;
+    let found = asked.data.ask(path, any, checkpoint)?;
     show(&found)?;
-    if args.json {
+    if asked.json {
         let mut object = serde_json::to_value(&found.explanation).unwrap_or_default();
         object["processors"] = serde_json::to_value(Processor::ALL).unwrap_or_default();
         object["ranges"] = serde_json::to_value(&found.ranges).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::out::{say, say_json};
-use super::{Args, NUMBERS, Outputs, PAGE, numbers, write_numbers};
+use super::outputs::{Args, NUMBERS, Outputs, PAGE, numbers, write_numbers};
 use crate::analysis::report::describe;
 use crate::any_model::{AnyModel, model_bytes};
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::export::series::data_of;
 use super::super::out::{note, say, say_json};
-use super::{Args, Outputs, PAGE, numbers, write_all};
+use super::outputs::{Args, Outputs, PAGE, numbers, write_all};
 use crate::analysis::names::{cells, sizes};
 use crate::analysis::sequences::ask;
 use crate::any_model::LARGEST;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::qat;
 use super::super::recipe::{self, Recipe};
 use super::super::stream::{Folder, Input, Reads};
-use super::series;
+use super::series_options;
 use crate::data::corpus::{Encoding, IN_MEMORY, Level, Normalise, Outline, Text};
 use crate::error::{Error, Result};
 use crate::shell::quoted;
@@ -40,7 +40,7 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     pub(super) qat: qat::Options,
     #[command(flatten)]
-    pub(super) series: series::Options,
+    pub(super) series: series_options::Options,
     /// Kind of cell [default: lstm]
     #[arg(long, help_heading = "Net")]
     cell: Option<Cell>,
@@ -299,7 +299,7 @@ impl Args {
         flag(self.no_lines, "no-lines");
         flag(c.keep_cr, "keep-cr");
         words.extend(recipe::words(c));
-        words.extend(c.series.iter().flat_map(series::words));
+        words.extend(c.series.iter().flat_map(series_options::words));
         words.extend(qat::Options::words(c));
         words.join(" ")
     }

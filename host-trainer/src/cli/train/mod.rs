@@ -1,30 +1,27 @@
 //! `gatelet train`.
 
 mod args;
-pub(super) mod series;
+mod begin;
+mod series;
+mod series_options;
 mod summary;
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use serde_json::json;
 
 use self::args::OPTIONS;
 pub(super) use self::args::{Args, job_of};
-use self::summary::{introduction, recognised, report, with_command};
+use self::begin::{go_on, out_of, train, write_config};
+use self::summary::recognised;
 use super::out::note;
-use super::progress::Progress;
 use super::qat;
 use super::recipe;
 use super::terminal::tell;
 use crate::data::corpus::{Corpus, Level, Outline, Text, looks};
 use crate::error::{Error, Result};
 use crate::train::Trainer;
-use crate::train::checkpoint::Meta;
 use crate::train::config::Config;
-use crate::train::run::{Found, Mode, RunFolder, change};
+use crate::train::run::{Mode, change};
 use crate::units::bytes;
 
 /// Part of a text that may be unknown without a warning. Of novels in 10,000 words 3 % are.
@@ -172,16 +169,6 @@ fn say_unknown(args: &Args, corpus: &Corpus) -> Result<()> {
     Ok(())
 }
 
-/// Writes `config.json`: the options and the origin in `meta`.
-fn write_config(folder: &RunFolder, meta: &Meta) -> Result<()> {
-    let config = meta.config()?;
-    let shape = meta
-        .series
-        .is_none()
-        .then(|| config.shape(meta.net.vocab()));
-    folder.write_config(&json!({ "config": config, "shape": shape, "provenance": meta.provenance }))
-}
-
 /// Goes on with a run, with the options changed that were given and may change.
 ///
 /// Everything is checked before anything is written: a damaged checkpoint gets its other name only when the run can
@@ -216,64 +203,4 @@ fn resume(args: &Args, save_every: Duration) -> Result<()> {
     say_unknown(args, &corpus)?;
     let trainer = Trainer::resume(&corpus, checkpoint).map_err(|error| out_of(error, &found))?;
     go_on(args, &folder, (trainer, &found, &changes))
-}
-
-/// An error that a checkpoint gave, with its file.
-fn out_of(error: Error, found: &Found) -> Error {
-    match error {
-        Error::Checkpoint { what, .. } => Error::Checkpoint {
-            path: found.path.clone(),
-            what,
-        },
-        other => other,
-    }
-}
-
-/// Goes on with a run whose options have been changed so.
-fn go_on(
-    args: &Args,
-    folder: &RunFolder,
-    (trainer, found, changes): (Trainer<'_>, &Found, &[String]),
-) -> Result<()> {
-    for line in folder.set_aside(found)? {
-        note(format_args!("warning: {line}"));
-    }
-    if trainer.position().ended.is_some() {
-        // Nothing more is trained, so nothing has changed either.
-        return train(args, folder, trainer);
-    }
-    if !changes.is_empty() {
-        folder.rewind_metrics(trainer.position().step)?;
-        folder.write_last(&trainer.checkpoint(true).to_bytes()?)?;
-        for change in changes.iter().filter(|_| !args.quiet) {
-            note(change);
-        }
-    }
-    write_config(folder, &trainer.checkpoint(false).meta)?;
-    train(args, folder, trainer)
-}
-
-/// Trains with Ctrl-C handled, and reports.
-fn train(args: &Args, folder: &RunFolder, mut trainer: Trainer<'_>) -> Result<()> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        // A second Ctrl-C does not wait for the window; the checkpoint on disk is whole all the same.
-        if handler.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|error| Error::Start(error.to_string()))?;
-    if !args.quiet {
-        tell(&introduction(args, &trainer)?);
-    }
-    if let Some(end) = trainer.position().ended {
-        return report(args, folder, &trainer, end, true);
-    }
-    let mut progress = Progress::new(args.quiet, trainer.position(), trainer.data().terms());
-    let result = trainer.run(folder, &stop, &mut progress);
-    progress.finish();
-    let lr = trainer.config().lr;
-    let end = result.map_err(|error| with_command(error, args, lr))?;
-    report(args, folder, &trainer, end, false)
 }

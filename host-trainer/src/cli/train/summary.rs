@@ -73,9 +73,11 @@ pub(super) fn data(data: &Series) -> String {
         (least, most) if least == most => format!("{most} steps each"),
         (least, most) => format!("{least} to {most} steps"),
     };
-    let rate = set
-        .rate()
-        .map_or_else(String::new, |hz| format!(" at {hz} Hz"));
+    let rate = match (set.rate(), options.front_end) {
+        (_, Some(front)) => format!(", each a frame: {}", front.0),
+        (Some(hz), None) => format!(" at {hz} Hz"),
+        (None, None) => String::new(),
+    };
     let asked = match options.task.is_of_classes() {
         true => format!("{} classes: {}", set.outputs(), some(set.classes())),
         false => format!("{} numbers: {}", set.outputs(), some(set.targets())),

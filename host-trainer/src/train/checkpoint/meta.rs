@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::net::{Interface, Net};
 use crate::train::Position;
 use crate::train::config::Config;
-use crate::train::series::Described;
+use crate::train::series::described::Described;
 
 /// Version of a checkpoint's metadata. Those before had sizes in place of operations.
 pub const FORMAT: u32 = 6;

@@ -4,7 +4,7 @@ use gatelet::{Isa, Kernel, Model, Session, WithKernel};
 use gatelet_series::{Wanted, WantedBuffer};
 use rayon::prelude::*;
 
-use super::Part;
+use super::part::Part;
 use super::tally::Tally;
 use crate::error::{Error, Result};
 use crate::image::storage;

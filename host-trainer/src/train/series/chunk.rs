@@ -3,8 +3,8 @@
 use gatelet_series::{Augment, Wanted, WantedBuffer};
 use rayon::prelude::*;
 
-use super::Part;
 use super::epoch::Together;
+use super::part::Part;
 use super::scaling::{Scaling, Units};
 use super::tally::Tally;
 use crate::data::Data;

@@ -11,27 +11,30 @@
 
 pub mod answers;
 mod chunk;
+pub mod described;
 mod epoch;
 pub mod options;
+pub mod part;
 pub mod scaling;
 pub mod tally;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gatelet::net::{Activation, Kind, Net, Precision};
-use gatelet_series::{
-    Augment, Set, Split, WantedBuffer, class_weights, leaks, scale, split, split_in_time,
-};
+use gatelet_series::{Augment, Set, Split, class_weights, leaks, scale, split, split_in_time};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use self::described::Described;
+pub use self::part::Part;
 
 use self::chunk::Chunk;
 use self::epoch::{Cut, Order, most_windows};
 use self::options::{SeriesOptions, Task};
 use self::scaling::{Scaling, Units};
 use self::tally::Tally;
-use super::dataset::{Dataset, Judged, Terms, Use};
+use super::dataset::{Dataset, Judged, Use};
+use super::terms::Terms;
 use crate::error::{Error, Result};
 use crate::net::{Interface, Loss, NamedInput, NamedOutput, Packs, Params, Shard};
 use crate::train::checkpoint::Meta;
@@ -42,106 +45,6 @@ use crate::train::learner::Learner;
 const JUDGED: usize = 32;
 /// Loss of a net that knows nothing about numbers of about deviation 1, with room for rare ones.
 const UNKNOWING: f64 = 4.0;
-
-/// What a checkpoint says of the data that its net was trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Described {
-    /// What was asked.
-    pub task: Task,
-    /// Names of the features.
-    pub features: Vec<String>,
-    /// Names of the classes, or of the numbers asked for.
-    pub answers: Vec<String>,
-    /// Samples a second of recordings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<u32>,
-    /// Mean of each number asked for, on the training part.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub means: Vec<f32>,
-    /// The units of its parameters, where those are not the data's: only in `last.safetensors`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scaling: Option<Scaling>,
-}
-
-impl Described {
-    /// Checks that it is of a net.
-    ///
-    /// # Errors
-    /// What is not.
-    pub fn check(&self, net: &Net) -> std::result::Result<(), String> {
-        let outputs = net.output_width(0);
-        if self.answers.len() != outputs {
-            let names = self.answers.len();
-            return Err(format!(
-                "series.answers: {names} names of {outputs} numbers"
-            ));
-        }
-        if !self.means.is_empty() && self.means.len() != outputs {
-            let means = self.means.len();
-            return Err(format!("series.means: {means} of {outputs} numbers"));
-        }
-        let scaling = self.scaling.as_ref();
-        scaling.map_or(Ok(()), |scaling| scaling.check(net))
-    }
-}
-
-/// Some of the sequences of a set.
-#[derive(Clone, Debug)]
-pub struct Part {
-    set: Arc<Set>,
-    picked: Vec<usize>,
-    /// Of each that is picked.
-    steps: Vec<usize>,
-}
-
-impl Part {
-    fn new(set: &Arc<Set>, picked: Vec<usize>) -> Self {
-        Self {
-            set: Arc::clone(set),
-            steps: picked.iter().map(|&k| set.steps(k)).collect(),
-            picked,
-        }
-    }
-
-    /// The set.
-    pub fn set(&self) -> &Set {
-        &self.set
-    }
-
-    /// Which of its sequences these are.
-    pub fn picked(&self) -> &[usize] {
-        &self.picked
-    }
-
-    /// Features of its first sequences as they are, [steps, width] each, so many steps in all.
-    ///
-    /// # Errors
-    /// What reading them says.
-    pub fn features(&self, most: usize) -> Result<Vec<Vec<f32>>> {
-        let (mut all, mut left, mut wanted) = (Vec::new(), most, WantedBuffer::new());
-        for (&k, &steps) in self.picked.iter().zip(&self.steps) {
-            let mut inputs = vec![0.0; steps.min(left) * self.set.width()];
-            if inputs.is_empty() {
-                break;
-            }
-            self.set.read(k, 0, &mut inputs, &mut wanted)?;
-            left -= steps.min(left);
-            all.push(inputs);
-        }
-        Ok(all)
-    }
-
-    /// Steps of the shortest and of the longest.
-    pub fn steps_of_all(&self) -> (usize, usize) {
-        let least = self.steps.iter().copied().min().unwrap_or(0);
-        (least, self.longest())
-    }
-
-    /// Steps of the longest.
-    pub fn longest(&self) -> usize {
-        self.steps.iter().copied().max().unwrap_or(0)
-    }
-}
 
 /// A net that is gone on from.
 #[derive(Clone, Debug)]
@@ -522,7 +425,7 @@ impl Dataset for Series {
                     width: self.train.set.width(),
                 }],
                 outputs: vec![named],
-                front_end: None,
+                front_end: self.options.front_end,
             },
         };
         meta.series = Some(Described {

@@ -5,8 +5,8 @@ use gatelet_series::Fill;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::net::Loss;
-use crate::train::dataset::Terms;
+use crate::net::{FrontEnd, Loss};
+use crate::train::terms::Terms;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -125,6 +125,9 @@ pub struct SeriesOptions {
     /// The channel of recordings, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<u16>,
+    /// What makes features of recordings: then a step is a frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_end: Option<FrontEnd>,
     /// The column of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
@@ -190,6 +193,7 @@ impl SeriesOptions {
             window: self.segment,
             hop: self.hop,
             channel: self.channel,
+            front: self.front_end.map(|front| front.0),
             classes: classes.to_vec(),
             ..gatelet_series::Options::new(task)
         }
@@ -205,6 +209,7 @@ impl SeriesOptions {
             group: None,
             sequence: None,
             channel: None,
+            front_end: None,
             time: None,
             fill: None,
             segment: None,
@@ -252,8 +257,11 @@ impl SeriesOptions {
             let rule = "it has to be at least 0; --noise at most 100, --gain below 1";
             check(good, option, found.to_string(), rule)?;
         }
-        let weights = self.class_weights && !self.task.is_of_classes();
+        let front = self.front_end.filter(|_| !self.task.is_of_classes());
+        let found = front.map_or_else(String::new, |front| front.to_string());
         let rule = "it has to go with --task classify or label";
+        check(front.is_none(), "front-end", found, rule)?;
+        let weights = self.class_weights && !self.task.is_of_classes();
         check(!weights, "class-weights", "given".to_owned(), rule)?;
         let loss = self.loss != LossName::default() && self.task.is_of_classes();
         let rule = "it has to go with --task forecast or regress";
