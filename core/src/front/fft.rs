@@ -62,7 +62,13 @@ fn fourth(a: Complex, b: Complex, c: Complex, d: Complex) -> (Complex, Complex, 
 /// functions of their own: a Cortex-M has registers for one of them.
 fn combine(z: &mut [Complex], points: usize) {
     let step = TURN / 4 / points.max(1);
-    for all in z.chunks_exact_mut((4 * points).max(1)) {
+    // By hand: chunks of a length that the compiler does not know to be above 0 can panic.
+    let mut rest = z;
+    while let Some((all, more)) = rest.split_at_mut_checked(4 * points) {
+        if all.is_empty() {
+            return;
+        }
+        rest = more;
         let (first, second) = all.split_at_mut_checked(2 * points).unwrap_or_default();
         let (y0, y2) = first.split_at_mut_checked(points).unwrap_or_default();
         let (y1, y3) = second.split_at_mut_checked(points).unwrap_or_default();

@@ -70,13 +70,6 @@ impl Options {
         self.qat.as_ref().map(Input::path)
     }
 
-    /// Whether the net that is named was trained on sequences of numbers.
-    pub(super) fn is_of_series(&self) -> Result<bool> {
-        let start = self.start()?;
-        let config = start.map(|start| start.config);
-        Ok(config.is_some_and(|config| config.series.is_some()))
-    }
-
     /// Reads the checkpoint, if one is named.
     pub(super) fn start(&self) -> Result<Option<Start>> {
         let Some(from) = &self.qat else {
@@ -117,6 +110,11 @@ impl Options {
 }
 
 impl Start {
+    /// Whether its net was trained on sequences of numbers.
+    pub(super) fn is_of_series(&self) -> bool {
+        self.config.series.is_some()
+    }
+
     /// What the options of the run are given over.
     pub(super) fn base(&self) -> Config {
         let from = self.config.clone();

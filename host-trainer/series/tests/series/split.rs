@@ -107,7 +107,7 @@ fn a_long_sequence_is_split_in_time() {
         split_in_time(&set, 0.2, 0.0)
             .expect_err("one")
             .to_string()
-            .contains("--window")
+            .contains("--segment")
     );
 }
 

@@ -80,11 +80,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if mode == Mode::Resume {
         return resume(args, save_every);
     }
-    if args.series.task().is_some() || args.qat.is_of_series()? {
-        return series::run(args, mode, save_every);
+    let start = args.qat.start()?;
+    let is_of_series = start.as_ref().is_some_and(qat::Start::is_of_series);
+    if args.series.task().is_some() || is_of_series {
+        return series::run(args, start.as_ref(), (mode, save_every));
+    }
+    if let Some(start) = &start {
+        start.checkpoint.vocabulary()?;
     }
     let text = text_of(args)?;
-    let start = args.qat.start()?;
     let base = start.as_ref().map(qat::Start::base);
     let mut config = args.config(base.unwrap_or_else(|| args.recipe.base()));
     config.validate()?;

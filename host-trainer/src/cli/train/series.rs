@@ -108,9 +108,12 @@ fn follow(args: &Args, config: Config, data: &Series) -> Config {
 }
 
 /// A new run.
-pub(super) fn run(args: &Args, mode: Mode, save_every: Duration) -> Result<()> {
-    let start = args.qat.start()?;
-    let own = start.as_ref().map(qat::Start::base);
+pub(super) fn run(
+    args: &Args,
+    start: Option<&qat::Start>,
+    (mode, save_every): (Mode, Duration),
+) -> Result<()> {
+    let own = start.map(qat::Start::base);
     let from = own.as_ref().and_then(|config| config.series.as_ref());
     let mut series = args.series.over(from)?;
     let mut config = args.config(
@@ -121,26 +124,23 @@ pub(super) fn run(args: &Args, mode: Mode, save_every: Duration) -> Result<()> {
     config.series = Some(series.clone());
     config.validate()?;
     args.recipe.check(&config)?;
-    if let Some(start) = &start {
+    if let Some(start) = start {
         start.check(&config)?;
     }
     let (set, valid) = opened(args, &mut series)?;
     config.series = Some(series.clone());
-    let given = start.as_ref().map(|start| Given {
+    let given = start.map(|start| Given {
         net: *start.checkpoint.params.net(),
         interface: start.checkpoint.meta.interface.clone(),
         for_integers: true,
     });
     let data = Series::new(args.text.to_string(), set, valid, (&series, &config), given)?;
     config = follow(args, config, &data);
-    config.qat = start
-        .as_ref()
-        .map(|start| start.plan_of(&data))
-        .transpose()?;
+    config.qat = start.map(|start| start.plan_of(&data)).transpose()?;
     config.validate()?;
     let folder = args.open(mode, save_every)?;
     let command = args.command(&config);
-    let trainer = match &start {
+    let trainer = match start {
         None => Trainer::new(&data, config, command)?,
         Some(start) => Trainer::qat(&data, &start.checkpoint, config, command)?,
     };
