@@ -1,11 +1,14 @@
 //! One sequence as a net goes through it: when its answer is there, and how good the answers are.
 
 use gatelet::{Isa, Model};
+use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::image::Image;
 use crate::train::series::Part;
 use crate::train::series::answers::{Answer, each_step};
-use crate::train::series::tally::{Errors, largest};
+use crate::train::series::options::Task;
+use crate::train::series::tally::{Errors, Tally, largest};
 
 /// Parts of a sequence at which its answer is looked at.
 pub const PARTS: usize = 10;
@@ -96,4 +99,37 @@ pub(super) fn look(
     })?;
     seen.decided = (since + 1) as f64 / steps as f64;
     Ok(seen)
+}
+
+/// One sequence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Its name.
+    pub name: String,
+    /// The step of the file's sequence at which it begins.
+    pub start: usize,
+    /// Steps.
+    pub steps: usize,
+    /// Nats an answer of classes; squared errors by the signal of the whole part of values.
+    pub loss: f64,
+    /// Part of its answers that is right, of classes.
+    pub right: Option<f64>,
+    /// Its class and what it was taken for, of a class a sequence.
+    pub taken: Option<[u16; 2]>,
+}
+
+/// The part of a run's data that is looked at, and what is asked there.
+pub(super) struct Asked<'a> {
+    pub part: &'a Part,
+    pub empty: &'a Tally,
+    pub means: &'a [f32],
+    pub answers: &'a [String],
+    pub task: Task,
+}
+
+/// The model of an image.
+pub(super) fn model(image: &Image) -> Result<Model<'_>> {
+    image
+        .model()
+        .map_err(|error| Error::Export(error.to_string()))
 }

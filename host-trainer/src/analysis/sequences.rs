@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::analysis::answers::{Answers, CALIBRATED, Change, image_of};
 use crate::analysis::device::{Board, Fit, fit};
 use crate::analysis::roc::{Odds, Roc};
-use crate::analysis::seen::{PARTS, Seen, look};
+pub use crate::analysis::seen::Line;
+use crate::analysis::seen::{Asked, PARTS, Seen, look, model};
 pub use crate::analysis::shown::Shown;
 use crate::analysis::shown::show;
 use crate::error::{Error, Result};
@@ -27,10 +28,10 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::dataset::Dataset;
 use crate::train::run::Metrics;
 use crate::train::runs::Run;
+use crate::train::series::Series;
 use crate::train::series::answers::Answer;
 use crate::train::series::options::Task;
 use crate::train::series::tally::{OfClass, Tally};
-use crate::train::series::{Part, Series};
 
 /// Sequences that are looked at at a time.
 const AT_ONCE: usize = 64;
@@ -74,23 +75,6 @@ pub struct Value {
     pub figure: f64,
     /// Of a forecast: root of the mean squared error of saying that the last value stays.
     pub last_stays: Option<f64>,
-}
-
-/// One sequence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Line {
-    /// Its name.
-    pub name: String,
-    /// The step of the file's sequence at which it begins.
-    pub start: usize,
-    /// Steps.
-    pub steps: usize,
-    /// Nats an answer of classes; squared errors by the signal of the whole part of values.
-    pub loss: f64,
-    /// Part of its answers that is right, of classes.
-    pub right: Option<f64>,
-    /// Its class and what it was taken for, of a class a sequence.
-    pub taken: Option<[u16; 2]>,
 }
 
 /// The int8 image.
@@ -156,15 +140,6 @@ pub struct SequenceFindings {
     pub int8: Option<Integers>,
     /// Why there is none.
     pub no_int8: Option<String>,
-}
-
-/// The part of a run's data that is looked at, and what is asked there.
-pub(super) struct Asked<'a> {
-    pub part: &'a Part,
-    pub empty: &'a Tally,
-    pub means: &'a [f32],
-    pub answers: &'a [String],
-    pub task: Task,
 }
 
 /// Asks a run everything. `told` hears what is being done.
@@ -291,12 +266,6 @@ pub fn ask(
         int8: int8.transpose()?,
         no_int8,
     })
-}
-
-pub(super) fn model(image: &Image) -> Result<Model<'_>> {
-    image
-        .model()
-        .map_err(|error| Error::Export(error.to_string()))
 }
 
 /// What integers cost, and what they need.

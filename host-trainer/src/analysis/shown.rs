@@ -3,8 +3,7 @@
 use gatelet::{Isa, Model};
 use serde::Serialize;
 
-use super::seen::log_parts;
-use super::sequences::{Asked, Line, model};
+use super::seen::{Asked, Line, log_parts, model};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::train::series::answers::{Answer, each_step};
