@@ -42,7 +42,7 @@ impl Element {
     /// That it is a number that [`Self::numbers`] reads.
     ///
     /// # Errors
-    /// [`Error::Form`].
+    /// [`Error::Form`](crate::Error::Form).
     pub fn check(self) -> Result<()> {
         let known = match self.kind {
             TypeChar::Float => matches!(self.size, 2 | 4 | 8),

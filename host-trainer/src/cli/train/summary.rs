@@ -218,6 +218,8 @@ pub(super) fn report(
             ": {name} {figure:.4}, loss {nats:.4} {}on what is held out",
             if terms.loss.is_empty() { "" } else { "nats " }
         ),
+        // The net that a run for integers began with, of which only the loss is kept.
+        (Some(_), None) => format!(": loss {nats:.4} on what is held out"),
         _ => format!(
             ": {nats:.4} nats, {:.4} bits a {unit} on held-out text",
             nats / std::f64::consts::LN_2
