@@ -27,7 +27,7 @@ pub(crate) fn session() -> Result<()> {
     let banner = board.look(|screen| screen.text());
     for part in [
         "gatelet",
-        "model default: lstm int8",
+        "model default: int8, lstm",
         "known-answer test ok",
     ] {
         ensure!(
