@@ -129,7 +129,7 @@ pub(crate) fn words() -> Result<()> {
     let mut board = Emulator::boot(&elf.build()?.elf, false)?;
     let empty = board.prompt()?;
     let banner = board.look(|screen| screen.text());
-    for part in ["32 units, 2000 words", "known-answer test ok (32 words)"] {
+    for part in ["lstm 32, 2000 words", "known-answer test ok (32 words)"] {
         ensure!(
             banner.contains(part),
             "the banner lacks {part:?}:\n{banner}"
