@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use super::limits::{MAX_BANDS, MAX_FRAME, MAX_RATE, MIN_FRAME, MIN_RATE};
+use super::limits::{MAX_FRAME, MAX_RATE, MIN_FRAME, MIN_RATE};
 
 /// Why a front end cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,41 +67,30 @@ pub enum FrontEndError {
 
 impl Display for FrontEndError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            FrontEndError::Rate { found } => write!(
-                f,
-                "front end: the rate is {found} Hz, but must be {MIN_RATE} to {MAX_RATE}"
-            ),
-            FrontEndError::Frame { found } => write!(
-                f,
-                "front end: the frame has {found} samples, but must have {MIN_FRAME} to {MAX_FRAME}, \
-                 a multiple of 4"
-            ),
-            FrontEndError::Hop { found, frame } => write!(
-                f,
-                "front end: the hop is {found} samples, but must be 1 to the frame's {frame}"
-            ),
-            FrontEndError::Range { low, high, most } => write!(
-                f,
-                "front end: the bands go from {low} to {high} Hz, but must go up, to at most {most}"
-            ),
-            FrontEndError::Bands { found, most } => write!(
-                f,
-                "front end: {found} bands, but there must be 1 to {most}: at most {MAX_BANDS}, and \
-                 no more than the bins of the spectrum between the lowest and the highest frequency"
-            ),
-            FrontEndError::Coefficients { found, bands } => {
-                write!(f, "front end: {found} coefficients of {bands} bands")
+        // One text for all: boards have little flash.
+        let (what, found, least, most) = match *self {
+            FrontEndError::Rate { found } => ("rate (Hz)", found, MIN_RATE, MAX_RATE),
+            FrontEndError::Frame { found } => {
+                let [least, most] = [MIN_FRAME, MAX_FRAME].map(u32::from);
+                ("frame (a multiple of 4)", found, least, most)
             }
-            FrontEndError::Width { found, net } => write!(
-                f,
-                "front end: a frame gives {found} features, but the net reads {net}"
-            ),
-            FrontEndError::Storage { need, have } => write!(
-                f,
-                "the front end needs {need} words of 4 bytes, but was given {have}"
-            ),
-        }
+            FrontEndError::Hop { found, frame } => ("hop", found, 1, frame),
+            FrontEndError::Range { low, high, most } => {
+                ("high (Hz)", high, low.saturating_add(1), most)
+            }
+            FrontEndError::Bands { found, most } => ("bands", found, 1, most),
+            FrontEndError::Coefficients { found, bands } => ("coefficients", found, 1, bands),
+            FrontEndError::Width { found, net } => {
+                ("features", found as u32, net as u32, net as u32)
+            }
+            FrontEndError::Storage { need, have } => {
+                ("words of storage", have as u32, need as u32, u32::MAX)
+            }
+        };
+        write!(
+            f,
+            "front end: {what} is {found}, but must be {least} to {most}"
+        )
     }
 }
 
