@@ -1,5 +1,7 @@
 //! How to build for the boards that QEMU can be. The boards are those of `firmware/boards`.
 
+use std::path::PathBuf;
+
 pub(crate) use gatelet_boards::{Board, in_qemu};
 
 /// The default board.
@@ -56,14 +58,32 @@ pub(crate) fn cargo_arguments(board: &Board) -> Vec<String> {
         "--config".to_owned(),
         format!("profile.firmware.opt-level={level}"),
     ]);
-    if let Some(cpu) = processor.target_cpu() {
-        // By `cfg`: cargo does not find the flags of a target whose name has a dot under that name
-        // in quotes.
-        let flags =
-            format!("target.'cfg(target_os = \"none\")'.rustflags=[\"-Ctarget-cpu={cpu}\"]");
-        arguments.extend(["--config".to_owned(), flags]);
-    }
+    let cpu = processor
+        .target_cpu()
+        .map(|cpu| format!("-Ctarget-cpu={cpu}"));
+    let flags: Vec<String> = cpu.into_iter().chain(short_paths()).collect();
+    // By `cfg`: cargo does not find the flags of a target whose name has a dot under that name
+    // in quotes.
+    let flags = format!("target.'cfg(target_os = \"none\")'.rustflags={flags:?}");
+    arguments.extend(["--config".to_owned(), flags]);
     arguments
+}
+
+/// Names in panics a package's file without the folder where cargo keeps it: flash is saved, and an
+/// image is the same from every machine.
+fn short_paths() -> Vec<String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let sources = home.map(|home| home.join("registry").join("src"));
+    let folders = sources.and_then(|sources| std::fs::read_dir(sources).ok());
+    let mut flags: Vec<_> = folders
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .map(|folder| format!("--remap-path-prefix={}=", folder.path().display()))
+        .collect();
+    flags.sort_unstable();
+    flags
 }
 
 #[cfg(test)]

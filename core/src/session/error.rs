@@ -109,10 +109,9 @@ impl Display for StepError {
             }
             StepError::NotQuantized => f.write_str("an f32 net takes no quantized features"),
             StepError::Samples { need: 0 } => f.write_str("the model has no front end for samples"),
-            StepError::Samples { need } => write!(
-                f,
-                "the front end needs {need} words of 4 bytes more than the session's storage has"
-            ),
+            StepError::Samples { need } => {
+                write!(f, "no room for the front end's {need} words of 4 bytes")
+            }
             StepError::Streams { streams, found } => {
                 write!(f, "{found} tokens for a batch of {streams} streams")
             }
