@@ -32,7 +32,7 @@ use rand_pcg::Pcg64;
 
 #[derive(Parser)]
 struct Options {
-    /// Fewer steps and one seed: what the tests run
+    /// Three seeds instead of seven: what the tests run
     #[arg(long)]
     quick: bool,
     /// Folder of the pictures, which replace those of an earlier run
@@ -115,13 +115,13 @@ fn main() -> Result<(), Shown> {
     let chart = Chart::of_lines("gradient-by-gain", title, axes, series);
     println!("  {}", save(&chart.draw(), &options.out)?.display());
 
-    let (steps, seeds) = if options.quick { (300, 1) } else { (1000, 3) };
+    let (steps, seeds) = if options.quick { (1000, 3) } else { (1000, 7) };
     println!(
         "\n2  lag {LAG}, W_h x {GAIN}, {steps} steps of gradient descent at a learning rate of {RATE}"
     );
     let runs = [("as it is", f64::INFINITY, 1), ("clipped to 1", 1.0, 0)];
-    let (mut loss, mut norm) = (Vec::new(), Vec::new());
-    for seed in 1..=seeds {
+    let (mut loss, mut norm, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    for seed in 1..=seeds as u64 {
         let mut ends = Vec::new();
         for (name, clip, color) in runs {
             let (curve, accuracy) = descend(clip, steps, seed)?;
@@ -145,17 +145,23 @@ fn main() -> Result<(), Shown> {
                 norm.push(line(|step| step.norm));
             }
         }
-        let [wild, clipped] = ends[..] else { continue };
-        assert!(
-            wild.0 > 1.0,
-            "seed {seed}: it learns without clipping: {}",
-            wild.0
-        );
-        assert!(
-            clipped.0 < 0.1 && clipped.1 > 95.0,
-            "seed {seed}: clipping does not help: {clipped:?}"
-        );
+        ended.push(ends);
     }
+    // A large step throws the weights anywhere, now and then to where they learn: most runs count.
+    let learnt = |run: usize| {
+        let good = |ends: &&Vec<(f64, f64)>| ends[run].0 < 0.1 && ends[run].1 > 95.0;
+        ended.iter().filter(good).count()
+    };
+    let (wild, clipped) = (learnt(0), learnt(1));
+    println!("  learnt, of {seeds}: {wild} as it is, {clipped} clipped to 1");
+    assert!(
+        2 * wild < seeds,
+        "it learns without clipping: {wild} of {seeds}"
+    );
+    assert!(
+        2 * clipped > seeds,
+        "clipping does not help: {clipped} of {seeds}"
+    );
     println!("  a coin has a loss of 0.693 and is right in 50 %");
     for (name, title, y, series) in [
         (
