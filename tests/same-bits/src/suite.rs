@@ -16,7 +16,7 @@ impl WithKernel for Run<'_> {
 
     fn run<K: Kernel>(self, kernel: K) -> Self::Output {
         let Self(case, model) = self;
-        case.run(&model, kernel, &mut vec![0; model.net().state_words()])
+        case.run(&model, kernel, &mut vec![0; model.session_words()])
     }
 }
 
