@@ -15,6 +15,7 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod large;
 mod lines;
+mod listen;
 #[cfg(unix)]
 mod lost;
 mod marks;
@@ -29,5 +30,6 @@ mod streams;
 mod sweep;
 mod sweep_words;
 mod texts;
+mod tones;
 mod train;
 mod words;
