@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod amounts;
+mod bad_data;
 mod corpora;
 #[cfg(unix)]
 mod disk;
