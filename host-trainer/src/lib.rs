@@ -6,7 +6,7 @@
 //! cli                                                     the program `gatelet`
 //! page, figure                                            what is shown and drawn
 //! analysis                                                what can be said about a run and its net
-//! any_model, evaluate, stream, import                     a model's file, run by core's own session
+//! any_model, evaluate, stream, listen, import             a model's file, run by core's session
 //! train                                                   runs: options, optimizers, checkpoints
 //! quantize                                                integers: ranges, QAT, images
 //! data                                                    texts, tables, sequences, rows -> a window
@@ -77,6 +77,7 @@ mod hex;
 pub mod image;
 pub mod import;
 pub mod isa;
+pub mod listen;
 pub mod memory;
 pub mod net;
 pub mod page;

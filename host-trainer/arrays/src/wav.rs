@@ -38,7 +38,11 @@ pub fn samples<R: Read>(
 }
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Sequence> {
-    let damaged = |error: hound::Error| form(format!("the .wav cannot be read: {error}"));
+    let damaged = |error: hound::Error| match error {
+        // In memory nothing else can fail.
+        hound::Error::IoError(_) => form("the .wav is cut off"),
+        error => form(format!("the .wav cannot be read: {error}")),
+    };
     let mut reader = WavReader::new(bytes).map_err(damaged)?;
     let spec = reader.spec();
     if u64::from(reader.len()) > bytes.len() as u64 {
@@ -92,5 +96,19 @@ mod tests {
         let read = read(&bytes.into_inner()).expect("a sequence");
         assert_eq!((read.width, read.sample_rate), (2, Some(8_000)));
         assert_eq!(read.numbers, [0.5, 0.0, -1.0, -8.0 / 32_768.0]);
+    }
+
+    #[test]
+    fn a_file_that_ends_early_is_cut_off() {
+        let sequence = Sequence {
+            width: 1,
+            numbers: vec![0.25; 100],
+            sample_rate: None,
+        };
+        let bytes = write(&sequence).expect("bytes");
+        for len in [bytes.len() - 1, bytes.len() - 200, 30] {
+            let error = read(&bytes[..len]).expect_err("it is cut off");
+            assert_eq!(error.to_string(), "the .wav is cut off", "{len}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gatelet::visible;
 
-use crate::place::{At, Place, shown};
+use crate::place::{At, Place, counted, shown};
 
 /// What reading data gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -140,8 +140,9 @@ pub enum Error {
     },
     /// Numbers are missing.
     #[error(
-        "{count} numbers are missing, the first at {place}: --fill previous, linear or zero puts \
-         some there, --fill drop leaves the steps out"
+        "{}, the first at {place}: --fill previous, linear or zero puts some there, --fill drop \
+         leaves the steps out",
+        counted(*count, "number is missing", "numbers are missing")
     )]
     Missing {
         /// How many.
@@ -151,8 +152,9 @@ pub enum Error {
     },
     /// Steps are missing.
     #[error(
-        "{count} times more than a step passes (a step takes {step}), first at {place}: --fill \
-         previous, linear or zero puts steps there, --fill drop goes on without them"
+        "{}, where more than a step of {step} passes, the first before {place}: --fill previous, \
+         linear or zero puts steps there, --fill drop goes on without them",
+        counted(*count, "gap in time", "gaps in time")
     )]
     Gaps {
         /// How many.

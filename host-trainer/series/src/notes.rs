@@ -4,31 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::builder::Builder;
 use crate::options::{Fill, Task};
-use crate::place::{listed, shown};
+use crate::place::{counted, listed, shown};
 use crate::set::Set;
 use crate::split::units;
 use crate::wanted::Kind;
 
-/// One thing or several.
-fn count(n: u64, one: &str, several: &str) -> String {
-    match n {
-        1 => format!("1 {one}"),
-        n => format!("{n} {several}"),
-    }
-}
-
 /// What was counted while files were read.
-pub(crate) fn counted(of: &Builder<'_>, to: &mut Vec<String>) {
+pub(crate) fn of_files(of: &Builder<'_>, to: &mut Vec<String>) {
     let first = |place: &Option<crate::place::Place>| {
         place.as_ref().map_or_else(String::new, ToString::to_string)
     };
     if of.missing.count > 0 {
-        let missing = count(of.missing.count, "number is missing", "numbers are missing");
+        let missing = counted(of.missing.count, "number is missing", "numbers are missing");
         let done = match of.options.fill {
             Some(Fill::Previous) => "filled with the number before".to_owned(),
             Some(Fill::Linear) => "filled with the line between the numbers beside".to_owned(),
             Some(Fill::Zero) => "filled with zero".to_owned(),
-            _ => format!("{} left out", count(of.dropped, "step was", "steps were")),
+            _ => format!("{} left out", counted(of.dropped, "step was", "steps were")),
         };
         to.push(format!(
             "{missing}, the first at {}: {done}",
@@ -36,7 +28,7 @@ pub(crate) fn counted(of: &Builder<'_>, to: &mut Vec<String>) {
         ));
     }
     if of.gaps.count > 0 {
-        let gaps = count(of.gaps.count, "gap in time", "gaps in time");
+        let gaps = counted(of.gaps.count, "gap in time", "gaps in time");
         let done = match of.options.fill {
             Some(Fill::Drop) | None => "steps go on behind it",
             Some(_) => "steps were put there",
@@ -48,7 +40,7 @@ pub(crate) fn counted(of: &Builder<'_>, to: &mut Vec<String>) {
     }
     if of.unasked > 0 {
         let one = "number or label that is asked is missing";
-        let unasked = count(
+        let unasked = counted(
             of.unasked,
             one,
             "numbers or labels that are asked are missing",
@@ -56,7 +48,7 @@ pub(crate) fn counted(of: &Builder<'_>, to: &mut Vec<String>) {
         to.push(format!("{unasked}: nothing is asked there"));
     }
     if of.mixed > 0 {
-        let mixed = count(of.mixed, "recording has", "recordings have");
+        let mixed = counted(of.mixed, "recording has", "recordings have");
         to.push(format!(
             "{mixed} several channels: their mean is read (--channel picks one)"
         ));
@@ -70,7 +62,7 @@ pub(crate) fn counted(of: &Builder<'_>, to: &mut Vec<String>) {
         let (n, names) = (constant.len() as u64, listed(constant));
         to.push(format!(
             "{} the same at every step: {names}",
-            count(n, "input is", "inputs are")
+            counted(n, "input is", "inputs are")
         ));
     }
 }
@@ -141,7 +133,7 @@ pub(crate) struct Lengths {
 impl Lengths {
     pub(crate) fn notes(&self, task: Task, to: &mut Vec<String>) {
         if self.empty > 0 {
-            let left = count(
+            let left = counted(
                 self.empty,
                 "sequence was left out",
                 "sequences were left out",
@@ -152,11 +144,11 @@ impl Lengths {
             });
         }
         if self.short > 0 {
-            let short = count(self.short, "sequence is", "sequences are");
+            let short = counted(self.short, "sequence is", "sequences are");
             to.push(format!("{short} shorter than a window, and taken whole"));
         }
         if self.behind > 0 {
-            let behind = count(self.behind, "step", "steps");
+            let behind = counted(self.behind, "step", "steps");
             to.push(format!(
                 "{behind} behind the last windows of sequences left out"
             ));

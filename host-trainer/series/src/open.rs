@@ -230,7 +230,7 @@ fn finish(mut builder: Builder<'_>, hash: [u8; 32]) -> Result<Set> {
     let (windows, lengths) = windows(&builder.sequences, options)?;
     let mut notes = std::mem::take(&mut builder.notes);
     notes.dedup();
-    notes::counted(&builder, &mut notes);
+    notes::of_files(&builder, &mut notes);
     lengths.notes(options.task, &mut notes);
     let columns = builder.columns();
     let (parts, runs, starts) = builder.rows();

@@ -56,6 +56,14 @@ pub(crate) fn shown(text: &str) -> String {
     visible::line(short).to_string()
 }
 
+/// One thing or several.
+pub(crate) fn counted(n: u64, one: &str, several: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {several}"),
+    }
+}
+
 /// Names in a list, not all of very many.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();

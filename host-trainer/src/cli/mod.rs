@@ -8,6 +8,7 @@ mod front;
 mod generate;
 mod import;
 mod inspect;
+mod listen;
 mod out;
 mod predict;
 mod progress;
@@ -56,6 +57,7 @@ enum Command {
     Explain(explain::Args),
     Import(import::Args),
     Run(run::Args),
+    Listen(listen::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Trace(trace::Args),
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Listen(args) => listen::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Trace(args) => trace::run(&args),

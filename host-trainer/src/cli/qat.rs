@@ -76,6 +76,12 @@ impl Options {
             return Ok(None);
         };
         let (bytes, path) = (from.model_bytes()?, from.path());
+        if bytes.starts_with(&gatelet::format::MAGIC) {
+            return Err(Error::NeedsCheckpoint {
+                path: path.to_owned(),
+                needs: "--qat",
+            });
+        }
         let checkpoint = Checkpoint::from_bytes(&bytes, path)?.in_units_of_data();
         Ok(Some(Start {
             config: checkpoint

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut read = sequences::paths(&args.input, &names.inputs);
     read.push(args.model.path().to_owned());
     let files = sequences::outputs(&args.output, &names.outputs, (args.force, &read))?;
-    let input = sequences::input("input", &args.input, &names.inputs)?;
+    let input = sequences::input("input", &args.input, &names)?;
     let softmaxed: Vec<bool> = names.outputs.iter().map(|output| output.softmax).collect();
     let outputs = stream::run(any.model(), isa, &input, &softmaxed)?;
     for file in &files {

@@ -7,18 +7,21 @@ use gatelet_arrays::{Format, Sequence};
 
 use super::stream::Destination;
 use crate::any_model::{AnyModel, LARGEST};
+use crate::data::front::{FrontEnd, check_rate, features, integers, mixed};
 use crate::error::{Error, Result};
 use crate::files::{self, SEQUENCE};
 use crate::quantize::Sequence as Steps;
 use crate::train::checkpoint::{Interface, NamedInput, NamedOutput};
 
-/// A model's names for what goes in and out; numbers stand for those that it has none of.
+/// A model's names for what goes in and out, and its front end; numbers stand for names that it has
+/// none of.
 pub(super) fn interface(any: &AnyModel) -> Interface {
     let net = *any.given().net();
     let mut interface = match &any.checkpoint {
         Some(checkpoint) => checkpoint.meta.interface.clone(),
         None => Interface::default(),
     };
+    interface.front_end = any.given().front_end().map(FrontEnd);
     if interface.inputs.is_empty() {
         interface.inputs.push(NamedInput {
             name: "input".to_owned(),
@@ -69,15 +72,42 @@ pub(super) fn read(path: &Path) -> Result<Sequence> {
     })
 }
 
+/// An error that names a file.
+pub(super) fn wrong(path: &Path, what: impl Into<String>) -> Error {
+    Error::Sequence {
+        path: path.to_owned(),
+        source: gatelet_arrays::Error::Form(what.into()),
+    }
+}
+
+/// What a net is given of a file: of a recording, a net with a front end reads the features.
+fn given(path: &Path, front: Option<FrontEnd>) -> Result<Sequence> {
+    let sequence = read(path)?;
+    let (Some(front), Some(rate)) = (front, sequence.sample_rate) else {
+        return Ok(sequence);
+    };
+    check_rate(front.0.rate, rate).map_err(|what| wrong(path, what))?;
+    let numbers = features(&front, &integers(&mixed(&sequence)));
+    match numbers.is_empty() {
+        true => Err(wrong(path, "it is shorter than one step of the front end")),
+        false => Ok(Sequence {
+            width: front.0.features(),
+            numbers,
+            sample_rate: None,
+        }),
+    }
+}
+
 /// The input of a net from the files that were named, side by side in the net's order.
 /// `option` names them.
-pub(super) fn input(option: &str, words: &[String], inputs: &[NamedInput]) -> Result<Sequence> {
+pub(super) fn input(option: &str, words: &[String], interface: &Interface) -> Result<Sequence> {
+    let (inputs, front) = (&interface.inputs, interface.front_end);
     let names: Vec<&str> = inputs.iter().map(|input| &*input.name).collect();
     let all: usize = inputs.iter().map(|input| input.width).sum();
     if let [word] = words
         && let (None, path) = named(word, &names)
     {
-        let sequence = read(path)?;
+        let sequence = given(path, front)?;
         return checked(sequence, path, ("the net", all));
     }
     let mut found: Vec<Option<Sequence>> = vec![None; inputs.len()];
@@ -96,7 +126,7 @@ pub(super) fn input(option: &str, words: &[String], inputs: &[NamedInput]) -> Re
             let what = format!("--{option} {} is given twice", input.name);
             return Err(Error::Usage(what));
         }
-        let sequence = read(path)?;
+        let sequence = given(path, front)?;
         *to = Some(checked(sequence, path, (&input.name, input.width))?);
     }
     let missing = found.iter().zip(&names).find(|(of, _)| of.is_none());
@@ -122,10 +152,7 @@ fn checked(of: Sequence, path: &Path, (name, width): (&str, usize)) -> Result<Se
         "a step of it has {} numbers, and {name} takes {width}",
         of.width
     );
-    Err(Error::Sequence {
-        path: path.to_owned(),
-        source: gatelet_arrays::Error::Form(what),
-    })
+    Err(wrong(path, what))
 }
 
 /// What a net is given, from the files that were named.
@@ -140,12 +167,12 @@ impl Data {
     pub(super) fn read(
         option: &'static str,
         words: &[String],
-        (inputs, net): (&[NamedInput], &Net),
+        (interface, net): (&Interface, &Net),
     ) -> Result<Self> {
         if words.is_empty() {
             return Ok(Self::None);
         }
-        let sequence = input(option, words, inputs)?;
+        let sequence = input(option, words, interface)?;
         let vocab = net.vocab();
         if vocab == 0 {
             return Ok(Self::Features(sequence.numbers));

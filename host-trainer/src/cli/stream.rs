@@ -46,6 +46,11 @@ fn taken() -> Result<StdinLock<'static>> {
     Ok(io::stdin().lock())
 }
 
+/// The same for one that another thread reads.
+pub(super) fn take() -> Result<()> {
+    taken().map(drop)
+}
+
 /// Why standard input could not be read.
 fn unread(source: io::Error) -> Error {
     Error::Read {

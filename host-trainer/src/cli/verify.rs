@@ -139,7 +139,7 @@ fn compare(args: &Args, expect: &Path, kernels: &[Isa]) -> Result<()> {
     for &isa in kernels {
         let any = args.model.any_model_for(isa)?;
         let names = interface(&any);
-        let input = sequences::input("input", &args.input, &names.inputs)?;
+        let input = sequences::input("input", &args.input, &names)?;
         let softmaxed: Vec<bool> = names.outputs.iter().map(|output| output.softmax).collect();
         let outputs = stream::run(any.model(), isa, &input, &softmaxed)?;
         let found = stream::side_by_side(&outputs);

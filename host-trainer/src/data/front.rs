@@ -1,9 +1,38 @@
-//! Samples of sound as features, by the engine's own front end: what a net is trained on is what the
-//! device computes, to the bit.
+//! Recordings as a net of sound is given them: one channel, 16-bit samples, and the features that
+//! the engine's own front end makes of those. What a net is trained on, and what `gatelet run` and
+//! `gatelet listen` give it, is what the device computes, to the bit.
 
 use gatelet::front::Frames;
+use gatelet_arrays::Sequence;
 
 pub use crate::net::FrontEnd;
+
+/// Checks that a recording has the rate that a net takes, in Hz.
+///
+/// # Errors
+/// What to do, where it has not.
+pub fn check_rate(rate: u32, found: u32) -> Result<(), String> {
+    match found == rate {
+        true => Ok(()),
+        false => Err(format!(
+            "it has {found} samples a second, and the net takes {rate}: bring it to that rate \
+             (sox IN.wav -r {rate} OUT.wav)"
+        )),
+    }
+}
+
+/// One channel of a recording, the mean of those that it has: `[frames]`, within 1.
+pub fn mixed(recording: &Sequence) -> Vec<f32> {
+    let channels = recording.width.max(1) as f32;
+    let mean = |frame: &[f32]| frame.iter().fold(0.0, |sum, x| sum + x) / channels;
+    recording.steps().map(mean).collect()
+}
+
+/// Samples within 1 as a converter of 16 bits gives them.
+pub fn integers(samples: &[f32]) -> Vec<i16> {
+    let whole = |x: &f32| (x * 32_768.0).round() as i16;
+    samples.iter().map(whole).collect()
+}
 
 /// The features of a recording, as a device has them that hears it from the first sample on:
 /// `[frames, features]`, a frame for every hop of samples.

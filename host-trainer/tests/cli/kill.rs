@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! reference: the run, left alone
-//! until 25 kills have hit: start or resume it with a checkpoint after every window, and SIGKILL it
+//! until enough kills have hit: start or resume it, a checkpoint after every window, and SIGKILL it
 //!     every second time after a random time: start, evaluation, picture, training
 //!     the other times as soon as a temporary file is seen: in the middle of a write
 //!     after each kill: one of the two generations is whole, --resume takes it
@@ -19,8 +19,18 @@ use rand_pcg::Pcg64;
 
 use crate::place::Place;
 
-const RUN: &str = "train text.txt --hidden 12 --layers 2 --batch 6 --window 16 --epochs 12 --eval-every 9 --patience 0 -q";
-const KILLS: usize = 25;
+/// On a text.
+const TEXT: (&str, usize) = (
+    "train text.txt --hidden 12 --layers 2 --batch 6 --window 16 --epochs 12 --eval-every 9 \
+     --patience 0 -q",
+    25,
+);
+/// On sequences of numbers, whose order and noise are others in every epoch.
+const SEQUENCES: (&str, usize) = (
+    "train waves.csv --task classify --features a,b --target kind --group id --noise 0.1 --cell gru \
+     --hidden 12 --batch 4 --window 6 --epochs 12 --eval-every 9 --patience 0 -q",
+    12,
+);
 /// Lives that end without a kill, or before their first step, at most: the test has to end.
 const LIVES: usize = 400;
 
@@ -65,19 +75,30 @@ fn newest(place: &Place) -> Option<(u64, bool)> {
 
 #[test]
 fn a_run_killed_at_any_moment_ends_at_the_same_bits() {
+    kill_and_resume(&Place::new(), TEXT);
+}
+
+#[test]
+fn a_run_on_sequences_killed_at_any_moment_ends_at_the_same_bits() {
     let place = Place::new();
-    place.good(&words(RUN, &["--out", "whole"]));
+    place.write("waves.csv", crate::sequences::table().as_bytes());
+    kill_and_resume(&place, SEQUENCES);
+}
+
+/// Kills a run so often, and compares its end with that of one that was left alone.
+fn kill_and_resume(place: &Place, (run, wanted): (&str, usize)) {
+    place.good(&words(run, &["--out", "whole"]));
 
     let mut random = Pcg64::seed_from_u64(4);
     let (mut kills, mut torn, mut before_the_first) = (0, 0, 0);
     for life in 0.. {
         assert!(life < LIVES, "{kills} kills in {life} lives");
-        let found = newest(&place);
+        let found = newest(place);
         let mode: &[&str] = if found.is_some() { &["--resume"] } else { &[] };
         let threads = (life % 3 + 1).to_string();
         let line = ["--out", "run", "--save-every", "0", "--threads", &threads];
         let mut child = place
-            .command(&words(RUN, &[&line, mode].concat()))
+            .command(&words(run, &[&line, mode].concat()))
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .spawn()
@@ -93,14 +114,14 @@ fn a_run_killed_at_any_moment_ends_at_the_same_bits() {
             std::thread::sleep(delay);
         } else {
             std::thread::sleep(delay);
-            until_a_write(&place, &mut child, Duration::from_secs(60));
+            until_a_write(place, &mut child, Duration::from_secs(60));
         }
         // An error here would say that the child is gone already.
         let _ = child.kill();
         let status = child.wait().unwrap();
         if let Some(code) = status.code() {
             assert_eq!(code, 0, "a life that was not killed has to end well");
-            if kills < KILLS {
+            if kills < wanted {
                 // The run is over before all kills have hit: once more from the start.
                 fs::remove_dir_all(place.path("run")).unwrap();
                 continue;
@@ -113,24 +134,24 @@ fn a_run_killed_at_any_moment_ends_at_the_same_bits() {
                 Vec::new()
             };
             torn += usize::from(names.iter().any(|name| name.ends_with(".tmp")));
-            let after = newest(&place);
+            let after = newest(place);
             before_the_first += usize::from(after.is_none());
             assert!(
                 after.map(|a| a.0) >= found.map(|f| f.0),
                 "{after:?} after {found:?}"
             );
         }
-        if kills >= KILLS {
+        if kills >= wanted {
             break;
         }
     }
     println!("{kills} kills: {torn} in a write, {before_the_first} before the first checkpoint");
-    let mode: &[&str] = if newest(&place).is_some() {
+    let mode: &[&str] = if newest(place).is_some() {
         &["--resume"]
     } else {
         &[]
     };
-    place.good(&words(RUN, &[&["--out", "run"], mode].concat()));
+    place.good(&words(run, &[&["--out", "run"], mode].concat()));
     place.same("whole", "run");
     let names = place.names("run");
     assert!(

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod amounts;
+mod bad_data;
 mod corpora;
 #[cfg(unix)]
 mod disk;
@@ -15,6 +16,7 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod large;
 mod lines;
+mod listen;
 #[cfg(unix)]
 mod lost;
 mod marks;
@@ -29,5 +31,6 @@ mod streams;
 mod sweep;
 mod sweep_words;
 mod texts;
+mod tones;
 mod train;
 mod words;

@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 
+use gatelet_trainer::net::Role;
+use gatelet_trainer::train::checkpoint::Checkpoint;
+
 use crate::place::Place;
+use crate::tones;
 
 /// 40 sequences of 8 to 12 steps: a wave and its double, fast or slow.
-fn table() -> String {
+pub(crate) fn table() -> String {
     let mut text = String::from("id,a,b,kind,rest\n");
     for id in 0..40_u32 {
         let speed = if id % 2 == 1 { 1.5 } else { 0.4 };
@@ -24,14 +28,14 @@ fn table() -> String {
     text
 }
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::new();
     place.write("waves.csv", table().as_bytes());
     place
 }
 
 /// A short run of a task.
-fn train<'a>(task: &'a str, target: &'a str, out: &'a str) -> Vec<&'a str> {
+pub(crate) fn train<'a>(task: &'a str, target: &'a str, out: &'a str) -> Vec<&'a str> {
     vec![
         "train",
         "waves.csv",
@@ -95,22 +99,27 @@ fn every_task_goes_from_a_table_to_an_image_and_a_session() {
 #[test]
 fn a_run_is_resumed_with_its_own_data_and_changed_where_it_may_be() {
     let place = place();
-    place.good(&train("classify", "kind", "whole"));
-    let mut short = train("classify", "kind", "parts");
+    // A rate that does not depend on how long the run is to be.
+    let steady = ["--schedule", "constant", "--warmup", "0"];
+    let whole = [&train("classify", "kind", "whole")[..], &steady].concat();
+    place.good(&whole);
+    let mut short = [&train("classify", "kind", "parts")[..], &steady].concat();
     let epochs = short.iter().position(|word| *word == "6").unwrap();
     short[epochs] = "3";
     place.good(&short);
     let resume = ["train", "waves.csv", "--out", "parts", "--resume", "-q"];
     place.good(&[&resume[..], &["--epochs", "6"]].concat());
-    assert_eq!(
-        place
-            .checkpoint("parts/last.safetensors")
-            .meta
-            .position
-            .unwrap()
-            .epoch,
-        6
-    );
+    for name in ["last.safetensors", "best.safetensors"] {
+        let whole = place.checkpoint(&format!("whole/{name}"));
+        let mut parts = place.checkpoint(&format!("parts/{name}"));
+        let epoch = |of: &Checkpoint| of.meta.position.as_ref().map(|position| position.epoch);
+        assert_eq!(epoch(&parts), epoch(&whole), "{name}");
+        // The numbers are equal; what is said of them tells of the change.
+        let changed = parts.to_bytes().unwrap() != whole.to_bytes().unwrap();
+        parts.meta = whole.meta.clone();
+        let equal = parts.to_bytes().unwrap() == whole.to_bytes().unwrap();
+        assert!(changed && equal, "{name}");
+    }
     place.bad(
         &[&resume[..], &["--group", "kind"]].concat(),
         2,
@@ -128,17 +137,10 @@ fn a_run_is_resumed_with_its_own_data_and_changed_where_it_may_be() {
 fn a_net_is_trained_on_for_integers_and_another_is_refused() {
     let place = place();
     place.good(&train("classify", "kind", "float"));
-    let qat = [
-        "train",
-        "waves.csv",
-        "--qat",
-        "float/best.safetensors",
-        "-q",
-        "--epochs",
-        "2",
-    ];
-    place.good(&[&qat[..], &["--out", "eight"]].concat());
-    place.good(&[&qat[..], &["--out", "four", "--bits", "4"]].concat());
+    let qat = |from: &'static str| ["train", "waves.csv", "--qat", from, "-q", "--epochs", "2"];
+    let own = qat("float/best.safetensors");
+    place.good(&[&own[..], &["--out", "eight"]].concat());
+    place.good(&[&own[..], &["--out", "four", "--bits", "4"]].concat());
     let found = place.json(&[
         "export",
         "four/best.safetensors",
@@ -148,62 +150,94 @@ fn a_net_is_trained_on_for_integers_and_another_is_refused() {
         "--json",
     ]);
     assert_eq!(found["weight_bits"], "4");
-    // A net of another number of features.
-    place.good(&[
-        "random",
-        "--features",
-        "3",
-        "--outputs",
-        "2",
-        "--out",
-        "three.gatelet",
-        "--hidden",
-        "4",
-    ]);
+    // Another task, a net of another number of features, and a net of which there are integers only.
     let mut other = train("regress", "rest", "wrong");
     other.extend(["--qat", "float/best.safetensors"]);
     place.bad(&other, 1, &["scores", "--task regress"]);
+    let mut three = train("classify", "kind", "three");
+    three[5] = "a,b,rest";
+    place.good(&three);
+    let two = ["--features", "a,b", "--out", "wrong"];
+    place.bad(
+        &[&qat("three/best.safetensors")[..], &two].concat(),
+        1,
+        &["the net takes 3 numbers a step, and the data has 2 (a, b)"],
+    );
+    place.bad(
+        &[&qat("four.gatelet")[..], &["--out", "wrong"]].concat(),
+        1,
+        &["four.gatelet is a .gatelet image", "checkpoint"],
+    );
 }
 
 #[test]
-fn what_cannot_be_learnt_from_is_refused_in_a_line_that_says_where() {
+fn a_net_with_a_front_end_is_trained_on_for_integers() {
+    let place = tones::hearing();
+    place.good(&[
+        "train",
+        "tones",
+        "--qat",
+        "run/best.safetensors",
+        "--out",
+        "eight",
+        "--epochs",
+        "2",
+        "-q",
+    ]);
+    let front = place.checkpoint("eight/best.safetensors");
+    let front = front
+        .meta
+        .interface
+        .front_end
+        .expect("that of the float net");
+    assert!(front.to_string().starts_with(tones::FRONT));
+    place.good(&["export", "eight/best.safetensors", "--out", "eight.gatelet"]);
+    let samples = tones::tone(tones::HZ[1], 4_000, 3);
+    tones::wav(&place, "high.wav", tones::RATE, &[&samples]);
+    let line = [
+        "listen",
+        "eight.gatelet",
+        "--wav",
+        "high.wav",
+        "--names",
+        "high,low",
+    ];
+    let heard = place.good(&line);
+    assert!(
+        heard.lines().count() == 1 && heard.contains("high"),
+        "{heard}"
+    );
+    // Its data has the rate that it has.
+    let other = ["--front-end", "logmel:12,rate=16000", "--out", "other"];
+    let line = ["train", "tones", "--qat", "run/best.safetensors", "-q"];
+    place.bad(
+        &[&line[..], &other].concat(),
+        1,
+        &["8000 samples", "16000", "rate=8000"],
+    );
+}
+
+#[test]
+fn an_export_past_its_bound_is_refused() {
     let place = place();
-    let mut line = train("classify", "kind", "out");
-    line[5] = "a,c";
-    place.bad(&line, 1, &["waves.csv", "no column", "c", "there are"]);
-    let broken = table().replacen("s3,", "s3,x", 1);
-    place.write("text.csv", broken.as_bytes());
-    let of = |file: &'static str, more: &[&'static str]| {
-        let mut line = train("classify", "kind", "out");
-        line[1] = file;
-        line.extend(more);
-        line
-    };
-    place.bad(&of("text.csv", &[]), 1, &["text.csv", "is no number"]);
-    let gap: String = table().replacen("s0,0.0000,", "s0,,", 1);
-    place.write("gap.csv", gap.as_bytes());
-    place.bad(&of("gap.csv", &[]), 1, &["1 numbers are missing", "--fill"]);
-    place.good(&of("gap.csv", &["--fill", "linear"]));
-    place.write("one.csv", table().replace("fast", "slow").as_bytes());
-    place.bad(
-        &of("one.csv", &["--force"]),
-        1,
-        &["slow", "nothing to tell apart"],
-    );
-    place.bad(
-        &of("waves.csv", &["--segment", "50", "--force"]),
-        1,
-        &["50 steps"],
-    );
-    place.bad(
-        &of("waves.csv", &["--hop", "5", "--force"]),
-        2,
-        &["hop", "--segment"],
-    );
-    place.bad(
-        &of("waves.csv", &["--loss", "huber", "--force"]),
-        2,
-        &["loss", "--task"],
-    );
-    place.bad(&of("nowhere.csv", &["--force"]), 1, &["nowhere.csv"]);
+    let more = ["--lr", "0.03"];
+    place.good(&[&train("label", "kind", "run")[..], &more].concat());
+    // The same answers in f32, and a head that int8 cannot hold: every class has the same large
+    // weight at one unit, which takes all of its row's range.
+    let mut checkpoint = place.checkpoint("run/best.safetensors");
+    let head = checkpoint.params.tensor_mut(1, Role::Weight);
+    head.chunks_exact_mut(8).for_each(|row| row[0] += 300.0);
+    place.write("ruined.safetensors", &checkpoint.to_bytes().unwrap());
+    let line = ["export", "ruined.safetensors", "--out", "m.gatelet"];
+    let parts = [
+        "m.gatelet is not written, int8 loses too much: accuracy on the part held out is",
+        "--accept-loss",
+    ];
+    place.bad(&line, 1, &parts);
+    // What is there stays.
+    place.good(&[&line[..], &["--bits", "f32"]].concat());
+    let line = [&line[..], &["--force"]].concat();
+    place.bad(&line, 1, &parts);
+    let written = place.good(&[&line[..], &["--accept-loss"]].concat());
+    assert!(written.contains("written all the same"), "{written}");
 }

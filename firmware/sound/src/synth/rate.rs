@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 /// Half the length of the filter, in samples of the lower rate.
-const REACH: f64 = 16.0;
+pub const REACH: f64 = 16.0;
 
 /// `samples` of `from` a second as those of `to` a second.
 pub fn resampled(samples: &[f32], from: u32, to: u32) -> Vec<f32> {

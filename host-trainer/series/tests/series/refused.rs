@@ -116,7 +116,7 @@ fn times() {
     );
     has(
         &of_table("t,x\n1,1\n2,2\n3,3\n9,4\n", &wanted),
-        &["1 times more than a step passes", "line 5", "--fill"],
+        &["1 gap in time", "a step of 1 ", "line 5", "--fill"],
     );
     wanted.fill = Some(gatelet_series::Fill::Zero);
     has(
@@ -346,7 +346,7 @@ fn arrays() {
     let x = folder.write("x.npy", npy(&[2, 2, 1], &[f32::NAN, 2.0, 3.0, 4.0]));
     has(
         &said(&x, &task("y.npy")),
-        &["1 numbers are missing", "sequence 0, step 0"],
+        &["1 number is missing", "sequence 0, step 0"],
     );
     has(&said(&x, &task("z.npy")), &["z.npy"]);
     has(&said(&x, &Options::new(Task::Classify)), &["--target"]);

@@ -69,7 +69,7 @@ impl Files {
         checkpoint: &Checkpoint,
     ) -> Result<Found> {
         let (interface, net) = (sequences::interface(any), checkpoint.params.net());
-        let read = |option, words: &[String]| Data::read(option, words, (&interface.inputs, net));
+        let read = |option, words: &[String]| Data::read(option, words, (&interface, net));
         let data = read("calibrate", &self.calibrate)?;
         let input = read("input", &self.input)?;
         let explanation = explain_net(checkpoint, path, &data.sequences())?;

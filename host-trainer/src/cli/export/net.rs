@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Resul
     let out = out.made_from([&args.checkpoint]).made_from(files);
     out.check()?;
     let net = checkpoint.params.net();
-    let data = Data::read("calibrate", &args.calibrate, (&interface.inputs, net))?;
+    let data = Data::read("calibrate", &args.calibrate, (&interface, net))?;
     let bits = weight_bits(asked, checkpoint, &data)?;
     let (image, mut report) = export_net(checkpoint, &data.sequences(), precision, bits)?;
     let (image, note) = args.target.apply(image)?;
