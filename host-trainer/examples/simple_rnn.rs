@@ -4,26 +4,33 @@
 //! h_t = tanh(W_x[word t] + W_h h_{t-1} + b)     t = 1, 2        139*30 + 30*30 + 30
 //! p   = softmax(W h_2 + c)                                      30*139 + 139          9,409 parameters
 //! ```
-//! A one-hot word times a matrix is a row of it, so the library takes the row. Categorical cross-entropy at the second
-//! word, Adam, batches of 32. Every tenth row is held out. 20 epochs, of which the checkpoint with the best held-out
-//! accuracy stays; it is loaded and trained for 10 more, which go on from the best one too.
+//! A one-hot word times a matrix is a row of it, so the library takes the row: a run on sequences of
+//! tokens with a class each, as `gatelet train TABLE --task classify --tokens 139`. Categorical
+//! cross-entropy at the second word, Adam, batches of 32. Every tenth row is held out. 20 epochs,
+//! of which the checkpoint with the best held-out accuracy stays; it is loaded and trained for 10
+//! more, which go on from the best one too.
 //!
 //! `cargo run --release --example simple_rnn [-- --seed 2] [--seeds 5] [--quick] [--keep best.safetensors]`
+
+mod course;
 
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use gatelet_trainer::data::ngrams::Grams;
-use gatelet_trainer::data::sequences::Batch;
 use gatelet_trainer::error::{Error, Result, Shown};
 use gatelet_trainer::files;
-use gatelet_trainer::net::{glorot, softmax};
-use gatelet_trainer::train::checkpoint::{Checkpoint, Provenance};
+use gatelet_trainer::isa::isa;
+use gatelet_trainer::net::unroll::Unrolled;
+use gatelet_trainer::net::{Params, glorot};
+use gatelet_trainer::quantize::export::own_image;
+use gatelet_trainer::train::Trainer;
+use gatelet_trainer::train::checkpoint::Checkpoint;
 use gatelet_trainer::train::config::Config;
 use gatelet_trainer::train::layers::Cell;
-use gatelet_trainer::train::learner::Learner;
-use gatelet_trainer::train::many_to_one;
 use gatelet_trainer::train::optim::{Optimizer, Schedule};
+use gatelet_trainer::train::series::answers::count;
+use gatelet_trainer::train::series::{Part, Series};
 
 const EPOCHS: usize = 20;
 const MORE_EPOCHS: usize = 10;
@@ -45,7 +52,7 @@ struct Options {
 }
 
 /// Keras' numbers: Adam at 0.001, nothing clipped, nothing decayed.
-fn config(seed: u64) -> Config {
+fn config(words: usize, seed: u64) -> Config {
     let adam = Config::default().with_optimizer(Optimizer::Adam);
     let course = Config {
         cell: Cell::Rnn,
@@ -58,43 +65,26 @@ fn config(seed: u64) -> Config {
         ..adam
     };
     Config {
-        epochs: EPOCHS,
+        epochs: EPOCHS + MORE_EPOCHS,
         schedule: Schedule::Constant,
         warmup: 0,
         clip: f64::INFINITY,
+        series: Some(course::options(words)),
         ..course
     }
 }
 
-/// The rows, split into those to train on and those held out.
-struct Data {
-    grams: Grams,
-    train: Batch,
-    held_out: Batch,
-    all: Batch,
-}
-
-impl Data {
-    fn read() -> Result<Self> {
-        let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/love_grams.tsv");
-        let grams = Grams::read(&table, 3)?;
-        let [mut train, mut held_out, mut all] = [(); 3].map(|()| Batch::new(2));
-        for (index, row) in grams.rows().enumerate() {
-            let part = if index % 10 == 9 {
-                &mut held_out
-            } else {
-                &mut train
-            };
-            part.push_answer(&row[..2], row[2]);
-            all.push_answer(&row[..2], row[2]);
-        }
-        Ok(Self {
-            grams,
-            train,
-            held_out,
-            all,
-        })
+/// The rows as two tables, in a folder: those to train on, and every tenth, held out.
+fn tables(grams: &Grams, folder: &Path) -> Result<[PathBuf; 2]> {
+    let paths = ["train", "held"].map(|part| folder.join(part).with_extension("csv"));
+    for (path, part) in paths.iter().zip(["train", "held"]) {
+        let rows = grams.rows().enumerate();
+        let own = rows.filter(|(index, _)| (index % 10 == 9) == (part == "held"));
+        let sequences =
+            own.map(|(_, row)| (&row[..2], grams.words()[usize::from(row[2])].as_str()));
+        course::write(path, part, sequences)?;
     }
+    Ok(paths)
 }
 
 /// The best checkpoint so far, on disk.
@@ -104,102 +94,102 @@ struct Best<'a> {
     held_out: f64,
 }
 
-/// Trains for `epochs`; whenever the held-out accuracy is better than ever, the checkpoint is written anew.
-fn train(
-    net: &mut Learner<f32>,
-    data: &Data,
-    config: &Config,
-    epochs: usize,
-    best: &mut Best,
-    show: bool,
-) -> Result<()> {
-    let first = best.epoch;
+/// Trains for `epochs` more; whenever the held-out accuracy is better than ever, the checkpoint is
+/// written anew.
+fn train(trainer: &mut Trainer<'_>, epochs: usize, best: &mut Best<'_>, show: bool) -> Result<()> {
+    let first = trainer.position().epoch;
     for epoch in first + 1..=first + epochs {
-        let seed = config.seed * 1000 + epoch as u64;
-        let nats = net.epoch(&data.train, config.batch, config.lr, seed)?;
-        let score = net.score(&data.held_out)?;
-        let better = score.accuracy > best.held_out;
+        let before = trainer.position().clone();
+        while trainer.position().epoch < epoch {
+            trainer.step()?;
+        }
+        let judged = trainer.judge()?;
+        let accuracy = judged.figure.unwrap_or(0.0);
+        let better = accuracy > best.held_out;
         if better {
-            (best.epoch, best.held_out) = (epoch, score.accuracy);
-            let provenance = Provenance {
-                corpus: "corpora/love_grams.tsv".to_owned(),
-                corpus_sha256: data.grams.sha256().to_owned(),
-                command: format!(
-                    "cargo run --release --example simple_rnn -- --seed {}",
-                    config.seed
-                ),
-                trainer: concat!("gatelet-trainer ", env!("CARGO_PKG_VERSION")).to_owned(),
-                seed: config.seed,
-                nats: Some(score.nats),
-                epoch,
-                characters: (2 * epoch * data.train.rows()) as u64,
-                unigram_nats: None,
-                changes: Vec::new(),
-            };
-            files::write(
-                best.path,
-                &many_to_one::checkpoint(net, config, provenance)?.to_bytes()?,
-            )?;
+            (best.epoch, best.held_out) = (epoch, accuracy);
+            let mut checkpoint = trainer.checkpoint(true);
+            let provenance = &mut checkpoint.meta.provenance;
+            (provenance.nats, provenance.epoch) = (Some(judged.loss), epoch);
+            files::write(best.path, &checkpoint.to_bytes()?)?;
         }
         if show {
+            let now = trainer.position();
+            let count = now.loss_count - before.loss_count;
+            let nats = (now.loss_sum - before.loss_sum) / count as f64;
             let kept = if better { "   best so far: kept" } else { "" };
             println!(
                 "{epoch:>5} {nats:>10.3} {:>10.3} {:>8.1} %{kept}",
-                score.nats,
-                100.0 * score.accuracy
+                judged.loss,
+                100.0 * accuracy
             );
         }
     }
     Ok(())
 }
 
-/// The best net of a run, as it was written.
-fn load(path: &Path) -> Result<Learner<f32>> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    many_to_one::load(Checkpoint::from_bytes(&bytes, path)?)
+/// How many of some parts of the rows a net has right, as a device computes it in f32.
+fn right(checkpoint: &Checkpoint, data: &Series, parts: &[&Part]) -> Result<f64> {
+    let image = own_image(checkpoint)?.for_isa(isa()?)?;
+    let model = image
+        .model()
+        .map_err(|error| Error::Export(error.to_string()))?;
+    let mut all = data.tally();
+    for part in parts {
+        all.add(&count(&model, isa()?, part, (&data.tally(), &[]))?);
+    }
+    Ok(all.figure())
 }
 
-/// The course's system from start to end: held-out accuracy of the best checkpoint, top-1 on all rows of that one and
-/// after 10 epochs more; and the net.
-fn run(data: &Data, seed: u64, path: &Path, show: bool) -> Result<([f64; 4], usize, Learner<f32>)> {
-    let config = config(seed);
-    let words = data.grams.words().len();
-    let mut net = many_to_one::start(&config, words, glorot(words, config.hidden));
+/// The course's system from start to end: held-out accuracy of the best checkpoint, top-1 on all
+/// rows of that one and after 10 epochs more; and the net.
+fn run(
+    data: &Series,
+    seed: u64,
+    path: &Path,
+    show: bool,
+) -> Result<([f64; 4], usize, Params<f32>)> {
+    let words = data.train().set().outputs();
+    let config = config(words, seed);
+    let command = format!("cargo run --release --example simple_rnn -- --seed {seed}");
+    let bound = glorot(words, config.hidden);
+    let mut trainer = Trainer::new(data, config, command)?;
+    *trainer.params_mut() = trainer.params().clone().with_row_bound(bound);
     let mut best = Best {
         path,
         epoch: 0,
         held_out: 0.0,
     };
-    train(&mut net, data, &config, EPOCHS, &mut best, show)?;
+    train(&mut trainer, EPOCHS, &mut best, show)?;
     let (epoch, held_out) = (best.epoch, best.held_out);
-    let mut net = load(path)?;
-    assert_eq!(
-        net.score(&data.held_out)?.accuracy,
-        held_out,
-        "the checkpoint is the net that was measured"
+
+    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let checkpoint = Checkpoint::from_bytes(&bytes, path)?;
+    let found = right(&checkpoint, data, &[data.valid()])?;
+    assert!(
+        (found - held_out).abs() < 0.01,
+        "the checkpoint is the net that was measured: {found}, {held_out}"
     );
-    let all = net.score(&data.all)?.accuracy;
+    let both = [data.train(), data.valid()];
+    let all = right(&checkpoint, data, &both)?;
     if show {
         println!("\nloaded the checkpoint of epoch {epoch}, {MORE_EPOCHS} epochs more:\n");
     }
-    train(&mut net, data, &config, MORE_EPOCHS, &mut best, show)?;
-    Ok((
-        [held_out, all, best.held_out, net.score(&data.all)?.accuracy],
-        epoch,
-        net,
-    ))
+    let mut trainer = Trainer::resume(data, checkpoint)?;
+    train(&mut trainer, MORE_EPOCHS, &mut best, show)?;
+    let all_more = right(&trainer.checkpoint(false), data, &both)?;
+    let figures = [held_out, all, best.held_out, all_more];
+    Ok((figures, epoch, trainer.params().clone()))
 }
 
 /// Probabilities of all words after two.
-fn probabilities(net: &mut Learner<f32>, words: &[u16]) -> Result<Vec<f32>> {
-    let mut batch = Batch::new(2);
-    batch.push_answer(words, 0);
-    let mut scores = net.outputs(&batch, 0)?;
-    softmax(&mut scores);
-    Ok(scores)
+fn probabilities(net: &Params<f32>, words: &[u16]) -> Vec<f32> {
+    let net = Unrolled::new(&net.cast(), words);
+    let all = net.probabilities(words.len() - 1);
+    all.iter().map(|&p| p as f32).collect()
 }
 
 fn main() -> Result<(), Shown> {
@@ -217,13 +207,22 @@ fn main() -> Result<(), Shown> {
         .keep
         .clone()
         .unwrap_or_else(|| folder.path().join("best.safetensors"));
-    let data = Data::read()?;
-    let grams = &data.grams;
-    let shape = config(1).shape(grams.words().len());
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/love_grams.tsv");
+    let grams = Grams::read(&table, 3)?;
+    let [train, held_out] = tables(&grams, folder.path())?;
+    let words = grams.words();
+    let course = config(words.len(), options.seed);
+    let data = course::read(
+        "corpora/love_grams.tsv",
+        [&train, &held_out],
+        words,
+        &course,
+    )?;
+    let shape = course.shape(words.len());
     println!(
         "{} rows to train on, {} held out, {} words",
-        data.train.rows(),
-        data.held_out.rows(),
+        data.train().picked().len(),
+        data.valid().picked().len(),
         shape.vocab
     );
     println!("parameters: {}", shape.parameters());
@@ -244,14 +243,14 @@ fn main() -> Result<(), Shown> {
     }
 
     println!("\nepoch   training   held out    top-1");
-    let ([_, _, _, all], _, mut net) = run(&data, options.seed, &path, true)?;
+    let ([_, _, _, all], _, net) = run(&data, options.seed, &path, true)?;
     println!(
         "\ntop-1 on all rows: {:.1} % (the best possible: {:.1} %)\n",
         100.0 * all,
         100.0 * best_possible
     );
     for phrase in ["love the", "love it", "love to"] {
-        let probabilities = probabilities(&mut net, &grams.ids(phrase)?)?;
+        let probabilities = probabilities(&net, &grams.ids(phrase)?);
         println!("{phrase} ...   {}", grams.likeliest(&probabilities, 3));
     }
     assert!(
@@ -259,7 +258,7 @@ fn main() -> Result<(), Shown> {
         "far above the commonest word's {:.3}",
         grams.best_possible(0..0, 2)
     );
-    let first = grams.likeliest(&probabilities(&mut net, &grams.ids("love the")?)?, 1);
+    let first = grams.likeliest(&probabilities(&net, &grams.ids("love the")?), 1);
     assert!(
         first.starts_with("smell "),
         "what follows \"love the\" most often, not {first}"

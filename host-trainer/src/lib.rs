@@ -39,8 +39,8 @@
 //!   the code that also runs on the device.
 //! - [`analysis::findings`] asks a run what it knows; [`figure`] draws it and [`page`] shows it.
 //!   [`analysis::sweep`] makes many runs within a budget.
-//! - The course's systems (`examples/`, docs/course.md) take rows of words from [`data::ngrams`] and
-//!   nets that answer at the end of a sequence from [`train::many_to_one`].
+//! - The course's systems (`examples/`, docs/course.md) take rows of words from [`data::ngrams`]; a
+//!   net that answers at the end of a sequence is a run on [`train::series`] of tokens.
 //!
 //! # Example
 //!

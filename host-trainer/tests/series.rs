@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gatelet::Isa;
 use gatelet_series::Set;
-use gatelet_trainer::analysis::answers::Answers;
+use gatelet_trainer::analysis::answers::{Answers, image_of};
 use gatelet_trainer::net::Interface;
-use gatelet_trainer::quantize::Sequence;
 use gatelet_trainer::quantize::WeightBits;
 use gatelet_trainer::quantize::export::{calibrated_net, image_by, own_image};
 use gatelet_trainer::train::checkpoint::Checkpoint;
@@ -248,9 +247,8 @@ fn what_is_trained_for_integers_is_what_its_image_answers() {
             for_integers: true,
         };
         let data = data(&path, &float, Some(given));
-        let features = data.train().features(2000).unwrap();
-        let features: Vec<Sequence<'_>> =
-            features.iter().map(|of| Sequence::Features(of)).collect();
+        let inputs = data.train().inputs(2000).unwrap();
+        let features = inputs.sequences();
         let weight_bits = match bits {
             8 => WeightBits::EIGHT,
             _ => WeightBits::four(&net),
@@ -313,6 +311,74 @@ fn a_net_that_does_not_fit_the_data_is_refused_with_both_sizes() {
         said.contains("takes 3 numbers") && said.contains("pressure, idle"),
         "{said}"
     );
+}
+
+/// 144 sequences of 3 or 4 of 6 tokens, in an order without a pattern; the class is the first.
+fn tokens(path: &Path) {
+    let mut text = String::from("row,token,first\n");
+    for row in 0..144_u32 {
+        let k = row * 35 % 216;
+        let all = [k % 6, k / 6 % 6, k / 36, k % 5];
+        for token in &all[..3 + row as usize % 2] {
+            writeln!(text, "{row},{token},{}", ["a", "b", "c"][k as usize % 3]).unwrap();
+        }
+    }
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn tokens_are_learnt_stopped_and_exported_as_numbers_are() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("tokens.csv");
+    tokens(&path);
+    for (cell, embedding) in [(Cell::Rnn, 0), (Cell::Lstm, 0), (Cell::Gru, 4)] {
+        let series = SeriesOptions {
+            features: vec!["token".to_owned()],
+            target: vec!["first".to_owned()],
+            group: Some("row".to_owned()),
+            tokens: 6,
+            ..SeriesOptions::of(Task::Classify)
+        };
+        let config = Config {
+            embedding,
+            epochs: 40,
+            series: Some(series),
+            ..config(Task::Classify, cell)
+        };
+        let data = data(&path, &config, None);
+        let open = |name: &str| {
+            let path = place.path().join(format!("{name}-{cell}"));
+            RunFolder::open(&path, Mode::New).unwrap()
+        };
+        let (whole, parts) = (open("whole"), open("parts"));
+        let mut trainer = Trainer::new(&data, config.clone(), "test".to_owned()).unwrap();
+        let net = *trainer.params().net();
+        assert_eq!((net.vocab(), net.output_width(0)), (6, 3));
+        assert_eq!(run(&mut trainer, &whole, usize::MAX), End::Finished);
+        let judged = trainer.judge().unwrap().figure.unwrap();
+        assert!(judged > 0.95, "{cell}: {judged}");
+
+        let mut trainer = Trainer::new(&data, config, "test".to_owned()).unwrap();
+        for windows in [5, 16, 40] {
+            assert_eq!(run(&mut trainer, &parts, windows), End::Interrupted);
+            trainer = Trainer::resume(&data, read(&parts.last())).unwrap();
+        }
+        assert_eq!(run(&mut trainer, &parts, usize::MAX), End::Finished);
+        let bytes = |folder: &RunFolder| std::fs::read(folder.best()).unwrap();
+        assert_eq!(bytes(&whole), bytes(&parts), "{cell}");
+
+        // The image answers to tokens, in f32 and in integers.
+        let (best, isa) = (read(&whole.best()), Isa::detect());
+        let inputs = data.train().inputs(2000).unwrap();
+        let of = (gatelet::Precision::Int8, WeightBits::EIGHT);
+        let (image, _) = image_of(&best, &inputs.sequences(), of).unwrap();
+        let answers = Answers::of(&best, &data, &image.for_isa(isa).unwrap(), isa).unwrap();
+        let change = &answers.changes[0];
+        assert!(
+            change.float > 0.95 && change.image > 0.9,
+            "{cell}: {change:?}"
+        );
+    }
 }
 
 /// Recordings of two tones, `low_0.wav` and so on, 0.1 to 0.2 s of 8 kHz.

@@ -22,8 +22,8 @@ use crate::analysis::shown::show;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::isa::isa;
+use crate::quantize::WeightBits;
 use crate::quantize::export::own_image;
-use crate::quantize::{Sequence, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::dataset::Dataset;
 use crate::train::run::Metrics;
@@ -175,8 +175,8 @@ pub fn ask(
     told("the int8 image");
     let plan = checkpoint.plan();
     let bits = plan.map_or_else(WeightBits::default, |plan| plan.scheme.bits);
-    let features = data.train().features(CALIBRATED)?;
-    let features: Vec<Sequence<'_>> = features.iter().map(|of| Sequence::Features(of)).collect();
+    let inputs = data.train().inputs(CALIBRATED)?;
+    let features = inputs.sequences();
     let image = image_of(checkpoint, &features, (Precision::Int8, bits));
     let (image, no_int8) = match image {
         Ok((image, _)) => (Some(image), None),

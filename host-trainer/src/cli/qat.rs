@@ -10,7 +10,7 @@ use crate::data::corpus::Corpus;
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::quantize::export::{calibrated, calibrated_net};
-use crate::quantize::{Scheme, Sequence, WeightBits};
+use crate::quantize::{Scheme, WeightBits};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Config, Qat};
 use crate::train::series::Series;
@@ -221,8 +221,8 @@ impl Start {
                 "--qat: this net begins with states that are not zero, which are not trained further".to_owned(),
             ));
         }
-        let all = data.train().features(CALIBRATED)?;
-        let all: Vec<Sequence<'_>> = all.iter().map(|of| Sequence::Features(of)).collect();
+        let inputs = data.train().inputs(CALIBRATED)?;
+        let all = inputs.sequences();
         let bits = match self.bits {
             Bits::Eight => WeightBits::EIGHT,
             Bits::Four => WeightBits::four(checkpoint.params.net()),

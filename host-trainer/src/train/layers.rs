@@ -100,7 +100,12 @@ impl Layers {
 
     /// The net, in f32. It need not be one that can be: [`Net::checked`].
     pub fn net(&self) -> Net {
-        let mut net = Net::tokens(Precision::F32, self.vocab);
+        let net = Net::tokens(Precision::F32, self.vocab);
+        self.over(net, self.vocab).scores()
+    }
+
+    /// The same operations over an input, with a head of `outputs` units.
+    pub fn over(&self, mut net: Net, outputs: usize) -> Net {
         if self.embedding > 0 {
             net = net.then(Kind::Embedding {
                 units: self.embedding,
@@ -115,12 +120,11 @@ impl Layers {
         }
         let last = net.last();
         net.with_operation(Operation {
-            kind: linear(self.vocab),
+            kind: linear(outputs),
             operand: Operand::one(last),
             bits: 8,
             tied: self.tied.then_some(0),
         })
-        .scores()
     }
 
     /// Length of what the head reads.

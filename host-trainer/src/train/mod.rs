@@ -19,7 +19,6 @@ pub mod dataset;
 mod drive;
 pub mod layers;
 pub mod learner;
-pub mod many_to_one;
 pub mod optim;
 mod position;
 pub mod preset;
@@ -238,6 +237,11 @@ impl<'c> Trainer<'c> {
     /// The parameters as they are now.
     pub fn params(&self) -> &Params<f32> {
         self.learner.params()
+    }
+
+    /// The same, to change: another start than [`Params::init`]'s.
+    pub fn params_mut(&mut self) -> &mut Params<f32> {
+        self.learner.params_mut()
     }
 
     /// A checkpoint of the parameters as they are now; `whole` adds what a resume needs.

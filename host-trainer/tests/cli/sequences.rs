@@ -241,3 +241,79 @@ fn an_export_past_its_bound_is_refused() {
     let written = place.good(&[&line[..], &["--accept-loss"]].concat());
     assert!(written.contains("written all the same"), "{written}");
 }
+
+/// 60 sequences of 3 of 5 tokens; the class is whether the first is 2 or more.
+fn tokens() -> String {
+    let mut text = String::from("row,token,kind\n");
+    for row in 0..60_u32 {
+        let first = row * 7 % 5;
+        for token in [first, row % 5, row / 5 % 5] {
+            writeln!(
+                text,
+                "{row},{token},{}",
+                ["low", "high"][usize::from(first > 1)]
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn tokens_go_from_a_table_to_an_image_and_what_is_none_is_refused() {
+    let place = place();
+    place.write("tokens.csv", tokens().as_bytes());
+    let of = |file: &'static str, tokens: &'static str, out: &'static str| {
+        let mut line = train("classify", "kind", out);
+        (line[1], line[5], line[9]) = (file, "token", "row");
+        line.extend(["--tokens", tokens]);
+        line
+    };
+    let mut line = of("tokens.csv", "5", "run");
+    line.extend(["--epochs", "40", "--lr", "0.02", "--json"]);
+    let epochs = line.iter().position(|word| *word == "--epochs").unwrap();
+    line.drain(epochs..epochs + 2);
+    let trained = place.json(&line);
+    assert!(trained["figure"].as_f64().unwrap() > 0.9, "{trained}");
+    let export = [
+        "export",
+        "run/best.safetensors",
+        "--out",
+        "t.gatelet",
+        "--json",
+    ];
+    let exported = place.json(&export);
+    assert_eq!(exported["answers"][0]["part"], "held out");
+    let command = place
+        .checkpoint("run/last.safetensors")
+        .meta
+        .provenance
+        .command;
+    assert!(command.contains("--tokens 5"), "{command}");
+    place.good(&["report", "run", "--out", "page.html"]);
+    place.good(&[
+        "train",
+        "tokens.csv",
+        "--qat",
+        "run/best.safetensors",
+        "--out",
+        "eight",
+        "-q",
+        "--epochs",
+        "1",
+    ]);
+
+    let low = of("tokens.csv", "4", "four");
+    place.bad(&low, 1, &["4 is no token", "--tokens 4", "from 0 to 3"]);
+    place.write(
+        "half.csv",
+        tokens().replacen("3,1,", "3,1.5,", 1).as_bytes(),
+    );
+    place.bad(&of("half.csv", "5", "half"), 1, &["1.5 is no token"]);
+    let mut two = of("waves.csv", "5", "two");
+    (two[5], two[9]) = ("a,b", "id");
+    place.bad(&two, 1, &["--tokens", "one column", "a, b"]);
+    let mut noisy = of("tokens.csv", "5", "noisy");
+    noisy.extend(["--noise", "0.1"]);
+    place.bad(&noisy, 2, &["tokens", "--noise"]);
+}

@@ -70,8 +70,8 @@ pub(super) fn run(args: &Args, checkpoint: &Checkpoint) -> Result<()> {
     let out = out.made_from([&args.checkpoint]).made_from([from]);
     out.check()?;
     let data = data_of(checkpoint, given, "--calibrate")?;
-    let features = data.train().features(CALIBRATED)?;
-    let features: Vec<Sequence<'_>> = features.iter().map(|of| Sequence::Features(of)).collect();
+    let inputs = data.train().inputs(CALIBRATED)?;
+    let features = inputs.sequences();
     let (precision, bits) = bits(args, checkpoint, &features)?;
     let plan = checkpoint.plan().filter(|_| precision == Precision::Int8);
     let bits = bits

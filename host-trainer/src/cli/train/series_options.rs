@@ -18,6 +18,9 @@ pub(super) struct Options {
     /// Columns that go in, by name [default: all that are nothing else]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = HEADING)]
     features: Vec<String>,
+    /// The one column that goes in is a token: a whole number below N
+    #[arg(long, value_name = "N", help_heading = HEADING)]
+    tokens: Option<usize>,
     /// Columns that are asked for, by name; or a file of them beside a .npy
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = HEADING)]
     target: Vec<String>,
@@ -96,6 +99,7 @@ impl Options {
             task,
             ahead,
             features: or(&self.features, base.features),
+            tokens: self.tokens.unwrap_or(base.tokens),
             target: or(&self.target, base.target),
             group: self.group.clone().or(base.group),
             sequence: self.sequence.clone().or(base.sequence),
@@ -134,6 +138,7 @@ pub(super) fn words(series: &SeriesOptions) -> Vec<String> {
         "features",
         names(&series.features),
     );
+    option(series.tokens > 0, "tokens", series.tokens.to_string());
     option(!series.target.is_empty(), "target", names(&series.target));
     option(series.group.is_some(), "group", one(&series.group));
     option(series.sequence.is_some(), "sequence", one(&series.sequence));

@@ -86,11 +86,14 @@ pub(super) fn data(data: &Series) -> String {
         true => String::new(),
         false => format!(", {} of a test part", count(test)),
     };
+    let goes_in = match options.tokens {
+        0 => format!("{} features", set.width()),
+        tokens => format!("one of {tokens} tokens a step"),
+    };
     format!(
-        "{} sequences to learn from, {} held out{tested}; {steps}{rate}\n{} features: {}\n{asked}",
+        "{} sequences to learn from, {} held out{tested}; {steps}{rate}\n{goes_in}: {}\n{asked}",
         count(train),
         count(valid),
-        set.width(),
         some(set.features())
     )
 }

@@ -4,10 +4,8 @@ use super::*;
 use crate::data::sequences::Batch;
 use crate::net::unroll::Unrolled;
 use crate::net::{IGNORED, Role, softmax};
-use crate::train::checkpoint::{Checkpoint, Provenance};
 use crate::train::config::Config;
 use crate::train::layers::Cell;
-use crate::train::many_to_one;
 use crate::train::optim::Optimizer;
 
 fn params(cell: Cell) -> Params<f32> {
@@ -146,50 +144,6 @@ fn a_net_that_is_not_finite_stays_and_says_so() {
     let error = learner.step(&batch, 0.1).expect_err("no number");
     assert!(matches!(error, Error::Diverged { .. }));
     assert!(learner.params().data[1].is_finite());
-}
-
-/// A net that was stored and loaded goes on to the same numbers as one that was not.
-#[test]
-fn a_checkpoint_goes_on_exactly() {
-    for cell in Cell::ALL {
-        let config = Config {
-            cell,
-            hidden: 9,
-            batch: 40,
-            window: 3,
-            ..Config::default()
-        };
-        let mut learner = many_to_one::start(&config, 6, 1.0);
-        let batch = firsts(216);
-        learner.epoch(&batch, 40, 0.01, 1).expect("it is finite");
-        let provenance = Provenance {
-            corpus: "made up".into(),
-            corpus_sha256: "00".repeat(32),
-            command: "a test".into(),
-            trainer: "gatelet-trainer 0".into(),
-            seed: config.seed,
-            nats: Some(1.0),
-            epoch: 1,
-            characters: 0,
-            unigram_nats: None,
-            changes: Vec::new(),
-        };
-        let stored = many_to_one::checkpoint(&learner, &config, provenance).unwrap();
-        let bytes = stored.to_bytes().unwrap();
-        let read = Checkpoint::from_bytes(&bytes, "x".as_ref()).unwrap();
-        assert_eq!(read, stored);
-        let mut loaded = many_to_one::load(read).unwrap();
-        for learner in [&mut learner, &mut loaded] {
-            learner.epoch(&batch, 40, 0.01, 2).expect("it is finite");
-        }
-        assert_eq!(learner.params(), loaded.params(), "{cell}");
-        let bare = Checkpoint {
-            resume: None,
-            ..stored
-        };
-        let error = many_to_one::load(bare).unwrap_err().to_string();
-        assert!(error.contains("no optimizer state"), "{error}");
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a model answers to sequences, step by step, as a board does: of floats or of integers.
 
-use gatelet::{Isa, Kernel, Model, Session, WithKernel};
+use gatelet::{Isa, Kernel, Model, Session, TokenId, WithKernel};
 use gatelet_series::{Wanted, WantedBuffer};
 use rayon::prelude::*;
 
@@ -71,9 +71,13 @@ impl WithKernel for Steps<'_, '_> {
             let there = READ.min(steps - from);
             inputs.resize(there * width, 0.0);
             set.read(k, from, &mut inputs, &mut wanted)?;
+            part.check(k, from, &inputs)?;
             for (t, numbers) in inputs.chunks_exact(width).enumerate() {
                 let step = from + t;
-                let done = session.step(numbers).map(drop);
+                let done = match part.tokens {
+                    0 => session.step(numbers).map(drop),
+                    _ => session.step(TokenId(numbers[0] as u16)).map(drop),
+                };
                 done.map_err(|error| Error::Step {
                     step,
                     what: error.to_string(),

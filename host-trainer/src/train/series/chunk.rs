@@ -23,7 +23,7 @@ enum Asked {
 /// A row of a window.
 #[derive(Debug)]
 struct Row {
-    /// [steps that there are, width], in the units of training.
+    /// [steps that there are, width], in the units of training; tokens are as they are.
     inputs: Vec<f32>,
     asked: Asked,
     counted: usize,
@@ -49,6 +49,7 @@ impl Part {
             self.set
                 .read_shifted(k, from, shift, &mut inputs, &mut wanted)?;
         }
+        self.check(k, from, &inputs)?;
         scaling.inputs.scale(&mut inputs);
         let ends = there > 0 && from + there == steps;
         let outputs = self.set.outputs();
@@ -138,9 +139,15 @@ impl<'p> Chunk<'p> {
         let Row { inputs, asked, .. } = &self.rows[example];
         let width = self.part.set.width();
         for t in 0..self.steps {
-            let to = &mut window.features[(t * window.rows + row) * width..][..width];
-            // After the end there is nothing: nothing is asked of it either.
-            match inputs.get(t * width..(t + 1) * width) {
+            let at = t * window.rows + row;
+            // After the end there is nothing, or the first token: nothing is asked of it either.
+            let there = inputs.get(t * width..(t + 1) * width);
+            if self.part.tokens > 0 {
+                window.tokens[at] = there.map_or(0, |token| token[0] as u16);
+                continue;
+            }
+            let to = &mut window.features[at * width..][..width];
+            match there {
                 Some(from) => to.copy_from_slice(from),
                 None => to.fill(0.0),
             }

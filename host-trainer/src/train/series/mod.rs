@@ -13,6 +13,7 @@ pub mod answers;
 mod chunk;
 pub mod described;
 mod epoch;
+mod fit;
 pub mod options;
 pub mod part;
 pub mod scaling;
@@ -20,12 +21,13 @@ pub mod tally;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gatelet::net::{Activation, Kind, Net, Precision};
+use gatelet::net::Net;
 use gatelet_series::{Augment, Set, Split, class_weights, leaks, scale, split, split_in_time};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 pub use self::described::Described;
+pub use self::fit::Given;
 pub use self::part::Part;
 
 use self::chunk::Chunk;
@@ -45,18 +47,6 @@ use crate::train::learner::Learner;
 const JUDGED: usize = 32;
 /// Loss of a net that knows nothing about numbers of about deviation 1, with room for rare ones.
 const UNKNOWING: f64 = 4.0;
-
-/// A net that is gone on from.
-#[derive(Clone, Debug)]
-pub struct Given {
-    /// The net.
-    pub net: Net,
-    /// Its names.
-    pub interface: Interface,
-    /// Whether it is trained for integers: those are of the data's numbers, so that nothing is
-    /// taken away from them.
-    pub for_integers: bool,
-}
 
 /// Sequences to learn from, and others to be judged by.
 #[derive(Debug)]
@@ -94,18 +84,18 @@ impl Series {
         given: Option<Given>,
     ) -> Result<Self> {
         options.validate()?;
-        let set = Arc::new(set);
+        let (set, tokens) = (Arc::new(set), options.tokens);
         let seed = options.split_seed.unwrap_or(config.seed);
         let mut sha = Sha256::new();
         sha.update(set.sha256());
         let (train, valid, test) = match valid {
             Some(valid) => {
-                check_alike(&set, &valid)?;
+                fit::alike(&set, &valid)?;
                 leaks(&set, &valid)?;
                 sha.update(valid.sha256());
                 let valid = Arc::new(valid);
-                let all = |set: &Arc<Set>| Part::new(set, (0..set.len()).collect());
-                (all(&set), all(&valid), Part::new(&set, Vec::new()))
+                let all = |set: &Arc<Set>| Part::new(set, (0..set.len()).collect(), tokens);
+                (all(&set), all(&valid), Part::new(&set, Vec::new(), tokens))
             }
             None => {
                 let fraction = config.valid_fraction;
@@ -115,14 +105,20 @@ impl Series {
                     true => split_in_time(&set, fraction, 0.0)?,
                     false => split(&set, fraction, 0.0, seed)?,
                 };
-                let part = |picked| Part::new(&set, picked);
+                let part = |picked| Part::new(&set, picked, tokens);
                 (part(train), part(valid), part(test))
             }
         };
+        for part in [&train, &valid, &test] {
+            part.check_all()?;
+        }
         let (inputs, outputs) = scale(train.set(), train.picked())?;
         let is_of_classes = options.task.is_of_classes();
         let units = Scaling {
-            inputs: Units::of(&inputs.mean, &inputs.deviation),
+            inputs: match tokens {
+                0 => Units::of(&inputs.mean, &inputs.deviation),
+                _ => Units::default(),
+            },
             outputs: match is_of_classes {
                 true => Units::default(),
                 false => Units::of(&outputs.mean, &outputs.deviation),
@@ -164,7 +160,7 @@ impl Series {
             order: Mutex::new(None),
         };
         let net = series.net(config)?;
-        series.check_net(&net)?;
+        fit::check(&net, &series.train, &series.options)?;
         series.scaling = std::mem::take(&mut series.scaling).foldable(&net);
         Ok(series)
     }
@@ -192,34 +188,6 @@ impl Series {
     /// The units of training.
     pub fn scaling(&self) -> &Scaling {
         &self.scaling
-    }
-
-    /// Checks that a net takes these features and gives what is asked for.
-    fn check_net(&self, net: &Net) -> Result<()> {
-        let (width, outputs) = (self.train.set.width(), self.train.set.outputs());
-        let scores = matches!(net.output(0), Some(gatelet::net::Output::Scores(_)));
-        let say = |what: String| Err(Error::Some(what));
-        if net.width(gatelet::net::Value::INPUT) != width {
-            return say(format!(
-                "the net takes {} numbers a step, and the data has {width} ({})",
-                net.width(gatelet::net::Value::INPUT),
-                self.train.set.features().join(", ")
-            ));
-        }
-        if scores != self.options.task.is_of_classes() || net.output_width(0) != outputs {
-            return say(format!(
-                "the net gives {} {}, and --task {} asks for {outputs} {}",
-                net.output_width(0),
-                if scores { "scores" } else { "values" },
-                self.options.task,
-                if self.options.task.is_of_classes() {
-                    "scores"
-                } else {
-                    "values"
-                },
-            ));
-        }
-        Ok(())
     }
 
     /// Names of classes or numbers; of a forecast `name+2` is two steps later.
@@ -338,25 +306,6 @@ impl Series {
     }
 }
 
-/// Checks that two sets have the same columns and classes.
-fn check_alike(set: &Set, other: &Set) -> Result<()> {
-    let parts = [
-        ("features", set.features(), other.features()),
-        ("classes", set.classes(), other.classes()),
-        ("targets", set.targets(), other.targets()),
-    ];
-    for (what, own, found) in parts {
-        if own != found {
-            return Err(Error::Some(format!(
-                "the {what} of --valid are {}, and those that are learnt from {}",
-                found.join(", "),
-                own.join(", ")
-            )));
-        }
-    }
-    Ok(())
-}
-
 impl Dataset for Series {
     fn name(&self) -> &str {
         &self.name
@@ -374,25 +323,7 @@ impl Dataset for Series {
         if let Some(given) = &self.given {
             return Ok(given.net);
         }
-        let outputs = self.train.set.outputs();
-        let dense = |units| Kind::Dense {
-            units,
-            activation: Activation::None,
-        };
-        let mut net = Net::features(Precision::F32, self.train.set.width());
-        for _ in 0..config.layers {
-            net = net.then(config.cell.kind(config.hidden));
-        }
-        if config.projection > 0 {
-            net = net.then(dense(config.projection));
-        }
-        net = net.then(dense(outputs));
-        net = match self.options.task.is_of_classes() {
-            true => net.scores(),
-            false => net.values(),
-        };
-        net.checked()
-            .map_err(|error| Error::Some(error.to_string()))
+        fit::net(&self.train, &self.options, config)
     }
 
     fn check(&self, _config: &Config) -> Result<()> {
@@ -421,7 +352,10 @@ impl Dataset for Series {
             Some(given) => given.interface.clone(),
             None => Interface {
                 inputs: vec![NamedInput {
-                    name: "features".to_owned(),
+                    name: match self.options.tokens {
+                        0 => "features".to_owned(),
+                        _ => "tokens".to_owned(),
+                    },
                     width: self.train.set.width(),
                 }],
                 outputs: vec![named],

@@ -4,6 +4,7 @@
 use gatelet_series::Fill;
 use serde::{Deserialize, Serialize};
 
+use crate::data::corpus::MAX_VOCAB;
 use crate::error::{Error, Result};
 use crate::net::{FrontEnd, Loss};
 use crate::train::terms::Terms;
@@ -113,6 +114,9 @@ pub struct SeriesOptions {
     /// Columns that go in; empty for all that are not something else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
+    /// The tokens that there are, where the one column that goes in is a token's number; or 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tokens: usize,
     /// Columns that are asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub target: Vec<String>,
@@ -205,6 +209,7 @@ impl SeriesOptions {
             task,
             ahead: 0,
             features: Vec::new(),
+            tokens: 0,
             target: Vec::new(),
             group: None,
             sequence: None,
@@ -257,6 +262,17 @@ impl SeriesOptions {
             let rule = "it has to be at least 0; --noise at most 100, --gain below 1";
             check(good, option, found.to_string(), rule)?;
         }
+        let tokens = self.tokens == 0 || (2..=MAX_VOCAB).contains(&self.tokens);
+        let found = self.tokens.to_string();
+        check(
+            tokens,
+            "tokens",
+            found.clone(),
+            "it has to be from 2 to 16384",
+        )?;
+        let numbers = self.noise > 0.0 || self.gain > 0.0 || self.front_end.is_some();
+        let rule = "a token is no number: --noise, --gain and --front-end have no use for it";
+        check(self.tokens == 0 || !numbers, "tokens", found, rule)?;
         let front = self.front_end.filter(|_| !self.task.is_of_classes());
         let found = front.map_or_else(String::new, |front| front.to_string());
         let rule = "it has to go with --task classify or label";

@@ -155,8 +155,12 @@ impl Scaling {
             ("outputs", &self.outputs, outputs),
         ] {
             let lengths = [units.mean.len(), units.exponent.len()];
-            let is_of_scores = name == "outputs" && lengths == [0, 0];
-            if lengths != [width, width] && !is_of_scores {
+            // Scores and tokens have no units.
+            let is_none = match name {
+                "outputs" => lengths == [0, 0],
+                _ => net.takes_tokens() && lengths == [0, 0],
+            };
+            if lengths != [width, width] && !is_none {
                 return Err(format!(
                     "series.scaling.{name}: {lengths:?} of {width} numbers"
                 ));
