@@ -176,14 +176,23 @@ mod tests {
             ("logmel:40,", "the keys are rate"),
             ("logmel:40,bands=40", "the keys are rate"),
             ("logmel:40,rate", "rate: \"\""),
-            ("logmel:40,rate=0", "rate (Hz) is 0, but must be 1000 to 96000"),
+            (
+                "logmel:40,rate=0",
+                "rate (Hz) is 0, but must be 1000 to 96000",
+            ),
             ("logmel:40,frame=-1ms", "frame: \"-1ms\""),
             ("logmel:40,frame=NaNms", "frame: \"NaNms\""),
             ("logmel:40,rate=96000,frame=900ms", "86400 samples"),
             ("logmel:40,frame=510", "a multiple of 4"),
             ("logmel:40,hop=0", "hop is 0, but must be 1 to 512"),
-            ("logmel:40,high=9000", "high (Hz) is 9000, but must be 21 to 8000"),
-            ("logmel:40,frame=64,hop=32", "bands is 40, but must be 1 to 30"),
+            (
+                "logmel:40,high=9000",
+                "high (Hz) is 9000, but must be 21 to 8000",
+            ),
+            (
+                "logmel:40,frame=64,hop=32",
+                "bands is 40, but must be 1 to 30",
+            ),
             ("mfcc:41", "coefficients is 41, but must be 1 to 40"),
         ] {
             let found = text.parse::<FrontEnd>().unwrap_err();
