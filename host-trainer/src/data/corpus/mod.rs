@@ -12,6 +12,7 @@
 //! one block of [`text`], a table by code point, and the tokens in a file of one or two bytes a character.
 
 pub mod decode;
+pub mod encoder;
 pub mod lines;
 mod options;
 mod plain;
@@ -28,6 +29,7 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use decode::Encoding;
+pub use encoder::Encoder;
 pub use options::CorpusOptions;
 pub use plain::Changes;
 pub use prepare::{Normalise, Rules, prepare};
@@ -36,7 +38,7 @@ pub use recognise::{Looks, looks};
 pub use split::{HeldOut, List, Split};
 pub use text::{IN_MEMORY, Pass, Seen, Text, UNSIZED};
 pub use tokens::{Tokens, Unknowns};
-pub use vocabulary::{Counts, Encoder, MAX_VOCAB, Vocabulary};
+pub use vocabulary::{Counts, MAX_VOCAB, Vocabulary};
 pub use words::Level;
 
 use crate::error::{Error, Result};
