@@ -45,7 +45,10 @@ fn failed(what: &str, error: &cpal::Error) -> Error {
 /// What a device is called: what the system knows it by, and a name for people.
 fn called(device: &Device) -> (String, String) {
     let id = device.id().map(|id| id.id().to_owned());
-    (id.unwrap_or_default(), device.to_string())
+    let id = id.unwrap_or_else(|_| "microphone".to_owned());
+    // Its `Display` fails where it has no description.
+    let name = device.description().map(|of| of.name().to_owned());
+    (id.clone(), name.unwrap_or(id))
 }
 
 fn devices() -> Result<Vec<Device>> {
@@ -141,7 +144,7 @@ pub(super) fn open(name: Option<&str>, rate: u32, stop: Arc<AtomicBool>) -> Resu
     let own = config.sample_rate();
     let (channels, format) = (config.channels(), config.sample_format());
     note(format!(
-        "{name}: {own} samples a second, {channels} channels, {format}"
+        "{name}: {own} samples a second, {format}, channels: {channels}"
     ));
     let from = match own == rate {
         true => from,
@@ -173,7 +176,7 @@ where
     f32: FromSample<T>,
 {
     let channels = usize::from(config.channels().max(1));
-    let (lost, name) = (to.clone(), device.to_string());
+    let (lost, name, mut told) = (to.clone(), called(device).1, false);
     device.build_input_stream(
         config.config(),
         move |data: &[T], _: &cpal::InputCallbackInfo| {
@@ -183,8 +186,9 @@ where
             };
             let samples = data.chunks_exact(channels).map(mean).collect();
             // This thread may not wait.
-            if let Err(TrySendError::Full(_)) = to.try_send(Ok(samples)) {
-                note("warning: this machine is too slow for the net: some samples were lost");
+            let full = matches!(to.try_send(Ok(samples)), Err(TrySendError::Full(_)));
+            if full && !std::mem::replace(&mut told, true) {
+                note("warning: this machine is too slow for the net: samples are lost");
             }
         },
         move |error| match error.kind() {
