@@ -54,6 +54,17 @@ pub(crate) fn sat8(value: i32) -> i8 {
     value.clamp(i8::MIN.into(), i8::MAX.into()) as i8
 }
 
+/// `x / 65,536`: a number in Q15.16, rounded once where it has more than 24 bits.
+#[inline(always)]
+pub(crate) fn real_q16(x: i32) -> f32 {
+    let unit = 1.0 / 65_536.0;
+    // LLVM 22 makes `vcvt.f32.s32 q, q, #bits` of this product for Helium, with a register's number
+    // in place of the bits. So there it must not see the constant.
+    #[cfg(mve)]
+    let unit = core::hint::black_box(unit);
+    x as f32 * unit
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

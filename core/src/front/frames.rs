@@ -14,6 +14,7 @@ use super::level::{LEVEL, dct, log2};
 use super::mel::{WEIGHT, energies, make_tables};
 use super::recipe::{FrontEnd, FrontEndKind};
 use super::spectrum::{make_window, power};
+use crate::fixed::real_q16;
 
 /// A stream of samples that becomes features, a frame at a time.
 ///
@@ -156,18 +157,17 @@ impl<'s> Frames<'s> {
                 *to = log2(energy + floor) - (unit << LEVEL) as i32;
             }
         });
-        let real = |level: i32| level as f32 * (1.0 / (1_u32 << LEVEL) as f32);
         let features = &mut *all.features;
         match front.kind {
             FrontEndKind::LogMel => {
                 let levels = all.levels.iter();
                 let both = features.iter_mut().zip(levels);
-                both.for_each(|(to, &level)| *to = real(level));
+                both.for_each(|(to, &level)| *to = real_q16(level));
             }
             FrontEndKind::Mfcc { coefficients } => {
                 let put = |j: usize, c: i32| {
                     if let Some(to) = features.get_mut(j) {
-                        *to = real(c);
+                        *to = real_q16(c);
                     }
                 };
                 dct(all.levels, put, coefficients.into());

@@ -11,6 +11,7 @@
 use core::cmp::Ordering;
 use core::ops::Range;
 
+use crate::fixed::real_q16;
 use crate::net::TokenId;
 
 /// The scores of the next token, one per token of the vocabulary.
@@ -90,7 +91,7 @@ impl<'a> Logits<'a> {
             Scores::F32(scores) => (scores, &[][..]),
             Scores::Q16(scores) => (&[][..], scores),
         };
-        let integers = integers.iter().map(|&score| score as f32 / 65_536.0);
+        let integers = integers.iter().map(|&score| real_q16(score));
         reals.iter().copied().chain(integers)
     }
 
@@ -117,7 +118,7 @@ impl<'a> Logits<'a> {
         let place = self.place(id)?;
         match self.scores {
             Scores::F32(scores) => scores.get(place).copied(),
-            Scores::Q16(scores) => scores.get(place).map(|&q| q as f32 / 65_536.0),
+            Scores::Q16(scores) => scores.get(place).map(|&q| real_q16(q)),
         }
     }
 
