@@ -107,9 +107,10 @@ enum Task {
         after_help = "Examples:\n  cargo xtask zoo\n  cargo xtask zoo --only gru\n\nWhat is compared, and how: docs/import.md"
     )]
     Zoo(zoo::Options),
-    /// Train nets for published series with three seeds, and export them; fetches the series
+    /// Train nets for published series, which it fetches, and for an amplifier that is made up, with
+    /// three seeds, and export them
     #[command(
-        after_help = "Examples:\n  cargo xtask sequences\n  cargo xtask sequences --only Vowels\n\nWhat is measured: docs/sequences.md"
+        after_help = "Examples:\n  cargo xtask sequences\n  cargo xtask sequences --only Vowels\n  cargo xtask sequences --only Amplifier --record\n\nWhat is measured: docs/sequences.md"
     )]
     Sequences(sequences::Options),
     /// The image for the microcontroller

@@ -12,7 +12,7 @@ pub(crate) mod keyword;
 mod model;
 mod start;
 mod voice;
-mod wav;
+pub(crate) mod wav;
 
 use std::path::PathBuf;
 

@@ -14,14 +14,14 @@ const LONGEST: u32 = 3_600 * 48_000;
 
 /// A sound: within -1 and 1, one channel.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sound {
-    pub(super) samples: Vec<f32>,
-    pub(super) rate: u32,
+pub(crate) struct Sound {
+    pub(crate) samples: Vec<f32>,
+    pub(crate) rate: u32,
 }
 
 impl Sound {
     /// Reads a file; several channels become their mean.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes =
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::of_bytes(&bytes)
@@ -67,7 +67,7 @@ impl Sound {
     }
 
     /// The file: 32-bit floats.
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let spec = WavSpec {
             channels: 1,
             sample_rate: self.rate,
