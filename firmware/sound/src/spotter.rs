@@ -29,6 +29,18 @@ pub const THRESHOLD: i32 = 3 << 16;
 /// Frames after a word in which none is heard: 320 ms of frames of 16 ms.
 const REST: u32 = 20;
 
+/// Scores of [`CLASSES`], in units of 2^-16 nats.
+pub type Scores = [i32; CLASSES.len()];
+
+/// The scores of the last frame.
+pub fn scores<K: Kernel>(session: &Session<'_, '_, K>) -> Scores {
+    let mut scores = [0; CLASSES.len()];
+    for (id, to) in (0..).map(TokenId).zip(&mut scores) {
+        *to = session.logits().q16(id).unwrap_or_default();
+    }
+    scores
+}
+
 /// A word that was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
@@ -36,6 +48,15 @@ pub struct Heard {
     pub class: usize,
     /// Hundredths of a second from the first sample to the end of the frame that decided.
     pub time: u32,
+}
+
+impl Heard {
+    /// A word that was decided for after so many frames.
+    pub fn after(frames: u32, class: usize, front: FrontEnd) -> Self {
+        let samples = u64::from(frames) * u64::from(front.hop);
+        let time = (samples * 100 / u64::from(front.rate.max(1))) as u32;
+        Heard { class, time }
+    }
 }
 
 impl Display for Heard {
@@ -64,8 +85,8 @@ impl Decision {
         }
     }
 
-    /// Takes the scores of a frame in, in units of 2^-16 nats.
-    pub fn frame(&mut self, scores: &[i32; CLASSES.len()]) -> Option<usize> {
+    /// Takes the scores of a frame in.
+    pub fn frame(&mut self, scores: &Scores) -> Option<usize> {
         let other = scores.get(OTHER).copied().unwrap_or_default();
         let (mut best, mut most) = (OTHER, self.threshold);
         for (class, (level, &score)) in self.levels.iter_mut().zip(scores).enumerate() {
@@ -134,19 +155,12 @@ impl<'m, 's, K: Kernel> Spotter<'m, 's, K> {
         let (decision, frames, states) = (&mut self.decision, &mut self.frames, &mut self.states);
         let front = self.front;
         self.session.push_samples(samples, |session| {
-            let mut scores = [0; CLASSES.len()];
-            for (id, to) in (0..).map(TokenId).zip(&mut scores) {
-                *to = session.logits().q16(id).unwrap_or_default();
-                states.update(&to.to_le_bytes());
-            }
+            let scores = scores(session);
+            scores.iter().for_each(|x| states.update(&x.to_le_bytes()));
             session.hash_into(states);
             *frames += 1;
-            if let Some(class) = decision.frame(&scores) {
-                let time = front.map_or(0, |front| {
-                    u64::from(*frames) * u64::from(front.hop) * 100 / u64::from(front.rate.max(1))
-                });
-                let time = time as u32;
-                heard(Heard { class, time });
+            if let Some((class, front)) = decision.frame(&scores).zip(front) {
+                heard(Heard::after(*frames, class, front));
             }
         })
     }
@@ -161,20 +175,20 @@ impl<'m, 's, K: Kernel> Spotter<'m, 's, K> {
 mod tests {
     use super::*;
 
-    const NONE: [i32; CLASSES.len()] = {
+    const NONE: Scores = {
         let mut scores = [0; CLASSES.len()];
         scores[OTHER] = 10 << 16;
         scores
     };
 
-    fn word(class: usize) -> [i32; CLASSES.len()] {
+    fn word(class: usize) -> Scores {
         let mut scores = [0; CLASSES.len()];
         scores[class] = 10 << 16;
         scores
     }
 
     /// The frames at which words are heard.
-    fn heard(frames: &[[i32; CLASSES.len()]]) -> Vec<(usize, usize)> {
+    fn heard(frames: &[Scores]) -> Vec<(usize, usize)> {
         let mut decision = Decision::new(THRESHOLD);
         let each = frames.iter().enumerate();
         each.filter_map(|(k, scores)| Some((k, decision.frame(scores)?)))

@@ -1,12 +1,13 @@
 //! What an image hears in a stream, against what is said in it.
 
+use std::fmt::Display;
 use std::path::Path;
 
-use anyhow::{Result, anyhow, ensure};
-use gatelet::Scalar;
-use gatelet_sound::Spotter;
+use anyhow::{Context, Result, anyhow};
+use gatelet::front::FrontEnd;
+use gatelet::{Scalar, Session};
 use gatelet_sound::bands::RATE;
-use gatelet_sound::spotter::{Heard, OTHER, is_spotter};
+use gatelet_sound::spotter::{Decision, Heard, OTHER, Scores, is_spotter, scores};
 use gatelet_sound::synth::spoken::Stream;
 
 use crate::listen::model::Image;
@@ -34,23 +35,41 @@ impl Words {
     }
 }
 
-/// What is heard in samples, and the hash of all scores and states.
-pub(super) fn heard(path: &Path, samples: &[i16], threshold: i32) -> Result<(Vec<Heard>, u64)> {
-    let image = Image::read(path)?;
-    let model = image.model()?;
-    ensure!(
-        is_spotter(&model),
-        "{}: it is no spotter of these words",
-        path.display()
-    );
-    let failed = |error: &dyn std::fmt::Display| anyhow!("{}: {error}", path.display());
-    let mut storage = vec![0; model.session_words()];
-    let spotter = Spotter::new(&model, Scalar, &mut storage, threshold);
-    let mut spotter = spotter.map_err(|error| failed(&error))?;
-    let mut all = Vec::new();
-    let pushed = spotter.push(samples, |heard| all.push(heard));
-    pushed.map_err(|error| failed(&error))?;
-    Ok((all, spotter.states()))
+/// What an image hears in a stream: the scores of every frame, past any threshold.
+pub(super) struct Hearing {
+    /// In units of 2^-16 nats.
+    scores: Vec<Scores>,
+    front: FrontEnd,
+}
+
+impl Hearing {
+    /// Listens to samples.
+    pub(super) fn of(path: &Path, samples: &[i16]) -> Result<Self> {
+        let image = Image::read(path)?;
+        let model = image.model()?;
+        let front = model.front_end().filter(|_| is_spotter(&model));
+        let front = front
+            .with_context(|| format!("{}: it is no spotter of these words", path.display()))?;
+        let failed = |error: &dyn Display| anyhow!("{}: {error}", path.display());
+        let mut storage = vec![0; model.session_words()];
+        let session = Session::new(&model, Scalar, &mut storage);
+        let mut session = session.map_err(|error| failed(&error))?;
+        let mut all = Vec::new();
+        let pushed = session.push_samples(samples, |session| all.push(scores(session)));
+        pushed.map_err(|error| failed(&error))?;
+        Ok(Self { scores: all, front })
+    }
+
+    /// The words past a threshold.
+    pub(super) fn words(&self, threshold: i32) -> Vec<Heard> {
+        let mut decision = Decision::new(threshold);
+        let each = (1..).zip(&self.scores);
+        let heard = each.filter_map(|(frames, scores)| {
+            let class = decision.frame(scores)?;
+            Some(Heard::after(frames, class, self.front))
+        });
+        heard.collect()
+    }
 }
 
 /// Counts the words of a stream; one is right when the first that is heard from its middle on is it.

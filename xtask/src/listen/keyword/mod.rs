@@ -16,9 +16,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use gatelet_sound::spotter::THRESHOLD;
+use gatelet_sound::synth::spoken::Stream;
 use serde_json::{Value, json};
 
 use self::espeak::Part;
+use self::measure::Hearing;
 use self::set::{Set, folder};
 use crate::bench;
 use crate::board;
@@ -107,18 +109,27 @@ fn trained(work: &Path, set: &Set, seed: u64) -> Result<Net> {
 
 /// How a threshold is chosen: what is heard and what is alarmed at, past some of them, of the voices
 /// that are held out.
-fn thresholds(image: &Path, set: &Set) -> Result<()> {
-    let (words, talk) = (set.stream("valid-words")?, set.stream("valid-talk")?);
-    for nats in [1, 2, 3, 4, 5, 6] {
-        let hear = |samples: &[i16]| measure::heard(image, samples, nats << 16);
-        let found = measure::words(&words, &hear(&words.samples)?.0);
-        let (_, often) = measure::alarms(&talk, &hear(&talk.samples)?.0);
+fn thresholds((words, talk): &Judged) {
+    for nats in 1..=6 {
+        let found = measure::words(&words.0, &words.1.words(nats << 16));
+        let (_, often) = measure::alarms(&talk.0, &talk.1.words(nats << 16));
         println!(
             "      past {nats} nats: {:.1} % right, {often:.1} alarms in 10 min",
             found.percent()
         );
     }
-    Ok(())
+}
+
+/// Streams of words and of talk, and what a net hears in them.
+type Judged = ((Stream, Hearing), (Stream, Hearing));
+
+fn judged(image: &Path, set: &Set, part: Part) -> Result<Judged> {
+    let one = |of: &str| -> Result<(Stream, Hearing)> {
+        let stream = set.stream(&format!("{}-{of}", folder(part)))?;
+        let hearing = Hearing::of(image, &stream.samples)?;
+        Ok((stream, hearing))
+    };
+    Ok((one("words")?, one("talk")?))
 }
 
 /// Three seeds, and what each hears.
@@ -133,16 +144,17 @@ fn measured(work: &Path, set: &Set, record: bool) -> Result<()> {
     let (mut percents, mut all) = (Vec::new(), Vec::new());
     for seed in 1..=3 {
         let net = trained(work, set, seed)?;
-        thresholds(&net.image, set)?;
         let model = Some(net.image.clone());
         let frame = bench::measure(board, "keyword", model, TARGET)?.instructions_per_step;
         println!("      {frame} instructions a frame on the {board}");
         for part in [Part::Valid, Part::Test] {
-            let stream = |of: &str| set.stream(&format!("{}-{of}", folder(part)));
-            let (words, talk) = (stream("words")?, stream("talk")?);
-            let hear = |samples: &[i16]| measure::heard(&net.image, samples, THRESHOLD);
-            let found = measure::words(&words, &hear(&words.samples)?.0);
-            let (alarms, often) = measure::alarms(&talk, &hear(&talk.samples)?.0);
+            let judged = judged(&net.image, set, part)?;
+            if part == Part::Valid {
+                thresholds(&judged);
+            }
+            let (words, talk) = &judged;
+            let found = measure::words(&words.0, &words.1.words(THRESHOLD));
+            let (alarms, often) = measure::alarms(&talk.0, &talk.1.words(THRESHOLD));
             println!(
                 "{seed:4}  {:5}: {:.1} % of {} ({} wrong, {} missed)  {alarms}, {often:.2} in 10 min  {} bytes  {:.0} s",
                 folder(part),

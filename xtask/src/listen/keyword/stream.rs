@@ -1,15 +1,18 @@
 //! A sentence of words, with other speech and noise between, streamed to the board.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
+use gatelet::Scalar;
+use gatelet_sound::Spotter;
 use gatelet_sound::bands::RATE;
-use gatelet_sound::spotter::{CLASSES, OTHER, THRESHOLD};
+use gatelet_sound::spotter::{CLASSES, OTHER, THRESHOLD, is_spotter};
 
-use super::measure;
 use super::set::Set;
 use crate::board;
+use crate::listen::model::Image;
 use crate::listen::start::start;
 use crate::units::grouped;
 
@@ -18,6 +21,26 @@ const BLOCK: usize = 256;
 /// Seconds of words, and of talk between.
 const WORDS: usize = 8;
 const TALK: usize = 6;
+
+/// The lines that this machine says.
+fn said_here(path: &Path, samples: &[i16]) -> Result<Vec<String>> {
+    let image = Image::read(path)?;
+    let model = image.model()?;
+    ensure!(
+        is_spotter(&model),
+        "{}: it is no spotter of these words",
+        path.display()
+    );
+    let failed = |error: &dyn Display| anyhow!("{}: {error}", path.display());
+    let mut storage = vec![0; model.session_words()];
+    let spotter = Spotter::new(&model, Scalar, &mut storage, THRESHOLD);
+    let mut spotter = spotter.map_err(|error| failed(&error))?;
+    let mut lines = Vec::new();
+    let pushed = spotter.push(samples, |heard| lines.push(heard.to_string()));
+    pushed.map_err(|error| failed(&error))?;
+    lines.push(format!("states {:016x}", spotter.states()));
+    Ok(lines)
+}
 
 /// Lets the board listen, and prints what it hears as it comes; the same lines and states as here.
 pub(super) fn run(path: &Path, set: &Set) -> Result<()> {
@@ -38,9 +61,7 @@ pub(super) fn run(path: &Path, set: &Set) -> Result<()> {
             println!("    {:7.2} s  {word}", span.end + late as f64);
         }
     }
-    let (heard, states) = measure::heard(path, &samples, THRESHOLD)?;
-    let mut asked: Vec<String> = heard.iter().map(ToString::to_string).collect();
-    asked.push(format!("states {states:016x}"));
+    let asked = said_here(path, &samples)?;
     let mut serial = start("keyword", board::default().id(), path)?;
     println!("  | {}", serial.line()?);
     let (started, mut said) = (Instant::now(), Vec::new());
