@@ -1,16 +1,16 @@
 //! What the curve of a run says: whether more training helps, or what else does.
 //!
 //! ```text
-//! nothing learnt   the lowest held-out loss is not below that of the frequencies of tokens or classes; of values the
-//!                  error to signal is not below that of their mean, which is 1
+//! nothing learnt   the lowest held-out loss is not below that of the frequencies of tokens or
+//!                  classes; of values the error to signal is not below that of their mean, 1
 //! overfitted       after the lowest, the held-out loss rose by 2 % while the training loss fell, or by less while that
 //!                  fell by a tenth
 //! improving        the held-out loss fell by 2 % or more in the last quarter of the run, or in the second half of one of
 //!                  fewer than ten epochs: there the rate falls to nothing before the net has settled
 //! settled          none of these, or every answer to what is held out is right
 //! ```
-//! The curve is that of the loss, which the best net is chosen by. What is said of sequences is said of their figure
-//! too: accuracy, or error to signal.
+//! The curve is that of the loss, which the best net is chosen by. What is said of sequences is said
+//! of their figure too: accuracy, or error to signal.
 //!
 //! `train` says it at the end of a run, and `report`, `compare` and `sweep` say it of a folder, by this one function.
 
@@ -131,7 +131,8 @@ pub fn judge(
         return Some(Judgement {
             verdict: Verdict::Overfitted,
             reason: format!(
-                "after epoch {:.0} the held-out loss rose by {rise:.3}{} while the training loss fell by {fall:.3}{}",
+                "after epoch {:.0} the held-out loss rose by {rise:.3}{} while the training loss fell \
+                 by {fall:.3}{}",
                 curve[stall.0].epoch.ceil(),
                 words::unit(config),
                 figures(config, curve[stall.0], curve[stall.1]),
@@ -197,8 +198,8 @@ fn late_fall(curve: &[&Metrics], lowest: f64, from: f64) -> f64 {
     (then - lowest) / lowest
 }
 
-/// The evaluation with the lowest held-out loss before the part `from` of the run; the first where there is none.
-/// There has to be one evaluation.
+/// The evaluation with the lowest held-out loss before the part `from` of the run; the first where
+/// there is none. There has to be one evaluation.
 fn before_late<'m>(curve: &[&'m Metrics], from: f64) -> &'m Metrics {
     let last = curve.len() - 1;
     let late = from * curve[last].characters as f64;

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod amounts;
+mod compare_sequences;
 mod corpora;
 #[cfg(unix)]
 mod disk;
@@ -27,6 +28,7 @@ mod sequences;
 mod sequences_report;
 mod streams;
 mod sweep;
+mod sweep_sequences;
 mod sweep_words;
 mod texts;
 mod train;

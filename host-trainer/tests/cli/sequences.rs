@@ -24,7 +24,7 @@ fn table() -> String {
     text
 }
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::new();
     place.write("waves.csv", table().as_bytes());
     place

@@ -1,7 +1,7 @@
 //! How an export ends, in the same lines for every net.
 //!
 //! ```text
-//! moves.gatelet: 5432 bytes, int8, weights of 4 bits      what was measured follows, by kind of net
+//! moves.gatelet: 5432 bytes, int8, weights of 4 bits      what was measured follows
 //! layout pairs
 //! note: written all the same (--accept-loss): ..          of an image past its bounds
 //! ```

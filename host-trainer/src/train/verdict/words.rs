@@ -38,7 +38,8 @@ pub(super) fn nothing_learnt(
     let Some(series) = &config.series else {
         let unigram = unigram.filter(not_below)?;
         return Some(format!(
-            "{loss:.3} nats on held-out text, and guessing by how often each token occurs has {unigram:.3}"
+            "{loss:.3} nats on held-out text, and guessing by how often each token occurs has \
+             {unigram:.3}"
         ));
     };
     let figure = best.figure?;
@@ -54,8 +55,8 @@ pub(super) fn nothing_learnt(
     let plain = config.label_smoothing == 0.0 && !series.class_weights;
     let unigram = unigram.filter(|_| plain).filter(not_below)?;
     Some(format!(
-        "accuracy {figure:.3} and a loss of {loss:.3} nats on what is held out, and guessing by how often each class \
-         occurs has {unigram:.3} nats"
+        "accuracy {figure:.3} and a loss of {loss:.3} nats on what is held out, and guessing by how \
+         often each class occurs has {unigram:.3} nats"
     ))
 }
 
