@@ -113,7 +113,7 @@ pub const SWEEP: Kind = Kind {
     name: "a file of `gatelet sweep`",
     is: |file| {
         let json = json(file)?;
-        Ok(json.is_some_and(|json| json["text_sha256"].is_string() && json["options"].is_string()))
+        Ok(json.is_some_and(|json| json["sha256"].is_string() && json["options"].is_string()))
     },
 };
 

@@ -103,6 +103,13 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A name at the beginning of a line: `accuracy` becomes `Accuracy`.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,7 +51,7 @@ mod wav;
 pub use augment::Augment;
 pub use error::{Error, Result};
 pub use options::{Fill, Options, Task};
-pub use scale::{Scale, class_weights, scale};
+pub use scale::{Scale, class_counts, class_weights, scale};
 pub use set::Set;
 pub use split::{Split, leaks, split, split_in_time};
 pub use wanted::{Wanted, WantedBuffer};

@@ -107,9 +107,8 @@ pub fn scale(set: &Set, of: &[usize]) -> Result<(Scale, Scale)> {
     Ok((scaled(&inputs), scaled(&outputs)))
 }
 
-/// A weight of each class, the inverse of how often it is in some sequences; their mean over these
-/// sequences (or their labelled steps) is 1. A class that is not in them has 1.
-pub fn class_weights(set: &Set, of: &[usize]) -> Vec<f32> {
+/// How often each class is in some sequences, or in their labelled steps.
+pub fn class_counts(set: &Set, of: &[usize]) -> Vec<u64> {
     let mut counts = vec![0_u64; set.classes().len()];
     // Labels were counted of whole sequences, which a split keeps together.
     let mut origins = HashSet::new();
@@ -124,6 +123,13 @@ pub fn class_weights(set: &Set, of: &[usize]) -> Vec<f32> {
             counts[usize::from(set.place(label))] += count;
         }
     }
+    counts
+}
+
+/// A weight of each class, the inverse of how often it is in some sequences; their mean over these
+/// sequences (or their labelled steps) is 1. A class that is not in them has 1.
+pub fn class_weights(set: &Set, of: &[usize]) -> Vec<f32> {
+    let counts = class_counts(set, of);
     let all: u64 = counts.iter().sum();
     let there = counts.iter().filter(|count| **count > 0).count();
     let weight = |&count: &u64| match count {

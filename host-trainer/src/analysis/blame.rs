@@ -9,7 +9,7 @@
 use gatelet::{Layout, Provenance};
 
 use crate::analysis::device::{Board, fit};
-use crate::analysis::footprint;
+use crate::analysis::footprint::{self, Contents};
 use crate::train::layers::Layers;
 use crate::units::{bytes, grouped};
 
@@ -33,13 +33,19 @@ impl Planned<'_> {
     /// Bytes of its int8 image in a layout; half of all there can be if it can have none.
     fn bytes(&self, layout: Layout) -> usize {
         let words = &self.words[..self.words.len().min(self.layers.vocab)];
-        let bytes = footprint::int8_bytes(&self.layers.net(), words, layout, self.from);
+        let contents = Contents {
+            words,
+            front_end: None,
+            from: self.from,
+        };
+        let bytes = footprint::int8_bytes(&self.layers.net(), layout, contents);
         bytes.unwrap_or(usize::MAX / 2)
     }
 
     /// Whether the board's console has room for it.
     fn fits(&self) -> bool {
-        fit(Board::HOME, &self.layers.net(), |layout| self.bytes(layout)).fits
+        let net = self.layers.net();
+        fit(Board::HOME, (&net, None), |layout| self.bytes(layout)).fits
     }
 
     fn with(&self, layers: Layers) -> Self {

@@ -4,15 +4,19 @@
 //! flash         = bytes of the int8 image in the layout of the processor's kernel  + code
 //! RAM           = session (state, scratch, logits)                                 + stack, and what the console keeps
 //! instructions ~= a MACs + b units + c upper layers + d outputs + e features + f  fitted to counts of QEMU
+//!                 and those of a frame, where a front end makes the features          [`front_end`]
 //! ```
 //! Sizes are exact: they come from `core`'s own arithmetic. Instructions are an estimate, from a fit to counted shapes;
 //! `cargo xtask firmware bench` counts a model's own. An instruction takes one cycle or more, so this is no time.
 
+mod front_end;
+
+use gatelet::front::FrontEnd;
 use gatelet::net::{Kind, Net, Reset, Value};
 use gatelet::{Layout, Precision, Provenance};
 use serde::Serialize;
 
-use crate::analysis::footprint;
+use crate::analysis::footprint::{self, Contents};
 use crate::error::Result;
 
 /// A processor with a kernel of its own.
@@ -185,10 +189,11 @@ impl Processor {
         (all, count(cost.step + cost.feature * features as f64))
     }
 
-    /// About how many instructions a step of an int8 model takes.
-    pub fn instructions(self, net: &Net) -> u64 {
+    /// About how many instructions a step of an int8 model takes, with the front end's frame.
+    pub fn instructions(self, net: &Net, front_end: Option<&FrontEnd>) -> u64 {
         let (operations, rest) = self.by_operation(net);
-        operations.iter().sum::<u64>() + rest
+        let frame = front_end.map_or(0, |front| self.frame_instructions(front));
+        operations.iter().sum::<u64>() + rest + frame
     }
 }
 
@@ -263,38 +268,39 @@ pub struct Fit {
     pub flash: usize,
     /// Bytes of RAM needed.
     pub ram: usize,
-    /// Estimated instructions a character.
+    /// Estimated instructions a step, with the frame of a front end.
     pub instructions: u64,
     /// Whether both memories suffice.
     pub fits: bool,
 }
 
-/// Bytes of the int8 image of a net on a processor, at most: `words` (none of a net of
-/// characters), `corpus` and `command` will be in it.
+/// Bytes of the int8 image of a net on a processor, at most, with what it will hold: of where it
+/// comes from, `corpus` and `command`.
 ///
 /// # Errors
 /// [`Error::Export`](crate::error::Error::Export) when there can be no such image.
-pub fn int8_bytes(
-    net: &Net,
-    words: &[String],
-    processor: Processor,
-    corpus: &str,
-    command: &str,
-) -> Result<usize> {
+pub fn int8_bytes(net: &Net, processor: Processor, contents: Contents<'_>) -> Result<usize> {
     let from = Provenance {
-        corpus,
-        command,
+        corpus: contents.from.corpus,
+        command: contents.from.command,
         trainer: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
         ..Provenance::default()
     };
-    footprint::int8_bytes(net, words, processor.layout(net), from)
+    let contents = Contents { from, ..contents };
+    footprint::int8_bytes(net, processor.layout(net), contents)
 }
 
-/// What a net's int8 model needs on a board; `bytes` gives the image's size in a layout.
-pub fn fit(board: Board, net: &Net, bytes: impl Fn(Layout) -> usize) -> Fit {
+/// What a net's int8 model needs on a board, with the front end that its features come from;
+/// `bytes` gives the image's size in a layout.
+pub fn fit(
+    board: Board,
+    (net, front_end): (&Net, Option<&FrontEnd>),
+    bytes: impl Fn(Layout) -> usize,
+) -> Fit {
     let layout = board.processor.layout(net);
     let int8 = net.with_precision(Precision::Int8);
-    let (model, session) = (bytes(layout), 4 * int8.state_words());
+    let frame_words = front_end.map_or(0, FrontEnd::words);
+    let (model, session) = (bytes(layout), 4 * (int8.state_words() + frame_words));
     let (flash, ram) = match board.program {
         Program::Console => (
             CONSOLE.0,
@@ -308,7 +314,7 @@ pub fn fit(board: Board, net: &Net, bytes: impl Fn(Layout) -> usize) -> Fit {
         model,
         flash,
         ram,
-        instructions: board.processor.instructions(net),
+        instructions: board.processor.instructions(net, front_end),
         fits: flash <= board.flash && ram <= board.ram,
         board,
     }
@@ -349,7 +355,7 @@ mod tests {
         for (kind, layers, hidden, vocab, counted) in COUNTED {
             let net = stacked(Precision::Int8, vocab, layers, kind.with_units(hidden));
             for (processor, counted) in Processor::ALL.into_iter().zip(counted) {
-                let estimate = processor.instructions(&net) as f64;
+                let estimate = processor.instructions(&net, None) as f64;
                 let error = (estimate / counted as f64 - 1.0).abs();
                 let bound = if processor == Processor::CortexM55 {
                     0.08
@@ -378,7 +384,7 @@ mod tests {
             net.then(above.with_units(64)).then(head).scores()
         };
         for processor in Processor::ALL {
-            let cost = |below, above| processor.instructions(&both(below, above));
+            let cost = |below, above| processor.instructions(&both(below, above), None);
             let mixed = cost(LSTM, RNN);
             assert!(cost(RNN, RNN) < mixed && mixed < cost(LSTM, LSTM));
             let halves = (cost(GRU, GRU) + cost(LSTM, LSTM)) as f64 / 2.0;
@@ -431,7 +437,7 @@ mod tests {
             assert!(net.checked().is_ok(), "{net}");
             let each = Processor::ALL.into_iter().zip(counted);
             for (processor, counted) in each.filter(|of| of.1 > 0) {
-                let estimate = processor.instructions(&net) as f64;
+                let estimate = processor.instructions(&net, None) as f64;
                 let error = (estimate / f64::from(counted) - 1.0).abs();
                 let name = processor.name();
                 assert!(error < 0.02, "{name}, {net}: {estimate} for {counted}");
@@ -454,8 +460,8 @@ mod tests {
                     Ok(image) => image.bytes().len(),
                     Err(error) => panic!("{error}"),
                 };
-                let found =
-                    int8_bytes(&net, &[], processor, "random weights", "a command").unwrap();
+                let contents = Contents::of_text(&[], "random weights", "a command");
+                let found = int8_bytes(&net, processor, contents).unwrap();
                 let spare = found.checked_sub(expected).expect("never too few");
                 assert!(spare <= 64, "{found} {expected}");
             }
@@ -471,9 +477,9 @@ mod tests {
                 ram,
                 ..Board::HOME
             };
-            fit(board, &net, |_| 100_000).fits
+            fit(board, (&net, None), |_| 100_000).fits
         };
-        let need = fit(Board::HOME, &net, |_| 100_000);
+        let need = fit(Board::HOME, (&net, None), |_| 100_000);
         assert_eq!(need.flash, 100_000 + 87 * 1024);
         assert!(with(need.flash, need.ram));
         assert!(!with(need.flash - 1, need.ram) && !with(need.flash, need.ram - 1));

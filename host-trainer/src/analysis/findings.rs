@@ -456,8 +456,10 @@ fn on_device(
         session_bytes: 4 * net.state_words(),
         snapshot_bytes: 4 * net.snapshot_words(),
         instructions: Processor::ALL
-            .map(|processor| (processor, processor.instructions(net)))
+            .map(|processor| (processor, processor.instructions(net, None)))
             .to_vec(),
-        boards: Board::all().map(|board| fit(board, net, bytes)).collect(),
+        boards: Board::all()
+            .map(|board| fit(board, (net, None), bytes))
+            .collect(),
     })
 }

@@ -10,13 +10,14 @@
 //! as numbers of 1 to 5 bytes, and core's bound counts them as 5: that image will have up to 64 bytes less.
 
 use gatelet::format::{FeatureSpec, ImageSpec, MatrixSpec, OperationSpec, VocabSpec, image_len};
-use gatelet::net::Net;
+use gatelet::front::FrontEnd;
+use gatelet::net::{Input, Net};
 use gatelet::{KnownAnswer, Layout, Precision, Provenance, TextRules};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::quantize::SHIFT;
-use crate::quantize::export::KNOWN_ANSWER;
+use crate::quantize::export::{KNOWN_ANSWER, known_steps};
 
 /// As many tokens as the known-answer test has.
 const TOKENS: [u16; KNOWN_ANSWER] = [0; KNOWN_ANSWER];
@@ -34,18 +35,43 @@ pub struct Footprint {
     pub macs_per_step: usize,
 }
 
-/// Bytes of the int8 image of a net in a layout, at most; of `from` only the lengths matter. `words` are
-/// the vocabulary of a net of words, and none are one of characters.
+/// What an image holds beside the numbers of its net.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contents<'a> {
+    /// The vocabulary of a net of words; none of one of characters, or of a net of features.
+    pub words: &'a [String],
+    /// What makes the features of a net of sound.
+    pub front_end: Option<FrontEnd>,
+    /// Where it comes from: only the lengths matter.
+    pub from: Provenance<'a>,
+}
+
+impl<'a> Contents<'a> {
+    /// Those of a net that a command makes of a text.
+    pub fn of_text(words: &'a [String], corpus: &'a str, command: &'a str) -> Self {
+        Self {
+            words,
+            front_end: None,
+            from: Provenance {
+                corpus,
+                command,
+                ..Provenance::default()
+            },
+        }
+    }
+}
+
+/// Bytes of the int8 image of a net in a layout, at most. Features that will need a second column
+/// for their rounding, which only the trained net tells, are not in it.
 ///
 /// # Errors
 /// [`Error::Export`] for a net that cannot be, or cannot have the layout.
-pub fn int8_bytes(
-    net: &Net,
-    words: &[String],
-    layout: Layout,
-    from: Provenance<'_>,
-) -> Result<usize> {
-    let list: Vec<&str> = words.iter().map(String::as_str).collect();
+pub fn int8_bytes(net: &Net, layout: Layout, contents: Contents<'_>) -> Result<usize> {
+    let list: Vec<&str> = contents.words.iter().map(String::as_str).collect();
+    let (features, tokens) = match net.input {
+        Input::Tokens { .. } => (Vec::new(), &TOKENS[..]),
+        Input::Features { width, .. } => (vec![0.0; known_steps(width) * width], &[][..]),
+    };
     let matrix = MatrixSpec {
         shift: SHIFT,
         ..MatrixSpec::default()
@@ -62,31 +88,41 @@ pub fn int8_bytes(
         layout,
         // Whatever they are, they take as many bytes.
         rules: TextRules::default(),
-        vocab: match &*list {
-            [] => VocabSpec::Characters(&[]),
-            list => VocabSpec::Words(list),
+        vocab: match (net.input, &*list) {
+            (Input::Features { .. }, _) => VocabSpec::None,
+            (_, []) => VocabSpec::Characters(&[]),
+            (_, list) => VocabSpec::Words(list),
         },
-        features: FeatureSpec::default(),
+        features: FeatureSpec {
+            front_end: contents.front_end,
+            ..FeatureSpec::default()
+        },
         operations: &vec![operation; net.len()],
         outputs: Default::default(),
         provenance: Provenance {
             heldout_tokens: u32::MAX,
-            ..from
+            ..contents.from
         },
         known_answer: KnownAnswer {
-            tokens: &TOKENS,
+            tokens,
+            features: &features,
             hash: u64::MAX,
-            ..KnownAnswer::default()
         },
     };
     image_len(&spec).map_err(|error| Error::Export(error.to_string()))
 }
 
-/// What the int8 image of a net needs; `words` and `from` as in [`int8_bytes`].
+/// Bytes of a session of a net's int8 image, with what the front end keeps.
+pub fn session_bytes(net: &Net, front_end: Option<&FrontEnd>) -> usize {
+    let net = net.with_precision(Precision::Int8);
+    4 * (net.state_words() + front_end.map_or(0, FrontEnd::words))
+}
+
+/// What the int8 image of a net needs, on whatever processor.
 ///
 /// # Errors
 /// [`Error::Export`] for a net that cannot be.
-pub fn int8(net: &Net, words: &[String], from: Provenance<'_>) -> Result<Footprint> {
+pub fn int8(net: &Net, contents: Contents<'_>) -> Result<Footprint> {
     let net = net.with_precision(Precision::Int8);
     net.checked()
         .map_err(|error| Error::Export(error.to_string()))?;
@@ -94,12 +130,12 @@ pub fn int8(net: &Net, words: &[String], from: Provenance<'_>) -> Result<Footpri
     for layout in [Layout::Rows, Layout::Pairs] {
         // A wide net has no pairs.
         if layout.check(&net).is_ok() {
-            flash_bytes = flash_bytes.max(int8_bytes(&net, words, layout, from)?);
+            flash_bytes = flash_bytes.max(int8_bytes(&net, layout, contents)?);
         }
     }
     Ok(Footprint {
         flash_bytes,
-        ram_bytes: 4 * net.state_words(),
+        ram_bytes: session_bytes(&net, contents.front_end.as_ref()),
         snapshot_bytes: 4 * net.snapshot_words(),
         macs_per_step: net.macs_per_step(),
     })
@@ -109,8 +145,10 @@ pub fn int8(net: &Net, words: &[String], from: Provenance<'_>) -> Result<Footpri
 mod tests {
     use super::*;
     use crate::analysis::report::describe;
-    use crate::quantize::export::random;
-    use gatelet::net::Kind;
+    use crate::net::Params;
+    use crate::quantize::Scheme;
+    use crate::quantize::export::{Source, image_by, random};
+    use gatelet::net::{Activation, Kind};
     use gatelet_random::{GRU, RNN, stacked};
 
     /// Against images that were really made.
@@ -126,7 +164,11 @@ mod tests {
             let rows = random(&net, 1, "a command").unwrap();
             let pairs = rows.repacked(Layout::Pairs).unwrap();
             let model = pairs.model().unwrap();
-            let found = int8(&net, &[], model.provenance()).unwrap();
+            let contents = Contents {
+                from: model.provenance(),
+                ..Contents::default()
+            };
+            let found = int8(&net, contents).unwrap();
             let described = describe(&model);
             let larger = described.flash_bytes.max(rows.bytes().len());
             let spare = found.flash_bytes.checked_sub(larger).unwrap();
@@ -142,15 +184,47 @@ mod tests {
         }
     }
 
+    /// Nets of features and of sound too.
+    #[test]
+    fn features_and_a_front_end_are_in_it() {
+        let head = Kind::Dense {
+            units: 3,
+            activation: Activation::None,
+        };
+        let front = FrontEnd::log_mel(16_000, 512, 256, 40);
+        for (width, front_end) in [(1, None), (6, None), (200, None), (40, Some(front))] {
+            let net = Net::features(Precision::F32, width).then(GRU.with_units(12));
+            let net = net.then(head).scores();
+            let params = Params::<f32>::init(net, 1);
+            let contents = Contents {
+                front_end,
+                ..Contents::of_text(&[], "moves.csv", "a command")
+            };
+            let source = Source {
+                front_end,
+                ..Source::of_net(&params, contents.from)
+            };
+            let rows = image_by(source, (&Scheme::plain(&net)).into(), &[]).unwrap();
+            for layout in [Layout::Rows, Layout::Pairs] {
+                let image = rows.repacked(layout).unwrap();
+                let spare = int8_bytes(&net, layout, contents).unwrap() - image.bytes().len();
+                assert!(spare <= 64, "{net}: {spare} bytes too many");
+            }
+            let model = rows.model().unwrap();
+            let ram = int8(&net, contents).unwrap().ram_bytes;
+            assert_eq!(ram, 4 * model.session_words());
+        }
+    }
+
     #[test]
     fn a_net_too_wide_for_pairs_has_rows() {
         let net = stacked(Precision::Int8, 96, 2, Kind::lstm(1024));
-        assert!(int8(&net, &[], Provenance::default()).unwrap().flash_bytes > 12 * 1024 * 1024);
+        assert!(int8(&net, Contents::default()).unwrap().flash_bytes > 12 * 1024 * 1024);
     }
 
     #[test]
     fn a_net_that_cannot_be_is_an_error() {
         let net = stacked(Precision::Int8, 8, 16, Kind::lstm(8));
-        assert!(int8(&net, &[], Provenance::default()).is_err());
+        assert!(int8(&net, Contents::default()).is_err());
     }
 }

@@ -272,7 +272,7 @@ pub fn ask(
 fn integers(checkpoint: &Checkpoint, data: &Series, image: &Image, isa: Isa) -> Result<Integers> {
     let answers = Answers::of(checkpoint, data, &image.for_isa(isa)?, isa)?;
     let model = model(image)?;
-    let net = model.net();
+    let (net, front_end) = (model.net(), model.front_end());
     let bytes = |layout| {
         let packed: Option<Image> = image.repacked(layout).ok();
         packed.map_or(image.bytes().len(), |image| image.bytes().len())
@@ -280,8 +280,10 @@ fn integers(checkpoint: &Checkpoint, data: &Series, image: &Image, isa: Isa) -> 
     Ok(Integers {
         changes: answers.changes,
         macs: net.macs_per_step(),
-        session_bytes: 4 * net.state_words(),
-        boards: Board::all().map(|board| fit(board, net, bytes)).collect(),
+        session_bytes: 4 * model.session_words(),
+        boards: Board::all()
+            .map(|board| fit(board, (net, front_end.as_ref()), bytes))
+            .collect(),
     })
 }
 

@@ -2,15 +2,17 @@
 
 mod args;
 pub(super) mod net;
+mod outcome;
 pub(super) mod series;
 
 use std::path::{Path, PathBuf};
 
 use gatelet::Precision;
+use serde_json::json;
 
-use self::args::show_layout;
 pub(super) use self::args::{Args, Bits};
-use super::out::{say, say_json};
+use self::outcome::{Outcome, say_image};
+use super::out::say;
 use super::progress::ReadingBar;
 use super::stream::{Input, Reads};
 use crate::analysis::explain::mixed;
@@ -118,33 +120,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
     let past = acceptance::breaches(&report);
-    let written = past.is_empty() || args.accept_loss;
-    if written {
-        out.write(image.bytes())?;
-    }
+    let what = (!past.is_empty()).then(|| acceptance::list(&past));
+    let outcome = Outcome::write(args, &out, (image, note), what)?;
     show(args, &report, checkpoint.vocabulary()?.level().unit())?;
-    let layout = show_layout(&image, note)?;
-    if written && !past.is_empty() {
-        let what = acceptance::list(&past);
-        say(format!(
-            "note: written all the same (--accept-loss): {what}"
-        ))?;
-    }
-    if args.json {
-        let mut object = serde_json::to_value(&report).unwrap_or_default();
-        object["out"] = args.out.to_string().into();
-        object["layout"] = layout.into();
-        object["written"] = written.into();
-        object["past_bounds"] = serde_json::to_value(&past).unwrap_or_default();
-        say_json(object)?;
-    }
-    if !written {
-        return Err(Error::Lossy {
-            path: args.out.path().to_owned(),
-            what: acceptance::list(&past),
-        });
-    }
-    Ok(())
+    outcome.say()?;
+    outcome.say_json(&report, &[("past_bounds", json!(past))])?;
+    outcome.end(|path, what| Error::Lossy { path, what })
 }
 
 /// Bits of the weights: those that are asked for, or that the net was trained for.
@@ -186,27 +167,16 @@ fn rearrange(args: &Args, image: Image, out: &Output) -> Result<()> {
             needs: "export --bits",
         });
     }
-    let (image, note) = args.target.apply(image)?;
-    out.write(image.bytes())?;
-    let (out, bytes) = (args.out.to_string(), image.bytes().len());
-    say(format!("{out}: {bytes} bytes"))?;
-    let layout = show_layout(&image, note)?;
-    if args.json {
-        say_json(serde_json::json!({ "out": out, "bytes": bytes, "layout": layout }))?;
-    }
-    Ok(())
+    let arranged = args.target.apply(image)?;
+    let bytes = arranged.0.bytes().len();
+    let outcome = Outcome::write(args, out, arranged, None)?;
+    say(format!("{}: {bytes} bytes", args.out))?;
+    outcome.say()?;
+    outcome.say_json(&json!({ "bytes": bytes }), &[])
 }
 
 fn show(args: &Args, report: &Report, unit: &str) -> Result<()> {
-    let bits = match report.weight_bits {
-        Some("4") => ", weights of 4 bits",
-        Some("mixed") => ", some matrices of 4 bits",
-        _ => "",
-    };
-    say(format!(
-        "{}: {} bytes, {}{bits}",
-        args.out, report.bytes, report.precision
-    ))?;
+    say_image(args, (report.bytes, &report.precision), report.weight_bits)?;
     let (before, of_what) = match report.float_nats {
         Some(nats) => (nats, "in the float net that --qat went on from"),
         None => (report.before.nats, "in f32"),

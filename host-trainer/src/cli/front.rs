@@ -1,48 +1,29 @@
-//! What came out of a sweep: the table, front.json and front.png.
+//! What came out of a sweep: the table, the best net, front.json and front.png.
+//!
+//! ```text
+//! of a text       a net is better with a lower held-out loss, in f32
+//! of sequences    with more right answers of its int8 image, or less error to signal
+//! ```
+
+mod asked;
+mod picture;
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+pub(super) use self::asked::{Price, Sweep};
 use super::out::say;
 use super::table::{Align, Table};
 use super::terminal::output_width;
 use crate::analysis::pareto::front;
-use crate::analysis::sweep::{Budget, COMMON, Job, State};
-use crate::data::corpus::Level;
+use crate::analysis::sweep::{COMMON, Job, State};
 use crate::error::{Error, Result};
-use crate::figure::axis::Scale;
-use crate::figure::chart::{Chart, Label, Look, Series};
-use crate::figure::{Figure, Form, raster};
 use crate::files::{self, MADE_BY};
-use crate::train::layers::Cell;
+use crate::train::series::options::Task;
 use crate::units::{duration, epochs, grouped};
 
-/// What the front is drawn over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Price {
-    /// Bytes of the int8 image.
-    #[default]
-    Flash,
-    /// Estimated instructions a token.
-    Instructions,
-}
-
-/// What a sweep was asked for.
-pub(super) struct Sweep<'a> {
-    /// Its text.
-    pub(super) text: &'a str,
-    /// What a token is.
-    pub(super) level: Level,
-    /// Its folder.
-    pub(super) out: &'a Path,
-    /// What shapes may cost.
-    pub(super) budget: Budget,
-    /// What the front sets against the loss.
-    pub(super) by: Price,
-}
-
-const NUMBERS: &str = "front.json";
+pub(super) const NUMBERS: &str = "front.json";
 const PICTURE: &str = "front.png";
 
 /// Checks that the front can be written into a sweep's folder, if that is there.
@@ -58,29 +39,20 @@ pub(super) fn check(out: &Path, text: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints the table and writes front.json and front.png.
+/// Prints the table and the best net, and writes front.json and front.png.
 pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
-    let price = |job: &Job| match sweep.by {
-        Price::Flash => job.candidate.flash as f64,
-        Price::Instructions => job.candidate.instructions as f64,
+    let price = |job: &Job| match (sweep.by, job.cost()) {
+        (Price::Flash, (flash, ..)) => flash as f64,
+        (Price::Instructions, (.., instructions)) => instructions as f64,
     };
-    // A net that is still being trained is not on the front: it would be compared too early.
     let points: Vec<(f64, f64)> = jobs
         .iter()
-        .map(|job| {
-            let done = job.state == State::Done;
-            let nats = job.nats.filter(|_| done).unwrap_or(f64::NAN);
-            (price(job), nats)
-        })
+        .map(|job| (price(job), sweep.loss(job)))
         .collect();
     let on = front(&points);
-    let bits = match sweep.level {
-        Level::Char => "bits/char",
-        Level::Word => "bits/token",
-        Level::Byte => "bits/byte",
-    };
-    let mut table = table(jobs, &on, bits);
-    table.fit(&[bits, "time", "epochs"], output_width());
+    let mut table = table(sweep, jobs, &on);
+    let spare = [sweep.bits().unwrap_or("loss"), "RAM", "time", "epochs"];
+    table.fit(&spare, output_width());
     say(table)?;
     let done = jobs.iter().filter(|job| job.state == State::Done).count();
     let by = match sweep.by {
@@ -93,27 +65,42 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
         .filter(|(_, on)| **on)
         .map(|(job, _)| &*job.candidate.name)
         .collect();
-    if names.is_empty() {
-        say(format!("{done} of {} jobs done; no front yet", jobs.len()))?;
-    } else {
-        say(format!(
-            "{done} of {} jobs done; * on the front of {by} and loss, for a {}: {}",
-            jobs.len(),
-            sweep.budget.processor.name(),
-            names.join(", ")
-        ))?;
+    let best = (0..jobs.len()).filter(|&at| on[at]);
+    let best = best.min_by(|&a, &b| points[a].1.total_cmp(&points[b].1));
+    let best = best.map(|at| &jobs[at]);
+    let terms = sweep.learnt.task().map(Task::terms);
+    let figure = terms.and_then(|terms| terms.figure);
+    match best {
+        None => say(format!("{done} of {} jobs done; no front yet", jobs.len()))?,
+        Some(best) => {
+            say(format!(
+                "{done} of {} jobs done; * on the front of {by} and {}, for a {}: {}",
+                jobs.len(),
+                figure.unwrap_or("loss"),
+                sweep.budget.processor.name(),
+                names.join(", ")
+            ))?;
+            say_best(sweep, best)?;
+        }
     }
+    let chosen = best.map(|best| {
+        let [command, export] = sweep.commands(best);
+        json!({ "name": best.candidate.name, "command": command, "export": export })
+    });
     let result = json!({
         MADE_BY: "gatelet sweep",
-        "text": sweep.text,
-        "level": sweep.level,
-        "unit": sweep.level.unit(),
+        "text": sweep.data,
+        "level": sweep.learnt.level(),
+        "task": sweep.learnt.task(),
+        "figure": figure,
+        "unit": sweep.learnt.step(),
         "board": sweep.budget.processor,
         "by": by,
         "max_flash": sweep.budget.flash,
         "max_instructions": sweep.budget.instructions,
         "jobs": jobs,
         "front": names,
+        "best": chosen,
     });
     if !sweep.out.is_dir() {
         return Ok(result);
@@ -125,117 +112,95 @@ pub(super) fn show(sweep: &Sweep<'_>, jobs: &[Job]) -> Result<Value> {
     })?;
     files::write_as(files::FRONT, &path, (text + "\n").as_bytes())?;
     if !names.is_empty() {
-        draw(&sweep.out.join(PICTURE), sweep, jobs, &points, &on)?;
+        picture::draw(&sweep.out.join(PICTURE), sweep, jobs, &points, &on)?;
     }
     Ok(result)
 }
 
-fn table(jobs: &[Job], on: &[bool], bits: &str) -> Table {
+/// Says which net is the best of those that are done, what it costs, and how to have it.
+fn say_best(sweep: &Sweep<'_>, best: &Job) -> Result<()> {
+    let terms = sweep.learnt.task().map(Task::terms);
+    let name = terms.and_then(|terms| terms.figure).unwrap_or_default();
+    let good = match (&best.int8, best.figure, best.nats) {
+        (Some(int8), Some(figure), _) => {
+            format!(
+                "{name} {:.4} in int8, {figure:.4} in f32, of {} answers",
+                int8.figure,
+                grouped(int8.answers)
+            )
+        }
+        (_, _, nats) => format!("{:.4} nats", nats.unwrap_or(f64::NAN)),
+    };
+    let (flash, ram, instructions) = best.cost();
+    let [command, export] = sweep.commands(best);
+    say(format!(
+        "the best: {}, {good}: {} bytes of flash, {} of RAM, about {} instructions a {}",
+        best.candidate.name,
+        grouped(flash),
+        grouped(ram),
+        grouped(instructions),
+        sweep.learnt.step()
+    ))?;
+    say(format!(
+        "  again:        {command}\n  for a device: {export}"
+    ))
+}
+
+fn table(sweep: &Sweep<'_>, jobs: &[Job], on: &[bool]) -> Table {
     let (left, right) = (Align::Left, Align::Right);
-    let mut table = Table::new(&[
+    let figure = sweep.learnt.task().and_then(|task| task.terms().figure);
+    let mut columns = vec![
         ("", left),
         ("net", left),
         ("int8 bytes", right),
+        ("RAM", right),
         ("~instructions", right),
-        ("nats", right),
-        (bits, right),
+    ];
+    columns.extend(match (figure, sweep.bits()) {
+        (Some(figure), _) => [(figure, right), ("in int8", right), ("loss", right)].to_vec(),
+        (None, bits) => [("nats", right), (bits.unwrap_or_default(), right)].to_vec(),
+    });
+    columns.extend([
         ("epochs", right),
         ("time", right),
         ("state", left),
         ("verdict", left),
     ]);
+    let mut table = Table::new(&columns);
+    let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.4}"));
     for (job, &on) in jobs.iter().zip(on) {
-        let dash = || "-".to_owned();
-        table.row(vec![
+        let (flash, ram, instructions) = job.cost();
+        let mut cells = vec![
             if on { "*" } else { "" }.to_owned(),
             job.candidate.name.clone(),
-            grouped(job.candidate.flash),
-            grouped(job.candidate.instructions),
-            job.nats.map_or_else(dash, |x| format!("{x:.4}")),
-            job.nats
-                .map_or_else(dash, |x| format!("{:.4}", x / std::f64::consts::LN_2)),
+            grouped(flash),
+            grouped(ram),
+            grouped(instructions),
+        ];
+        match figure {
+            Some(_) => {
+                let int8 = job.int8.as_ref().map(|of| of.figure);
+                cells.extend([job.figure, int8, job.nats].map(number));
+            }
+            None => {
+                let bits = job.nats.map(|nats| nats / std::f64::consts::LN_2);
+                cells.extend([job.nats, bits].map(number));
+            }
+        }
+        let state = match job.state {
+            State::New => "to do",
+            State::Begun => "begun",
+            State::Done if !job.within(&sweep.budget) => "done, too large",
+            State::Done => "done",
+        };
+        let verdict = job.verdict.map(|verdict| verdict.to_string());
+        cells.extend([
             epochs(job.epochs),
             duration(job.seconds),
-            match job.state {
-                State::New => "to do",
-                State::Begun => "begun",
-                State::Done => "done",
-            }
-            .to_owned(),
-            job.verdict.map_or_else(dash, |verdict| verdict.to_string()),
+            state.to_owned(),
+            verdict.unwrap_or_else(|| "-".to_owned()),
         ]);
+        table.row(cells);
     }
     table
-}
-
-/// The nets as marks, by kind; those on the front joined by a line.
-fn draw(
-    path: &Path,
-    sweep: &Sweep<'_>,
-    jobs: &[Job],
-    points: &[(f64, f64)],
-    on: &[bool],
-) -> Result<()> {
-    let bytes = raster::draw(&chart(sweep, jobs, points, on)).map_err(|what| Error::Plot {
-        path: path.to_owned(),
-        what,
-    })?;
-    files::write_as(files::PNG, path, &bytes)
-}
-
-/// Every net has its mark, and its name where that hides nothing; those on the front always have theirs.
-fn chart(sweep: &Sweep<'_>, jobs: &[Job], points: &[(f64, f64)], on: &[bool]) -> Figure {
-    let unit = sweep.level.unit();
-    let (scale, x) = match sweep.by {
-        Price::Flash => (1024.0, "flash of the int8 model, KiB".to_owned()),
-        Price::Instructions => (1e3, format!("estimated thousand instructions a {unit}")),
-    };
-    let nets = || {
-        let points = points.iter().map(|&(cost, nats)| (cost / scale, nats));
-        jobs.iter()
-            .zip(points)
-            .zip(on)
-            .map(|((a, b), &c)| (a, b, c))
-    };
-    let mut line: Vec<(f64, f64)> = nets().filter(|net| net.2).map(|net| net.1).collect();
-    line.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let front = "the front: none is smaller and better";
-    let mut series = vec![Series::line(front, 2, line).look(Look::Dashed)];
-    let kinds = [
-        (Cell::Lstm, "LSTM", 0, Form::Circle),
-        (Cell::Rnn, "RNN", 1, Form::Square),
-        (Cell::Gru, "GRU", 4, Form::Triangle),
-    ];
-    for (cell, name, color, form) in kinds {
-        let of_cell = |net: &(&Job, (f64, f64), bool)| {
-            net.0.candidate.shape.cell == cell && net.1.1.is_finite()
-        };
-        let marks: Vec<(f64, f64)> = nets().filter(of_cell).map(|net| net.1).collect();
-        if !marks.is_empty() {
-            series.push(Series::line(name, color, marks).look(Look::Marks(form)));
-        }
-    }
-    let labels = nets().map(|(job, at, on)| Label {
-        at,
-        text: job.candidate.name.clone(),
-        needed: on,
-    });
-    let open = jobs.iter().filter(|job| job.state != State::Done).count();
-    let title = match open {
-        0 => "Loss against size".to_owned(),
-        _ => format!("Loss against size ({open} of {} not done yet)", jobs.len()),
-    };
-    Chart {
-        alt: "Held-out loss of the nets of a sweep against what they cost.",
-        size: (760.0, 440.0),
-        second: Some((&format!("bits a {unit}"), std::f64::consts::LN_2)),
-        labels: labels.collect(),
-        ..Chart::of_lines(
-            "front",
-            &title,
-            (&x, &format!("nats a {unit}, held out"), Scale::Linear),
-            series,
-        )
-    }
-    .draw()
 }

@@ -9,7 +9,7 @@
 
 use std::fmt::Display;
 
-use crate::analysis::footprint;
+use crate::analysis::footprint::{self, Contents};
 use crate::error::{Error, Result};
 use crate::train::config::Config;
 use crate::train::optim::{Optimizer, Schedule};
@@ -264,12 +264,9 @@ pub(super) fn presets() -> String {
         let (config, name) = (preset.config(), preset.to_string());
         // About as long as a recorded command is.
         let command = "x".repeat(220);
-        let from = gatelet::Provenance {
-            command: &command,
-            ..Default::default()
-        };
+        let contents = Contents::of_text(&[], "", &command);
         // A preset's shape is in range.
-        let Ok(need) = footprint::int8(&config.shape(VOCAB).net(), &[], from) else {
+        let Ok(need) = footprint::int8(&config.shape(VOCAB).net(), contents) else {
             continue;
         };
         text += &format!(

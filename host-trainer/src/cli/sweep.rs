@@ -1,214 +1,37 @@
 //! `gatelet sweep`.
 //!
 //! ```text
-//! text -> vocabulary -> shapes within the budget -> jobs, each with its folder in --out
+//! text or data -> shapes within the budget -> jobs, each with its folder in --out     [`learnt`]
 //! --print-jobs: the commands of those not done, one a line, for any scheduler;  --front: only look
 //! else: one after the other, each an ordinary `gatelet train` of its own process
+//! of sequences: the int8 image of each, and its answers to what is held out
 //! table, front.json, front.png
 //! ```
+
+mod args;
+pub(super) mod learnt;
 
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::front::{Price, Sweep, check, show};
+pub(super) use self::args::Args;
+use self::learnt::Learnt;
+use super::front::{NUMBERS, Sweep, check, show};
 use super::out::{note, say};
-use super::stream::{Folder, Input};
-use super::train::{arranged, job_of};
-use crate::analysis::device::Processor;
-use crate::analysis::sweep::{
-    Budget, Common, Job, Source, Space, State, bytes, candidates, instructions,
-};
-use crate::data::corpus::{IN_MEMORY, Level, Outline};
+use crate::analysis::sweep::{Budget, Common, Job, Known, Source, Space, State, candidates};
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::shell::quoted;
-use crate::train::layers::Cell;
-
-/// Train many shapes within a budget, and find those worth their size.
-///
-/// Takes the grid of --hidden, --layers, --cell, --embedding, --projection and --tied, or --random
-/// shapes between them, leaves out what costs too much flash or too many instructions, and trains
-/// the rest, each with an ordinary `gatelet train` into a folder of its own. What is done is not
-/// done again, and what was interrupted goes on: the same command can be repeated at any time.
-/// Options after -- go to every job.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
-        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64,128 --layers 1,2 \
-        --max-flash 128KiB --epochs 5\n  \
-        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 16,256 --random 12 \
-        --minutes 5 --print-jobs | parallel -j 2\n  \
-        gatelet sweep corpora/novels.txt --out runs/sweep --hidden 32,64 --front -- --lr 0.003\n  \
-        gatelet sweep corpora/chat.txt --out runs/words --level word --hidden 64,128 \
-        --embedding 32,64 --projection 32,64 --tied --max-flash 512KiB --epochs 5 \
-        -- --lower-case --max-vocab 5000")]
-pub(super) struct Args {
-    /// Text to learn
-    text: Input,
-    /// Folder for the run folders, sweep.json, front.json and front.png
-    #[arg(long, value_name = "DIR")]
-    out: Folder,
-    /// Hidden units a layer, 1 to 1024
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [32, 64, 128])]
-    hidden: Vec<usize>,
-    /// Recurrent layers, 1 to 4
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1])]
-    layers: Vec<usize>,
-    /// Kinds of cell
-    #[arg(long, value_name = "CELL,...", value_delimiter = ',', default_values_t = [Cell::Lstm])]
-    cell: Vec<Cell>,
-    /// What a token is: a character, a word, or a byte of whatever file
-    #[arg(long, default_value_t = Level::Char)]
-    level: Level,
-    /// Numbers of a token's embedding, 4 to 1024; 0 gives the first layer a row for each token
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [0])]
-    embedding: Vec<usize>,
-    /// Numbers between the top layer and the head, 4 to 1024; 0 for none
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [0])]
-    projection: Vec<usize>,
-    /// Whether the embedding is also the head's weights: --tied, or --tied=false,true for both. Of
-    /// the nets that should be tied those are taken whose --embedding is as large as --projection,
-    /// or --hidden without one
-    #[arg(
-        long, value_name = "BOOL,...", value_delimiter = ',', num_args = 0..=1,
-        require_equals = true, default_missing_value = "true", default_values_t = [false]
-    )]
-    tied: Vec<bool>,
-    /// So many shapes by chance, hidden units between the least and the most of --hidden
-    #[arg(long, value_name = "N")]
-    random: Option<usize>,
-    /// Seed of --random
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "random")]
-    seed: u64,
-    /// Bytes of the int8 model at most, for example 128KiB
-    #[arg(long, value_name = "BYTES", value_parser = bytes)]
-    max_flash: Option<usize>,
-    /// Estimated instructions a token at most, for example 100k
-    #[arg(long, value_name = "N", value_parser = instructions)]
-    max_instructions: Option<u64>,
-    /// Processor that sizes and instructions are for
-    #[arg(long, default_value = "cortex-m4")]
-    board: Processor,
-    /// Passes over the text, of every job
-    #[arg(long, value_name = "N", conflicts_with = "minutes")]
-    epochs: Option<usize>,
-    /// Minutes of every job
-    #[arg(long, value_name = "X")]
-    minutes: Option<f64>,
-    /// What the front sets against the loss
-    #[arg(long, default_value = "flash")]
-    by: Price,
-    /// Train nothing: print the commands of the jobs not done yet, one a line
-    #[arg(long, visible_alias = "dry-run")]
-    print_jobs: bool,
-    /// Train nothing: show what is there
-    #[arg(long, conflicts_with = "print_jobs")]
-    front: bool,
-    /// Print the result as one JSON object on the last line of stdout
-    #[arg(long, conflicts_with = "print_jobs")]
-    json: bool,
-    /// Options of every job, as of `gatelet train`
-    #[arg(last = true, value_name = "OPTIONS")]
-    options: Vec<String>,
-}
-
-/// Options of `train` that a sweep sets itself, or that would undo it.
-const OURS: [&str; 14] = [
-    "--out",
-    "--level",
-    "--cell",
-    "--hidden",
-    "--layers",
-    "--embedding",
-    "--projection",
-    "--tied",
-    "--resume",
-    "--force",
-    "--epochs",
-    "--minutes",
-    "--help",
-    "-h",
-];
-
-impl Args {
-    /// Options of every job.
-    fn common(&self) -> Result<Vec<String>> {
-        let ours = |word: &String| {
-            let name = word.split('=').next().unwrap_or_default();
-            OURS.iter().find(|ours| **ours == name)
-        };
-        if let Some(name) = self.options.iter().find_map(ours) {
-            return Err(Error::Option {
-                option: name.trim_start_matches('-'),
-                found: "among the options of the jobs, after --".to_owned(),
-                rule: "the sweep sets it itself",
-            });
-        }
-        let mut words = Vec::new();
-        if self.level != Level::Char {
-            words.extend(["--level".to_owned(), self.level.to_string()]);
-        }
-        if let Some(epochs) = self.epochs {
-            words.extend(["--epochs".to_owned(), epochs.to_string()]);
-        }
-        if let Some(minutes) = self.minutes {
-            words.extend(["--minutes".to_owned(), minutes.to_string()]);
-        }
-        words.extend_from_slice(&self.options);
-        Ok(words)
-    }
-
-    fn check(&self) -> Result<()> {
-        let bad = |option, found: &dyn ToString, rule| {
-            Err(Error::Option {
-                option,
-                found: found.to_string(),
-                rule,
-            })
-        };
-        if let Some(hidden) = self.hidden.iter().find(|n| !(1..=1024).contains(*n)) {
-            return bad("hidden", hidden, "each has to be from 1 to 1024");
-        }
-        if let Some(layers) = self.layers.iter().find(|n| !(1..=4).contains(*n)) {
-            return bad("layers", layers, "each has to be from 1 to 4");
-        }
-        for (option, widths) in [
-            ("embedding", &self.embedding),
-            ("projection", &self.projection),
-        ] {
-            let good = |n: &usize| *n == 0 || (4..=1024).contains(n);
-            if let Some(width) = widths.iter().find(|n| !good(n)) {
-                return bad(option, width, "each has to be 0 or from 4 to 1024");
-            }
-        }
-        match (self.random, self.epochs, self.minutes) {
-            (Some(n), ..) if !(1..=10_000).contains(&n) => {
-                bad("random", &n, "it has to be from 1 to 10000")
-            }
-            (_, Some(n), _) if !(1..=1_000_000).contains(&n) => {
-                bad("epochs", &n, "it has to be from 1 to 1000000")
-            }
-            (.., Some(x)) if !(x > 0.0 && x.is_finite()) => {
-                bad("minutes", &x, "it has to be a number above 0")
-            }
-            _ => Ok(()),
-        }
-    }
-}
+use crate::train::series::Series;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     args.check()?;
     let options = args.common()?;
     let name = args.text.to_string();
-    // Wrong options are wrong for every job, so they are found before any; and some of them change the vocabulary.
-    let line = [name.clone(), "--out".to_owned(), "job".to_owned()];
-    let (job, mut config) = job_of(&[&line[..], &options[..]].concat())?;
-    let text = args.text.text(IN_MEMORY, config.encoding()?)?;
-    let arranged = arranged(&job, text.clone(), &mut config, false)?;
-    let outline = Outline::of(&arranged, &config.corpus_options())?;
-    job.follow(&config, &text, &outline)?;
+    let learnt = Learnt::read(&args.text, &options)?;
     let space = Space {
         cells: args.cell.clone(),
         layers: args.layers.clone(),
@@ -216,17 +39,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
         embeddings: args.embedding.clone(),
         projections: args.projection.clone(),
         tied: args.tied.clone(),
-        vocab: outline.vocab().len(),
-    };
-    let command = |shape| {
-        let config = job.follow(&config.shaped(shape), &text, &outline)?;
-        Ok(job.command(&config))
+        vocab: learnt.vocab(),
     };
     let source = Source {
-        text: &name,
-        level: args.level,
-        words: outline.vocab().words(),
-        command: &command,
+        name: &name,
+        step: learnt.step(),
+        words: learnt.words(),
+        front_end: learnt.front_end(),
+        job: &|shape| learnt.job(shape),
     };
     let budget = Budget {
         processor: args.board,
@@ -235,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let random = args.random.map(|count| (count, args.seed));
     let (found, outside) = candidates(&space, random, &budget, &source)?;
-    let fed = matches!(args.text, Input::Stdin).then(|| text.held().unwrap_or_default());
+    let fed = learnt.fed(&args.text);
     if fed.is_some() && args.print_jobs {
         return Err(Error::Usage(
             "--print-jobs with a text from standard input: each of the jobs would read its own; save \
@@ -244,11 +64,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ));
     }
     let common = Common {
-        text_sha256: hex(outline.sha256()),
+        sha256: hex(&learnt.sha256()),
         options: options.join(" "),
     };
     check(&args.out, args.text.path())?;
-    common.check(&args.out)?;
+    common.check(&args.out, learnt.hashed())?;
     let find = || -> Vec<Job> {
         let jobs = found.iter().cloned();
         jobs.map(|candidate| Job::find(candidate, &args.out))
@@ -269,10 +89,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
         common.write(&args.out)?;
         train_all(&find(), &name, fed, &options)?
     };
-    let jobs = find();
+    let mut jobs = find();
+    if let Some(data) = learnt.series() {
+        measure(&mut jobs, data, args);
+    }
     let sweep = Sweep {
-        text: &name,
-        level: args.level,
+        data: &name,
+        learnt: &learnt,
+        options: &options,
         out: &args.out,
         budget,
         by: args.by,
@@ -290,6 +114,21 @@ pub(super) fn run(args: &Args) -> Result<()> {
         jobs.len(),
         failed.join(", ")
     )))
+}
+
+/// Asks the int8 image of every job that has ended what is held out. One that cannot be made is
+/// said, and is not on the front.
+fn measure(jobs: &mut [Job], data: &Series, args: &Args) {
+    let known = Known::read(&args.out.join(NUMBERS));
+    for job in jobs.iter_mut().filter(|job| job.state == State::Done) {
+        match known.of(&job.best(), data, args.board) {
+            Ok(int8) => job.int8 = int8,
+            Err(error) => note(format_args!(
+                "warning: {} has no int8 image: {error}",
+                job.candidate.name
+            )),
+        }
+    }
 }
 
 /// How this program is called: as it was now.

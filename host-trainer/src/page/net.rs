@@ -162,6 +162,11 @@ fn operations(found: &NetExplanation) -> Markup {
                             th { "features, the rest" } td.name {} td {} td {} td {} td {} td {}
                             @for &count in &found.other_instructions { td { (number(count)) } }
                         }
+                        @if !found.frame_instructions.is_empty() { tr {
+                            th { "front end, a frame" }
+                            td.name {} td {} td {} td {} td {} td {}
+                            @for &count in &found.frame_instructions { td { (number(count)) } }
+                        } }
                     }
                 }
             } }

@@ -12,7 +12,7 @@ use super::{device, document, file_name, percent, picture};
 use crate::analysis::names::{cells, sizes};
 use crate::analysis::sequences::{Classes, SequenceFindings};
 use crate::train::series::options::Task;
-use crate::units::{bytes, decimals, duration, epochs, grouped};
+use crate::units::{bytes, capital, decimals, duration, epochs, grouped};
 
 /// The whole page.
 pub fn page(findings: &SequenceFindings, figures: &SequenceFigures) -> String {
@@ -110,13 +110,6 @@ fn essential(findings: &SequenceFindings) -> Markup {
             }
         }
     }
-}
-
-/// With a capital at its beginning.
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
 }
 
 fn learning(findings: &SequenceFindings, figures: &SequenceFigures) -> Markup {

@@ -32,6 +32,7 @@ use crate::image::Image;
 use crate::isa;
 use crate::net::Params;
 
+pub(crate) use self::measure::known_steps;
 pub use self::net::{Cost, NetReport, OutputReport, calibrated_net, export_net, image_by, of_plan};
 pub use self::source::Source;
 pub(crate) use self::text::taken;

@@ -57,7 +57,8 @@ pub struct Layers {
     pub layers: usize,
     /// Hidden units a layer, 1..=1024.
     pub hidden: usize,
-    /// Tokens, 2..=16384.
+    /// Tokens, 2..=16384; 0 of layers between features and answers, whose numbers the data gives.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub vocab: usize,
     /// Numbers of a token's embedding, 4..=1024, or 0: the first layer has a row for each token.
     #[serde(default, skip_serializing_if = "is_zero")]

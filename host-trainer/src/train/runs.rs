@@ -1,7 +1,8 @@
 //! Reading run folders, of whatever version of the program and in whatever state: for `report`, `compare` and `sweep`.
 //!
 //! ```text
-//! config.json -> shape, options, text       metrics.jsonl -> the curve       header of last.safetensors -> has it ended?
+//! config.json -> options, text or data       metrics.jsonl -> the curve
+//! header of last.safetensors -> the net, and whether it has ended
 //! ```
 //! Nothing but the names that are needed is read, so a run that is still going on, or that an older program made, can be
 //! looked at too. Checkpoints are not read here: only the few thousand bytes in front of their tensors.
@@ -10,11 +11,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use gatelet::front::FrontEnd;
+use gatelet::net::Net;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::net::Interface;
 use crate::train::layers::Layers;
 use crate::train::run::Metrics;
 use crate::train::verdict::{Judgement, judge};
@@ -31,11 +35,17 @@ pub struct Run {
     pub name: String,
     /// The net's shape; none of a net that is more than layers that are alike, as of a run on sequences.
     pub shape: Option<Layers>,
+    /// The net, of a run with a checkpoint.
+    pub net: Option<Net>,
+    /// What makes its features of sound.
+    pub front_end: Option<FrontEnd>,
+    /// The vocabulary of a net of words.
+    pub words: Vec<String>,
     /// Options of the run, by name.
     pub config: Value,
-    /// Path of the text as it was given.
+    /// Path of the text or the data as it was given.
     pub corpus: String,
-    /// SHA-256 of the text, in hexadecimal.
+    /// SHA-256 of the text or the data, in hexadecimal.
     pub corpus_sha256: String,
     /// The command that makes the net again.
     pub command: String,
@@ -96,6 +106,7 @@ impl Run {
         }
         let metrics = files::read_plain(&path.join("metrics.jsonl"), files::LOG);
         let metrics = metrics.unwrap_or_default();
+        let header = header(&path.join("last.safetensors")).unwrap_or_default();
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         Ok(Self {
             name: full.file_name().map_or_else(
@@ -113,7 +124,10 @@ impl Run {
                 .split(|&byte| byte == b'\n')
                 .filter_map(|line| serde_json::from_slice(line).ok())
                 .collect(),
-            ended: ended(&path.join("last.safetensors")),
+            net: header.net.and_then(|held| held.0.checked().ok()),
+            front_end: header.interface.front_end.map(|front| front.0),
+            words: header.words,
+            ended: header.position.and_then(|place| place.ended),
         })
     }
 
@@ -144,8 +158,26 @@ pub fn started(path: &Path) -> bool {
     checkpoints.iter().any(|name| path.join(name).is_file())
 }
 
-/// Why the run of a `last.safetensors` ended, from the file's header.
-fn ended(path: &Path) -> Option<String> {
+/// What the header of a checkpoint says, of what is needed here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Header {
+    net: Option<Held>,
+    interface: Interface,
+    words: Vec<String>,
+    position: Option<Place>,
+}
+
+#[derive(Deserialize)]
+struct Held(#[serde(with = "crate::net::stored")] Net);
+
+#[derive(Deserialize)]
+struct Place {
+    ended: Option<String>,
+}
+
+/// The header of a `last.safetensors`; nothing of a file that has none.
+fn header(path: &Path) -> Option<Header> {
     let mut file = File::open(path).ok().filter(|_| path.is_file())?;
     let mut length = [0; 8];
     file.read_exact(&mut length).ok()?;
@@ -155,8 +187,7 @@ fn ended(path: &Path) -> Option<String> {
         .read_to_end(&mut header)
         .ok()?;
     let header: Value = serde_json::from_slice(&header).ok()?;
-    let meta: Value = serde_json::from_str(header["__metadata__"]["gatelet"].as_str()?).ok()?;
-    Some(meta["position"]["ended"].as_str()?.to_owned())
+    serde_json::from_str(header["__metadata__"]["gatelet"].as_str()?).ok()
 }
 
 #[cfg(test)]
@@ -185,7 +216,7 @@ mod tests {
             &[4, 0, 0, 0, 0, 0, 0, 0, b'{', b'}', b'x', b'y'],
         ] {
             fs::write(&path, bytes).unwrap();
-            assert_eq!(ended(&path), None);
+            assert!(header(&path).is_none());
         }
     }
 }

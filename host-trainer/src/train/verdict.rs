@@ -1,38 +1,39 @@
 //! What the curve of a run says: whether more training helps, or what else does.
 //!
 //! ```text
-//! nothing learnt   the lowest held-out loss is not below that of the tokens' frequencies
+//! nothing learnt   the lowest held-out loss is not below that of the frequencies of tokens or
+//!                  classes; of values the error to signal is not below that of their mean, 1
 //! overfitted       after the lowest, the held-out loss rose by 2 % while the training loss fell, or by less while that
 //!                  fell by a tenth
 //! improving        the held-out loss fell by 2 % or more in the last quarter of the run, or in the second half of one of
 //!                  fewer than ten epochs: there the rate falls to nothing before the net has settled
-//! settled          none of these
+//! settled          none of these, or every answer to what is held out is right
 //! ```
+//! The curve is that of the loss, which the best net is chosen by. What is said of sequences is said
+//! of their figure too: accuracy, or error to signal.
+//!
 //! `train` says it at the end of a run, and `report`, `compare` and `sweep` say it of a folder, by this one function.
+
+mod words;
 
 use serde::Serialize;
 
+use self::words::{against_overfitting, figures, learnt_from, longer, nothing_learnt, smaller};
 use crate::train::config::Config;
 use crate::train::run::Metrics;
 
-/// Held-out loss, as a part of that of the frequencies, from which on nothing is learnt.
-const NOTHING: f64 = 0.98;
 /// Part of the held-out loss that counts as a rise or a fall.
 const CHANGE: f64 = 0.02;
 /// Part of the training loss whose fall is learning by heart where the held-out loss rose at all.
 const LEARNT: f64 = 0.1;
 /// Epochs below which a run is short.
 const SHORT: f64 = 10.0;
-/// Most dropout that is recommended.
-const MOST_DROPOUT: f64 = 0.6;
-/// Fewest units that are recommended.
-const LEAST_HIDDEN: usize = 16;
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Not better than the tokens' frequencies.
+    /// Not better than the frequencies of tokens or classes, or the mean of values.
     NothingLearnt,
     /// More of the same training lowers the loss further.
     Improving,
@@ -76,7 +77,7 @@ impl std::fmt::Display for Judgement {
 }
 
 /// Judges the evaluations of a run with these options. `early` says whether it ended for want of a better evaluation,
-/// `unigram` is the loss of the tokens' frequencies in nats. `None` without an evaluation, and for a net that is trained
+/// `unigram` is the loss of the frequencies of tokens or classes in nats. `None` without an evaluation, and for a net that is trained
 /// for integers, whose run begins where another ended.
 pub fn judge(
     metrics: &[Metrics],
@@ -98,19 +99,28 @@ pub fn judge(
         false => (0.75, "last quarter"),
     };
     let fall = late_fall(&curve, lowest, from);
-    if let Some(unigram) = unigram
-        && lowest > NOTHING * unigram
-    {
+    if let Some(reason) = nothing_learnt(curve[best], config, unigram) {
         let advice = match fall >= CHANGE && best + 1 == curve.len() {
             true => longer(config, "it has had too few steps"),
-            false => "it needs more text, another --lr, or more --epochs".to_owned(),
+            false => format!(
+                "it needs more {}, another --lr, or more --epochs",
+                learnt_from(config)
+            ),
         };
         return Some(Judgement {
             verdict: Verdict::NothingLearnt,
-            reason: format!(
-                "{lowest:.3} nats on held-out text, and guessing by how often each token occurs has {unigram:.3}"
-            ),
+            reason,
             advice,
+        });
+    }
+    if is_all_right(curve[best], config) {
+        return Some(Judgement {
+            verdict: Verdict::Settled,
+            reason: "every answer to what is held out is right".to_owned(),
+            advice: match smaller(config) {
+                Some(smaller) => format!("{smaller} may do as well"),
+                None => "more data would tell more".to_owned(),
+            },
         });
     }
     let stall = match early {
@@ -121,8 +131,11 @@ pub fn judge(
         return Some(Judgement {
             verdict: Verdict::Overfitted,
             reason: format!(
-                "after epoch {:.0} the held-out loss rose by {rise:.3} nats while the training loss fell by {fall:.3}",
-                curve[stall.0].epoch.ceil()
+                "after epoch {:.0} the held-out loss rose by {rise:.3}{} while the training loss fell \
+                 by {fall:.3}{}",
+                curve[stall.0].epoch.ceil(),
+                words::unit(config),
+                figures(config, curve[stall.0], curve[stall.1]),
             ),
             advice: against_overfitting(config),
         });
@@ -133,8 +146,9 @@ pub fn judge(
             reason: match curve.len() {
                 1 => "the one evaluation there is cannot show more".to_owned(),
                 _ => format!(
-                    "the held-out loss fell by {:.1} % in the {late} of the run",
-                    100.0 * fall
+                    "the held-out loss fell by {:.1} % in the {late} of the run{}",
+                    100.0 * fall,
+                    figures(config, before_late(&curve, from), curve[best]),
                 ),
             },
             advice: longer(config, "more epochs lower it further"),
@@ -145,9 +159,14 @@ pub fn judge(
     Some(Judgement {
         verdict: Verdict::Settled,
         reason: match early {
-            true => "the held-out loss had stopped falling, and the rate came down before the end"
-                .to_owned(),
-            false => format!("the held-out loss hardly fell in the {late} of the run"),
+            true => format!(
+                "the held-out loss had stopped falling, and the rate came down before the end{}",
+                figures(config, curve[best], curve[best])
+            ),
+            false => format!(
+                "the held-out loss hardly fell in the {late} of the run{}",
+                figures(config, before_late(&curve, from), curve[best])
+            ),
         },
         advice: if apart > 0.1 * last.valid_nats {
             format!(
@@ -164,14 +183,6 @@ pub fn judge(
     })
 }
 
-/// What a run learns from, in a word.
-fn learnt_from(config: &Config) -> &'static str {
-    match config.series {
-        None => "text",
-        Some(_) => "data",
-    }
-}
-
 fn nats(curve: &[&Metrics], at: usize) -> f64 {
     curve[at].valid_nats
 }
@@ -179,16 +190,29 @@ fn nats(curve: &[&Metrics], at: usize) -> f64 {
 /// By how much the lowest held-out loss fell after the part `from` of the run, as a part of itself; infinite where there
 /// is only one evaluation.
 fn late_fall(curve: &[&Metrics], lowest: f64, from: f64) -> f64 {
-    let Some((last, before)) = curve.split_last() else {
-        return 0.0;
-    };
-    let late = from * last.characters as f64;
-    let early = before.iter().take_while(|m| m.characters as f64 <= late);
-    let then = match early.map(|m| m.valid_nats).reduce(f64::min) {
-        Some(nats) => nats,
-        None => before.first().map_or(f64::INFINITY, |m| m.valid_nats),
+    let then = match curve {
+        [] => return 0.0,
+        [_] => f64::INFINITY,
+        curve => before_late(curve, from).valid_nats,
     };
     (then - lowest) / lowest
+}
+
+/// The evaluation with the lowest held-out loss before the part `from` of the run; the first where
+/// there is none. There has to be one evaluation.
+fn before_late<'m>(curve: &[&'m Metrics], from: f64) -> &'m Metrics {
+    let last = curve.len() - 1;
+    let late = from * curve[last].characters as f64;
+    let early = curve[..last].iter();
+    let early = early.take_while(|m| m.characters as f64 <= late);
+    let lowest = early.min_by(|a, b| a.valid_nats.total_cmp(&b.valid_nats));
+    lowest.copied().unwrap_or(curve[0])
+}
+
+/// Whether a net of classes gets every answer right.
+fn is_all_right(of: &Metrics, config: &Config) -> bool {
+    let series = config.series.as_ref();
+    series.is_some_and(|series| series.task.is_of_classes()) && of.figure == Some(1.0)
 }
 
 /// The evaluation after which it took longest until there was a better one, and the last before that.
@@ -222,135 +246,5 @@ fn by_heart(curve: &[&Metrics], (from, to): (usize, usize)) -> Option<(f64, f64)
     (rise > 0.0 && fall > 0.0 && much).then_some((rise, fall))
 }
 
-/// The run made longer, in words.
-fn longer(config: &Config, why: &str) -> String {
-    let option = match (config.minutes, config.characters) {
-        (Some(minutes), _) => format!("--minutes {}", 2.0 * minutes),
-        (_, Some(characters)) => format!("--characters {}", 2 * characters),
-        _ => format!("--epochs {}", 2 * config.epochs),
-    };
-    format!("{why} (--resume {option})")
-}
-
-fn against_overfitting(config: &Config) -> String {
-    let mut cures = vec![format!("more {}", learnt_from(config))];
-    if config.dropout < MOST_DROPOUT {
-        let more = (config.dropout + 0.2).min(MOST_DROPOUT);
-        cures.push(format!("--dropout {more:.1}"));
-    }
-    if config.hidden >= 2 * LEAST_HIDDEN {
-        cures.push(format!("a smaller net (--hidden {})", config.hidden / 2));
-    }
-    let last = cures.pop().unwrap_or_default();
-    match cures.is_empty() {
-        true => format!("{last} helps"),
-        false => format!("{} or {last} helps", cures.join(", ")),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A run with these training and held-out losses, one evaluation an epoch.
-    fn curve(losses: &[(f64, f64)]) -> Vec<Metrics> {
-        let line = |(at, &(train, valid)): (usize, &(f64, f64))| Metrics {
-            epoch: at as f64 + 1.0,
-            step: at as u64 + 1,
-            characters: 100 * (at as u64 + 1),
-            train_nats: train,
-            valid_nats: valid,
-            valid_bpc: valid / std::f64::consts::LN_2,
-            figure: None,
-            best: false,
-            lr: 0.1,
-            gradient_norm: 1.0,
-            seconds: 1.0,
-            characters_per_second: 1.0,
-        };
-        losses.iter().enumerate().map(line).collect()
-    }
-
-    fn verdict(losses: &[(f64, f64)], early: bool) -> Verdict {
-        let judged = judge(&curve(losses), &Config::default(), early, Some(3.0));
-        judged.unwrap().verdict
-    }
-
-    #[test]
-    fn curves_are_told_apart() {
-        use Verdict::{Improving, NothingLearnt, Overfitted, Settled};
-        let falls = [(2.9, 2.8), (2.7, 2.6), (2.5, 2.4), (2.3, 2.2)];
-        assert_eq!(verdict(&falls, false), Improving);
-        assert_eq!(verdict(&falls[..1], false), Improving);
-        let few = [(2.5, 2.4), (2.3, 2.2), (2.1, 2.11), (2.1, 2.1), (2.1, 2.09)];
-        assert_eq!(verdict(&few, false), Improving);
-        let flat = [&few[..], &[(2.1, 2.09); 7]].concat();
-        assert_eq!(verdict(&flat, false), Settled);
-        let rises = [(2.5, 2.4), (2.0, 2.2), (1.5, 2.25), (1.0, 2.5), (0.5, 2.8)];
-        assert_eq!(verdict(&rises, false), Overfitted);
-        // Stopped early, back to the best, and cooled down: the last evaluation is the best, and it has overfitted all the same.
-        let cooled = [&rises[..], &[(1.9, 2.15), (1.9, 2.14)]].concat();
-        assert_eq!(verdict(&cooled, true), Overfitted);
-        // The same rise while the training loss rises too is a wild rate and not learning by heart.
-        let wild = [(2.5, 2.4), (2.0, 2.2), (2.3, 2.5), (2.4, 2.6), (2.3, 2.6)];
-        assert_eq!(verdict(&wild, false), Settled);
-        // It need not rise by much.
-        let stays = [
-            (2.5, 2.4),
-            (2.0, 2.2),
-            (1.8, 2.21),
-            (1.6, 2.22),
-            (1.5, 2.21),
-        ];
-        assert_eq!(verdict(&stays, true), Overfitted);
-        // One bad evaluation on the way is nothing.
-        let mut bump: Vec<(f64, f64)> = (0..20).map(|i| (3.0, 2.5 - 0.05 * i as f64)).collect();
-        bump[10].1 = 2.4;
-        assert_eq!(verdict(&bump, false), Improving);
-        for nothing in [
-            &[(3.5, 3.4), (3.4, 3.2), (3.3, 3.1)][..],
-            &[(3.1, 2.99); 8],
-            &[(2.0, 3.0), (1.0, 3.5), (0.5, 4.0)],
-        ] {
-            assert_eq!(verdict(nothing, false), NothingLearnt, "{nothing:?}");
-        }
-    }
-
-    #[test]
-    fn without_an_evaluation_there_is_no_verdict() {
-        let config = Config::default();
-        assert_eq!(judge(&[], &config, false, None), None);
-        assert_eq!(
-            judge(&curve(&[(1.0, f64::NAN)]), &config, false, None),
-            None
-        );
-        // A run of an earlier version has no loss of frequencies on record.
-        assert!(judge(&curve(&[(5.0, 5.0)]), &config, false, None).is_some());
-    }
-
-    #[test]
-    fn advice_changes_what_there_is_to_change() {
-        let of = |config: Config, losses: &[(f64, f64)]| {
-            judge(&curve(losses), &config, false, None).unwrap().advice
-        };
-        let rises = [(2.0, 2.2), (1.5, 2.4), (1.0, 2.5)];
-        let config = Config {
-            dropout: 0.6,
-            hidden: 16,
-            ..Config::default()
-        };
-        assert_eq!(of(config, &rises), "more text helps");
-        let advice = of(Config::default(), &rises);
-        assert_eq!(
-            advice,
-            "more text, --dropout 0.2 or a smaller net (--hidden 64) helps"
-        );
-        let falls = [(2.9, 2.8), (2.7, 2.6), (2.5, 2.4)];
-        assert!(of(Config::default(), &falls).contains("--resume --epochs 40"));
-        let minutes = Config {
-            minutes: Some(1.5),
-            ..Config::default()
-        };
-        assert!(of(minutes, &falls).contains("--resume --minutes 3"));
-    }
-}
+mod tests;

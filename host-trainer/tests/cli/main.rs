@@ -3,6 +3,7 @@
 mod acceptance;
 mod amounts;
 mod bad_data;
+mod compare_sequences;
 mod corpora;
 #[cfg(unix)]
 mod disk;
@@ -29,6 +30,7 @@ mod sequences;
 mod sequences_report;
 mod streams;
 mod sweep;
+mod sweep_sequences;
 mod sweep_words;
 mod texts;
 mod tones;

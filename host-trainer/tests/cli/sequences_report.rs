@@ -231,7 +231,11 @@ fn a_forecast_is_held_against_the_last_value_and_other_data_is_refused() {
         let stays = of["last_stays"].as_f64().unwrap();
         assert!(stays > of["rms"].as_f64().unwrap(), "{of}");
     }
-    place.bad(&["compare", "forecast"], 1, &["no line for this run"]);
+    let line = place.good(&["compare", "forecast"]);
+    assert!(
+        line.contains("error to signal") && !line.contains("nats"),
+        "{line}"
+    );
     let text = "--text is about a run on a text";
     place.bad(&["report", "forecast", "--text", "x"], 2, &[text]);
     fs::create_dir(place.path("moved")).unwrap();

@@ -51,6 +51,8 @@ pub struct NetExplanation {
     pub bytes: [usize; 3],
     /// About how many instructions of a step are in no operation, on each of [`Processor::ALL`].
     pub other_instructions: Vec<u64>,
+    /// About how many instructions the frame of a step takes there; none without a front end.
+    pub frame_instructions: Vec<u64>,
     /// What the int8 image needs on boards; none where there is no such image.
     pub boards: Vec<Fit>,
     /// Bytes of a session of the int8 image: state, scratch and outputs.
@@ -100,8 +102,10 @@ fn on_boards(image: &Image) -> Result<(Vec<Fit>, usize)> {
         program: Program::Engine,
         ..board
     };
-    let all = Board::all().map(|board| fit(engine(board), model.net(), bytes));
-    Ok((all.collect(), 4 * model.net().state_words()))
+    let front_end = model.front_end();
+    let of = (model.net(), front_end.as_ref());
+    let all = Board::all().map(|board| fit(engine(board), of, bytes));
+    Ok((all.collect(), 4 * model.session_words()))
 }
 
 /// Bytes that a session keeps of an operation in int8.
@@ -178,6 +182,13 @@ pub fn explain_net(
         operations: lines.collect(),
         bytes,
         other_instructions: instructions.iter().map(|(_, rest)| *rest).collect(),
+        frame_instructions: match checkpoint.meta.interface.front_end {
+            Some(front) => {
+                let frame = |processor: Processor| processor.frame_instructions(&front.0);
+                Processor::ALL.into_iter().map(frame).collect()
+            }
+            None => Vec::new(),
+        },
         boards,
         session_bytes,
         f32_only: f32_only.map(|error| error.to_string()),

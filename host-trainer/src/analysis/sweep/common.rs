@@ -10,8 +10,8 @@ use crate::files;
 /// What all jobs of a sweep have in common; kept in `sweep.json` so that they stay comparable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Common {
-    /// SHA-256 of the text, in hexadecimal.
-    pub text_sha256: String,
+    /// SHA-256 of the text or the data, in hexadecimal.
+    pub sha256: String,
     /// Options of every job, in one line.
     pub options: String,
 }
@@ -20,11 +20,12 @@ pub struct Common {
 pub const COMMON: &str = "sweep.json";
 
 impl Common {
-    /// Checks that the folder is new or holds a sweep of the same kind.
+    /// Checks that the folder is new or holds a sweep of the same kind. `what` says what has the
+    /// hash.
     ///
     /// # Errors
     /// [`Error::OtherSweep`], or [`Error::Read`] for a `sweep.json` that is none.
-    pub fn check(&self, out: &Path) -> Result<()> {
+    pub fn check(&self, out: &Path, what: &'static str) -> Result<()> {
         let path = out.join(COMMON);
         let stored: Self = match files::read_plain(&path, files::JSON) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -45,9 +46,9 @@ impl Common {
             "" => "none".to_owned(),
             options => options.to_owned(),
         };
-        if stored.text_sha256 != self.text_sha256 {
-            let (stored, given) = (short(&stored.text_sha256), short(&self.text_sha256));
-            return Err(differs("text, by its sha256", stored, given));
+        if stored.sha256 != self.sha256 {
+            let (stored, given) = (short(&stored.sha256), short(&self.sha256));
+            return Err(differs(what, stored, given));
         }
         if stored.options != self.options {
             let (stored, given) = (said(&stored.options), said(&self.options));
@@ -79,22 +80,22 @@ mod tests {
     fn another_sweep_in_the_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let common = Common {
-            text_sha256: "ab".repeat(32),
+            sha256: "ab".repeat(32),
             options: "--epochs 3".to_owned(),
         };
-        common.check(folder.path()).unwrap();
+        common.check(folder.path(), "text").unwrap();
         common.write(folder.path()).unwrap();
-        common.check(folder.path()).unwrap();
+        common.check(folder.path(), "text").unwrap();
         let other = Common {
             options: String::new(),
             ..common.clone()
         };
-        let error = other.check(folder.path()).unwrap_err().to_string();
+        let error = other.check(folder.path(), "text").unwrap_err().to_string();
         assert!(error.contains("(--epochs 3, not none)"), "{error}");
         let other = Common {
-            text_sha256: "cd".repeat(32),
+            sha256: "cd".repeat(32),
             ..common
         };
-        assert!(other.check(folder.path()).is_err());
+        assert!(other.check(folder.path(), "text").is_err());
     }
 }

@@ -20,7 +20,7 @@ pub struct Space {
     pub projections: Vec<usize>,
     /// Whether the embedding is also the head's weights.
     pub tied: Vec<bool>,
-    /// Tokens of the vocabulary.
+    /// Tokens of the vocabulary, or 0: see [`Layers::vocab`].
     pub vocab: usize,
 }
 

@@ -1,6 +1,9 @@
 //! Shapes of a sweep: the grid, shapes by chance, budgets, nets of words.
 
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::analysis::device::Processor;
 use crate::train::layers::Cell;
 
 fn space() -> Space {
@@ -18,10 +21,11 @@ fn space() -> Space {
 /// A text of characters, whose jobs' commands do not depend on the shape.
 fn source() -> Source<'static> {
     Source {
-        text: "t",
-        level: Level::Char,
+        name: "t",
+        step: "character",
         words: &[],
-        command: &|_| Ok("a command".to_owned()),
+        front_end: None,
+        job: &|shape| Ok((shape.net(), "a command".to_owned())),
     }
 }
 
@@ -172,11 +176,7 @@ fn words_are_paid_for() {
         vocab: words.len(),
     };
     let flash = |words: &[String]| {
-        let source = Source {
-            level: Level::Word,
-            words,
-            ..source()
-        };
+        let source = Source { words, ..source() };
         let found = candidates(&shapes, None, &budget(None, None), &source);
         found.unwrap().0[0].flash
     };

@@ -230,6 +230,9 @@ fn instructions(found: &NetExplanation) -> Table {
         table.row([name].into_iter().chain(cells).collect());
     };
     let mut all = found.other_instructions.clone();
+    for (all, count) in all.iter_mut().zip(&found.frame_instructions) {
+        *all += count;
+    }
     for (index, of) in found.operations.iter().enumerate() {
         row(format!("{} {}", index + 1, of.name), &of.instructions);
         for (all, count) in all.iter_mut().zip(&of.instructions) {
@@ -237,6 +240,9 @@ fn instructions(found: &NetExplanation) -> Table {
         }
     }
     row("features, the rest".to_owned(), &found.other_instructions);
+    if !found.frame_instructions.is_empty() {
+        row("front end, a frame".to_owned(), &found.frame_instructions);
+    }
     row("all".to_owned(), &all);
     table
 }

@@ -2,11 +2,8 @@
 
 use gatelet::Precision;
 
-use super::super::out::say;
 use super::super::stream::{Destination, Input, Reads};
 use super::super::target::Target;
-use crate::error::Result;
-use crate::image::Image;
 
 /// Number format of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -98,16 +95,4 @@ pub(in crate::cli) struct Args {
     /// Print the result as one JSON object on the last line of stdout
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// Says how the weights are arranged, and why not as asked.
-pub(super) fn show_layout(image: &Image, note: Option<String>) -> Result<&'static str> {
-    let layout = image
-        .model()
-        .map_or("unknown", |model| model.layout().name());
-    say(format!("layout {layout}"))?;
-    if let Some(note) = note {
-        say(format!("note: {note}"))?;
-    }
-    Ok(layout)
 }

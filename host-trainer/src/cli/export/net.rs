@@ -1,10 +1,12 @@
 //! `gatelet export` of a net without a vocabulary.
 
 use gatelet::Precision;
+use serde_json::json;
 
-use super::super::out::{say, say_json};
+use super::super::out::say;
 use super::super::sequences::{self, Data};
-use super::args::{Args, Bits, show_layout};
+use super::args::{Args, Bits};
+use super::outcome::{Outcome, say_image};
 use crate::analysis::explain::mixed_net;
 use crate::any_model::AnyModel;
 use crate::error::{Error, Result};
@@ -44,37 +46,16 @@ pub(super) fn run(args: &Args, any: &AnyModel, checkpoint: &Checkpoint) -> Resul
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
     let past = acceptance::net_breaches(&report);
-    let written = past.is_empty() || args.accept_loss;
-    if written {
-        out.write(image.bytes())?;
-    }
+    let what: Vec<String> = past.iter().map(NetBreach::to_string).collect();
+    let what = (!what.is_empty()).then(|| what.join("; "));
+    let outcome = Outcome::write(args, &out, (image, note), what)?;
     show(args, &report)?;
     if asked == Bits::W4 && bits == WeightBits::EIGHT {
         say("note: no matrix bears 4 bits within the bounds of an export: all have 8")?;
     }
-    let layout = show_layout(&image, note)?;
-    let what: Vec<String> = past.iter().map(NetBreach::to_string).collect();
-    if written && !past.is_empty() {
-        let what = what.join("; ");
-        say(format!(
-            "note: written all the same (--accept-loss): {what}"
-        ))?;
-    }
-    if args.json {
-        let mut object = serde_json::to_value(&report).unwrap_or_default();
-        object["out"] = args.out.to_string().into();
-        object["layout"] = layout.into();
-        object["written"] = written.into();
-        object["past_bounds"] = serde_json::to_value(&past).unwrap_or_default();
-        say_json(object)?;
-    }
-    match written {
-        true => Ok(()),
-        false => Err(Error::NetLossy {
-            path: args.out.path().to_owned(),
-            what: what.join("; "),
-        }),
-    }
+    outcome.say()?;
+    outcome.say_json(&report, &[("past_bounds", json!(past))])?;
+    outcome.end(|path, what| Error::NetLossy { path, what })
 }
 
 /// A ratio as it is read, `40.2 dB`; without noise there is none.
@@ -83,15 +64,7 @@ pub(in crate::cli) fn ratio(decibels: Option<f64>) -> String {
 }
 
 pub(super) fn show(args: &Args, report: &NetReport) -> Result<()> {
-    let bits = match report.weight_bits {
-        Some("4") => ", weights of 4 bits",
-        Some("mixed") => ", some matrices of 4 bits",
-        _ => "",
-    };
-    say(format!(
-        "{}: {} bytes, {}{bits}",
-        args.out, report.bytes, report.precision
-    ))?;
+    say_image(args, (report.bytes, &report.precision), report.weight_bits)?;
     if report.outputs.is_empty() {
         return Ok(());
     }

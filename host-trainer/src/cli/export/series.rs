@@ -5,9 +5,10 @@ use gatelet::Precision;
 use gatelet_series::Set;
 use serde_json::json;
 
-use super::super::out::{say, say_json};
-use super::args::{Args, Bits, show_layout};
+use super::super::out::say;
+use super::args::{Args, Bits};
 use super::net;
+use super::outcome::Outcome;
 use crate::analysis::answers::{Answers, CALIBRATED, Change, image_of};
 use crate::analysis::explain::mixed_net;
 use crate::error::{Error, Result};
@@ -83,32 +84,11 @@ pub(super) fn run(args: &Args, checkpoint: &Checkpoint) -> Result<()> {
     let (image, note) = args.target.apply(image)?;
     report.bytes = image.bytes().len();
     let past = answers.past_bound();
-    let written = past.is_none() || args.accept_loss;
-    if written {
-        out.write(image.bytes())?;
-    }
+    let outcome = Outcome::write(args, &out, (image, note), past)?;
     show(args, &report, &answers)?;
-    let layout = show_layout(&image, note)?;
-    if let (true, Some(past)) = (written, &past) {
-        say(format!(
-            "note: written all the same (--accept-loss): {past}"
-        ))?;
-    }
-    if args.json {
-        let mut object = serde_json::to_value(&report).unwrap_or_default();
-        object["out"] = args.out.to_string().into();
-        object["layout"] = layout.into();
-        object["written"] = written.into();
-        object["answers"] = json!(answers.changes);
-        say_json(object)?;
-    }
-    match past {
-        Some(what) if !written => Err(Error::NetLossy {
-            path: args.out.path().to_owned(),
-            what,
-        }),
-        _ => Ok(()),
-    }
+    outcome.say()?;
+    outcome.say_json(&report, &[("answers", json!(answers.changes))])?;
+    outcome.end(|path, what| Error::NetLossy { path, what })
 }
 
 /// Number format and bits that are asked for; no bits, where they are what the net was trained for.

@@ -40,7 +40,7 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     pub(super) qat: qat::Options,
     #[command(flatten)]
-    pub(super) series: series_options::Options,
+    pub(in crate::cli) series: series_options::Options,
     /// Kind of cell [default: lstm]
     #[arg(long, help_heading = "Net")]
     cell: Option<Cell>,
@@ -364,7 +364,11 @@ pub(in crate::cli) fn job_of(words: &[String]) -> Result<(Args, Config)> {
         let what = first.trim_start_matches("error: ");
         Error::Some(format!("in the options of the jobs, after --: {what}"))
     })?;
-    let config = line.args.config(line.args.recipe.base());
+    let base = match line.args.series.task() {
+        Some(_) => Config::of_sequences(),
+        None => line.args.recipe.base(),
+    };
+    let config = line.args.config(base);
     config.validate()?;
     line.args.recipe.check(&config)?;
     line.args.save_every()?;

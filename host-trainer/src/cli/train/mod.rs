@@ -12,6 +12,8 @@ use std::time::Duration;
 use self::args::OPTIONS;
 pub(super) use self::args::{Args, job_of};
 use self::begin::{go_on, out_of, train, write_config};
+pub(super) use self::series::prepared;
+pub(super) use self::series_options::{Options as SeriesArgs, arguments as series_arguments};
 use self::summary::recognised;
 use super::out::note;
 use super::qat;
@@ -85,6 +87,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if args.series.task().is_some() || is_of_series {
         return series::run(args, start.as_ref(), (mode, save_every));
     }
+    args.series.refuse()?;
     if let Some(start) = &start {
         start.checkpoint.vocabulary()?;
     }

@@ -107,19 +107,15 @@ fn follow(args: &Args, config: Config, data: &Series) -> Config {
     }
 }
 
-/// A new run.
-pub(super) fn run(
+/// The data of a new run, and its options with what follows the data.
+pub(in crate::cli) fn prepared(
     args: &Args,
     start: Option<&qat::Start>,
-    (mode, save_every): (Mode, Duration),
-) -> Result<()> {
+) -> Result<(Series, Config)> {
     let own = start.map(qat::Start::base);
     let from = own.as_ref().and_then(|config| config.series.as_ref());
     let mut series = args.series.over(from)?;
-    let mut config = args.config(
-        own.clone()
-            .unwrap_or_else(|| args.recipe.config(Config::of_sequences())),
-    );
+    let mut config = args.config(own.clone().unwrap_or_else(Config::of_sequences));
     series.split_seed = series.split_seed.or(Some(config.seed));
     config.series = Some(series.clone());
     config.validate()?;
@@ -138,6 +134,16 @@ pub(super) fn run(
     config = follow(args, config, &data);
     config.qat = start.map(|start| start.plan_of(&data)).transpose()?;
     config.validate()?;
+    Ok((data, config))
+}
+
+/// A new run.
+pub(super) fn run(
+    args: &Args,
+    start: Option<&qat::Start>,
+    (mode, save_every): (Mode, Duration),
+) -> Result<()> {
+    let (data, config) = prepared(args, start)?;
     let folder = args.open(mode, save_every)?;
     let command = args.command(&config);
     let trainer = match start {

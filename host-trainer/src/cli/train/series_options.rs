@@ -10,7 +10,7 @@ use crate::train::series::options::{Filling, LossName, SeriesOptions, Task};
 /// Options of data that is no text.
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
-pub(super) struct Options {
+pub(in crate::cli) struct Options {
     /// The data are sequences of numbers, and this is asked of them: a CSV, a folder of CSVs or WAVs, .npy, .npz, .ts, or
     /// two WAVs, IN.wav,OUT.wav
     #[arg(long, help_heading = HEADING)]
@@ -77,12 +77,42 @@ const HEADING: &str = "Sequences of numbers";
 
 impl Options {
     /// Whether any of them is given that needs `--task`.
-    pub(super) fn task(&self) -> Option<Task> {
+    pub(in crate::cli) fn task(&self) -> Option<Task> {
         self.task
     }
 
+    /// Refuses options that say how sequences are read of a run on a text.
+    pub(in crate::cli) fn refuse(&self) -> Result<()> {
+        let given = [
+            ("features", !self.features.is_empty()),
+            ("target", !self.target.is_empty()),
+            ("group", self.group.is_some()),
+            ("sequence", self.sequence.is_some()),
+            ("time", self.time.is_some()),
+            ("fill", self.fill.is_some()),
+            ("ahead", self.ahead.is_some()),
+            ("segment", self.segment.is_some()),
+            ("hop", self.hop.is_some()),
+            ("channel", self.channel.is_some()),
+            ("front-end", self.front_end.is_some()),
+            ("valid", self.valid.is_some()),
+            ("class-weights", self.class_weights),
+            ("loss", self.loss.is_some()),
+            ("noise", self.noise.is_some()),
+            ("gain", self.gain.is_some()),
+            ("shift", self.shift.is_some()),
+        ];
+        match given.iter().find(|of| of.1) {
+            None => Ok(()),
+            Some((option, _)) => Err(Error::Usage(format!(
+                "--{option} is for sequences of numbers, and without --task this is a text: \
+                 add --task classify, label, forecast or regress"
+            ))),
+        }
+    }
+
     /// The options of a new run, over those of the run that it goes on from.
-    pub(super) fn over(&self, base: Option<&SeriesOptions>) -> Result<SeriesOptions> {
+    pub(in crate::cli) fn over(&self, base: Option<&SeriesOptions>) -> Result<SeriesOptions> {
         let task = self.task.or(base.map(|base| base.task));
         let task = task.ok_or_else(|| Error::Usage("--task is missing".to_owned()))?;
         let base = base.cloned().unwrap_or_else(|| SeriesOptions::of(task));
@@ -120,16 +150,22 @@ impl Options {
     }
 }
 
-/// The options of a run as words of a command.
+/// The options of a run as words of a command for a shell.
 pub(super) fn words(series: &SeriesOptions) -> Vec<String> {
-    let mut words = vec![format!("--task {}", series.task)];
+    let words = arguments(series);
+    words.iter().map(|word| quoted(word)).collect()
+}
+
+/// The options of a run as a program is given them.
+pub(in crate::cli) fn arguments(series: &SeriesOptions) -> Vec<String> {
+    let mut words = vec!["--task".to_owned(), series.task.to_string()];
     let mut option = |given: bool, name: &str, value: String| {
         if given {
-            words.push(format!("--{name} {value}"));
+            words.extend([format!("--{name}"), value]);
         }
     };
-    let names = |all: &[String]| quoted(&all.join(","));
-    let one = |of: &Option<String>| quoted(of.as_deref().unwrap_or_default());
+    let names = |all: &[String]| all.join(",");
+    let one = |of: &Option<String>| of.clone().unwrap_or_default();
     let number = |of: Option<usize>| of.unwrap_or(0).to_string();
     let d = SeriesOptions::of(series.task);
     option(series.ahead > 0, "ahead", series.ahead.to_string());

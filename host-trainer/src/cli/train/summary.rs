@@ -8,7 +8,7 @@ use super::super::stream::Input;
 use super::super::terminal::{command, width};
 use super::args::Args;
 use crate::analysis::blame::Planned;
-use crate::analysis::footprint;
+use crate::analysis::footprint::{self, Contents};
 use crate::analysis::names::described;
 use crate::data::corpus::List;
 use crate::error::{Error, Result};
@@ -138,11 +138,12 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
     }
     let net = trainer.params().net();
     let checkpoint = trainer.checkpoint(false);
-    let need = footprint::int8(
-        net,
-        checkpoint.vocabulary()?.words(),
-        checkpoint.meta.provenance.of_image(),
-    )?;
+    let contents = Contents {
+        words: checkpoint.vocabulary()?.words(),
+        front_end: None,
+        from: checkpoint.meta.provenance.of_image(),
+    };
+    let need = footprint::int8(net, contents)?;
     let unit = checkpoint.vocabulary()?.level().unit();
     let mut text = format!(
         "{}, {} {unit}s, {} parameters\n\
@@ -156,16 +157,12 @@ pub(super) fn introduction(args: &Args, trainer: &Trainer<'_>) -> Result<String>
         bytes(need.snapshot_bytes),
         grouped(need.macs_per_step),
     );
-    let (words, from) = (
-        checkpoint.vocabulary()?.words(),
-        checkpoint.meta.provenance.of_image(),
-    );
     let config = checkpoint.config()?;
     let planned = Planned {
         layers: config.shape(net.vocab()),
-        words,
+        words: contents.words,
         unit,
-        from,
+        from: contents.from,
     };
     if let Some(blame) = planned.blame() {
         text += &format!("\n{blame}");

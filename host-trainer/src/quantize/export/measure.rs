@@ -196,12 +196,17 @@ pub(super) fn check(net: &Net, data: &[Sequence<'_>]) -> Result<()> {
     }
 }
 
+/// Steps of a known answer of a net of so many features, at most.
+pub(crate) fn known_steps(width: usize) -> usize {
+    KNOWN_ANSWER.min(gatelet::format::MAX_KNOWN_FEATURES / width.max(1))
+}
+
 /// What a known answer begins with: the first steps of the data, or numbers that are made up.
 pub(super) fn known(net: &Net, data: &[Sequence<'_>]) -> (Vec<u16>, Vec<f32>) {
     let width = features(net);
     let most = match width {
         0 => KNOWN_ANSWER,
-        width => KNOWN_ANSWER.min(gatelet::format::MAX_KNOWN_FEATURES / width),
+        width => known_steps(width),
     };
     let first = within(data, width, most);
     let (mut tokens, mut numbers) = (Vec::new(), Vec::new());

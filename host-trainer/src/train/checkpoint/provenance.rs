@@ -21,8 +21,8 @@ pub struct Provenance {
     pub nats: Option<f64>,
     /// Epoch of that evaluation, from 1.
     pub epoch: usize,
-    /// Loss of predicting each token by how often it occurs in the text, nats a token: what a net
-    /// has to be below.
+    /// Loss of predicting each token by how often it occurs in the text, or each class by how often
+    /// it is learnt from, in nats: what a net has to be below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unigram_nats: Option<f64>,
     /// Characters seen in training up to these parameters.

@@ -29,6 +29,19 @@ impl Task {
         matches!(self, Self::Classify | Self::Label)
     }
 
+    /// What is to be small: the part of answers that are wrong, or the error to signal.
+    pub fn error(self, figure: f64) -> f64 {
+        match self.is_of_classes() {
+            true => 1.0 - figure,
+            false => figure,
+        }
+    }
+
+    /// The figure with such an [`error`](Self::error).
+    pub fn figure(self, error: f64) -> f64 {
+        self.error(error)
+    }
+
     /// What the numbers of a run are called.
     pub const fn terms(self) -> Terms {
         let (loss, figure) = match self.is_of_classes() {
