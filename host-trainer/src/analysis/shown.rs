@@ -1,6 +1,8 @@
 //! Answers over the steps of one sequence, to be drawn.
 
+use gatelet::front::FrontEndKind;
 use gatelet::{Isa, Model};
+use gatelet_series::WantedBuffer;
 use serde::Serialize;
 
 use super::seen::{Asked, Line, log_parts, model};
@@ -26,6 +28,38 @@ pub struct Shown {
     pub int8: Vec<Vec<f32>>,
     /// What was asked for; NaN where nothing was. Empty of classes.
     pub asked: Vec<f32>,
+    /// What a front end made of the sound, if there is one.
+    #[serde(skip)]
+    pub heard: Option<Heard>,
+}
+
+/// The features of the same steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// What they are.
+    pub label: &'static str,
+    /// Features of a step.
+    pub width: usize,
+    /// `[steps, width]`
+    pub features: Vec<f32>,
+}
+
+/// What the front end of a net gives of sequence `k`.
+fn heard(model: &Model<'_>, asked: &Asked<'_>, k: usize) -> Result<Option<Heard>> {
+    let Some(front) = model.front_end() else {
+        return Ok(None);
+    };
+    let (set, width) = (asked.part.set(), front.features());
+    let mut features = vec![0.0; set.steps(k).min(SHOWN) * width];
+    set.read(k, 0, &mut features, &mut WantedBuffer::new())?;
+    Ok(Some(Heard {
+        label: match front.kind {
+            FrontEndKind::LogMel => "bands",
+            FrontEndKind::Mfcc { .. } => "coefficients",
+        },
+        width,
+        features,
+    }))
 }
 
 /// The first steps of a sequence, of f32 and of integers.
@@ -81,5 +115,6 @@ pub(super) fn show(
         float: column(&rows),
         int8: column(&integers),
         asked: wanted,
+        heard: heard(float, asked, k)?,
     })
 }

@@ -4,6 +4,7 @@ use super::axis::{Axis, Scale};
 pub use super::labels::Label;
 use super::series::{LINE, MARK};
 pub use super::series::{Look, Series};
+pub use super::strip::Strip;
 use super::{Anchor, Color, Figure, Form, Item, labels, legend, text_width};
 
 /// Space around the plot: label and numbers on the left (and the width of the widest number), numbers and label below.
@@ -50,6 +51,8 @@ pub struct Chart<'a> {
     pub series: Vec<Series>,
     /// Names of points.
     pub labels: Vec<Label>,
+    /// What stands above the plot, over the same horizontal axis.
+    pub strip: Option<Strip<'a>>,
 }
 
 /// Smallest and largest of the numbers; nothing without numbers.
@@ -81,6 +84,7 @@ impl<'a> Chart<'a> {
             level: None,
             series,
             labels: Vec::new(),
+            strip: None,
         }
     }
 }
@@ -167,7 +171,10 @@ impl Chart<'_> {
         if high > legend::draw(&mut trial, &self.series, (SIDE, width - SIDE)) {
             edges = (SIDE, width - SIDE);
         }
-        let top = 8.0 + legend::draw(&mut figure, &self.series, edges);
+        let mut top = 8.0 + legend::draw(&mut figure, &self.series, edges);
+        if let Some(strip) = &self.strip {
+            top += strip.draw(&mut figure, &self.axes(top).0, top);
+        }
         let (x, y) = self.axes(top);
         self.frame(&mut figure, &x, &y);
         let (mut marks, mut lines) = (Vec::new(), Vec::new());

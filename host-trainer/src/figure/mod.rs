@@ -17,6 +17,7 @@ mod legend;
 pub mod raster;
 mod series;
 mod shapes;
+mod strip;
 pub mod svg;
 
 use std::path::{Path, PathBuf};

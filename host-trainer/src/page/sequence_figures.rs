@@ -3,7 +3,7 @@
 use crate::analysis::seen::PARTS;
 use crate::analysis::sequences::{SequenceFindings, Shown};
 use crate::figure::axis::Scale;
-use crate::figure::chart::{Chart, Look, Series};
+use crate::figure::chart::{Chart, Look, Series, Strip};
 use crate::figure::heat::{self, Palette};
 use crate::figure::{Anchor, Color, Figure, Form, fitting, text_width};
 use crate::train::curves::loss;
@@ -285,10 +285,23 @@ fn sequence(findings: &SequenceFindings, shown: &Shown) -> Figure {
             .first()
             .map_or_else(String::new, |name| short(name))
     };
+    let strip = shown.heard.as_ref().map(|heard| Strip {
+        label: heard.label,
+        rows: heard.width,
+        values: &heard.features,
+    });
+    let (height, above) = match &shown.heard {
+        Some(heard) => (
+            350.0,
+            format!(", below the {} that were heard", heard.label),
+        ),
+        None => (250.0, String::new()),
+    };
     Chart {
-        size: (640.0, 250.0),
+        size: (640.0, height),
+        strip,
         alt: &format!(
-            "{} over the steps of the {} sequence, {}.",
+            "{} over the steps of the {} sequence, {}{above}.",
             y, shown.which, shown.line.name
         ),
         ..Chart::of_lines(

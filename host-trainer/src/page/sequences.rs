@@ -240,6 +240,9 @@ fn steps(findings: &SequenceFindings, figures: &SequenceFigures) -> Markup {
                     "The probabilities of the likeliest classes at each step"
                     @if findings.int8.is_some() { "; broken lines are those of the int8 image" } "."
                 } @else { "What the net says and what was asked for at each step." }
+                @if findings.shown.iter().any(|of| of.heard.is_some()) {
+                    " Above them is what the front end made of the sound, dark where it is loud."
+                }
                 " At most the first 400 steps."
             }
             @for (of, figure) in findings.shown.iter().zip(&figures.shown) {

@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::place::Place;
+use crate::tones;
 
 /// 40 sequences of 12 to 16 steps: a saw of period 4 or 6, whose speed is the class; `next` is
 /// twice the value of the step before.
@@ -152,6 +153,20 @@ fn classes_are_counted_and_shown() {
         "--json",
     ]);
     assert_eq!(numbers["int8"]["changes"], export["answers"]);
+}
+
+/// A spectrogram above the answers, of a net with a front end.
+#[test]
+fn what_was_heard_stands_above_what_was_said() {
+    let place = tones::hearing();
+    let pictures = ["confusion", "sequence-best", "sequence-worst"];
+    report(&place, "run", &["classes", "steps", "device"], &pictures);
+    let folder = place.path("run/report");
+    let page = fs::read_to_string(folder.join("index.html")).unwrap();
+    assert!(page.contains("what the front end made of the sound"));
+    let picture = fs::read_to_string(folder.join("sequence-best.svg")).unwrap();
+    assert_eq!(picture.matches("<image ").count(), 1);
+    assert!(picture.contains(">bands</text>"), "{picture}");
 }
 
 #[test]
