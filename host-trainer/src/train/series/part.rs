@@ -120,9 +120,9 @@ impl Part {
 /// What goes into a net, a sequence each.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
-    /// [steps, width]
+    /// `[steps, width]`
     Features(Vec<Vec<f32>>),
-    /// [steps]
+    /// `[steps]`
     Tokens(Vec<Vec<u16>>),
 }
 
